@@ -1,0 +1,170 @@
+//! What can be set before a pool begins.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::entrance::Entrance;
+use crate::error::BuildError;
+use crate::idle::MAX_THREADS;
+use crate::panic::TaskPanic;
+use crate::pool::Pool;
+use crate::scheduler::{PanicHandler, Scheduler, Settings};
+use crate::worker;
+
+/// Settings of a [`Pool`], from [`Pool::builder`].
+///
+/// Three limits, three names: [`capacity`](Self::capacity) is how many tasks may be in the pool,
+/// [`threads`](Self::threads) how many may run at once, [`max_waiting`](Self::max_waiting) how many submitters may
+/// wait to get in.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), anthill::BuildError> {
+/// let pool = anthill::Pool::builder()
+///     .name("thumbnails")
+///     .capacity(500)
+///     .threads(0..=4)
+///     .idle_expiry(Duration::from_secs(30))
+///     .panic_handler(|panic| eprintln!("{panic}"))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    name: String,
+    capacity: usize,
+    min_threads: usize,
+    max_threads: usize,
+    idle_expiry: Duration,
+    nonblocking: bool,
+    max_waiting: usize,
+    stack_size: Option<usize>,
+    panic_handler: Option<PanicHandler>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            name: "anthill".to_owned(),
+            capacity: 1024,
+            min_threads: 0,
+            max_threads: num_cpus::get(),
+            idle_expiry: Duration::from_secs(10),
+            nonblocking: false,
+            max_waiting: usize::MAX,
+            stack_size: None,
+            panic_handler: None,
+        }
+    }
+}
+
+impl Builder {
+    /// The name of the pool and of its threads. Default: `anthill`. Linux shows the first 15 bytes.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How many tasks may be in the pool at once, from acceptance to their end; a suspended future counts. Default:
+    /// 1024. Anything from 2^31 - 1 upwards, such as `usize::MAX`, is unlimited. [`Pool::tune`] changes it later.
+    pub fn capacity(mut self, tasks: usize) -> Self {
+        self.capacity = tasks;
+        self
+    }
+
+    /// How many threads there are: at least the start of the range, also when there is nothing to do, and at most its
+    /// end. Default: `0..=num_cpus`. For closures that block, as many as are to block at once.
+    pub fn threads(mut self, threads: RangeInclusive<usize>) -> Self {
+        (self.min_threads, self.max_threads) = threads.into_inner();
+        self
+    }
+
+    /// After how long without work a thread ends. Default: 10 seconds. `Duration::MAX` keeps them for ever.
+    pub fn idle_expiry(mut self, after: Duration) -> Self {
+        self.idle_expiry = after;
+        self
+    }
+
+    /// Whether [`Pool::submit`] and [`Pool::spawn`] refuse a task when the pool is full, instead of waiting. Default:
+    /// false, they wait.
+    pub fn nonblocking(mut self, yes: bool) -> Self {
+        self.nonblocking = yes;
+        self
+    }
+
+    /// How many submitters may wait for a slot at once, threads and futures together; the next one is told
+    /// [`Full`](crate::SubmitError::Full). Default: no limit.
+    pub fn max_waiting(mut self, submitters: usize) -> Self {
+        self.max_waiting = submitters;
+        self
+    }
+
+    /// The stack of each thread, in bytes. Default: what [`std::thread::Builder`] uses.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// What is called with the panic of a task, on the worker that ran it, while the task still holds its slot. No
+    /// lock is held, so it may use the pool. A handler that panics is contained and counted in
+    /// [`Stats::handler_panics`](crate::Stats::handler_panics). Default: none, see [`TaskPanic`].
+    pub fn panic_handler(mut self, handler: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
+        self.panic_handler = Some(Box::new(handler));
+        self
+    }
+
+    /// Builds the pool. With `threads(0..)` no thread is started until there is work.
+    ///
+    /// # Errors
+    ///
+    /// A setting that no pool can have, or a thread that was to be there from the beginning and did not start.
+    pub fn build(self) -> Result<Pool, BuildError> {
+        if self.capacity == 0 {
+            return Err(BuildError::ZeroCapacity);
+        }
+        let (min, max) = (self.min_threads, self.max_threads);
+        if max == 0 || min > max {
+            return Err(BuildError::NoThreads { min, max });
+        }
+        if max > MAX_THREADS {
+            return Err(BuildError::TooManyThreads {
+                asked: max,
+                limit: MAX_THREADS,
+            });
+        }
+        if self.name.contains('\0') {
+            return Err(BuildError::InvalidName(self.name));
+        }
+        let settings = Settings {
+            name: self.name.into(),
+            stack_size: self.stack_size,
+            min_threads: min,
+            max_threads: max,
+            idle_expiry: self.idle_expiry,
+            panic_handler: self.panic_handler,
+            work: worker::work,
+        };
+        let root = Entrance::new(self.capacity, self.nonblocking, self.max_waiting);
+        let pool = Pool::new(Scheduler::new(settings, root));
+        // On an error the pool is dropped, which closes it and lets the threads that did start leave.
+        pool.start_threads(min).map_err(BuildError::Thread)?;
+        Ok(pool)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("capacity", &self.capacity)
+            .field("threads", &(self.min_threads..=self.max_threads))
+            .field("idle_expiry", &self.idle_expiry)
+            .field("nonblocking", &self.nonblocking)
+            .field("max_waiting", &self.max_waiting)
+            .field("stack_size", &self.stack_size)
+            .finish_non_exhaustive()
+    }
+}

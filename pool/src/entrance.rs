@@ -1,0 +1,115 @@
+//! An entrance: a bound of its own on the same workers. A pool has one, and one more for each subpool.
+
+use std::time::Instant;
+
+use crate::slots::{Joined, NoSlot, Slots};
+use crate::spin::Spin;
+use crate::stats::{Counter, Rejections};
+use crate::sync::Arc;
+use crate::sync::atomic::AtomicUsize;
+use crate::waiter::{Outcome, Waiter};
+
+/// How long a submitter is ready to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    None,
+    Until(Instant),
+    Endless,
+}
+
+/// Why a submitter got no slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Full,
+    Closed,
+    Timeout,
+    WouldDeadlock,
+}
+
+impl From<NoSlot> for Refusal {
+    fn from(reason: NoSlot) -> Self {
+        match reason {
+            NoSlot::Full => Self::Full,
+            NoSlot::Closed => Self::Closed,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    pub(crate) slots: Slots,
+    /// What a plain submit does when no slot is free.
+    pub(crate) nonblocking: bool,
+    pub(crate) max_waiting: usize,
+    /// Slots that are held and not used for a task yet.
+    pub(crate) reserved: AtomicUsize,
+    pub(crate) rejections: Rejections,
+}
+
+impl Entrance {
+    pub(crate) fn new(capacity: usize, nonblocking: bool, max_waiting: usize) -> Self {
+        Self {
+            slots: Slots::new(capacity),
+            nonblocking,
+            max_waiting,
+            reserved: AtomicUsize::new(0),
+            rejections: Rejections::default(),
+        }
+    }
+
+    /// Takes a slot, as patiently as asked. `on_worker` says whether the calling thread is one that tasks need.
+    pub(crate) fn enter(
+        &self,
+        patience: Patience,
+        on_worker: impl FnOnce() -> bool,
+    ) -> Result<(), Refusal> {
+        let entered = match self.slots.try_acquire() {
+            Err(NoSlot::Full) if patience != Patience::None => self.wait(patience, on_worker),
+            settled => settled.map_err(Refusal::from),
+        };
+        entered.map_err(|refusal| self.count(refusal))
+    }
+
+    fn wait(&self, patience: Patience, on_worker: impl FnOnce() -> bool) -> Result<(), Refusal> {
+        if on_worker() {
+            // The slot that it would wait for may be that of the very task which it is running.
+            return Err(Refusal::WouldDeadlock);
+        }
+        let mut spin = Spin::default();
+        while spin.turn() {
+            match self.slots.try_acquire() {
+                Err(NoSlot::Full) => {}
+                settled => return Ok(settled?),
+            }
+        }
+        let waiter = Arc::new(Waiter::thread());
+        let Joined::Waiting(ticket) = self.slots.join_line(&waiter, self.max_waiting)? else {
+            return Ok(());
+        };
+        let deadline = match patience {
+            Patience::Until(deadline) => Some(deadline),
+            Patience::Endless | Patience::None => None,
+        };
+        let outcome = match waiter.wait(deadline) {
+            None if self.slots.leave_line(ticket) => return Err(Refusal::Timeout),
+            // The deadline passed while the wait was being settled: what was granted is used.
+            None => waiter.outcome(),
+            settled => settled,
+        };
+        match outcome.expect("a waiter that is not in line any more has been settled") {
+            Outcome::Granted => Ok(()),
+            Outcome::Closed => Err(Refusal::Closed),
+        }
+    }
+
+    pub(crate) fn count(&self, refusal: Refusal) -> Refusal {
+        let counter: &Counter = match refusal {
+            Refusal::Full => &self.rejections.full,
+            Refusal::Closed => &self.rejections.closed,
+            Refusal::Timeout => &self.rejections.timeout,
+            Refusal::WouldDeadlock => &self.rejections.would_deadlock,
+        };
+        counter.add();
+        refusal
+    }
+}

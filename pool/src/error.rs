@@ -1,0 +1,175 @@
+//! Errors. Each names what was wrong, and those that refuse a task hand it back.
+
+use std::fmt;
+use std::io;
+
+use crate::entrance::Refusal;
+use crate::stats::Stats;
+
+/// A task that was not accepted, and why. The task is in the error: see [`into_task`](SubmitError::into_task).
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SubmitError<T> {
+    /// No slot is free, and the call does not wait, or as many wait already as may. Try later, wait, or tune the
+    /// capacity up.
+    Full(T),
+    /// The pool is closed, or was closed while the call waited for a slot.
+    Closed(T),
+    /// No slot came free in time.
+    Timeout(T),
+    /// No slot is free, and the call came from a worker of this very pool. Had it waited, it could have waited for a
+    /// slot that only this worker can free. Use a call that does not wait, or an async one in a future.
+    WouldDeadlock(T),
+}
+
+impl<T> SubmitError<T> {
+    pub(crate) fn new(refusal: Refusal, task: T) -> Self {
+        match refusal {
+            Refusal::Full => Self::Full(task),
+            Refusal::Closed => Self::Closed(task),
+            Refusal::Timeout => Self::Timeout(task),
+            Refusal::WouldDeadlock => Self::WouldDeadlock(task),
+        }
+    }
+
+    /// The task that was refused.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// pool.close();
+    /// let refused = pool.submit(|| println!("done after all")).unwrap_err();
+    /// let task = refused.into_task();
+    /// task();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_task(self) -> T {
+        match self {
+            Self::Full(task)
+            | Self::Closed(task)
+            | Self::Timeout(task)
+            | Self::WouldDeadlock(task) => task,
+        }
+    }
+
+    /// The same refusal without its task.
+    #[must_use]
+    pub fn without_task(&self) -> SubmitError<()> {
+        match self {
+            Self::Full(_) => SubmitError::Full(()),
+            Self::Closed(_) => SubmitError::Closed(()),
+            Self::Timeout(_) => SubmitError::Timeout(()),
+            Self::WouldDeadlock(_) => SubmitError::WouldDeadlock(()),
+        }
+    }
+}
+
+impl<T> fmt::Debug for SubmitError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+            Self::Timeout(_) => "Timeout(..)",
+            Self::WouldDeadlock(_) => "WouldDeadlock(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for SubmitError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "the pool is full",
+            Self::Closed(_) => "the pool is closed",
+            Self::Timeout(_) => "no slot of the pool came free in time",
+            Self::WouldDeadlock(_) => "a worker must not wait for a slot of its own pool",
+        })
+    }
+}
+
+impl<T> std::error::Error for SubmitError<T> {}
+
+/// No slot could be reserved. It is the same refusal as for a task, without one.
+pub type SlotError = SubmitError<()>;
+
+/// A setting that no pool can have.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum BuildError {
+    /// `capacity(0)`: nothing could ever be accepted.
+    ZeroCapacity,
+    /// The range of threads is empty, or allows no thread at all.
+    NoThreads {
+        /// The fewest that were asked for.
+        min: usize,
+        /// The most that were asked for.
+        max: usize,
+    },
+    /// More threads than a pool can have.
+    TooManyThreads {
+        /// The most that were asked for.
+        asked: usize,
+        /// The most that there can be.
+        limit: usize,
+    },
+    /// A name with a zero byte in it cannot be given to a thread.
+    InvalidName(String),
+    /// One of the threads that are to be there from the beginning did not start.
+    Thread(io::Error),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ZeroCapacity => f.write_str("a capacity of 0 accepts no task; use 1 or more"),
+            Self::NoThreads { min, max } => {
+                write!(
+                    f,
+                    "threads({min}..={max}) holds no thread to run tasks; use at least 0..=1"
+                )
+            }
+            Self::TooManyThreads { asked, limit } => {
+                write!(
+                    f,
+                    "{asked} threads were asked for; a pool has {limit} at most"
+                )
+            }
+            Self::InvalidName(name) => write!(f, "the name {name:?} has a zero byte in it"),
+            Self::Thread(_) => f.write_str("a thread of the pool did not start"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Thread(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A pool that has not come to its end. It is closed all the same, and its tasks go on.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShutdownError {
+    /// The time is over. The numbers say what was still there.
+    Timeout(Box<Stats>),
+    /// A worker of the pool called, and would have waited for itself.
+    FromWorker,
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout(stats) => write!(
+                f,
+                "the pool did not end in time: {} tasks in flight, {} of them running",
+                stats.in_flight, stats.running
+            ),
+            Self::FromWorker => f.write_str("a worker cannot wait for the end of its own pool"),
+        }
+    }
+}
+
+impl std::error::Error for ShutdownError {}

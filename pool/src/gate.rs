@@ -1,0 +1,205 @@
+//! A gate: an entrance together with the scheduler behind it. Handles, slots and futures hold one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_task::Runnable;
+use pin_project_lite::pin_project;
+
+use crate::entrance::{Entrance, Patience, Refusal};
+use crate::scheduler::Scheduler;
+use crate::seat::Seat;
+use crate::slots::{Joined, NoSlot};
+use crate::stats::{Counter, Tally};
+use crate::sync::Arc;
+use crate::task::Task;
+use crate::unwind;
+use crate::waiter::{Outcome, Waiter};
+
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) scheduler: Scheduler,
+    /// None for the pool's own entrance, which is part of the scheduler.
+    pub(crate) subpool: Option<Arc<Entrance>>,
+}
+
+impl Gate {
+    pub(crate) fn entrance(&self) -> &Entrance {
+        self.subpool.as_deref().unwrap_or(&self.scheduler.root)
+    }
+
+    pub(crate) fn enter(&self, patience: Patience) -> Result<(), Refusal> {
+        self.entrance()
+            .enter(patience, || Seat::is_on(&self.scheduler))
+    }
+
+    pub(crate) fn enter_async(&self) -> Enter<'_> {
+        Enter {
+            gate: self,
+            place: None,
+            done: false,
+        }
+    }
+
+    pub(crate) fn release(&self) {
+        self.scheduler.release(self.entrance());
+    }
+
+    /// Runs a closure that has a slot of this entrance.
+    pub(crate) fn submit<F: FnOnce() + Send + 'static>(&self, f: F) {
+        let task = match &self.subpool {
+            // The worker knows the pool's own entrance, so the closure need not carry it.
+            None => Task::new(move |seat: &Seat| {
+                seat.scheduler.run_closure(seat, &seat.scheduler.root, f);
+            }),
+            Some(entrance) => {
+                let entrance = Arc::clone(entrance);
+                Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, f))
+            }
+        };
+        self.scheduler.schedule(task);
+    }
+
+    /// Runs a future that has a slot of this entrance.
+    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
+        let accepted = Accepted {
+            future: Some(future),
+            slot: FutureSlot {
+                gate: self.clone(),
+                ended: false,
+            },
+        };
+        let scheduler = self.scheduler.clone();
+        let schedule = move |runnable: Runnable| {
+            scheduler.schedule(Task::new(move |_: &Seat| {
+                runnable.run();
+            }));
+        };
+        let (runnable, task) = async_task::spawn(accepted, schedule);
+        task.detach();
+        runnable.schedule();
+    }
+}
+
+/// Waits for a slot without a thread; dropping it gives up the wait.
+pub(crate) struct Enter<'a> {
+    gate: &'a Gate,
+    place: Option<(u64, Arc<Waiter>)>,
+    done: bool,
+}
+
+impl Enter<'_> {
+    /// The first poll: a slot, or a place in line.
+    fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoSlot>> {
+        let entrance = self.gate.entrance();
+        match entrance.slots.try_acquire() {
+            Err(NoSlot::Full) => {}
+            settled => return Poll::Ready(settled),
+        }
+        let waiter = Arc::new(Waiter::task(cx.waker()));
+        match entrance.slots.join_line(&waiter, entrance.max_waiting) {
+            Ok(Joined::Granted) => Poll::Ready(Ok(())),
+            Ok(Joined::Waiting(ticket)) => {
+                self.place = Some((ticket, waiter));
+                Poll::Pending
+            }
+            Err(reason) => Poll::Ready(Err(reason)),
+        }
+    }
+}
+
+impl Future for Enter<'_> {
+    type Output = Result<(), Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        assert!(!self.done, "polled after it was done");
+        let settled = match &self.place {
+            None => self.begin(cx),
+            Some((_, waiter)) => waiter.poll(cx).map(|outcome| match outcome {
+                Outcome::Granted => Ok(()),
+                Outcome::Closed => Err(NoSlot::Closed),
+            }),
+        };
+        settled.map(|settled| {
+            self.place = None;
+            self.done = true;
+            settled.map_err(|reason| self.gate.entrance().count(reason.into()))
+        })
+    }
+}
+
+impl Drop for Enter<'_> {
+    fn drop(&mut self) {
+        let Some((ticket, waiter)) = self.place.take() else {
+            return;
+        };
+        let left = self.gate.entrance().slots.leave_line(ticket);
+        if !left && waiter.outcome() == Some(Outcome::Granted) {
+            // Granted while it was given up: the slot goes on to the next.
+            self.gate.release();
+        }
+    }
+}
+
+pin_project! {
+    /// A future with its slot. What it ends with is counted here, and a panic is reported before the slot goes back.
+    struct Accepted<F> {
+        // Before the slot: what is dropped undone is gone before its slot is free.
+        #[pin]
+        future: Option<F>,
+        slot: FutureSlot,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Accepted<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let polled = unwind::catch(|| {
+            let future = this.future.as_mut().as_pin_mut();
+            future
+                .expect("a task that is done is not polled again")
+                .poll(cx)
+        });
+        let scheduler = &this.slot.gate.scheduler;
+        match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => count(scheduler, |tally| &tally.completed),
+            Err(payload) => {
+                count(scheduler, |tally| &tally.panicked);
+                scheduler.report(payload);
+            }
+        }
+        if let Err(payload) = unwind::catch(|| this.future.set(None)) {
+            scheduler.report(payload);
+        }
+        this.slot.ended = true;
+        Poll::Ready(())
+    }
+}
+
+/// The slot of a future, given back when the future is gone.
+struct FutureSlot {
+    gate: Gate,
+    /// Whether it returned or panicked; else it was dropped undone.
+    ended: bool,
+}
+
+impl Drop for FutureSlot {
+    fn drop(&mut self) {
+        if !self.ended {
+            count(&self.gate.scheduler, |tally| &tally.cancelled);
+        }
+        self.gate.release();
+    }
+}
+
+/// Counts a task that ended, on the calling worker's tally if it is one.
+fn count(scheduler: &Scheduler, which: fn(&Tally) -> &Counter) {
+    Seat::of(scheduler, |seat| match seat {
+        Some(seat) => which(seat.tally()).add(),
+        None => which(scheduler.tally(None)).add(),
+    });
+}

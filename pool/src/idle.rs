@@ -1,0 +1,276 @@
+//! Who searches, who sleeps, who is woken.
+//!
+//! The race is always the same. One side makes work visible and then looks whether somebody must be told; the other
+//! says that it is going to sleep and then looks once more for work. Each side needs its two steps in this order for
+//! everybody, which takes a `fence(SeqCst)` between them, and there is one on both sides:
+//!
+//! | one that brings work | one that goes to sleep | one that stops searching |
+//! |---|---|---|
+//! | P1 push the task | S1 [`Idle::announce`]: into the stack, into the census | F1 [`Idle::end_search`]: out of the census |
+//! | P2 fence | S2 fence | F2 fence |
+//! | P3 [`Idle::wants_help`]: look at the census | S3 look at every queue | F3 look at every queue |
+//! | P4 [`Idle::recruit`] if nobody searches | S4 [`Idle::withdraw`] if there is work | F4 [`Idle::recruit`] if there is work |
+//!
+//! **No task is stranded.** The fences P2 and S2 have an order. If P2 is first, S3 sees the task. If S2 is first, P3
+//! sees the sleeper and wakes it. The same holds for P2 and F2: a producer that finds somebody searching leaves the
+//! task to it, and that worker, when it finds something else first, is either seen to have stopped or looks at the
+//! queues after stopping. Only the last searcher must look, because any other leaves one behind that will.
+//!
+//! **At most one wake-up is under way.** The one that wakes a sleeper, or starts a thread, counts it as searching in
+//! the same step, under the lock. From then until that worker finds something, others see a searcher and wake nobody.
+//! It then wakes the next itself, but only if there is work left, so one task wakes one worker.
+//!
+//! **Cold threads leave.** The stack gives the worker that slept last, so the bottom of it is never woken when there
+//! is little to do, and expires. A worker that expires takes itself off the stack under the lock: either it is still
+//! there, and nobody has counted on it, or it was popped, and then it has been woken and stays. Off the stack it counts
+//! as searching until [`Idle::dismiss`], which is its F1: a task that was left to it in between is found by its F3.
+
+use crossbeam_utils::CachePadded;
+
+use crate::parker::Parker;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex};
+
+/// The most threads that a pool can have.
+pub(crate) const MAX_THREADS: usize = u16::MAX as usize - 1;
+
+/// What all workers are doing, in one word, so that a look at it is of one instant.
+///
+/// | bits | |
+/// |---|---|
+/// | 0 to 15 | searching: looking for work and not yet asleep |
+/// | 16 to 31 | sleeping: in the stack |
+/// | 32 to 47 | live: all threads, those that are being started too |
+/// | 48 to 63 | the most that may live |
+///
+/// `sleeping` and `live` change under the lock of the stack only.
+#[derive(Clone, Copy)]
+struct Census(u64);
+
+const SEARCHING: u64 = 1;
+const SLEEPING: u64 = 1 << 16;
+const LIVE: u64 = 1 << 32;
+const MAX_SHIFT: u32 = 48;
+
+impl Census {
+    fn field(self, shift: u32) -> usize {
+        ((self.0 >> shift) & 0xffff) as usize
+    }
+
+    fn searching(self) -> usize {
+        self.field(0)
+    }
+
+    fn sleeping(self) -> usize {
+        self.field(16)
+    }
+
+    fn live(self) -> usize {
+        self.field(32)
+    }
+
+    fn max(self) -> usize {
+        self.field(MAX_SHIFT)
+    }
+
+    fn may_start(self) -> bool {
+        self.live() < self.max()
+    }
+}
+
+/// What became of a call for help.
+#[derive(Debug)]
+pub(crate) enum Recruit {
+    /// This one slept and must be unparked; it counts as searching from now on.
+    Wake(Arc<Parker>),
+    /// A thread must be started; it counts as live and searching from now on.
+    Start,
+    /// Somebody searches already, or nobody is left.
+    Nobody,
+}
+
+/// What became of a sleeper whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// It is off the stack and counts as searching until it is dismissed.
+    Leaves,
+    /// It is among the fewest that must stay.
+    Stays,
+    /// It has been woken meanwhile and counts as searching.
+    Woken,
+}
+
+#[derive(Debug)]
+pub(crate) struct Idle {
+    census: CachePadded<AtomicU64>,
+    stack: Mutex<Stack>,
+}
+
+#[derive(Debug, Default)]
+struct Stack {
+    /// The newest sleeper on top.
+    sleepers: Vec<Arc<Parker>>,
+    /// Workers that have expired and still count as live, so that no two leave where only one may.
+    leaving: usize,
+}
+
+impl Idle {
+    pub(crate) fn new(max_threads: usize) -> Self {
+        Self {
+            census: CachePadded::new(AtomicU64::new((max_threads as u64) << MAX_SHIFT)),
+            stack: Mutex::new(Stack::default()),
+        }
+    }
+
+    fn look(&self) -> Census {
+        // Relaxed: where the order matters, a fence stands before the call.
+        Census(self.census.load(Ordering::Relaxed))
+    }
+
+    fn change(&self, plus: u64, minus: u64) -> Census {
+        // Relaxed: the word counts and carries no data, and the fences of the protocol order it.
+        Census(
+            self.census
+                .fetch_add(plus.wrapping_sub(minus), Ordering::Relaxed),
+        )
+    }
+
+    /// All threads, those that are being started too.
+    pub(crate) fn live(&self) -> usize {
+        self.look().live()
+    }
+
+    /// All threads, and those of them that have nothing to do, of one instant.
+    pub(crate) fn threads(&self) -> (usize, usize) {
+        let census = self.look();
+        (census.live(), census.searching() + census.sleeping())
+    }
+
+    /// P3: whether work that was just pushed needs somebody. A fence stands before the call.
+    pub(crate) fn wants_help(&self) -> bool {
+        let census = self.look();
+        census.searching() == 0 && (census.sleeping() > 0 || census.may_start())
+    }
+
+    /// P4 and F4: picks the one to help.
+    pub(crate) fn recruit(&self) -> Recruit {
+        let mut stack = self.stack.lock();
+        let census = self.look();
+        if census.searching() > 0 {
+            return Recruit::Nobody;
+        }
+        if let Some(parker) = stack.sleepers.pop() {
+            self.change(SEARCHING, SLEEPING);
+            return Recruit::Wake(parker);
+        }
+        if census.may_start() {
+            self.change(LIVE + SEARCHING, 0);
+            return Recruit::Start;
+        }
+        Recruit::Nobody
+    }
+
+    /// As `recruit`, but only one that sleeps and even if others search.
+    pub(crate) fn recruit_sleeper(&self) -> Option<Arc<Parker>> {
+        let mut stack = self.stack.lock();
+        let parker = stack.sleepers.pop();
+        if parker.is_some() {
+            self.change(SEARCHING, SLEEPING);
+        }
+        parker
+    }
+
+    /// Counts a thread that is going to be started whatever the others do; false if there are enough.
+    pub(crate) fn enlist(&self) -> bool {
+        let _stack = self.stack.lock();
+        let may_start = self.look().may_start();
+        if may_start {
+            self.change(LIVE + SEARCHING, 0);
+        }
+        may_start
+    }
+
+    /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to end. The caller then
+    /// does F2 to F4.
+    pub(crate) fn dismiss(&self, expired: bool) {
+        let mut stack = self.stack.lock();
+        stack.leaving -= usize::from(expired);
+        self.change(0, LIVE + SEARCHING);
+    }
+
+    /// A worker that runs out of work begins to search, unless half of the threads do so already.
+    pub(crate) fn begin_search(&self) -> bool {
+        let census = self.look();
+        if 2 * census.searching() >= census.live() {
+            return false;
+        }
+        self.change(SEARCHING, 0);
+        true
+    }
+
+    /// F1: a searcher has found something. True if it was the last; it must then do F2 to F4.
+    #[must_use]
+    pub(crate) fn end_search(&self) -> bool {
+        self.change(0, SEARCHING).searching() == 1
+    }
+
+    /// S1: into the stack. The caller then does S2 to S4.
+    pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool) {
+        let mut stack = self.stack.lock();
+        stack.sleepers.push(Arc::clone(parker));
+        self.change(SLEEPING, if searching { SEARCHING } else { 0 });
+    }
+
+    /// S4: out of the stack again, as a searcher. False if somebody has popped it: then it counts as searching as
+    /// well, and its parker has been notified or is about to be.
+    pub(crate) fn withdraw(&self, parker: &Arc<Parker>) -> bool {
+        let mut stack = self.stack.lock();
+        let found = stack.remove(parker);
+        if found {
+            self.change(SEARCHING, SLEEPING);
+        }
+        found
+    }
+
+    /// The time of a sleeper is over: it leaves, if more than `min` live.
+    pub(crate) fn expire(&self, parker: &Arc<Parker>, min: usize) -> Expiry {
+        let mut stack = self.stack.lock();
+        if self.look().live() - stack.leaving <= min {
+            return Expiry::Stays;
+        }
+        if !stack.remove(parker) {
+            return Expiry::Woken;
+        }
+        stack.leaving += 1;
+        self.change(SEARCHING, SLEEPING);
+        Expiry::Leaves
+    }
+
+    /// Wakes everybody, to look whether the pool has ended.
+    pub(crate) fn wake_all(&self) {
+        let sleepers = {
+            let mut stack = self.stack.lock();
+            let sleepers = std::mem::take(&mut stack.sleepers);
+            let count = sleepers.len() as u64;
+            self.change(SEARCHING * count, SLEEPING * count);
+            sleepers
+        };
+        for parker in sleepers {
+            parker.unpark();
+        }
+    }
+}
+
+impl Stack {
+    fn remove(&mut self, parker: &Arc<Parker>) -> bool {
+        // From the top: whoever withdraws came last, most often.
+        let place = self
+            .sleepers
+            .iter()
+            .rposition(|other| Arc::ptr_eq(other, parker));
+        if let Some(place) = place {
+            self.sleepers.remove(place);
+        }
+        place.is_some()
+    }
+}

@@ -1,0 +1,80 @@
+//! A bounded worker pool that runs closures and futures on the same threads.
+//!
+//! A pool has a fixed number of *slots*. A task takes one when it is accepted and gives it back when it has ended, so
+//! the number of tasks in the pool, waiting and running, never exceeds the *capacity*. When no slot is free, the
+//! submitter waits, with or without a thread, for ever or for a while, or is refused and gets its task back. That is
+//! back-pressure: what cannot be done yet is not piled up.
+//!
+//! Threads come when there is work and nobody to do it, up to a limit, and leave when they have been idle for a while.
+//! A task that panics ends alone, and is reported. Futures give up their thread while they wait, and keep their slot.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use anthill::Pool;
+//!
+//! let pool = Pool::builder().capacity(1000).build()?;
+//! for n in 0..10_000 {
+//!     pool.submit(move || println!("task {n}"))?; // waits while 1000 are in the pool
+//! }
+//! pool.spawn(async { println!("a future, on the same threads") })?;
+//! pool.shutdown()?; // waits until all have ended
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Three limits
+//!
+//! | limit | bounds | beyond it |
+//! |---|---|---|
+//! | [`capacity`](Builder::capacity) | tasks in the pool | submitters wait or are refused |
+//! | [`threads`](Builder::threads) | tasks that run at once | tasks wait in the pool |
+//! | [`max_waiting`](Builder::max_waiting) | submitters that wait | submitters are refused |
+//!
+//! Code that blocks occupies a thread, so a pool for blocking closures wants as many threads as are to block at
+//! once. Code that waits should be a future: it costs a slot and no thread.
+//!
+//! # Panics
+//!
+//! A panic of a task is caught on the worker, counted, and given to the [panic
+//! handler](Builder::panic_handler). This needs unwinding: in a program built with `panic = "abort"` a panic in a task
+//! ends the program, as everywhere else.
+//!
+//! # What it rests on
+//!
+//! The pool's own protocols (slots, waiting, waking, expiry, close) are model-checked with loom over this very code.
+//! [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are trusted.
+#![cfg_attr(
+    anthill_loom,
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "models link no crossbeam-deque"
+    )
+)]
+
+mod builder;
+mod entrance;
+mod error;
+mod gate;
+mod idle;
+mod panic;
+mod parker;
+mod pool;
+mod queues;
+mod scheduler;
+mod seat;
+mod slot;
+mod slots;
+mod spin;
+mod stats;
+mod sync;
+mod task;
+mod unwind;
+mod waiter;
+mod worker;
+
+pub use builder::Builder;
+pub use error::{BuildError, ShutdownError, SlotError, SubmitError};
+pub use panic::TaskPanic;
+pub use pool::Pool;
+pub use slot::Slot;
+pub use stats::Stats;

@@ -1,0 +1,67 @@
+//! What a panic handler is given.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::unwind::Payload;
+
+/// A task that panicked, as the pool's panic handler gets it.
+///
+/// The process's panic hook has run before, on the worker's thread, and has printed message and place unless it was
+/// replaced. A pool without a handler leaves it at that and counts the panic in
+/// [`Stats::panicked`](crate::Stats::panicked).
+pub struct TaskPanic {
+    payload: Payload,
+    pool: Arc<str>,
+}
+
+impl TaskPanic {
+    pub(crate) fn new(payload: Payload, pool: Arc<str>) -> Self {
+        Self { payload, pool }
+    }
+
+    /// The name of the pool.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    /// The message, if `panic!` was given one.
+    #[must_use]
+    pub fn message(&self) -> Option<&str> {
+        let payload = self.payload();
+        payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+    }
+
+    /// What the task panicked with.
+    #[must_use]
+    pub fn payload(&self) -> &(dyn Any + Send) {
+        &*self.payload
+    }
+
+    /// What the task panicked with, for [`std::panic::resume_unwind`] elsewhere.
+    #[must_use]
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload
+    }
+}
+
+impl fmt::Debug for TaskPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskPanic")
+            .field("pool", &self.pool)
+            .field("message", &self.message())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for TaskPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message().unwrap_or("a payload that is no text");
+        write!(f, "a task of pool `{}` panicked: {message}", self.pool)
+    }
+}

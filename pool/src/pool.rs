@@ -1,0 +1,432 @@
+//! The handle that users hold.
+
+use std::fmt;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::builder::Builder;
+use crate::entrance::Patience;
+use crate::error::{BuildError, ShutdownError, SlotError, SubmitError};
+use crate::gate::Gate;
+use crate::scheduler::Scheduler;
+use crate::seat::Seat;
+use crate::slot::Slot;
+use crate::stats::Stats;
+use crate::sync::Arc;
+use crate::waiter::Waiter;
+
+/// A bounded worker pool for closures and futures.
+///
+/// A clone is another handle of the same pool. When the last one is dropped, the pool closes: what was accepted runs to
+/// its end, without anybody waiting for it, and then the threads leave. To wait, call [`shutdown`](Self::shutdown).
+///
+/// # Submitting
+///
+/// | call | when no slot is free | when the pool is closed |
+/// |---|---|---|
+/// | [`try_submit`](Self::try_submit), [`try_spawn`](Self::try_spawn), [`try_slot`](Self::try_slot) | `Full` | `Closed` |
+/// | [`submit`](Self::submit), [`spawn`](Self::spawn) | wait; `Full` on a [`nonblocking`](Builder::nonblocking) pool | `Closed` |
+/// | [`submit_timeout`](Self::submit_timeout), [`submit_deadline`](Self::submit_deadline), [`spawn_timeout`](Self::spawn_timeout), [`spawn_deadline`](Self::spawn_deadline) | wait, then `Timeout` | `Closed` |
+/// | [`submit_async`](Self::submit_async), [`spawn_async`](Self::spawn_async), [`slot`](Self::slot) | wait without a thread | `Closed` |
+///
+/// `submit` takes closures and `spawn` takes futures; they have the same slots and the same threads. All that wait
+/// stand in one line, first come first served. Each that waits is told `Full` at once if
+/// [`max_waiting`](Builder::max_waiting) others are in line already, but never once it is in line. A thread that is a
+/// worker of this very pool never waits: it is told [`WouldDeadlock`](SubmitError::WouldDeadlock). Every refusal hands
+/// the task back.
+///
+/// # Order
+///
+/// Tasks submitted by one thread are started roughly in that order, and with one worker thread in exactly that order
+/// as long as all are closures. What happened before a task was submitted is seen by the task, and what the
+/// task did is seen by whoever finds it ended, for example after `shutdown`.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().capacity(100).build()?;
+/// let sum = Arc::new(AtomicU64::new(0));
+/// for n in 1..=1000 {
+///     let sum = Arc::clone(&sum);
+///     // Waits whenever 100 are in the pool.
+///     pool.submit(move || { sum.fetch_add(n, Ordering::Relaxed); })?;
+/// }
+/// pool.shutdown()?;
+/// assert_eq!(sum.load(Ordering::Relaxed), 500_500);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Pool {
+    handle: Arc<Handle>,
+}
+
+/// What all clones share; the drop of the last one closes.
+struct Handle {
+    gate: Gate,
+    /// Keeps the pool open as long as the subpool is there.
+    _parent: Option<Pool>,
+}
+
+impl Handle {
+    fn close(&self) {
+        match &self.gate.subpool {
+            Some(entrance) => self.gate.scheduler.close_entrance(entrance),
+            None => self.gate.scheduler.close(),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Building.
+impl Pool {
+    /// Settings for a pool, all with a default.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(scheduler: Scheduler) -> Self {
+        Self::at(
+            Gate {
+                scheduler,
+                subpool: None,
+            },
+            None,
+        )
+    }
+
+    fn at(gate: Gate, parent: Option<Self>) -> Self {
+        Self {
+            handle: Arc::new(Handle {
+                gate,
+                _parent: parent,
+            }),
+        }
+    }
+
+    pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
+        self.gate().scheduler.start_threads(count)
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.handle.gate
+    }
+
+    /// A second bounded entrance to the same threads: tasks submitted through it have their own slots, and count in
+    /// neither this pool's capacity nor any other's. It closes by itself, or together with the pool; a
+    /// subpool of a closed pool is closed. Whether plain submits wait, and how many may, is as for the pool.
+    ///
+    /// It keeps the pool open: the pool closes by itself when its handles and its subpools are gone.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(10_000).build()?;
+    /// let uploads = pool.subpool(8)?;
+    /// uploads.submit(|| println!("one of at most eight"))?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::ZeroCapacity`].
+    pub fn subpool(&self, capacity: usize) -> Result<Self, BuildError> {
+        if capacity == 0 {
+            return Err(BuildError::ZeroCapacity);
+        }
+        let scheduler = self.gate().scheduler.clone();
+        let subpool = Some(scheduler.add_subpool(capacity));
+        Ok(Self::at(Gate { scheduler, subpool }, Some(self.clone())))
+    }
+}
+
+/// Closures.
+impl Pool {
+    /// Runs a closure, waiting for a slot if none is free (on a nonblocking pool it does not wait).
+    pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, self.plain())
+    }
+
+    /// Runs a closure if a slot is free now.
+    pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, Patience::None)
+    }
+
+    /// Runs a closure, waiting for a slot for at most `timeout`.
+    pub fn submit_timeout<F>(&self, f: F, timeout: Duration) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, after(timeout))
+    }
+
+    /// Runs a closure, waiting for a slot until `deadline`.
+    pub fn submit_deadline<F>(&self, f: F, deadline: Instant) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, Patience::Until(deadline))
+    }
+
+    /// Runs a closure, waiting for a slot without a thread. Dropping the future before it is done gives up the wait.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Full` when too many wait.
+    pub async fn submit_async<F>(&self, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        match self.gate().enter_async().await {
+            Ok(()) => {
+                self.gate().submit(f);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, f)),
+        }
+    }
+
+    fn submit_with<F>(&self, f: F, patience: Patience) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        match self.gate().enter(patience) {
+            Ok(()) => {
+                self.gate().submit(f);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, f)),
+        }
+    }
+}
+
+/// Futures.
+impl Pool {
+    /// Runs a future, waiting for a slot if none is free (on a nonblocking pool it does not wait). The future keeps its
+    /// slot until it is done, also while it is suspended.
+    pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, self.plain())
+    }
+
+    /// Runs a future if a slot is free now.
+    pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, Patience::None)
+    }
+
+    /// Runs a future, waiting for a slot for at most `timeout`.
+    pub fn spawn_timeout<F>(&self, future: F, timeout: Duration) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, after(timeout))
+    }
+
+    /// Runs a future, waiting for a slot until `deadline`.
+    pub fn spawn_deadline<F>(&self, future: F, deadline: Instant) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, Patience::Until(deadline))
+    }
+
+    /// Runs a future, waiting for a slot without a thread. Dropping the returned future before it is done gives up the
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Full` when too many wait.
+    pub async fn spawn_async<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.gate().enter_async().await {
+            Ok(()) => {
+                self.gate().spawn(future);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, future)),
+        }
+    }
+
+    fn spawn_with<F>(&self, future: F, patience: Patience) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.gate().enter(patience) {
+            Ok(()) => {
+                self.gate().spawn(future);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, future)),
+        }
+    }
+}
+
+/// Slots, before there is a task.
+impl Pool {
+    /// Reserves a slot if one is free now.
+    pub fn try_slot(&self) -> Result<Slot, SlotError> {
+        match self.gate().enter(Patience::None) {
+            Ok(()) => Ok(Slot::new(self.gate().clone())),
+            Err(refusal) => Err(SlotError::new(refusal, ())),
+        }
+    }
+
+    /// Reserves a slot, waiting for one without a thread. Dropping the future before it is done gives up the wait.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Full` when too many wait.
+    pub async fn slot(&self) -> Result<Slot, SlotError> {
+        match self.gate().enter_async().await {
+            Ok(()) => Ok(Slot::new(self.gate().clone())),
+            Err(refusal) => Err(SlotError::new(refusal, ())),
+        }
+    }
+
+    /// What a plain submit does.
+    fn plain(&self) -> Patience {
+        if self.gate().entrance().nonblocking {
+            Patience::None
+        } else {
+            Patience::Endless
+        }
+    }
+}
+
+/// While it runs.
+impl Pool {
+    /// Changes the capacity. More slots go to those who wait, at once. With fewer, nothing is accepted until enough
+    /// tasks have ended; nothing that was accepted is touched. `usize::MAX` is unlimited; 0 lets
+    /// nothing in until the next `tune`.
+    pub fn tune(&self, capacity: usize) {
+        self.gate().entrance().slots.tune(capacity);
+    }
+
+    /// How many tasks may be in the pool at once.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.gate().entrance().slots.capacity()
+    }
+
+    /// How many slots are taken now.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.gate().entrance().slots.usage().0
+    }
+
+    /// What the pool is doing, in numbers. Cheap enough to poll many times a second.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.gate().scheduler.stats(self.gate().entrance())
+    }
+
+    /// The name of the pool.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.gate().scheduler.settings.name
+    }
+}
+
+/// The end.
+impl Pool {
+    /// Accepts nothing more, and tells everybody who waits for a slot `Closed`. What was accepted runs to its end;
+    /// nobody waits for it here. Closing again does nothing.
+    pub fn close(&self) {
+        self.handle.close();
+    }
+
+    /// Whether it was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.gate().entrance().slots.is_closed()
+    }
+
+    /// Closes, and waits until everything accepted has ended, panic handlers included, and the threads have left. For a
+    /// subpool the threads stay, since they are the pool's.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::FromWorker`] if a worker of this pool calls: it would wait for itself. The pool is closed then.
+    pub fn shutdown(&self) -> Result<(), ShutdownError> {
+        self.shut(None)
+    }
+
+    /// As [`shutdown`](Self::shutdown), for at most `timeout`. The tasks that are left then go on, and the call can be
+    /// made again.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::Timeout`] with what is left, or as for `shutdown`.
+    pub fn shutdown_timeout(&self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.shut(Instant::now().checked_add(timeout))
+    }
+
+    fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+        self.close();
+        let scheduler = &self.gate().scheduler;
+        if Seat::is_on(scheduler) {
+            return Err(ShutdownError::FromWorker);
+        }
+        loop {
+            let waiter = Arc::new(Waiter::thread());
+            scheduler.watch(&waiter);
+            if self.has_ended() {
+                scheduler.unwatch(&waiter);
+                return Ok(());
+            }
+            if waiter.wait(deadline).is_none() {
+                scheduler.unwatch(&waiter);
+                return Err(ShutdownError::Timeout(Box::new(self.stats())));
+            }
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        match &self.gate().subpool {
+            Some(entrance) => entrance.slots.is_drained(),
+            None => self.gate().scheduler.is_gone(),
+        }
+    }
+}
+
+/// The patience of a call with a timeout; one that is too long for the clock is endless.
+fn after(timeout: Duration) -> Patience {
+    Instant::now()
+        .checked_add(timeout)
+        .map_or(Patience::Endless, Patience::Until)
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (in_flight, capacity) = self.gate().entrance().slots.usage();
+        f.debug_struct("Pool")
+            .field("name", &self.name())
+            .field("capacity", &capacity)
+            .field("in_flight", &in_flight)
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

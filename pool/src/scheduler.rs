@@ -1,0 +1,394 @@
+//! What the workers of a pool share: queues, census, entrances, and the rules that tie them together.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use crossbeam_utils::CachePadded;
+
+use crate::entrance::Entrance;
+use crate::idle::{Idle, Recruit};
+use crate::panic::TaskPanic;
+use crate::queues::Queues;
+use crate::seat::Seat;
+use crate::stats::{Counter, Stats, Tally, ThreadCounters};
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::{Arc, Mutex, thread};
+use crate::task::Task;
+use crate::unwind;
+use crate::waiter::{Outcome, Waiter};
+
+pub(crate) type PanicHandler = Box<dyn Fn(TaskPanic) + Send + Sync>;
+
+/// What was set when the pool was built.
+pub(crate) struct Settings {
+    pub(crate) name: std::sync::Arc<str>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) min_threads: usize,
+    pub(crate) max_threads: usize,
+    pub(crate) idle_expiry: Duration,
+    pub(crate) panic_handler: Option<PanicHandler>,
+    /// What a worker's thread does. The scheduler starts threads and does not know the worker's loop, which stands
+    /// on it.
+    pub(crate) work: fn(Scheduler),
+}
+
+/// A handle to what the workers share.
+#[derive(Clone)]
+pub(crate) struct Scheduler(Arc<Shared>);
+
+impl Deref for Scheduler {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    /// The pool's own entrance.
+    pub(crate) root: Entrance,
+    subpools: Mutex<Subpools>,
+    /// Entrances that are not drained: not closed, or with slots taken. Workers end for good when there is none.
+    open: AtomicUsize,
+    pub(crate) queues: Queues<Task<Seat>>,
+    pub(crate) idle: Idle,
+    /// One for each worker with a queue of its own, and the last for all other threads.
+    tallies: Box<[CachePadded<Tally>]>,
+    pub(crate) threads: ThreadCounters,
+    /// The most that `stats` has told as accepted: a count that is put together from others must not fall.
+    accepted: Counter,
+    /// Those that wait for the end of the pool or of a subpool.
+    watchers: Mutex<Vec<Arc<Waiter>>>,
+}
+
+/// The entrances besides the pool's own.
+#[derive(Default)]
+struct Subpools {
+    /// Set by the pool's close: from then on a subpool is closed from birth.
+    closed: bool,
+    open: Vec<Arc<Entrance>>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(settings: Settings, root: Entrance) -> Self {
+        let queues = Queues::new(settings.max_threads);
+        Self(Arc::new(Shared {
+            tallies: (0..=queues.locals())
+                .map(|_| CachePadded::default())
+                .collect(),
+            idle: Idle::new(settings.max_threads),
+            settings,
+            root,
+            subpools: Mutex::new(Subpools::default()),
+            open: AtomicUsize::new(1),
+            queues,
+            threads: ThreadCounters::default(),
+            accepted: Counter::default(),
+            watchers: Mutex::new(Vec::new()),
+        }))
+    }
+
+    /// Whether both are handles of one pool.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Makes a task run: on the worker that calls, if one does, else on any.
+    pub(crate) fn schedule(&self, task: Task<Seat>) {
+        if let Some(task) = Seat::keep(self, task) {
+            self.queues.push(task);
+        }
+        self.notify();
+    }
+
+    /// Sees to it that somebody comes for work that was just pushed: P2 to P4 of the protocol in `idle`.
+    fn notify(&self) {
+        // P2: pairs with S2 and F2.
+        fence(Ordering::SeqCst);
+        if self.idle.wants_help() {
+            self.help();
+        }
+    }
+
+    /// F2 to F4, for a worker that was the last to search and has found something.
+    pub(crate) fn pass_on_search(&self) {
+        // F2: pairs with P2.
+        fence(Ordering::SeqCst);
+        if self.queues.has_work() {
+            self.help();
+        }
+    }
+
+    /// Wakes a sleeper, or starts a thread, unless somebody searches already.
+    pub(crate) fn help(&self) {
+        match self.idle.recruit() {
+            Recruit::Wake(parker) => {
+                self.threads.wakeups.add();
+                parker.unpark();
+            }
+            Recruit::Start => {
+                if self.start_thread().is_err() {
+                    self.do_without_thread();
+                }
+            }
+            Recruit::Nobody => {}
+        }
+    }
+
+    /// Starts threads until `count` live.
+    pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
+        while self.idle.live() < count && self.idle.enlist() {
+            self.start_thread()?;
+        }
+        Ok(())
+    }
+
+    /// Starts the thread that the census counts already.
+    fn start_thread(&self) -> std::io::Result<()> {
+        let mut builder = thread::Builder::new().name(self.settings.name.to_string());
+        if let Some(size) = self.settings.stack_size {
+            builder = builder.stack_size(size);
+        }
+        let scheduler = self.clone();
+        let work = self.settings.work;
+        match builder.spawn(move || work(scheduler)) {
+            Ok(_) => {
+                self.threads.started.add();
+                Ok(())
+            }
+            Err(error) => {
+                self.threads.start_failures.add();
+                self.idle.dismiss(false);
+                Err(error)
+            }
+        }
+    }
+
+    /// The system gives no thread. Others may have left their task to it while it counted as searching.
+    fn do_without_thread(&self) {
+        // Pairs with P2, as F2 does.
+        fence(Ordering::SeqCst);
+        if !self.queues.has_work() {
+            return;
+        }
+        if let Some(parker) = self.idle.recruit_sleeper() {
+            self.threads.wakeups.add();
+            parker.unpark();
+        }
+        // With no thread at all, this one does the work: late is better than never. Where there are some, they come
+        // for it as soon as they have time.
+        let seat = Seat::borrowed(self);
+        while self.idle.live() == 0 {
+            let Some(task) = self
+                .queues
+                .take_common(None)
+                .or_else(|| self.queues.steal(None))
+            else {
+                return;
+            };
+            run(task, &seat);
+        }
+    }
+
+    /// Takes a worker that searches out of the pool.
+    pub(crate) fn dismiss(&self, expired: bool) {
+        if expired {
+            self.threads.expired.add();
+        }
+        self.idle.dismiss(expired);
+        // It counted as searching until now, and others may have left their task to it.
+        self.pass_on_search();
+        // Without a look whether the pool has ended: that look and the census would need an order of their own against
+        // those who watch for both. The list's lock gives it: they look after they are in the list.
+        self.tell_watchers();
+    }
+
+    /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
+    pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, f: impl FnOnce()) {
+        let _slot = Held {
+            shared: self,
+            entrance,
+        };
+        match unwind::catch(f) {
+            Ok(()) => seat.tally().completed.add(),
+            Err(payload) => {
+                seat.tally().panicked.add();
+                self.report(payload);
+            }
+        }
+    }
+}
+
+/// Runs a task. A panic here is not the task's, which are caught closer to it, but of something that it owned and that
+/// panicked when dropped; it is reported like the task's.
+pub(crate) fn run(task: Task<Seat>, seat: &Seat) {
+    if let Err(payload) = unwind::catch(|| task.run(seat)) {
+        seat.scheduler.report(payload);
+    }
+}
+
+/// A taken slot, given back on drop.
+struct Held<'a> {
+    shared: &'a Shared,
+    entrance: &'a Entrance,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.shared.release(self.entrance);
+    }
+}
+
+impl Shared {
+    pub(crate) fn tally(&self, seat: Option<usize>) -> &Tally {
+        &self.tallies[seat.unwrap_or(self.tallies.len() - 1)]
+    }
+
+    /// Gives a panic to the pool's handler. What the handler panics with is counted and dropped.
+    pub(crate) fn report(&self, payload: unwind::Payload) {
+        let Some(handler) = &self.settings.panic_handler else {
+            return unwind::discard(payload);
+        };
+        let panic = TaskPanic::new(payload, std::sync::Arc::clone(&self.settings.name));
+        if let Err(payload) = unwind::catch(|| handler(panic)) {
+            self.threads.handler_panics.add();
+            unwind::discard(payload);
+        }
+    }
+
+    pub(crate) fn release(&self, entrance: &Entrance) {
+        if entrance.slots.release() {
+            self.drained(entrance);
+        }
+    }
+
+    /// A second entrance. On a closed pool it is closed as well.
+    pub(crate) fn add_subpool(&self, capacity: usize) -> Arc<Entrance> {
+        let root = &self.root;
+        let entrance = Arc::new(Entrance::new(capacity, root.nonblocking, root.max_waiting));
+        let mut subpools = self.subpools.lock();
+        if subpools.closed {
+            let _never_counted_as_open = entrance.slots.close();
+        } else {
+            self.open.fetch_add(1, Ordering::Relaxed);
+            subpools.open.push(Arc::clone(&entrance));
+        }
+        entrance
+    }
+
+    /// Closes the pool and all its subpools.
+    pub(crate) fn close(&self) {
+        let subpools = {
+            let mut subpools = self.subpools.lock();
+            subpools.closed = true;
+            subpools.open.clone()
+        };
+        for entrance in &subpools {
+            self.close_entrance(entrance);
+        }
+        self.close_entrance(&self.root);
+    }
+
+    pub(crate) fn close_entrance(&self, entrance: &Entrance) {
+        if entrance.slots.close() {
+            self.drained(entrance);
+        }
+    }
+
+    /// The last slot of a closed entrance has come back.
+    fn drained(&self, entrance: &Entrance) {
+        self.subpools
+            .lock()
+            .open
+            .retain(|other| !std::ptr::eq(&raw const **other, entrance));
+        // Release and Acquire: the worker that sees zero sees all that was done before.
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            // Pairs with S2: a worker about to sleep either sees that the pool has ended, or is in the stack by now.
+            fence(Ordering::SeqCst);
+            self.idle.wake_all();
+        }
+        self.tell_watchers();
+    }
+
+    /// Whether all entrances are closed and drained: workers have nothing to stay for.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether it has ended and every worker has left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.has_ended() && self.idle.live() == 0
+    }
+
+    /// Adds one that waits for an end. It looks at the state after this and not before.
+    pub(crate) fn watch(&self, waiter: &Arc<Waiter>) {
+        self.watchers.lock().push(Arc::clone(waiter));
+    }
+
+    pub(crate) fn unwatch(&self, waiter: &Arc<Waiter>) {
+        self.watchers
+            .lock()
+            .retain(|other| !Arc::ptr_eq(other, waiter));
+    }
+
+    /// Tells everybody who watches to look again.
+    pub(crate) fn tell_watchers(&self) {
+        let watchers = std::mem::take(&mut *self.watchers.lock());
+        for waiter in watchers {
+            waiter.settle(Outcome::Granted);
+            waiter.wake();
+        }
+    }
+
+    /// Tasks at all entrances, slots held in reserve left out.
+    fn tasks_in_flight(&self) -> usize {
+        let tasks = |entrance: &Entrance| {
+            let reserved = entrance.reserved.load(Ordering::Relaxed);
+            entrance.slots.usage().0.saturating_sub(reserved)
+        };
+        let subpools = self.subpools.lock();
+        tasks(&self.root)
+            + subpools
+                .open
+                .iter()
+                .map(|entrance| tasks(entrance))
+                .sum::<usize>()
+    }
+
+    pub(crate) fn stats(&self, entrance: &Entrance) -> Stats {
+        let (in_flight, capacity) = entrance.slots.usage();
+        let (threads, idle_threads) = self.idle.threads();
+        let sum = |count: fn(&Tally) -> u64| self.tallies.iter().map(|tally| count(tally)).sum();
+        let (completed, panicked, cancelled) = (
+            sum(|tally| tally.completed.get()),
+            sum(|tally| tally.panicked.get()),
+            sum(|tally| tally.cancelled.get()),
+        );
+        // After the tallies: a task that ends in between is missed now and seen next time, never counted twice.
+        let accepted = completed + panicked + cancelled + self.tasks_in_flight() as u64;
+        Stats {
+            capacity,
+            in_flight,
+            running: threads.saturating_sub(idle_threads),
+            queued: self.queues.len(),
+            waiting: entrance.slots.waiting(),
+            free: capacity.saturating_sub(in_flight),
+            threads,
+            idle_threads,
+            accepted: self.accepted.raise(accepted),
+            completed,
+            panicked,
+            cancelled,
+            handler_panics: self.threads.handler_panics.get(),
+            rejected_full: entrance.rejections.full.get(),
+            rejected_closed: entrance.rejections.closed.get(),
+            rejected_timeout: entrance.rejections.timeout.get(),
+            rejected_would_deadlock: entrance.rejections.would_deadlock.get(),
+            threads_started: self.threads.started.get(),
+            threads_expired: self.threads.expired.get(),
+            thread_start_failures: self.threads.start_failures.get(),
+            wakeups: self.threads.wakeups.get(),
+        }
+    }
+}

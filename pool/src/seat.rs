@@ -1,0 +1,99 @@
+//! The place at which a worker works: its own queue, its tally, and how code that runs there finds it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::queues::Own;
+use crate::scheduler::Scheduler;
+use crate::stats::Tally;
+use crate::sync::thread_local;
+use crate::task::Task;
+
+thread_local! {
+    /// The seat of the worker whose thread this is.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
+    static CURRENT: RefCell<Option<Rc<Seat>>> = RefCell::new(None);
+}
+
+pub(crate) struct Seat {
+    pub(crate) scheduler: Scheduler,
+    /// None for workers beyond the number of local queues.
+    pub(crate) own: Option<Own<Task<Seat>>>,
+}
+
+impl Seat {
+    /// Takes a seat on the calling thread, until the guard is dropped.
+    pub(crate) fn take(scheduler: Scheduler) -> Seated {
+        let own = scheduler.queues.claim();
+        let seat = Rc::new(Self { scheduler, own });
+        CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(&seat)));
+        Seated(Some(seat))
+    }
+
+    /// A seat for a thread that is no worker and does a worker's job for once.
+    pub(crate) fn borrowed(scheduler: &Scheduler) -> Self {
+        Self {
+            scheduler: scheduler.clone(),
+            own: None,
+        }
+    }
+
+    /// Puts the task into the own queue of the calling thread, if that is a worker of this pool; gives it back if not.
+    pub(crate) fn keep(scheduler: &Scheduler, task: Task<Self>) -> Option<Task<Self>> {
+        Self::of(scheduler, |seat| {
+            match seat.and_then(|seat| seat.own.as_ref()) {
+                Some(own) => {
+                    own.push(task);
+                    None
+                }
+                None => Some(task),
+            }
+        })
+    }
+
+    /// Whether the calling thread is a worker of this pool.
+    pub(crate) fn is_on(scheduler: &Scheduler) -> bool {
+        Self::of(scheduler, |seat| seat.is_some())
+    }
+
+    /// Calls `f` with the calling thread's seat, if it is one of this pool.
+    pub(crate) fn of<R>(scheduler: &Scheduler, f: impl FnOnce(Option<&Self>) -> R) -> R {
+        // A thread that is about to end has no seat any more.
+        let seat = CURRENT
+            .try_with(|current| current.borrow().clone())
+            .ok()
+            .flatten();
+        f(seat.as_deref().filter(|seat| seat.scheduler.is(scheduler)))
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        self.scheduler.tally(self.own.as_ref().map(|own| own.index))
+    }
+}
+
+/// A seat that is taken.
+pub(crate) struct Seated(Option<Rc<Seat>>);
+
+impl std::ops::Deref for Seated {
+    type Target = Seat;
+
+    fn deref(&self) -> &Seat {
+        self.0
+            .as_deref()
+            .expect("the seat is there until it is dropped")
+    }
+}
+
+impl Drop for Seated {
+    fn drop(&mut self) {
+        let _ = CURRENT.try_with(|current| current.borrow_mut().take());
+        // Nobody but `CURRENT` shares it, so this is the last owner, and the queue goes back.
+        if let Some(Seat {
+            scheduler,
+            own: Some(own),
+        }) = self.0.take().and_then(Rc::into_inner)
+        {
+            scheduler.queues.vacate(own);
+        }
+    }
+}

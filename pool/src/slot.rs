@@ -1,0 +1,80 @@
+//! A slot in the hand of the one that reserved it.
+
+use crate::sync::atomic::Ordering;
+use std::fmt;
+use std::future::Future;
+
+use crate::gate::Gate;
+
+/// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) or
+/// [`Pool::try_slot`](crate::Pool::try_slot).
+///
+/// It is for callers that want to know that there is room before they do something that they cannot take back, such
+/// as accepting a connection. A slot that is dropped unused goes back to the pool. A slot that is held keeps its task
+/// welcome also after a close; a shutdown waits for it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().capacity(1).build()?;
+/// let slot = pool.try_slot()?;
+/// assert!(pool.try_slot().is_err());
+/// slot.submit(|| println!("there was room"));
+/// # pool.shutdown()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a slot that is dropped goes back to the pool"]
+pub struct Slot {
+    /// None once the slot is a task's.
+    gate: Option<Gate>,
+}
+
+impl Slot {
+    /// Wraps a slot that was just taken.
+    pub(crate) fn new(gate: Gate) -> Self {
+        gate.entrance().reserved.fetch_add(1, Ordering::Relaxed);
+        Self { gate: Some(gate) }
+    }
+
+    fn take(&mut self) -> Option<Gate> {
+        let gate = self.gate.take();
+        if let Some(gate) = &gate {
+            gate.entrance().reserved.fetch_sub(1, Ordering::Relaxed);
+        }
+        gate
+    }
+
+    /// Runs a closure in this slot.
+    pub fn submit<F>(mut self, f: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        if let Some(gate) = self.take() {
+            gate.submit(f);
+        }
+    }
+
+    /// Runs a future in this slot.
+    pub fn spawn<F>(mut self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Some(gate) = self.take() {
+            gate.spawn(future);
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(gate) = self.take() {
+            gate.release();
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}

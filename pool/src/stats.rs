@@ -1,0 +1,101 @@
+//! What a pool is doing, in numbers.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// A snapshot of a pool, from [`Pool::stats`](crate::Pool::stats).
+///
+/// `capacity`, `in_flight` and `free` are of one instant. The others are read one after the other, without stopping
+/// the pool, and so may be a few tasks apart. For a subpool, everything about slots and waiting is its own;
+/// what is about threads, queues and ended tasks is the whole pool's, since these are shared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// How many tasks may be in the pool at once.
+    pub capacity: usize,
+    /// Slots taken: tasks accepted and not yet ended, and slots held in reserve.
+    pub in_flight: usize,
+    /// Tasks being run right now, never more than there are threads. A future counts while it is polled.
+    pub running: usize,
+    /// Tasks that could run and wait for a worker: closures not begun, futures woken.
+    pub queued: usize,
+    /// Submitters waiting for a slot, threads and futures.
+    pub waiting: usize,
+    /// Slots that are free.
+    pub free: usize,
+    /// Worker threads.
+    pub threads: usize,
+    /// Worker threads that have nothing to do.
+    pub idle_threads: usize,
+    /// Tasks accepted since the pool was built.
+    pub accepted: u64,
+    /// Tasks that returned.
+    pub completed: u64,
+    /// Tasks that panicked.
+    pub panicked: u64,
+    /// Futures dropped before they were done.
+    pub cancelled: u64,
+    /// Panic handlers that panicked themselves.
+    pub handler_panics: u64,
+    /// Submits refused because no slot was free, or too many were waiting for one.
+    pub rejected_full: u64,
+    /// Submits refused because the pool was closed.
+    pub rejected_closed: u64,
+    /// Submits whose time ran out.
+    pub rejected_timeout: u64,
+    /// Submits from a worker that would have had to wait for the worker's own pool.
+    pub rejected_would_deadlock: u64,
+    /// Threads started.
+    pub threads_started: u64,
+    /// Threads that ended because they had been idle for long enough.
+    pub threads_expired: u64,
+    /// Threads that the system refused to start.
+    pub thread_start_failures: u64,
+    /// Sleeping threads woken for work.
+    pub wakeups: u64,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Raises it to `value`, if it is less, and gives what it is then.
+    pub(crate) fn raise(&self, value: u64) -> u64 {
+        self.0.fetch_max(value, Ordering::Relaxed).max(value)
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Submits refused, by reason.
+#[derive(Debug, Default)]
+pub(crate) struct Rejections {
+    pub(crate) full: Counter,
+    pub(crate) closed: Counter,
+    pub(crate) timeout: Counter,
+    pub(crate) would_deadlock: Counter,
+}
+
+/// Tasks ended on one worker. Each worker has its own, so that counting is no traffic between cores.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) completed: Counter,
+    pub(crate) panicked: Counter,
+    pub(crate) cancelled: Counter,
+}
+
+/// What happened to threads.
+#[derive(Debug, Default)]
+pub(crate) struct ThreadCounters {
+    pub(crate) started: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) start_failures: Counter,
+    pub(crate) wakeups: Counter,
+    pub(crate) handler_panics: Counter,
+}

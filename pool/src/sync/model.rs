@@ -1,0 +1,45 @@
+//! The same names as in `real`, made of loom's types.
+
+pub(crate) use loom::hint::spin_loop;
+pub(crate) use loom::sync::{Arc, atomic};
+pub(crate) use loom::thread_local;
+
+pub(crate) use super::model_deque::{Injector, Local, Steal, Stealer};
+
+/// parking_lot's mutex, in the part that is used: no poison.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+        self.0
+            .lock()
+            .expect("a thread of a model that panics ends the model")
+    }
+}
+
+pub(crate) mod thread {
+    use std::time::Instant;
+
+    pub(crate) use loom::thread::{Builder, Thread, current, yield_now};
+
+    /// There is no clock in a model: a deadline passes at once, and since the other threads may run for any length
+    /// of time around that, every moment at which it can pass is explored.
+    pub(crate) fn park_until(deadline: Option<Instant>) -> bool {
+        if deadline.is_none() {
+            loom::thread::park();
+            return false;
+        }
+        yield_now();
+        true
+    }
+
+    /// Looking again before parking adds schedules and no behaviour.
+    pub(crate) fn spins() -> u32 {
+        0
+    }
+}

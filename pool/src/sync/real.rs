@@ -1,0 +1,35 @@
+//! What the pool runs on outside a model.
+
+pub(crate) use std::hint::spin_loop;
+pub(crate) use std::sync::{Arc, atomic};
+pub(crate) use std::thread_local;
+
+pub(crate) use crossbeam_deque::{Injector, Steal, Stealer, Worker as Local};
+pub(crate) use parking_lot::Mutex;
+
+pub(crate) mod thread {
+    use std::time::Instant;
+
+    pub(crate) use std::thread::{Builder, Thread, current, yield_now};
+
+    /// Parks until a token comes, at the latest until `deadline`; true when that has passed.
+    pub(crate) fn park_until(deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else {
+            std::thread::park();
+            return false;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::park_timeout(left);
+        false
+    }
+
+    /// How often to look again before parking: never where the one looked for has no core to run on meanwhile.
+    pub(crate) fn spins() -> u32 {
+        use std::sync::OnceLock;
+        static SPINS: OnceLock<u32> = OnceLock::new();
+        *SPINS.get_or_init(|| if num_cpus::get() > 1 { 12 } else { 0 })
+    }
+}

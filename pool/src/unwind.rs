@@ -1,0 +1,23 @@
+//! The one place where panics are caught: a task's panic ends that task and nothing else.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What `panic!` was given.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Runs `f`; a panic comes back as its payload.
+///
+/// Unwind safety is asserted: what a task touched and left half-done is the task's own, or behind locks and atomics
+/// whose owners decide.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// Drops a payload, whose own `Drop` may panic as well.
+pub(crate) fn discard(payload: Payload) {
+    if let Err(again) = catch(move || drop(payload)) {
+        // A payload that panics when dropped may do so for ever; leaking it ends the matter.
+        std::mem::forget(again);
+    }
+}

@@ -1,0 +1,159 @@
+//! A worker's life: find, run, search, sleep, leave.
+
+use std::time::Instant;
+
+use crate::idle::Expiry;
+use crate::parker::Parker;
+use crate::queues::Own;
+use crate::scheduler::{Scheduler, run};
+use crate::seat::{Seat, Seated};
+use crate::spin::Spin;
+use crate::sync::Arc;
+use crate::sync::atomic::{Ordering, fence};
+use crate::task::Task;
+
+/// After so many tasks a worker looks into the common queue although its own is not empty, so that futures that wake
+/// each other on one worker for ever keep nobody else waiting.
+const LOOK_OUTSIDE: u32 = 61;
+
+/// What a worker's thread does, from its start to its end.
+pub(crate) fn work(scheduler: Scheduler) {
+    Worker {
+        parker: Arc::new(Parker::new()),
+        seat: Seat::take(scheduler),
+        searching: true,
+        ticks: 0,
+    }
+    .work();
+}
+
+struct Worker {
+    seat: Seated,
+    parker: Arc<Parker>,
+    /// Whether the census counts this worker as searching. It is born so.
+    searching: bool,
+    ticks: u32,
+}
+
+/// Why a worker is up again.
+enum Wake {
+    Search,
+    /// The pool has ended.
+    End,
+    /// It has slept for long enough.
+    Expired,
+}
+
+impl Worker {
+    fn work(mut self) {
+        loop {
+            if let Some(task) = self.find() {
+                self.stop_searching();
+                run(task, &self.seat);
+            } else if !self.go_on_searching() {
+                match self.sleep() {
+                    Wake::Search => self.searching = true,
+                    Wake::End => return self.leave(false),
+                    Wake::Expired => return self.leave(true),
+                }
+            }
+        }
+    }
+
+    fn find(&mut self) -> Option<Task<Seat>> {
+        let own = self.seat.own.as_ref();
+        let queues = &self.seat.scheduler.queues;
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.ticks % LOOK_OUTSIDE == 0 {
+            // Behind what is in the own queue already: the order stays that of arrival.
+            if let Some(own) = own {
+                queues.refill(own);
+            }
+        }
+        own.and_then(Own::pop)
+            .or_else(|| queues.take_common(own))
+            .or_else(|| {
+                if self.searching {
+                    queues.steal(own)
+                } else {
+                    None
+                }
+            })
+    }
+
+    fn stop_searching(&mut self) {
+        if std::mem::take(&mut self.searching) && self.seat.scheduler.idle.end_search() {
+            self.seat.scheduler.pass_on_search();
+        }
+    }
+
+    /// Nothing was found: whether to look again before going to sleep.
+    fn go_on_searching(&mut self) -> bool {
+        if !self.searching {
+            self.searching = self.seat.scheduler.idle.begin_search();
+            return self.searching;
+        }
+        let queues = &self.seat.scheduler.queues;
+        let mut spin = Spin::default();
+        while spin.turn() {
+            if queues.has_work() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// S1 to S4 of the protocol in `idle`, and the sleep itself.
+    fn sleep(&mut self) -> Wake {
+        let scheduler = &self.seat.scheduler;
+        let idle = &scheduler.idle;
+        idle.announce(&self.parker, std::mem::take(&mut self.searching));
+        // S2: pairs with P2.
+        fence(Ordering::SeqCst);
+        if scheduler.queues.has_work() || scheduler.has_ended() {
+            if !idle.withdraw(&self.parker) {
+                // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.
+                self.parker.park(None);
+            }
+            return self.up();
+        }
+        let mut deadline = self.deadline();
+        while !self.parker.park(deadline) {
+            match idle.expire(&self.parker, scheduler.settings.min_threads) {
+                Expiry::Leaves => return Wake::Expired,
+                Expiry::Stays => deadline = None,
+                Expiry::Woken => {
+                    self.parker.park(None);
+                    break;
+                }
+            }
+        }
+        self.up()
+    }
+
+    fn up(&self) -> Wake {
+        let scheduler = &self.seat.scheduler;
+        if scheduler.has_ended() {
+            Wake::End
+        } else {
+            Wake::Search
+        }
+    }
+
+    /// When a worker that goes to sleep now has slept for long enough; never if it is among the fewest that stay.
+    fn deadline(&self) -> Option<Instant> {
+        let scheduler = &self.seat.scheduler;
+        let settings = &scheduler.settings;
+        if scheduler.idle.live() <= settings.min_threads {
+            return None;
+        }
+        Instant::now().checked_add(settings.idle_expiry)
+    }
+
+    fn leave(self, expired: bool) {
+        let scheduler = self.seat.scheduler.clone();
+        // The queue goes back before the thread stops counting, so that the next one finds it.
+        drop(self.seat);
+        scheduler.dismiss(expired);
+    }
+}

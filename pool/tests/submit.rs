@@ -1,0 +1,240 @@
+//! What a submit does when there is room, when there is none, and when the pool is closed.
+
+mod support;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anthill::{Pool, SubmitError};
+use support::{Gate, block_on, eventually, pool};
+
+#[test]
+fn every_accepted_closure_runs_once() {
+    let pool = Pool::builder().capacity(64).threads(0..=4).build().unwrap();
+    let (ran, seen) = mpsc::channel();
+    let submitters: Vec<_> = (0..4)
+        .map(|who| {
+            let (pool, ran) = (pool.clone(), ran.clone());
+            thread::spawn(move || {
+                for n in 0..5_000 {
+                    let ran = ran.clone();
+                    pool.submit(move || ran.send(who * 5_000 + n).unwrap())
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    for submitter in submitters {
+        submitter.join().unwrap();
+    }
+    pool.shutdown().unwrap();
+    drop(ran);
+    let mut seen: Vec<i32> = seen.into_iter().collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (0..20_000).collect::<Vec<_>>());
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.accepted, stats.completed, stats.in_flight),
+        (20_000, 20_000, 0)
+    );
+}
+
+#[test]
+fn large_and_small_closures_keep_what_they_captured() {
+    let pool = pool(8, 2);
+    let (ran, seen) = mpsc::channel();
+    let other = ran.clone();
+    let large = [7_u64; 100];
+    pool.submit(move || ran.send(large.iter().sum::<u64>()).unwrap())
+        .unwrap();
+    pool.submit(move || other.send(1).unwrap()).unwrap();
+    let mut sums: Vec<u64> = seen.iter().take(2).collect();
+    sums.sort_unstable();
+    assert_eq!(sums, [1, 700]);
+}
+
+#[test]
+fn one_thread_runs_closures_in_order() {
+    let pool = pool(1000, 1);
+    let (ran, seen) = mpsc::channel();
+    for n in 0..1000 {
+        let ran = ran.clone();
+        pool.submit(move || ran.send(n).unwrap()).unwrap();
+    }
+    drop(ran);
+    assert!(seen.into_iter().eq(0..1000));
+}
+
+#[test]
+fn try_submit_is_refused_when_full_and_hands_the_task_back() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let (ran, seen) = mpsc::channel();
+    let refused = pool
+        .try_submit(move || ran.send("handed back").unwrap())
+        .unwrap_err();
+    assert_eq!(refused.without_task(), SubmitError::Full(()));
+    refused.into_task()();
+    assert_eq!(seen.recv().unwrap(), "handed back");
+    assert_eq!(pool.stats().rejected_full, 1);
+    gate.open();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_nonblocking_pool_refuses_plain_submits_when_full() {
+    let pool = Pool::builder()
+        .capacity(1)
+        .threads(0..=1)
+        .nonblocking(true)
+        .build()
+        .unwrap();
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
+    assert!(matches!(pool.spawn(async {}), Err(SubmitError::Full(_))));
+    gate.open();
+}
+
+#[test]
+fn a_plain_submit_waits_for_a_slot() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let (ran, seen) = mpsc::channel();
+    let submitter = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.submit(move || ran.send(()).unwrap()).unwrap())
+    };
+    eventually(|| pool.stats().waiting == 1);
+    assert!(seen.try_recv().is_err());
+    gate.open();
+    submitter.join().unwrap();
+    seen.recv().unwrap();
+}
+
+#[test]
+fn a_timeout_hands_the_task_back_and_leaves_the_line() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let refused = pool.submit_timeout(|| (), Duration::from_millis(5));
+    assert!(matches!(refused, Err(SubmitError::Timeout(_))));
+    let refused = pool.submit_deadline(|| (), Instant::now());
+    assert!(matches!(refused, Err(SubmitError::Timeout(_))));
+    let stats = pool.stats();
+    assert_eq!((stats.waiting, stats.rejected_timeout), (0, 2));
+    gate.open();
+    pool.submit_timeout(|| (), Duration::from_secs(60)).unwrap();
+    pool.submit_timeout(|| (), Duration::MAX).unwrap();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn no_more_than_max_waiting_stand_in_line() {
+    let pool = Pool::builder()
+        .capacity(1)
+        .threads(0..=1)
+        .max_waiting(1)
+        .build()
+        .unwrap();
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let submitter = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.submit(|| ()))
+    };
+    eventually(|| pool.stats().waiting == 1);
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
+    let late = pool.submit_timeout(|| (), Duration::from_secs(60));
+    assert!(matches!(late, Err(SubmitError::Full(_))));
+    assert!(matches!(
+        block_on(pool.submit_async(|| ())),
+        Err(SubmitError::Full(_))
+    ));
+    gate.open();
+    submitter.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_closed_pool_hands_every_task_back() {
+    let pool = pool(4, 1);
+    pool.close();
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert!(matches!(
+        pool.try_submit(|| ()),
+        Err(SubmitError::Closed(_))
+    ));
+    let timed = pool.submit_timeout(|| (), Duration::from_secs(60));
+    assert!(matches!(timed, Err(SubmitError::Closed(_))));
+    assert!(matches!(
+        block_on(pool.submit_async(|| ())),
+        Err(SubmitError::Closed(_))
+    ));
+    assert!(matches!(pool.spawn(async {}), Err(SubmitError::Closed(_))));
+    assert!(matches!(pool.try_slot(), Err(SubmitError::Closed(()))));
+    assert_eq!(pool.stats().rejected_closed, 6);
+}
+
+#[test]
+fn closing_sends_waiting_submitters_away() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let submitter = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.submit(|| ()))
+    };
+    eventually(|| pool.stats().waiting == 1);
+    pool.close();
+    assert!(matches!(
+        submitter.join().unwrap(),
+        Err(SubmitError::Closed(_))
+    ));
+    gate.open();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_worker_never_waits_for_its_own_pool() {
+    let pool = pool(1, 1);
+    let (told, seen) = mpsc::channel();
+    let own = pool.clone();
+    pool.submit(move || {
+        let waited = own.submit(|| ()).map_err(|refused| refused.without_task());
+        let timed = own.submit_timeout(|| (), Duration::from_secs(60));
+        told.send((waited, timed.map_err(|refused| refused.without_task())))
+            .unwrap();
+    })
+    .unwrap();
+    let refused = Err(SubmitError::WouldDeadlock(()));
+    assert_eq!(seen.recv().unwrap(), (refused, refused));
+}
+
+#[test]
+fn a_worker_may_submit_to_its_own_pool_while_there_is_room() {
+    let pool = pool(2, 1);
+    let (ran, seen) = mpsc::channel();
+    let own = pool.clone();
+    pool.submit(move || own.submit(move || ran.send(()).unwrap()).unwrap())
+        .unwrap();
+    seen.recv().unwrap();
+}
+
+#[test]
+fn a_reserved_slot_is_kept_until_it_is_used_or_dropped() {
+    let pool = pool(1, 1);
+    let slot = pool.try_slot().unwrap();
+    assert_eq!((pool.in_flight(), pool.stats().accepted), (1, 0));
+    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    drop(slot);
+    let slot = pool.try_slot().unwrap();
+    pool.close();
+    let (ran, seen) = mpsc::channel();
+    slot.submit(move || ran.send(()).unwrap());
+    seen.recv().unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!((pool.in_flight(), pool.stats().accepted), (0, 1));
+}
