@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::thread::{self, Thread};
+use crate::sync::thread::Token;
 
 /// A thread that waits, and the means by which another ends the wait.
 ///
@@ -12,7 +12,7 @@ use crate::sync::thread::{self, Thread};
 #[derive(Debug)]
 pub(crate) struct Parker {
     notified: AtomicBool,
-    thread: Thread,
+    token: Token,
 }
 
 impl Parker {
@@ -20,7 +20,7 @@ impl Parker {
     pub(crate) fn new() -> Self {
         Self {
             notified: AtomicBool::new(false),
-            thread: thread::current(),
+            token: Token::new(),
         }
     }
 
@@ -36,7 +36,7 @@ impl Parker {
             if expired {
                 return false;
             }
-            expired = thread::park_until(deadline);
+            expired = self.token.wait(deadline);
         }
     }
 
@@ -44,6 +44,6 @@ impl Parker {
     pub(crate) fn unpark(&self) {
         // Release pairs with the Acquire in `park`. A swap, so that all changes of the flag stand in one order.
         self.notified.swap(true, Ordering::Release);
-        self.thread.unpark();
+        self.token.signal();
     }
 }

@@ -25,17 +25,41 @@ impl<T> Mutex<T> {
 pub(crate) mod thread {
     use std::time::Instant;
 
-    pub(crate) use loom::thread::{Builder, Thread, current, yield_now};
+    pub(crate) use loom::thread::{Builder, yield_now};
 
-    /// There is no clock in a model: a deadline passes at once, and since the other threads may run for any length
-    /// of time around that, every moment at which it can pass is explored.
-    pub(crate) fn park_until(deadline: Option<Instant>) -> bool {
-        if deadline.is_none() {
-            loom::thread::park();
-            return false;
+    /// A token of its own: loom's `unpark` also wakes a thread that waits for something else, such as another's end.
+    #[derive(Debug)]
+    pub(crate) struct Token {
+        signalled: loom::sync::Mutex<bool>,
+        changed: loom::sync::Condvar,
+    }
+
+    impl Token {
+        pub(crate) fn new() -> Self {
+            Self {
+                signalled: loom::sync::Mutex::new(false),
+                changed: loom::sync::Condvar::new(),
+            }
         }
-        yield_now();
-        true
+
+        /// There is no clock in a model: a deadline passes at once, and since the other threads may run for any length
+        /// of time around that, every moment at which it can pass is explored.
+        pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+            if deadline.is_some() {
+                yield_now();
+                return true;
+            }
+            let mut signalled = self.signalled.lock().expect("see `Mutex::lock`");
+            while !std::mem::take(&mut *signalled) {
+                signalled = self.changed.wait(signalled).expect("see `Mutex::lock`");
+            }
+            false
+        }
+
+        pub(crate) fn signal(&self) {
+            *self.signalled.lock().expect("see `Mutex::lock`") = true;
+            self.changed.notify_one();
+        }
     }
 
     /// Looking again before parking adds schedules and no behaviour.

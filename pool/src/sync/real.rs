@@ -10,20 +10,34 @@ pub(crate) use parking_lot::Mutex;
 pub(crate) mod thread {
     use std::time::Instant;
 
-    pub(crate) use std::thread::{Builder, Thread, current, yield_now};
+    pub(crate) use std::thread::{Builder, yield_now};
 
-    /// Parks until a token comes, at the latest until `deadline`; true when that has passed.
-    pub(crate) fn park_until(deadline: Option<Instant>) -> bool {
-        let Some(deadline) = deadline else {
-            std::thread::park();
-            return false;
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return true;
+    /// The calling thread's park token.
+    #[derive(Debug)]
+    pub(crate) struct Token(std::thread::Thread);
+
+    impl Token {
+        pub(crate) fn new() -> Self {
+            Self(std::thread::current())
         }
-        std::thread::park_timeout(left);
-        false
+
+        /// Waits for a signal, at the latest until `deadline`; true when that has passed. May return early.
+        pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+            let Some(deadline) = deadline else {
+                std::thread::park();
+                return false;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::park_timeout(left);
+            false
+        }
+
+        pub(crate) fn signal(&self) {
+            self.0.unpark();
+        }
     }
 
     /// How often to look again before parking: never where the one looked for has no core to run on meanwhile.

@@ -1,0 +1,141 @@
+//! I7: close against submit: the task is either run or handed back, never both, never neither.
+//! I8: shutdown returns only when all that was accepted has ended, panic handlers included.
+#![cfg(anthill_loom)]
+
+use anthill::SubmitError;
+use loom_tests::{Record, check, expiring, keeping, other, pool};
+
+#[test]
+fn a_task_submitted_while_the_pool_closes_is_run_or_handed_back() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        let submitter = {
+            let (pool, task) = (pool.clone(), ran.task());
+            other(move || pool.submit(task).map_err(|refused| refused.without_task()))
+        };
+        pool.close();
+        let accepted = match submitter.join().unwrap() {
+            Ok(()) => 1,
+            refused => {
+                assert_eq!(refused, Err(SubmitError::Closed(())));
+                0
+            }
+        };
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), accepted);
+    });
+}
+
+#[test]
+fn a_future_spawned_while_the_pool_shuts_down_is_run_or_handed_back() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        let submitter = {
+            let (pool, task) = (pool.clone(), ran.task());
+            other(move || pool.spawn(async move { task() }).is_ok())
+        };
+        pool.shutdown().unwrap();
+        let counted = ran.count();
+        let accepted = usize::from(submitter.join().unwrap());
+        assert_eq!(
+            (counted, ran.count()),
+            (accepted, accepted),
+            "it had ended before shutdown returned"
+        );
+    });
+}
+
+#[test]
+fn a_waiting_task_is_run_or_handed_back() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        let submitter = {
+            let (pool, task) = (pool.clone(), ran.task());
+            other(move || pool.submit(task).is_ok())
+        };
+        pool.shutdown().unwrap();
+        let accepted = usize::from(submitter.join().unwrap());
+        assert_eq!(ran.count(), 1 + accepted);
+    });
+}
+
+#[test]
+fn shutdown_waits_for_the_panic_handler() {
+    check(|| {
+        let handled = Record::new();
+        let handler = {
+            let handled = handled.clone();
+            move |_| handled.add()
+        };
+        let pool = keeping(1)
+            .capacity(1)
+            .panic_handler(handler)
+            .build()
+            .unwrap();
+        let ran = Record::new();
+        pool.submit(ran.panicking()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), handled.count()), (1, 1));
+    });
+}
+
+#[test]
+fn two_threads_shut_down_at_once() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        let rival = {
+            let pool = pool.clone();
+            other(move || pool.shutdown().is_ok())
+        };
+        pool.shutdown().unwrap();
+        assert!(rival.join().unwrap());
+        assert_eq!(ran.count(), 1);
+    });
+}
+
+#[test]
+fn shutdown_races_with_the_last_worker_that_expires() {
+    check(|| {
+        let pool = expiring(1).capacity(1).build().unwrap();
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), pool.stats().threads), (1, 0));
+    });
+}
+
+#[test]
+fn dropping_the_last_handle_runs_what_was_accepted_and_lets_the_threads_leave() {
+    let all = Record::new();
+    let count = all.clone();
+    check(move || {
+        let pool = pool(1, 1);
+        pool.submit(count.task()).unwrap();
+        drop(pool);
+        // The execution ends when every thread has; a worker that stayed would be a deadlock.
+    });
+    assert!(all.count() > 0);
+}
+
+#[test]
+fn a_subpool_ends_before_its_pool_does() {
+    check(|| {
+        let pool = pool(1, 1);
+        let subpool = pool.subpool(1).unwrap();
+        let ran = Record::new();
+        subpool.submit(ran.task()).unwrap();
+        let closer = {
+            let pool = pool.clone();
+            other(move || pool.shutdown().unwrap())
+        };
+        subpool.shutdown().unwrap();
+        assert_eq!(ran.count(), 1);
+        closer.join().unwrap();
+    });
+}

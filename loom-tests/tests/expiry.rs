@@ -1,0 +1,59 @@
+//! I6: an expiring worker strands no task, and takes no task with it.
+//!
+//! There is no clock in a model: a worker whose time may be over expires at any moment that it sleeps.
+#![cfg(anthill_loom)]
+
+use loom_tests::{Record, check, expiring, other};
+
+#[test]
+fn a_task_that_comes_while_the_only_worker_expires_is_run() {
+    check(|| {
+        let pool = expiring(1).capacity(2).build().unwrap();
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn a_task_that_comes_while_two_workers_expire_is_run() {
+    check(|| {
+        let pool = expiring(2).capacity(2).build().unwrap();
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn two_submitters_find_a_worker_while_one_expires() {
+    check(|| {
+        let pool = expiring(1).capacity(2).build().unwrap();
+        let ran = Record::new();
+        let submitter = {
+            let (pool, task) = (pool.clone(), ran.task());
+            other(move || pool.submit(task).unwrap())
+        };
+        pool.submit(ran.task()).unwrap();
+        submitter.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn the_fewest_threads_stay() {
+    check(|| {
+        let pool = expiring(2).threads(1..=2).capacity(1).build().unwrap();
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        let threads = pool.stats().threads;
+        pool.shutdown().unwrap();
+        assert!(threads >= 1, "the last thread left");
+        assert_eq!(ran.count(), 1);
+    });
+}

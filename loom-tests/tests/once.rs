@@ -1,0 +1,90 @@
+//! I2: every accepted task runs exactly once.
+#![cfg(anthill_loom)]
+
+use loom_tests::{Record, check, other, pool};
+
+#[test]
+fn tasks_of_two_submitters_run_once_each() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let submitter = {
+            let (pool, task) = (pool.clone(), ran.task());
+            other(move || pool.submit(task).unwrap())
+        };
+        pool.submit(ran.task()).unwrap();
+        submitter.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn two_workers_do_not_both_run_a_task() {
+    check(|| {
+        let pool = pool(2, 2);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn what_a_task_submits_runs_once() {
+    check(|| {
+        let pool = pool(2, 2);
+        let ran = Record::new();
+        let (inner, own) = (ran.task(), pool.clone());
+        pool.submit(move || own.try_submit(inner).unwrap()).unwrap();
+        while ran.count() == 0 {
+            loom::thread::yield_now();
+        }
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 1);
+    });
+}
+
+#[test]
+fn a_future_that_yields_ends_once() {
+    check(|| {
+        let pool = pool(1, 1);
+        let (polled, ended) = (Record::new(), Record::new());
+        let (polls, end) = (polled.clone(), ended.clone());
+        pool.spawn(async move {
+            let mut yielded = false;
+            std::future::poll_fn(|cx| {
+                polls.add();
+                if std::mem::replace(&mut yielded, true) {
+                    return std::task::Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                std::task::Poll::Pending
+            })
+            .await;
+            end.add();
+        })
+        .unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((polled.count(), ended.count()), (2, 1));
+        assert_eq!(pool.stats().completed, 1);
+    });
+}
+
+#[test]
+fn a_task_that_panics_ran_and_the_next_one_runs() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        pool.submit(ran.panicking()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+        let stats = pool.stats();
+        assert_eq!(
+            (stats.completed, stats.panicked, stats.in_flight),
+            (1, 1, 0)
+        );
+    });
+}

@@ -1,0 +1,160 @@
+//! I4: a waiter is woken by a freed slot, by tune up and by close, also when the freeing task panicked.
+//! I5: a slot is neither lost nor doubled when a wait is given up while it is being granted.
+//! I9: one that was let into the line is never told full.
+#![cfg(anthill_loom)]
+
+use std::time::Duration;
+
+use anthill::SubmitError;
+use loom_tests::{Record, check, other, pool};
+
+#[test]
+fn a_freed_slot_wakes_a_waiting_thread() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn a_freed_slot_wakes_a_waiting_future() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        loom::future::block_on(pool.submit_async(ran.task())).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn a_panicking_task_wakes_a_waiter_as_well() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.panicking()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn a_panicking_future_wakes_a_waiter_as_well() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        let panicking = ran.panicking();
+        pool.spawn(async move { panicking() }).unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn each_of_two_waiters_gets_its_slot() {
+    check(|| {
+        let pool = pool(1, 1);
+        let slot = pool.try_slot().unwrap();
+        let waiter = {
+            let pool = pool.clone();
+            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+        };
+        let rival = {
+            let pool = pool.clone();
+            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+        };
+        drop(slot);
+        waiter.join().unwrap();
+        rival.join().unwrap();
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
+
+#[test]
+fn tuning_up_wakes_a_waiter() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap();
+        let waiter = {
+            let pool = pool.clone();
+            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+        };
+        pool.tune(2);
+        waiter.join().unwrap();
+        drop(held);
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
+
+#[test]
+fn closing_wakes_a_waiter() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap();
+        let waiter = {
+            let pool = pool.clone();
+            other(move || pool.submit(|| ()).map_err(|refused| refused.without_task()))
+        };
+        pool.close();
+        assert_eq!(waiter.join().unwrap(), Err(SubmitError::Closed(())));
+        drop(held);
+    });
+}
+
+#[test]
+fn a_wait_that_times_out_while_it_is_granted_loses_no_slot() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap();
+        let ran = Record::new();
+        let waiter = {
+            let (pool, task) = (pool.clone(), ran.task());
+            other(move || {
+                pool.submit_timeout(task, Duration::ZERO)
+                    .map_err(|refused| refused.without_task())
+            })
+        };
+        drop(held);
+        let accepted = match waiter.join().unwrap() {
+            Ok(()) => 1,
+            refused => {
+                assert_eq!(refused, Err(SubmitError::Timeout(())));
+                0
+            }
+        };
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), pool.in_flight()), (accepted, 0));
+    });
+}
+
+#[test]
+fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap();
+        let fickle = {
+            let pool = pool.clone();
+            other(move || {
+                let mut wait = std::pin::pin!(pool.slot());
+                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+                // Once, and then it is dropped, granted or not.
+                let _ = wait.as_mut().poll(&mut cx);
+            })
+        };
+        let patient = {
+            let pool = pool.clone();
+            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+        };
+        drop(held);
+        fickle.join().unwrap();
+        patient.join().unwrap();
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
