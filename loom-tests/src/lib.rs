@@ -8,8 +8,13 @@ use anthill::{Builder, Pool};
 
 /// Explores every schedule of `model` with at most as many preemptions as `LOOM_MAX_PREEMPTIONS` says, 2 by default.
 pub fn check(model: impl Fn() + Sync + Send + 'static) {
+    check_within(2, model);
+}
+
+/// As [`check`], with another bound by default.
+pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(2);
+    builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 20_000;
     let explored = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&explored);

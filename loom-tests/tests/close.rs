@@ -66,20 +66,25 @@ fn a_waiting_task_is_run_or_handed_back() {
 #[test]
 fn shutdown_waits_for_the_panic_handler() {
     check(|| {
-        let handled = Record::new();
+        let (panicking, handled) = (Record::new(), Record::new());
         let handler = {
             let handled = handled.clone();
-            move |_| handled.add()
+            move |_| {
+                loom::thread::yield_now();
+                handled.add();
+            }
         };
         let pool = keeping(1)
             .capacity(1)
             .panic_handler(handler)
             .build()
             .unwrap();
-        let ran = Record::new();
-        pool.submit(ran.panicking()).unwrap();
+        // A subpool's end is that of its tasks. The pool's own also waits for the threads, and so for all on them.
+        let subpool = pool.subpool(1).unwrap();
+        subpool.submit(panicking.panicking()).unwrap();
+        subpool.shutdown().unwrap();
+        assert_eq!((panicking.count(), handled.count()), (1, 1));
         pool.shutdown().unwrap();
-        assert_eq!((ran.count(), handled.count()), (1, 1));
     });
 }
 

@@ -304,8 +304,8 @@ impl Shared {
             .retain(|other| !std::ptr::eq(&raw const **other, entrance));
         // Release and Acquire: the worker that sees zero sees all that was done before.
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // Pairs with S2: a worker about to sleep either sees that the pool has ended, or is in the stack by now.
-            fence(Ordering::SeqCst);
+            // The stack's lock orders this against a worker about to sleep: either it is in the stack by now, or it
+            // comes later and sees that the pool has ended.
             self.idle.wake_all();
         }
         self.tell_watchers();

@@ -23,6 +23,11 @@ pub(crate) mod thread {
 
         /// Waits for a signal, at the latest until `deadline`; true when that has passed. May return early.
         pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+            debug_assert_eq!(
+                self.0.id(),
+                std::thread::current().id(),
+                "a token is its thread's own"
+            );
             let Some(deadline) = deadline else {
                 std::thread::park();
                 return false;

@@ -10,7 +10,7 @@ use std::thread::{self, Thread};
 use anthill::Pool;
 
 /// A pool of `capacity` slots on up to `threads` threads.
-pub fn pool(capacity: usize, threads: usize) -> Pool {
+pub(crate) fn pool(capacity: usize, threads: usize) -> Pool {
     Pool::builder()
         .capacity(capacity)
         .threads(0..=threads)
@@ -20,39 +20,39 @@ pub fn pool(capacity: usize, threads: usize) -> Pool {
 
 /// A gate behind which tasks wait.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
 impl Gate {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         *self.0.0.lock().unwrap() = true;
         self.0.1.notify_all();
     }
 
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let open = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(open, |open| !*open).unwrap());
     }
 
     /// A closure that waits until the gate is open.
-    pub fn waiter(&self) -> impl FnOnce() + Send + 'static + use<> {
+    pub(crate) fn waiter(&self) -> impl FnOnce() + Send + 'static + use<> {
         let gate = self.clone();
         move || gate.wait()
     }
 }
 
 /// Returns once `condition` holds; a condition that never does is a test that hangs, which the runner reports.
-pub fn eventually(condition: impl Fn() -> bool) {
+pub(crate) fn eventually(condition: impl Fn() -> bool) {
     while !condition() {
         thread::yield_now();
     }
 }
 
 /// Polls a future on this thread until it is done.
-pub fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -70,7 +70,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Gives the worker away once.
-pub async fn yield_now() {
+pub(crate) async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {
         if std::mem::replace(&mut yielded, true) {

@@ -1,0 +1,147 @@
+//! Close and shutdown: nothing that was accepted is lost.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anthill::{BuildError, Pool, ShutdownError};
+use support::{Gate, eventually, pool};
+
+#[test]
+fn shutdown_runs_everything_accepted_and_ends_the_threads() {
+    let pool = pool(1000, 4);
+    let ran = Arc::new(AtomicUsize::new(0));
+    for _ in 0..1000 {
+        let ran = Arc::clone(&ran);
+        pool.submit(move || _ = ran.fetch_add(1, Ordering::Relaxed))
+            .unwrap();
+    }
+    pool.shutdown().unwrap();
+    assert_eq!(ran.load(Ordering::Relaxed), 1000);
+    assert_eq!(pool.stats().threads, 0);
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_shutdown_that_runs_out_of_time_says_what_is_left_and_can_be_made_again() {
+    let pool = pool(2, 1);
+    let gate = Gate::new();
+    let (begun, seen) = mpsc::channel();
+    let wait = gate.waiter();
+    pool.submit(move || {
+        begun.send(()).unwrap();
+        wait();
+    })
+    .unwrap();
+    pool.submit(|| ()).unwrap();
+    seen.recv().unwrap();
+    let Err(ShutdownError::Timeout(left)) = pool.shutdown_timeout(Duration::from_millis(5)) else {
+        panic!("a task was still running");
+    };
+    assert_eq!((left.in_flight, left.running), (2, 1));
+    gate.open();
+    pool.shutdown_timeout(Duration::MAX).unwrap();
+    assert_eq!(pool.stats().completed, 2);
+}
+
+#[test]
+fn a_worker_cannot_wait_for_its_own_end() {
+    let pool = pool(1, 1);
+    let (told, seen) = mpsc::channel();
+    let own = pool.clone();
+    pool.submit(move || told.send(own.shutdown()).unwrap())
+        .unwrap();
+    assert_eq!(seen.recv().unwrap(), Err(ShutdownError::FromWorker));
+    assert!(pool.is_closed());
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn many_threads_wait_for_the_same_end() {
+    let pool = pool(4, 2);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let waiting: Vec<_> = (0..4)
+        .map(|_| {
+            let pool = pool.clone();
+            thread::spawn(move || pool.shutdown())
+        })
+        .collect();
+    eventually(|| pool.is_closed());
+    gate.open();
+    assert!(
+        waiting
+            .into_iter()
+            .all(|thread| thread.join().unwrap().is_ok())
+    );
+}
+
+#[test]
+fn dropping_the_last_handle_runs_what_was_accepted() {
+    let (ran, seen) = mpsc::channel();
+    {
+        let pool = pool(100, 2);
+        for n in 0..100 {
+            let ran = ran.clone();
+            pool.submit(move || ran.send(n).unwrap()).unwrap();
+        }
+    }
+    drop(ran);
+    let mut seen: Vec<i32> = seen.into_iter().collect();
+    seen.sort_unstable();
+    assert_eq!(seen, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn submits_that_race_with_a_close_are_run_or_handed_back() {
+    for _ in 0..300 {
+        let pool = pool(16, 2);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let submitters: Vec<_> = (0..3)
+            .map(|_| {
+                let (pool, ran) = (pool.clone(), Arc::clone(&ran));
+                thread::spawn(move || {
+                    let task = || {
+                        let ran = Arc::clone(&ran);
+                        move || _ = ran.fetch_add(1, Ordering::Relaxed)
+                    };
+                    (0..).take_while(|_| pool.submit(task()).is_ok()).count()
+                })
+            })
+            .collect();
+        eventually(|| ran.load(Ordering::Relaxed) > 0);
+        pool.shutdown().unwrap();
+        let accepted: usize = submitters
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum();
+        assert_eq!(ran.load(Ordering::Relaxed), accepted);
+    }
+}
+
+#[test]
+fn a_setting_that_no_pool_can_have_is_an_error_that_names_it() {
+    let zero = Pool::builder().capacity(0).build();
+    assert!(matches!(zero, Err(BuildError::ZeroCapacity)));
+    let none = Pool::builder().threads(0..=0).build();
+    assert!(matches!(
+        none,
+        Err(BuildError::NoThreads { min: 0, max: 0 })
+    ));
+    let (four, two) = (4, 2);
+    let backwards = Pool::builder().threads(four..=two).build();
+    assert!(matches!(
+        backwards,
+        Err(BuildError::NoThreads { min: 4, max: 2 })
+    ));
+    let many = Pool::builder().threads(0..=1_000_000).build().unwrap_err();
+    assert_eq!(
+        many.to_string(),
+        "1000000 threads were asked for; a pool has 65534 at most"
+    );
+    let name = Pool::builder().name("a\0b").build();
+    assert!(matches!(name, Err(BuildError::InvalidName(_))));
+}

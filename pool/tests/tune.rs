@@ -1,0 +1,120 @@
+//! The capacity while the pool runs.
+
+mod support;
+
+use std::thread;
+
+use anthill::{Pool, SubmitError};
+use support::{Gate, eventually, pool};
+
+#[test]
+fn tuning_up_lets_a_waiting_submitter_in_at_once() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let submitter = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.submit(|| ()).unwrap())
+    };
+    eventually(|| pool.stats().waiting == 1);
+    pool.tune(2);
+    submitter.join().unwrap();
+    assert_eq!((pool.in_flight(), pool.capacity()), (2, 2));
+    gate.open();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn tuning_down_accepts_nothing_until_enough_have_ended() {
+    let pool = pool(3, 3);
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    for gate in &gates {
+        pool.submit(gate.waiter()).unwrap();
+    }
+    pool.tune(1);
+    let stats = pool.stats();
+    assert_eq!((stats.capacity, stats.in_flight, stats.free), (1, 3, 0));
+    for (ended, gate) in gates.iter().enumerate().take(2) {
+        gate.open();
+        eventually(|| pool.in_flight() == 2 - ended);
+        assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    }
+    gates[2].open();
+    eventually(|| pool.in_flight() == 0);
+    pool.try_submit(|| ()).unwrap();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn from_limited_to_unlimited_and_back() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    pool.tune(usize::MAX);
+    for _ in 0..10_000 {
+        pool.try_submit(|| ()).unwrap();
+    }
+    pool.tune(5);
+    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    gate.open();
+    eventually(|| pool.in_flight() == 0);
+    assert_eq!(pool.stats().free, 5);
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 10_001);
+}
+
+#[test]
+fn a_capacity_of_zero_pauses() {
+    let pool = pool(2, 1);
+    pool.tune(0);
+    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    pool.tune(1);
+    pool.try_submit(|| ()).unwrap();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_subpool_has_a_capacity_of_its_own() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let subpool = pool.subpool(2).unwrap();
+    subpool.try_submit(|| ()).unwrap();
+    subpool.try_submit(|| ()).unwrap();
+    assert!(matches!(
+        subpool.try_submit(|| ()),
+        Err(SubmitError::Full(_))
+    ));
+    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    assert_eq!((pool.in_flight(), subpool.in_flight()), (1, 2));
+    assert_eq!(pool.stats().accepted, 3);
+    gate.open();
+    subpool.shutdown().unwrap();
+    assert!(!pool.is_closed(), "a subpool closes alone");
+    pool.submit(|| ()).unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 4);
+}
+
+#[test]
+fn closing_a_pool_closes_its_subpools() {
+    let pool = pool(1, 1);
+    let subpool = pool.subpool(1).unwrap();
+    pool.shutdown().unwrap();
+    assert!(matches!(subpool.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert!(
+        pool.subpool(1).unwrap().is_closed(),
+        "a subpool of a closed pool is closed"
+    );
+}
+
+#[test]
+fn a_subpool_keeps_its_pool_open() {
+    let subpool = {
+        let pool = Pool::builder().capacity(1).threads(0..=1).build().unwrap();
+        pool.subpool(1).unwrap()
+    };
+    subpool.submit(|| ()).unwrap();
+    subpool.shutdown().unwrap();
+    assert_eq!(subpool.stats().completed, 1);
+}
