@@ -26,6 +26,11 @@ pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static
 }
 
 /// A pool of `capacity` slots whose threads, up to `threads`, never expire.
+///
+/// # Panics
+///
+/// If no pool can have these settings.
+#[must_use]
 pub fn pool(capacity: usize, threads: usize) -> Pool {
     keeping(threads)
         .capacity(capacity)

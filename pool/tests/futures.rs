@@ -194,9 +194,9 @@ fn a_future_whose_wakers_are_gone_gives_its_slot_back() {
     let dropped = Arc::new(());
     let owned = Arc::clone(&dropped);
     pool.spawn(async move {
-        let _owned = owned;
         // Nobody keeps the waker, so nobody can ever go on with it.
         pending::<()>().await;
+        drop(owned);
     })
     .unwrap();
     eventually(|| pool.in_flight() == 0);

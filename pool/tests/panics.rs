@@ -43,8 +43,8 @@ fn a_panicking_future_is_reported_and_gone() {
     let owned = Arc::new(());
     let inside = Arc::clone(&owned);
     pool.spawn(async move {
-        let _inside = inside;
         support::yield_now().await;
+        drop(inside);
         panic!("in the second poll");
     })
     .unwrap();
@@ -136,13 +136,13 @@ fn a_future_that_panics_when_dropped_is_reported() {
 fn shutdown_waits_for_the_handler() {
     let gate = Gate::new();
     let (begun, seen) = mpsc::channel();
-    let handled = Arc::new(AtomicUsize::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
     let handler = {
-        let (gate, handled) = (gate.clone(), Arc::clone(&handled));
+        let (gate, count) = (gate.clone(), Arc::clone(&count));
         move |_| {
             begun.send(()).unwrap();
             gate.wait();
-            handled.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
         }
     };
     let builder = Pool::builder()
@@ -157,5 +157,5 @@ fn shutdown_waits_for_the_handler() {
     assert!(waited.is_err(), "the handler was still at work");
     gate.open();
     pool.shutdown().unwrap();
-    assert_eq!(handled.load(Ordering::Relaxed), 1);
+    assert_eq!(count.load(Ordering::Relaxed), 1);
 }

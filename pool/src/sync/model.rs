@@ -6,7 +6,7 @@ pub(crate) use loom::thread_local;
 
 pub(crate) use super::model_deque::{Injector, Local, Steal, Stealer};
 
-/// parking_lot's mutex, in the part that is used: no poison.
+/// The mutex of `parking_lot`, in the part that is used: no poison.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 

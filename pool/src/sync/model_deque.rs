@@ -124,7 +124,10 @@ impl<T> Injector<T> {
 
     pub(crate) fn steal_batch_with_limit(&self, dest: &Local<T>, _limit: usize) -> Steal<()> {
         match self.0.steal(Ordering::Relaxed) {
-            Steal::Success(value) => Steal::Success(dest.push(value)),
+            Steal::Success(value) => {
+                dest.push(value);
+                Steal::Success(())
+            }
             Steal::Empty => Steal::Empty,
             Steal::Retry => Steal::Retry,
         }
