@@ -1,0 +1,263 @@
+//! The server's settings, each a command-line option and an environment variable.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches, ValueEnum};
+use thiserror::Error;
+
+use crate::frame;
+
+/// The largest `--max-payload`: what the server adds to a text still fits a frame.
+const MAX_MAX_PAYLOAD: usize = 8 << 20;
+
+/// Settings of the server.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address and port to serve on; port 0 takes a free one
+    #[arg(
+        long,
+        env = "CHAT_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+
+    /// Name of this server, shown to clients
+    #[arg(long, env = "CHAT_NODE", value_name = "NAME", default_value = "node-1", value_parser = node_name)]
+    pub node: String,
+
+    /// WebSocket connections at a time: the capacity of the pool
+    #[arg(long, env = "CHAT_MAX_CONNECTIONS", value_name = "N", default_value = "16384", value_parser = count)]
+    pub max_connections: usize,
+
+    /// What a newcomer meets when all connections are taken
+    #[arg(
+        long,
+        env = "CHAT_WHEN_FULL",
+        value_name = "WHAT",
+        default_value = "reject"
+    )]
+    pub when_full: WhenFull,
+
+    /// Sockets that speak HTTP at a time, handshakes included; more wait in the backlog
+    #[arg(long, env = "CHAT_MAX_HANDSHAKES", value_name = "N", default_value = "1024", value_parser = count)]
+    pub max_handshakes: usize,
+
+    /// Time for a handshake, and for an idle HTTP connection
+    #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub handshake_timeout: Duration,
+
+    /// Time for a client's hello after its handshake
+    #[arg(long, env = "CHAT_HELLO_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub hello_timeout: Duration,
+
+    /// How often clients are asked to send a heartbeat
+    #[arg(long, env = "CHAT_HEARTBEAT", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub heartbeat: Duration,
+
+    /// How long a silent connection is kept
+    #[arg(long, env = "CHAT_IDLE_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = duration)]
+    pub idle_timeout: Duration,
+
+    /// Longest payload of a frame, in bytes
+    #[arg(long, env = "CHAT_MAX_PAYLOAD", value_name = "BYTES", default_value = "65536", value_parser = count)]
+    pub max_payload: usize,
+
+    /// Rooms a connection may be in at a time
+    #[arg(long, env = "CHAT_MAX_ROOMS", value_name = "N", default_value = "64", value_parser = count)]
+    pub max_rooms: usize,
+
+    /// Frames that may wait for one client; more, and it is dropped as too slow
+    #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]
+    pub outbox_frames: usize,
+
+    /// Bytes that may wait for one client; more, and it is dropped as too slow
+    #[arg(long, env = "CHAT_OUTBOX_BYTES", value_name = "BYTES", default_value = "262144", value_parser = count)]
+    pub outbox_bytes: usize,
+
+    /// Room operations that may wait for a worker; publishers wait when there are more
+    #[arg(long, env = "CHAT_FANOUT", value_name = "N", default_value = "1024", value_parser = count)]
+    pub fanout: usize,
+
+    /// Worker threads at most; as many as cores by default
+    #[arg(long, env = "CHAT_THREADS", value_name = "N", value_parser = count)]
+    pub threads: Option<usize>,
+
+    /// Web origin that may connect beside the server's own, like <https://example.com>; may be repeated
+    #[arg(long, env = "CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub allow_origin: Vec<String>,
+
+    /// Let pages of any web origin connect
+    #[arg(long, env = "CHAT_ALLOW_ANY_ORIGIN")]
+    pub allow_any_origin: bool,
+
+    /// Time between the notice of a shutdown and the close of connections
+    #[arg(long, env = "CHAT_DRAIN_NOTICE", value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub drain_notice: Duration,
+
+    /// Time for connections to end after their close
+    #[arg(long, env = "CHAT_DRAIN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub drain_timeout: Duration,
+
+    /// Let frames of type 0x7F make their handler panic
+    #[arg(long, env = "CHAT_DEBUG_COMMANDS")]
+    pub debug_commands: bool,
+}
+
+/// What a newcomer meets when all connections are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhenFull {
+    /// 503 at once, with Retry-After
+    Reject,
+    /// Its turn, when one leaves within the handshake timeout; then 503
+    Wait,
+}
+
+impl Config {
+    /// Checks what no option can check alone; the error names the options.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.max_payload > MAX_MAX_PAYLOAD {
+            return Err(ConfigError("--max-payload is at most 8388608"));
+        }
+        if self.outbox_bytes < self.max_payload + frame::OVERHEAD {
+            return Err(ConfigError(
+                "--outbox-bytes must hold a frame of --max-payload",
+            ));
+        }
+        if self.idle_timeout <= self.heartbeat {
+            return Err(ConfigError(
+                "--idle-timeout must be longer than --heartbeat",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The settings of a command line without options, whatever the environment says.
+impl Default for Config {
+    fn default() -> Self {
+        let command =
+            Self::augment_args(Command::new("chat-demo")).mut_args(|option| option.env(None));
+        let matches = command
+            .try_get_matches_from(["chat-demo"])
+            .expect("no option is required");
+        Self::from_arg_matches(&matches).expect("each default is valid")
+    }
+}
+
+/// Two settings that do not go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct ConfigError(&'static str);
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("must be at least 1".to_owned()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("not a whole number".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u32 = number
+        .parse()
+        .map_err(|_| "not a time, like 500ms, 10s or 2m".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number.into())),
+        "s" => Ok(Duration::from_secs(number.into())),
+        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
+        "" => Err(format!(
+            "a unit is missing: {number}ms, {number}s or {number}m"
+        )),
+        _ => Err(format!("unknown unit {unit:?}: use ms, s or m")),
+    }
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    match text.split_once("://") {
+        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err("not an origin, like https://example.com".to_owned()),
+    }
+}
+
+fn node_name(text: &str) -> Result<String, String> {
+    if crate::payload::is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("not 1 to 64 printable bytes".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Config, clap::Error> {
+        let command =
+            Config::augment_args(Command::new("chat-demo")).mut_args(|option| option.env(None));
+        let args = std::iter::once(&"chat-demo").chain(args);
+        Config::from_arg_matches(&command.try_get_matches_from(args)?)
+    }
+
+    #[test]
+    fn the_defaults_go_together() {
+        assert_eq!(Config::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["", "s", "10", "10h", "-1s", "1.5s", "99999999999s"] {
+            assert!(duration(wrong).is_err(), "{wrong:?} passed");
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_its_option() {
+        for (option, value) in [
+            ("--listen", "nowhere"),
+            ("--max-connections", "0"),
+            ("--max-payload", "many"),
+            ("--hello-timeout", "soon"),
+            ("--allow-origin", "example.com"),
+            ("--when-full", "cry"),
+        ] {
+            let error = parse(&[option, value]).expect_err(option).to_string();
+            assert!(error.contains(option) && error.contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_outbox_holds_at_least_one_frame() {
+        let config =
+            parse(&["--outbox-bytes", "1000", "--max-payload", "1000"]).expect("each is valid");
+        assert_eq!(
+            config.check(),
+            Err(ConfigError(
+                "--outbox-bytes must hold a frame of --max-payload"
+            ))
+        );
+    }
+
+    #[test]
+    fn origins_come_as_a_list_or_one_by_one() {
+        let config = parse(&[
+            "--allow-origin",
+            "https://A.example,http://b:1",
+            "--allow-origin",
+            "http://c",
+        ]);
+        assert_eq!(
+            config.expect("valid").allow_origin,
+            ["https://a.example", "http://b:1", "http://c"]
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! A connection as the hub and the rooms know it.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::outbox::Outbox;
+
+/// Who is there, and where to put what it shall get.
+pub(crate) struct Connection {
+    /// Unique in this process.
+    pub(crate) id: u64,
+    /// Unset until the hello: the connection is opened, then active.
+    pub(crate) identity: OnceLock<Identity>,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// What a hello has established.
+pub(crate) struct Identity {
+    pub(crate) user: Box<str>,
+    /// May alert everybody. Guests never are.
+    pub(crate) admin: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(id: u64, outbox: Outbox) -> Self {
+        Self {
+            id,
+            identity: OnceLock::new(),
+            outbox: Arc::new(outbox),
+        }
+    }
+
+    /// The user's name; empty before the hello.
+    pub(crate) fn user(&self) -> &str {
+        self.identity.get().map_or("", |identity| &identity.user)
+    }
+}

@@ -1,0 +1,88 @@
+//! One connection as its handlers see it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::connection::{Connection, Identity};
+use crate::error::Refusal;
+use crate::hub::Registration;
+use crate::node::Node;
+use crate::outbox::Outbox;
+use crate::payload::ErrorCode;
+use crate::room::{Membership, Room};
+
+/// A connection is opened, then active once a hello has given it an identity, then closed: this is dropped, and with it
+/// the connection's places in rooms and hub, in whatever way it ended.
+pub(crate) struct Context {
+    pub(crate) node: Arc<Node>,
+    pub(crate) connection: Arc<Connection>,
+    memberships: Vec<Membership>,
+    _registration: Registration,
+}
+
+impl Context {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        let outbox = Outbox::new(node.outbox_limits());
+        let connection = Arc::new(Connection::new(node.next_connection(), outbox));
+        let registration = node.hub.register(connection.clone());
+        Self {
+            node,
+            connection,
+            memberships: Vec::new(),
+            _registration: registration,
+        }
+    }
+
+    /// The connection becomes active; refused the second time.
+    pub(crate) fn identify(&self, identity: Identity) -> Result<(), Refusal> {
+        let second = |_| Refusal::new(ErrorCode::BadPayload, "a second hello");
+        self.connection.identity.set(identity).map_err(second)
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.connection.identity.get().is_some()
+    }
+
+    /// Queues a frame for the client itself.
+    pub(crate) fn reply(&self, frame: Bytes) {
+        // A client that is gone, or too slow, is the session's to notice.
+        self.connection.outbox.push(frame);
+    }
+
+    /// The room of that name, if the connection is in it.
+    pub(crate) fn room(&self, name: &str) -> Result<&Room, Refusal> {
+        self.rooms()
+            .find(|room| room.name() == name)
+            .ok_or_else(|| Refusal::new(ErrorCode::NotMember, format!("join {name:?} first")))
+    }
+
+    /// All rooms that the connection is in.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.memberships.iter().map(Membership::room)
+    }
+
+    pub(crate) fn enter(&mut self, membership: Membership) {
+        self.memberships.push(membership);
+    }
+
+    /// The place in the room of that name, out of the list.
+    pub(crate) fn exit(&mut self, name: &str) -> Option<Membership> {
+        let place = self.rooms().position(|room| room.name() == name)?;
+        Some(self.memberships.swap_remove(place))
+    }
+
+    /// Leaves all rooms, in line with their other operations.
+    pub(crate) async fn leave_all(&mut self) {
+        while let Some(membership) = self.memberships.pop() {
+            membership.leave().await;
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // Rooms that still know the connection see that it takes nothing any more.
+        self.connection.outbox.abandon();
+    }
+}

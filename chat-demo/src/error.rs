@@ -1,0 +1,164 @@
+//! Why a frame is refused, why the server closes a connection, and why it cannot serve.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+use thiserror::Error;
+
+use crate::frame::Kind;
+use crate::payload::{self, Bye, ErrorCode};
+use crate::wire;
+
+/// A frame that was not obeyed; the client is told and the connection lives.
+#[derive(Debug, Error)]
+#[error("{code:?}: {message}")]
+pub(crate) struct Refusal {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    /// The client's own id of what was refused.
+    id: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            id: None,
+        }
+    }
+
+    pub(crate) fn with_id(self, id: Option<String>) -> Self {
+        Self { id, ..self }
+    }
+
+    /// The error frame that says so.
+    pub(crate) fn to_wire(&self) -> Bytes {
+        let error = payload::Error {
+            code: self.code,
+            message: self.message.to_string(),
+            id: self.id.clone(),
+        };
+        wire::message(Kind::ERROR, &error)
+    }
+}
+
+/// Why the server, not the client, ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// No hello in time.
+    HelloTimeout,
+    /// Nothing was heard for too long.
+    Idle,
+    /// What came is not a frame, or not WebSocket: the stream cannot be trusted.
+    BadFrame,
+    /// A text message, where binary ones are spoken.
+    Text,
+    /// A payload over the limit.
+    TooLarge,
+    /// The outbox ran over.
+    SlowConsumer,
+    /// The server drains.
+    Restart,
+}
+
+impl CloseReason {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::HelloTimeout,
+        Self::Idle,
+        Self::BadFrame,
+        Self::Text,
+        Self::TooLarge,
+        Self::SlowConsumer,
+        Self::Restart,
+    ];
+
+    /// The WebSocket close code.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::Idle => 1001,
+            Self::BadFrame => 1002,
+            Self::Text => 1003,
+            Self::HelloTimeout | Self::SlowConsumer => 1008,
+            Self::TooLarge => 1009,
+            Self::Restart => 1012,
+        }
+    }
+
+    /// For metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::HelloTimeout => "hello_timeout",
+            Self::Idle => "idle",
+            Self::BadFrame => "bad_frame",
+            Self::Text => "text",
+            Self::TooLarge => "too_large",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Restart => "restart",
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::HelloTimeout => "no hello in time",
+            Self::Idle => "nothing heard for too long",
+            Self::BadFrame => "not a frame",
+            Self::Text => "binary messages only",
+            Self::TooLarge => "payload too large",
+            Self::SlowConsumer => "too slow for what it gets",
+            Self::Restart => "the server restarts",
+        }
+    }
+
+    /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.
+    pub(crate) fn farewell(self) -> Bytes {
+        let close = wire::close(self.code(), self.text());
+        if self != Self::SlowConsumer {
+            return close;
+        }
+        let bye = Bye {
+            reason: self.text().to_owned(),
+            reconnect_after_ms: 1000,
+        };
+        let mut bytes = BytesMut::from(wire::message(Kind::BYE, &bye));
+        bytes.extend_from_slice(&close);
+        bytes.freeze()
+    }
+}
+
+/// Why the server does not serve, or did not end well.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address cannot be had.
+    #[error(
+        "cannot listen on {address}: {}; choose another with --listen",
+        describe(source)
+    )]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Signals, or the listener, cannot be used.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    /// A pool refused its settings.
+    #[error("cannot build the pools: {0}")]
+    Pool(#[from] anthill::BuildError),
+    /// The drain's deadline passed.
+    #[error("{left} connections were still open at the drain's deadline")]
+    Drain {
+        /// How many.
+        left: usize,
+    },
+}
+
+/// The system's words without the number behind them.
+fn describe(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

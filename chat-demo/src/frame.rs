@@ -1,0 +1,302 @@
+//! The frame codec: `55 AA`, type, length, payload, CRC-32. No I/O; reads borrow, so input of any size costs no memory.
+
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+
+/// The two bytes that open each frame.
+pub const MAGIC: [u8; 2] = [0x55, 0xAA];
+/// Magic, type and length.
+pub const HEADER_LEN: usize = 6;
+/// The checksum behind the payload.
+pub const CRC_LEN: usize = 4;
+/// What a frame adds to its payload.
+pub const OVERHEAD: usize = HEADER_LEN + CRC_LEN;
+/// The longest payload that three bytes of length can tell.
+pub const MAX_PAYLOAD: usize = (1 << 24) - 1;
+
+/// The heartbeat that may come without a checksum: browsers send it as a constant.
+const SHORT_HEARTBEAT: [u8; HEADER_LEN] = [0x55, 0xAA, 0x01, 0, 0, 0];
+
+/// The type byte of a frame. Any byte is a kind; which ones mean something is the router's to know.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Kind(pub u8);
+
+impl Kind {
+    /// "I am here", both ways, without a payload.
+    pub const HEARTBEAT: Self = Self(0x01);
+    /// An order changed its status.
+    pub const ORDER_UPDATE: Self = Self(0x02);
+    /// A user is online, away or busy.
+    pub const USER_STATE: Self = Self(0x03);
+    /// An announcement to every connection.
+    pub const ALERT: Self = Self(0x04);
+    /// The client's first frame.
+    pub const HELLO: Self = Self(0x10);
+    /// The server's answer to it.
+    pub const WELCOME: Self = Self(0x11);
+    /// Asks for membership in a room.
+    pub const JOIN: Self = Self(0x12);
+    /// Grants it.
+    pub const JOINED: Self = Self(0x13);
+    /// Gives membership up.
+    pub const LEAVE: Self = Self(0x14);
+    /// A text for a room, from a client.
+    pub const PUBLISH: Self = Self(0x15);
+    /// The same text as the members get it.
+    pub const MESSAGE: Self = Self(0x16);
+    /// Tells the publisher which number its text got.
+    pub const ACK: Self = Self(0x17);
+    /// Why a frame was refused.
+    pub const ERROR: Self = Self(0x18);
+    /// Asks who is in a room, and the answer.
+    pub const MEMBERS: Self = Self(0x1B);
+    /// Notice before the server ends the connection.
+    pub const BYE: Self = Self(0x1C);
+    /// Makes its handler panic, where debug commands are on.
+    pub const PANIC: Self = Self(0x7F);
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kind({:#04x})", self.0)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#04x}", self.0)
+    }
+}
+
+/// One frame, its payload borrowed from the message that carried it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What the payload is.
+    pub kind: Kind,
+    /// JSON, or nothing.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads the one frame that `message` must be, with at most `max_payload` bytes of payload.
+    pub fn decode(message: &'a [u8], max_payload: usize) -> Result<Self, FrameError> {
+        let magic = &message[..message.len().min(MAGIC.len())];
+        if magic != MAGIC {
+            return Err(FrameError::Magic);
+        }
+        if message == SHORT_HEARTBEAT {
+            return Ok(Self {
+                kind: Kind::HEARTBEAT,
+                payload: &[],
+            });
+        }
+        let Some((header, rest)) = message.split_first_chunk::<HEADER_LEN>() else {
+            return Err(FrameError::Truncated);
+        };
+        let &[_, _, kind, high, middle, low] = header;
+        let len = u32::from_be_bytes([0, high, middle, low]) as usize;
+        if len > max_payload {
+            return Err(FrameError::TooLarge {
+                len,
+                max: max_payload,
+            });
+        }
+        let Some((payload, rest)) = rest.split_at_checked(len) else {
+            return Err(FrameError::Truncated);
+        };
+        let Some((crc, rest)) = rest.split_first_chunk::<CRC_LEN>() else {
+            return Err(FrameError::Truncated);
+        };
+        if !rest.is_empty() {
+            return Err(FrameError::Trailing(rest.len()));
+        }
+        if u32::from_be_bytes(*crc) != crc32fast::hash(&message[..HEADER_LEN + len]) {
+            return Err(FrameError::Checksum);
+        }
+        Ok(Self {
+            kind: Kind(kind),
+            payload,
+        })
+    }
+
+    /// The frame as bytes, for one binary WebSocket message.
+    ///
+    /// # Panics
+    ///
+    /// When the payload is longer than [`MAX_PAYLOAD`].
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(self.payload.len() + OVERHEAD);
+        bytes.put_slice(&header(self.kind, self.payload.len()));
+        bytes.put_slice(self.payload);
+        bytes.put_u32(crc32fast::hash(&bytes));
+        bytes.freeze()
+    }
+}
+
+/// The bytes before a payload of `len`.
+///
+/// # Panics
+///
+/// When `len` is over [`MAX_PAYLOAD`].
+#[must_use]
+pub fn header(kind: Kind, len: usize) -> [u8; HEADER_LEN] {
+    assert!(
+        len <= MAX_PAYLOAD,
+        "a payload of {len} bytes does not fit a frame"
+    );
+    // Three bytes hold it, by the line above.
+    #[expect(clippy::cast_possible_truncation, reason = "checked by the assertion")]
+    let [_, high, middle, low] = (len as u32).to_be_bytes();
+    [MAGIC[0], MAGIC[1], kind.0, high, middle, low]
+}
+
+/// Why bytes are not a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum FrameError {
+    /// The first two bytes are not [`MAGIC`].
+    #[error("a frame begins with 55 AA")]
+    Magic,
+    /// Fewer bytes than the header and its length promise.
+    #[error("the frame is shorter than its length says")]
+    Truncated,
+    /// Bytes behind the checksum.
+    #[error("{0} bytes follow the frame")]
+    Trailing(usize),
+    /// The CRC-32 over header and payload is another.
+    #[error("the checksum does not match")]
+    Checksum,
+    /// The payload is longer than the receiver takes.
+    #[error("a payload of {len} bytes is over the limit of {max}")]
+    TooLarge {
+        /// What the header says.
+        len: usize,
+        /// What the receiver takes.
+        max: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMIT: usize = 1024;
+
+    fn publish() -> Vec<u8> {
+        Frame {
+            kind: Kind::PUBLISH,
+            payload: b"{}",
+        }
+        .encode()
+        .to_vec()
+    }
+
+    #[test]
+    fn a_heartbeat_has_the_documented_bytes() {
+        let bytes = Frame {
+            kind: Kind::HEARTBEAT,
+            payload: &[],
+        }
+        .encode();
+        assert_eq!(
+            &bytes[..],
+            [0x55, 0xAA, 0x01, 0, 0, 0, 0x6F, 0xAA, 0xD8, 0xB5]
+        );
+        assert_eq!(
+            Frame::decode(&bytes, 0),
+            Ok(Frame {
+                kind: Kind::HEARTBEAT,
+                payload: &[]
+            })
+        );
+    }
+
+    #[test]
+    fn six_bytes_are_a_heartbeat_and_nothing_else_is_without_a_checksum() {
+        let short = [0x55, 0xAA, 0x01, 0, 0, 0];
+        assert_eq!(
+            Frame::decode(&short, LIMIT).map(|frame| frame.kind),
+            Ok(Kind::HEARTBEAT)
+        );
+        let other = [0x55, 0xAA, 0x02, 0, 0, 0];
+        assert_eq!(Frame::decode(&other, LIMIT), Err(FrameError::Truncated));
+        let longer = [0x55, 0xAA, 0x01, 0, 0, 0, 0];
+        assert_eq!(Frame::decode(&longer, LIMIT), Err(FrameError::Truncated));
+    }
+
+    #[test]
+    fn wrong_magic_is_told_even_of_one_byte() {
+        assert_eq!(Frame::decode(&[], LIMIT), Err(FrameError::Magic));
+        assert_eq!(Frame::decode(&[0x55], LIMIT), Err(FrameError::Magic));
+        let mut bytes = publish();
+        bytes[1] = 0xAB;
+        assert_eq!(Frame::decode(&bytes, LIMIT), Err(FrameError::Magic));
+    }
+
+    #[test]
+    fn every_cut_of_a_frame_is_refused() {
+        let bytes = publish();
+        for end in 0..bytes.len() {
+            assert!(
+                Frame::decode(&bytes[..end], LIMIT).is_err(),
+                "{end} bytes passed"
+            );
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let bytes = publish();
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Frame::decode(&bytes, LIMIT).is_err(), "bit {bit} passed");
+        }
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let mut bytes = publish();
+        bytes.push(0);
+        assert_eq!(Frame::decode(&bytes, LIMIT), Err(FrameError::Trailing(1)));
+    }
+
+    #[test]
+    fn the_limit_is_told_by_the_header_alone() {
+        let bytes = [0x55, 0xAA, 0x15, 0xFF, 0xFF, 0xFF];
+        let refused = FrameError::TooLarge {
+            len: MAX_PAYLOAD,
+            max: LIMIT,
+        };
+        assert_eq!(Frame::decode(&bytes, LIMIT), Err(refused));
+        let full = Frame {
+            kind: Kind::PUBLISH,
+            payload: &[b' '; LIMIT],
+        }
+        .encode();
+        assert!(Frame::decode(&full, LIMIT).is_ok());
+        assert!(Frame::decode(&full, LIMIT - 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(kind: u8, payload in prop::collection::vec(any::<u8>(), 0..LIMIT)) {
+            let frame = Frame { kind: Kind(kind), payload: &payload };
+            let bytes = frame.encode();
+            prop_assert_eq!(Frame::decode(&bytes, LIMIT), Ok(frame));
+        }
+
+        #[test]
+        fn random_bytes_are_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), magic: bool) {
+            let mut bytes = bytes;
+            if magic {
+                bytes.splice(0..0, MAGIC);
+            }
+            let _ = Frame::decode(&bytes, LIMIT);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! 0x10: the client says who it is, and is welcomed.
+
+use std::time::Duration;
+
+use super::{Answer, parse};
+use crate::connection::Identity;
+use crate::context::Context;
+use crate::error::Refusal;
+use crate::frame::Kind;
+use crate::payload::{self, ErrorCode, Hello, Welcome};
+use crate::wire;
+
+pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
+    Box::pin(async {
+        let hello: Hello = parse(payload)?;
+        let user = match hello.name {
+            Some(name) if name.is_empty() => context.node.next_guest(),
+            None => context.node.next_guest(),
+            Some(name) if payload::is_name(&name) => name,
+            Some(_) => {
+                let message = "a name has at most 64 bytes and no control characters";
+                return Err(Refusal::new(ErrorCode::BadPayload, message));
+            }
+        };
+        context.identify(Identity {
+            user: user.as_str().into(),
+            admin: false,
+        })?;
+
+        let config = &context.node.config;
+        let welcome = Welcome {
+            session: format!("{}-{}", config.node, context.connection.id),
+            user,
+            node: config.node.clone(),
+            heartbeat_ms: millis(config.heartbeat),
+            idle_ms: millis(config.idle_timeout),
+            max_payload: config.max_payload,
+        };
+        context.reply(wire::message(Kind::WELCOME, &welcome));
+        Ok(())
+    })
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

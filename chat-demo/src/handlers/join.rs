@@ -1,0 +1,28 @@
+//! 0x12: membership in a room.
+
+use super::{Answer, check_room, parse};
+use crate::context::Context;
+use crate::error::Refusal;
+use crate::payload::{ErrorCode, Join};
+
+pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
+    Box::pin(async {
+        let Join { room, .. } = parse(payload)?;
+        check_room(&room)?;
+        let connection = context.connection.clone();
+        // To join twice is to ask how things stand.
+        if let Ok(room) = context.room(&room) {
+            room.greet(connection).await?;
+            return Ok(());
+        }
+        if context.rooms().count() >= context.node.config.max_rooms {
+            return Err(Refusal::new(
+                ErrorCode::Forbidden,
+                "leave a room first: this is the most at a time",
+            ));
+        }
+        let hub = context.node.hub.clone();
+        context.enter(hub.join(&room, connection).await?);
+        Ok(())
+    })
+}

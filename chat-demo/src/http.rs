@@ -1,0 +1,123 @@
+//! The front door: a socket speaks HTTP first, and may ask to go on as a WebSocket.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anthill::Slot;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::node::Node;
+use crate::reply::{self, Reply};
+use crate::upgrade::{self, Granted};
+
+/// The most that a request's head may take.
+const MAX_HEAD: usize = 16 * 1024;
+/// What a request under way has left when the server drains.
+const LAST_REQUEST: Duration = Duration::from_secs(1);
+const PAGE: &str = include_str!("../page/index.html");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const OPEN_METRICS: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// A socket that goes on as a WebSocket.
+pub(crate) struct Upgraded {
+    pub(crate) stream: TcpStream,
+    /// What the client sent right behind its request.
+    pub(crate) head: Bytes,
+    /// The connection's place in the pool.
+    pub(crate) slot: Slot,
+}
+
+/// Answers requests until the socket is closed or upgraded, or its time is over.
+pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgraded> {
+    let time = node.config.handshake_timeout;
+    let deadline = Instant::now() + time;
+    let granted = Mutex::new(None);
+    let service = service_fn(async |request| {
+        let reply = route(request, node, deadline, &granted).await;
+        Ok::<_, Infallible>(reply)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(time)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let time_is_up = async {
+        tokio::select! {
+            () = sleep_until(deadline) => deadline + time,
+            () = node.draining.cancelled() => Instant::now() + LAST_REQUEST,
+        }
+    };
+    tokio::select! {
+        // Whatever went wrong, it is the client's loss alone.
+        _ = &mut connection => {}
+        cut = time_is_up => {
+            connection.as_mut().graceful_shutdown();
+            timeout_at(cut, connection).await.ok()?.ok()?;
+        }
+    }
+
+    let Granted { upgrade, slot } = granted.lock().take()?;
+    let upgraded = upgrade.await.ok()?;
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    // Copied, for even nothing would hold on to the buffer of the request.
+    let head = Bytes::copy_from_slice(&parts.read_buf);
+    Some(Upgraded {
+        stream: parts.io.into_inner(),
+        head,
+        slot,
+    })
+}
+
+async fn route(
+    request: Request<Incoming>,
+    node: &Node,
+    deadline: Instant,
+    granted: &Mutex<Option<Granted>>,
+) -> Reply {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    match request.uri().path() {
+        "/ws" if request.method() == Method::GET => {
+            match upgrade::answer(request, node, deadline).await {
+                Ok((reply, grant)) => {
+                    *granted.lock() = Some(grant);
+                    reply
+                }
+                Err(refused) => refused.into(),
+            }
+        }
+        "/ws" => method_not_allowed("GET"),
+        "/" | "/healthz" | "/metrics" | "/api/stats" if !reads => method_not_allowed("GET, HEAD"),
+        "/" => reply::new(StatusCode::OK, HTML, PAGE),
+        "/healthz" => reply::text(StatusCode::OK, "ok\n"),
+        "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.gauges.prometheus()),
+        "/api/stats" => {
+            let stats = node.gauges.snapshot(&node.config.node);
+            let json = serde_json::to_vec(&stats).expect("numbers by names are JSON");
+            reply::new(StatusCode::OK, JSON, json)
+        }
+        _ => reply::text(StatusCode::NOT_FOUND, "not found\n"),
+    }
+}
+
+fn method_not_allowed(allowed: &'static str) -> Reply {
+    let mut reply = reply::text(StatusCode::METHOD_NOT_ALLOWED, format!("use {allowed}\n"));
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
+    reply
+}

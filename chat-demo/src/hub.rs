@@ -1,0 +1,171 @@
+//! All connections, and all rooms by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anthill::{Pool, SlotError};
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use crate::connection::Connection;
+use crate::directory::Directory;
+use crate::error::CloseReason;
+use crate::room::{Membership, Room, Tally};
+
+/// See the module's documentation.
+pub(crate) struct Hub {
+    /// Not held while frames are queued: a broadcast keeps nobody from coming or going.
+    connections: Mutex<Connections>,
+    rooms: Arc<Directory<Room>>,
+    /// Where rooms work.
+    fanout: Pool,
+    tally: Tally,
+}
+
+#[derive(Default)]
+struct Connections {
+    open: HashMap<u64, Arc<Connection>>,
+    /// Set once by `end_all`: whoever comes later is sent away at once.
+    ended: Option<CloseReason>,
+}
+
+/// Keeps a connection in the hub until dropped.
+pub(crate) struct Registration {
+    hub: Arc<Hub>,
+    id: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(fanout: Pool, tally: Tally) -> Self {
+        Self {
+            connections: Mutex::default(),
+            rooms: Arc::new(Directory::new()),
+            fanout,
+            tally,
+        }
+    }
+
+    /// From now on the connection hears what all hear.
+    pub(crate) fn register(self: &Arc<Self>, connection: Arc<Connection>) -> Registration {
+        let id = connection.id;
+        let mut connections = self.connections.lock();
+        if let Some(reason) = connections.ended {
+            connection.outbox.end(reason);
+        }
+        connections.open.insert(id, connection);
+        Registration {
+            hub: self.clone(),
+            id,
+        }
+    }
+
+    /// Queues a frame for every connection; returns for how many.
+    pub(crate) fn broadcast(&self, frame: &Bytes) -> usize {
+        self.all()
+            .iter()
+            .filter(|connection| connection.outbox.push(frame.clone()))
+            .count()
+    }
+
+    /// Ends every connection, those to come included.
+    pub(crate) fn end_all(&self, reason: CloseReason) {
+        self.connections.lock().ended = Some(reason);
+        for connection in self.all() {
+            connection.outbox.end(reason);
+        }
+    }
+
+    /// Makes the connection a member of the room of that name, which is made if there is none.
+    pub(crate) async fn join(
+        &self,
+        name: &str,
+        connection: Arc<Connection>,
+    ) -> Result<Membership, SlotError> {
+        let (room, claim) = self.rooms.claim(name, |name| {
+            Room::new(name, self.fanout.clone(), self.tally.clone())
+        });
+        room.join(connection, claim).await
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.lock().open.len()
+    }
+
+    pub(crate) fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    fn all(&self) -> Vec<Arc<Connection>> {
+        self.connections.lock().open.values().cloned().collect()
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.hub.connections.lock().open.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::{Ended, Limits, Outbox};
+
+    fn hub() -> Arc<Hub> {
+        let fanout = Pool::builder().capacity(8).build().expect("a pool");
+        Arc::new(Hub::new(fanout, Tally::default()))
+    }
+
+    fn connection(id: u64) -> Arc<Connection> {
+        Arc::new(Connection::new(
+            id,
+            Outbox::new(Limits {
+                frames: 2,
+                bytes: 1000,
+            }),
+        ))
+    }
+
+    #[test]
+    fn a_broadcast_reaches_all_that_are_registered() {
+        let hub = hub();
+        let connections: Vec<_> = (0..3).map(connection).collect();
+        let mut registrations: Vec<_> = connections
+            .iter()
+            .map(|one| hub.register(one.clone()))
+            .collect();
+        assert_eq!(hub.broadcast(&"one".into()), 3);
+        registrations.pop();
+        assert_eq!(hub.broadcast(&"two".into()), 2);
+        assert_eq!(hub.connections(), 2);
+    }
+
+    #[test]
+    fn a_broadcast_evicts_who_is_full_and_nobody_else() {
+        let hub = hub();
+        let (full, free) = (connection(1), connection(2));
+        let _registrations = [hub.register(full.clone()), hub.register(free.clone())];
+        assert!(full.outbox.push("one".into()) && full.outbox.push("two".into()));
+        assert_eq!(hub.broadcast(&"three".into()), 1);
+        assert_eq!(
+            full.outbox.ended(),
+            Some(Ended::ByServer(CloseReason::SlowConsumer))
+        );
+        assert_eq!(free.outbox.ended(), None);
+    }
+
+    #[test]
+    fn who_comes_after_the_end_is_sent_away() {
+        let hub = hub();
+        let (early, late) = (connection(1), connection(2));
+        let _early = hub.register(early.clone());
+        hub.end_all(CloseReason::Restart);
+        let _late = hub.register(late.clone());
+        for connection in [early, late] {
+            assert_eq!(
+                connection.outbox.ended(),
+                Some(Ended::ByServer(CloseReason::Restart))
+            );
+        }
+    }
+}

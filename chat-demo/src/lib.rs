@@ -1,0 +1,49 @@
+//! A chat server whose connections and fan-out run in an [`anthill`] pool.
+//!
+//! # Layout
+//!
+//! Each module uses those below it, never those above.
+//!
+//! - [`cli`]: the command line.
+//! - [`load`], [`client`]: the load generator and the client that it is made of; of the server they use the wire alone.
+//! - [`server`]: bind, accept, drain.
+//! - `session`: one WebSocket connection, one future in one slot of the pool.
+//! - `http`, `upgrade`, `reply`: the front door; pages, figures, and who may go on as a WebSocket.
+//! - `router`, `handlers`: the type byte picks a handler; a handler a file.
+//! - `context`: a connection as its handlers see it.
+//! - `node`: what all connections of a server share; its pools.
+//! - `metrics`: what is counted and shown. Read from outside, it decides nothing.
+//! - `hub`, `room`, `directory`: all connections, and rooms by name.
+//! - `strand`: operations one at a time and in order, on whichever worker is free.
+//! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
+//! - `wire`, [`payload`], [`frame`]: what is said, and how it looks as bytes.
+//! - [`config`], [`error`]: settings, and why things end.
+//! - `reactor`: lends the pool's workers the runtime that watches sockets and timers.
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod frame;
+pub mod load;
+pub mod payload;
+pub mod server;
+
+mod connection;
+mod context;
+mod directory;
+mod handlers;
+mod http;
+mod hub;
+mod metrics;
+mod node;
+mod outbox;
+mod reactor;
+mod reply;
+mod room;
+mod router;
+mod session;
+mod strand;
+mod transport;
+mod upgrade;
+mod wire;

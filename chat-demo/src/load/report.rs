@@ -1,0 +1,164 @@
+//! What a run found, for people and for programs.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+/// The result of a run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Clients that became members of their room.
+    pub connections: u64,
+    /// Over so many rooms.
+    pub rooms: u64,
+    /// From the first attempt to the last member.
+    pub connect_seconds: f64,
+    /// Messages published.
+    pub sent: u64,
+    /// How many deliveries should follow: one for each accepted message and member of its room.
+    pub expected: u64,
+    /// How many came, each counted once.
+    pub delivered: u64,
+    /// Expected and not delivered.
+    pub lost: u64,
+    /// Came again.
+    pub duplicated: u64,
+    /// Came after a later one.
+    pub reordered: u64,
+    /// Refusals, broken connections and all else that should not be.
+    pub errors: u64,
+    /// The same by kind.
+    pub error_kinds: BTreeMap<String, u64>,
+    /// From the start of publishing to the last delivery.
+    pub publish_seconds: f64,
+    /// Deliveries a second in that time.
+    pub deliveries_per_s: f64,
+    /// Half of the deliveries took no longer, from the time at which the message should have been sent.
+    pub p50_ms: f64,
+    /// 99 of 100 took no longer.
+    pub p99_ms: f64,
+    /// None took longer.
+    pub max_ms: f64,
+    /// Processor time of the load generator itself.
+    pub cpu_seconds: f64,
+    /// Resident memory of the server before the first connection, when it tells.
+    pub server_bytes_before: Option<u64>,
+    /// The same with all members idle.
+    pub server_bytes_idle: Option<u64>,
+    /// A user ended the run.
+    pub interrupted: bool,
+}
+
+impl Report {
+    /// Whether every member got every message once and in order, and nothing else happened.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.delivered == self.expected
+            && self.lost + self.duplicated + self.reordered + self.errors == 0
+    }
+
+    /// What an idle member costs the server, in bytes of resident memory.
+    #[must_use]
+    pub fn server_bytes_per_connection(&self) -> Option<u64> {
+        let grown = self
+            .server_bytes_idle?
+            .saturating_sub(self.server_bytes_before?);
+        grown.checked_div(self.connections)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
+        line(
+            "connections",
+            format_args!("{} in {} rooms", self.connections, self.rooms),
+        )?;
+        line(
+            "connect time",
+            format_args!("{:.2} s", self.connect_seconds),
+        )?;
+        if let (Some(bytes), Some(idle)) =
+            (self.server_bytes_per_connection(), self.server_bytes_idle)
+        {
+            let idle = idle as f64 / f64::from(1 << 20);
+            line(
+                "server memory",
+                format_args!("{bytes} bytes a connection, {idle:.1} MiB in all"),
+            )?;
+        }
+        line(
+            "sent",
+            format_args!("{} in {:.2} s", self.sent, self.publish_seconds),
+        )?;
+        line(
+            "delivered",
+            format_args!("{} of {} expected", self.delivered, self.expected),
+        )?;
+        line("lost", format_args!("{}", self.lost))?;
+        line("duplicated", format_args!("{}", self.duplicated))?;
+        line("reordered", format_args!("{}", self.reordered))?;
+        line("errors", format_args!("{}", self.errors))?;
+        for (kind, number) in &self.error_kinds {
+            line("", format_args!("{number} × {kind}"))?;
+        }
+        line("deliveries/s", format_args!("{:.0}", self.deliveries_per_s))?;
+        let Self {
+            p50_ms,
+            p99_ms,
+            max_ms,
+            ..
+        } = self;
+        line(
+            "latency",
+            format_args!("p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms"),
+        )?;
+        line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
+        let verdict = match (self.is_clean(), self.interrupted) {
+            (true, false) => "every member got every message once, in order",
+            (true, true) => "interrupted; until then every member got every message once, in order",
+            (false, false) => "FAILED",
+            (false, true) => "FAILED, or interrupted in mid-air",
+        };
+        line("result", format_args!("{verdict}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_mismatch_is_not_clean() {
+        let clean = Report {
+            expected: 6,
+            delivered: 6,
+            ..Report::default()
+        };
+        assert!(clean.is_clean());
+        for spoil in [
+            |report: &mut Report| report.delivered = 5,
+            |report: &mut Report| report.lost = 1,
+            |report: &mut Report| report.duplicated = 1,
+            |report: &mut Report| report.reordered = 1,
+            |report: &mut Report| report.errors = 1,
+        ] {
+            let mut report = clean.clone();
+            spoil(&mut report);
+            assert!(!report.is_clean());
+        }
+    }
+
+    #[test]
+    fn memory_is_told_only_when_the_server_told_it() {
+        let mut report = Report {
+            connections: 4,
+            server_bytes_idle: Some(1400),
+            ..Report::default()
+        };
+        assert_eq!(report.server_bytes_per_connection(), None);
+        report.server_bytes_before = Some(1000);
+        assert_eq!(report.server_bytes_per_connection(), Some(100));
+        assert!(report.to_string().contains("100 bytes a connection"));
+    }
+}

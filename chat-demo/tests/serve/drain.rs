@@ -1,0 +1,99 @@
+//! The end of a server.
+
+use std::time::Duration;
+
+use chat_demo::error::ServeError;
+use chat_demo::frame::Kind;
+use tokio::net::TcpStream;
+
+use crate::harness::{Server, run};
+
+#[test]
+fn clients_are_told_then_closed_and_the_server_ends() {
+    run(async {
+        let server = Server::start();
+        let address = server.address;
+        let mut ann = server.enter_room("ann", "tea").await;
+        let mut silent = server.connect().await;
+        server.until(|stats| stats["connections"] == 2).await;
+        let ended = server.stop();
+        for client in [&mut ann, &mut silent] {
+            assert!(client.expect(Kind::BYE).await["reconnect_after_ms"].as_u64() > Some(0));
+            client.expect_close(1012).await;
+        }
+        drop((ann, silent));
+        ended.await.expect("no panic").expect("all have gone");
+        assert!(
+            TcpStream::connect(address).await.is_err(),
+            "nobody listens any more"
+        );
+    });
+}
+
+#[test]
+fn what_was_said_before_the_end_arrives() {
+    run(async {
+        const COUNT: u64 = 100;
+        let server = Server::start();
+        let mut ann = server.enter_room("ann", "tea").await;
+        for number in 0..COUNT {
+            ann.publish("tea", &number.to_string()).await;
+        }
+        server.until(|stats| stats["messages"] == COUNT).await;
+        let ended = server.stop();
+        for seq in 1..=COUNT {
+            assert_eq!(ann.expect(Kind::MESSAGE).await["seq"], seq);
+        }
+        ann.expect(Kind::BYE).await;
+        ann.expect_close(1012).await;
+        drop(ann);
+        ended.await.expect("no panic").expect("all have gone");
+    });
+}
+
+#[test]
+fn an_idle_socket_does_not_keep_the_server() {
+    run(async {
+        let server = Server::start();
+        let _idle = TcpStream::connect(server.address)
+            .await
+            .expect("it listens");
+        server
+            .until(|stats| stats["pools"]["front"]["in_flight"] == 2)
+            .await;
+        server
+            .stop()
+            .await
+            .expect("no panic")
+            .expect("all have gone");
+    });
+}
+
+#[test]
+fn a_client_that_does_not_go_is_counted_at_the_deadline() {
+    run(async {
+        let server = Server::with(|config| config.drain_timeout = Duration::from_millis(50));
+        let ann = server.enter("ann").await;
+        let ended = server.stop().await.expect("no panic");
+        assert!(
+            matches!(ended, Err(ServeError::Drain { left: 1 })),
+            "{ended:?}"
+        );
+        drop(ann);
+    });
+}
+
+#[test]
+fn a_taken_port_is_told_in_one_line() {
+    run(async {
+        let server = Server::start();
+        let error = chat_demo::server::bind(server.address)
+            .expect_err("it is taken")
+            .to_string();
+        let expected = format!(
+            "cannot listen on {}: Address already in use; choose another with --listen",
+            server.address
+        );
+        assert_eq!(error, expected);
+    });
+}

@@ -1,0 +1,254 @@
+//! A server in the test's own runtime, and clients that share no code with it but the codec.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chat_demo::config::Config;
+use chat_demo::error::ServeError;
+use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo::server;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Runs a test, which must not take for ever.
+pub(crate) fn run<F: Future<Output = ()>>(test: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let patience = Duration::from_secs(60);
+    runtime
+        .block_on(async { tokio::time::timeout(patience, test).await })
+        .expect("the test hangs");
+    runtime.shutdown_background();
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    shutdown: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            ..Config::default()
+        };
+        config.drain_notice = Duration::ZERO;
+        change(&mut config);
+        let listener = server::bind(config.listen).expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (shutdown, told) = oneshot::channel();
+        let running = tokio::spawn(server::run(listener, config, async {
+            let _ = told.await;
+        }));
+        Self {
+            address,
+            shutdown,
+            running,
+        }
+    }
+
+    /// Tells the server to end.
+    pub(crate) fn stop(self) -> JoinHandle<Result<(), ServeError>> {
+        self.shutdown.send(()).expect("it runs");
+        self.running
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        format!("ws://{}/ws", self.address)
+            .into_client_request()
+            .expect("a request")
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).await.expect("it listens");
+        Client::over(stream, self.request())
+            .await
+            .expect("an upgrade")
+    }
+
+    /// A client that has said hello.
+    pub(crate) async fn enter(&self, name: &str) -> Client {
+        let mut client = self.connect().await;
+        client.say(Kind::HELLO, json!({ "name": name })).await;
+        client.expect(Kind::WELCOME).await;
+        client
+    }
+
+    /// A client that is in a room.
+    pub(crate) async fn enter_room(&self, name: &str, room: &str) -> Client {
+        let mut client = self.enter(name).await;
+        client.join(room).await;
+        client
+    }
+
+    /// One HTTP exchange.
+    pub(crate) async fn http(&self, request: &str) -> Response {
+        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
+        let request = format!(
+            "{request}\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        );
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("text");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .expect("a status")
+            .parse()
+            .expect("a number");
+        Response {
+            status,
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub(crate) async fn stats(&self) -> Value {
+        serde_json::from_str(&self.http("GET /api/stats HTTP/1.1").await.body).expect("JSON")
+    }
+
+    /// Looks until the figures are as wanted.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Value) -> bool) {
+        while !wanted(&self.stats().await) {}
+    }
+}
+
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    /// In lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+pub(crate) struct Client(pub(crate) WebSocketStream<TcpStream>);
+
+impl Client {
+    pub(crate) async fn over(stream: TcpStream, request: Request) -> Result<Self, Error> {
+        Ok(Self(
+            tokio_tungstenite::client_async(request, stream).await?.0,
+        ))
+    }
+
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.0.send(message).await.expect("the server reads");
+    }
+
+    pub(crate) async fn say(&mut self, kind: Kind, payload: Value) {
+        let payload = if payload.is_null() {
+            String::new()
+        } else {
+            payload.to_string()
+        };
+        let frame = Frame {
+            kind,
+            payload: payload.as_bytes(),
+        }
+        .encode();
+        self.send(Message::Binary(frame)).await;
+    }
+
+    /// The next frame, with `null` for no payload.
+    pub(crate) async fn hear(&mut self) -> (Kind, Value) {
+        loop {
+            match self
+                .0
+                .next()
+                .await
+                .expect("not the end")
+                .expect("WebSocket")
+            {
+                Message::Binary(message) => {
+                    let frame = Frame::decode(&message, MAX_PAYLOAD).expect("one frame");
+                    let payload = if frame.payload.is_empty() {
+                        b"null"
+                    } else {
+                        frame.payload
+                    };
+                    return (frame.kind, serde_json::from_slice(payload).expect("JSON"));
+                }
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("not a frame: {other:?}"),
+            }
+        }
+    }
+
+    /// The next frame, which has to be of a kind.
+    pub(crate) async fn expect(&mut self, kind: Kind) -> Value {
+        let (heard, payload) = self.hear().await;
+        assert_eq!(heard, kind, "with {payload}");
+        payload
+    }
+
+    /// The next frame, which has to be an error.
+    pub(crate) async fn expect_error(&mut self, code: &str) -> Value {
+        let error = self.expect(Kind::ERROR).await;
+        assert_eq!(error["code"], code, "{error}");
+        error
+    }
+
+    /// The end, after whatever frames.
+    pub(crate) async fn expect_close_at_last(&mut self, code: u16) {
+        loop {
+            let message = self
+                .0
+                .next()
+                .await
+                .expect("not the end")
+                .expect("WebSocket");
+            if let Message::Close(close) = message {
+                return assert_eq!(close.map(|close| close.code.into()), Some(code));
+            }
+        }
+    }
+
+    /// The end, which has to come next.
+    pub(crate) async fn expect_close(&mut self, code: u16) {
+        let message = self
+            .0
+            .next()
+            .await
+            .expect("not the end")
+            .expect("WebSocket");
+        let Message::Close(Some(close)) = message else {
+            panic!("not a close: {message:?}")
+        };
+        assert_eq!(u16::from(close.code), code, "{close}");
+    }
+
+    pub(crate) async fn join(&mut self, room: &str) -> Value {
+        self.say(Kind::JOIN, json!({ "room": room })).await;
+        self.expect(Kind::JOINED).await
+    }
+
+    pub(crate) async fn publish(&mut self, room: &str, text: &str) {
+        self.say(Kind::PUBLISH, json!({ "room": room, "text": text }))
+            .await;
+    }
+
+    /// Goes as a well-mannered client goes.
+    pub(crate) async fn close(mut self) {
+        self.0.close(None).await.expect("the server answers");
+        while self.0.next().await.is_some() {}
+    }
+}

@@ -1,0 +1,8 @@
+//! The server as its clients meet it: over real sockets, on a free port.
+
+mod capacity;
+mod conversation;
+mod drain;
+mod harness;
+mod http;
+mod misbehaviour;
