@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Every check of this repository: format, lints, docs, tests, benches once, models. Needs Rust (rustup's default
+# profile) and nothing else.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+for tool in cargo-fmt cargo-clippy; do
+    command -v "$tool" >/dev/null || { echo "missing: $tool; install it with 'rustup component add ${tool#cargo-}'"; exit 1; }
+done
+
+step() { printf '\n== %s\n' "$*"; "$@"; }
+
+step cargo fmt --all --check
+step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
+RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
+step cargo test --locked
+step cargo test --locked -p benches --benches
+
+# The models replace the pool's atomics, locks and threads, so they are a build of their own.
+export RUSTFLAGS='--cfg anthill_loom'
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
+step cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
+step cargo test --locked -p loom-tests --profile loom --tests
