@@ -78,3 +78,8 @@ pub use panic::TaskPanic;
 pub use pool::Pool;
 pub use slot::Slot;
 pub use stats::Stats;
+
+/// The README's programs are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -41,6 +41,12 @@ use crate::waiter::Waiter;
 /// as long as all are closures. What happened before a task was submitted is seen by the task, and what the
 /// task did is seen by whoever finds it ended, for example after `shutdown`.
 ///
+/// # When a thread does not start
+///
+/// The system may refuse to start a thread. As long as the pool has one, tasks wait for it. If it has none, the thread
+/// that brought the task runs it, and what it finds waiting: nothing that was accepted is lost or left lying. It is
+/// counted in [`Stats::thread_start_failures`].
+///
 /// # Example
 ///
 /// ```

@@ -176,9 +176,13 @@ impl Scheduler {
             self.threads.wakeups.add();
             parker.unpark();
         }
+        if Seat::is_on(self) {
+            // A worker comes for it itself, and so does a thread that does the job of one further up its stack.
+            return;
+        }
         // With no thread at all, this one does the work: late is better than never. Where there are some, they come
         // for it as soon as they have time.
-        let seat = Seat::borrowed(self);
+        let seat = Seat::borrow(self.clone());
         while self.idle.live() == 0 {
             let Some(task) = self
                 .queues

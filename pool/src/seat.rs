@@ -22,19 +22,27 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Takes a seat on the calling thread, until the guard is dropped.
+    /// Takes a worker's seat on the calling thread, until the guard is dropped.
     pub(crate) fn take(scheduler: Scheduler) -> Seated {
         let own = scheduler.queues.claim();
-        let seat = Rc::new(Self { scheduler, own });
-        CURRENT.with(|current| *current.borrow_mut() = Some(Rc::clone(&seat)));
-        Seated(Some(seat))
+        Self { scheduler, own }.occupy()
     }
 
-    /// A seat for a thread that is no worker and does a worker's job for once.
-    pub(crate) fn borrowed(scheduler: &Scheduler) -> Self {
+    /// Takes a seat without a queue, for a thread that is no worker and does a worker's job for once.
+    pub(crate) fn borrow(scheduler: Scheduler) -> Seated {
         Self {
-            scheduler: scheduler.clone(),
+            scheduler,
             own: None,
+        }
+        .occupy()
+    }
+
+    fn occupy(self) -> Seated {
+        let seat = Rc::new(self);
+        let before = CURRENT.with(|current| current.replace(Some(Rc::clone(&seat))));
+        Seated {
+            seat: Some(seat),
+            before,
         }
     }
 
@@ -51,7 +59,7 @@ impl Seat {
         })
     }
 
-    /// Whether the calling thread is a worker of this pool.
+    /// Whether the calling thread is a worker of this pool, or does the job of one.
     pub(crate) fn is_on(scheduler: &Scheduler) -> bool {
         Self::of(scheduler, |seat| seat.is_some())
     }
@@ -72,13 +80,17 @@ impl Seat {
 }
 
 /// A seat that is taken.
-pub(crate) struct Seated(Option<Rc<Seat>>);
+pub(crate) struct Seated {
+    seat: Option<Rc<Seat>>,
+    /// Where the thread sat before: it may be a worker of another pool.
+    before: Option<Rc<Seat>>,
+}
 
 impl std::ops::Deref for Seated {
     type Target = Seat;
 
     fn deref(&self) -> &Seat {
-        self.0
+        self.seat
             .as_deref()
             .expect("the seat is there until it is dropped")
     }
@@ -86,12 +98,13 @@ impl std::ops::Deref for Seated {
 
 impl Drop for Seated {
     fn drop(&mut self) {
-        let _ = CURRENT.try_with(|current| current.borrow_mut().take());
+        let before = self.before.take();
+        let _ = CURRENT.try_with(|current| current.replace(before));
         // Nobody but `CURRENT` shares it, so this is the last owner, and the queue goes back.
         if let Some(Seat {
             scheduler,
             own: Some(own),
-        }) = self.0.take().and_then(Rc::into_inner)
+        }) = self.seat.take().and_then(Rc::into_inner)
         {
             scheduler.queues.vacate(own);
         }
