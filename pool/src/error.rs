@@ -1,10 +1,12 @@
 //! Errors. Each names what was wrong, and those that refuse a task hand it back.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
 
 use crate::entrance::Refusal;
 use crate::stats::Stats;
+use crate::unwind;
 
 /// A task that was not accepted, and why. The task is in the error: see [`into_task`](SubmitError::into_task).
 #[non_exhaustive]
@@ -91,6 +93,54 @@ impl<T> std::error::Error for SubmitError<T> {}
 
 /// No slot could be reserved. It is the same refusal as for a task, without one.
 pub type SlotError = SubmitError<()>;
+
+/// A task that gave no result.
+#[non_exhaustive]
+pub enum JoinError {
+    /// It panicked, with this payload. The handle has it, so the pool's panic handler was not called.
+    Panicked(Box<dyn Any + Send>),
+    /// It was cancelled, or dropped undone.
+    Cancelled,
+}
+
+impl JoinError {
+    /// Goes on with the task's panic in the calling thread, if there was one.
+    ///
+    /// # Panics
+    ///
+    /// If the task did.
+    pub fn resume(self) {
+        if let Self::Panicked(payload) = self {
+            std::panic::resume_unwind(payload);
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => f
+                .debug_tuple("Panicked")
+                .field(&unwind::message(payload))
+                .finish(),
+            Self::Cancelled => f.write_str("Cancelled"),
+        }
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panicked(payload) => {
+                let message = unwind::message(payload).unwrap_or("a payload that is no text");
+                write!(f, "the task panicked: {message}")
+            }
+            Self::Cancelled => f.write_str("the task was cancelled"),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
 
 /// A setting that no pool can have.
 #[non_exhaustive]

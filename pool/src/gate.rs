@@ -7,11 +7,11 @@ use std::task::{Context, Poll};
 use async_task::Runnable;
 use pin_project_lite::pin_project;
 
+use crate::end::End;
 use crate::entrance::{Entrance, Patience, Refusal};
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
 use crate::slots::{Joined, NoSlot};
-use crate::stats::{Counter, Tally};
 use crate::sync::Arc;
 use crate::task::Task;
 use crate::unwind;
@@ -47,7 +47,11 @@ impl Gate {
     }
 
     /// Runs a closure that has a slot of this entrance.
-    pub(crate) fn submit<F: FnOnce() + Send + 'static>(&self, f: F) {
+    pub(crate) fn submit<F, E>(&self, f: F)
+    where
+        F: FnOnce() -> E + Send + 'static,
+        E: Into<End>,
+    {
         let task = match &self.subpool {
             // The worker knows the pool's own entrance, so the closure need not carry it.
             None => Task::new(move |seat: &Seat| {
@@ -62,7 +66,11 @@ impl Gate {
     }
 
     /// Runs a future that has a slot of this entrance.
-    pub(crate) fn spawn<F: Future<Output = ()> + Send + 'static>(&self, future: F) {
+    pub(crate) fn spawn<F>(&self, future: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Into<End>,
+    {
         let accepted = Accepted {
             future: Some(future),
             slot: FutureSlot {
@@ -155,7 +163,11 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output = ()>> Future for Accepted<F> {
+impl<F> Future for Accepted<F>
+where
+    F: Future,
+    F::Output: Into<End>,
+{
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -167,14 +179,12 @@ impl<F: Future<Output = ()>> Future for Accepted<F> {
                 .poll(cx)
         });
         let scheduler = &this.slot.gate.scheduler;
-        match polled {
+        let end = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(())) => count(scheduler, |tally| &tally.completed),
-            Err(payload) => {
-                count(scheduler, |tally| &tally.panicked);
-                scheduler.report(payload);
-            }
-        }
+            Ok(Poll::Ready(output)) => output.into(),
+            Err(payload) => End::Panicked(Some(payload)),
+        };
+        settle(scheduler, end);
         if let Err(payload) = unwind::catch(|| this.future.set(None)) {
             scheduler.report(payload);
         }
@@ -193,16 +203,16 @@ struct FutureSlot {
 impl Drop for FutureSlot {
     fn drop(&mut self) {
         if !self.ended {
-            count(&self.gate.scheduler, |tally| &tally.cancelled);
+            settle(&self.gate.scheduler, End::Cancelled);
         }
         self.gate.release();
     }
 }
 
-/// Counts a task that ended, on the calling worker's tally if it is one.
-fn count(scheduler: &Scheduler, which: fn(&Tally) -> &Counter) {
-    Seat::of(scheduler, |seat| match seat {
-        Some(seat) => which(seat.tally()).add(),
-        None => which(scheduler.tally(None)).add(),
+/// Settles a task that ended, on the calling worker's tally if it is one.
+fn settle(scheduler: &Scheduler, end: End) {
+    Seat::of(scheduler, |seat| {
+        let tally = seat.map_or_else(|| scheduler.tally(None), Seat::tally);
+        scheduler.settle(tally, end);
     });
 }

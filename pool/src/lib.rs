@@ -52,10 +52,12 @@
 )]
 
 mod builder;
+mod end;
 mod entrance;
 mod error;
 mod gate;
 mod idle;
+mod join;
 mod panic;
 mod parker;
 mod pool;
@@ -66,6 +68,7 @@ mod slot;
 mod slots;
 mod spin;
 mod stats;
+mod submit;
 mod sync;
 mod task;
 mod unwind;
@@ -73,7 +76,8 @@ mod waiter;
 mod worker;
 
 pub use builder::Builder;
-pub use error::{BuildError, ShutdownError, SlotError, SubmitError};
+pub use error::{BuildError, JoinError, ShutdownError, SlotError, SubmitError};
+pub use join::JoinHandle;
 pub use panic::TaskPanic;
 pub use pool::Pool;
 pub use slot::Slot;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::unwind::Payload;
+use crate::unwind::{self, Payload};
 
 /// A task that panicked, as the pool's panic handler gets it.
 ///
@@ -30,11 +30,7 @@ impl TaskPanic {
     /// The message, if `panic!` was given one.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        let payload = self.payload();
-        payload
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        unwind::message(&self.payload)
     }
 
     /// What the task panicked with.

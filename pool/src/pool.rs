@@ -1,16 +1,13 @@
 //! The handle that users hold.
 
 use std::fmt;
-use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
-use crate::entrance::Patience;
-use crate::error::{BuildError, ShutdownError, SlotError, SubmitError};
+use crate::error::{BuildError, ShutdownError};
 use crate::gate::Gate;
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
-use crate::slot::Slot;
 use crate::stats::Stats;
 use crate::sync::Arc;
 use crate::waiter::Waiter;
@@ -123,7 +120,7 @@ impl Pool {
         self.gate().scheduler.start_threads(count)
     }
 
-    fn gate(&self) -> &Gate {
+    pub(crate) fn gate(&self) -> &Gate {
         &self.handle.gate
     }
 
@@ -153,172 +150,6 @@ impl Pool {
         let scheduler = self.gate().scheduler.clone();
         let subpool = Some(scheduler.add_subpool(capacity));
         Ok(Self::at(Gate { scheduler, subpool }, Some(self.clone())))
-    }
-}
-
-/// Closures.
-impl Pool {
-    /// Runs a closure, waiting for a slot if none is free (on a nonblocking pool it does not wait).
-    pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, self.plain())
-    }
-
-    /// Runs a closure if a slot is free now.
-    pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, Patience::None)
-    }
-
-    /// Runs a closure, waiting for a slot for at most `timeout`.
-    pub fn submit_timeout<F>(&self, f: F, timeout: Duration) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, after(timeout))
-    }
-
-    /// Runs a closure, waiting for a slot until `deadline`.
-    pub fn submit_deadline<F>(&self, f: F, deadline: Instant) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, Patience::Until(deadline))
-    }
-
-    /// Runs a closure, waiting for a slot without a thread. Dropping the future before it is done gives up the wait.
-    ///
-    /// # Errors
-    ///
-    /// `Closed`, or `Full` when too many wait.
-    pub async fn submit_async<F>(&self, f: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        match self.gate().enter_async().await {
-            Ok(()) => {
-                self.gate().submit(f);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, f)),
-        }
-    }
-
-    fn submit_with<F>(&self, f: F, patience: Patience) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        match self.gate().enter(patience) {
-            Ok(()) => {
-                self.gate().submit(f);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, f)),
-        }
-    }
-}
-
-/// Futures.
-impl Pool {
-    /// Runs a future, waiting for a slot if none is free (on a nonblocking pool it does not wait). The future keeps its
-    /// slot until it is done, also while it is suspended.
-    pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, self.plain())
-    }
-
-    /// Runs a future if a slot is free now.
-    pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, Patience::None)
-    }
-
-    /// Runs a future, waiting for a slot for at most `timeout`.
-    pub fn spawn_timeout<F>(&self, future: F, timeout: Duration) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, after(timeout))
-    }
-
-    /// Runs a future, waiting for a slot until `deadline`.
-    pub fn spawn_deadline<F>(&self, future: F, deadline: Instant) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, Patience::Until(deadline))
-    }
-
-    /// Runs a future, waiting for a slot without a thread. Dropping the returned future before it is done gives up the
-    /// wait.
-    ///
-    /// # Errors
-    ///
-    /// `Closed`, or `Full` when too many wait.
-    pub async fn spawn_async<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        match self.gate().enter_async().await {
-            Ok(()) => {
-                self.gate().spawn(future);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, future)),
-        }
-    }
-
-    fn spawn_with<F>(&self, future: F, patience: Patience) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        match self.gate().enter(patience) {
-            Ok(()) => {
-                self.gate().spawn(future);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, future)),
-        }
-    }
-}
-
-/// Slots, before there is a task.
-impl Pool {
-    /// Reserves a slot if one is free now.
-    pub fn try_slot(&self) -> Result<Slot, SlotError> {
-        match self.gate().enter(Patience::None) {
-            Ok(()) => Ok(Slot::new(self.gate().clone())),
-            Err(refusal) => Err(SlotError::new(refusal, ())),
-        }
-    }
-
-    /// Reserves a slot, waiting for one without a thread. Dropping the future before it is done gives up the wait.
-    ///
-    /// # Errors
-    ///
-    /// `Closed`, or `Full` when too many wait.
-    pub async fn slot(&self) -> Result<Slot, SlotError> {
-        match self.gate().enter_async().await {
-            Ok(()) => Ok(Slot::new(self.gate().clone())),
-            Err(refusal) => Err(SlotError::new(refusal, ())),
-        }
-    }
-
-    /// What a plain submit does.
-    fn plain(&self) -> Patience {
-        if self.gate().entrance().nonblocking {
-            Patience::None
-        } else {
-            Patience::Endless
-        }
     }
 }
 
@@ -416,13 +247,6 @@ impl Pool {
             None => self.gate().scheduler.is_gone(),
         }
     }
-}
-
-/// The patience of a call with a timeout; one that is too long for the clock is endless.
-fn after(timeout: Duration) -> Patience {
-    Instant::now()
-        .checked_add(timeout)
-        .map_or(Patience::Endless, Patience::Until)
 }
 
 impl fmt::Debug for Pool {

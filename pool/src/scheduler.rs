@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
+use crate::end::End;
 use crate::entrance::Entrance;
 use crate::idle::{Idle, Recruit};
 use crate::panic::TaskPanic;
@@ -209,18 +210,21 @@ impl Scheduler {
     }
 
     /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
-    pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, f: impl FnOnce()) {
+    pub(crate) fn run_closure<E: Into<End>>(
+        &self,
+        seat: &Seat,
+        entrance: &Entrance,
+        f: impl FnOnce() -> E,
+    ) {
         let _slot = Held {
             shared: self,
             entrance,
         };
-        match unwind::catch(f) {
-            Ok(()) => seat.tally().completed.add(),
-            Err(payload) => {
-                seat.tally().panicked.add();
-                self.report(payload);
-            }
-        }
+        let end = unwind::catch(|| f().into());
+        self.settle(
+            seat.tally(),
+            end.unwrap_or_else(|payload| End::Panicked(Some(payload))),
+        );
     }
 }
 
@@ -247,6 +251,20 @@ impl Drop for Held<'_> {
 impl Shared {
     pub(crate) fn tally(&self, seat: Option<usize>) -> &Tally {
         &self.tallies[seat.unwrap_or(self.tallies.len() - 1)]
+    }
+
+    /// Counts how a task ended, and reports its panic if nobody else has it.
+    pub(crate) fn settle(&self, tally: &Tally, end: End) {
+        match end {
+            End::Completed => tally.completed.add(),
+            End::Cancelled => tally.cancelled.add(),
+            End::Panicked(payload) => {
+                tally.panicked.add();
+                if let Some(payload) = payload {
+                    self.report(payload);
+                }
+            }
+        }
     }
 
     /// Gives a panic to the pool's handler. What the handler panics with is counted and dropped.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 
 use crate::gate::Gate;
+use crate::join::{self, JoinHandle};
 
 /// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) or
 /// [`Pool::try_slot`](crate::Pool::try_slot).
@@ -44,14 +45,17 @@ impl Slot {
         gate
     }
 
+    /// The gate, for the one task; from now on the slot is the task's.
+    fn take_held(&mut self) -> Gate {
+        self.take().expect("a slot is used once, by value")
+    }
+
     /// Runs a closure in this slot.
     pub fn submit<F>(mut self, f: F)
     where
         F: FnOnce() + Send + 'static,
     {
-        if let Some(gate) = self.take() {
-            gate.submit(f);
-        }
+        self.take_held().submit(f);
     }
 
     /// Runs a future in this slot.
@@ -59,9 +63,36 @@ impl Slot {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if let Some(gate) = self.take() {
-            gate.spawn(future);
-        }
+        self.take_held().spawn(future);
+    }
+}
+
+impl Slot {
+    /// Runs a closure in this slot, and gives a handle for what it returns.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let answer = pool.try_slot()?.submit_with_handle(|| 6 * 7);
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit_with_handle<F, T>(mut self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        join::submit(&self.take_held(), f)
+    }
+
+    /// Runs a future in this slot, and gives a handle for its output.
+    pub fn spawn_with_handle<F>(mut self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        join::spawn(&self.take_held(), future)
     }
 }
 

@@ -14,6 +14,12 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
+/// The message, if `panic!` was given one.
+pub(crate) fn message(payload: &Payload) -> Option<&str> {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
 /// Drops a payload, whose own `Drop` may panic as well.
 pub(crate) fn discard(payload: Payload) {
     if let Err(again) = catch(move || drop(payload)) {

@@ -1,0 +1,235 @@
+//! The ways in: closures and futures, with and without a result, and slots.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::entrance::Patience;
+use crate::error::{SlotError, SubmitError};
+use crate::join::{self, JoinHandle};
+use crate::pool::Pool;
+use crate::slot::Slot;
+
+/// Closures.
+impl Pool {
+    /// Runs a closure, waiting for a slot if none is free (on a nonblocking pool it does not wait).
+    pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, self.plain())
+    }
+
+    /// Runs a closure if a slot is free now.
+    pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, Patience::None)
+    }
+
+    /// Runs a closure, waiting for a slot for at most `timeout`.
+    pub fn submit_timeout<F>(&self, f: F, timeout: Duration) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, after(timeout))
+    }
+
+    /// Runs a closure, waiting for a slot until `deadline`.
+    pub fn submit_deadline<F>(&self, f: F, deadline: Instant) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        self.submit_with(f, Patience::Until(deadline))
+    }
+
+    /// Runs a closure, waiting for a slot without a thread. Dropping the future before it is done gives up the wait.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Full` when too many wait.
+    pub async fn submit_async<F>(&self, f: F) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        match self.gate().enter_async().await {
+            Ok(()) => {
+                self.gate().submit(f);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, f)),
+        }
+    }
+
+    fn submit_with<F>(&self, f: F, patience: Patience) -> Result<(), SubmitError<F>>
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        match self.gate().enter(patience) {
+            Ok(()) => {
+                self.gate().submit(f);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, f)),
+        }
+    }
+}
+
+/// Futures.
+impl Pool {
+    /// Runs a future, waiting for a slot if none is free (on a nonblocking pool it does not wait). The future keeps its
+    /// slot until it is done, also while it is suspended.
+    pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, self.plain())
+    }
+
+    /// Runs a future if a slot is free now.
+    pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, Patience::None)
+    }
+
+    /// Runs a future, waiting for a slot for at most `timeout`.
+    pub fn spawn_timeout<F>(&self, future: F, timeout: Duration) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, after(timeout))
+    }
+
+    /// Runs a future, waiting for a slot until `deadline`.
+    pub fn spawn_deadline<F>(&self, future: F, deadline: Instant) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.spawn_with(future, Patience::Until(deadline))
+    }
+
+    /// Runs a future, waiting for a slot without a thread. Dropping the returned future before it is done gives up the
+    /// wait.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Full` when too many wait.
+    pub async fn spawn_async<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.gate().enter_async().await {
+            Ok(()) => {
+                self.gate().spawn(future);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, future)),
+        }
+    }
+
+    fn spawn_with<F>(&self, future: F, patience: Patience) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.gate().enter(patience) {
+            Ok(()) => {
+                self.gate().spawn(future);
+                Ok(())
+            }
+            Err(refusal) => Err(SubmitError::new(refusal, future)),
+        }
+    }
+}
+
+/// Tasks with a result.
+impl Pool {
+    /// Runs a closure as [`submit`](Self::submit) does, and gives a handle for what it returns. For the other ways of
+    /// waiting, reserve a [`Slot`] and use it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let answer = pool.submit_with_handle(|| 6 * 7)?;
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit_with_handle<F, T>(&self, f: F) -> Result<JoinHandle<T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.gate().enter(self.plain()) {
+            Ok(()) => Ok(join::submit(self.gate(), f)),
+            Err(refusal) => Err(SubmitError::new(refusal, f)),
+        }
+    }
+
+    /// Runs a future as [`spawn`](Self::spawn) does, and gives a handle for its output. For the other ways of waiting,
+    /// reserve a [`Slot`] and use it.
+    pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SubmitError<F>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match self.gate().enter(self.plain()) {
+            Ok(()) => Ok(join::spawn(self.gate(), future)),
+            Err(refusal) => Err(SubmitError::new(refusal, future)),
+        }
+    }
+}
+
+/// Slots, before there is a task.
+impl Pool {
+    /// Reserves a slot if one is free now.
+    pub fn try_slot(&self) -> Result<Slot, SlotError> {
+        self.slot_with(Patience::None)
+    }
+
+    /// Reserves a slot, waiting for one for at most `timeout`.
+    pub fn slot_timeout(&self, timeout: Duration) -> Result<Slot, SlotError> {
+        self.slot_with(after(timeout))
+    }
+
+    /// Reserves a slot, waiting for one until `deadline`.
+    pub fn slot_deadline(&self, deadline: Instant) -> Result<Slot, SlotError> {
+        self.slot_with(Patience::Until(deadline))
+    }
+
+    fn slot_with(&self, patience: Patience) -> Result<Slot, SlotError> {
+        match self.gate().enter(patience) {
+            Ok(()) => Ok(Slot::new(self.gate().clone())),
+            Err(refusal) => Err(SlotError::new(refusal, ())),
+        }
+    }
+
+    /// Reserves a slot, waiting for one without a thread. Dropping the future before it is done gives up the wait.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`, or `Full` when too many wait.
+    pub async fn slot(&self) -> Result<Slot, SlotError> {
+        match self.gate().enter_async().await {
+            Ok(()) => Ok(Slot::new(self.gate().clone())),
+            Err(refusal) => Err(SlotError::new(refusal, ())),
+        }
+    }
+
+    /// What a plain submit does.
+    fn plain(&self) -> Patience {
+        if self.gate().entrance().nonblocking {
+            Patience::None
+        } else {
+            Patience::Endless
+        }
+    }
+}
+
+/// The patience of a call with a timeout; one that is too long for the clock is endless.
+fn after(timeout: Duration) -> Patience {
+    Instant::now()
+        .checked_add(timeout)
+        .map_or(Patience::Endless, Patience::Until)
+}

@@ -1,0 +1,191 @@
+//! Tasks with a result: joined by threads, awaited by futures, cancelled, let go.
+
+mod support;
+
+use std::future::pending;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anthill::{JoinError, Pool, SubmitError};
+use support::{Gate, block_on, eventually, pool, yield_now};
+
+#[test]
+fn a_thread_joins_a_closure_and_a_future() {
+    let pool = pool(4, 2);
+    let closure = pool.submit_with_handle(|| vec![1, 2]).unwrap();
+    let future = pool
+        .spawn_with_handle(async {
+            yield_now().await;
+            "done"
+        })
+        .unwrap();
+    assert_eq!(closure.join().unwrap(), [1, 2]);
+    assert_eq!(future.join().unwrap(), "done");
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 2);
+}
+
+#[test]
+fn a_future_awaits_a_task_of_its_own_pool() {
+    let pool = pool(2, 1);
+    let own = pool.clone();
+    let outer = pool.spawn_with_handle(async move {
+        let inner = own.submit_with_handle(|| 20).unwrap();
+        inner.await.unwrap() + 1
+    });
+    assert_eq!(block_on(outer.unwrap()).unwrap(), 21);
+}
+
+#[test]
+fn a_join_that_runs_out_of_time_hands_the_handle_back() {
+    let pool = pool(1, 1);
+    let gate = Gate::new();
+    let handle = pool.submit_with_handle(gate.waiter()).unwrap();
+    let handle = handle.join_timeout(Duration::from_millis(5)).unwrap_err();
+    assert!(!handle.is_finished());
+    gate.open();
+    handle.join_timeout(Duration::MAX).unwrap().unwrap();
+}
+
+#[test]
+fn a_panic_goes_to_the_handle_and_not_to_the_handler() {
+    let (report, reports) = mpsc::channel();
+    let builder = Pool::builder().capacity(2).threads(0..=1);
+    let pool = builder
+        .panic_handler(move |panic| report.send(panic).unwrap())
+        .build()
+        .unwrap();
+    let closure = pool
+        .submit_with_handle(|| panic!("in the closure"))
+        .unwrap();
+    let future = pool
+        .spawn_with_handle(async { panic!("in the future") })
+        .unwrap();
+    assert_eq!(
+        closure.join().unwrap_err().to_string(),
+        "the task panicked: in the closure"
+    );
+    let error = block_on(future).unwrap_err();
+    assert_eq!(format!("{error:?}"), r#"Panicked(Some("in the future"))"#);
+    pool.shutdown().unwrap();
+    assert!(reports.try_recv().is_err());
+    assert_eq!((pool.stats().panicked, pool.stats().completed), (2, 0));
+}
+
+#[test]
+fn a_panic_of_a_task_that_was_let_go_goes_to_the_handler() {
+    let (report, reports) = mpsc::channel();
+    let builder = Pool::builder().capacity(1).threads(0..=1);
+    let pool = builder
+        .panic_handler(move |panic| report.send(panic).unwrap())
+        .build()
+        .unwrap();
+    let gate = Gate::new();
+    let wait = gate.waiter();
+    let handle = pool.submit_with_handle(move || {
+        wait();
+        panic!("nobody joins");
+    });
+    drop(handle.unwrap());
+    gate.open();
+    assert_eq!(reports.recv().unwrap().message(), Some("nobody joins"));
+}
+
+#[test]
+fn a_closure_that_has_not_begun_is_cancelled_and_dropped_at_once() {
+    let pool = pool(2, 1);
+    let gate = Gate::new();
+    let running = pool.submit_with_handle(gate.waiter()).unwrap();
+    eventually(|| pool.stats().running == 1 && pool.stats().queued == 0);
+    let owned = Arc::new(());
+    let inside = Arc::clone(&owned);
+    let queued = pool.submit_with_handle(move || drop(inside)).unwrap();
+    assert!(!running.cancel(), "it runs");
+    assert!(queued.cancel());
+    assert!(!queued.cancel(), "only once");
+    assert_eq!(Arc::strong_count(&owned), 1);
+    assert!(queued.is_finished());
+    assert!(matches!(queued.join(), Err(JoinError::Cancelled)));
+    gate.open();
+    running.join().unwrap();
+    pool.shutdown().unwrap();
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.completed, stats.cancelled, stats.in_flight),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn a_suspended_future_is_cancelled_and_gives_its_slot_back() {
+    let pool = pool(1, 1);
+    let owned = Arc::new(());
+    let inside = Arc::clone(&owned);
+    let (begun, seen) = mpsc::channel();
+    let handle = pool.spawn_with_handle(async move {
+        begun.send(()).unwrap();
+        pending::<()>().await;
+        drop(inside);
+    });
+    let handle = handle.unwrap();
+    seen.recv().unwrap();
+    eventually(|| pool.stats().idle_threads == 1);
+    assert!(handle.cancel());
+    assert!(matches!(block_on(handle), Err(JoinError::Cancelled)));
+    eventually(|| pool.in_flight() == 0);
+    assert_eq!(Arc::strong_count(&owned), 1);
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+#[test]
+fn a_suspended_future_without_wakers_is_dropped_once_it_is_let_go() {
+    let pool = pool(1, 1);
+    let handle = pool.spawn_with_handle(pending::<()>()).unwrap();
+    drop(handle);
+    eventually(|| pool.in_flight() == 0);
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+#[test]
+fn a_refused_task_comes_back_as_it_was() {
+    let pool = pool(1, 1);
+    pool.close();
+    let Err(SubmitError::Closed(task)) = pool.submit_with_handle(|| 7) else {
+        panic!("the pool is closed");
+    };
+    assert_eq!(task(), 7);
+}
+
+#[test]
+fn results_by_way_of_a_slot_and_its_patience() {
+    let pool = pool(1, 1);
+    let held = pool.try_slot().unwrap();
+    assert!(matches!(
+        pool.slot_timeout(Duration::from_millis(1)),
+        Err(SubmitError::Timeout(()))
+    ));
+    let waiting = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.slot_timeout(Duration::from_secs(60)).unwrap())
+    };
+    eventually(|| pool.stats().waiting == 1);
+    drop(held);
+    assert_eq!(
+        waiting
+            .join()
+            .unwrap()
+            .submit_with_handle(|| 3)
+            .join()
+            .unwrap(),
+        3
+    );
+    assert_eq!(
+        pool.slot_timeout(Duration::MAX)
+            .unwrap()
+            .spawn_with_handle(async { 4 })
+            .join()
+            .unwrap(),
+        4
+    );
+}
