@@ -57,6 +57,15 @@ impl Entrance {
         }
     }
 
+    /// How patient a plain submit is.
+    pub(crate) fn plain(&self) -> Patience {
+        if self.nonblocking {
+            Patience::None
+        } else {
+            Patience::Endless
+        }
+    }
+
     /// Takes a slot, as patiently as asked. `on_worker` says whether the calling thread is one that tasks need.
     pub(crate) fn enter(
         &self,

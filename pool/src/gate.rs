@@ -52,7 +52,16 @@ impl Gate {
         F: FnOnce() -> E + Send + 'static,
         E: Into<End>,
     {
-        let task = match &self.subpool {
+        self.scheduler.schedule(self.task(f));
+    }
+
+    /// A closure that has a slot of this entrance, as a task.
+    pub(crate) fn task<F, E>(&self, f: F) -> Task<Seat>
+    where
+        F: FnOnce() -> E + Send + 'static,
+        E: Into<End>,
+    {
+        match &self.subpool {
             // The worker knows the pool's own entrance, so the closure need not carry it.
             None => Task::new(move |seat: &Seat| {
                 seat.scheduler.run_closure(seat, &seat.scheduler.root, f);
@@ -61,12 +70,20 @@ impl Gate {
                 let entrance = Arc::clone(entrance);
                 Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, f))
             }
-        };
-        self.scheduler.schedule(task);
+        }
     }
 
     /// Runs a future that has a slot of this entrance.
     pub(crate) fn spawn<F>(&self, future: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Into<End>,
+    {
+        self.runnable(future).schedule();
+    }
+
+    /// A future that has a slot of this entrance, not scheduled yet.
+    pub(crate) fn runnable<F>(&self, future: F) -> Runnable
     where
         F: Future + Send + 'static,
         F::Output: Into<End>,
@@ -89,7 +106,7 @@ impl Gate {
         };
         let (runnable, task) = async_task::spawn(accepted, schedule);
         task.detach();
-        runnable.schedule();
+        runnable
     }
 }
 

@@ -68,6 +68,7 @@ mod slot;
 mod slots;
 mod spin;
 mod stats;
+mod strand;
 mod submit;
 mod sync;
 mod task;
@@ -82,6 +83,7 @@ pub use panic::TaskPanic;
 pub use pool::Pool;
 pub use slot::Slot;
 pub use stats::Stats;
+pub use strand::Strand;
 
 /// The README's programs are tests.
 #[cfg(doctest)]

@@ -103,6 +103,12 @@ impl Scheduler {
         self.notify();
     }
 
+    /// Makes a task run after those that wait already: it had its turn.
+    pub(crate) fn defer(&self, task: Task<Seat>) {
+        self.queues.push(task);
+        self.notify();
+    }
+
     /// Sees to it that somebody comes for work that was just pushed: P2 to P4 of the protocol in `idle`.
     fn notify(&self) {
         // P2: pairs with S2 and F2.

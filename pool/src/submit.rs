@@ -219,16 +219,12 @@ impl Pool {
 
     /// What a plain submit does.
     fn plain(&self) -> Patience {
-        if self.gate().entrance().nonblocking {
-            Patience::None
-        } else {
-            Patience::Endless
-        }
+        self.gate().entrance().plain()
     }
 }
 
 /// The patience of a call with a timeout; one that is too long for the clock is endless.
-fn after(timeout: Duration) -> Patience {
+pub(crate) fn after(timeout: Duration) -> Patience {
     Instant::now()
         .checked_add(timeout)
         .map_or(Patience::Endless, Patience::Until)

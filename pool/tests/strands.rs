@@ -1,0 +1,170 @@
+//! Strands: one at a time, in order, and never asleep with work.
+
+mod support;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+
+use anthill::{Pool, SubmitError};
+use support::{Gate, block_on, eventually, pool, yield_now};
+
+#[test]
+fn closures_and_futures_of_a_strand_run_in_the_order_of_their_coming() {
+    let pool = pool(2_000, 3);
+    let strand = pool.strand();
+    let (ran, seen) = mpsc::channel();
+    for n in 0..1_000 {
+        let ran = ran.clone();
+        if n % 7 == 0 {
+            strand
+                .spawn(async move {
+                    yield_now().await;
+                    ran.send(n).unwrap();
+                })
+                .unwrap();
+        } else {
+            strand.submit(move || ran.send(n).unwrap()).unwrap();
+        }
+    }
+    drop(ran);
+    assert!(seen.into_iter().eq(0..1_000));
+}
+
+#[test]
+fn two_tasks_of_a_strand_never_meet() {
+    let pool = pool(100, 4);
+    let strand = pool.strand();
+    let (inside, met) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..2_000 {
+                    let (inside, met) = (Arc::clone(&inside), Arc::clone(&met));
+                    let task = move || {
+                        met.fetch_add(inside.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                    };
+                    strand.submit(task).unwrap();
+                }
+            });
+        }
+    });
+    pool.shutdown().unwrap();
+    assert_eq!(
+        (met.load(Ordering::SeqCst), pool.stats().completed),
+        (0, 8_000)
+    );
+}
+
+#[test]
+fn strands_run_in_parallel() {
+    let pool = pool(2, 2);
+    // Passed only by two at once.
+    let barrier = Arc::new(Barrier::new(2));
+    for strand in [pool.strand(), pool.strand()] {
+        let barrier = Arc::clone(&barrier);
+        strand.submit(move || _ = barrier.wait()).unwrap();
+    }
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_suspended_future_holds_up_its_strand_and_no_thread() {
+    let pool = pool(3, 1);
+    let strand = pool.strand();
+    let wait = Arc::new(AtomicUsize::new(0));
+    let waited = Arc::clone(&wait);
+    strand
+        .spawn(async move {
+            while waited.load(Ordering::Acquire) == 0 {
+                yield_now().await;
+            }
+        })
+        .unwrap();
+    let (ran, seen) = mpsc::channel();
+    let behind = ran.clone();
+    strand
+        .submit(move || behind.send("behind").unwrap())
+        .unwrap();
+    pool.submit(move || ran.send("beside").unwrap()).unwrap();
+    assert_eq!(seen.recv().unwrap(), "beside");
+    wait.store(1, Ordering::Release);
+    assert_eq!(seen.recv().unwrap(), "behind");
+}
+
+#[test]
+fn a_panic_ends_its_task_and_the_strand_goes_on() {
+    let pool = pool(4, 1);
+    let strand = pool.strand();
+    strand
+        .submit(|| std::panic::resume_unwind(Box::new(())))
+        .unwrap();
+    strand
+        .spawn(async { std::panic::resume_unwind(Box::new(())) })
+        .unwrap();
+    let (ran, seen) = mpsc::channel();
+    strand.submit(move || ran.send(()).unwrap()).unwrap();
+    seen.recv().unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!((pool.stats().panicked, pool.stats().completed), (2, 1));
+}
+
+#[test]
+fn waiting_tasks_of_a_strand_fill_the_pool() {
+    let pool = pool(2, 2);
+    let strand = pool.strand();
+    let gate = Gate::new();
+    strand.submit(gate.waiter()).unwrap();
+    strand.submit(|| ()).unwrap();
+    assert!(matches!(
+        strand.try_submit(|| ()),
+        Err(SubmitError::Full(_))
+    ));
+    eventually(|| strand.queued() == 1);
+    gate.open();
+    block_on(strand.submit_async(|| ())).unwrap();
+    pool.shutdown().unwrap();
+    assert!(matches!(strand.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert_eq!(pool.stats().completed, 3);
+}
+
+#[test]
+fn what_a_strand_was_given_is_run_also_when_its_handles_are_gone() {
+    let pool = pool(100, 1);
+    {
+        let strand = pool.strand();
+        for _ in 0..100 {
+            strand.submit(|| ()).unwrap();
+        }
+    }
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 100);
+}
+
+#[test]
+fn a_busy_strand_lets_others_have_the_worker() {
+    let pool = Pool::builder()
+        .capacity(10_000)
+        .threads(0..=1)
+        .build()
+        .unwrap();
+    let gate = Gate::new();
+    pool.submit(gate.waiter()).unwrap();
+    let strand = pool.strand();
+    let done = Arc::new(AtomicUsize::new(0));
+    for _ in 0..1_000 {
+        let done = Arc::clone(&done);
+        strand
+            .submit(move || _ = done.fetch_add(1, Ordering::Relaxed))
+            .unwrap();
+    }
+    let (told, seen) = mpsc::channel();
+    let so_far = Arc::clone(&done);
+    pool.submit(move || told.send(so_far.load(Ordering::Relaxed)).unwrap())
+        .unwrap();
+    gate.open();
+    assert!(seen.recv().unwrap() < 1_000);
+    pool.shutdown().unwrap();
+    assert_eq!(done.load(Ordering::Relaxed), 1_000);
+}
