@@ -55,6 +55,7 @@ mod builder;
 mod end;
 mod entrance;
 mod error;
+mod fn_pool;
 mod gate;
 mod idle;
 mod join;
@@ -78,6 +79,7 @@ mod worker;
 
 pub use builder::Builder;
 pub use error::{BuildError, JoinError, ShutdownError, SlotError, SubmitError};
+pub use fn_pool::FnPool;
 pub use join::JoinHandle;
 pub use panic::TaskPanic;
 pub use pool::Pool;
