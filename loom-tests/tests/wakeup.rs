@@ -3,7 +3,7 @@
 #![cfg(anthill_loom)]
 
 use loom::sync::{Arc, Notify};
-use loom_tests::{Record, check, keeping, other, pool};
+use loom_tests::{Record, check, check_within, keeping, other, pool};
 
 #[test]
 fn a_task_that_comes_while_the_worker_falls_asleep_is_run() {
@@ -61,6 +61,28 @@ fn a_task_from_within_a_worker_that_then_blocks_is_taken_by_another() {
         while pool.in_flight() > 0 {
             loom::thread::yield_now();
         }
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn tasks_on_their_way_from_queue_to_queue_are_not_overlooked() {
+    check_within(1, || {
+        let pool = pool(3, 2);
+        let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let called = Arc::new(Notify::new());
+        // Keeps one worker, no searcher any more, until two tasks wait that it will move to its own queue at once.
+        let (begin, wait) = (begun.clone(), go.clone());
+        pool.submit(move || {
+            begin.notify();
+            wait.wait();
+        })
+        .unwrap();
+        begun.wait();
+        let wait = called.clone();
+        pool.submit(move || wait.wait()).unwrap();
+        pool.submit(move || called.notify()).unwrap();
+        go.notify();
         pool.shutdown().unwrap();
     });
 }

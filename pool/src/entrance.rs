@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use crossbeam_utils::CachePadded;
+
 use crate::slots::{Joined, NoSlot, Slots};
 use crate::spin::Spin;
 use crate::stats::{Counter, Rejections};
 use crate::sync::Arc;
-use crate::sync::atomic::AtomicUsize;
 use crate::waiter::{Outcome, Waiter};
 
 /// How long a submitter is ready to wait.
@@ -41,8 +42,8 @@ pub(crate) struct Entrance {
     /// What a plain submit does when no slot is free.
     pub(crate) nonblocking: bool,
     pub(crate) max_waiting: usize,
-    /// Slots that are held and not used for a task yet.
-    pub(crate) reserved: AtomicUsize,
+    /// Slots that became a task's.
+    pub(crate) accepted: CachePadded<Counter>,
     pub(crate) rejections: Rejections,
 }
 
@@ -52,7 +53,7 @@ impl Entrance {
             slots: Slots::new(capacity),
             nonblocking,
             max_waiting,
-            reserved: AtomicUsize::new(0),
+            accepted: CachePadded::default(),
             rejections: Rejections::default(),
         }
     }

@@ -9,6 +9,9 @@ use crate::stats::Stats;
 use crate::unwind;
 
 /// A task that was not accepted, and why. The task is in the error: see [`into_task`](SubmitError::into_task).
+///
+/// So the error is `Send` and `Sync` when the task is. Where an error must be both and the task is not `Sync`, leave the
+/// task out: `pool.submit(task).map_err(|refused| refused.without_task())?`.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SubmitError<T> {
@@ -20,7 +23,8 @@ pub enum SubmitError<T> {
     /// No slot came free in time.
     Timeout(T),
     /// No slot is free, and the call came from a worker of this very pool. Had it waited, it could have waited for a
-    /// slot that only this worker can free. Use a call that does not wait, or an async one in a future.
+    /// slot that only this worker can free. Use a call that does not wait; or, in a future, an async one, which holds up
+    /// no thread, though futures that all hold slots and wait for more still wait for each other.
     WouldDeadlock(T),
 }
 

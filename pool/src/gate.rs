@@ -61,6 +61,7 @@ impl Gate {
         F: FnOnce() -> E + Send + 'static,
         E: Into<End>,
     {
+        self.entrance().accepted.add();
         match &self.subpool {
             // The worker knows the pool's own entrance, so the closure need not carry it.
             None => Task::new(move |seat: &Seat| {
@@ -88,6 +89,7 @@ impl Gate {
         F: Future + Send + 'static,
         F::Output: Into<End>,
     {
+        self.entrance().accepted.add();
         let accepted = Accepted {
             future: Some(future),
             slot: FutureSlot {
@@ -177,6 +179,16 @@ pin_project! {
         #[pin]
         future: Option<F>,
         slot: FutureSlot,
+    }
+
+    impl<F> PinnedDrop for Accepted<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Dropped undone, on whichever thread let go of it last: a panic here must not be that thread's.
+            if let Err(payload) = unwind::catch(|| this.future.set(None)) {
+                this.slot.gate.scheduler.report(payload);
+            }
+        }
     }
 }
 

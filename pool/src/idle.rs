@@ -16,6 +16,9 @@
 //! task to it, and that worker, when it finds something else first, is either seen to have stopped or looks at the
 //! queues after stopping. Only the last searcher must look, because any other leaves one behind that will.
 //!
+//! **Nothing is stranded on its way.** A worker that moves tasks from one queue to another does P2 to P4 for those that it
+//! does not run at once: between the two queues, S3 and F3 cannot see them.
+//!
 //! **At most one wake-up is under way.** The one that wakes a sleeper, or starts a thread, counts it as searching in
 //! the same step, under the lock. From then until that worker finds something, others see a searcher and wake nobody.
 //! It then wakes the next itself, but only if there is work left, so one task wakes one worker.

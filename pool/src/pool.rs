@@ -1,6 +1,7 @@
 //! The handle that users hold.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
@@ -41,8 +42,8 @@ use crate::waiter::Waiter;
 /// # When a thread does not start
 ///
 /// The system may refuse to start a thread. As long as the pool has one, tasks wait for it. If it has none, the thread
-/// that brought the task runs it, and what it finds waiting: nothing that was accepted is lost or left lying. It is
-/// counted in [`Stats::thread_start_failures`].
+/// that brought the task, by a submit or by waking a future, runs it, and what it finds waiting, before that call
+/// returns: nothing that was accepted is lost or left lying. It is counted in [`Stats::thread_start_failures`].
 ///
 /// # Example
 ///
@@ -162,7 +163,7 @@ impl Pool {
         self.gate().entrance().slots.tune(capacity);
     }
 
-    /// How many tasks may be in the pool at once.
+    /// How many tasks may be in the pool at once; `usize::MAX` when unlimited.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.gate().entrance().slots.capacity()
@@ -190,7 +191,7 @@ impl Pool {
 /// The end.
 impl Pool {
     /// Accepts nothing more, and tells everybody who waits for a slot `Closed`. What was accepted runs to its end;
-    /// nobody waits for it here. Closing again does nothing.
+    /// nobody waits for it here. Closing a pool closes its subpools; closing again does nothing.
     pub fn close(&self) {
         self.handle.close();
     }
@@ -248,6 +249,10 @@ impl Pool {
         }
     }
 }
+
+// A panic of a task leaves nothing half-done here: it is caught before it reaches what is shared.
+impl UnwindSafe for Pool {}
+impl RefUnwindSafe for Pool {}
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -33,6 +33,10 @@ impl<T> Own<T> {
     pub(crate) fn pop(&self) -> Option<T> {
         self.queue.pop()
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
 }
 
 impl<T> Queues<T> {

@@ -11,7 +11,7 @@ use crate::idle::{Idle, Recruit};
 use crate::panic::TaskPanic;
 use crate::queues::Queues;
 use crate::seat::Seat;
-use crate::stats::{Counter, Stats, Tally, ThreadCounters};
+use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex, thread};
 use crate::task::Task;
@@ -57,8 +57,6 @@ pub(crate) struct Shared {
     /// One for each worker with a queue of its own, and the last for all other threads.
     tallies: Box<[CachePadded<Tally>]>,
     pub(crate) threads: ThreadCounters,
-    /// The most that `stats` has told as accepted: a count that is put together from others must not fall.
-    accepted: Counter,
     /// Those that wait for the end of the pool or of a subpool.
     watchers: Mutex<Vec<Arc<Waiter>>>,
 }
@@ -85,7 +83,6 @@ impl Scheduler {
             open: AtomicUsize::new(1),
             queues,
             threads: ThreadCounters::default(),
-            accepted: Counter::default(),
             watchers: Mutex::new(Vec::new()),
         }))
     }
@@ -110,7 +107,7 @@ impl Scheduler {
     }
 
     /// Sees to it that somebody comes for work that was just pushed: P2 to P4 of the protocol in `idle`.
-    fn notify(&self) {
+    pub(crate) fn notify(&self) {
         // P2: pairs with S2 and F2.
         fence(Ordering::SeqCst);
         if self.idle.wants_help() {
@@ -369,21 +366,6 @@ impl Shared {
         }
     }
 
-    /// Tasks at all entrances, slots held in reserve left out.
-    fn tasks_in_flight(&self) -> usize {
-        let tasks = |entrance: &Entrance| {
-            let reserved = entrance.reserved.load(Ordering::Relaxed);
-            entrance.slots.usage().0.saturating_sub(reserved)
-        };
-        let subpools = self.subpools.lock();
-        tasks(&self.root)
-            + subpools
-                .open
-                .iter()
-                .map(|entrance| tasks(entrance))
-                .sum::<usize>()
-    }
-
     pub(crate) fn stats(&self, entrance: &Entrance) -> Stats {
         let (in_flight, capacity) = entrance.slots.usage();
         let (threads, idle_threads) = self.idle.threads();
@@ -393,8 +375,6 @@ impl Shared {
             sum(|tally| tally.panicked.get()),
             sum(|tally| tally.cancelled.get()),
         );
-        // After the tallies: a task that ends in between is missed now and seen next time, never counted twice.
-        let accepted = completed + panicked + cancelled + self.tasks_in_flight() as u64;
         Stats {
             capacity,
             in_flight,
@@ -404,7 +384,8 @@ impl Shared {
             free: capacity.saturating_sub(in_flight),
             threads,
             idle_threads,
-            accepted: self.accepted.raise(accepted),
+            // After the tallies: no task has ended that was not accepted.
+            accepted: entrance.accepted.get(),
             completed,
             panicked,
             cancelled,

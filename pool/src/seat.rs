@@ -19,31 +19,35 @@ pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
     /// None for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
+    /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
+    /// thread.
+    before: Option<Rc<Seat>>,
 }
 
 impl Seat {
     /// Takes a worker's seat on the calling thread, until the guard is dropped.
     pub(crate) fn take(scheduler: Scheduler) -> Seated {
         let own = scheduler.queues.claim();
-        Self { scheduler, own }.occupy()
+        Self::occupy(scheduler, own)
     }
 
     /// Takes a seat without a queue, for a thread that is no worker and does a worker's job for once.
     pub(crate) fn borrow(scheduler: Scheduler) -> Seated {
-        Self {
-            scheduler,
-            own: None,
-        }
-        .occupy()
+        Self::occupy(scheduler, None)
     }
 
-    fn occupy(self) -> Seated {
-        let seat = Rc::new(self);
-        let before = CURRENT.with(|current| current.replace(Some(Rc::clone(&seat))));
-        Seated {
-            seat: Some(seat),
-            before,
-        }
+    fn occupy(scheduler: Scheduler, own: Option<Own<Task<Self>>>) -> Seated {
+        CURRENT.with(|current| {
+            let mut current = current.borrow_mut();
+            let before = current.take();
+            let seat = Rc::new(Self {
+                scheduler,
+                own,
+                before,
+            });
+            *current = Some(Rc::clone(&seat));
+            Seated(Some(seat))
+        })
     }
 
     /// Puts the task into the own queue of the calling thread, if that is a worker of this pool; gives it back if not.
@@ -71,7 +75,8 @@ impl Seat {
             .try_with(|current| current.borrow().clone())
             .ok()
             .flatten();
-        f(seat.as_deref().filter(|seat| seat.scheduler.is(scheduler)))
+        let seats = std::iter::successors(seat.as_deref(), |seat| seat.before.as_deref());
+        f(seats.into_iter().find(|seat| seat.scheduler.is(scheduler)))
     }
 
     pub(crate) fn tally(&self) -> &Tally {
@@ -80,17 +85,13 @@ impl Seat {
 }
 
 /// A seat that is taken.
-pub(crate) struct Seated {
-    seat: Option<Rc<Seat>>,
-    /// Where the thread sat before: it may be a worker of another pool.
-    before: Option<Rc<Seat>>,
-}
+pub(crate) struct Seated(Option<Rc<Seat>>);
 
 impl std::ops::Deref for Seated {
     type Target = Seat;
 
     fn deref(&self) -> &Seat {
-        self.seat
+        self.0
             .as_deref()
             .expect("the seat is there until it is dropped")
     }
@@ -98,13 +99,14 @@ impl std::ops::Deref for Seated {
 
 impl Drop for Seated {
     fn drop(&mut self) {
-        let before = self.before.take();
-        let _ = CURRENT.try_with(|current| current.replace(before));
-        // Nobody but `CURRENT` shares it, so this is the last owner, and the queue goes back.
+        let Some(seat) = self.0.take() else { return };
+        let _ = CURRENT.try_with(|current| current.replace(seat.before.clone()));
+        // Nobody but `CURRENT` shared it, so this is the last owner, and the queue goes back.
         if let Some(Seat {
             scheduler,
             own: Some(own),
-        }) = self.seat.take().and_then(Rc::into_inner)
+            ..
+        }) = Rc::into_inner(seat)
         {
             scheduler.queues.vacate(own);
         }

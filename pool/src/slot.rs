@@ -1,6 +1,5 @@
 //! A slot in the hand of the one that reserved it.
 
-use crate::sync::atomic::Ordering;
 use std::fmt;
 use std::future::Future;
 
@@ -33,21 +32,12 @@ pub struct Slot {
 impl Slot {
     /// Wraps a slot that was just taken.
     pub(crate) fn new(gate: Gate) -> Self {
-        gate.entrance().reserved.fetch_add(1, Ordering::Relaxed);
         Self { gate: Some(gate) }
-    }
-
-    fn take(&mut self) -> Option<Gate> {
-        let gate = self.gate.take();
-        if let Some(gate) = &gate {
-            gate.entrance().reserved.fetch_sub(1, Ordering::Relaxed);
-        }
-        gate
     }
 
     /// The gate, for the one task; from now on the slot is the task's.
     fn take_held(&mut self) -> Gate {
-        self.take().expect("a slot is used once, by value")
+        self.gate.take().expect("a slot is used once, by value")
     }
 
     /// Runs a closure in this slot.
@@ -98,7 +88,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(gate) = self.take() {
+        if let Some(gate) = self.gate.take() {
             gate.release();
         }
     }
@@ -106,6 +96,12 @@ impl Drop for Slot {
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").finish_non_exhaustive()
+        let pool = self
+            .gate
+            .as_ref()
+            .map(|gate| &*gate.scheduler.settings.name);
+        f.debug_struct("Slot")
+            .field("pool", &pool)
+            .finish_non_exhaustive()
     }
 }

@@ -49,12 +49,16 @@ impl Word {
         ((self.0 & TAKEN_MASK) >> 2) as usize
     }
 
+    /// `usize::MAX` when unlimited, as it was asked for.
     fn capacity(self) -> usize {
-        (self.0 >> CAPACITY_SHIFT) as usize
+        match (self.0 >> CAPACITY_SHIFT) as usize {
+            UNLIMITED => usize::MAX,
+            limited => limited,
+        }
     }
 
     fn has_free(self) -> bool {
-        self.taken() < self.capacity()
+        self.taken() < (self.0 >> CAPACITY_SHIFT) as usize
     }
 
     fn with_capacity(self, capacity: usize) -> Self {
@@ -379,6 +383,6 @@ mod tests {
     #[test]
     fn unlimited_is_the_largest_capacity() {
         let slots = Slots::new(usize::MAX);
-        assert_eq!(slots.capacity(), UNLIMITED);
+        assert_eq!(slots.capacity(), usize::MAX);
     }
 }

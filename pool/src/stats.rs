@@ -5,8 +5,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// A snapshot of a pool, from [`Pool::stats`](crate::Pool::stats).
 ///
 /// `capacity`, `in_flight` and `free` are of one instant. The others are read one after the other, without stopping
-/// the pool, and so may be a few tasks apart. For a subpool, everything about slots and waiting is its own;
-/// what is about threads, queues and ended tasks is the whole pool's, since these are shared.
+/// the pool, and so may be a few tasks apart. For a subpool, everything about slots, waiting, accepted and rejected tasks
+/// is its own; what is about threads, queues and ended tasks is the whole pool's, since these are shared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -26,7 +26,7 @@ pub struct Stats {
     pub threads: usize,
     /// Worker threads that have nothing to do.
     pub idle_threads: usize,
-    /// Tasks accepted since the pool was built.
+    /// Tasks accepted at this entrance since it was built.
     pub accepted: u64,
     /// Tasks that returned.
     pub completed: u64,
@@ -61,11 +61,6 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Raises it to `value`, if it is less, and gives what it is then.
-    pub(crate) fn raise(&self, value: u64) -> u64 {
-        self.0.fetch_max(value, Ordering::Relaxed).max(value)
     }
 
     pub(crate) fn get(&self) -> u64 {

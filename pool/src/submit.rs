@@ -45,6 +45,18 @@ impl Pool {
 
     /// Runs a closure, waiting for a slot without a thread. Dropping the future before it is done gives up the wait.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(2).build()?;
+    /// let inner = pool.clone();
+    /// pool.spawn(async move {
+    ///     inner.submit_async(|| println!("from within")).await.expect("it is open");
+    /// })?;
+    /// # drop(pool);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// `Closed`, or `Full` when too many wait.

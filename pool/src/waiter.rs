@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::parker::Parker;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::unwind;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,8 @@ impl Waiter {
             Who::Task(waker) => {
                 let waker = waker.lock().take();
                 if let Some(waker) = waker {
-                    waker.wake();
+                    // Somebody else's code. Its panic must not keep the others in line from being told.
+                    unwind::catch(|| waker.wake()).unwrap_or_else(unwind::discard);
                 }
             }
         }
@@ -100,11 +102,10 @@ impl Waiter {
     /// Waits in a future.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
         if let Who::Task(waker) = &self.who {
-            let mut waker = waker.lock();
-            match &mut *waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
+            // Cloned before the lock and dropped after it: both are somebody else's code, and may come back to us.
+            let new = cx.waker().clone();
+            let old = waker.lock().replace(new);
+            drop(old);
         }
         // After the waker is in place: one that settles later finds it.
         self.outcome().map_or(Poll::Pending, Poll::Ready)

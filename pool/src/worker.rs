@@ -23,6 +23,7 @@ pub(crate) fn work(scheduler: Scheduler) {
         seat: Seat::take(scheduler),
         searching: true,
         ticks: 0,
+        moved: false,
     }
     .work();
 }
@@ -33,6 +34,8 @@ struct Worker {
     /// Whether the census counts this worker as searching. It is born so.
     searching: bool,
     ticks: u32,
+    /// Whether the last look for work may have moved more than the one task that it found.
+    moved: bool,
 }
 
 /// Why a worker is up again.
@@ -49,6 +52,7 @@ impl Worker {
         loop {
             if let Some(task) = self.find() {
                 self.stop_searching();
+                self.show_what_was_moved();
                 run(task, &self.seat);
             } else if !self.go_on_searching() {
                 match self.sleep() {
@@ -64,21 +68,31 @@ impl Worker {
         let own = self.seat.own.as_ref();
         let queues = &self.seat.scheduler.queues;
         self.ticks = self.ticks.wrapping_add(1);
+        self.moved = false;
         if self.ticks % LOOK_OUTSIDE == 0 {
             // Behind what is in the own queue already: the order stays that of arrival.
             if let Some(own) = own {
                 queues.refill(own);
+                self.moved = true;
             }
         }
-        own.and_then(Own::pop)
-            .or_else(|| queues.take_common(own))
-            .or_else(|| {
-                if self.searching {
-                    queues.steal(own)
-                } else {
-                    None
-                }
-            })
+        if let Some(task) = own.and_then(Own::pop) {
+            return Some(task);
+        }
+        self.moved = true;
+        let task = queues.take_common(own);
+        if task.is_none() && self.searching {
+            return queues.steal(own);
+        }
+        task
+    }
+
+    /// On the way from one queue to another, tasks are in neither: who looked at both in that moment, and went to sleep
+    /// or stopped searching, has not seen them. So they count as work that was just pushed.
+    fn show_what_was_moved(&self) {
+        if self.moved && self.seat.own.as_ref().is_some_and(|own| !own.is_empty()) {
+            self.seat.scheduler.notify();
+        }
     }
 
     fn stop_searching(&mut self) {

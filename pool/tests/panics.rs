@@ -3,7 +3,7 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use anthill::{Pool, TaskPanic};
 use support::{Gate, pool};
@@ -130,6 +130,54 @@ fn a_future_that_panics_when_dropped_is_reported() {
     assert_eq!(reports.recv().unwrap().message(), Some("when dropped"));
     pool.shutdown().unwrap();
     assert_eq!(pool.in_flight(), 0);
+}
+
+#[test]
+fn a_suspended_future_that_panics_when_dropped_is_reported() {
+    struct Fragile;
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            panic!("when dropped");
+        }
+    }
+    let (pool, reports) = reporting();
+    pool.spawn(async {
+        let fragile = Fragile;
+        // Its waker is with nobody, so it is dropped.
+        std::future::pending::<()>().await;
+        drop(fragile);
+    })
+    .unwrap();
+    assert_eq!(reports.recv().unwrap().message(), Some("when dropped"));
+    pool.shutdown().unwrap();
+    assert_eq!((pool.stats().cancelled, pool.in_flight()), (1, 0));
+}
+
+#[test]
+fn a_handler_that_asks_for_figures_gets_true_ones() {
+    let (told, seen) = mpsc::channel();
+    let asked = Arc::new(Mutex::new(None::<Pool>));
+    let handler = {
+        let asked = Arc::clone(&asked);
+        move |_| {
+            // Taken out, for a handler that keeps its pool keeps it for ever.
+            let stats = asked.lock().unwrap().take().unwrap().stats();
+            told.send((stats.accepted, stats.panicked, stats.in_flight))
+                .unwrap();
+        }
+    };
+    let pool = Pool::builder()
+        .capacity(1)
+        .threads(0..=1)
+        .panic_handler(handler)
+        .build()
+        .unwrap();
+    *asked.lock().unwrap() = Some(pool.clone());
+    pool.submit(|| std::panic::resume_unwind(Box::new(())))
+        .unwrap();
+    assert_eq!(seen.recv().unwrap(), (1, 1, 1));
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().accepted, 1);
 }
 
 #[test]

@@ -76,6 +76,44 @@ fn a_worker_of_another_pool_stays_one() {
 }
 
 #[test]
+fn a_worker_that_does_a_job_of_another_pool_is_known_in_both() {
+    let without_threads = refused();
+    let full = support::pool(1, 1);
+    let (told, seen) = mpsc::channel();
+    let own = full.clone();
+    full.submit(move || {
+        let inner = own.clone();
+        let job = move || {
+            let waited = inner
+                .submit(|| ())
+                .map_err(|refused| refused.without_task());
+            told.send((waited, inner.shutdown())).unwrap();
+        };
+        without_threads.submit(job).unwrap();
+    })
+    .unwrap();
+    let (waited, ended) = seen.recv().unwrap();
+    assert_eq!(waited, Err(anthill::SubmitError::WouldDeadlock(())));
+    assert_eq!(ended, Err(anthill::ShutdownError::FromWorker));
+}
+
+#[test]
+fn two_pools_that_submit_to_each_other_do_not_pile_up_on_the_stack() {
+    fn ping(here: Pool, there: Pool, left: usize, ended: mpsc::Sender<()>) {
+        if left == 0 {
+            return ended.send(()).unwrap();
+        }
+        let (next, back) = (there.clone(), here);
+        there
+            .submit(move || ping(next, back, left - 1, ended))
+            .unwrap();
+    }
+    let (ended, seen) = mpsc::channel();
+    ping(refused(), refused(), 20_000, ended);
+    seen.recv().unwrap();
+}
+
+#[test]
 fn a_pool_that_is_to_have_threads_from_the_beginning_is_not_built() {
     let refused = Pool::builder().threads(1..=1).stack_size(1 << 60).build();
     assert!(matches!(refused, Err(BuildError::Thread(_))));

@@ -165,6 +165,11 @@ impl<T> Local<T> {
         self.0.tail.store(tail + 1, Ordering::Relaxed);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        let tail = self.0.tail.load(Ordering::Relaxed);
+        self.0.head.load(Ordering::Acquire) >= tail
+    }
+
     pub(crate) fn pop(&self) -> Option<T> {
         let tail = self.0.tail.load(Ordering::Relaxed);
         if self.0.head.load(Ordering::Relaxed) >= tail {
@@ -183,8 +188,16 @@ impl<T> Local<T> {
 pub(crate) struct Stealer<T>(Arc<Ring<T>>);
 
 impl<T> Stealer<T> {
-    pub(crate) fn steal_batch_and_pop(&self, _dest: &Local<T>) -> Steal<T> {
-        self.steal()
+    pub(crate) fn steal_batch_and_pop(&self, dest: &Local<T>) -> Steal<T> {
+        // Half, as the real one: of two the first, of three the first two.
+        let batch = self.len() > 2;
+        let first = self.steal();
+        if batch && matches!(first, Steal::Success(_)) {
+            if let Steal::Success(second) = self.steal() {
+                dest.push(second);
+            }
+        }
+        first
     }
 
     pub(crate) fn steal(&self) -> Steal<T> {

@@ -1,0 +1,116 @@
+//! Wakers are somebody else's code: they may panic, and they may come back to the pool.
+
+mod support;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+
+use anthill::{Pool, Slot};
+use support::{eventually, pool};
+
+/// A waker that panics, silently.
+fn spiteful() -> Waker {
+    struct Spiteful;
+    impl Wake for Spiteful {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    Arc::new(Spiteful).into()
+}
+
+/// A full pool of one slot, whose line has a spiteful waker first and then a thread; calls `free` and returns whether the
+/// thread got in.
+fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot)) -> bool {
+    let pool = pool(1, 1);
+    let slot = pool.try_slot().unwrap();
+    let mut first = pin!(pool.submit_async(|| ()));
+    let waker = spiteful();
+    assert!(
+        first
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    let behind = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.submit(|| ()).is_ok())
+    };
+    eventually(|| pool.stats().waiting == 2);
+    free(&pool, slot);
+    // The first in line takes what was granted to it, or gives it on.
+    drop(first.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    behind.join().unwrap()
+}
+
+#[test]
+fn a_panicking_waker_keeps_no_one_from_being_told_of_a_close() {
+    assert!(!behind_a_spiteful_waker(|pool, _slot| pool.close()));
+}
+
+#[test]
+fn a_panicking_waker_keeps_no_one_from_a_slot_that_was_tuned_up() {
+    assert!(behind_a_spiteful_waker(|pool, _slot| pool.tune(3)));
+}
+
+#[test]
+fn a_panicking_waker_does_not_harm_the_one_that_frees_the_slot() {
+    assert!(behind_a_spiteful_waker(|_pool, slot| drop(slot)));
+}
+
+#[test]
+fn a_waker_whose_drop_frees_a_slot_may_be_replaced() {
+    struct Holds {
+        _slot: Mutex<Slot>,
+    }
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+    let pool = pool(1, 1);
+    let slot = pool.try_slot().unwrap();
+    let holding = Waker::from(Arc::new(Holds {
+        _slot: Mutex::new(slot),
+    }));
+    let mut wait = pin!(pool.slot());
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&holding))
+            .is_pending()
+    );
+    drop(holding);
+    // Drops the old waker, the last owner of the slot that is waited for here.
+    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let granted = match polled {
+        Poll::Ready(slot) => slot,
+        Poll::Pending => support::block_on(wait),
+    };
+    assert!(granted.is_ok());
+}
+
+#[test]
+fn a_waker_that_submits_may_be_woken() {
+    struct Submits(Pool, mpsc::Sender<bool>);
+    impl Wake for Submits {
+        fn wake(self: Arc<Self>) {
+            self.1.send(self.0.try_submit(|| ()).is_ok()).unwrap();
+        }
+    }
+    let pool = pool(1, 1);
+    let (told, seen) = mpsc::channel();
+    let held = pool.try_slot().unwrap();
+    let waker = Waker::from(Arc::new(Submits(pool.clone(), told)));
+    let mut wait = pin!(pool.slot());
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    drop(held);
+    assert!(
+        !seen.recv().unwrap(),
+        "the slot was granted to the one in line"
+    );
+}
