@@ -99,17 +99,17 @@ fn a_worker_that_does_a_job_of_another_pool_is_known_in_both() {
 
 #[test]
 fn two_pools_that_submit_to_each_other_do_not_pile_up_on_the_stack() {
-    fn ping(here: Pool, there: Pool, left: usize, ended: mpsc::Sender<()>) {
+    fn ping(here: Pool, there: &Pool, left: usize, ended: mpsc::Sender<()>) {
         if left == 0 {
             return ended.send(()).unwrap();
         }
-        let (next, back) = (there.clone(), here);
+        let next = there.clone();
         there
-            .submit(move || ping(next, back, left - 1, ended))
+            .submit(move || ping(next, &here, left - 1, ended))
             .unwrap();
     }
     let (ended, seen) = mpsc::channel();
-    ping(refused(), refused(), 20_000, ended);
+    ping(refused(), &refused(), 20_000, ended);
     seen.recv().unwrap();
 }
 

@@ -225,9 +225,10 @@ fn a_worker_may_submit_to_its_own_pool_while_there_is_room() {
 
 #[test]
 fn handles_cross_threads_and_unwinding() {
-    fn is<T: Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
-    is::<Pool>();
+    fn unwinds<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
     fn crosses<T: Send + Sync>() {}
+    unwinds::<Pool>();
+    crosses::<Pool>();
     crosses::<anthill::Builder>();
     crosses::<anthill::Slot>();
     crosses::<anthill::Strand>();
