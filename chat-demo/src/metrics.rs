@@ -1,17 +1,17 @@
 //! What is counted. Read from outside, by `/metrics` and `/api/stats`; nothing in the server decides by it.
 
+mod exposition;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anthill::{Pool, Stats};
-use prometheus_client::collector::Collector;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 
@@ -227,83 +227,6 @@ impl From<Stats> for PoolSnapshot {
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live").finish_non_exhaustive()
-    }
-}
-
-/// One figure of a pool.
-type Reading<T> = fn(&Stats) -> T;
-
-impl Collector for Live {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut gauge = |name: &str, help: &str, value: u64| {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
-        };
-        gauge(
-            "connections",
-            "Open WebSocket connections",
-            self.hub.connections() as u64,
-        )?;
-        gauge("rooms", "Rooms with members", self.hub.rooms() as u64)?;
-        gauge(
-            "resident_bytes",
-            "Resident memory of the process",
-            resident_bytes(),
-        )?;
-        gauge(
-            "uptime_seconds",
-            "Since the server started",
-            self.started.elapsed().as_secs(),
-        )?;
-
-        let pools = self
-            .pools
-            .each_ref()
-            .map(|(name, pool)| ([("pool", *name)], pool.stats()));
-        let gauges: [(&str, &str, Reading<usize>); 8] = [
-            ("pool_capacity", "Slots of the pool", |stats| stats.capacity),
-            ("pool_in_flight", "Slots taken", |stats| stats.in_flight),
-            ("pool_running", "Tasks on a worker", |stats| stats.running),
-            ("pool_queued", "Tasks ready to run", |stats| stats.queued),
-            ("pool_waiting", "Submitters that wait for a slot", |stats| {
-                stats.waiting
-            }),
-            ("pool_free", "Slots free", |stats| stats.free),
-            ("pool_threads", "Worker threads", |stats| stats.threads),
-            (
-                "pool_idle_threads",
-                "Worker threads without work",
-                |stats| stats.idle_threads,
-            ),
-        ];
-        for (name, help, reading) in gauges {
-            let kind = ConstGauge::new(0_u64).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for (label, stats) in &pools {
-                ConstGauge::new(reading(stats) as u64).encode(family.encode_family(label)?)?;
-            }
-        }
-        let counters: [(&str, &str, Reading<u64>); 5] = [
-            ("pool_accepted", "Tasks accepted", |stats| stats.accepted),
-            ("pool_completed", "Tasks ended", |stats| stats.completed),
-            ("pool_panicked", "Tasks ended by a panic", |stats| {
-                stats.panicked
-            }),
-            (
-                "pool_rejected_full",
-                "Tasks refused by a full pool",
-                |stats| stats.rejected_full,
-            ),
-            ("pool_wakeups", "Workers woken", |stats| stats.wakeups),
-        ];
-        for (name, help, count) in counters {
-            let kind = ConstCounter::new(0_u64).metric_type();
-            let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-            for (label, stats) in &pools {
-                ConstCounter::new(count(stats)).encode(family.encode_family(label)?)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -209,7 +209,11 @@ impl Session {
     /// The client does not speak WebSocket as it should, or is gone.
     fn fail(&self, error: &Error) {
         match error {
-            Error::Capacity(error) => self.distrust(ErrorCode::TooLarge, error),
+            Error::Capacity(_) => {
+                let limit = self.context.node.config.max_payload;
+                let error = format!("the payload is over the limit of {limit} bytes");
+                self.distrust(ErrorCode::TooLarge, &error);
+            }
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => {
                 self.context.connection.outbox.abandon();
             }

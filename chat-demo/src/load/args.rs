@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "SECS", value_parser = seconds)]
     pub duration: Option<Duration>,
     /// Messages a second over all rooms, answered or not [default: as fast as they are acknowledged].
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
     /// Without a rate: how many messages of one publisher may lack their ack.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
@@ -107,6 +107,13 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(number)
     } else {
         Err("a number above 0 is needed".to_owned())
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match positive(text)? {
+        rate if rate < 0.001 => Err("at least 0.001 is needed".to_owned()),
+        rate => Ok(rate),
     }
 }
 

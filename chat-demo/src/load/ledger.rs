@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 const MAX_GAP: u64 = 1 << 20;
 
 /// Checks the messages of one room as one member gets them.
+///
+/// Two numbers tell where a message belongs: its place in the room, which the server gave, and its place among its
+/// publisher's own. Either alone would miss what the other shows: a loss before the numbering, a text numbered twice.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    next: u64,
-    missing: BTreeSet<u64>,
-    /// By publisher: the last of its own numbers. Shows a text that was given two places in the room.
-    published: Box<[u64]>,
+    /// The next number of each line: line 0 is the room's, the others are the publishers'.
+    next: Box<[u64]>,
+    /// Numbers that were passed over, by line.
+    missing: BTreeSet<(usize, u64)>,
     pub(super) counts: Counts,
 }
 
@@ -26,49 +29,56 @@ pub(super) struct Counts {
     pub(super) reordered: u64,
 }
 
+/// Where a number stands in its line; the worst comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    InOrder,
+    Late,
+    Again,
+}
+
 impl Ledger {
     /// A ledger for what follows the number `after`, from so many publishers.
     pub(super) fn new(after: u64, publishers: usize) -> Self {
-        let published = vec![0; publishers].into_boxed_slice();
+        let mut next = vec![1; publishers + 1].into_boxed_slice();
+        next[0] = after + 1;
         Self {
-            next: after + 1,
+            next,
             missing: BTreeSet::new(),
-            published,
             counts: Counts::default(),
         }
+    }
+
+    /// Whether there is such a publisher.
+    pub(super) fn knows(&self, publisher: usize) -> bool {
+        publisher + 1 < self.next.len()
     }
 
     /// Enters the message `seq` of the room, the `number`th (from 1) of `publisher`.
     /// Tells whether it is a new one.
     pub(super) fn enter(&mut self, seq: u64, publisher: usize, number: u64) -> bool {
-        let new = if seq < self.next {
-            self.late(seq)
-        } else {
-            self.advance(seq, publisher, number)
-        };
-        *(if new {
-            &mut self.counts.delivered
-        } else {
-            &mut self.counts.duplicated
-        }) += 1;
+        let place = self.step(0, seq).max(self.step(publisher + 1, number));
+        match place {
+            Place::Again => self.counts.duplicated += 1,
+            Place::Late => self.counts.reordered += 1,
+            Place::InOrder => {}
+        }
+        let new = place != Place::Again;
+        self.counts.delivered += u64::from(new);
         new
     }
 
-    fn late(&mut self, seq: u64) -> bool {
-        let missed = self.missing.remove(&seq);
-        self.counts.reordered += u64::from(missed);
-        missed
-    }
-
-    fn advance(&mut self, seq: u64, publisher: usize, number: u64) -> bool {
-        self.missing.extend(self.next..seq.min(self.next + MAX_GAP));
-        self.next = seq.saturating_add(1);
-        match self.published.get_mut(publisher) {
-            Some(last) if *last < number => {
-                *last = number;
-                true
-            }
-            _ => false,
+    fn step(&mut self, line: usize, number: u64) -> Place {
+        let next = self.next[line];
+        if number >= next {
+            let gap = next..number.min(next.saturating_add(MAX_GAP));
+            self.missing.extend(gap.map(|missed| (line, missed)));
+            self.next[line] = number.saturating_add(1);
+            Place::InOrder
+        } else if self.missing.remove(&(line, number)) {
+            Place::Late
+        } else {
+            Place::Again
         }
     }
 }
@@ -85,76 +95,70 @@ impl std::ops::AddAssign for Counts {
 mod tests {
     use super::*;
 
-    /// Enters messages whose numbers are their sequence numbers.
-    fn after(seqs: &[u64]) -> Counts {
+    /// Enters messages of one publisher, as (sequence number, own number), and tells what was
+    /// (delivered, duplicated, reordered).
+    fn after(messages: &[(u64, u64)]) -> (u64, u64, u64) {
         let mut ledger = Ledger::new(0, 1);
-        for &seq in seqs {
-            ledger.enter(seq, 0, seq);
+        for &(seq, number) in messages {
+            ledger.enter(seq, 0, number);
         }
-        ledger.counts
+        let Counts {
+            delivered,
+            duplicated,
+            reordered,
+        } = ledger.counts;
+        (delivered, duplicated, reordered)
     }
 
     #[test]
     fn all_in_order() {
-        assert_eq!(
-            after(&[1, 2, 3]),
-            Counts {
-                delivered: 3,
-                duplicated: 0,
-                reordered: 0
-            }
-        );
+        assert_eq!(after(&[(1, 1), (2, 2), (3, 3)]), (3, 0, 0));
     }
 
     #[test]
     fn a_loss_is_not_delivered() {
-        assert_eq!(
-            after(&[1, 3, 4]),
-            Counts {
-                delivered: 3,
-                duplicated: 0,
-                reordered: 0
-            }
-        );
+        assert_eq!(after(&[(1, 1), (3, 3), (4, 4)]), (3, 0, 0), "on its way");
+        assert_eq!(after(&[(1, 1), (2, 3), (3, 4)]), (3, 0, 0), "unnumbered");
     }
 
     #[test]
     fn a_repetition_is_duplicated() {
-        assert_eq!(
-            after(&[1, 2, 2, 1]),
-            Counts {
-                delivered: 2,
-                duplicated: 2,
-                reordered: 0
-            }
-        );
-    }
-
-    #[test]
-    fn a_late_one_is_reordered_and_no_loss() {
-        assert_eq!(
-            after(&[1, 3, 2, 2]),
-            Counts {
-                delivered: 3,
-                duplicated: 1,
-                reordered: 1
-            }
-        );
+        assert_eq!(after(&[(1, 1), (2, 2), (2, 2), (1, 1)]), (2, 2, 0));
     }
 
     #[test]
     fn one_text_in_two_places_is_duplicated() {
+        assert_eq!(after(&[(1, 1), (2, 2), (3, 1)]), (2, 1, 0));
+    }
+
+    #[test]
+    fn two_texts_in_one_place_are_one_too_many() {
+        assert_eq!(after(&[(1, 1), (1, 2)]), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_late_one_is_reordered_and_no_loss() {
+        let late = [(1, 1), (3, 3), (2, 2)];
+        assert_eq!(after(&late), (3, 0, 1));
+        assert_eq!(after(&[&late[..], &[(2, 2)]].concat()), (3, 1, 1));
+    }
+
+    #[test]
+    fn texts_numbered_against_their_order_are_reordered() {
+        assert_eq!(after(&[(1, 2), (2, 1)]), (2, 0, 1));
+    }
+
+    #[test]
+    fn publishers_have_their_own_numbers() {
         let mut ledger = Ledger::new(7, 2);
-        ledger.enter(8, 0, 1);
-        ledger.enter(9, 1, 1);
-        ledger.enter(10, 0, 1);
-        assert_eq!(
-            ledger.counts,
-            Counts {
-                delivered: 2,
-                duplicated: 1,
-                reordered: 0
-            }
-        );
+        assert!(ledger.enter(8, 0, 1) && ledger.enter(9, 1, 1) && ledger.enter(10, 1, 2));
+        assert_eq!((ledger.counts.delivered, ledger.counts.duplicated), (3, 0));
+    }
+
+    #[test]
+    fn a_mad_number_takes_no_memory() {
+        let mut ledger = Ledger::new(0, 1);
+        ledger.enter(u64::MAX, 0, 1);
+        assert!(ledger.missing.len() as u64 <= MAX_GAP);
     }
 }

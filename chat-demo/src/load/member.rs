@@ -62,6 +62,7 @@ pub(super) async fn run(swarm: Arc<Swarm>, number: usize) -> Outcome {
         ended = member.stay() => swarm.errors.add(ended),
         () = done => {}
     }
+    swarm.left();
     member.hand_in();
     Outcome {
         counts: member.ledger.counts,
@@ -190,7 +191,9 @@ impl<'a> Member<'a> {
 
     fn check(&mut self, payload: &[u8]) -> Result<(), String> {
         let seen: Seen<'_> = read(payload)?;
-        let Some(stamp) = Stamp::read(seen.text).filter(|_| seen.room == self.room.name) else {
+        let ours =
+            |stamp: &Stamp| seen.room == self.room.name && self.ledger.knows(stamp.publisher);
+        let Some(stamp) = Stamp::read(seen.text).filter(ours) else {
             self.swarm.errors.add(format!(
                 "a message that this run did not send, in {:?}",
                 seen.room

@@ -10,14 +10,21 @@ mod sources;
 mod swarm;
 mod system;
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use thiserror::Error;
 use tokio::{
-    net::lookup_host,
+    net::TcpStream,
     signal::ctrl_c,
     task::JoinSet,
-    time::{Instant, Interval, interval, sleep},
+    time::{Instant, Interval, interval, sleep, timeout},
 };
 
 pub use self::{args::Args, report::Report};
@@ -30,7 +37,11 @@ use self::{
 use crate::client::{self, ClientError};
 
 /// How often the run looks at itself.
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(20);
+/// What should not come has so long to come nevertheless: repetitions.
+const GRACE: Duration = Duration::from_millis(200);
+/// How long to look for the server.
+const FIND_TIME: Duration = Duration::from_secs(10);
 /// Open files besides the connections: standard streams, the runtime's own, the report.
 const OTHER_FILES: u64 = 32;
 
@@ -38,17 +49,9 @@ const OTHER_FILES: u64 = 32;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The target is no address.
+    /// The target is no address, or nobody answers there.
     #[error(transparent)]
     Target(#[from] ClientError),
-    /// The target's host has no address.
-    #[error("cannot find {host}: {source}")]
-    Host {
-        /// Host and port.
-        host: String,
-        /// What the system said.
-        source: io::Error,
-    },
     /// The system gives a process fewer files than the run needs.
     #[error(
         "{needed} open files are needed and {limit} allowed: raise the limit (ulimit -Hn) or run several at once"
@@ -102,7 +105,7 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
 
 /// Runs the load: all connect and join, all stay idle for a while, some publish, all leave.
 pub async fn measure(args: Args) -> Result<Report, LoadError> {
-    let server = resolve(&args.target).await?;
+    let server = find(&args.target).await?;
     let hold = args.hold;
     let before = system::server_memory(server).await;
     let swarm = Arc::new(Swarm::new(args, server));
@@ -123,7 +126,6 @@ pub async fn measure(args: Args) -> Result<Report, LoadError> {
     };
     let start = Instant::now();
     let sums = run.publish(start).await;
-    let interrupted = run.swarm.stop.is_cancelled() && !run.is_over_time(start);
     interrupts.abort();
     run.swarm.done.cancel();
     let outcomes = members.join_all().await;
@@ -131,25 +133,26 @@ pub async fn measure(args: Args) -> Result<Report, LoadError> {
     report.connect_seconds = connect_seconds;
     report.server_bytes_before = before;
     report.server_bytes_idle = idle;
-    report.interrupted = interrupted;
     Ok(report)
 }
 
-async fn resolve(url: &str) -> Result<SocketAddr, LoadError> {
-    let host = client::target(url)?;
-    let found = lookup_host(&host)
-        .await
-        .and_then(|mut found| found.next().ok_or(io::ErrorKind::NotFound.into()));
-    found.map_err(|source| LoadError::Host { host, source })
+/// The first of the target's addresses at which somebody answers: one error now, not one for each client.
+async fn find(url: &str) -> Result<SocketAddr, LoadError> {
+    let target = client::target(url)?;
+    let found = match timeout(FIND_TIME, TcpStream::connect(&target)).await {
+        Ok(connected) => connected.and_then(|stream| stream.peer_addr()),
+        Err(late) => Err(late.into()),
+    };
+    Ok(found.map_err(|source| ClientError::Connect { target, source })?)
 }
 
 /// The first interrupt ends publishing, the second everything.
 async fn obey_interrupts(swarm: Arc<Swarm>) {
     while ctrl_c().await.is_ok() {
-        if swarm.stop.is_cancelled() {
+        swarm.stop.cancel();
+        if swarm.interrupted.swap(true, Relaxed) {
             swarm.done.cancel();
         }
-        swarm.stop.cancel();
     }
 }
 
@@ -184,7 +187,8 @@ impl Run {
             self.swarm.arrivals().0,
             time.as_secs_f32()
         );
-        while start.elapsed() < time && !self.swarm.stop.is_cancelled() {
+        let over = || self.swarm.stop.is_cancelled() || self.swarm.is_deserted();
+        while start.elapsed() < time && !over() {
             self.tick.tick().await;
             progress.set(start.elapsed().as_secs(), time.as_secs(), "s");
         }
@@ -210,15 +214,14 @@ impl Run {
                 sums.expected,
                 &format!("delivered, {rate:.0}/s"),
             );
-            let nobody = swarm.arrivals().0 == 0;
             let given_up = moved.elapsed() > swarm.args.patience;
-            if nobody || given_up || swarm.settled(sums) || swarm.done.is_cancelled() {
+            let over = swarm.settled(sums) || swarm.is_deserted() || swarm.done.is_cancelled();
+            if over || given_up {
                 progress.end(&format!(
                     "{} sent, {} of {} delivered",
                     sums.sent, sums.delivered, sums.expected
                 ));
-                // What should not come may come now: repetitions.
-                sleep(2 * TICK).await;
+                sleep(GRACE).await;
                 return sums;
             }
             if self.is_over_time(start) {
@@ -274,6 +277,7 @@ impl Run {
             p99_ms: swarm.latency_ms(0.99),
             max_ms: swarm.latency_ms(1.0),
             cpu_seconds: system::cpu_seconds(),
+            interrupted: swarm.interrupted.load(Relaxed),
             ..Report::default()
         }
     }

@@ -17,6 +17,8 @@ pub(super) struct Publisher {
     seat: usize,
     pace: Pace,
     quota: Option<u64>,
+    /// Nothing is due so long after the start.
+    until: Option<Duration>,
     sent: u64,
     unanswered: usize,
     size: usize,
@@ -72,6 +74,7 @@ impl Publisher {
             seat,
             pace,
             quota,
+            until: args.duration,
             sent: 0,
             unanswered: 0,
             size,
@@ -95,7 +98,8 @@ impl Publisher {
             Pace::Window(_) => Instant::now(),
             Pace::Rate { first, every } => start + first + every.mul_f64(self.sent as f64),
         };
-        if self.quota.is_some_and(|quota| self.sent >= quota) {
+        let late = |until| due.duration_since(start) >= until;
+        if self.quota.is_some_and(|quota| self.sent >= quota) || self.until.is_some_and(late) {
             return pending().await;
         }
         if due > Instant::now() {
@@ -199,6 +203,17 @@ mod tests {
         );
         publisher.answered();
         publisher.due().await;
+    }
+
+    #[tokio::test]
+    async fn nothing_is_due_at_the_end_of_the_duration() {
+        let mut publisher = publisher("--connections 1 --rate 100 --duration 0.02", 0).unwrap();
+        for _ in 0..2 {
+            publisher.due().await;
+            publisher.text(0);
+        }
+        let third = tokio::time::timeout(Duration::from_millis(50), publisher.due());
+        assert!(third.await.is_err());
     }
 
     #[tokio::test]

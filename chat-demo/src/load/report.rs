@@ -84,7 +84,7 @@ impl fmt::Display for Report {
             let idle = idle as f64 / f64::from(1 << 20);
             line(
                 "server memory",
-                format_args!("{bytes} bytes a connection, {idle:.1} MiB in all"),
+                format_args!("{idle:.1} MiB with all idle, grown by {bytes} bytes a connection"),
             )?;
         }
         line(
@@ -159,6 +159,6 @@ mod tests {
         assert_eq!(report.server_bytes_per_connection(), None);
         report.server_bytes_before = Some(1000);
         assert_eq!(report.server_bytes_per_connection(), Some(100));
-        assert!(report.to_string().contains("100 bytes a connection"));
+        assert!(report.to_string().contains("by 100 bytes a connection"));
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use hdrhistogram::Histogram;
@@ -39,7 +39,10 @@ pub(super) struct Swarm {
     /// Messages that came, repetitions not counted.
     pub(super) delivered: AtomicU64,
     pub(super) errors: Errors,
+    /// A user ended the run.
+    pub(super) interrupted: AtomicBool,
     joined: AtomicU64,
+    left: AtomicU64,
     failed: AtomicU64,
     rooms: Box<[Room]>,
     latencies: Mutex<Histogram<u64>>,
@@ -85,7 +88,9 @@ impl Swarm {
             done: CancellationToken::new(),
             delivered: AtomicU64::new(0),
             errors: Errors::default(),
+            interrupted: AtomicBool::new(false),
             joined: AtomicU64::new(0),
+            left: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             rooms: (0..args.rooms()).map(room).collect(),
             latencies: Mutex::new(
@@ -111,6 +116,16 @@ impl Swarm {
     pub(super) fn joined(&self, client: usize) {
         self.room_of(client).members.fetch_add(1, Relaxed);
         self.joined.fetch_add(1, Relaxed);
+    }
+
+    /// A member is none any more.
+    pub(super) fn left(&self) {
+        self.left.fetch_add(1, Relaxed);
+    }
+
+    /// Whether no member is left.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.left.load(Relaxed) == self.joined.load(Relaxed)
     }
 
     /// A client will never be one.
@@ -156,7 +171,7 @@ impl Swarm {
         let all = self
             .args
             .messages()
-            .map(|messages| messages * self.rooms.len() as u64);
+            .map(|messages| messages.saturating_mul(self.rooms.len() as u64));
         (self.stop.is_cancelled() || all == Some(sums.sent))
             && sums.answered >= sums.sent
             && sums.delivered >= sums.expected

@@ -82,6 +82,8 @@ fn figures_in_the_form_of_prometheus() {
                 "{line}"
             );
         }
+        let of_all = |line: &&str| line.starts_with("chat_pool_threads");
+        assert_eq!(metrics.body.lines().filter(of_all).count(), 1);
         for line in [
             "chat_connections 1",
             "chat_rooms 1",
@@ -90,6 +92,7 @@ fn figures_in_the_form_of_prometheus() {
             "chat_frames_in_total 3",
             "chat_connections_closed_total{reason=\"slow_consumer\"} 0",
             "chat_pool_in_flight{pool=\"connections\"} 1",
+            "# UNIT chat_resident_memory_bytes bytes",
         ] {
             assert!(
                 metrics.body.lines().any(|have| have == line),

@@ -1,5 +1,6 @@
 //! The server as its clients meet it: over real sockets, on a free port.
 
+mod bytes;
 mod capacity;
 mod conversation;
 mod drain;

@@ -5,8 +5,7 @@ use std::time::Duration;
 use chat_demo::frame::{Frame, Kind};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use socket2::{Domain, SockRef, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -215,72 +214,6 @@ fn a_client_that_falls_silent_is_sent_away() {
 }
 
 #[test]
-fn a_client_may_die_at_any_byte() {
-    run(async {
-        let server = Server::start();
-        let mut bob = server.enter_room("bob", "tea").await;
-        let hello = Frame {
-            kind: Kind::HELLO,
-            payload: b"{}",
-        }
-        .encode();
-        let join = Frame {
-            kind: Kind::JOIN,
-            payload: br#"{"room":"tea"}"#,
-        }
-        .encode();
-        let stream: Vec<u8> = [hello, join]
-            .iter()
-            .flat_map(|frame| masked(frame))
-            .collect();
-        for end in 0..=stream.len() {
-            for reset in [false, true] {
-                let mut socket = upgraded(&server).await;
-                socket.write_all(&stream[..end]).await.expect("it reads");
-                if reset {
-                    SockRef::from(&socket)
-                        .set_linger(Some(Duration::ZERO))
-                        .expect("an open socket");
-                }
-            }
-        }
-        server
-            .until(|stats| {
-                stats["connections"] == 1 && stats["pools"]["connections"]["in_flight"] == 1
-            })
-            .await;
-        bob.publish("tea", "anybody?").await;
-        assert_eq!(bob.expect(Kind::MESSAGE).await["text"], "anybody?");
-        assert_eq!(bob.join("tea").await["members"], 1);
-    });
-}
-
-#[test]
-fn frames_that_come_with_the_request_are_not_lost() {
-    run(async {
-        let server = Server::start();
-        let mut socket = TcpStream::connect(server.address)
-            .await
-            .expect("it listens");
-        let hello = Frame {
-            kind: Kind::HELLO,
-            payload: b"{}",
-        }
-        .encode();
-        let bytes = [request(&server).as_bytes(), &masked(&hello)].concat();
-        socket.write_all(&bytes).await.expect("it reads");
-        let mut seen = Vec::new();
-        while !seen.windows(7).any(|window| window == b"guest-1") {
-            assert_ne!(
-                socket.read_buf(&mut seen).await.expect("an answer"),
-                0,
-                "ended early"
-            );
-        }
-    });
-}
-
-#[test]
 fn who_never_reads_is_dropped_and_the_others_lose_nothing() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 64);
@@ -349,47 +282,6 @@ fn a_panic_takes_one_connection_and_no_slot() {
         bob.publish("tea", "anybody?").await;
         bob.expect(Kind::MESSAGE).await;
     });
-}
-
-fn request(server: &Server) -> String {
-    format!(
-        "GET /ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        server.address
-    )
-}
-
-/// A socket whose upgrade is done.
-async fn upgraded(server: &Server) -> TcpStream {
-    let mut socket = TcpStream::connect(server.address)
-        .await
-        .expect("it listens");
-    socket
-        .write_all(request(server).as_bytes())
-        .await
-        .expect("it reads");
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        assert_ne!(
-            socket.read_buf(&mut head).await.expect("an answer"),
-            0,
-            "ended early"
-        );
-    }
-    let head = String::from_utf8(head).expect("text").to_ascii_lowercase();
-    assert!(head.starts_with("http/1.1 101"), "{head}");
-    // The example of RFC 6455.
-    assert!(head.contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
-    socket
-}
-
-/// A short frame as a client sends it; masked with zeros, it stays as it is.
-fn masked(frame: &[u8]) -> Vec<u8> {
-    let len = u8::try_from(frame.len())
-        .ok()
-        .filter(|len| *len < 126)
-        .expect("a short frame");
-    [&[0x82, 0x80 | len, 0, 0, 0, 0], frame].concat()
 }
 
 /// A client whose system holds little for it.

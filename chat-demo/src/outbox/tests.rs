@@ -1,0 +1,236 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    frames: 4,
+    bytes: 100,
+};
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// An outbox whose socket takes `room` bytes and no more.
+struct Pair {
+    outbox: Outbox,
+    wakes: Arc<Wakes>,
+    written: Vec<u8>,
+    writes: usize,
+    frames: usize,
+}
+
+impl Pair {
+    fn new() -> Self {
+        Self {
+            outbox: Outbox::new(LIMITS),
+            wakes: Arc::default(),
+            written: Vec::new(),
+            writes: 0,
+            frames: 0,
+        }
+    }
+
+    fn drain(&mut self, mut room: usize) -> Poll<io::Result<()>> {
+        let waker = Waker::from(self.wakes.clone());
+        let Self {
+            outbox,
+            written,
+            writes,
+            frames,
+            ..
+        } = self;
+        let write = |_: &mut Context<'_>, bytes: &[u8]| {
+            let len = bytes.len().min(room);
+            if len == 0 {
+                return Poll::Pending;
+            }
+            room -= len;
+            *writes += 1;
+            written.extend_from_slice(&bytes[..len]);
+            Poll::Ready(Ok(len))
+        };
+        outbox.poll_drain(&mut Context::from_waker(&waker), write, |whole| {
+            *frames += whole;
+        })
+    }
+
+    fn wakes(&self) -> usize {
+        self.wakes.0.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn all_that_is_queued_leaves_in_one_write() {
+    let mut pair = Pair::new();
+    for frame in ["one", "two", "three"] {
+        assert!(pair.outbox.push(frame.into()));
+    }
+    assert!(pair.drain(usize::MAX).is_pending());
+    assert_eq!(pair.written, b"onetwothree");
+    assert_eq!((pair.writes, pair.frames), (1, 3));
+}
+
+#[test]
+fn any_cut_of_the_stream_goes_on_where_it_stopped() {
+    for room in 1..12 {
+        let mut pair = Pair::new();
+        for frame in ["one", "two", "three"] {
+            assert!(pair.outbox.push(frame.into()));
+        }
+        while pair.written.len() < 11 {
+            assert!(pair.drain(room).is_pending());
+        }
+        assert_eq!(pair.written, b"onetwothree", "in steps of {room}");
+        assert_eq!(pair.frames, 3);
+        assert_eq!(pair.outbox.state.lock().bytes, 0);
+    }
+}
+
+#[test]
+fn the_first_frame_wakes_and_the_next_do_not() {
+    let mut pair = Pair::new();
+    assert!(pair.drain(usize::MAX).is_pending());
+    assert!(pair.outbox.push("one".into()));
+    assert!(pair.outbox.push("two".into()));
+    assert_eq!(pair.wakes(), 1);
+}
+
+#[test]
+fn one_frame_too_many_evicts_and_wakes() {
+    let mut pair = Pair::new();
+    for _ in 0..LIMITS.frames {
+        assert!(pair.outbox.push("frame".into()));
+    }
+    assert!(pair.drain(0).is_pending());
+    assert!(!pair.outbox.push("frame".into()));
+    assert_eq!(pair.wakes(), 1);
+    assert_eq!(
+        pair.outbox.ended(),
+        Some(Ended::ByServer(CloseReason::SlowConsumer))
+    );
+    assert!(matches!(pair.drain(usize::MAX), Poll::Ready(Ok(()))));
+    assert_eq!(
+        pair.written,
+        CloseReason::SlowConsumer.farewell(),
+        "the queued frames are gone"
+    );
+}
+
+#[test]
+fn too_many_bytes_evict() {
+    let pair = Pair::new();
+    assert!(pair.outbox.push(vec![0; 60].into()));
+    assert!(!pair.outbox.push(vec![0; 60].into()));
+    assert!(
+        !pair.outbox.push("tiny".into()),
+        "an evicted client takes nothing"
+    );
+}
+
+#[test]
+fn an_eviction_lets_a_begun_frame_end() {
+    let mut pair = Pair::new();
+    for frame in ["one", "two", "three", "four"] {
+        assert!(pair.outbox.push(frame.into()));
+    }
+    assert!(pair.drain(4).is_pending());
+    assert!(pair.outbox.push("five".into()));
+    assert!(!pair.outbox.push("six".into()));
+    assert!(pair.drain(usize::MAX).is_ready());
+    let expected = [b"onetwo", &CloseReason::SlowConsumer.farewell()[..]].concat();
+    assert_eq!(pair.written, expected);
+}
+
+#[test]
+fn an_eviction_during_a_write_cuts_no_frame() {
+    let outbox = Outbox::new(LIMITS);
+    for frame in ["one", "two"] {
+        assert!(outbox.push(frame.into()));
+    }
+    let mut written = Vec::new();
+    let mut first = true;
+    let ready = outbox.poll_drain(
+        &mut Context::from_waker(Waker::noop()),
+        |_, bytes| {
+            let len = if mem::take(&mut first) {
+                4
+            } else {
+                bytes.len()
+            };
+            written.extend_from_slice(&bytes[..len]);
+            while outbox.push("more".into()) {}
+            Poll::Ready(Ok(len))
+        },
+        |_| (),
+    );
+    assert!(ready.is_ready());
+    assert_eq!(
+        written,
+        [b"onetwo", &CloseReason::SlowConsumer.farewell()[..]].concat()
+    );
+}
+
+#[test]
+fn the_end_lets_out_what_is_queued_and_comes_once() {
+    let mut pair = Pair::new();
+    assert!(pair.outbox.push("last".into()));
+    pair.outbox.end(CloseReason::Restart);
+    pair.outbox.end(CloseReason::Idle);
+    assert!(!pair.outbox.push("late".into()));
+    assert!(pair.drain(usize::MAX).is_ready());
+    assert_eq!(
+        pair.written,
+        [b"last", &CloseReason::Restart.farewell()[..]].concat()
+    );
+}
+
+#[test]
+fn a_burst_leaves_no_memory_behind() {
+    let outbox = Outbox::new(Limits {
+        frames: 1000,
+        bytes: 1000,
+    });
+    for _ in 0..1000 {
+        assert!(outbox.push("x".into()));
+    }
+    let drained = outbox.poll_drain(
+        &mut Context::from_waker(Waker::noop()),
+        |_, b| Poll::Ready(Ok(b.len())),
+        |_| (),
+    );
+    assert!(drained.is_pending());
+    assert!(outbox.state.lock().frames.capacity() <= KEEP);
+}
+
+#[test]
+fn a_frame_larger_than_a_batch_leaves_whole() {
+    let outbox = Outbox::new(Limits {
+        frames: 4,
+        bytes: 1 << 20,
+    });
+    let large = vec![7; BATCH * 2];
+    assert!(
+        outbox.push("small".into())
+            && outbox.push(large.clone().into())
+            && outbox.push("end".into())
+    );
+    let mut written = Vec::new();
+    let write = |_: &mut Context<'_>, bytes: &[u8]| {
+        written.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    };
+    assert!(
+        outbox
+            .poll_drain(&mut Context::from_waker(Waker::noop()), write, |_| ())
+            .is_pending()
+    );
+    assert_eq!(written, [b"small", &large[..], b"end"].concat());
+}

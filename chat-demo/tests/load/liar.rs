@@ -1,0 +1,145 @@
+//! A server of one room that wrongs each member with one message, in one way.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, mpsc};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+/// The message that is tampered with.
+const WRONGED: u64 = 5;
+
+/// What it does to that message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lie {
+    None,
+    /// Numbers it and delivers it to nobody.
+    Drop,
+    /// Delivers it twice.
+    Repeat,
+    /// Delivers it behind the next.
+    Swap,
+    /// Delivers it without an ack.
+    Mute,
+    /// Hangs up on all instead.
+    Die,
+}
+
+/// The room: its newest number, what is held back, and the way to each member.
+#[derive(Default)]
+pub(crate) struct Liar {
+    seq: u64,
+    held: Option<Message>,
+    members: Vec<mpsc::UnboundedSender<Message>>,
+}
+
+impl Liar {
+    pub(crate) async fn start(lie: Lie) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let room = Arc::new(Mutex::new(Self::default()));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, lie, room.clone()));
+            }
+        });
+        address
+    }
+
+    fn tell(&self, message: &Message) {
+        for member in &self.members {
+            let _ = member.send(message.clone());
+        }
+    }
+
+    /// Numbers a text and delivers it, or not.
+    fn publish(&mut self, lie: Lie, said: &Value) {
+        self.seq += 1;
+        let message = json!({
+            "room": said["room"], "seq": self.seq, "user": "u", "text": said["text"], "ts": 0
+        });
+        let message = frame(Kind::MESSAGE, &message);
+        if self.seq == WRONGED {
+            match lie {
+                Lie::Drop => return,
+                Lie::Repeat => self.tell(&message),
+                Lie::Swap => return self.held = Some(message),
+                Lie::Die => self.members.clear(),
+                Lie::None | Lie::Mute => {}
+            }
+        }
+        self.tell(&message);
+        if let Some(held) = self.held.take() {
+            self.tell(&held);
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
+    #[expect(clippy::result_large_err, reason = "the library's own type")]
+    let agree = |_: &Request, mut response: Response| {
+        let spoken = "chat.json.v1".parse().expect("a header's value");
+        response
+            .headers_mut()
+            .insert("sec-websocket-protocol", spoken);
+        Ok(response)
+    };
+    // The load generator looks whether anybody is there, and hangs up.
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, agree).await else {
+        return;
+    };
+    let (sender, mut outbox) = mpsc::unbounded_channel();
+    // Kept by the room alone: when it lets go, the outbox ends.
+    let mut sender = Some(sender);
+    loop {
+        tokio::select! {
+            message = outbox.recv() => match message {
+                Some(message) => socket.send(message).await.expect("the client stays"),
+                None => return,
+            },
+            message = socket.next() => {
+                let Some(Ok(Message::Binary(message))) = message else { return };
+                let said = Frame::decode(&message, MAX_PAYLOAD).expect("one frame");
+                let payload: Value = serde_json::from_slice(said.payload).unwrap_or_default();
+                let mut room = room.lock().await;
+                let answer = match said.kind {
+                    Kind::HELLO => frame(Kind::WELCOME, &json!({
+                        "session": "s", "user": "u", "node": "liar", "heartbeat_ms": 30_000, "idle_ms": 75_000,
+                        "max_payload": 65_536
+                    })),
+                    Kind::JOIN => {
+                        room.members.extend(sender.take());
+                        frame(Kind::JOINED, &json!({
+                            "room": payload["room"], "seq": room.seq, "members": 1, "recovered": false
+                        }))
+                    }
+                    Kind::PUBLISH => {
+                        room.publish(lie, &payload);
+                        if lie == Lie::Mute && room.seq == WRONGED {
+                            continue;
+                        }
+                        frame(Kind::ACK, &json!({
+                            "id": payload["id"], "room": payload["room"], "seq": room.seq
+                        }))
+                    }
+                    _ => continue,
+                };
+                drop(room);
+                if socket.send(answer).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn frame(kind: Kind, payload: &Value) -> Message {
+    let payload = payload.to_string();
+    let payload = payload.as_bytes();
+    Message::Binary(Frame { kind, payload }.encode())
+}

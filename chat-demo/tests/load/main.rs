@@ -1,0 +1,122 @@
+//! The load generator against servers good and bad: what it says of them, from the outside.
+
+mod liar;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use chat_demo::config::Config;
+use chat_demo::load::{Args, Report, measure};
+use chat_demo::server;
+use clap::Parser;
+
+use crate::liar::{Liar, Lie};
+
+fn args(address: SocketAddr, line: &str) -> Args {
+    let target = format!("--target=ws://{address}/ws");
+    let line = line.split_whitespace();
+    Args::try_parse_from(["load", &target].into_iter().chain(line)).expect("valid options")
+}
+
+/// The report of a run against a real server.
+async fn load(line: &str) -> Report {
+    let config = Config::default();
+    let listener = server::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    tokio::spawn(server::run(listener, config, std::future::pending()));
+    measure(args(address, line)).await.expect("it runs")
+}
+
+/// The report of a run with one room, two members and ten messages of one publisher.
+async fn lied_to(lie: Lie) -> Report {
+    let address = Liar::start(lie).await;
+    let line = "--connections 2 --rooms 1 --messages 10 --window 4 --patience 2";
+    let report = measure(args(address, line)).await.expect("it runs");
+    assert!(!report.is_clean(), "{report}");
+    assert_eq!(report.connections, 2, "{report}");
+    report
+}
+
+#[tokio::test]
+async fn all_that_is_sent_arrives() {
+    let report = load("--connections 12 --rooms 3 --publishers 2 --messages 25 --window 4").await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.sent, report.delivered), (75, 75 * 4));
+}
+
+#[tokio::test]
+async fn a_rate_and_a_duration_bound_what_is_sent() {
+    let report = load("--connections 4 --rooms 2 --rate 100 --duration 0.2").await;
+    assert!(report.is_clean(), "{report}");
+    assert!((1..=20).contains(&report.sent), "{report}");
+    assert!(!report.interrupted, "{report}");
+}
+
+#[tokio::test]
+async fn an_honest_server_passes() {
+    let address = Liar::start(Lie::None).await;
+    let line = "--connections 2 --rooms 1 --messages 10 --window 4";
+    let report = measure(args(address, line)).await.expect("it runs");
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test]
+async fn a_message_that_does_not_come_is_lost() {
+    let report = lied_to(Lie::Drop).await;
+    assert_eq!((report.expected, report.delivered), (20, 18), "{report}");
+    assert_eq!(
+        (report.lost, report.duplicated, report.reordered),
+        (2, 0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_message_that_comes_twice_is_duplicated() {
+    let report = lied_to(Lie::Repeat).await;
+    assert_eq!(
+        (report.lost, report.duplicated, report.reordered),
+        (0, 2, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_message_after_its_successor_is_reordered() {
+    let report = lied_to(Lie::Swap).await;
+    assert_eq!(
+        (report.lost, report.duplicated, report.reordered),
+        (0, 0, 2)
+    );
+}
+
+#[tokio::test]
+async fn a_message_without_its_ack_is_an_error() {
+    let report = lied_to(Lie::Mute).await;
+    assert_eq!(report.error_kinds["never acknowledged"], 1, "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_dies_ends_the_run() {
+    let address = Liar::start(Lie::Die).await;
+    // So patient that only the end of all members can end it.
+    let line = "--connections 2 --rooms 1 --messages 10 --patience 3600";
+    let report = measure(args(address, line)).await.expect("it runs");
+    assert!(
+        !report.is_clean() && report.lost > 0 && report.errors >= 2,
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_in_one_line() {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = free.local_addr().expect("it is bound");
+    drop(free);
+    let error = measure(args(address, ""))
+        .await
+        .expect_err("nobody is there");
+    let error = error.to_string();
+    assert!(
+        error.starts_with(&format!("cannot connect to {address}: ")),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
