@@ -30,7 +30,7 @@ use crate::waiter::Waiter;
 /// `submit` takes closures and `spawn` takes futures; they have the same slots and the same threads. All that wait
 /// stand in one line, first come first served. Each that waits is told `Full` at once if
 /// [`max_waiting`](Builder::max_waiting) others are in line already, but never once it is in line. A thread that is a
-/// worker of this very pool never waits: it is told [`WouldDeadlock`](SubmitError::WouldDeadlock). Every refusal hands
+/// worker of this very pool never waits: it is told [`WouldDeadlock`](crate::SubmitError::WouldDeadlock). Every refusal hands
 /// the task back.
 ///
 /// # Order
