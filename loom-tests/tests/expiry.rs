@@ -60,5 +60,6 @@ fn the_fewest_threads_stay() {
         loom::thread::yield_now();
         assert!(pool.stats().threads >= 1, "the last thread left");
         pool.shutdown().unwrap();
+        assert!(pool.stats().threads_expired <= 1, "both expired");
     });
 }

@@ -220,6 +220,19 @@ enum Stage<R, T> {
     Taken,
 }
 
+impl<R, T> Stage<R, T> {
+    /// From resting to running, with what rested; nothing, and no change, from any other stage.
+    fn take_resting(&mut self) -> Option<R> {
+        match std::mem::replace(self, Self::Running) {
+            Self::Resting(resting) => Some(resting),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
 impl<R: Resting, T> Packet<R, T> {
     fn new(resting: R) -> std::sync::Arc<Self> {
         std::sync::Arc::new(Self(Mutex::new(State {
@@ -231,14 +244,7 @@ impl<R: Resting, T> Packet<R, T> {
 
     /// From resting to running; nothing if it was cancelled.
     fn begin(&self) -> Option<R> {
-        let mut state = self.0.lock();
-        match std::mem::replace(&mut state.stage, Stage::Running) {
-            Stage::Resting(resting) => Some(resting),
-            ended => {
-                state.stage = ended;
-                None
-            }
-        }
+        self.0.lock().stage.take_resting()
     }
 
     /// From running to resting.
@@ -284,13 +290,7 @@ impl<R: Resting, T> Packet<R, T> {
     /// From resting to done, cancelled; what rested comes back.
     fn stop(&self) -> Option<R> {
         let mut state = self.0.lock();
-        let resting = match std::mem::replace(&mut state.stage, Stage::Running) {
-            Stage::Resting(resting) => resting,
-            other => {
-                state.stage = other;
-                return None;
-            }
-        };
+        let resting = state.stage.take_resting()?;
         state.stage = Stage::Done(Err(JoinError::Cancelled));
         let waiter = state.waiter.take();
         drop(state);

@@ -83,7 +83,7 @@ impl Pool {
     }
 }
 
-/// The ways in are those of [`Pool`], with the same answers.
+/// The ways in are named as those of [`Pool`] are, and give the same answers.
 impl Strand {
     /// As [`Pool::submit`], behind what the strand was given before.
     pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
