@@ -9,7 +9,7 @@ use crate::error::BuildError;
 use crate::idle::MAX_THREADS;
 use crate::panic::TaskPanic;
 use crate::pool::Pool;
-use crate::scheduler::{PanicHandler, Scheduler, Settings};
+use crate::scheduler::{PanicHandler, Reentrancy, Scheduler, Settings};
 use crate::worker;
 
 /// Settings of a [`Pool`], from [`Pool::builder`].
@@ -43,6 +43,7 @@ pub struct Builder {
     max_waiting: usize,
     stack_size: Option<usize>,
     panic_handler: Option<PanicHandler>,
+    reentrancy: Reentrancy,
 }
 
 impl Default for Builder {
@@ -57,6 +58,7 @@ impl Default for Builder {
             max_waiting: usize::MAX,
             stack_size: None,
             panic_handler: None,
+            reentrancy: Reentrancy::default(),
         }
     }
 }
@@ -99,6 +101,12 @@ impl Builder {
     /// [`Full`](crate::SubmitError::Full). Default: no limit.
     pub fn max_waiting(mut self, submitters: usize) -> Self {
         self.max_waiting = submitters;
+        self
+    }
+
+    /// What a closure's waiting submit does on a worker of this very pool. Default: it is refused.
+    pub fn reentrancy(mut self, policy: Reentrancy) -> Self {
+        self.reentrancy = policy;
         self
     }
 
@@ -145,6 +153,7 @@ impl Builder {
             max_threads: max,
             idle_expiry: self.idle_expiry,
             panic_handler: self.panic_handler,
+            reentrancy: self.reentrancy,
             work: worker::work,
         };
         let root = Entrance::new(self.capacity, self.nonblocking, self.max_waiting);
@@ -165,6 +174,7 @@ impl fmt::Debug for Builder {
             .field("nonblocking", &self.nonblocking)
             .field("max_waiting", &self.max_waiting)
             .field("stack_size", &self.stack_size)
+            .field("reentrancy", &self.reentrancy)
             .finish_non_exhaustive()
     }
 }

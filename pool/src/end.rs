@@ -1,6 +1,6 @@
 //! How a task ended.
 
-use crate::unwind::Payload;
+use crate::unwind::{self, Payload};
 
 pub(crate) enum End {
     Completed,
@@ -14,5 +14,12 @@ pub(crate) enum End {
 impl From<()> for End {
     fn from((): ()) -> Self {
         Self::Completed
+    }
+}
+
+impl End {
+    /// Runs a closure to its end.
+    pub(crate) fn of<E: Into<Self>>(f: impl FnOnce() -> E) -> Self {
+        unwind::catch(|| f().into()).unwrap_or_else(|payload| Self::Panicked(Some(payload)))
     }
 }

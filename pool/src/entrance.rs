@@ -67,17 +67,16 @@ impl Entrance {
         }
     }
 
-    /// Takes a slot, as patiently as asked. `on_worker` says whether the calling thread is one that tasks need.
+    /// Takes a slot, as patiently as asked; a refusal is not counted yet. `on_worker` says whether the calling thread is one that tasks need.
     pub(crate) fn enter(
         &self,
         patience: Patience,
         on_worker: impl FnOnce() -> bool,
     ) -> Result<(), Refusal> {
-        let entered = match self.slots.try_acquire() {
+        match self.slots.try_acquire() {
             Err(NoSlot::Full) if patience != Patience::None => self.wait(patience, on_worker),
-            settled => settled.map_err(Refusal::from),
-        };
-        entered.map_err(|refusal| self.count(refusal))
+            settled => Ok(settled?),
+        }
     }
 
     fn wait(&self, patience: Patience, on_worker: impl FnOnce() -> bool) -> Result<(), Refusal> {
@@ -112,6 +111,7 @@ impl Entrance {
         }
     }
 
+    /// Counts a refusal that the submitter is told.
     pub(crate) fn count(&self, refusal: Refusal) -> Refusal {
         let counter: &Counter = match refusal {
             Refusal::Full => &self.rejections.full,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::entrance::{Patience, Refusal};
 use crate::error::SubmitError;
+use crate::gate::Way;
 use crate::pool::Pool;
-use crate::submit::after;
+use crate::submit::{admit, after};
 
 /// A pool that calls one function with the arguments it is given. It wraps a [`Pool`] or a subpool, whose slots and
 /// settings are its own: [`pool`](Self::pool) leads to `tune`, `stats` and `shutdown`.
@@ -53,17 +54,17 @@ impl<T: Send + 'static> FnPool<T> {
     /// Calls the function with `argument`, as [`Pool::submit`] runs a closure.
     pub fn submit(&self, argument: T) -> Result<(), SubmitError<T>> {
         let gate = self.pool.gate();
-        self.call(gate.enter(gate.entrance().plain()), argument)
+        self.call(gate.enter_closure(gate.entrance().plain()), argument)
     }
 
     /// Calls the function with `argument`, as [`Pool::try_submit`] runs a closure.
     pub fn try_submit(&self, argument: T) -> Result<(), SubmitError<T>> {
-        self.call(self.pool.gate().enter(Patience::None), argument)
+        self.call(self.pool.gate().enter_closure(Patience::None), argument)
     }
 
     /// Calls the function with `argument`, as [`Pool::submit_timeout`] runs a closure.
     pub fn submit_timeout(&self, argument: T, timeout: Duration) -> Result<(), SubmitError<T>> {
-        self.call(self.pool.gate().enter(after(timeout)), argument)
+        self.call(self.pool.gate().enter_closure(after(timeout)), argument)
     }
 
     /// Calls the function with `argument`, as [`Pool::submit_async`] runs a closure.
@@ -72,18 +73,15 @@ impl<T: Send + 'static> FnPool<T> {
     ///
     /// `Closed`, or `Full` when too many wait.
     pub async fn submit_async(&self, argument: T) -> Result<(), SubmitError<T>> {
-        self.call(self.pool.gate().enter_async().await, argument)
+        let entered = self.pool.gate().enter_async().await;
+        self.call(entered.map(|()| Way::Slot), argument)
     }
 
-    fn call(&self, entered: Result<(), Refusal>, argument: T) -> Result<(), SubmitError<T>> {
-        match entered {
-            Ok(()) => {
-                let function = Arc::clone(&self.function);
-                self.pool.gate().submit(move || function(argument));
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, argument)),
-        }
+    fn call(&self, entered: Result<Way, Refusal>, argument: T) -> Result<(), SubmitError<T>> {
+        admit(entered, argument, |way, argument| {
+            let function = Arc::clone(&self.function);
+            self.pool.gate().submit(way, move || function(argument));
+        })
     }
 }
 

@@ -9,13 +9,22 @@ use pin_project_lite::pin_project;
 
 use crate::end::End;
 use crate::entrance::{Entrance, Patience, Refusal};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Reentrancy, Scheduler};
 use crate::seat::Seat;
 use crate::slots::{Joined, NoSlot};
 use crate::sync::Arc;
 use crate::task::Task;
 use crate::unwind;
 use crate::waiter::{Outcome, Waiter};
+
+/// How a closure got in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It has a slot.
+    Slot,
+    /// It runs inside the task that brings it, in that one's slot.
+    InPlace,
+}
 
 #[derive(Clone)]
 pub(crate) struct Gate {
@@ -29,9 +38,33 @@ impl Gate {
         self.subpool.as_deref().unwrap_or(&self.scheduler.root)
     }
 
+    /// Takes a slot, as patiently as asked.
     pub(crate) fn enter(&self, patience: Patience) -> Result<(), Refusal> {
+        self.try_enter(patience)
+            .map_err(|refusal| self.entrance().count(refusal))
+    }
+
+    /// As `enter`, for a closure: where a wait would deadlock, it runs in place if that is the pool's policy.
+    pub(crate) fn enter_closure(&self, patience: Patience) -> Result<Way, Refusal> {
+        match self.try_enter(patience) {
+            Ok(()) => Ok(Way::Slot),
+            Err(Refusal::WouldDeadlock) if self.runs_in_place() => Ok(Way::InPlace),
+            Err(refusal) => Err(self.entrance().count(refusal)),
+        }
+    }
+
+    fn try_enter(&self, patience: Patience) -> Result<(), Refusal> {
         self.entrance()
             .enter(patience, || Seat::is_on(&self.scheduler))
+    }
+
+    /// Whether a closure may run inside the task that brings it: that one holds a slot of this very entrance, and does
+    /// nothing else meanwhile.
+    fn runs_in_place(&self) -> bool {
+        self.scheduler.settings.reentrancy == Reentrancy::RunInPlace
+            && Seat::of(&self.scheduler, |seat| {
+                seat.is_some_and(|seat| seat.serves(self.entrance()))
+            })
     }
 
     pub(crate) fn enter_async(&self) -> Enter<'_> {
@@ -46,13 +79,30 @@ impl Gate {
         self.scheduler.release(self.entrance());
     }
 
-    /// Runs a closure that has a slot of this entrance.
-    pub(crate) fn submit<F, E>(&self, f: F)
+    /// Runs a closure that got in.
+    pub(crate) fn submit<F, E>(&self, way: Way, f: F)
     where
         F: FnOnce() -> E + Send + 'static,
         E: Into<End>,
     {
-        self.scheduler.schedule(self.task(f));
+        match way {
+            Way::Slot => self.scheduler.schedule(self.task(f)),
+            Way::InPlace => {
+                self.entrance().accepted.add();
+                settle(&self.scheduler, End::of(f));
+            }
+        }
+    }
+
+    /// Has the calling worker know whose task it runs, where that makes a difference.
+    fn mark_seat(&self) {
+        if self.scheduler.settings.reentrancy == Reentrancy::RunInPlace {
+            Seat::of(&self.scheduler, |seat| {
+                if let Some(seat) = seat {
+                    seat.serve(self.entrance());
+                }
+            });
+        }
     }
 
     /// A closure that has a slot of this entrance, as a task.
@@ -201,6 +251,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        this.slot.gate.mark_seat();
         let polled = unwind::catch(|| {
             let future = this.future.as_mut().as_pin_mut();
             future

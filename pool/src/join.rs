@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::end::End;
 use crate::error::JoinError;
-use crate::gate::Gate;
+use crate::gate::{Gate, Way};
 use crate::sync::{Arc, Mutex};
 use crate::unwind::{self, Payload};
 use crate::waiter::{Outcome, Waiter};
@@ -128,19 +128,30 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// Runs a closure that has a slot of `gate`.
-pub(crate) fn submit<F, T>(gate: &Gate, f: F) -> JoinHandle<T>
+/// Runs a closure that got into `gate`.
+pub(crate) fn submit<F, T>(gate: &Gate, way: Way, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (handle, task) = closure(f);
+    gate.submit(way, task);
+    handle
+}
+
+/// A closure as a task with a result, and the handle to it.
+pub(crate) fn closure<F, T>(f: F) -> (JoinHandle<T>, impl FnOnce() -> End + Send + 'static)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let packet = Packet::new(Unbegun(f));
     let ticket = Ticket(std::sync::Arc::clone(&packet));
-    gate.submit(move || match ticket.0.begin() {
+    let task = move || match ticket.0.begin() {
         Some(Unbegun(f)) => ticket.0.finish(unwind::catch(f)),
         None => End::Cancelled,
-    });
-    JoinHandle::new(packet)
+    };
+    (JoinHandle::new(packet), task)
 }
 
 /// Runs a future that has a slot of `gate`.
@@ -149,10 +160,20 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    let (handle, task) = self::future(future);
+    gate.spawn(task);
+    handle
+}
+
+/// A future as a task with a result, and the handle to it.
+pub(crate) fn future<F>(future: F) -> (JoinHandle<F::Output>, impl Future<Output = End> + Send)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let packet = Packet::new(Suspended(None));
     let ticket = Ticket(std::sync::Arc::clone(&packet));
-    gate.spawn(Joined { future, ticket });
-    JoinHandle::new(packet)
+    (JoinHandle::new(packet), Joined { future, ticket })
 }
 
 /// What a handle wants of a packet, whatever the task.

@@ -83,6 +83,7 @@ pub use fn_pool::FnPool;
 pub use join::JoinHandle;
 pub use panic::TaskPanic;
 pub use pool::Pool;
+pub use scheduler::Reentrancy;
 pub use slot::Slot;
 pub use stats::Stats;
 pub use strand::Strand;

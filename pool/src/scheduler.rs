@@ -22,6 +22,22 @@ use crate::waiter::Waiter;
 
 pub(crate) type PanicHandler = Box<dyn Fn(TaskPanic) + Send + Sync>;
 
+/// What a waiting submit does when a worker of the same pool makes it, and the wait could be for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reentrancy {
+    /// The submit is refused with [`WouldDeadlock`](crate::SubmitError::WouldDeadlock).
+    #[default]
+    Refuse,
+    /// A closure runs at once, on the calling worker, before the submit returns. It uses the slot of the task that
+    /// submits it, which does nothing else meanwhile; so no more tasks run at once than there are slots. A task that
+    /// submits one that submits one, and so on, uses up its stack like any recursion.
+    ///
+    /// Futures, strands and reserved slots cannot run in place, nor can a closure whose submitter runs in a slot of
+    /// another entrance, such as a subpool: these are refused.
+    RunInPlace,
+}
+
 /// What was set when the pool was built.
 pub(crate) struct Settings {
     pub(crate) name: std::sync::Arc<str>,
@@ -30,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) max_threads: usize,
     pub(crate) idle_expiry: Duration,
     pub(crate) panic_handler: Option<PanicHandler>,
+    pub(crate) reentrancy: Reentrancy,
     /// What a worker's thread does. The scheduler starts threads and does not know the worker's loop, which stands
     /// on it.
     pub(crate) work: fn(Scheduler),
@@ -217,11 +234,8 @@ impl Scheduler {
             shared: self,
             entrance,
         };
-        let end = unwind::catch(|| f().into());
-        self.settle(
-            seat.tally(),
-            end.unwrap_or_else(|payload| End::Panicked(Some(payload))),
-        );
+        seat.serve(entrance);
+        self.settle(seat.tally(), End::of(f));
     }
 }
 

@@ -1,8 +1,9 @@
 //! The place at which a worker works: its own queue, its tally, and how code that runs there finds it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::entrance::Entrance;
 use crate::queues::Own;
 use crate::scheduler::Scheduler;
 use crate::stats::Tally;
@@ -19,6 +20,8 @@ pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
     /// None for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
+    /// The entrance of the task that runs, or ran last. It is compared, and never followed.
+    entrance: Cell<*const Entrance>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
     before: Option<Rc<Seat>>,
@@ -43,6 +46,7 @@ impl Seat {
             let seat = Rc::new(Self {
                 scheduler,
                 own,
+                entrance: Cell::new(std::ptr::null()),
                 before,
             });
             *current = Some(Rc::clone(&seat));
@@ -77,6 +81,16 @@ impl Seat {
             .flatten();
         let seats = std::iter::successors(seat.as_deref(), |seat| seat.before.as_deref());
         f(seats.into_iter().find(|seat| seat.scheduler.is(scheduler)))
+    }
+
+    /// Notes that a task with a slot of `entrance` runs here now.
+    pub(crate) fn serve(&self, entrance: &Entrance) {
+        self.entrance.set(entrance);
+    }
+
+    /// Whether the task that runs here has a slot of `entrance`.
+    pub(crate) fn serves(&self, entrance: &Entrance) -> bool {
+        std::ptr::eq(self.entrance.get(), entrance)
     }
 
     pub(crate) fn tally(&self) -> &Tally {

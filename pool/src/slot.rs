@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 
-use crate::gate::Gate;
+use crate::gate::{Gate, Way};
 use crate::join::{self, JoinHandle};
 
 /// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) or
@@ -45,7 +45,7 @@ impl Slot {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.take_held().submit(f);
+        self.take_held().submit(Way::Slot, f);
     }
 
     /// Runs a future in this slot.
@@ -73,7 +73,7 @@ impl Slot {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        join::submit(&self.take_held(), f)
+        join::submit(&self.take_held(), Way::Slot, f)
     }
 
     /// Runs a future in this slot, and gives a handle for its output.

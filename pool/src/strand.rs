@@ -16,7 +16,7 @@ use crate::error::SubmitError;
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;
-use crate::submit::after;
+use crate::submit::{admit, after};
 use crate::sync::{Arc, Mutex};
 use crate::task::Task;
 
@@ -155,28 +155,20 @@ impl Strand {
     where
         F: FnOnce() + Send + 'static,
     {
-        match entered {
-            Ok(()) => {
-                push(&self.0, Entry::Closure(self.0.gate.task(f)));
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, f)),
-        }
+        admit(entered, f, |(), f| {
+            push(&self.0, Entry::Closure(self.0.gate.task(f)));
+        })
     }
 
     fn push_future<F>(&self, entered: Result<(), Refusal>, future: F) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        match entered {
-            Ok(()) => {
-                let turn = Turn(Arc::clone(&self.0));
-                let runnable = self.0.gate.runnable(InTurn { future, turn });
-                push(&self.0, Entry::Future(runnable));
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, future)),
-        }
+        admit(entered, future, |(), future| {
+            let turn = Turn(Arc::clone(&self.0));
+            let runnable = self.0.gate.runnable(InTurn { future, turn });
+            push(&self.0, Entry::Future(runnable));
+        })
     }
 
     /// How many tasks wait for their turn.

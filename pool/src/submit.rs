@@ -3,11 +3,24 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::entrance::Patience;
+use crate::entrance::{Patience, Refusal};
 use crate::error::{SlotError, SubmitError};
+use crate::gate::Way;
 use crate::join::{self, JoinHandle};
 use crate::pool::Pool;
 use crate::slot::Slot;
+
+/// Gives a task that got in to `accept`, and one that did not back to its submitter.
+pub(crate) fn admit<W, T, R>(
+    entered: Result<W, Refusal>,
+    task: T,
+    accept: impl FnOnce(W, T) -> R,
+) -> Result<R, SubmitError<T>> {
+    match entered {
+        Ok(way) => Ok(accept(way, task)),
+        Err(refusal) => Err(SubmitError::new(refusal, task)),
+    }
+}
 
 /// Closures.
 impl Pool {
@@ -64,26 +77,16 @@ impl Pool {
     where
         F: FnOnce() + Send + 'static,
     {
-        match self.gate().enter_async().await {
-            Ok(()) => {
-                self.gate().submit(f);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, f)),
-        }
+        let entered = self.gate().enter_async().await;
+        admit(entered, f, |(), f| self.gate().submit(Way::Slot, f))
     }
 
     fn submit_with<F>(&self, f: F, patience: Patience) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
     {
-        match self.gate().enter(patience) {
-            Ok(()) => {
-                self.gate().submit(f);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, f)),
-        }
+        let entered = self.gate().enter_closure(patience);
+        admit(entered, f, |way, f| self.gate().submit(way, f))
     }
 }
 
@@ -132,26 +135,16 @@ impl Pool {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        match self.gate().enter_async().await {
-            Ok(()) => {
-                self.gate().spawn(future);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, future)),
-        }
+        let entered = self.gate().enter_async().await;
+        admit(entered, future, |(), future| self.gate().spawn(future))
     }
 
     fn spawn_with<F>(&self, future: F, patience: Patience) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        match self.gate().enter(patience) {
-            Ok(()) => {
-                self.gate().spawn(future);
-                Ok(())
-            }
-            Err(refusal) => Err(SubmitError::new(refusal, future)),
-        }
+        let entered = self.gate().enter(patience);
+        admit(entered, future, |(), future| self.gate().spawn(future))
     }
 }
 
@@ -173,10 +166,8 @@ impl Pool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        match self.gate().enter(self.plain()) {
-            Ok(()) => Ok(join::submit(self.gate(), f)),
-            Err(refusal) => Err(SubmitError::new(refusal, f)),
-        }
+        let entered = self.gate().enter_closure(self.plain());
+        admit(entered, f, |way, f| join::submit(self.gate(), way, f))
     }
 
     /// Runs a future as [`spawn`](Self::spawn) does, and gives a handle for its output. For the other ways of waiting,
@@ -186,10 +177,10 @@ impl Pool {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        match self.gate().enter(self.plain()) {
-            Ok(()) => Ok(join::spawn(self.gate(), future)),
-            Err(refusal) => Err(SubmitError::new(refusal, future)),
-        }
+        let entered = self.gate().enter(self.plain());
+        admit(entered, future, |(), future| {
+            join::spawn(self.gate(), future)
+        })
     }
 }
 
@@ -211,10 +202,8 @@ impl Pool {
     }
 
     fn slot_with(&self, patience: Patience) -> Result<Slot, SlotError> {
-        match self.gate().enter(patience) {
-            Ok(()) => Ok(Slot::new(self.gate().clone())),
-            Err(refusal) => Err(SlotError::new(refusal, ())),
-        }
+        let entered = self.gate().enter(patience);
+        admit(entered, (), |(), ()| Slot::new(self.gate().clone()))
     }
 
     /// Reserves a slot, waiting for one without a thread. Dropping the future before it is done gives up the wait.
@@ -223,10 +212,8 @@ impl Pool {
     ///
     /// `Closed`, or `Full` when too many wait.
     pub async fn slot(&self) -> Result<Slot, SlotError> {
-        match self.gate().enter_async().await {
-            Ok(()) => Ok(Slot::new(self.gate().clone())),
-            Err(refusal) => Err(SlotError::new(refusal, ())),
-        }
+        let entered = self.gate().enter_async().await;
+        admit(entered, (), |(), ()| Slot::new(self.gate().clone()))
     }
 
     /// What a plain submit does.
