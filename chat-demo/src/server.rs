@@ -187,8 +187,8 @@ async fn shut_down(pool: Pool, deadline: Instant) -> Result<(), ServeError> {
         .await
         .map_err(io::Error::from)?;
     ended.map_err(|error| match error {
-        ShutdownError::Timeout(stats) => ServeError::Drain {
-            left: stats.in_flight,
+        ShutdownError::Timeout(unfinished) => ServeError::Drain {
+            left: unfinished.stats.in_flight,
         },
         _ => ServeError::Drain { left: 0 },
     })

@@ -134,34 +134,38 @@ impl Builder {
             return Err(BuildError::ZeroCapacity);
         }
         let (min, max) = (self.min_threads, self.max_threads);
-        if max == 0 || min > max {
-            return Err(BuildError::NoThreads { min, max });
-        }
-        if max > MAX_THREADS {
-            return Err(BuildError::TooManyThreads {
-                asked: max,
-                limit: MAX_THREADS,
-            });
-        }
+        check_threads(min, max)?;
         if self.name.contains('\0') {
             return Err(BuildError::InvalidName(self.name));
         }
         let settings = Settings {
             name: self.name.into(),
             stack_size: self.stack_size,
-            min_threads: min,
-            max_threads: max,
             idle_expiry: self.idle_expiry,
             panic_handler: self.panic_handler,
             reentrancy: self.reentrancy,
             work: worker::work,
         };
         let root = Entrance::new(self.capacity, self.nonblocking, self.max_waiting);
-        let pool = Pool::new(Scheduler::new(settings, root));
+        let pool = Pool::new(Scheduler::new(settings, root, (min, max)));
         // On an error the pool is dropped, which closes it and lets the threads that did start leave.
         pool.start_threads(min).map_err(BuildError::Thread)?;
         Ok(pool)
     }
+}
+
+/// Whether a pool can have this range of threads.
+pub(crate) fn check_threads(min: usize, max: usize) -> Result<(), BuildError> {
+    if max == 0 || min > max {
+        return Err(BuildError::NoThreads { min, max });
+    }
+    if max > MAX_THREADS {
+        return Err(BuildError::TooManyThreads {
+            asked: max,
+            limit: MAX_THREADS,
+        });
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Builder {

@@ -8,6 +8,8 @@ pub(crate) enum End {
     Panicked(Option<Payload>),
     /// Given up before it was done.
     Cancelled,
+    /// Dropped, because its pool was to begin nothing more.
+    Discarded,
 }
 
 /// A task without a result has returned.

@@ -8,6 +8,7 @@ use crate::slots::{Joined, NoSlot, Slots};
 use crate::spin::Spin;
 use crate::stats::{Counter, Rejections};
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::waiter::{Outcome, Waiter};
 
 /// How long a submitter is ready to wait.
@@ -42,6 +43,10 @@ pub(crate) struct Entrance {
     /// What a plain submit does when no slot is free.
     pub(crate) nonblocking: bool,
     pub(crate) max_waiting: usize,
+    /// Whether tasks that have not begun are dropped instead of run. Set with a close, and reset before a reopen.
+    discarding: AtomicBool,
+    /// How often it was opened again.
+    pub(crate) reopened: Counter,
     /// Slots that became a task's.
     pub(crate) accepted: CachePadded<Counter>,
     pub(crate) rejections: Rejections,
@@ -53,6 +58,8 @@ impl Entrance {
             slots: Slots::new(capacity),
             nonblocking,
             max_waiting,
+            discarding: AtomicBool::new(false),
+            reopened: Counter::default(),
             accepted: CachePadded::default(),
             rejections: Rejections::default(),
         }
@@ -109,6 +116,16 @@ impl Entrance {
             Outcome::Granted => Ok(()),
             Outcome::Closed => Err(Refusal::Closed),
         }
+    }
+
+    pub(crate) fn is_discarding(&self) -> bool {
+        // Relaxed, here and below: a task that came after a reopen came through the word of `slots`, which was changed
+        // after this; and it makes no difference which of those before it are still run.
+        self.discarding.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_discarding(&self, yes: bool) {
+        self.discarding.store(yes, Ordering::Relaxed);
     }
 
     /// Counts a refusal that the submitter is told.

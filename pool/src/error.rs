@@ -1,12 +1,11 @@
 //! Errors. Each names what was wrong, and those that refuse a task hand it back.
 
-use std::any::Any;
 use std::fmt;
 use std::io;
 
 use crate::entrance::Refusal;
+use crate::panic::TaskPanic;
 use crate::stats::Stats;
-use crate::unwind;
 
 /// A task that was not accepted, and why. The task is in the error: see [`into_task`](SubmitError::into_task).
 ///
@@ -99,11 +98,27 @@ impl<T> std::error::Error for SubmitError<T> {}
 pub type SlotError = SubmitError<()>;
 
 /// A task that gave no result.
+///
+/// ```
+/// use anthill::JoinError;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().build()?;
+/// let task = pool.submit_with_handle(|| panic!("out of paper"))?;
+/// match task.join() {
+///     Ok(()) => println!("printed"),
+///     Err(JoinError::Panicked(panic)) => assert_eq!(panic.message(), Some("out of paper")),
+///     Err(other) => println!("{other}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
+#[derive(Debug)]
 pub enum JoinError {
-    /// It panicked, with this payload. The handle has it, so the pool's panic handler was not called.
-    Panicked(Box<dyn Any + Send>),
-    /// It was cancelled, or dropped undone.
+    /// It panicked. The handle has the panic, so the pool's handler was not called.
+    Panicked(TaskPanic),
+    /// It was cancelled, discarded, or dropped undone.
     Cancelled,
 }
 
@@ -114,20 +129,8 @@ impl JoinError {
     ///
     /// If the task did.
     pub fn resume(self) {
-        if let Self::Panicked(payload) = self {
-            std::panic::resume_unwind(payload);
-        }
-    }
-}
-
-impl fmt::Debug for JoinError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Panicked(payload) => f
-                .debug_tuple("Panicked")
-                .field(&unwind::message(payload))
-                .finish(),
-            Self::Cancelled => f.write_str("Cancelled"),
+        if let Self::Panicked(panic) = self {
+            std::panic::resume_unwind(panic.into_payload());
         }
     }
 }
@@ -135,10 +138,7 @@ impl fmt::Debug for JoinError {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Panicked(payload) => {
-                let message = unwind::message(payload).unwrap_or("a payload that is no text");
-                write!(f, "the task panicked: {message}")
-            }
+            Self::Panicked(panic) => panic.fmt(f),
             Self::Cancelled => f.write_str("the task was cancelled"),
         }
     }
@@ -203,27 +203,98 @@ impl std::error::Error for BuildError {
     }
 }
 
-/// A pool that has not come to its end. It is closed all the same, and its tasks go on.
+/// A pool that has not come to its end.
+///
+/// ```
+/// use std::time::Duration;
+/// use anthill::ShutdownError;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().build()?;
+/// let (end, wait) = std::sync::mpsc::channel::<()>();
+/// # let (begun, begins) = std::sync::mpsc::channel();
+/// pool.submit(anthill::named("backup", move || {
+/// #   begun.send(()).unwrap();
+///     _ = wait.recv();
+/// }))?;
+/// # begins.recv()?;
+/// match pool.shutdown_timeout(Duration::from_millis(1)) {
+///     Err(ShutdownError::Timeout(left)) => println!("still there: {left}"), // 1 task in flight, 1 running: `backup`
+///     ended => ended?,
+/// }
+/// drop(end);
+/// # pool.shutdown()?;
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownError {
-    /// The time is over. The numbers say what was still there.
-    Timeout(Box<Stats>),
-    /// A worker of the pool called, and would have waited for itself.
+    /// The time is over. The pool is closed, and what is left goes on.
+    Timeout(Box<Unfinished>),
+    /// A worker of the pool called, and would have waited for itself. The pool is closed.
     FromWorker,
+    /// The pool was opened again during the wait.
+    Reopened,
 }
 
 impl fmt::Display for ShutdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Timeout(stats) => write!(
-                f,
-                "the pool did not end in time: {} tasks in flight, {} of them running",
-                stats.in_flight, stats.running
-            ),
+            Self::Timeout(left) => write!(f, "the pool did not end in time: {left}"),
             Self::FromWorker => f.write_str("a worker cannot wait for the end of its own pool"),
+            Self::Reopened => f.write_str("the pool was opened again while its end was awaited"),
         }
     }
 }
 
 impl std::error::Error for ShutdownError {}
+
+/// What was left of a pool when the time for its end was over.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The numbers.
+    pub stats: Stats,
+    /// The names of those tasks that have begun, the oldest first, as far as [`named`](crate::named) or
+    /// [`named_future`](crate::named_future) gave them one.
+    pub tasks: Vec<String>,
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stats {
+            in_flight, running, ..
+        } = self.stats;
+        let s = if in_flight == 1 { "" } else { "s" };
+        write!(f, "{in_flight} task{s} in flight, {running} running")?;
+        for (place, task) in self.tasks.iter().enumerate() {
+            write!(f, "{} `{task}`", if place == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+/// A pool that cannot be opened again yet.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReopenError {
+    /// Tasks that are to be discarded are still there: those that run, and futures that are suspended. Wait for their
+    /// end with [`Pool::shutdown`](crate::Pool::shutdown).
+    Discarding,
+    /// It is a subpool, and its pool is closed. Open the pool first.
+    PoolClosed,
+}
+
+impl fmt::Display for ReopenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discarding => {
+                "tasks of the pool are still being discarded; wait for its shutdown"
+            }
+            Self::PoolClosed => "the pool of this subpool is closed; open that first",
+        })
+    }
+}
+
+impl std::error::Error for ReopenError {}

@@ -251,6 +251,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
+        if this.slot.gate.entrance().is_discarding() {
+            // The executor drops it, undone.
+            return Poll::Ready(());
+        }
         this.slot.gate.mark_seat();
         let polled = unwind::catch(|| {
             let future = this.future.as_mut().as_pin_mut();
@@ -283,7 +287,12 @@ struct FutureSlot {
 impl Drop for FutureSlot {
     fn drop(&mut self) {
         if !self.ended {
-            settle(&self.gate.scheduler, End::Cancelled);
+            let end = if self.gate.entrance().is_discarding() {
+                End::Discarded
+            } else {
+                End::Cancelled
+            };
+            settle(&self.gate.scheduler, end);
         }
         self.gate.release();
     }

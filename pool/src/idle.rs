@@ -31,7 +31,7 @@
 use crossbeam_utils::CachePadded;
 
 use crate::parker::Parker;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Arc, Mutex};
 
 /// The most threads that a pool can have.
@@ -107,22 +107,43 @@ pub(crate) enum Expiry {
 pub(crate) struct Idle {
     census: CachePadded<AtomicU64>,
     stack: Mutex<Stack>,
+    /// The fewest that stay. Changed under the lock of the stack.
+    fewest: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Stack {
     /// The newest sleeper on top.
     sleepers: Vec<Arc<Parker>>,
-    /// Workers that have expired and still count as live, so that no two leave where only one may.
+    /// Workers that have expired or are too many and still count as live, so that no two leave where only one may.
     leaving: usize,
 }
 
 impl Idle {
-    pub(crate) fn new(max_threads: usize) -> Self {
+    pub(crate) fn new(min_threads: usize, max_threads: usize) -> Self {
         Self {
             census: CachePadded::new(AtomicU64::new((max_threads as u64) << MAX_SHIFT)),
             stack: Mutex::new(Stack::default()),
+            fewest: AtomicUsize::new(min_threads),
         }
+    }
+
+    /// Changes how many threads there are: at least and at most.
+    pub(crate) fn limit(&self, min_threads: usize, max_threads: usize) {
+        let _stack = self.stack.lock();
+        self.fewest.store(min_threads, Ordering::Relaxed);
+        let max = self.look().max();
+        self.change((max_threads as u64) << MAX_SHIFT, (max as u64) << MAX_SHIFT);
+    }
+
+    /// The fewest threads that stay, and the most that there may be.
+    pub(crate) fn limits(&self) -> (usize, usize) {
+        (self.fewest(), self.look().max())
+    }
+
+    /// The fewest threads that stay.
+    pub(crate) fn fewest(&self) -> usize {
+        self.fewest.load(Ordering::Relaxed)
     }
 
     fn look(&self) -> Census {
@@ -195,9 +216,9 @@ impl Idle {
 
     /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to end. The caller then
     /// does F2 to F4.
-    pub(crate) fn dismiss(&self, expired: bool) {
+    pub(crate) fn dismiss(&self, was_leaving: bool) {
         let mut stack = self.stack.lock();
-        stack.leaving -= usize::from(expired);
+        stack.leaving -= usize::from(was_leaving);
         self.change(0, LIVE + SEARCHING);
     }
 
@@ -235,10 +256,28 @@ impl Idle {
         found
     }
 
-    /// The time of a sleeper is over: it leaves, if more than `min` live.
-    pub(crate) fn expire(&self, parker: &Arc<Parker>, min: usize) -> Expiry {
+    /// Whether more live than may.
+    pub(crate) fn has_surplus(&self) -> bool {
+        let census = self.look();
+        census.live() > census.max()
+    }
+
+    /// A worker that is awake leaves, if more live than may. It then counts as searching until it is dismissed.
+    pub(crate) fn retire(&self, searching: bool) -> bool {
         let mut stack = self.stack.lock();
-        if self.look().live() - stack.leaving <= min {
+        let census = self.look();
+        let leaves = census.live() - stack.leaving > census.max();
+        if leaves {
+            stack.leaving += 1;
+            self.change(if searching { 0 } else { SEARCHING }, 0);
+        }
+        leaves
+    }
+
+    /// The time of a sleeper is over: it leaves, if more than the fewest live.
+    pub(crate) fn expire(&self, parker: &Arc<Parker>) -> Expiry {
+        let mut stack = self.stack.lock();
+        if self.look().live() - stack.leaving <= self.fewest() {
             return Expiry::Stays;
         }
         if !stack.remove(parker) {
@@ -249,7 +288,7 @@ impl Idle {
         Expiry::Leaves
     }
 
-    /// Wakes everybody, to look whether the pool has ended.
+    /// Wakes everybody, to look whether the pool has ended, or whether they are too many.
     pub(crate) fn wake_all(&self) {
         let sleepers = {
             let mut stack = self.stack.lock();

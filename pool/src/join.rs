@@ -11,6 +11,8 @@ use pin_project_lite::pin_project;
 use crate::end::End;
 use crate::error::JoinError;
 use crate::gate::{Gate, Way};
+use crate::panic::TaskPanic;
+use crate::seat::Seat;
 use crate::sync::{Arc, Mutex};
 use crate::unwind::{self, Payload};
 use crate::waiter::{Outcome, Waiter};
@@ -301,7 +303,7 @@ impl<R: Resting, T> Packet<R, T> {
         } else {
             End::Panicked(None)
         };
-        state.stage = Stage::Done(result.map_err(JoinError::Panicked));
+        state.stage = Stage::Done(result.map_err(panicked));
         let waiter = state.waiter.take();
         drop(state);
         tell(waiter);
@@ -318,6 +320,12 @@ impl<R: Resting, T> Packet<R, T> {
         tell(waiter);
         Some(resting)
     }
+}
+
+/// The panic of a task, in the words of its handle. It is told on the worker that ran the task.
+fn panicked(payload: Payload) -> JoinError {
+    let pool = Seat::here().map(|scheduler| std::sync::Arc::clone(&scheduler.settings.name));
+    JoinError::Panicked(TaskPanic::new(payload, pool.unwrap_or_default()))
 }
 
 /// Tells the one who waits for the end; called outside the lock, for its waker may do anything.

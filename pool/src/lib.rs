@@ -59,12 +59,15 @@ mod fn_pool;
 mod gate;
 mod idle;
 mod join;
+mod named;
+mod names;
 mod panic;
 mod parker;
 mod pool;
 mod queues;
 mod scheduler;
 mod seat;
+mod shutdown;
 mod slot;
 mod slots;
 mod spin;
@@ -78,9 +81,12 @@ mod waiter;
 mod worker;
 
 pub use builder::Builder;
-pub use error::{BuildError, JoinError, ShutdownError, SlotError, SubmitError};
+pub use error::{
+    BuildError, JoinError, ReopenError, ShutdownError, SlotError, SubmitError, Unfinished,
+};
 pub use fn_pool::FnPool;
 pub use join::JoinHandle;
+pub use named::{NamedFuture, named, named_future};
 pub use panic::TaskPanic;
 pub use pool::Pool;
 pub use scheduler::Reentrancy;

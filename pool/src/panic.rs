@@ -6,25 +6,48 @@ use std::sync::Arc;
 
 use crate::unwind::{self, Payload};
 
-/// A task that panicked, as the pool's panic handler gets it.
+/// A task that panicked, as the pool's panic handler gets it, or whoever joins the task.
 ///
 /// The process's panic hook has run before, on the worker's thread, and has printed message and place unless it was
 /// replaced. A pool without a handler leaves it at that and counts the panic in
 /// [`Stats::panicked`](crate::Stats::panicked).
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder()
+///     .name("mail")
+///     .panic_handler(|panic| eprintln!("{}: {:?} ({panic})", panic.pool(), panic.message()))
+///     .build()?;
+/// # drop(pool);
+/// # Ok(())
+/// # }
+/// ```
 pub struct TaskPanic {
     payload: Payload,
     pool: Arc<str>,
+    task: Option<Arc<str>>,
 }
 
 impl TaskPanic {
     pub(crate) fn new(payload: Payload, pool: Arc<str>) -> Self {
-        Self { payload, pool }
+        let (payload, task) = unwind::unmark(payload);
+        Self {
+            payload,
+            pool,
+            task,
+        }
     }
 
     /// The name of the pool.
     #[must_use]
     pub fn pool(&self) -> &str {
         &self.pool
+    }
+
+    /// The name of the task, if [`named`](crate::named) gave it one.
+    #[must_use]
+    pub fn task(&self) -> Option<&str> {
+        self.task.as_deref()
     }
 
     /// The message, if `panic!` was given one.
@@ -50,6 +73,7 @@ impl fmt::Debug for TaskPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskPanic")
             .field("pool", &self.pool)
+            .field("task", &self.task)
             .field("message", &self.message())
             .finish_non_exhaustive()
     }
@@ -58,6 +82,10 @@ impl fmt::Debug for TaskPanic {
 impl fmt::Display for TaskPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = self.message().unwrap_or("a payload that is no text");
-        write!(f, "a task of pool `{}` panicked: {message}", self.pool)
+        match &self.task {
+            Some(task) => write!(f, "task `{task}`")?,
+            None => f.write_str("a task")?,
+        }
+        write!(f, " of pool `{}` panicked: {message}", self.pool)
     }
 }

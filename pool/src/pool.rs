@@ -1,17 +1,15 @@
 //! The handle that users hold.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::time::{Duration, Instant};
 
-use crate::builder::Builder;
-use crate::error::{BuildError, ShutdownError};
+use crate::builder::{Builder, check_threads};
+use crate::error::BuildError;
 use crate::gate::Gate;
-use crate::scheduler::Scheduler;
-use crate::seat::Seat;
+use crate::scheduler::{Rest, Scheduler};
 use crate::stats::Stats;
 use crate::sync::Arc;
-use crate::waiter::Waiter;
 
 /// A bounded worker pool for closures and futures.
 ///
@@ -77,17 +75,17 @@ struct Handle {
 }
 
 impl Handle {
-    fn close(&self) {
+    fn close(&self, rest: Rest) -> u64 {
         match &self.gate.subpool {
-            Some(entrance) => self.gate.scheduler.close_entrance(entrance),
-            None => self.gate.scheduler.close(),
+            Some(entrance) => self.gate.scheduler.close_entrance(entrance, rest),
+            None => self.gate.scheduler.close(rest),
         }
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.close();
+        self.close(Rest::Run);
     }
 }
 
@@ -119,6 +117,11 @@ impl Pool {
 
     pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
         self.gate().scheduler.start_threads(count)
+    }
+
+    /// Closes, and says which of the pool's lives that ended.
+    pub(crate) fn end_life(&self, rest: Rest) -> u64 {
+        self.handle.close(rest)
     }
 
     pub(crate) fn gate(&self) -> &Gate {
@@ -163,6 +166,38 @@ impl Pool {
         self.gate().entrance().slots.tune(capacity);
     }
 
+    /// Changes how many threads there are, for the pool and its subpools together. With more, what waits is begun at
+    /// once. With fewer, those that are too many leave when they have ended their task; the tasks that wait are left to
+    /// the others. Threads beyond those the pool was built for have no queue of their own, which makes small tasks a
+    /// little slower.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().threads(0..=2).build()?;
+    /// pool.tune_threads(0..=8)?;
+    /// assert_eq!(pool.threads(), 0..=8);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::threads`]; nothing is changed then. That a thread does not start is no error here: it is
+    /// counted in [`Stats::thread_start_failures`].
+    pub fn tune_threads(&self, threads: RangeInclusive<usize>) -> Result<(), BuildError> {
+        let (min, max) = threads.into_inner();
+        check_threads(min, max)?;
+        self.gate().scheduler.limit_threads(min, max);
+        Ok(())
+    }
+
+    /// The fewest threads that stay, and the most that there may be.
+    #[must_use]
+    pub fn threads(&self) -> RangeInclusive<usize> {
+        let (min, max) = self.gate().scheduler.idle.limits();
+        min..=max
+    }
+
     /// How many tasks may be in the pool at once; `usize::MAX` when unlimited.
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -185,68 +220,6 @@ impl Pool {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.gate().scheduler.settings.name
-    }
-}
-
-/// The end.
-impl Pool {
-    /// Accepts nothing more, and tells everybody who waits for a slot `Closed`. What was accepted runs to its end;
-    /// nobody waits for it here. Closing a pool closes its subpools; closing again does nothing.
-    pub fn close(&self) {
-        self.handle.close();
-    }
-
-    /// Whether it was closed.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.gate().entrance().slots.is_closed()
-    }
-
-    /// Closes, and waits until everything accepted has ended, panic handlers included, and the threads have left. For a
-    /// subpool the threads stay, since they are the pool's.
-    ///
-    /// # Errors
-    ///
-    /// [`ShutdownError::FromWorker`] if a worker of this pool calls: it would wait for itself. The pool is closed then.
-    pub fn shutdown(&self) -> Result<(), ShutdownError> {
-        self.shut(None)
-    }
-
-    /// As [`shutdown`](Self::shutdown), for at most `timeout`. The tasks that are left then go on, and the call can be
-    /// made again.
-    ///
-    /// # Errors
-    ///
-    /// [`ShutdownError::Timeout`] with what is left, or as for `shutdown`.
-    pub fn shutdown_timeout(&self, timeout: Duration) -> Result<(), ShutdownError> {
-        self.shut(Instant::now().checked_add(timeout))
-    }
-
-    fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
-        self.close();
-        let scheduler = &self.gate().scheduler;
-        if Seat::is_on(scheduler) {
-            return Err(ShutdownError::FromWorker);
-        }
-        loop {
-            let waiter = Arc::new(Waiter::thread());
-            scheduler.watch(&waiter);
-            if self.has_ended() {
-                scheduler.unwatch(&waiter);
-                return Ok(());
-            }
-            if waiter.wait(deadline).is_none() {
-                scheduler.unwatch(&waiter);
-                return Err(ShutdownError::Timeout(Box::new(self.stats())));
-            }
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        match &self.gate().subpool {
-            Some(entrance) => entrance.slots.is_drained(),
-            None => self.gate().scheduler.is_gone(),
-        }
     }
 }
 

@@ -121,6 +121,11 @@ impl<T> Queues<T> {
         })
     }
 
+    /// A task from anywhere, for a thread without a queue.
+    pub(crate) fn take_any(&self) -> Option<T> {
+        self.take_common(None).or_else(|| self.steal(None))
+    }
+
     /// Whether a task waits anywhere. A task whose push has begun counts.
     pub(crate) fn has_work(&self) -> bool {
         !self.common.is_empty() || self.stealers.iter().any(|stealer| !stealer.is_empty())

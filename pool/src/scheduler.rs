@@ -2,6 +2,9 @@
 
 mod closing;
 
+pub(crate) use closing::Rest;
+
+use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -10,6 +13,7 @@ use crossbeam_utils::CachePadded;
 use crate::end::End;
 use crate::entrance::Entrance;
 use crate::idle::{Idle, Recruit};
+use crate::names::Names;
 use crate::panic::TaskPanic;
 use crate::queues::Queues;
 use crate::seat::Seat;
@@ -38,12 +42,21 @@ pub enum Reentrancy {
     RunInPlace,
 }
 
+/// Why a worker leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// The pool has ended.
+    Ended,
+    /// It had nothing to do for long enough.
+    Expired,
+    /// There are more threads than may be.
+    Surplus,
+}
+
 /// What was set when the pool was built.
 pub(crate) struct Settings {
     pub(crate) name: std::sync::Arc<str>,
     pub(crate) stack_size: Option<usize>,
-    pub(crate) min_threads: usize,
-    pub(crate) max_threads: usize,
     pub(crate) idle_expiry: Duration,
     pub(crate) panic_handler: Option<PanicHandler>,
     pub(crate) reentrancy: Reentrancy,
@@ -76,24 +89,36 @@ pub(crate) struct Shared {
     /// One for each worker with a queue of its own, and the last for all other threads.
     tallies: Box<[CachePadded<Tally>]>,
     pub(crate) threads: ThreadCounters,
+    /// Named tasks that have begun.
+    pub(crate) names: Mutex<Names>,
     /// Those that wait for the end of the pool or of a subpool.
     watchers: Mutex<Vec<Arc<Waiter>>>,
 }
 
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("name", &self.settings.name)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Scheduler {
-    pub(crate) fn new(settings: Settings, root: Entrance) -> Self {
-        let queues = Queues::new(settings.max_threads);
+    /// With the fewest and the most threads.
+    pub(crate) fn new(settings: Settings, root: Entrance, (min, max): (usize, usize)) -> Self {
+        let queues = Queues::new(max);
         Self(Arc::new(Shared {
             tallies: (0..=queues.locals())
                 .map(|_| CachePadded::default())
                 .collect(),
-            idle: Idle::new(settings.max_threads),
+            idle: Idle::new(min, max),
             settings,
             root,
             subpools: Mutex::new(closing::Subpools::default()),
             open: AtomicUsize::new(1),
             queues,
             threads: ThreadCounters::default(),
+            names: Mutex::new(Names::default()),
             watchers: Mutex::new(Vec::new()),
         }))
     }
@@ -154,9 +179,20 @@ impl Scheduler {
     /// Starts threads until `count` live.
     pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
         while self.idle.live() < count && self.idle.enlist() {
-            self.start_thread()?;
+            self.start_thread()
+                .inspect_err(|_| self.do_without_thread())?;
         }
         Ok(())
+    }
+
+    /// Starts the threads that are to be there while the pool is open. Those that do not start are counted.
+    pub(crate) fn keep_fewest(&self) {
+        // Between a change of `open` or of the census and a look at the other, on all sides: a worker that leaves an
+        // ended pool and one that reopens it do not both count on the other.
+        fence(Ordering::SeqCst);
+        if !self.has_ended() {
+            let _counted = self.start_threads(self.idle.fewest());
+        }
     }
 
     /// Starts the thread that the census counts already.
@@ -199,25 +235,33 @@ impl Scheduler {
         // for it as soon as they have time.
         let seat = Seat::borrow(self.clone());
         while self.idle.live() == 0 {
-            let Some(task) = self
-                .queues
-                .take_common(None)
-                .or_else(|| self.queues.steal(None))
-            else {
+            let Some(task) = self.queues.take_any() else {
                 return;
             };
             run(task, &seat);
         }
     }
 
+    /// Changes how many threads there are.
+    pub(crate) fn limit_threads(&self, min: usize, max: usize) {
+        self.idle.limit(min, max);
+        // Those that sleep and are too many leave at once, those that run a task after it; and those that stay may have to
+        // watch the clock from now on.
+        self.idle.wake_all();
+        self.keep_fewest();
+        // What waits may be run by more now.
+        self.pass_on_search();
+    }
+
     /// Takes a worker that searches out of the pool.
-    pub(crate) fn dismiss(&self, expired: bool) {
-        if expired {
+    pub(crate) fn dismiss(&self, why: Leave) {
+        if why == Leave::Expired {
             self.threads.expired.add();
         }
-        self.idle.dismiss(expired);
+        self.idle.dismiss(why != Leave::Ended);
         // It counted as searching until now, and others may have left their task to it.
         self.pass_on_search();
+        self.keep_fewest();
         // Without a look whether the pool has ended: that look and the census would need an order of their own against
         // those who watch for both. The list's lock gives it: they look after they are in the list.
         self.tell_watchers();
@@ -234,6 +278,12 @@ impl Scheduler {
             shared: self,
             entrance,
         };
+        if entrance.is_discarding() {
+            if let Err(payload) = unwind::catch(|| drop(f)) {
+                self.report(payload);
+            }
+            return self.settle(seat.tally(), End::Discarded);
+        }
         seat.serve(entrance);
         self.settle(seat.tally(), End::of(f));
     }
@@ -269,6 +319,7 @@ impl Shared {
         match end {
             End::Completed => tally.completed.add(),
             End::Cancelled => tally.cancelled.add(),
+            End::Discarded => tally.discarded.add(),
             End::Panicked(payload) => {
                 tally.panicked.add();
                 if let Some(payload) = payload {
@@ -300,10 +351,11 @@ impl Shared {
         let (in_flight, capacity) = entrance.slots.usage();
         let (threads, idle_threads) = self.idle.threads();
         let sum = |count: fn(&Tally) -> u64| self.tallies.iter().map(|tally| count(tally)).sum();
-        let (completed, panicked, cancelled) = (
+        let (completed, panicked, cancelled, discarded) = (
             sum(|tally| tally.completed.get()),
             sum(|tally| tally.panicked.get()),
             sum(|tally| tally.cancelled.get()),
+            sum(|tally| tally.discarded.get()),
         );
         Stats {
             capacity,
@@ -319,6 +371,7 @@ impl Shared {
             completed,
             panicked,
             cancelled,
+            discarded,
             handler_panics: self.threads.handler_panics.get(),
             rejected_full: entrance.rejections.full.get(),
             rejected_closed: entrance.rejections.closed.get(),

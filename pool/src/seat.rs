@@ -72,6 +72,12 @@ impl Seat {
         Self::of(scheduler, |seat| seat.is_some())
     }
 
+    /// The pool whose task the calling thread runs.
+    pub(crate) fn here() -> Option<Scheduler> {
+        let seat = CURRENT.try_with(|current| current.borrow().clone());
+        Some(seat.ok()??.scheduler.clone())
+    }
+
     /// Calls `f` with the calling thread's seat, if it is one of this pool.
     pub(crate) fn of<R>(scheduler: &Scheduler, f: impl FnOnce(Option<&Self>) -> R) -> R {
         // A thread that is about to end has no seat any more.

@@ -32,8 +32,10 @@ pub struct Stats {
     pub completed: u64,
     /// Tasks that panicked.
     pub panicked: u64,
-    /// Futures dropped before they were done.
+    /// Tasks cancelled by their handle or their group, and futures dropped before they were done.
     pub cancelled: u64,
+    /// Tasks dropped by [`Pool::discard`](crate::Pool::discard).
+    pub discarded: u64,
     /// Panic handlers that panicked themselves.
     pub handler_panics: u64,
     /// Submits refused because no slot was free, or too many were waiting for one.
@@ -83,6 +85,7 @@ pub(crate) struct Tally {
     pub(crate) completed: Counter,
     pub(crate) panicked: Counter,
     pub(crate) cancelled: Counter,
+    pub(crate) discarded: Counter,
 }
 
 /// What happened to threads.

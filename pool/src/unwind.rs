@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// What `panic!` was given.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -12,6 +13,31 @@ pub(crate) type Payload = Box<dyn Any + Send>;
 /// whose owners decide.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
+}
+
+/// A payload on its way from a named task to whoever gets it.
+struct Marked {
+    task: Arc<str>,
+    payload: Payload,
+}
+
+/// Puts the task's name on a payload, unless an inner one is on it already.
+pub(crate) fn mark(payload: Payload, task: &Arc<str>) -> Payload {
+    if payload.is::<Marked>() {
+        return payload;
+    }
+    Box::new(Marked {
+        task: Arc::clone(task),
+        payload,
+    })
+}
+
+/// The payload as it was given to `panic!`, and the name of the task if it has one.
+pub(crate) fn unmark(payload: Payload) -> (Payload, Option<Arc<str>>) {
+    match payload.downcast::<Marked>() {
+        Ok(marked) => (marked.payload, Some(marked.task)),
+        Err(payload) => (payload, None),
+    }
 }
 
 /// The message, if `panic!` was given one.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::idle::Expiry;
 use crate::parker::Parker;
 use crate::queues::Own;
-use crate::scheduler::{Scheduler, run};
+use crate::scheduler::{Leave, Scheduler, run};
 use crate::seat::{Seat, Seated};
 use crate::spin::Spin;
 use crate::sync::Arc;
@@ -50,6 +50,9 @@ enum Wake {
 impl Worker {
     fn work(mut self) {
         loop {
+            if self.retire() {
+                return self.leave(Leave::Surplus);
+            }
             if let Some(task) = self.find() {
                 self.stop_searching();
                 self.show_what_was_moved();
@@ -57,11 +60,27 @@ impl Worker {
             } else if !self.go_on_searching() {
                 match self.sleep() {
                     Wake::Search => self.searching = true,
-                    Wake::End => return self.leave(false),
-                    Wake::Expired => return self.leave(true),
+                    Wake::End => return self.leave(Leave::Ended),
+                    Wake::Expired => return self.leave(Leave::Expired),
                 }
             }
         }
+    }
+
+    /// Leaves its place if there are too many workers, and what it has to the others.
+    fn retire(&self) -> bool {
+        let scheduler = &self.seat.scheduler;
+        if !scheduler.idle.has_surplus() || !scheduler.idle.retire(self.searching) {
+            return false;
+        }
+        // It counts as searching from here on, so whoever misses these tasks on their way leaves them to it: it looks
+        // for work left behind when it has stopped, as each that leaves does.
+        if let Some(own) = &self.seat.own {
+            while let Some(task) = own.pop() {
+                scheduler.queues.push(task);
+            }
+        }
+        true
     }
 
     fn find(&mut self) -> Option<Task<Seat>> {
@@ -133,7 +152,7 @@ impl Worker {
         }
         let mut deadline = self.deadline();
         while !self.parker.park(deadline) {
-            match idle.expire(&self.parker, scheduler.settings.min_threads) {
+            match idle.expire(&self.parker) {
                 Expiry::Leaves => return Wake::Expired,
                 Expiry::Stays => deadline = None,
                 Expiry::Woken => {
@@ -157,17 +176,16 @@ impl Worker {
     /// When a worker that goes to sleep now has slept for long enough; never if it is among the fewest that stay.
     fn deadline(&self) -> Option<Instant> {
         let scheduler = &self.seat.scheduler;
-        let settings = &scheduler.settings;
-        if scheduler.idle.live() <= settings.min_threads {
+        if scheduler.idle.live() <= scheduler.idle.fewest() {
             return None;
         }
-        Instant::now().checked_add(settings.idle_expiry)
+        Instant::now().checked_add(scheduler.settings.idle_expiry)
     }
 
-    fn leave(self, expired: bool) {
+    fn leave(self, why: Leave) {
         let scheduler = self.seat.scheduler.clone();
         // The queue goes back before the thread stops counting, so that the next one finds it.
         drop(self.seat);
-        scheduler.dismiss(expired);
+        scheduler.dismiss(why);
     }
 }

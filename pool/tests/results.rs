@@ -64,10 +64,13 @@ fn a_panic_goes_to_the_handle_and_not_to_the_handler() {
         .unwrap();
     assert_eq!(
         closure.join().unwrap_err().to_string(),
-        "the task panicked: in the closure"
+        "a task of pool `anthill` panicked: in the closure"
     );
     let error = block_on(future).unwrap_err();
-    assert_eq!(format!("{error:?}"), r#"Panicked(Some("in the future"))"#);
+    assert_eq!(
+        error.to_string(),
+        "a task of pool `anthill` panicked: in the future"
+    );
     pool.shutdown().unwrap();
     assert!(reports.try_recv().is_err());
     assert_eq!((pool.stats().panicked, pool.stats().completed), (2, 0));

@@ -41,7 +41,7 @@ fn a_shutdown_that_runs_out_of_time_says_what_is_left_and_can_be_made_again() {
     let Err(ShutdownError::Timeout(left)) = pool.shutdown_timeout(Duration::from_millis(5)) else {
         panic!("a task was still running");
     };
-    assert_eq!((left.in_flight, left.running), (2, 1));
+    assert_eq!((left.stats.in_flight, left.stats.running), (2, 1));
     gate.open();
     pool.shutdown_timeout(Duration::MAX).unwrap();
     assert_eq!(pool.stats().completed, 2);

@@ -1,7 +1,9 @@
 //! Entrances that come and go, and the end of all of them.
 
-use super::Shared;
+use super::{Scheduler, Shared, run};
 use crate::entrance::Entrance;
+use crate::error::ReopenError;
+use crate::seat::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::waiter::{Outcome, Waiter};
@@ -14,6 +16,57 @@ pub(super) struct Subpools {
     open: Vec<Arc<Entrance>>,
 }
 
+/// What becomes of the tasks that have not begun when an entrance closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    Run,
+    Discarded,
+}
+
+/// What is to be done about a close once the lock is released, for it runs foreign code.
+struct Shut<'a> {
+    shared: &'a Shared,
+    entrance: &'a Entrance,
+    drained: bool,
+    sent_away: Vec<Arc<Waiter>>,
+}
+
+impl Shut<'_> {
+    fn tell(self) {
+        for waiter in self.sent_away {
+            waiter.wake();
+        }
+        if self.drained {
+            self.shared.drained(self.entrance);
+        }
+    }
+}
+
+impl Scheduler {
+    /// Goes through the queues of a pool that discards, so that what is in them does not wait for a worker to come by.
+    pub(crate) fn discard_queued(&self) {
+        let seat = Seat::borrow(self.clone());
+        while self.root.is_discarding() {
+            let Some(task) = self.queues.take_any() else {
+                return;
+            };
+            run(task, &seat);
+        }
+    }
+
+    /// Opens an entrance again, the pool's own or a subpool.
+    pub(crate) fn reopen(&self, subpool: Option<&Arc<Entrance>>) -> Result<(), ReopenError> {
+        match subpool {
+            None => self.reopen_root()?,
+            Some(entrance) => self.reopen_subpool(entrance)?,
+        }
+        self.keep_fewest();
+        // Those who wait for the end: it will not come.
+        self.tell_watchers();
+        Ok(())
+    }
+}
+
 impl Shared {
     /// A second entrance. On a closed pool it is closed as well.
     pub(crate) fn add_subpool(&self, capacity: usize) -> Arc<Entrance> {
@@ -21,7 +74,7 @@ impl Shared {
         let entrance = Arc::new(Entrance::new(capacity, root.nonblocking, root.max_waiting));
         let mut subpools = self.subpools.lock();
         if subpools.closed {
-            let _never_counted_as_open = entrance.slots.close();
+            let (_never_counted_as_open, _nobody) = entrance.slots.close();
         } else {
             self.open.fetch_add(1, Ordering::Relaxed);
             subpools.open.push(Arc::clone(&entrance));
@@ -29,31 +82,58 @@ impl Shared {
         entrance
     }
 
-    /// Closes the pool and all its subpools.
-    pub(crate) fn close(&self) {
-        let subpools = {
-            let mut subpools = self.subpools.lock();
-            subpools.closed = true;
-            subpools.open.clone()
-        };
-        for entrance in &subpools {
-            self.close_entrance(entrance);
+    /// Closes the pool and all its subpools. Returns which of its lives that ended.
+    pub(crate) fn close(&self, rest: Rest) -> u64 {
+        let mut subpools = self.subpools.lock();
+        subpools.closed = true;
+        let open = subpools.open.clone();
+        let entrances = open.iter().map(|entrance| &**entrance);
+        let closed: Vec<_> = entrances
+            .chain([&self.root])
+            .map(|entrance| self.shut(entrance, rest))
+            .collect();
+        let life = self.root.reopened.get();
+        drop(subpools);
+        for closed in closed {
+            closed.tell();
         }
-        self.close_entrance(&self.root);
+        life
     }
 
-    pub(crate) fn close_entrance(&self, entrance: &Entrance) {
-        if entrance.slots.close() {
-            self.drained(entrance);
+    /// Closes a subpool. Returns which of its lives that ended.
+    pub(crate) fn close_entrance(&self, entrance: &Entrance, rest: Rest) -> u64 {
+        let subpools = self.subpools.lock();
+        let closed = self.shut(entrance, rest);
+        let life = entrance.reopened.get();
+        drop(subpools);
+        closed.tell();
+        life
+    }
+
+    /// Closes one, under the lock of `subpools`, which keeps closing, discarding and reopening apart.
+    fn shut<'a>(&'a self, entrance: &'a Entrance, rest: Rest) -> Shut<'a> {
+        if rest == Rest::Discarded {
+            entrance.set_discarding(true);
+        }
+        let (drained, sent_away) = entrance.slots.close();
+        Shut {
+            shared: self,
+            entrance,
+            drained,
+            sent_away,
         }
     }
 
     /// The last slot of a closed entrance has come back.
     pub(super) fn drained(&self, entrance: &Entrance) {
-        self.subpools
-            .lock()
-            .open
-            .retain(|other| !std::ptr::eq(&raw const **other, entrance));
+        let mut subpools = self.subpools.lock();
+        // It may have been opened again since.
+        if entrance.slots.is_drained() {
+            subpools
+                .open
+                .retain(|other| !std::ptr::eq(&raw const **other, entrance));
+        }
+        drop(subpools);
         // Release and Acquire: the worker that sees zero sees all that was done before.
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
             // The stack's lock orders this against a worker about to sleep: either it is in the stack by now, or it
@@ -61,6 +141,50 @@ impl Shared {
             self.idle.wake_all();
         }
         self.tell_watchers();
+    }
+
+    /// Opens the pool's own entrance again.
+    fn reopen_root(&self) -> Result<(), ReopenError> {
+        let mut subpools = self.subpools.lock();
+        self.unshut(&self.root)?;
+        subpools.closed = false;
+        Ok(())
+    }
+
+    /// Opens a subpool again.
+    fn reopen_subpool(&self, entrance: &Arc<Entrance>) -> Result<(), ReopenError> {
+        let mut subpools = self.subpools.lock();
+        if subpools.closed {
+            return Err(ReopenError::PoolClosed);
+        }
+        self.unshut(entrance)?;
+        if !subpools
+            .open
+            .iter()
+            .any(|other| Arc::ptr_eq(other, entrance))
+        {
+            subpools.open.push(Arc::clone(entrance));
+        }
+        Ok(())
+    }
+
+    /// Opens one, under the lock of `subpools`.
+    fn unshut(&self, entrance: &Entrance) -> Result<(), ReopenError> {
+        if !entrance.slots.is_closed() {
+            return Ok(());
+        }
+        if entrance.is_discarding() && !entrance.slots.is_drained() {
+            return Err(ReopenError::Discarding);
+        }
+        entrance.set_discarding(false);
+        // Before anybody gets in: a worker that finds a task must not find that all has ended.
+        self.open.fetch_add(1, Ordering::AcqRel);
+        entrance.reopened.add();
+        if !entrance.slots.reopen() {
+            // It was not drained, so it was still counted.
+            self.open.fetch_sub(1, Ordering::AcqRel);
+        }
+        Ok(())
     }
 
     /// Whether all entrances are closed and drained: workers have nothing to stay for.

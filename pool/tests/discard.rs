@@ -1,0 +1,139 @@
+//! Giving up what has not begun.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use anthill::{JoinError, ReopenError, ShutdownError, SubmitError};
+use support::{Gate, pool};
+
+/// A pool of one thread, which is busy until the gate opens.
+fn busy(capacity: usize) -> (anthill::Pool, Gate) {
+    let (pool, gate) = (pool(capacity, 1), Gate::new());
+    let (said, begun) = mpsc::channel();
+    let wait = gate.clone();
+    pool.submit(move || {
+        said.send(()).unwrap();
+        wait.wait();
+    })
+    .unwrap();
+    begun.recv().unwrap();
+    (pool, gate)
+}
+
+#[test]
+fn what_has_not_begun_is_dropped_before_the_call_returns() {
+    let (pool, gate) = busy(10);
+    let owned = Arc::new(());
+    for _ in 0..4 {
+        let owned = Arc::clone(&owned);
+        pool.submit(move || drop(owned)).unwrap();
+    }
+    let inside = Arc::clone(&owned);
+    pool.spawn(async move { drop(inside) }).unwrap();
+    pool.discard();
+    assert_eq!(Arc::strong_count(&owned), 1);
+    let stats = pool.stats();
+    assert_eq!((stats.discarded, stats.in_flight), (5, 1));
+    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Closed(_))));
+    gate.open();
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 1);
+}
+
+#[test]
+fn handles_hear_of_it() {
+    let (pool, gate) = busy(10);
+    let closure = pool.submit_with_handle(|| 1).unwrap();
+    let future = pool.spawn_with_handle(async { 2 }).unwrap();
+    let third = pool.strand();
+    third.submit(|| unreachable!()).unwrap();
+    third.spawn(async { unreachable!() }).unwrap();
+    pool.discard();
+    assert!(matches!(closure.join(), Err(JoinError::Cancelled)));
+    assert!(matches!(future.join(), Err(JoinError::Cancelled)));
+    gate.open();
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().discarded, 4);
+}
+
+#[test]
+fn a_suspended_future_is_dropped_when_it_is_woken() {
+    let pool = pool(2, 1);
+    let (said, heard) = mpsc::channel();
+    let polls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&polls);
+    let suspended = std::future::poll_fn(move |cx| {
+        count.fetch_add(1, Ordering::Relaxed);
+        said.send(cx.waker().clone()).unwrap();
+        std::task::Poll::<()>::Pending
+    });
+    pool.spawn(suspended).unwrap();
+    let waker = heard.recv().unwrap();
+    pool.discard();
+    assert_eq!(pool.reopen(), Err(ReopenError::Discarding));
+    waker.wake();
+    pool.shutdown().unwrap();
+    assert_eq!(polls.load(Ordering::Relaxed), 1);
+    assert_eq!(pool.stats().discarded, 1);
+    assert_eq!(pool.reopen(), Ok(()));
+    assert_eq!(
+        pool.submit_with_handle(|| 3).unwrap().join().unwrap(),
+        3,
+        "the new life discards nothing"
+    );
+}
+
+#[test]
+fn of_a_subpool_only_its_own_tasks_are_dropped() {
+    let (pool, gate) = busy(10);
+    let side = pool.subpool(10).unwrap();
+    let mine = pool.submit_with_handle(|| 1).unwrap();
+    let theirs = side.submit_with_handle(|| 2).unwrap();
+    side.discard();
+    gate.open();
+    assert_eq!(mine.join().unwrap(), 1);
+    assert!(matches!(theirs.join(), Err(JoinError::Cancelled)));
+    side.shutdown().unwrap();
+    assert!(!pool.is_closed());
+}
+
+#[test]
+fn a_task_whose_captures_panic_when_dropped_takes_nothing_with_it() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    let (pool, gate) = busy(10);
+    let bomb = Bomb;
+    pool.submit(move || std::mem::forget(bomb)).unwrap();
+    let behind = pool.submit_with_handle(|| ()).unwrap();
+    pool.discard();
+    assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+    gate.open();
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().discarded, 2);
+}
+
+#[test]
+fn a_worker_may_discard_its_own_pool() {
+    let pool = pool(10, 1);
+    let own = pool.clone();
+    let (said, heard) = mpsc::channel();
+    pool.submit(move || {
+        for _ in 0..3 {
+            own.try_submit(|| unreachable!()).unwrap();
+        }
+        own.discard();
+        said.send(own.shutdown()).unwrap();
+    })
+    .unwrap();
+    assert_eq!(heard.recv().unwrap(), Err(ShutdownError::FromWorker));
+    pool.shutdown().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.discarded, stats.completed), (3, 1));
+}
