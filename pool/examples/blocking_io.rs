@@ -1,0 +1,107 @@
+//! Many blocking calls at once, with bounded memory: it writes files to a temporary folder, then reads and hashes all
+//! of them in pools of different sizes. `threads` says how many calls block at once, and so how long it takes;
+//! `capacity` says how many tasks there are at most, and so how much memory they need.
+//!
+//! ```console
+//! cargo run -p anthill --example blocking_io
+//! ```
+
+use std::error::Error;
+use std::fs;
+use std::hash::{DefaultHasher, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anthill::Pool;
+
+const FILES: u64 = 500;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (folder, expected) = Folder::with_files()?;
+    println!("{FILES} files, each 5 ms away\n");
+    println!("threads  capacity  most in flight  most threads    time");
+    for (threads, capacity) in [(4, 8), (4, 128), (32, 128)] {
+        let pool = Pool::builder()
+            .name("reader")
+            .capacity(capacity)
+            .threads(0..=threads) // they come when there is work, and leave when there is none
+            .build()?;
+        let start = Instant::now();
+        let (sum, most_in_flight, most_threads) = hash_all(&pool, &folder.0)?;
+        let time = start.elapsed().as_millis();
+        println!("{threads:7}{capacity:10}{most_in_flight:16}{most_threads:14}{time:5} ms");
+        if sum != expected || most_in_flight > capacity || most_threads > threads {
+            return Err("a file was read wrongly or a bound was broken".into());
+        }
+    }
+    println!("\nMore threads made it faster. A higher capacity only made more tasks wait inside.");
+    Ok(())
+}
+
+/// The sum of the hashes of all files in `folder`, and the most tasks and threads that `pool` had meanwhile.
+fn hash_all(pool: &Pool, folder: &Path) -> Result<(u64, usize, usize), Box<dyn Error>> {
+    let (result, results) = mpsc::channel();
+    let (mut most_in_flight, mut most_threads) = (0, 0);
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let result = result.clone();
+        // Waits while the pool is full, so the list of files is read no faster than the files are.
+        pool.submit(move || {
+            // It fails if nobody wants results any more, because one was an error.
+            let _ = result.send(hash(&path));
+        })?;
+        let stats = pool.stats();
+        most_in_flight = most_in_flight.max(stats.in_flight);
+        most_threads = most_threads.max(stats.threads);
+    }
+    // The results end when the tasks have ended, since each has a sender.
+    drop(result);
+    let mut sum = 0_u64;
+    for hash in results {
+        sum = sum.wrapping_add(hash?);
+    }
+    pool.shutdown()?;
+    Ok((sum, most_in_flight, most_threads))
+}
+
+/// Reads a file, which blocks the thread.
+fn hash(path: &Path) -> io::Result<u64> {
+    // Stands for a slow disk or a share on the network.
+    thread::sleep(Duration::from_millis(5));
+    Ok(hash_bytes(&fs::read(path)?))
+}
+
+fn hash_bytes(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// A temporary folder, gone when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder with files, and the sum of their hashes.
+    fn with_files() -> io::Result<(Self, u64)> {
+        let name = format!("anthill-blocking-io-{}", std::process::id());
+        let folder = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&folder.0)?;
+        let mut sum = 0_u64;
+        for n in 0..FILES {
+            let content = n.to_string().repeat(1000);
+            fs::write(folder.0.join(format!("{n}.txt")), &content)?;
+            sum = sum.wrapping_add(hash_bytes(content.as_bytes()));
+        }
+        Ok((folder, sum))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system, which clears its temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,119 @@
+//! A crawler that makes at most eight requests at once. It visits each page of a site once, follows the links, gives up
+//! on pages that are too slow and counts the errors. The site is a small server in `site.rs`, started here.
+//!
+//! ```console
+//! cargo run -p anthill --example crawler
+//! ```
+//!
+//! The task that finds a link does not submit the next one. When all slots are taken, each by a task that waits for a
+//! slot for what it found, nobody ever gets one; the pool sees that and refuses with `WouldDeadlock`. Instead, tasks
+//! send what they found to one coordinator, which is no worker and so may wait. It is also the only one who knows
+//! which pages were seen, without a lock, and when all is done. `Reentrancy::RunInPlace` would end the deadlock too,
+//! but a page that finds a page that finds a page would then be a recursion as deep as the site.
+
+mod site;
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anthill::Pool;
+use site::Site;
+
+const AT_ONCE: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a task tells the coordinator, once.
+type Report = Result<Vec<String>, Failure>;
+
+enum Failure {
+    Status,
+    TooSlow,
+    Broken(String),
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let site = Site::start()?;
+    let (report, reports) = mpsc::channel();
+    let pool = {
+        let report = report.clone();
+        Pool::builder()
+            .name("crawler")
+            .capacity(AT_ONCE)
+            .threads(0..=AT_ONCE) // a request blocks its thread
+            // Who panics does not report, and the coordinator would wait for ever.
+            .panic_handler(move |panic| _ = report.send(Err(Failure::Broken(panic.to_string()))))
+            .build()?
+    };
+    let visit = |path: String| {
+        let (address, report) = (site.address, report.clone());
+        // It fails if the coordinator has given up.
+        pool.submit(move || _ = report.send(links_of(address, &path)))
+    };
+
+    let start = Instant::now();
+    let mut seen = HashSet::from(["/0".to_owned()]);
+    visit("/0".to_owned())?;
+    let mut expected = 1;
+    let (mut pages, mut failed, mut slow) = (0, 0, 0);
+    while expected > 0 {
+        match reports.recv()? {
+            Ok(links) => {
+                pages += 1;
+                for link in links {
+                    if seen.insert(link.clone()) {
+                        // Waits while eight are under way. They do not wait for us: a report always finds room.
+                        visit(link)?;
+                        expected += 1;
+                    }
+                }
+            }
+            Err(Failure::TooSlow) => slow += 1,
+            Err(Failure::Status) => failed += 1,
+            Err(Failure::Broken(why)) => return Err(why.into()),
+        }
+        expected -= 1;
+    }
+    let time = start.elapsed();
+    pool.shutdown()?;
+
+    let most = site.most_in_flight();
+    println!("{pages:4} pages in {time:.1?}\n{failed:4} errors\n{slow:4} too slow");
+    println!("{most:4} requests at once at most, as the server saw it; {AT_ONCE} were allowed");
+    if most > AT_ONCE {
+        return Err("too many requests at once".into());
+    }
+    if !site.each_page_was_asked_for_once() {
+        return Err("a page was asked for twice, or never".into());
+    }
+    Ok(())
+}
+
+/// Gets a page, and the links on it.
+fn links_of(address: SocketAddr, path: &str) -> Report {
+    let answer = get(address, path).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Failure::TooSlow,
+        _ => Failure::Broken(format!("{path}: {error}")),
+    })?;
+    if !answer.starts_with("HTTP/1.0 200 ") {
+        return Err(Failure::Status);
+    }
+    let links = answer.split("href=\"").skip(1);
+    Ok(links
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(link, _)| link.to_owned())
+        .collect())
+}
+
+fn get(address: SocketAddr, path: &str) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    // For each read; against a server that trickles, a deadline for the whole answer is needed as well.
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
