@@ -51,7 +51,7 @@ impl<A: Actor> Strand<A> {
 
     /// Queues an operation once the pool has a slot for it.
     pub(crate) async fn send(&self, op: A::Op) -> Result<(), SlotError> {
-        let slot = self.0.pool.slot().await?;
+        let slot = self.0.pool.slot_async().await?;
         self.0.accept(op, Some(slot));
         Ok(())
     }

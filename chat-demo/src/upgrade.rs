@@ -173,7 +173,7 @@ async fn find_place(node: &Node, deadline: Instant) -> Result<Slot, Refused> {
         _ if node.draining.is_cancelled() => None,
         WhenFull::Reject => pool.try_slot().ok(),
         WhenFull::Wait => tokio::select! {
-            slot = pool.slot() => slot.ok(),
+            slot = pool.slot_async() => slot.ok(),
             () = sleep_until(deadline) => None,
             () = node.draining.cancelled() => None,
         },

@@ -12,7 +12,7 @@ fn a_task_submitted_while_the_pool_closes_is_run_or_handed_back() {
         let ran = Record::new();
         let submitter = {
             let (pool, task) = (pool.clone(), ran.task());
-            other(move || pool.submit(task).map_err(|refused| refused.without_task()))
+            other(move || pool.submit(task).map_err(SubmitError::without_task))
         };
         pool.close();
         let accepted = match submitter.join().unwrap() {

@@ -64,11 +64,11 @@ fn each_of_two_waiters_gets_its_slot() {
         let slot = pool.try_slot().unwrap();
         let waiter = {
             let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
         };
         let rival = {
             let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
         };
         drop(slot);
         waiter.join().unwrap();
@@ -84,7 +84,7 @@ fn tuning_up_wakes_a_waiter() {
         let held = pool.try_slot().unwrap();
         let waiter = {
             let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
         };
         pool.tune(2);
         waiter.join().unwrap();
@@ -100,7 +100,7 @@ fn closing_wakes_a_waiter() {
         let held = pool.try_slot().unwrap();
         let waiter = {
             let pool = pool.clone();
-            other(move || pool.submit(|| ()).map_err(|refused| refused.without_task()))
+            other(move || pool.submit(|| ()).map_err(SubmitError::without_task))
         };
         pool.close();
         assert_eq!(waiter.join().unwrap(), Err(SubmitError::Closed(())));
@@ -118,7 +118,7 @@ fn a_wait_that_times_out_while_it_is_granted_loses_no_slot() {
             let (pool, task) = (pool.clone(), ran.task());
             other(move || {
                 pool.submit_timeout(task, Duration::ZERO)
-                    .map_err(|refused| refused.without_task())
+                    .map_err(SubmitError::without_task)
             })
         };
         drop(held);
@@ -142,7 +142,7 @@ fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
         let fickle = {
             let pool = pool.clone();
             other(move || {
-                let mut wait = std::pin::pin!(pool.slot());
+                let mut wait = std::pin::pin!(pool.slot_async());
                 let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
                 // Once, and then it is dropped, granted or not.
                 let _ = wait.as_mut().poll(&mut cx);
@@ -150,7 +150,7 @@ fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
         };
         let patient = {
             let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot()).unwrap()))
+            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
         };
         drop(held);
         fickle.join().unwrap();

@@ -54,8 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What a future may do with the pool it runs in. It never blocks its thread: where a closure would wait, it awaits.
 async fn clerk(pool: Pool, price: Price) -> Result<u64, String> {
-    let slot = pool.slot().await.map_err(|error| error.to_string())?;
-    let refused = pool.try_submit(|| ()).map_err(|full| full.without_task());
+    let slot = pool.slot_async().await.map_err(|error| error.to_string())?;
+    let refused = pool.try_submit(|| ()).map_err(SubmitError::without_task);
     if refused != Err(SubmitError::Full(())) {
         return Err("98 orders, a clerk and a slot should fill a pool of 100".to_owned());
     }

@@ -10,6 +10,8 @@ pub(crate) enum End {
     Cancelled,
     /// Dropped, because its pool was to begin nothing more.
     Discarded,
+    /// It ended elsewhere, and was counted there.
+    Counted,
 }
 
 /// A task without a result has returned.

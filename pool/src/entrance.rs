@@ -65,6 +65,11 @@ impl Entrance {
         }
     }
 
+    /// A number that no other entrance has as long as this one is there.
+    pub(crate) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     /// How patient a plain submit is.
     pub(crate) fn plain(&self) -> Patience {
         if self.nonblocking {

@@ -10,7 +10,7 @@ use crate::stats::Stats;
 /// A task that was not accepted, and why. The task is in the error: see [`into_task`](SubmitError::into_task).
 ///
 /// So the error is `Send` and `Sync` when the task is. Where an error must be both and the task is not `Sync`, leave the
-/// task out: `pool.submit(task).map_err(|refused| refused.without_task())?`.
+/// task out: `pool.submit(task).map_err(SubmitError::without_task)?`.
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SubmitError<T> {
@@ -58,14 +58,28 @@ impl<T> SubmitError<T> {
         }
     }
 
-    /// The same refusal without its task.
-    #[must_use]
-    pub fn without_task(&self) -> SubmitError<()> {
+    /// The same refusal without its task, which is dropped. It is `Send`, `Sync` and `'static` whatever the task was.
+    ///
+    /// ```
+    /// use anthill::{Pool, SubmitError};
+    ///
+    /// fn count(pool: &Pool) -> Result<(), SubmitError<()>> {
+    ///     pool.submit(|| println!("one")).map_err(SubmitError::without_task)?;
+    ///     pool.submit(|| println!("two")).map_err(SubmitError::without_task)
+    /// }
+    /// # count(&Pool::builder().build().unwrap()).unwrap();
+    /// ```
+    pub fn without_task(self) -> SubmitError<()> {
+        self.map(drop)
+    }
+
+    /// The same refusal with what `f` makes of its task.
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> SubmitError<U> {
         match self {
-            Self::Full(_) => SubmitError::Full(()),
-            Self::Closed(_) => SubmitError::Closed(()),
-            Self::Timeout(_) => SubmitError::Timeout(()),
-            Self::WouldDeadlock(_) => SubmitError::WouldDeadlock(()),
+            Self::Full(task) => SubmitError::Full(f(task)),
+            Self::Closed(task) => SubmitError::Closed(f(task)),
+            Self::Timeout(task) => SubmitError::Timeout(f(task)),
+            Self::WouldDeadlock(task) => SubmitError::WouldDeadlock(f(task)),
         }
     }
 }

@@ -149,7 +149,8 @@ impl Gate {
         };
         let scheduler = self.scheduler.clone();
         let schedule = move |runnable: Runnable| {
-            scheduler.schedule(Task::new(move |_: &Seat| {
+            scheduler.schedule(Task::new(move |seat: &Seat| {
+                seat.serve_any();
                 // A future that suspends itself and leaves its waker with nobody can never go on. async-task drops it,
                 // and its slot with it, when the last waker goes; without one it would be forgotten.
                 let _last = runnable.waker();

@@ -61,6 +61,7 @@ mod idle;
 mod join;
 mod named;
 mod names;
+mod packet;
 mod panic;
 mod parker;
 mod pool;
@@ -73,6 +74,7 @@ mod slots;
 mod spin;
 mod stats;
 mod strand;
+mod strands;
 mod submit;
 mod sync;
 mod task;
@@ -93,6 +95,7 @@ pub use scheduler::Reentrancy;
 pub use slot::Slot;
 pub use stats::Stats;
 pub use strand::Strand;
+pub use strands::Strands;
 
 /// The README's programs are tests.
 #[cfg(doctest)]

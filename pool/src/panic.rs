@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::unwind::{self, Payload};
 
@@ -23,7 +23,9 @@ use crate::unwind::{self, Payload};
 /// # }
 /// ```
 pub struct TaskPanic {
-    payload: Payload,
+    /// Never locked: with it the whole can be shared, so that it goes into errors that must be `Sync`.
+    payload: Mutex<Payload>,
+    message: Option<String>,
     pool: Arc<str>,
     task: Option<Arc<str>>,
 }
@@ -32,7 +34,8 @@ impl TaskPanic {
     pub(crate) fn new(payload: Payload, pool: Arc<str>) -> Self {
         let (payload, task) = unwind::unmark(payload);
         Self {
-            payload,
+            message: unwind::message(&payload).map(str::to_owned),
+            payload: Mutex::new(payload),
             pool,
             task,
         }
@@ -53,19 +56,15 @@ impl TaskPanic {
     /// The message, if `panic!` was given one.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        unwind::message(&self.payload)
+        self.message.as_deref()
     }
 
-    /// What the task panicked with.
-    #[must_use]
-    pub fn payload(&self) -> &(dyn Any + Send) {
-        &*self.payload
-    }
-
-    /// What the task panicked with, for [`std::panic::resume_unwind`] elsewhere.
+    /// What the task panicked with, for [`std::panic::resume_unwind`] elsewhere, or to be downcast.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.payload
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

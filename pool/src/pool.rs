@@ -21,12 +21,12 @@ use crate::sync::Arc;
 /// | call | when no slot is free | when the pool is closed |
 /// |---|---|---|
 /// | [`try_submit`](Self::try_submit), [`try_spawn`](Self::try_spawn), [`try_slot`](Self::try_slot) | `Full` | `Closed` |
-/// | [`submit`](Self::submit), [`spawn`](Self::spawn) | wait; `Full` on a [`nonblocking`](Builder::nonblocking) pool | `Closed` |
-/// | [`submit_timeout`](Self::submit_timeout), [`submit_deadline`](Self::submit_deadline), [`spawn_timeout`](Self::spawn_timeout), [`spawn_deadline`](Self::spawn_deadline) | wait, then `Timeout` | `Closed` |
-/// | [`submit_async`](Self::submit_async), [`spawn_async`](Self::spawn_async), [`slot`](Self::slot) | wait without a thread | `Closed` |
+/// | [`submit`](Self::submit), [`spawn`](Self::spawn), [`slot`](Self::slot) | wait; `Full` on a [`nonblocking`](Builder::nonblocking) pool | `Closed` |
+/// | [`submit_timeout`](Self::submit_timeout), [`submit_deadline`](Self::submit_deadline), [`spawn_timeout`](Self::spawn_timeout), [`spawn_deadline`](Self::spawn_deadline), [`slot_timeout`](Self::slot_timeout), [`slot_deadline`](Self::slot_deadline) | wait, then `Timeout` | `Closed` |
+/// | [`submit_async`](Self::submit_async), [`spawn_async`](Self::spawn_async), [`slot_async`](Self::slot_async) | wait without a thread | `Closed` |
 ///
 /// `submit` takes closures and `spawn` takes futures; they have the same slots and the same threads. All that wait
-/// stand in one line, first come first served. Each that waits is told `Full` at once if
+/// stand in one line, first come first served. A free slot is taken also when the time is over already. Each that waits is told `Full` at once if
 /// [`max_waiting`](Builder::max_waiting) others are in line already, but never once it is in line. A thread that is a
 /// worker of this very pool never waits: it is told [`WouldDeadlock`](crate::SubmitError::WouldDeadlock). Every refusal hands
 /// the task back.

@@ -320,6 +320,7 @@ impl Shared {
             End::Completed => tally.completed.add(),
             End::Cancelled => tally.cancelled.add(),
             End::Discarded => tally.discarded.add(),
+            End::Counted => {}
             End::Panicked(payload) => {
                 tally.panicked.add();
                 if let Some(payload) = payload {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::end::End;
 use crate::entrance::Entrance;
 use crate::queues::Own;
 use crate::scheduler::Scheduler;
@@ -20,8 +21,8 @@ pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
     /// None for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
-    /// The entrance of the task that runs, or ran last. It is compared, and never followed.
-    entrance: Cell<*const Entrance>,
+    /// The entrance of the closure that runs, or ran last; 0 if a future does.
+    entrance: Cell<usize>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
     before: Option<Rc<Seat>>,
@@ -46,7 +47,7 @@ impl Seat {
             let seat = Rc::new(Self {
                 scheduler,
                 own,
-                entrance: Cell::new(std::ptr::null()),
+                entrance: Cell::new(0),
                 before,
             });
             *current = Some(Rc::clone(&seat));
@@ -74,29 +75,46 @@ impl Seat {
 
     /// The pool whose task the calling thread runs.
     pub(crate) fn here() -> Option<Scheduler> {
-        let seat = CURRENT.try_with(|current| current.borrow().clone());
-        Some(seat.ok()??.scheduler.clone())
+        Some(Self::top()?.scheduler.clone())
+    }
+
+    /// The seat whose task the calling thread runs. A thread that is about to end has none any more.
+    fn top() -> Option<Rc<Self>> {
+        CURRENT.try_with(|current| current.borrow().clone()).ok()?
     }
 
     /// Calls `f` with the calling thread's seat, if it is one of this pool.
     pub(crate) fn of<R>(scheduler: &Scheduler, f: impl FnOnce(Option<&Self>) -> R) -> R {
-        // A thread that is about to end has no seat any more.
-        let seat = CURRENT
-            .try_with(|current| current.borrow().clone())
-            .ok()
-            .flatten();
+        let seat = Self::top();
         let seats = std::iter::successors(seat.as_deref(), |seat| seat.before.as_deref());
         f(seats.into_iter().find(|seat| seat.scheduler.is(scheduler)))
     }
 
     /// Notes that a task with a slot of `entrance` runs here now.
     pub(crate) fn serve(&self, entrance: &Entrance) {
-        self.entrance.set(entrance);
+        self.entrance.set(entrance.id());
+    }
+
+    /// Notes that a future runs here, which may have a slot of any entrance.
+    pub(crate) fn serve_any(&self) {
+        self.entrance.set(0);
     }
 
     /// Whether the task that runs here has a slot of `entrance`.
     pub(crate) fn serves(&self, entrance: &Entrance) -> bool {
-        std::ptr::eq(self.entrance.get(), entrance)
+        self.entrance.get() == entrance.id()
+    }
+
+    /// Whether the calling thread runs a task that has a slot of the entrance with this id.
+    pub(crate) fn serves_here(entrance: usize) -> bool {
+        Self::top().is_some_and(|seat| seat.entrance.get() == entrance)
+    }
+
+    /// Counts an end on the calling worker.
+    pub(crate) fn settle_here(end: End) {
+        if let Some(seat) = Self::top() {
+            seat.scheduler.settle(seat.tally(), end);
+        }
     }
 
     pub(crate) fn tally(&self) -> &Tally {

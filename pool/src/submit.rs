@@ -186,6 +186,11 @@ impl Pool {
 
 /// Slots, before there is a task.
 impl Pool {
+    /// Reserves a slot, waiting for one if none is free (on a nonblocking pool it does not wait).
+    pub fn slot(&self) -> Result<Slot, SlotError> {
+        self.slot_with(self.plain())
+    }
+
     /// Reserves a slot if one is free now.
     pub fn try_slot(&self) -> Result<Slot, SlotError> {
         self.slot_with(Patience::None)
@@ -211,7 +216,7 @@ impl Pool {
     /// # Errors
     ///
     /// `Closed`, or `Full` when too many wait.
-    pub async fn slot(&self) -> Result<Slot, SlotError> {
+    pub async fn slot_async(&self) -> Result<Slot, SlotError> {
         let entered = self.gate().enter_async().await;
         admit(entered, (), |(), ()| Slot::new(self.gate().clone()))
     }

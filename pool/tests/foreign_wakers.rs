@@ -74,7 +74,7 @@ fn a_waker_whose_drop_frees_a_slot_may_be_replaced() {
     let holding = Waker::from(Arc::new(Holds {
         _slot: Mutex::new(slot),
     }));
-    let mut wait = pin!(pool.slot());
+    let mut wait = pin!(pool.slot_async());
     assert!(
         wait.as_mut()
             .poll(&mut Context::from_waker(&holding))
@@ -102,7 +102,7 @@ fn a_waker_that_submits_may_be_woken() {
     let (told, seen) = mpsc::channel();
     let held = pool.try_slot().unwrap();
     let waker = Waker::from(Arc::new(Submits(pool.clone(), told)));
-    let mut wait = pin!(pool.slot());
+    let mut wait = pin!(pool.slot_async());
     assert!(
         wait.as_mut()
             .poll(&mut Context::from_waker(&waker))

@@ -135,7 +135,7 @@ fn waiting_for_a_slot_without_a_thread() {
     gate.open();
     submitter.join().unwrap().unwrap();
     block_on(pool.spawn_async(async {})).unwrap();
-    drop(block_on(pool.slot()).unwrap());
+    drop(block_on(pool.slot_async()).unwrap());
     pool.shutdown().unwrap();
     assert_eq!(pool.stats().completed, 3);
 }
@@ -160,9 +160,9 @@ fn a_slot_granted_to_a_wait_that_is_dropped_goes_to_the_next() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     let mut cx = Context::from_waker(Waker::noop());
-    let mut second = pin!(pool.slot());
+    let mut second = pin!(pool.slot_async());
     {
-        let mut first = pin!(pool.slot());
+        let mut first = pin!(pool.slot_async());
         assert!(first.as_mut().poll(&mut cx).is_pending());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         drop(held);

@@ -117,8 +117,8 @@ fn a_task_of_another_entrance_lends_no_slot() {
     let held = pool.try_slot().unwrap();
     let root = pool.clone();
     let refused = within(&side, move |side| {
-        let to_root = root.submit(|| ()).map_err(|refused| refused.without_task());
-        let to_side = side.submit(|| ()).map_err(|refused| refused.without_task());
+        let to_root = root.submit(|| ()).map_err(SubmitError::without_task);
+        let to_side = side.submit(|| ()).map_err(SubmitError::without_task);
         (to_root, to_side)
     });
     assert_eq!(refused, (Err(SubmitError::WouldDeadlock(())), Ok(())));

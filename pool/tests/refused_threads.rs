@@ -7,7 +7,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use anthill::{BuildError, Pool};
+use anthill::{BuildError, Pool, SubmitError};
 use support::yield_now;
 
 fn refused() -> Pool {
@@ -65,7 +65,7 @@ fn a_worker_of_another_pool_stays_one() {
         .submit(move || {
             pool.submit(|| ()).unwrap();
             // Still known as a worker of its own pool, which is full with this very task.
-            told.send(own.submit(|| ()).map_err(|refused| refused.without_task()))
+            told.send(own.submit(|| ()).map_err(SubmitError::without_task))
                 .unwrap();
         })
         .unwrap();
@@ -84,9 +84,7 @@ fn a_worker_that_does_a_job_of_another_pool_is_known_in_both() {
     full.submit(move || {
         let inner = own.clone();
         let job = move || {
-            let waited = inner
-                .submit(|| ())
-                .map_err(|refused| refused.without_task());
+            let waited = inner.submit(|| ()).map_err(SubmitError::without_task);
             told.send((waited, inner.shutdown())).unwrap();
         };
         without_threads.submit(job).unwrap();

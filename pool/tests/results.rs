@@ -192,3 +192,56 @@ fn results_by_way_of_a_slot_and_its_patience() {
         4
     );
 }
+
+/// Splits until there is nothing to split, and joins the parts.
+fn sum(pool: &anthill::Pool, from: u64, to: u64) -> u64 {
+    if to - from <= 1 {
+        return from;
+    }
+    let middle = from.midpoint(to);
+    let own = pool.clone();
+    let left = pool.submit_with_handle(move || sum(&own, from, middle));
+    let left = left.map_err(SubmitError::without_task).unwrap();
+    sum(pool, middle, to) + left.join().unwrap()
+}
+
+#[test]
+fn closures_that_join_their_parts_need_no_free_worker() {
+    let pool = pool(10_000, 1);
+    let own = pool.clone();
+    let total = pool.submit_with_handle(move || sum(&own, 0, 1000)).unwrap();
+    assert_eq!(total.join().unwrap(), 499_500);
+    pool.shutdown().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.accepted, stats.completed), (1000, 1000));
+    assert_eq!((stats.cancelled, stats.in_flight), (0, 0));
+}
+
+#[test]
+fn a_panic_in_place_of_the_one_that_joins_goes_to_it() {
+    let pool = pool(8, 1);
+    let own = pool.clone();
+    let outer = pool.submit_with_handle(move || {
+        let fail = || -> () { std::panic::resume_unwind(Box::new("part")) };
+        let part = own.submit_with_handle(fail);
+        let Err(JoinError::Panicked(panic)) = part.unwrap().join() else {
+            panic!("it panicked");
+        };
+        panic.message().map(str::to_owned)
+    });
+    assert_eq!(outer.unwrap().join().unwrap().as_deref(), Some("part"));
+    pool.shutdown().unwrap();
+    assert_eq!((pool.stats().panicked, pool.stats().completed), (1, 1));
+}
+
+#[test]
+fn a_task_of_another_entrance_does_not_run_in_place() {
+    // Its bound would not hold if those that wait for it ran it in their slots.
+    let pool = pool(8, 2);
+    let side = pool.subpool(1).unwrap();
+    let joins = pool.submit_with_handle(move || {
+        let here = || std::thread::current().id();
+        side.submit_with_handle(here).unwrap().join().unwrap() == here()
+    });
+    assert!(!joins.unwrap().join().unwrap());
+}

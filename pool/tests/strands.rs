@@ -3,8 +3,9 @@
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anthill::{Pool, SubmitError};
 use support::{Gate, block_on, eventually, pool, yield_now};
@@ -167,4 +168,107 @@ fn a_busy_strand_lets_others_have_the_worker() {
     assert!(seen.recv().unwrap() < 1_000);
     pool.shutdown().unwrap();
     assert_eq!(done.load(Ordering::Relaxed), 1_000);
+}
+
+#[test]
+fn a_result_comes_from_the_task_s_place_in_the_order() {
+    let (pool, gate) = (pool(8, 2), Gate::new());
+    let strand = pool.strand();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let push = |n: i32| {
+        let log = Arc::clone(&log);
+        move || {
+            let mut log = log.lock().unwrap();
+            log.push(n);
+            log.len()
+        }
+    };
+    strand.submit(gate.waiter()).unwrap();
+    let first = strand.submit_with_handle(push(1)).unwrap();
+    let later = push(2);
+    let second = strand.spawn_with_handle(async move { later() }).unwrap();
+    let third = strand.submit_with_handle(push(3)).unwrap();
+    assert!(!first.is_finished());
+    gate.open();
+    assert_eq!(third.join().unwrap(), 3);
+    assert_eq!(block_on(second).unwrap(), 2);
+    assert_eq!(first.join().unwrap(), 1);
+    assert_eq!(*log.lock().unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn a_cancelled_task_is_passed_over() {
+    let (pool, gate) = (pool(8, 1), Gate::new());
+    let strand = pool.strand();
+    strand.submit(gate.waiter()).unwrap();
+    let closure = strand.submit_with_handle(|| unreachable!()).unwrap();
+    let last = strand.submit_with_handle(|| 5).unwrap();
+    assert!(closure.cancel());
+    gate.open();
+    assert_eq!(last.join().unwrap(), 5);
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+#[test]
+fn a_full_pool_refuses_a_strand_in_time() {
+    let pool = pool(1, 1);
+    let strand = pool.strand();
+    let held = pool.try_slot().unwrap();
+    let late = Instant::now();
+    let closure = strand.submit_deadline(|| (), late);
+    assert!(matches!(closure, Err(SubmitError::Timeout(_))));
+    let future = strand.spawn_deadline(async {}, late);
+    assert!(matches!(future, Err(SubmitError::Timeout(_))));
+    let future = strand.spawn_timeout(async {}, Duration::ZERO);
+    assert!(matches!(future, Err(SubmitError::Timeout(_))));
+    drop(held);
+    strand.submit_deadline(|| (), late).unwrap();
+}
+
+#[test]
+fn a_key_has_one_strand_as_long_as_anybody_needs_it() {
+    let (pool, gate) = (pool(8, 2), Gate::new());
+    let strands = pool.strands::<String>();
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (said, begun) = mpsc::channel();
+    let wait = gate.clone();
+    let busy = move || {
+        said.send(()).unwrap();
+        wait.wait();
+    };
+    strands.strand("busy").submit(busy).unwrap();
+    begun.recv().unwrap();
+    let kept = strands.strand("kept");
+    // More than are looked through at once.
+    for key in 0..1000 {
+        drop(strands.strand(&key.to_string()));
+    }
+    assert!(strands.len() < 200, "{} strands", strands.len());
+    for (key, n) in [("busy", 1), ("busy", 2)] {
+        let log = Arc::clone(&log);
+        let push = move || log.lock().unwrap().push(n);
+        strands.strand(key).submit(push).unwrap();
+    }
+    assert_eq!(strands.strand("busy").queued(), 2, "it is the same strand");
+    kept.submit(|| ()).unwrap();
+    gate.open();
+    pool.shutdown().unwrap();
+    assert_eq!(*log.lock().unwrap(), [1, 2]);
+}
+
+#[test]
+fn strands_of_different_keys_run_in_parallel() {
+    let pool = pool(8, 2);
+    let strands = pool.strands::<u32>();
+    let together = Arc::new(Barrier::new(2));
+    for key in [1, 2] {
+        let together = Arc::clone(&together);
+        strands
+            .strand(&key)
+            .submit(move || _ = together.wait())
+            .unwrap();
+    }
+    pool.shutdown().unwrap();
+    assert_eq!(strands.len(), 2);
 }

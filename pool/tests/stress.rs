@@ -66,21 +66,15 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random)
         }
     };
     let refused = match random.below(9) {
-        0 => pool.submit(ends).map_err(|refused| refused.without_task()),
-        1 => pool
-            .try_submit(ends)
-            .map_err(|refused| refused.without_task()),
+        0 => pool.submit(ends).map_err(SubmitError::without_task),
+        1 => pool.try_submit(ends).map_err(SubmitError::without_task),
         2 => pool
             .submit_timeout(ends, Duration::from_micros(random.below(200)))
-            .map_err(|refused| refused.without_task()),
-        3 => block_on(pool.submit_async(ends)).map_err(|refused| refused.without_task()),
-        4 => pool.spawn(future).map_err(|refused| refused.without_task()),
-        5 => strand
-            .submit(ends)
-            .map_err(|refused| refused.without_task()),
-        6 => strand
-            .spawn(future)
-            .map_err(|refused| refused.without_task()),
+            .map_err(SubmitError::without_task),
+        3 => block_on(pool.submit_async(ends)).map_err(SubmitError::without_task),
+        4 => pool.spawn(future).map_err(SubmitError::without_task),
+        5 => strand.submit(ends).map_err(SubmitError::without_task),
+        6 => strand.spawn(future).map_err(SubmitError::without_task),
         7 => match pool.submit_with_handle(ends) {
             Ok(handle) => {
                 if handle.cancel() {

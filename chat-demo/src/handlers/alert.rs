@@ -20,9 +20,15 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         }
         let (hub, frame) = (context.node.hub.clone(), wire::message(Kind::ALERT, &alert));
         // A task of its own: it takes as long as there are connections.
-        context.node.pools.fanout.slot().await?.submit(move || {
-            hub.broadcast(&frame);
-        });
+        context
+            .node
+            .pools
+            .fanout
+            .slot_async()
+            .await?
+            .submit(move || {
+                hub.broadcast(&frame);
+            });
         Ok(())
     })
 }

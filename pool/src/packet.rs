@@ -1,0 +1,267 @@
+//! What a task with a result and its handle share.
+
+use std::task::Waker;
+
+use crate::end::End;
+use crate::error::JoinError;
+use crate::panic::TaskPanic;
+use crate::seat::Seat;
+use crate::sync::{Arc, Mutex};
+use crate::unwind::{self, Payload};
+use crate::waiter::{Outcome, Waiter};
+
+/// What a handle wants of a packet, whatever the task.
+pub(crate) trait Joint<T>: Send + Sync {
+    /// Has `waiter` settled when the task ends; false if it has ended.
+    fn watch(&self, waiter: &Arc<Waiter>) -> bool;
+    /// The result of a task that has ended, once.
+    fn take(&self) -> Result<T, JoinError>;
+    /// Ends a task that is not running; false if there is none.
+    fn cancel(&self) -> bool;
+    /// Runs a closure that has not begun, here and now.
+    fn run_here(&self);
+    fn is_done(&self) -> bool;
+    /// Nobody wants the result any more.
+    fn detach(&self);
+}
+
+/// What a task has in its packet while it is not running.
+pub(crate) trait Resting<T>: Send + Sized {
+    /// Whether it runs wherever it is called.
+    const IS_CLOSURE: bool;
+
+    /// Runs it, if it is a closure.
+    fn run(self) -> Result<T, Payload>;
+
+    /// It will not run any more.
+    fn give_up(self);
+
+    /// Nobody will cancel it any more. A waker that was kept for that comes back: a future whose last waker it is must
+    /// not keep itself alive with it.
+    fn detach(&mut self) -> Option<Waker>;
+}
+
+/// A closure before its turn.
+pub(crate) struct Unbegun<F>(pub(crate) F);
+
+impl<T, F: FnOnce() -> T + Send> Resting<T> for Unbegun<F> {
+    const IS_CLOSURE: bool = true;
+
+    fn run(self) -> Result<T, Payload> {
+        unwind::catch(self.0)
+    }
+
+    fn give_up(self) {}
+
+    fn detach(&mut self) -> Option<Waker> {
+        None
+    }
+}
+
+/// A future between two polls: the means to have it dropped.
+pub(crate) struct Suspended(pub(crate) Option<Waker>);
+
+impl<T> Resting<T> for Suspended {
+    const IS_CLOSURE: bool = false;
+
+    fn run(self) -> Result<T, Payload> {
+        unreachable!("a future is polled by its own task")
+    }
+
+    fn give_up(self) {
+        if let Some(waker) = self.0 {
+            waker.wake();
+        }
+    }
+
+    fn detach(&mut self) -> Option<Waker> {
+        self.0.take()
+    }
+}
+
+/// What a task and its handle share.
+pub(crate) struct Packet<R, T>(Mutex<State<R, T>>);
+
+struct State<R, T> {
+    stage: Stage<R, T>,
+    /// Who waits for the end.
+    waiter: Option<Arc<Waiter>>,
+    /// Whether the handle is gone.
+    detached: bool,
+    /// Whether the one that waits for the closure ran it, and counted its end.
+    ran_elsewhere: bool,
+}
+
+enum Stage<R, T> {
+    Resting(R),
+    Running,
+    Done(Result<T, JoinError>),
+    Taken,
+}
+
+impl<R, T> Stage<R, T> {
+    /// From resting to running, with what rested; nothing, and no change, from any other stage.
+    fn take_resting(&mut self) -> Option<R> {
+        match std::mem::replace(self, Self::Running) {
+            Self::Resting(resting) => Some(resting),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl<R: Resting<T>, T> Packet<R, T> {
+    pub(crate) fn new(resting: R) -> std::sync::Arc<Self> {
+        std::sync::Arc::new(Self(Mutex::new(State {
+            stage: Stage::Resting(resting),
+            waiter: None,
+            detached: false,
+            ran_elsewhere: false,
+        })))
+    }
+
+    /// From resting to running; nothing if it was cancelled.
+    pub(crate) fn begin(&self) -> Option<R> {
+        self.0.lock().stage.take_resting()
+    }
+
+    /// The end, for its own task, of one that had not rested when that came to it.
+    pub(crate) fn missed(&self) -> End {
+        if self.0.lock().ran_elsewhere {
+            End::Counted
+        } else {
+            End::Cancelled
+        }
+    }
+
+    /// From running to resting.
+    pub(crate) fn rest(&self, mut resting: R) {
+        let mut state = self.0.lock();
+        let unneeded = if state.detached {
+            resting.detach()
+        } else {
+            None
+        };
+        state.stage = Stage::Resting(resting);
+        drop(state);
+        // Outside the lock: it may be the last waker of the very task.
+        drop(unneeded);
+    }
+
+    /// From running to done.
+    pub(crate) fn finish(&self, result: Result<T, Payload>) -> End {
+        let mut state = self.0.lock();
+        if state.detached {
+            state.stage = Stage::Taken;
+            drop(state);
+            return match result {
+                Ok(unwanted) => {
+                    drop(unwanted);
+                    End::Completed
+                }
+                Err(payload) => End::Panicked(Some(payload)),
+            };
+        }
+        let end = if result.is_ok() {
+            End::Completed
+        } else {
+            End::Panicked(None)
+        };
+        state.stage = Stage::Done(result.map_err(panicked));
+        let waiter = state.waiter.take();
+        drop(state);
+        tell(waiter);
+        end
+    }
+
+    /// From resting to done, cancelled; what rested comes back.
+    fn stop(&self) -> Option<R> {
+        let mut state = self.0.lock();
+        let resting = state.stage.take_resting()?;
+        state.stage = Stage::Done(Err(JoinError::Cancelled));
+        let waiter = state.waiter.take();
+        drop(state);
+        tell(waiter);
+        Some(resting)
+    }
+}
+
+/// The panic of a task, in the words of its handle. It is told on the worker that ran the task.
+fn panicked(payload: Payload) -> JoinError {
+    let pool = Seat::here().map(|scheduler| std::sync::Arc::clone(&scheduler.settings.name));
+    JoinError::Panicked(TaskPanic::new(payload, pool.unwrap_or_default()))
+}
+
+/// Tells the one who waits for the end; called outside the lock, for its waker may do anything.
+fn tell(waiter: Option<Arc<Waiter>>) {
+    if let Some(waiter) = waiter {
+        waiter.settle(Outcome::Granted);
+        waiter.wake();
+    }
+}
+
+impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
+    fn watch(&self, waiter: &Arc<Waiter>) -> bool {
+        let mut state = self.0.lock();
+        let waits = matches!(state.stage, Stage::Resting(_) | Stage::Running);
+        if waits {
+            state.waiter = Some(Arc::clone(waiter));
+        }
+        waits
+    }
+
+    fn take(&self) -> Result<T, JoinError> {
+        let stage = std::mem::replace(&mut self.0.lock().stage, Stage::Taken);
+        let Stage::Done(result) = stage else {
+            panic!("a result is taken once, when it is there");
+        };
+        result
+    }
+
+    fn cancel(&self) -> bool {
+        self.stop().map(Resting::give_up).is_some()
+    }
+
+    fn run_here(&self) {
+        if !R::IS_CLOSURE {
+            return;
+        }
+        let mut state = self.0.lock();
+        let Some(resting) = state.stage.take_resting() else {
+            return;
+        };
+        state.ran_elsewhere = true;
+        drop(state);
+        let end = self.finish(resting.run());
+        Seat::settle_here(end);
+    }
+
+    fn is_done(&self) -> bool {
+        !matches!(self.0.lock().stage, Stage::Resting(_) | Stage::Running)
+    }
+
+    fn detach(&self) {
+        let mut state = self.0.lock();
+        state.detached = true;
+        let (mut result, mut waker) = (None, None);
+        match &mut state.stage {
+            Stage::Resting(resting) => waker = resting.detach(),
+            Stage::Done(_) => result = Some(std::mem::replace(&mut state.stage, Stage::Taken)),
+            Stage::Running | Stage::Taken => {}
+        }
+        drop(state);
+        // Outside the lock: the drop of a result may do anything, and that of a last waker drops the task.
+        drop((result, waker));
+    }
+}
+
+/// The task's side. A task that is dropped undone is cancelled.
+pub(crate) struct Ticket<R: Resting<T>, T>(pub(crate) std::sync::Arc<Packet<R, T>>);
+
+impl<R: Resting<T>, T> Drop for Ticket<R, T> {
+    fn drop(&mut self) {
+        drop(self.0.stop());
+    }
+}
