@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entrance::Entrance;
@@ -33,6 +34,7 @@ use crate::worker;
 /// # }
 /// ```
 #[must_use = "a builder does nothing until `build` is called"]
+#[derive(Clone)]
 pub struct Builder {
     name: String,
     capacity: usize,
@@ -120,8 +122,13 @@ impl Builder {
     /// lock is held, so it may use the pool. A handler that panics is contained and counted in
     /// [`Stats::handler_panics`](crate::Stats::handler_panics). Default: none, see [`TaskPanic`].
     pub fn panic_handler(mut self, handler: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
-        self.panic_handler = Some(Box::new(handler));
+        self.panic_handler = Some(Arc::new(handler));
         self
+    }
+
+    /// The same settings for one pool of several.
+    pub(crate) fn for_shard(&self, index: usize) -> Self {
+        self.clone().name(format!("{}-{index}", self.name))
     }
 
     /// Builds the pool. With `threads(0..)` no thread is started until there is work.

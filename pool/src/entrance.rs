@@ -37,6 +37,16 @@ impl From<NoSlot> for Refusal {
     }
 }
 
+/// How much an entrance has to do, for those who choose between several. The least comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Load {
+    /// A slot is free; so many are taken.
+    Free(usize),
+    /// None is free; so many are taken or waited for.
+    Full(usize),
+    Closed,
+}
+
 #[derive(Debug)]
 pub(crate) struct Entrance {
     pub(crate) slots: Slots,
@@ -76,6 +86,18 @@ impl Entrance {
             Patience::None
         } else {
             Patience::Endless
+        }
+    }
+
+    /// What it has to do now. Its parts may be of different instants: it is a hint, and never what lets a task in.
+    pub(crate) fn load(&self) -> Load {
+        if self.slots.is_closed() {
+            return Load::Closed;
+        }
+        let (taken, capacity) = self.slots.usage();
+        match self.slots.waiting() {
+            0 if taken < capacity => Load::Free(taken),
+            waiting => Load::Full(taken + waiting),
         }
     }
 

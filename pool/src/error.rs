@@ -21,7 +21,7 @@ pub enum SubmitError<T> {
     Closed(T),
     /// No slot came free in time.
     Timeout(T),
-    /// No slot is free, and the call came from a worker of this very pool. Had it waited, it could have waited for a
+    /// No slot is free, and the call came from a worker of this very pool, or of one of its shards. Had it waited, it could have waited for a
     /// slot that only this worker can free. Use a call that does not wait; or, in a future, an async one, which holds up
     /// no thread, though futures that all hold slots and wait for more still wait for each other.
     WouldDeadlock(T),
@@ -180,6 +180,8 @@ pub enum BuildError {
         /// The most that there can be.
         limit: usize,
     },
+    /// A pool of no shards: nothing could ever be accepted.
+    ZeroShards,
     /// A name with a zero byte in it cannot be given to a thread.
     InvalidName(String),
     /// One of the threads that are to be there from the beginning did not start.
@@ -202,6 +204,7 @@ impl fmt::Display for BuildError {
                     "{asked} threads were asked for; a pool has {limit} at most"
                 )
             }
+            Self::ZeroShards => f.write_str("a pool of 0 shards accepts no task; use 1 or more"),
             Self::InvalidName(name) => write!(f, "the name {name:?} has a zero byte in it"),
             Self::Thread(_) => f.write_str("a thread of the pool did not start"),
         }
@@ -312,3 +315,24 @@ impl fmt::Display for ReopenError {
 }
 
 impl std::error::Error for ReopenError {}
+
+/// Shards of a [`MultiPool`](crate::MultiPool) that have not come to their end. All shards are closed all the same, and
+/// their tasks go on.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultiShutdownError {
+    /// Each of these shards, by its place in [`MultiPool::shards`](crate::MultiPool::shards), and why.
+    pub failed: Vec<(usize, ShutdownError)>,
+}
+
+impl fmt::Display for MultiShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (shard, error)) in self.failed.iter().enumerate() {
+            let separator = if place == 0 { "" } else { "; " };
+            write!(f, "{separator}shard {shard}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for MultiShutdownError {}

@@ -60,14 +60,21 @@ impl Gate {
 
     /// Whether a closure may run inside the task that brings it: that one holds a slot of this very entrance, and does
     /// nothing else meanwhile.
-    fn runs_in_place(&self) -> bool {
+    pub(crate) fn runs_in_place(&self) -> bool {
         self.scheduler.settings.reentrancy == Reentrancy::RunInPlace
             && Seat::of(&self.scheduler, |seat| {
                 seat.is_some_and(|seat| seat.serves(self.entrance()))
             })
     }
 
-    pub(crate) fn enter_async(&self) -> Enter<'_> {
+    /// As `enter`, waiting without a thread.
+    pub(crate) async fn enter_async(&self) -> Result<(), Refusal> {
+        let entered = self.try_enter_async().await;
+        entered.map_err(|refusal| self.entrance().count(refusal))
+    }
+
+    /// As `enter_async`; a refusal is not counted yet.
+    pub(crate) fn try_enter_async(&self) -> Enter<'_> {
         Enter {
             gate: self,
             place: None,
@@ -205,7 +212,7 @@ impl Future for Enter<'_> {
         settled.map(|settled| {
             self.place = None;
             self.done = true;
-            settled.map_err(|reason| self.gate.entrance().count(reason.into()))
+            settled.map_err(Refusal::from)
         })
     }
 }

@@ -51,6 +51,7 @@
     )
 )]
 
+mod balance;
 mod builder;
 mod end;
 mod entrance;
@@ -59,6 +60,8 @@ mod fn_pool;
 mod gate;
 mod idle;
 mod join;
+mod multi_pool;
+mod multi_submit;
 mod named;
 mod names;
 mod packet;
@@ -82,12 +85,15 @@ mod unwind;
 mod waiter;
 mod worker;
 
+pub use balance::Balance;
 pub use builder::Builder;
 pub use error::{
-    BuildError, JoinError, ReopenError, ShutdownError, SlotError, SubmitError, Unfinished,
+    BuildError, JoinError, MultiShutdownError, ReopenError, ShutdownError, SlotError, SubmitError,
+    Unfinished,
 };
 pub use fn_pool::FnPool;
 pub use join::JoinHandle;
+pub use multi_pool::MultiPool;
 pub use named::{NamedFuture, named, named_future};
 pub use panic::TaskPanic;
 pub use pool::Pool;

@@ -24,7 +24,7 @@ use crate::task::Task;
 use crate::unwind;
 use crate::waiter::Waiter;
 
-pub(crate) type PanicHandler = Box<dyn Fn(TaskPanic) + Send + Sync>;
+pub(crate) type PanicHandler = std::sync::Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
 /// What a waiting submit does when a worker of the same pool makes it, and the wait could be for itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

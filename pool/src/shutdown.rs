@@ -116,7 +116,7 @@ impl Pool {
         self.shut(Instant::now().checked_add(timeout))
     }
 
-    fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+    pub(crate) fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
         let reopened = &self.gate().entrance().reopened;
         let life = self.end_life(Rest::Run);
         let scheduler = &self.gate().scheduler;

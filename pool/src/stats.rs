@@ -56,6 +56,36 @@ pub struct Stats {
     pub wakeups: u64,
 }
 
+impl Stats {
+    /// The sum, number by number. What is unlimited stays so.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            capacity: self.capacity.saturating_add(other.capacity),
+            in_flight: self.in_flight + other.in_flight,
+            running: self.running + other.running,
+            queued: self.queued + other.queued,
+            waiting: self.waiting + other.waiting,
+            free: self.free.saturating_add(other.free),
+            threads: self.threads + other.threads,
+            idle_threads: self.idle_threads + other.idle_threads,
+            accepted: self.accepted + other.accepted,
+            completed: self.completed + other.completed,
+            panicked: self.panicked + other.panicked,
+            cancelled: self.cancelled + other.cancelled,
+            discarded: self.discarded + other.discarded,
+            handler_panics: self.handler_panics + other.handler_panics,
+            rejected_full: self.rejected_full + other.rejected_full,
+            rejected_closed: self.rejected_closed + other.rejected_closed,
+            rejected_timeout: self.rejected_timeout + other.rejected_timeout,
+            rejected_would_deadlock: self.rejected_would_deadlock + other.rejected_would_deadlock,
+            threads_started: self.threads_started + other.threads_started,
+            threads_expired: self.threads_expired + other.threads_expired,
+            thread_start_failures: self.thread_start_failures + other.thread_start_failures,
+            wakeups: self.wakeups + other.wakeups,
+        }
+    }
+}
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
