@@ -21,9 +21,25 @@ impl From<()> for End {
     }
 }
 
-impl End {
-    /// Runs a closure to its end.
-    pub(crate) fn of<E: Into<Self>>(f: impl FnOnce() -> E) -> Self {
-        unwind::catch(|| f().into()).unwrap_or_else(|payload| Self::Panicked(Some(payload)))
+/// What is to be done at the turn of a task that is a closure.
+pub(crate) trait Job: Send + 'static {
+    /// Runs it to its end, panics included.
+    fn run(self) -> End;
+
+    /// Drops it undone, for its pool begins nothing more.
+    fn discard(self) -> End;
+}
+
+impl<F, E> Job for F
+where
+    F: FnOnce() -> E + Send + 'static,
+    E: Into<End>,
+{
+    fn run(self) -> End {
+        unwind::catch(|| self().into()).unwrap_or_else(|payload| End::Panicked(Some(payload)))
+    }
+
+    fn discard(self) -> End {
+        End::Discarded
     }
 }

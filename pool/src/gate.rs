@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use async_task::Runnable;
 use pin_project_lite::pin_project;
 
-use crate::end::End;
+use crate::end::{End, Job};
 use crate::entrance::{Entrance, Patience, Refusal};
 use crate::scheduler::{Reentrancy, Scheduler};
 use crate::seat::Seat;
@@ -63,7 +63,7 @@ impl Gate {
     pub(crate) fn runs_in_place(&self) -> bool {
         self.scheduler.settings.reentrancy == Reentrancy::RunInPlace
             && Seat::of(&self.scheduler, |seat| {
-                seat.is_some_and(|seat| seat.serves(self.entrance()))
+                seat.is_some_and(|seat| seat.serves(self.entrance().id()))
             })
     }
 
@@ -87,46 +87,27 @@ impl Gate {
     }
 
     /// Runs a closure that got in.
-    pub(crate) fn submit<F, E>(&self, way: Way, f: F)
-    where
-        F: FnOnce() -> E + Send + 'static,
-        E: Into<End>,
-    {
+    pub(crate) fn submit(&self, way: Way, job: impl Job) {
         match way {
-            Way::Slot => self.scheduler.schedule(self.task(f)),
+            Way::Slot => self.scheduler.schedule(self.task(job)),
             Way::InPlace => {
                 self.entrance().accepted.add();
-                settle(&self.scheduler, End::of(f));
+                settle(&self.scheduler, job.run());
             }
         }
     }
 
-    /// Has the calling worker know whose task it runs, where that makes a difference.
-    fn mark_seat(&self) {
-        if self.scheduler.settings.reentrancy == Reentrancy::RunInPlace {
-            Seat::of(&self.scheduler, |seat| {
-                if let Some(seat) = seat {
-                    seat.serve(self.entrance());
-                }
-            });
-        }
-    }
-
     /// A closure that has a slot of this entrance, as a task.
-    pub(crate) fn task<F, E>(&self, f: F) -> Task<Seat>
-    where
-        F: FnOnce() -> E + Send + 'static,
-        E: Into<End>,
-    {
+    pub(crate) fn task(&self, job: impl Job) -> Task<Seat> {
         self.entrance().accepted.add();
         match &self.subpool {
             // The worker knows the pool's own entrance, so the closure need not carry it.
             None => Task::new(move |seat: &Seat| {
-                seat.scheduler.run_closure(seat, &seat.scheduler.root, f);
+                seat.scheduler.run_closure(seat, &seat.scheduler.root, job);
             }),
             Some(entrance) => {
                 let entrance = Arc::clone(entrance);
-                Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, f))
+                Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, job))
             }
         }
     }
@@ -155,9 +136,10 @@ impl Gate {
             },
         };
         let scheduler = self.scheduler.clone();
+        let entrance = self.entrance().id();
         let schedule = move |runnable: Runnable| {
             scheduler.schedule(Task::new(move |seat: &Seat| {
-                seat.serve_any();
+                seat.serve(entrance);
                 // A future that suspends itself and leaves its waker with nobody can never go on. async-task drops it,
                 // and its slot with it, when the last waker goes; without one it would be forgotten.
                 let _last = runnable.waker();
@@ -263,7 +245,6 @@ where
             // The executor drops it, undone.
             return Poll::Ready(());
         }
-        this.slot.gate.mark_seat();
         let polled = unwind::catch(|| {
             let future = this.future.as_mut().as_pin_mut();
             future

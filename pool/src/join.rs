@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use crate::end::End;
+use crate::end::{End, Job};
 use crate::error::JoinError;
 use crate::gate::{Gate, Way};
 use crate::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
@@ -156,21 +156,35 @@ where
 }
 
 /// A closure as a task with a result, and the handle to it.
-pub(crate) fn closure<F, T>(
-    gate: &Gate,
-    f: F,
-) -> (JoinHandle<T>, impl FnOnce() -> End + Send + use<F, T>)
+pub(crate) fn closure<F, T>(gate: &Gate, f: F) -> (JoinHandle<T>, impl Job + use<F, T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     let packet = Packet::new(Unbegun(f));
     let ticket = Ticket(std::sync::Arc::clone(&packet));
-    let task = move || match ticket.0.begin() {
-        Some(Unbegun(f)) => ticket.0.finish(unwind::catch(f)),
-        None => ticket.0.missed(),
-    };
-    (JoinHandle::new(gate, packet), task)
+    (JoinHandle::new(gate, packet), ticket)
+}
+
+/// A closure's turn, unless it was cancelled, or run by the one that joins it.
+impl<F, T> Job for Ticket<Unbegun<F>, T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    fn run(self) -> End {
+        match self.0.begin() {
+            Some(Unbegun(f)) => self.0.finish(unwind::catch(f)),
+            None => self.0.missed(),
+        }
+    }
+
+    fn discard(self) -> End {
+        match self.0.stop() {
+            Some(_unbegun) => End::Discarded,
+            None => self.0.missed(),
+        }
+    }
 }
 
 /// Runs a future that has a slot of `gate`.

@@ -177,7 +177,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
     }
 
     /// From resting to done, cancelled; what rested comes back.
-    fn stop(&self) -> Option<R> {
+    pub(crate) fn stop(&self) -> Option<R> {
         let mut state = self.0.lock();
         let resting = state.stage.take_resting()?;
         state.stage = Stage::Done(Err(JoinError::Cancelled));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-use crate::end::End;
+use crate::end::{End, Job};
 use crate::entrance::Entrance;
 use crate::idle::{Idle, Recruit};
 use crate::names::Names;
@@ -268,24 +268,21 @@ impl Scheduler {
     }
 
     /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
-    pub(crate) fn run_closure<E: Into<End>>(
-        &self,
-        seat: &Seat,
-        entrance: &Entrance,
-        f: impl FnOnce() -> E,
-    ) {
+    pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, job: impl Job) {
         let _slot = Held {
             shared: self,
             entrance,
         };
-        if entrance.is_discarding() {
-            if let Err(payload) = unwind::catch(|| drop(f)) {
+        let end = if entrance.is_discarding() {
+            unwind::catch(|| job.discard()).unwrap_or_else(|payload| {
                 self.report(payload);
-            }
-            return self.settle(seat.tally(), End::Discarded);
-        }
-        seat.serve(entrance);
-        self.settle(seat.tally(), End::of(f));
+                End::Discarded
+            })
+        } else {
+            seat.serve(entrance.id());
+            job.run()
+        };
+        self.settle(seat.tally(), end);
     }
 }
 

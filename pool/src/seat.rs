@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::end::End;
-use crate::entrance::Entrance;
 use crate::queues::Own;
 use crate::scheduler::Scheduler;
 use crate::stats::Tally;
@@ -21,7 +20,7 @@ pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
     /// None for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
-    /// The entrance of the closure that runs, or ran last; 0 if a future does.
+    /// The id of the entrance of the task that runs, or ran last; 0 before the first.
     entrance: Cell<usize>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
@@ -90,24 +89,19 @@ impl Seat {
         f(seats.into_iter().find(|seat| seat.scheduler.is(scheduler)))
     }
 
-    /// Notes that a task with a slot of `entrance` runs here now.
-    pub(crate) fn serve(&self, entrance: &Entrance) {
-        self.entrance.set(entrance.id());
+    /// Notes that a task runs here now which has a slot of the entrance with this id.
+    pub(crate) fn serve(&self, entrance: usize) {
+        self.entrance.set(entrance);
     }
 
-    /// Notes that a future runs here, which may have a slot of any entrance.
-    pub(crate) fn serve_any(&self) {
-        self.entrance.set(0);
-    }
-
-    /// Whether the task that runs here has a slot of `entrance`.
-    pub(crate) fn serves(&self, entrance: &Entrance) -> bool {
-        self.entrance.get() == entrance.id()
+    /// Whether the task that runs here has a slot of the entrance with this id.
+    pub(crate) fn serves(&self, entrance: usize) -> bool {
+        self.entrance.get() == entrance
     }
 
     /// Whether the calling thread runs a task that has a slot of the entrance with this id.
     pub(crate) fn serves_here(entrance: usize) -> bool {
-        Self::top().is_some_and(|seat| seat.entrance.get() == entrance)
+        Self::top().is_some_and(|seat| seat.serves(entrance))
     }
 
     /// Counts an end on the calling worker.

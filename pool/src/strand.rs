@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_task::Runnable;
 use pin_project_lite::pin_project;
 
-use crate::end::End;
+use crate::end::{End, Job};
 use crate::entrance::Patience;
 use crate::error::SubmitError;
 use crate::gate::Gate;
@@ -160,12 +160,8 @@ impl Strand {
         admit(self.0.gate.enter(patience), f, |(), f| self.push_closure(f))
     }
 
-    fn push_closure<F, E>(&self, f: F)
-    where
-        F: FnOnce() -> E + Send + 'static,
-        E: Into<End>,
-    {
-        push(&self.0, Entry::Closure(self.0.gate.task(f)));
+    fn push_closure(&self, job: impl Job) {
+        push(&self.0, Entry::Closure(self.0.gate.task(job)));
     }
 
     fn plain(&self) -> Patience {

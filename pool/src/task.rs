@@ -1,7 +1,7 @@
 //! A task in the shape in which it waits in a queue.
 //!
 //! Small closures lie in the task itself: no allocation, and one cache line each. Larger ones are boxed. All of the
-//! crate's `unsafe` is in this file.
+//! crate's `unsafe` is in this file, but for one call of [`Task::erased`] in `scope`.
 
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, align_of, size_of};
@@ -27,7 +27,7 @@ struct VTable<C> {
 /// Where a closure of type `F` lies: in the cell, or in a box whose pointer is in the cell.
 struct Stored<C, F>(PhantomData<(C, F)>);
 
-impl<C: 'static, F: FnOnce(&C) + Send + 'static> Stored<C, F> {
+impl<C: 'static, F: FnOnce(&C) + Send> Stored<C, F> {
     const INLINE: bool =
         size_of::<F>() <= size_of::<Cell>() && align_of::<F>() <= align_of::<Cell>();
 
@@ -88,6 +88,16 @@ impl<C: 'static, F: FnOnce(&C) + Send + 'static> Stored<C, F> {
 
 impl<C: 'static> Task<C> {
     pub(crate) fn new<F: FnOnce(&C) + Send + 'static>(f: F) -> Self {
+        // SAFETY: what the closure captures is valid for ever.
+        unsafe { Self::erased(f) }
+    }
+
+    /// A task of a closure that borrows.
+    ///
+    /// # Safety
+    ///
+    /// The task is run or dropped before anything ends that the closure borrows.
+    pub(crate) unsafe fn erased<F: FnOnce(&C) + Send>(f: F) -> Self {
         Self {
             vtable: &Stored::<C, F>::VTABLE,
             cell: Stored::<C, F>::put(f),
