@@ -25,6 +25,8 @@ pub enum SubmitError<T> {
     /// slot that only this worker can free. Use a call that does not wait; or, in a future, an async one, which holds up
     /// no thread, though futures that all hold slots and wait for more still wait for each other.
     WouldDeadlock(T),
+    /// The [`Group`](crate::Group) that it was for has stopped.
+    Stopped(T),
 }
 
 impl<T> SubmitError<T> {
@@ -54,7 +56,8 @@ impl<T> SubmitError<T> {
             Self::Full(task)
             | Self::Closed(task)
             | Self::Timeout(task)
-            | Self::WouldDeadlock(task) => task,
+            | Self::WouldDeadlock(task)
+            | Self::Stopped(task) => task,
         }
     }
 
@@ -80,6 +83,7 @@ impl<T> SubmitError<T> {
             Self::Closed(task) => SubmitError::Closed(f(task)),
             Self::Timeout(task) => SubmitError::Timeout(f(task)),
             Self::WouldDeadlock(task) => SubmitError::WouldDeadlock(f(task)),
+            Self::Stopped(task) => SubmitError::Stopped(f(task)),
         }
     }
 }
@@ -91,6 +95,7 @@ impl<T> fmt::Debug for SubmitError<T> {
             Self::Closed(_) => "Closed(..)",
             Self::Timeout(_) => "Timeout(..)",
             Self::WouldDeadlock(_) => "WouldDeadlock(..)",
+            Self::Stopped(_) => "Stopped(..)",
         })
     }
 }
@@ -102,6 +107,7 @@ impl<T> fmt::Display for SubmitError<T> {
             Self::Closed(_) => "the pool is closed",
             Self::Timeout(_) => "no slot of the pool came free in time",
             Self::WouldDeadlock(_) => "a worker must not wait for a slot of its own pool",
+            Self::Stopped(_) => "the group has stopped",
         })
     }
 }

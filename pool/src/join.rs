@@ -12,10 +12,8 @@ use crate::end::{End, Job};
 use crate::error::JoinError;
 use crate::gate::{Gate, Way};
 use crate::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
-use crate::seat::Seat;
-use crate::sync::Arc;
 use crate::unwind;
-use crate::waiter::Waiter;
+use crate::watch::Watch;
 
 /// A handle to a task's result. A thread joins it, a future awaits it; dropped, it lets the task go on without it.
 ///
@@ -39,28 +37,22 @@ use crate::waiter::Waiter;
 /// # }
 /// ```
 #[must_use = "a handle that is dropped lets its task go on and its result be lost"]
-pub struct JoinHandle<T> {
-    // The standard library's, also in a model: only it can forget the type of the task.
-    packet: std::sync::Arc<dyn Joint<T>>,
-    /// The entrance at which the task has its slot, if it may run in place of one that waits for it.
-    entrance: Option<usize>,
-    /// Set by the first poll.
-    waiter: Option<Arc<Waiter>>,
-}
+pub struct JoinHandle<T>(Watch<T>);
 
 impl<T> JoinHandle<T> {
     fn new(gate: &Gate, packet: std::sync::Arc<dyn Joint<T>>) -> Self {
-        Self {
-            packet,
-            entrance: Some(gate.entrance().id()),
-            waiter: None,
-        }
+        Self(Watch::new(packet, Some(gate.entrance().id())))
     }
 
     /// The task has its place in an order, and does not run in place of one that waits for it.
     pub(crate) fn in_order(mut self) -> Self {
-        self.entrance = None;
+        self.0.stay_in_order();
         self
+    }
+
+    /// Another that waits for the same end, or cancels the task. The result is the handle's.
+    pub(crate) fn watch(&self) -> Watch<T> {
+        self.0.clone()
     }
 
     /// Waits for the task to end.
@@ -69,13 +61,8 @@ impl<T> JoinHandle<T> {
     ///
     /// What the task panicked with, or that it was cancelled.
     pub fn join(self) -> Result<T, JoinError> {
-        if self.entrance.is_some_and(Seat::serves_here) {
-            self.packet.run_here();
-        }
-        match self.wait(None) {
-            Ok(result) => result,
-            Err(_) => unreachable!("a wait without a deadline ends with the task"),
-        }
+        self.0.wait();
+        self.0.packet.take()
     }
 
     /// As [`join`](Self::join), for at most `timeout`.
@@ -84,29 +71,36 @@ impl<T> JoinHandle<T> {
     ///
     /// The handle, if the time is over.
     pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
-        self.wait(Instant::now().checked_add(timeout))
-    }
-
-    fn wait(self, deadline: Option<Instant>) -> Result<Result<T, JoinError>, Self> {
-        let waiter = Arc::new(Waiter::thread());
-        if self.packet.watch(&waiter) && waiter.wait(deadline).is_none() {
-            return Err(self);
+        if self.0.wait_until(Instant::now().checked_add(timeout)) {
+            Ok(self.0.packet.take())
+        } else {
+            Err(self)
         }
-        Ok(self.packet.take())
     }
 
     /// Cancels the task if it is not running: a closure that has not begun, a future between two polls. True if that
     /// was so: what the task owned is dropped, at once for a closure and by the next free worker for a future, and
     /// joining gives [`JoinError::Cancelled`]. Its slot comes free when a worker comes by.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let search = pool.submit_with_handle(|| 42)?;
+    /// if search.cancel() {
+    ///     println!("it had not begun, and never will");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn cancel(&self) -> bool {
-        self.packet.cancel()
+        self.0.packet.cancel()
     }
 
     /// Whether the result is there, so that joining does not wait.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.packet.is_done()
+        self.0.packet.is_done()
     }
 }
 
@@ -117,21 +111,13 @@ impl<T> Future for JoinHandle<T> {
     ///
     /// If it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.waiter.is_none() {
-            let waiter = Arc::new(Waiter::task(cx.waker()));
-            if !self.packet.watch(&waiter) {
-                return Poll::Ready(self.packet.take());
-            }
-            self.waiter = Some(waiter);
-        }
-        let waiter = self.waiter.as_ref().expect("it was set just now");
-        waiter.poll(cx).map(|_| self.packet.take())
+        self.0.poll(cx).map(|()| self.0.packet.take())
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.packet.detach();
+        self.0.packet.detach();
     }
 }
 

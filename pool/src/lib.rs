@@ -58,6 +58,9 @@ mod entrance;
 mod error;
 mod fn_pool;
 mod gate;
+mod group;
+mod group_results;
+mod group_submit;
 mod idle;
 mod join;
 mod multi_pool;
@@ -84,6 +87,7 @@ mod sync;
 mod task;
 mod unwind;
 mod waiter;
+mod watch;
 mod worker;
 
 pub use balance::Balance;
@@ -93,6 +97,8 @@ pub use error::{
     Unfinished,
 };
 pub use fn_pool::FnPool;
+pub use group::Group;
+pub use group_results::{GroupError, GroupResults};
 pub use join::JoinHandle;
 pub use multi_pool::MultiPool;
 pub use named::{NamedFuture, named, named_future};

@@ -1,0 +1,130 @@
+//! What the tasks of a group ended with.
+
+use std::fmt;
+
+use crate::error::JoinError;
+
+/// The results of a group's tasks, in the order in which they were submitted.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().build()?;
+/// let group = pool.group();
+/// group.submit(|| 1)?;
+/// group.submit(|| panic!("no number"))?;
+/// for result in group.wait() {
+///     match result {
+///         Ok(number) => println!("{number}"),
+///         Err(error) => println!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "the results of tasks, among them their panics"]
+pub struct GroupResults<T> {
+    results: Vec<Result<T, JoinError>>,
+    failed: Option<usize>,
+}
+
+impl<T> GroupResults<T> {
+    pub(crate) fn new(results: Vec<Result<T, JoinError>>, failed: Option<usize>) -> Self {
+        Self { results, failed }
+    }
+
+    /// All results.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Result<T, JoinError>> {
+        self.results
+    }
+
+    /// The place of the task that stopped the group, the first in time to fail.
+    #[must_use]
+    pub fn failed(&self) -> Option<usize> {
+        self.failed
+    }
+
+    /// The values, if all tasks returned one.
+    ///
+    /// # Errors
+    ///
+    /// The first panic or cancellation, in the order of submission.
+    pub fn values(self) -> Result<Vec<T>, JoinError> {
+        self.results.into_iter().collect()
+    }
+}
+
+impl<T, E> GroupResults<Result<T, E>> {
+    /// The values, if all tasks succeeded.
+    ///
+    /// # Errors
+    ///
+    /// That of the task that stopped the group, which was the first in time; if none did, the first in the order of
+    /// submission.
+    pub fn all(mut self) -> Result<Vec<T>, GroupError<E>> {
+        let first = self.failed.unwrap_or(0);
+        // From there on, so that the one that stopped the group is met before those that it cancelled.
+        let before = self.results.drain(..first).collect::<Vec<_>>();
+        let mut values = Vec::with_capacity(before.len() + self.results.len());
+        for (index, result) in (first..).zip(self.results).chain((0..).zip(before)) {
+            match result {
+                Ok(Ok(value)) => values.push(value),
+                Ok(Err(error)) => return Err(GroupError::Failed { index, error }),
+                Err(error) => return Err(GroupError::Join { index, error }),
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl<T> IntoIterator for GroupResults<T> {
+    type Item = Result<T, JoinError>;
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.results.into_iter()
+    }
+}
+
+/// A task of a group that did not succeed.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum GroupError<E> {
+    /// It returned an error.
+    Failed {
+        /// Which task it was, in the order of submission, from 0.
+        index: usize,
+        /// What it returned.
+        error: E,
+    },
+    /// It panicked or was cancelled.
+    Join {
+        /// Which task it was, in the order of submission, from 0.
+        index: usize,
+        /// How it ended.
+        error: JoinError,
+    },
+}
+
+impl<E> GroupError<E> {
+    /// Which task it was, in the order of submission, from 0.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        match self {
+            Self::Failed { index, .. } | Self::Join { index, .. } => *index,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for GroupError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {} of the group: ", self.index())?;
+        match self {
+            Self::Failed { error, .. } => error.fmt(f),
+            Self::Join { error, .. } => error.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error> std::error::Error for GroupError<E> {}

@@ -1,0 +1,69 @@
+//! Waiting for the end of a task with a result.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::packet::Joint;
+use crate::seat::Seat;
+use crate::sync::Arc;
+use crate::waiter::Waiter;
+
+/// One that waits for the end of a task: a thread, or a future.
+pub(crate) struct Watch<T> {
+    // The standard library's, also in a model: only it can forget the type of the task.
+    pub(crate) packet: std::sync::Arc<dyn Joint<T>>,
+    /// The entrance at which the task has its slot, if it may run in place of one that waits for it.
+    entrance: Option<usize>,
+    /// Set by the first poll.
+    waiter: Option<Arc<Waiter>>,
+}
+
+impl<T> Watch<T> {
+    pub(crate) fn new(packet: std::sync::Arc<dyn Joint<T>>, entrance: Option<usize>) -> Self {
+        Self {
+            packet,
+            entrance,
+            waiter: None,
+        }
+    }
+
+    pub(crate) fn stay_in_order(&mut self) {
+        self.entrance = None;
+    }
+
+    /// Waits for the end. If the calling worker runs a task of the same entrance, and the one that it waits for is a
+    /// closure that has not begun, it is run here: no more tasks run at once than there are slots, since the one that
+    /// waits does nothing else.
+    pub(crate) fn wait(&self) {
+        if self.entrance.is_some_and(Seat::serves_here) {
+            self.packet.run_here();
+        }
+        self.wait_until(None);
+    }
+
+    /// Waits for the end until `deadline`; false when that passed first.
+    pub(crate) fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        let waiter = Arc::new(Waiter::thread());
+        !self.packet.watch(&waiter) || waiter.wait(deadline).is_some()
+    }
+
+    /// Waits for the end in a future.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.waiter.is_none() {
+            let waiter = Arc::new(Waiter::task(cx.waker()));
+            if !self.packet.watch(&waiter) {
+                return Poll::Ready(());
+            }
+            self.waiter = Some(waiter);
+        }
+        let waiter = self.waiter.as_ref().expect("it was set just now");
+        waiter.poll(cx).map(|_| ())
+    }
+}
+
+/// The same task, watched anew.
+impl<T> Clone for Watch<T> {
+    fn clone(&self) -> Self {
+        Self::new(std::sync::Arc::clone(&self.packet), self.entrance)
+    }
+}
