@@ -48,7 +48,7 @@ impl Pool {
     {
         let scope = Scope {
             gate: self.gate().clone(),
-            gathering: Arc::new(Gathering::default()),
+            gathering: Arc::new(Gathering(Mutex::new(State::default()))),
             lifetimes: PhantomData,
         };
         // Caught, so that nothing that the tasks borrow ends before they do.
@@ -129,7 +129,6 @@ impl<'scope> Scope<'scope, '_> {
 }
 
 /// What a scope and its tasks share. It borrows nothing once all have ended, so stubs may come later.
-#[derive(Default)]
 struct Gathering(Mutex<State>);
 
 #[derive(Default)]

@@ -1,0 +1,111 @@
+//! I13: a pool that is opened again loses nothing to the late workers of its old life.
+//! I2 also for discarded tasks: each ends once, run or discarded.
+#![cfg(anthill_loom)]
+
+use anthill::{JoinError, ReopenError, ShutdownError};
+use loom_tests::{Record, check, keeping, other, pool};
+
+#[test]
+fn a_task_of_the_new_life_is_run_while_the_old_workers_leave() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.close();
+        // The worker may not have come yet, run the task, be on its way out, or gone.
+        pool.reopen().unwrap();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 2);
+    });
+}
+
+#[test]
+fn a_pool_is_reopened_while_another_waits_for_its_end() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        let waits = {
+            let pool = pool.clone();
+            other(move || pool.shutdown())
+        };
+        pool.reopen().unwrap();
+        // If it was not closed yet, the other closes it now, and waits for this end.
+        pool.close();
+        let ended = waits.join().unwrap();
+        assert!(matches!(ended, Ok(()) | Err(ShutdownError::Reopened)));
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), pool.stats().threads), (1, 0));
+    });
+}
+
+#[test]
+fn the_fewest_threads_are_there_in_every_life() {
+    check(|| {
+        let pool = keeping(1).threads(1..=1).capacity(1).build().unwrap();
+        pool.close();
+        pool.reopen().unwrap();
+        // One that is on its way out starts its successor, if the reopen came too early to.
+        while pool.stats().threads_started < 2 && pool.stats().idle_threads == 0 {
+            loom::thread::yield_now();
+        }
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().threads, 0);
+    });
+}
+
+#[test]
+fn a_subpool_that_is_reopened_closes_with_its_pool() {
+    check(|| {
+        let pool = pool(1, 1);
+        let side = pool.subpool(1).unwrap();
+        let ran = Record::new();
+        side.submit(ran.task()).unwrap();
+        side.close();
+        side.reopen().unwrap();
+        // Its last task may only now have found that it is the last of the old life.
+        pool.close();
+        assert!(side.is_closed());
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 1);
+    });
+}
+
+#[test]
+fn a_discarded_task_is_run_or_dropped() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ran = Record::new();
+        let task = pool.submit_with_handle(ran.task()).unwrap();
+        pool.discard();
+        let discarded = match task.join() {
+            Ok(()) => 0,
+            Err(JoinError::Cancelled) => 1,
+            Err(error) => panic!("{error}"),
+        };
+        pool.shutdown().unwrap();
+        let stats = pool.stats();
+        assert_eq!(ran.count(), 1 - discarded);
+        assert_eq!(
+            (stats.discarded, stats.completed),
+            (discarded as u64, 1 - discarded as u64)
+        );
+    });
+}
+
+#[test]
+fn what_comes_after_a_discard_is_not_discarded() {
+    check(|| {
+        let pool = pool(1, 1);
+        pool.submit(|| ()).unwrap();
+        pool.discard();
+        while let Err(ReopenError::Discarding) = pool.reopen() {
+            loom::thread::yield_now();
+        }
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 1);
+    });
+}

@@ -1,0 +1,44 @@
+//! I6 for workers that are too many: one that leaves strands no task, and takes none with it.
+#![cfg(anthill_loom)]
+
+use loom_tests::{Record, check, check_within, keeping, pool};
+
+#[test]
+fn a_worker_that_is_too_many_leaves_its_tasks_to_the_others() {
+    check_within(1, || {
+        let pool = pool(3, 2);
+        let ran = Record::new();
+        for _ in 0..3 {
+            pool.submit(ran.task()).unwrap();
+        }
+        pool.tune_threads(0..=1).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 3);
+    });
+}
+
+#[test]
+fn of_two_workers_only_as_many_leave_as_are_too_many() {
+    check_within(1, || {
+        let pool = keeping(2).threads(2..=2).capacity(1).build().unwrap();
+        pool.tune_threads(1..=1).unwrap();
+        // A pool that had lost both would start one for the task, and count three.
+        let task = pool.submit_with_handle(|| ()).unwrap();
+        task.join().unwrap();
+        assert_eq!(pool.stats().threads_started, 2);
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn with_more_threads_a_task_behind_one_that_waits_is_run() {
+    check(|| {
+        let pool = pool(2, 1);
+        let (send, wait) = loom::sync::mpsc::channel();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        pool.submit(move || send.send(()).unwrap()).unwrap();
+        pool.tune_threads(0..=2).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 2);
+    });
+}

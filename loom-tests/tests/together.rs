@@ -1,0 +1,123 @@
+//! Scopes, groups and joins within a task: what is waited for ends first, and runs once, whoever runs it.
+#![cfg(anthill_loom)]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anthill::SubmitError;
+use loom_tests::{Record, check, pool};
+
+#[test]
+fn a_scope_returns_after_its_tasks_have_ended() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let counted = pool.scope(|scope| {
+            scope.submit(|| ran.add()).unwrap();
+            scope.submit(|| ran.add()).unwrap();
+        });
+        assert_eq!((ran.count(), counted), (2, ()));
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 2);
+    });
+}
+
+#[test]
+fn a_scope_whose_task_panics_ends_as_well() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            pool.scope(|scope| {
+                scope.submit(ran.panicking()).unwrap();
+                scope.submit(|| ran.add()).unwrap();
+            });
+        }));
+        assert!(ended.is_err());
+        assert_eq!(ran.count(), 2);
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn a_scope_within_a_task_needs_no_other_worker() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let (own, count) = (pool.clone(), ran.clone());
+        let task = pool.submit_with_handle(move || {
+            own.scope(|scope| {
+                scope
+                    .submit(|| count.add())
+                    .map_err(SubmitError::without_task)
+            })
+        });
+        assert!(task.unwrap().join().unwrap().is_ok());
+        assert_eq!(ran.count(), 1);
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 2);
+    });
+}
+
+#[test]
+fn a_task_of_a_scope_is_run_by_one_of_two() {
+    check(|| {
+        // The worker that waits in the scope, and the one that comes for the task.
+        let pool = pool(2, 2);
+        let ran = Record::new();
+        let (own, count) = (pool.clone(), ran.clone());
+        let task = pool.submit_with_handle(move || {
+            own.scope(|scope| {
+                scope
+                    .submit(|| count.add())
+                    .map_err(SubmitError::without_task)
+            })
+        });
+        assert!(task.unwrap().join().unwrap().is_ok());
+        assert_eq!(ran.count(), 1);
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 2);
+    });
+}
+
+#[test]
+fn a_joined_part_is_run_by_one_of_two() {
+    check(|| {
+        let pool = pool(2, 2);
+        let ran = Record::new();
+        let (own, count) = (pool.clone(), ran.clone());
+        let task = pool.submit_with_handle(move || {
+            let part = own.submit_with_handle(count.task());
+            part.map_err(SubmitError::without_task)
+                .unwrap()
+                .join()
+                .is_ok()
+        });
+        assert!(task.unwrap().join().unwrap());
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 1);
+        assert_eq!(pool.stats().completed, 2);
+    });
+}
+
+#[test]
+fn a_group_that_stops_ends_with_every_task_run_or_cancelled() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let group = pool.group::<Result<(), ()>>().stop_at_error();
+        group.submit(|| Err(())).unwrap();
+        let second = ran.clone();
+        let accepted = group.submit(move || {
+            second.add();
+            Ok(())
+        });
+        let expected = usize::from(accepted.is_ok());
+        let results = group.wait().into_vec();
+        assert_eq!(results.len(), 1 + expected);
+        assert!(matches!(results[0], Ok(Err(()))));
+        assert_eq!(ran.count(), results[1..].iter().flatten().count());
+        pool.shutdown().unwrap();
+        let stats = pool.stats();
+        assert_eq!(stats.accepted, stats.completed + stats.cancelled);
+    });
+}
