@@ -41,6 +41,24 @@ fn a_pool_is_reopened_while_another_waits_for_its_end() {
 }
 
 #[test]
+fn one_that_waits_for_an_end_that_does_not_come_is_told() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap();
+        let waits = {
+            let pool = pool.clone();
+            other(move || pool.shutdown())
+        };
+        while !pool.is_closed() {
+            loom::thread::yield_now();
+        }
+        pool.reopen().unwrap();
+        assert_eq!(waits.join().unwrap(), Err(ShutdownError::Reopened));
+        drop(held);
+    });
+}
+
+#[test]
 fn the_fewest_threads_are_there_in_every_life() {
     check(|| {
         let pool = keeping(1).threads(1..=1).capacity(1).build().unwrap();

@@ -10,7 +10,9 @@ use crate::error::BuildError;
 use crate::idle::MAX_THREADS;
 use crate::panic::TaskPanic;
 use crate::pool::Pool;
-use crate::scheduler::{PanicHandler, Reentrancy, Scheduler, Settings};
+use crate::sampling::Sampler;
+use crate::scheduler::Scheduler;
+use crate::settings::{Hooks, PanicHandler, Reentrancy, Settings};
 use crate::worker;
 
 /// Settings of a [`Pool`], from [`Pool::builder`].
@@ -46,6 +48,8 @@ pub struct Builder {
     stack_size: Option<usize>,
     panic_handler: Option<PanicHandler>,
     reentrancy: Reentrancy,
+    hooks: Hooks,
+    sample_one_in: Option<u64>,
 }
 
 impl Default for Builder {
@@ -61,6 +65,8 @@ impl Default for Builder {
             stack_size: None,
             panic_handler: None,
             reentrancy: Reentrancy::default(),
+            hooks: Hooks::default(),
+            sample_one_in: None,
         }
     }
 }
@@ -131,6 +137,50 @@ impl Builder {
         self.clone().name(format!("{}-{index}", self.name))
     }
 
+    /// What each thread calls when it starts, before its first task: to set a priority or a thread-local. Keep it short:
+    /// the task for which the thread was started waits. A hook that panics is contained and counted in
+    /// [`Stats::handler_panics`](crate::Stats::handler_panics).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder()
+    ///     .on_thread_start(|| println!("{:?} begins", std::thread::current().id()))
+    ///     .on_thread_stop(|| println!("{:?} leaves", std::thread::current().id()))
+    ///     .build()?;
+    /// # drop(pool);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.start = Some(Arc::new(hook));
+        self
+    }
+
+    /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it.
+    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.hooks.stop = Some(Arc::new(hook));
+        self
+    }
+
+    /// Measures one of so many tasks: how long it waited for a worker, and how long it ran. The figures are in
+    /// [`Pool::times`]. Default: none is measured, and nothing is spent on it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().sample_times(1).build()?; // every task
+    /// pool.submit(|| println!("measured"))?;
+    /// pool.shutdown()?;
+    /// let times = pool.times().expect("sampling is on");
+    /// println!("half of the tasks waited for at most {:?}", times.queue_wait.quantile(0.5));
+    /// assert_eq!(times.run.count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sample_times(mut self, one_in: u64) -> Self {
+        self.sample_one_in = Some(one_in);
+        self
+    }
+
     /// Builds the pool. With `threads(0..)` no thread is started until there is work.
     ///
     /// # Errors
@@ -142,6 +192,9 @@ impl Builder {
         }
         let (min, max) = (self.min_threads, self.max_threads);
         check_threads(min, max)?;
+        if self.sample_one_in == Some(0) {
+            return Err(BuildError::ZeroSampling);
+        }
         if self.name.contains('\0') {
             return Err(BuildError::InvalidName(self.name));
         }
@@ -151,10 +204,11 @@ impl Builder {
             idle_expiry: self.idle_expiry,
             panic_handler: self.panic_handler,
             reentrancy: self.reentrancy,
-            work: worker::work,
+            hooks: self.hooks,
+            sampler: self.sample_one_in.map(Sampler::new).map(Arc::new),
         };
         let root = Entrance::new(self.capacity, self.nonblocking, self.max_waiting);
-        let pool = Pool::new(Scheduler::new(settings, root, (min, max)));
+        let pool = Pool::new(Scheduler::new(settings, root, (min, max), worker::work));
         // On an error the pool is dropped, which closes it and lets the threads that did start leave.
         pool.start_threads(min).map_err(BuildError::Thread)?;
         Ok(pool)
@@ -186,6 +240,7 @@ impl fmt::Debug for Builder {
             .field("max_waiting", &self.max_waiting)
             .field("stack_size", &self.stack_size)
             .field("reentrancy", &self.reentrancy)
+            .field("sample_one_in", &self.sample_one_in)
             .finish_non_exhaustive()
     }
 }

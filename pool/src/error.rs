@@ -188,6 +188,8 @@ pub enum BuildError {
     },
     /// A pool of no shards: nothing could ever be accepted.
     ZeroShards,
+    /// `sample_times(0)`: measuring one of no tasks. Leave the setting out to measure none.
+    ZeroSampling,
     /// A name with a zero byte in it cannot be given to a thread.
     InvalidName(String),
     /// One of the threads that are to be there from the beginning did not start.
@@ -211,6 +213,9 @@ impl fmt::Display for BuildError {
                 )
             }
             Self::ZeroShards => f.write_str("a pool of 0 shards accepts no task; use 1 or more"),
+            Self::ZeroSampling => {
+                f.write_str("sample_times(0) measures no task; use 1 or more, or leave it out")
+            }
             Self::InvalidName(name) => write!(f, "the name {name:?} has a zero byte in it"),
             Self::Thread(_) => f.write_str("a thread of the pool did not start"),
         }

@@ -9,8 +9,10 @@ use pin_project_lite::pin_project;
 
 use crate::end::{End, Job};
 use crate::entrance::{Entrance, Patience, Refusal};
-use crate::scheduler::{Reentrancy, Scheduler};
+use crate::sampling::{Sample, SampledJob};
+use crate::scheduler::Scheduler;
 use crate::seat::Seat;
+use crate::settings::Reentrancy;
 use crate::slots::{Joined, NoSlot};
 use crate::sync::Arc;
 use crate::task::Task;
@@ -100,6 +102,13 @@ impl Gate {
     /// A closure that has a slot of this entrance, as a task.
     pub(crate) fn task(&self, job: impl Job) -> Task<Seat> {
         self.entrance().accepted.add();
+        match self.sample() {
+            None => self.unmeasured(job),
+            Some(sample) => self.unmeasured(SampledJob { job, sample }),
+        }
+    }
+
+    fn unmeasured(&self, job: impl Job) -> Task<Seat> {
         match &self.subpool {
             // The worker knows the pool's own entrance, so the closure need not carry it.
             None => Task::new(move |seat: &Seat| {
@@ -110,6 +119,11 @@ impl Gate {
                 Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, job))
             }
         }
+    }
+
+    /// The measure of a task that is accepted now, if it is one of those that are measured.
+    fn sample(&self) -> Option<Sample> {
+        self.scheduler.settings.sampler.as_ref()?.pick()
     }
 
     /// Runs a future that has a slot of this entrance.
@@ -128,6 +142,17 @@ impl Gate {
         F::Output: Into<End>,
     {
         self.entrance().accepted.add();
+        match self.sample() {
+            None => self.unmeasured_runnable(future),
+            Some(sample) => self.unmeasured_runnable(sample.future(future)),
+        }
+    }
+
+    fn unmeasured_runnable<F>(&self, future: F) -> Runnable
+    where
+        F: Future + Send + 'static,
+        F::Output: Into<End>,
+    {
         let accepted = Accepted {
             future: Some(future),
             slot: FutureSlot {

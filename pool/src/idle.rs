@@ -232,6 +232,11 @@ impl Idle {
         true
     }
 
+    /// Counts one that is about to leave as searching, until it is dismissed.
+    pub(crate) fn count_as_searching(&self) {
+        self.change(SEARCHING, 0);
+    }
+
     /// F1: a searcher has found something. True if it was the last; it must then do F2 to F4.
     #[must_use]
     pub(crate) fn end_search(&self) -> bool {

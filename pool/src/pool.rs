@@ -7,6 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use crate::builder::{Builder, check_threads};
 use crate::error::BuildError;
 use crate::gate::Gate;
+use crate::sampling::Times;
 use crate::scheduler::{Rest, Scheduler};
 use crate::stats::Stats;
 use crate::sync::Arc;
@@ -214,6 +215,14 @@ impl Pool {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.gate().scheduler.stats(self.gate().entrance())
+    }
+
+    /// How long tasks waited for a worker and ran, if [`Builder::sample_times`] has some of them measured. Subpools are
+    /// measured together with their pool.
+    #[must_use]
+    pub fn times(&self) -> Option<Times> {
+        let sampler = self.gate().scheduler.settings.sampler.as_ref();
+        sampler.map(|sampler| sampler.times())
     }
 
     /// The name of the pool.

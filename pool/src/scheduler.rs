@@ -6,7 +6,6 @@ pub(crate) use closing::Rest;
 
 use std::fmt;
 use std::ops::Deref;
-use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
@@ -17,30 +16,13 @@ use crate::names::Names;
 use crate::panic::TaskPanic;
 use crate::queues::Queues;
 use crate::seat::Seat;
+use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex, thread};
 use crate::task::Task;
 use crate::unwind;
 use crate::waiter::Waiter;
-
-pub(crate) type PanicHandler = std::sync::Arc<dyn Fn(TaskPanic) + Send + Sync>;
-
-/// What a waiting submit does when a worker of the same pool makes it, and the wait could be for itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reentrancy {
-    /// The submit is refused with [`WouldDeadlock`](crate::SubmitError::WouldDeadlock).
-    #[default]
-    Refuse,
-    /// A closure runs at once, on the calling worker, before the submit returns. It uses the slot of the task that
-    /// submits it, which does nothing else meanwhile; so no more tasks run at once than there are slots. A task that
-    /// submits one that submits one, and so on, uses up its stack like any recursion.
-    ///
-    /// Futures, strands and reserved slots cannot run in place, nor can a closure whose submitter runs in a slot of
-    /// another entrance, such as a subpool: these are refused.
-    RunInPlace,
-}
 
 /// Why a worker leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,18 +33,6 @@ pub(crate) enum Leave {
     Expired,
     /// There are more threads than may be.
     Surplus,
-}
-
-/// What was set when the pool was built.
-pub(crate) struct Settings {
-    pub(crate) name: std::sync::Arc<str>,
-    pub(crate) stack_size: Option<usize>,
-    pub(crate) idle_expiry: Duration,
-    pub(crate) panic_handler: Option<PanicHandler>,
-    pub(crate) reentrancy: Reentrancy,
-    /// What a worker's thread does. The scheduler starts threads and does not know the worker's loop, which stands
-    /// on it.
-    pub(crate) work: fn(Scheduler),
 }
 
 /// A handle to what the workers share.
@@ -79,6 +49,8 @@ impl Deref for Scheduler {
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    /// What a worker's thread does: the worker's loop stands on the scheduler.
+    work: fn(Scheduler),
     /// The pool's own entrance.
     pub(crate) root: Entrance,
     subpools: Mutex<closing::Subpools>,
@@ -104,8 +76,13 @@ impl fmt::Debug for Scheduler {
 }
 
 impl Scheduler {
-    /// With the fewest and the most threads.
-    pub(crate) fn new(settings: Settings, root: Entrance, (min, max): (usize, usize)) -> Self {
+    /// With the fewest and the most threads, and what they do.
+    pub(crate) fn new(
+        settings: Settings,
+        root: Entrance,
+        (min, max): (usize, usize),
+        work: fn(Self),
+    ) -> Self {
         let queues = Queues::new(max);
         Self(Arc::new(Shared {
             tallies: (0..=queues.locals())
@@ -113,6 +90,7 @@ impl Scheduler {
                 .collect(),
             idle: Idle::new(min, max),
             settings,
+            work,
             root,
             subpools: Mutex::new(closing::Subpools::default()),
             open: AtomicUsize::new(1),
@@ -202,7 +180,7 @@ impl Scheduler {
             builder = builder.stack_size(size);
         }
         let scheduler = self.clone();
-        let work = self.settings.work;
+        let work = self.work;
         match builder.spawn(move || work(scheduler)) {
             Ok(_) => {
                 self.threads.started.add();
@@ -324,6 +302,15 @@ impl Shared {
                     self.report(payload);
                 }
             }
+        }
+    }
+
+    /// Calls a hook, if there is one.
+    pub(crate) fn call(&self, hook: Option<&Hook>) {
+        let Some(hook) = hook else { return };
+        if let Err(payload) = unwind::catch(|| hook()) {
+            self.threads.handler_panics.add();
+            unwind::discard(payload);
         }
     }
 

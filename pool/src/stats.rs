@@ -36,7 +36,7 @@ pub struct Stats {
     pub cancelled: u64,
     /// Tasks dropped by [`Pool::discard`](crate::Pool::discard).
     pub discarded: u64,
-    /// Panic handlers that panicked themselves.
+    /// Panic handlers and thread hooks that panicked themselves.
     pub handler_panics: u64,
     /// Submits refused because no slot was free, or too many were waiting for one.
     pub rejected_full: u64,

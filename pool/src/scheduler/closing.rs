@@ -177,7 +177,7 @@ impl Shared {
             return Err(ReopenError::Discarding);
         }
         entrance.set_discarding(false);
-        // Before anybody gets in: a worker that finds a task must not find that all has ended.
+        // Before anybody gets in: else a worker could find that all has ended, and leave a task to a successor.
         self.open.fetch_add(1, Ordering::AcqRel);
         entrance.reopened.add();
         if !entrance.slots.reopen() {

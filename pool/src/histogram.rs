@@ -1,0 +1,157 @@
+//! Durations counted in buckets.
+
+use std::time::Duration;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// Into how many buckets each power of two is split, as a power of two: a bucket is an eighth of its lower bound wide.
+const SPLIT: u32 = 3;
+
+/// Enough for any number of nanoseconds that 64 bits hold.
+const BUCKETS: usize = (64 - SPLIT as usize + 1) << SPLIT;
+
+/// The bucket of a value: its highest bit, and the next [`SPLIT`] bits. The layout is that of
+/// [HdrHistogram](https://hdrhistogram.org).
+fn bucket(nanos: u64) -> usize {
+    if nanos < 1 << SPLIT {
+        return usize::try_from(nanos).unwrap_or(0);
+    }
+    let shift = nanos.ilog2() - SPLIT;
+    let within = (nanos >> shift) - (1 << SPLIT);
+    ((shift as usize + 1) << SPLIT) + usize::try_from(within).unwrap_or(0)
+}
+
+/// The largest value of a bucket.
+fn upper(bucket: usize) -> u64 {
+    let (row, within) = (bucket >> SPLIT, (bucket & ((1 << SPLIT) - 1)) as u64);
+    match row.checked_sub(1) {
+        None => within,
+        Some(shift) => (((within + (1 << SPLIT)) << shift) | ((1 << shift) - 1)).max(1),
+    }
+}
+
+/// Counts durations from many threads at once.
+pub(crate) struct Recorder {
+    buckets: Box<[AtomicU64]>,
+    sum: AtomicU64,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        Self {
+            buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
+            sum: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn record(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // Relaxed: each is a number by itself, and a snapshot is not of one instant.
+        self.buckets[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
+        self.sum.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self) -> Histogram {
+        let counts: Box<[u64]> = self
+            .buckets
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .collect();
+        Histogram {
+            count: counts.iter().sum(),
+            sum: self.sum.load(Ordering::Relaxed),
+            counts,
+        }
+    }
+}
+
+/// Durations in a histogram, from [`Times`](crate::Times). A duration is known to an eighth of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    counts: Box<[u64]>,
+    count: u64,
+    sum: u64,
+}
+
+impl Histogram {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their mean; zero if there are none.
+    #[must_use]
+    pub fn mean(&self) -> Duration {
+        Duration::from_nanos(self.sum.checked_div(self.count).unwrap_or(0))
+    }
+
+    /// The duration that so many of them, from 0 to 1, do not exceed, rounded up by an eighth at most; zero if there are
+    /// none.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().sample_times(1).build()?;
+    /// # let times = pool.times().unwrap();
+    /// let slowest_of_a_hundred = times.run.quantile(0.99);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn quantile(&self, quantile: f64) -> Duration {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it lies between 0 and the count"
+        )]
+        let rank = (quantile.clamp(0.0, 1.0) * self.count as f64).ceil() as u64;
+        let mut seen = 0;
+        let bucket = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= rank.max(1)
+        });
+        Duration::from_nanos(bucket.map_or(0, upper))
+    }
+}
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_in_a_bucket_whose_bounds_hold_it() {
+        let near_powers = (0..64).flat_map(|bit| {
+            let power = 1_u64 << bit;
+            [power - 1, power, power + 1, power + power / 3]
+        });
+        for nanos in (0..10_000).chain(near_powers).chain([u64::MAX]) {
+            let bucket = bucket(nanos);
+            assert!(bucket < BUCKETS, "{nanos}");
+            let upper = upper(bucket);
+            assert!(nanos <= upper, "{nanos} is above {upper}");
+            assert!(upper - nanos <= nanos / 8, "{nanos} is far below {upper}");
+        }
+    }
+
+    #[test]
+    fn quantiles_count_from_below() {
+        let recorder = Recorder::new();
+        for millis in 1..=1000 {
+            recorder.record(Duration::from_millis(millis));
+        }
+        let times = recorder.snapshot();
+        assert_eq!(times.count(), 1000);
+        assert_eq!(times.mean(), Duration::from_micros(500_500));
+        for (quantile, millis) in [(0.0, 1), (0.5, 500), (0.99, 990), (1.0, 1000)] {
+            let exact = Duration::from_millis(millis);
+            let found = times.quantile(quantile);
+            assert!(exact <= found && found <= exact * 9 / 8, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn without_values_all_is_zero() {
+        let times = Recorder::new().snapshot();
+        assert_eq!((times.mean(), times.quantile(0.5)), Default::default());
+    }
+}

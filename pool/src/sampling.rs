@@ -1,0 +1,137 @@
+//! Measuring some of the tasks: how long they wait for a worker, and how long they run.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::CachePadded;
+use pin_project_lite::pin_project;
+
+use crate::end::{End, Job};
+use crate::histogram::{Histogram, Recorder};
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// How long tasks waited and ran, from [`Pool::times`](crate::Pool::times): of those that were measured, since the pool
+/// was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Times {
+    /// From acceptance until a worker began: for a closure its call, for a future its first poll.
+    pub queue_wait: Histogram,
+    /// On a worker: a closure's call, or all polls of a future together.
+    pub run: Histogram,
+}
+
+pub(crate) struct Sampler {
+    one_in: u64,
+    count: CachePadded<AtomicU64>,
+    queue_wait: Recorder,
+    run: Recorder,
+}
+
+impl Sampler {
+    pub(crate) fn new(one_in: u64) -> Self {
+        Self {
+            one_in,
+            count: CachePadded::new(AtomicU64::new(0)),
+            queue_wait: Recorder::new(),
+            run: Recorder::new(),
+        }
+    }
+
+    /// The measure of a task that is accepted now, if it is one of those.
+    pub(crate) fn pick(self: &Arc<Self>) -> Option<Sample> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        (count % self.one_in == 0).then(|| Sample {
+            sampler: Arc::clone(self),
+            accepted: Instant::now(),
+        })
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        Times {
+            queue_wait: self.queue_wait.snapshot(),
+            run: self.run.snapshot(),
+        }
+    }
+}
+
+/// The measure of one task.
+pub(crate) struct Sample {
+    sampler: Arc<Sampler>,
+    accepted: Instant,
+}
+
+impl Sample {
+    fn waited_until(&self, begin: Instant) {
+        let waited = begin.saturating_duration_since(self.accepted);
+        self.sampler.queue_wait.record(waited);
+    }
+
+    fn ran(&self, time: Duration) {
+        self.sampler.run.record(time);
+    }
+
+    pub(crate) fn future<F>(self, future: F) -> Sampled<F> {
+        Sampled {
+            future,
+            sample: self,
+            busy: None,
+        }
+    }
+}
+
+/// A closure that is measured.
+pub(crate) struct SampledJob<J> {
+    pub(crate) job: J,
+    pub(crate) sample: Sample,
+}
+
+impl<J: Job> Job for SampledJob<J> {
+    fn run(self) -> End {
+        let begin = Instant::now();
+        let end = self.job.run();
+        // Else there was nothing to run any more.
+        if let End::Completed | End::Panicked(_) = end {
+            self.sample.waited_until(begin);
+            self.sample.ran(begin.elapsed());
+        }
+        end
+    }
+
+    fn discard(self) -> End {
+        self.job.discard()
+    }
+}
+
+pin_project! {
+    /// A future that is measured.
+    pub(crate) struct Sampled<F> {
+        #[pin]
+        future: F,
+        sample: Sample,
+        // The time of all polls so far; none before the first.
+        busy: Option<Duration>,
+    }
+}
+
+impl<F: Future> Future for Sampled<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let begin = Instant::now();
+        if this.busy.is_none() {
+            this.sample.waited_until(begin);
+        }
+        let polled = this.future.poll(cx);
+        let busy = this.busy.unwrap_or_default() + begin.elapsed();
+        *this.busy = Some(busy);
+        if polled.is_ready() {
+            this.sample.ran(busy);
+        }
+        polled
+    }
+}

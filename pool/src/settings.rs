@@ -1,0 +1,45 @@
+//! What was set when a pool was built, and does not change.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::panic::TaskPanic;
+use crate::sampling::Sampler;
+
+pub(crate) type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
+
+/// What a waiting submit does when a worker of the same pool makes it, and the wait could be for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reentrancy {
+    /// The submit is refused with [`WouldDeadlock`](crate::SubmitError::WouldDeadlock).
+    #[default]
+    Refuse,
+    /// A closure runs at once, on the calling worker, before the submit returns. It uses the slot of the task that
+    /// submits it, which does nothing else meanwhile; so no more tasks run at once than there are slots. A task that
+    /// submits one that submits one, and so on, uses up its stack like any recursion.
+    ///
+    /// Futures, strands and reserved slots cannot run in place, nor can a closure whose submitter runs in a slot of
+    /// another entrance, such as a subpool: these are refused.
+    RunInPlace,
+}
+
+pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+
+/// What each thread calls.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) start: Option<Hook>,
+    pub(crate) stop: Option<Hook>,
+}
+
+/// What was set when the pool was built.
+pub(crate) struct Settings {
+    pub(crate) name: Arc<str>,
+    pub(crate) stack_size: Option<usize>,
+    pub(crate) idle_expiry: Duration,
+    pub(crate) panic_handler: Option<PanicHandler>,
+    pub(crate) reentrancy: Reentrancy,
+    pub(crate) hooks: Hooks,
+    pub(crate) sampler: Option<Arc<Sampler>>,
+}
