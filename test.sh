@@ -14,6 +14,9 @@ step cargo fmt --all --check
 step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
 step cargo test --locked
+# The optional features: the pool alone, so that nothing else sees them.
+step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
+step cargo test --quiet --locked -p anthill --all-features --test metrics --test tracing --test submit --test panics
 step cargo test --locked -p benches --benches
 
 # The models replace the pool's atomics, locks and threads, so they are a build of their own.

@@ -16,6 +16,7 @@ use crate::settings::Reentrancy;
 use crate::slots::{Joined, NoSlot};
 use crate::sync::Arc;
 use crate::task::Task;
+use crate::trace;
 use crate::unwind;
 use crate::waiter::{Outcome, Waiter};
 
@@ -94,6 +95,7 @@ impl Gate {
             Way::Slot => self.scheduler.schedule(self.task(job)),
             Way::InPlace => {
                 self.entrance().accepted.add();
+                let job = trace::job(&self.scheduler.settings.name, job);
                 settle(&self.scheduler, job.run());
             }
         }
@@ -102,6 +104,7 @@ impl Gate {
     /// A closure that has a slot of this entrance, as a task.
     pub(crate) fn task(&self, job: impl Job) -> Task<Seat> {
         self.entrance().accepted.add();
+        let job = trace::job(&self.scheduler.settings.name, job);
         match self.sample() {
             None => self.unmeasured(job),
             Some(sample) => self.unmeasured(SampledJob { job, sample }),
@@ -142,6 +145,7 @@ impl Gate {
         F::Output: Into<End>,
     {
         self.entrance().accepted.add();
+        let future = trace::future(&self.scheduler.settings.name, future);
         match self.sample() {
             None => self.unmeasured_runnable(future),
             Some(sample) => self.unmeasured_runnable(sample.future(future)),

@@ -39,6 +39,15 @@
 //! handler](Builder::panic_handler). This needs unwinding: in a program built with `panic = "abort"` a panic in a task
 //! ends the program, as everywhere else.
 //!
+//! # Features
+//!
+//! | feature | |
+//! |---|---|
+//! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
+//! | `tracing` | a span for each task, at level debug: a child of the span in which it was submitted, with the name of the pool and, if it has one, of the task; an error event for a panic that no handler is told |
+//!
+//! Neither is on by default.
+//!
 //! # What it rests on
 //!
 //! The pool's own protocols (slots, waiting, waking, expiry, close) are model-checked with loom over this very code.
@@ -64,6 +73,8 @@ mod group_submit;
 mod histogram;
 mod idle;
 mod join;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod multi_pool;
 mod multi_submit;
 mod named;
@@ -88,6 +99,7 @@ mod strands;
 mod submit;
 mod sync;
 mod task;
+mod trace;
 mod unwind;
 mod waiter;
 mod watch;

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
+use crate::trace;
 use crate::unwind;
 
 /// Gives a closure a name. Submitted to any pool, in any way, it is named in [`TaskPanic::task`](crate::TaskPanic::task)
@@ -112,6 +113,7 @@ impl Begun {
     /// On the calling worker; nothing if the thread is none.
     fn here(name: Arc<str>) -> Option<Self> {
         let scheduler = Seat::here()?;
+        trace::name(&name);
         let ticket = scheduler.names.lock().add(Arc::clone(&name));
         Some(Self {
             scheduler,

@@ -9,8 +9,8 @@ use crate::unwind::{self, Payload};
 /// A task that panicked, as the pool's panic handler gets it, or whoever joins the task.
 ///
 /// The process's panic hook has run before, on the worker's thread, and has printed message and place unless it was
-/// replaced. A pool without a handler leaves it at that and counts the panic in
-/// [`Stats::panicked`](crate::Stats::panicked).
+/// replaced. A pool without a handler leaves it at that (with the feature `tracing` there is an error event as well) and
+/// counts the panic in [`Stats::panicked`](crate::Stats::panicked).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -21,6 +21,7 @@ use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex, thread};
 use crate::task::Task;
+use crate::trace;
 use crate::unwind;
 use crate::waiter::Waiter;
 
@@ -316,10 +317,11 @@ impl Shared {
 
     /// Gives a panic to the pool's handler. What the handler panics with is counted and dropped.
     pub(crate) fn report(&self, payload: unwind::Payload) {
-        let Some(handler) = &self.settings.panic_handler else {
-            return unwind::discard(payload);
-        };
         let panic = TaskPanic::new(payload, std::sync::Arc::clone(&self.settings.name));
+        let Some(handler) = &self.settings.panic_handler else {
+            trace::panicked(&panic);
+            return unwind::discard(panic.into_payload());
+        };
         if let Err(payload) = unwind::catch(|| handler(panic)) {
             self.threads.handler_panics.add();
             unwind::discard(payload);

@@ -1,0 +1,100 @@
+//! A span for each task, with the feature `tracing`; nothing at all without it.
+
+#[cfg(feature = "tracing")]
+pub(crate) use spans::{future, job, name, panicked};
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) use nothing::{future, job, name, panicked};
+
+#[cfg(feature = "tracing")]
+mod spans {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use pin_project_lite::pin_project;
+    use tracing::Span;
+    use tracing::field::Empty;
+
+    use crate::end::{End, Job};
+    use crate::panic::TaskPanic;
+
+    /// A child of the span in which the task is submitted.
+    fn span(pool: &str) -> Span {
+        tracing::debug_span!(target: "anthill", "task", pool, task = Empty)
+    }
+
+    /// A closure that runs in its span.
+    pub(crate) fn job(pool: &str, job: impl Job) -> impl Job {
+        Spanned {
+            task: job,
+            span: span(pool),
+        }
+    }
+
+    /// A future that is polled in its span.
+    pub(crate) fn future<F: Future>(pool: &str, future: F) -> Spanned<F> {
+        Spanned {
+            task: future,
+            span: span(pool),
+        }
+    }
+
+    /// The task that runs has this name.
+    pub(crate) fn name(name: &str) {
+        Span::current().record("task", name);
+    }
+
+    /// A task has panicked, and there is no handler to tell.
+    pub(crate) fn panicked(panic: &TaskPanic) {
+        tracing::error!(target: "anthill", "{panic}");
+    }
+
+    pin_project! {
+        pub(crate) struct Spanned<T> {
+            #[pin]
+            task: T,
+            span: Span,
+        }
+    }
+
+    impl<J: Job> Job for Spanned<J> {
+        fn run(self) -> End {
+            self.span.in_scope(|| self.task.run())
+        }
+
+        fn discard(self) -> End {
+            self.span.in_scope(|| self.task.discard())
+        }
+    }
+
+    impl<F: Future> Future for Spanned<F> {
+        type Output = F::Output;
+
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            let this = self.project();
+            let _in = this.span.enter();
+            this.task.poll(cx)
+        }
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod nothing {
+    use std::future::Future;
+
+    use crate::end::Job;
+    use crate::panic::TaskPanic;
+
+    pub(crate) fn job(_pool: &str, job: impl Job) -> impl Job {
+        job
+    }
+
+    pub(crate) fn future<F: Future>(_pool: &str, future: F) -> F {
+        future
+    }
+
+    pub(crate) fn name(_name: &str) {}
+
+    pub(crate) fn panicked(_panic: &TaskPanic) {}
+}
