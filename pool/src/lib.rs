@@ -95,6 +95,7 @@ mod slots;
 mod spin;
 mod stats;
 mod strand;
+mod strand_submit;
 mod strands;
 mod submit;
 mod sync;

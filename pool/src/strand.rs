@@ -5,19 +5,14 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use async_task::Runnable;
 use pin_project_lite::pin_project;
 
 use crate::end::{End, Job};
-use crate::entrance::Patience;
-use crate::error::SubmitError;
 use crate::gate::Gate;
-use crate::join::{self, JoinHandle};
 use crate::pool::Pool;
 use crate::seat::Seat;
-use crate::submit::{admit, after};
 use crate::sync::{Arc, Mutex};
 use crate::task::Task;
 
@@ -81,164 +76,25 @@ impl Pool {
     }
 }
 
-/// Closures. The ways in are named as those of [`Pool`] are, and give the same answers; a task stands behind what the
-/// strand was given before. A worker of the pool never waits: a strand's task cannot run in place.
 impl Strand {
-    /// As [`Pool::submit`].
-    pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, self.plain())
+    pub(crate) fn new(gate: Gate) -> Self {
+        Self(Arc::new(Line {
+            gate,
+            inbox: Mutex::new(Inbox::default()),
+        }))
     }
 
-    /// As [`Pool::try_submit`].
-    pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, Patience::None)
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
     }
 
-    /// As [`Pool::submit_timeout`].
-    pub fn submit_timeout<F>(&self, f: F, timeout: Duration) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, after(timeout))
-    }
-
-    /// As [`Pool::submit_deadline`].
-    pub fn submit_deadline<F>(&self, f: F, deadline: Instant) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.submit_with(f, Patience::Until(deadline))
-    }
-
-    /// As [`Pool::submit_async`]. Its place in the strand is that of its acceptance.
-    ///
-    /// # Errors
-    ///
-    /// `Closed`, or `Full` when too many wait.
-    pub async fn submit_async<F>(&self, f: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        let entered = self.0.gate.enter_async().await;
-        admit(entered, f, |(), f| self.push_closure(f))
-    }
-
-    /// As [`Pool::submit_with_handle`].
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// let account = pool.strand();
-    /// account.submit(|| println!("deposit"))?;
-    /// let balance = account.submit_with_handle(|| 100)?;
-    /// assert_eq!(balance.join()?, 100);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn submit_with_handle<F, T>(&self, f: F) -> Result<JoinHandle<T>, SubmitError<F>>
-    where
-        F: FnOnce() -> T + Send + 'static,
-        T: Send + 'static,
-    {
-        admit(self.0.gate.enter(self.plain()), f, |(), f| {
-            let (handle, task) = join::closure(&self.0.gate, f);
-            self.push_closure(task);
-            handle.in_order()
-        })
-    }
-
-    fn submit_with<F>(&self, f: F, patience: Patience) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        admit(self.0.gate.enter(patience), f, |(), f| self.push_closure(f))
-    }
-
-    fn push_closure(&self, job: impl Job) {
+    /// Puts a closure that has a slot at the end of the line.
+    pub(crate) fn push_closure(&self, job: impl Job) {
         push(&self.0, Entry::Closure(self.0.gate.task(job)));
     }
 
-    fn plain(&self) -> Patience {
-        self.0.gate.entrance().plain()
-    }
-}
-
-/// Futures, likewise. The next task begins when the future has ended.
-impl Strand {
-    /// As [`Pool::spawn`].
-    pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, self.plain())
-    }
-
-    /// As [`Pool::try_spawn`].
-    pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, Patience::None)
-    }
-
-    /// As [`Pool::spawn_timeout`].
-    pub fn spawn_timeout<F>(&self, future: F, timeout: Duration) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, after(timeout))
-    }
-
-    /// As [`Pool::spawn_deadline`].
-    pub fn spawn_deadline<F>(&self, future: F, deadline: Instant) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        self.spawn_with(future, Patience::Until(deadline))
-    }
-
-    /// As [`Pool::spawn_async`]. Its place in the strand is that of its acceptance.
-    ///
-    /// # Errors
-    ///
-    /// `Closed`, or `Full` when too many wait.
-    pub async fn spawn_async<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let entered = self.0.gate.enter_async().await;
-        admit(entered, future, |(), future| self.push_future(future))
-    }
-
-    /// As [`Pool::spawn_with_handle`].
-    pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SubmitError<F>>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        admit(self.0.gate.enter(self.plain()), future, |(), future| {
-            let (handle, task) = join::future(&self.0.gate, future);
-            self.push_future(task);
-            handle.in_order()
-        })
-    }
-
-    fn spawn_with<F>(&self, future: F, patience: Patience) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        admit(self.0.gate.enter(patience), future, |(), future| {
-            self.push_future(future);
-        })
-    }
-
-    fn push_future<F>(&self, future: F)
+    /// Puts a future that has a slot at the end of the line.
+    pub(crate) fn push_future<F>(&self, future: F)
     where
         F: Future + Send + 'static,
         F::Output: Into<End>,
@@ -246,15 +102,6 @@ impl Strand {
         let turn = Turn(Arc::clone(&self.0));
         let runnable = self.0.gate.runnable(InTurn { future, turn });
         push(&self.0, Entry::Future(runnable));
-    }
-}
-
-impl Strand {
-    pub(crate) fn new(gate: Gate) -> Self {
-        Self(Arc::new(Line {
-            gate,
-            inbox: Mutex::new(Inbox::default()),
-        }))
     }
 
     /// Whether nobody has it but the one that asks, neither by a handle nor because it has tasks.
