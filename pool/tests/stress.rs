@@ -1,5 +1,6 @@
 //! Everything at once, under real threads: tasks of every kind, panics, tuning, expiry at any moment, waits given up.
-//! Afterwards the books must balance: every accepted task ended exactly once, and no slot is missing.
+//! Afterwards the books must balance: every accepted task ended exactly once, no slot is missing, and what tasks owned,
+//! threads and memory are given back. `STRESS_ROUNDS` makes it longer; a round is 400,000 tasks.
 
 mod support;
 
@@ -9,7 +10,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use anthill::{JoinError, Pool, Strand, SubmitError};
-use support::{block_on, yield_now};
+use support::{block_on, eventually, yield_now};
 
 const SUBMITTERS: u64 = 4;
 const TASKS: u64 = 100_000;
@@ -35,6 +36,8 @@ struct Books {
     panicked: AtomicU64,
     cancelled: AtomicU64,
     beyond: AtomicU64,
+    /// Every task owns a share of it.
+    owned: Arc<()>,
 }
 
 fn add(count: &AtomicU64) {
@@ -45,8 +48,10 @@ fn add(count: &AtomicU64) {
 fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random) {
     let ends = {
         let books = Arc::clone(books);
+        let owned = Arc::clone(&books.owned);
         let panics = random.below(16) == 0;
         move || {
+            let _ = &owned;
             if panics {
                 add(&books.panicked);
                 // As a panic, but silent.
@@ -65,7 +70,7 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random)
             ends();
         }
     };
-    let refused = match random.below(9) {
+    let refused = match random.below(11) {
         0 => pool.submit(ends).map_err(SubmitError::without_task),
         1 => pool.try_submit(ends).map_err(SubmitError::without_task),
         2 => pool
@@ -85,6 +90,23 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random)
             }
             Err(refused) => Err(refused.without_task()),
         },
+        8 => {
+            let group = pool.group();
+            let refused = group.spawn(future).map_err(SubmitError::without_task);
+            assert_eq!(group.wait().into_vec().len(), usize::from(refused.is_ok()));
+            refused
+        }
+        9 => {
+            // A panic of the task goes on here.
+            let scope = || {
+                pool.scope(|scope| {
+                    scope
+                        .submit(anthill::named("scoped", ends))
+                        .map_err(SubmitError::without_task)
+                })
+            };
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(scope)).unwrap_or(Ok(()))
+        }
         _ => match pool.spawn_with_handle(future) {
             Ok(handle) => match handle.join() {
                 Ok(()) | Err(JoinError::Panicked(_)) => Ok(()),
@@ -100,8 +122,8 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random)
     }
 }
 
-#[test]
-fn the_books_balance() {
+/// One pool from its beginning to its end.
+fn round(seed: u64) {
     let builder = Pool::builder()
         .capacity(MOST)
         .threads(0..=3)
@@ -110,9 +132,10 @@ fn the_books_balance() {
     let books = Arc::new(Books::default());
     thread::scope(|scope| {
         let submitters: Vec<_> = (1..=SUBMITTERS)
-            .map(|seed| {
+            .map(|submitter| {
                 let (pool, books) = (&pool, &books);
                 scope.spawn(move || {
+                    let seed = seed * SUBMITTERS + submitter;
                     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
                     let strand = pool.strand();
                     for _ in 0..TASKS {
@@ -121,13 +144,14 @@ fn the_books_balance() {
                 })
             })
             .collect();
-        let mut random = Random(7);
+        let mut random = Random(seed + 7);
+        let mut below = |limit: usize| usize::try_from(random.below(limit as u64)).unwrap();
         while !submitters.iter().all(ScopedJoinHandle::is_finished) {
-            let capacity = 1 + usize::try_from(random.below(MOST as u64)).unwrap();
-            pool.tune(capacity);
+            pool.tune(1 + below(MOST));
             if pool.in_flight() > MOST {
                 add(&books.beyond);
             }
+            pool.tune_threads(0..=1 + below(3)).unwrap();
             thread::yield_now();
         }
     });
@@ -152,5 +176,35 @@ fn the_books_balance() {
         count(&books.beyond),
         0,
         "more in flight than the capacity ever was"
+    );
+    assert_eq!(Arc::strong_count(&books.owned), 1, "a task was not dropped");
+}
+
+/// The threads of this process, and the bytes that it has in memory, where the system tells.
+fn footprint() -> Option<(usize, usize)> {
+    let threads = std::fs::read_dir("/proc/self/task").ok()?.count();
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some((threads, pages * 4096))
+}
+
+#[test]
+fn the_books_balance_and_nothing_is_left() {
+    let rounds = std::env::var("STRESS_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let (threads, _) = footprint().unwrap_or_default();
+    round(0);
+    let (_, memory) = footprint().unwrap_or_default();
+    for seed in 1..rounds {
+        round(seed);
+    }
+    let Some((_, after)) = footprint() else {
+        return;
+    };
+    // A thread is gone for its pool a little before it is for the system.
+    eventually(|| footprint().unwrap().0 <= threads);
+    // The allocator keeps some; a few bytes lost for each task would be ten times as many.
+    assert!(
+        after < memory + (8 << 20),
+        "{memory} bytes grew to {after} from one round to {rounds}"
     );
 }
