@@ -1,6 +1,7 @@
 //! One function, many arguments.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,10 @@ impl<T> Clone for FnPool<T> {
         }
     }
 }
+
+// As for the pool: a panic is caught before it reaches what is shared.
+impl<T> UnwindSafe for FnPool<T> {}
+impl<T> RefUnwindSafe for FnPool<T> {}
 
 impl<T> fmt::Debug for FnPool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 use crate::group_results::GroupResults;
@@ -240,6 +241,10 @@ impl<T> Drop for Group<T> {
         drop(handles);
     }
 }
+
+// As for the pool: a panic is caught before it reaches what is shared.
+impl<T> UnwindSafe for Group<T> {}
+impl<T> RefUnwindSafe for Group<T> {}
 
 impl<T> fmt::Debug for Group<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

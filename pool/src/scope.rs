@@ -234,3 +234,34 @@ impl fmt::Debug for Scope<'_, '_> {
             .finish_non_exhaustive()
     }
 }
+
+/// What a task borrows must live longer than the scope.
+///
+/// ```compile_fail,E0373
+/// let pool = anthill::Pool::builder().build().unwrap();
+/// pool.scope(|scope| {
+///     let inside = String::new();
+///     scope.submit(|| println!("{inside}")).unwrap();
+/// });
+/// ```
+///
+/// No task gets at what another has for itself.
+///
+/// ```compile_fail,E0499
+/// let pool = anthill::Pool::builder().build().unwrap();
+/// let mut count = 0;
+/// pool.scope(|scope| {
+///     scope.submit(|| count += 1).unwrap();
+///     scope.submit(|| count += 1).unwrap();
+/// });
+/// ```
+///
+/// The scope does not get out.
+///
+/// ```compile_fail
+/// let pool = anthill::Pool::builder().build().unwrap();
+/// let scope = pool.scope(|scope| scope);
+/// scope.submit(|| ()).unwrap();
+/// ```
+#[cfg(doctest)]
+struct Borrowing;

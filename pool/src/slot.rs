@@ -5,6 +5,7 @@ use std::future::Future;
 
 use crate::gate::{Gate, Way};
 use crate::join::{self, JoinHandle};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) or
 /// [`Pool::try_slot`](crate::Pool::try_slot).
@@ -93,6 +94,10 @@ impl Drop for Slot {
         }
     }
 }
+
+// As for the pool: a panic is caught before it reaches what is shared.
+impl UnwindSafe for Slot {}
+impl RefUnwindSafe for Slot {}
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

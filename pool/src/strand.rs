@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -181,6 +182,10 @@ impl<F: Future<Output: Into<End>>> Future for InTurn<F> {
         self.project().future.poll(cx).map(Into::into)
     }
 }
+
+// As for the pool: a panic is caught before it reaches what is shared.
+impl UnwindSafe for Strand {}
+impl RefUnwindSafe for Strand {}
 
 impl fmt::Debug for Strand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

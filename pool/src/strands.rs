@@ -9,6 +9,7 @@ use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::strand::Strand;
 use crate::sync::{Arc, Mutex};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// The fewest strands at which those that nobody needs are looked for.
 const FEWEST: usize = 64;
@@ -101,6 +102,10 @@ impl<K> Clone for Strands<K> {
         }
     }
 }
+
+// As for the pool: a panic is caught before it reaches what is shared.
+impl<K> UnwindSafe for Strands<K> {}
+impl<K> RefUnwindSafe for Strands<K> {}
 
 impl<K> fmt::Debug for Strands<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
