@@ -158,3 +158,19 @@ fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
         assert_eq!(pool.in_flight(), 0);
     });
 }
+
+#[test]
+fn a_newcomer_does_not_overtake_the_line() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap();
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut first = std::pin::pin!(pool.slot_async());
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        let releases = other(move || drop(held));
+        // Before the slot comes back, while it is on its way to the line, and after.
+        assert!(pool.try_slot().is_err());
+        releases.join().unwrap();
+        assert!(first.as_mut().poll(&mut cx).is_ready());
+    });
+}

@@ -119,3 +119,23 @@ fn a_subpool_keeps_its_pool_open() {
     subpool.shutdown().unwrap();
     assert_eq!(subpool.stats().completed, 1);
 }
+
+#[test]
+fn tuning_up_lets_in_as_many_of_the_line_as_there_is_room_for() {
+    let pool = pool(1, 1);
+    let _held = pool.try_slot().unwrap();
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| pool.slot_timeout(std::time::Duration::MAX).unwrap()))
+            .collect();
+        eventually(|| pool.stats().waiting == 3);
+        pool.tune(3);
+        // Those that got a slot keep it until the third is let in.
+        eventually(|| pool.stats().waiting == 1);
+        assert_eq!(pool.in_flight(), 3);
+        pool.tune(4);
+        for waits in waiting {
+            drop(waits.join().unwrap());
+        }
+    });
+}

@@ -1,6 +1,7 @@
 //! The mutants, by the part of the pool that they break.
 
 mod ends;
+mod orderings;
 mod slots;
 mod tasks;
 mod wakeups;
@@ -13,4 +14,5 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
         .chain(wakeups::MUTANTS)
         .chain(ends::MUTANTS)
         .chain(tasks::MUTANTS)
+        .chain(orderings::MUTANTS)
 }

@@ -130,7 +130,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "slots.rs",
         find: "        self.take(|word| !word.has_line())",
         replace: "        self.take(|_| true)",
-        killer: Test("submit"),
+        killer: Model("waiting"),
     },
     Mutant {
         invariant: "I9",

@@ -1,0 +1,71 @@
+//! Orderings that are weakened, one side at a time.
+
+use crate::Killer::Model;
+use crate::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        invariant: "order",
+        fault: "who takes a slot does not acquire what was released with it",
+        file: "slots.rs",
+        find: "word.0 + TAKEN_ONE,\n                Ordering::Acquire,",
+        replace: "word.0 + TAKEN_ONE,\n                Ordering::Relaxed,",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "order",
+        fault: "a slot comes back without a release",
+        file: "slots.rs",
+        find: "fetch_sub(TAKEN_ONE, Ordering::AcqRel)",
+        replace: "fetch_sub(TAKEN_ONE, Ordering::Acquire)",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "order",
+        fault: "who finds a subpool drained does not acquire what its tasks did",
+        file: "slots.rs",
+        find: "Word(self.word.load(Ordering::Acquire))",
+        replace: "Word(self.word.load(Ordering::Relaxed))",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "order",
+        fault: "a wait is settled without a release",
+        file: "waiter.rs",
+        find: "self.state.store(state, Ordering::Release)",
+        replace: "self.state.store(state, Ordering::Relaxed)",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "order",
+        fault: "an outcome is looked at without an acquire",
+        file: "waiter.rs",
+        find: "self.state.load(Ordering::Acquire)",
+        replace: "self.state.load(Ordering::Relaxed)",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "order",
+        fault: "a notification is taken without an acquire",
+        file: "parker.rs",
+        find: "swap(false, Ordering::Acquire)",
+        replace: "swap(false, Ordering::Relaxed)",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "order",
+        fault: "a notification is given without a release",
+        file: "parker.rs",
+        find: "swap(true, Ordering::Release)",
+        replace: "swap(true, Ordering::Relaxed)",
+        killer: Model("order"),
+    },
+    Mutant {
+        invariant: "I13",
+        fault: "no fence between a change of `open` or the census and a look at the other",
+        file: "scheduler.rs",
+        find: "        fence(Ordering::SeqCst);\n        if !self.has_ended()",
+        replace: "        if !self.has_ended()",
+        killer: Model("reopen"),
+    },
+];
