@@ -133,3 +133,7 @@ pub use strands::Strands;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/from-ants.md")]
+pub mod guide_from_ants {}
