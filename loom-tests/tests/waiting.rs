@@ -3,10 +3,11 @@
 //! I9: one that was let into the line is never told full.
 #![cfg(anthill_loom)]
 
+use std::task::Poll;
 use std::time::Duration;
 
 use anthill::SubmitError;
-use loom_tests::{Record, check, other, pool};
+use loom_tests::{Record, check, keeping, other, pool};
 
 #[test]
 fn a_freed_slot_wakes_a_waiting_thread() {
@@ -172,5 +173,29 @@ fn a_newcomer_does_not_overtake_the_line() {
         assert!(pool.try_slot().is_err());
         releases.join().unwrap();
         assert!(first.as_mut().poll(&mut cx).is_ready());
+    });
+}
+
+#[test]
+fn one_that_is_in_line_is_never_told_full() {
+    check(|| {
+        let pool = keeping(1).capacity(1).max_waiting(1).build().unwrap();
+        let held = pool.try_slot().unwrap();
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        {
+            let mut first = std::pin::pin!(pool.slot_async());
+            assert!(first.as_mut().poll(&mut cx).is_pending());
+            let releases = other(move || drop(held));
+            // One more than may wait: told at once, or let in behind the first.
+            let mut second = std::pin::pin!(pool.slot_async());
+            let told = second.as_mut().poll(&mut cx);
+            assert!(matches!(
+                told,
+                Poll::Pending | Poll::Ready(Err(SubmitError::Full(())))
+            ));
+            releases.join().unwrap();
+            assert!(matches!(first.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
+        }
+        pool.shutdown().unwrap();
     });
 }

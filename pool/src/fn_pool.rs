@@ -14,7 +14,7 @@ use crate::submit::{admit, after};
 /// A pool that calls one function with the arguments it is given. It wraps a [`Pool`] or a subpool, whose slots and
 /// settings are its own: [`pool`](Self::pool) leads to `tune`, `stats` and `shutdown`.
 ///
-/// A clone is another handle. Up to three words of argument wait without an allocation.
+/// A clone is another handle. Up to two words of argument wait without an allocation.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
