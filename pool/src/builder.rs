@@ -157,6 +157,7 @@ impl Builder {
     }
 
     /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it.
+    /// Keep it short as well: until it has returned the thread counts, and no other takes its place.
     pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.hooks.stop = Some(Arc::new(hook));
         self

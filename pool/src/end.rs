@@ -21,9 +21,16 @@ impl From<()> for End {
     }
 }
 
+impl End {
+    /// Runs a job to its end, panics included.
+    pub(crate) fn of(job: impl Job) -> Self {
+        unwind::catch(|| job.run()).unwrap_or_else(|payload| Self::Panicked(Some(payload)))
+    }
+}
+
 /// What is to be done at the turn of a task that is a closure.
 pub(crate) trait Job: Send + 'static {
-    /// Runs it to its end, panics included.
+    /// Runs it. Its panic may go through.
     fn run(self) -> End;
 
     /// Drops it undone, for its pool begins nothing more.
@@ -36,7 +43,7 @@ where
     E: Into<End>,
 {
     fn run(self) -> End {
-        unwind::catch(|| self().into()).unwrap_or_else(|payload| End::Panicked(Some(payload)))
+        self().into()
     }
 
     fn discard(self) -> End {

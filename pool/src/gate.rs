@@ -96,7 +96,7 @@ impl Gate {
             Way::InPlace => {
                 self.entrance().accepted.add();
                 let job = trace::job(&self.scheduler.settings.name, job);
-                settle(&self.scheduler, job.run());
+                settle(&self.scheduler, End::of(job));
             }
         }
     }
@@ -312,7 +312,7 @@ impl Drop for FutureSlot {
             };
             settle(&self.gate.scheduler, end);
         }
-        self.gate.release();
+        Seat::without_slot(|| self.gate.release());
     }
 }
 

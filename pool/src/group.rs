@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use crate::group_results::GroupResults;
 use crate::join::JoinHandle;
 use crate::pool::Pool;
+use crate::scheduler::Scheduler;
 use crate::sync::{Arc, Mutex};
+use crate::unwind;
 use crate::watch::Watch;
 
 /// Tasks that are waited for together, and whose results come in the order in which they were submitted. From
@@ -38,7 +40,10 @@ pub struct Group<T> {
 }
 
 /// What a group and its tasks share.
-pub(crate) struct Members<T>(Mutex<State<T>>);
+pub(crate) struct Members<T> {
+    state: Mutex<State<T>>,
+    scheduler: Scheduler,
+}
 
 struct State<T> {
     /// In the order of submission.
@@ -64,14 +69,17 @@ impl Pool {
         };
         Group {
             pool: self.clone(),
-            members: Arc::new(Members(Mutex::new(state))),
+            members: Arc::new(Members {
+                state: Mutex::new(state),
+                scheduler: self.gate().scheduler.clone(),
+            }),
         }
     }
 }
 
 impl<T, E> Group<Result<T, E>> {
     /// Has the group stop when a task returns an error or panics: the others are cancelled if they are not running, and
-    /// no more are let in.
+    /// no more are let in. It is for tasks that are submitted after it.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -90,7 +98,7 @@ impl<T, E> Group<Result<T, E>> {
     /// # }
     /// ```
     pub fn stop_at_error(self) -> Self {
-        let mut state = self.members.0.lock();
+        let mut state = self.members.state.lock();
         state.fails = Result::is_err;
         state.stops = true;
         drop(state);
@@ -102,7 +110,7 @@ impl<T> Group<T> {
     /// How many tasks were submitted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.members.0.lock().handles.len()
+        self.members.state.lock().handles.len()
     }
 
     /// Whether no task was submitted.
@@ -126,7 +134,11 @@ impl<T> Group<T> {
     /// Waits until all tasks have ended. Within a task of the same pool, the calling worker runs those of the group's
     /// closures that have not begun.
     pub fn wait(self) -> GroupResults<T> {
-        for watch in self.members.watches() {
+        let watches = self.members.watches();
+        for watch in &watches {
+            watch.run_here();
+        }
+        for mut watch in watches {
             watch.wait();
         }
         self.take()
@@ -139,7 +151,7 @@ impl<T> Group<T> {
     /// The group, if the time is over.
     pub fn wait_timeout(self, timeout: Duration) -> Result<GroupResults<T>, Self> {
         let deadline = Instant::now().checked_add(timeout);
-        for watch in self.members.watches() {
+        for mut watch in self.members.watches() {
             if !watch.wait_until(deadline) {
                 return Err(self);
             }
@@ -172,7 +184,7 @@ impl<T> Group<T> {
 
     /// The results, when all have ended.
     fn take(&self) -> GroupResults<T> {
-        let mut state = self.members.0.lock();
+        let mut state = self.members.state.lock();
         let handles = std::mem::take(&mut state.handles);
         let failed = state.failed;
         drop(state);
@@ -182,7 +194,7 @@ impl<T> Group<T> {
 
 impl<T> Members<T> {
     pub(crate) fn is_stopped(&self) -> bool {
-        self.0.lock().stopped
+        self.state.lock().stopped
     }
 
     /// Adds a task, which `make` makes with its place among the others. It comes back if the group has stopped.
@@ -191,7 +203,7 @@ impl<T> Members<T> {
         task: F,
         make: impl FnOnce(usize, F) -> (JoinHandle<T>, R),
     ) -> Result<R, F> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.stopped {
             return Err(task);
         }
@@ -202,7 +214,7 @@ impl<T> Members<T> {
 
     /// A task has returned.
     pub(crate) fn returned(&self, index: usize, value: &T) {
-        let fails = self.0.lock().fails;
+        let fails = self.state.lock().fails;
         if fails(value) {
             self.stop(Some(index));
         }
@@ -210,13 +222,13 @@ impl<T> Members<T> {
 
     /// A task has panicked.
     pub(crate) fn panicked(&self, index: usize) {
-        if self.0.lock().stops {
+        if self.state.lock().stops {
             self.stop(Some(index));
         }
     }
 
     fn stop(&self, failed: Option<usize>) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if std::mem::replace(&mut state.stopped, true) {
             return;
         }
@@ -224,12 +236,14 @@ impl<T> Members<T> {
         drop(state);
         // Outside the lock: what is cancelled is dropped here, and may do anything.
         for watch in self.watches() {
-            watch.packet.cancel();
+            if let Err(payload) = unwind::catch(|| watch.packet.cancel_soon()) {
+                self.scheduler.report(payload);
+            }
         }
     }
 
     fn watches(&self) -> Vec<Watch<T>> {
-        let state = self.0.lock();
+        let state = self.state.lock();
         state.handles.iter().map(JoinHandle::watch).collect()
     }
 }
@@ -237,7 +251,7 @@ impl<T> Members<T> {
 /// The tasks hold their group, and the group their handles: one of the two must let go.
 impl<T> Drop for Group<T> {
     fn drop(&mut self) {
-        let handles = std::mem::take(&mut self.members.0.lock().handles);
+        let handles = std::mem::take(&mut self.members.state.lock().handles);
         drop(handles);
     }
 }

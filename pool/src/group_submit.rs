@@ -1,6 +1,7 @@
 //! The ways into a group.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::group::{Group, Members};
 use crate::join::{self, JoinHandle};
 use crate::submit::after;
 use crate::sync::Arc;
+use crate::unwind;
 
 /// Closures.
 impl<T: Send + 'static> Group<T> {
@@ -212,16 +214,11 @@ impl<T> Member<T> {
 
     /// Runs a part of the task, and tells the group if that panics.
     fn guard<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct OnPanic<'a, T>(&'a Member<T>);
-        impl<T> Drop for OnPanic<'_, T> {
-            fn drop(&mut self) {
-                self.0.members.panicked(self.0.index);
-            }
-        }
-        let on_panic = OnPanic(self);
-        let result = f();
-        std::mem::forget(on_panic);
-        result
+        unwind::catch(f).unwrap_or_else(|payload| {
+            // Not while unwinding: what is cancelled is dropped there, and may panic as well.
+            self.members.panicked(self.index);
+            resume_unwind(payload)
+        })
     }
 }
 

@@ -26,7 +26,7 @@ fn upper(bucket: usize) -> u64 {
     let (row, within) = (bucket >> SPLIT, (bucket & ((1 << SPLIT) - 1)) as u64);
     match row.checked_sub(1) {
         None => within,
-        Some(shift) => (((within + (1 << SPLIT)) << shift) | ((1 << shift) - 1)).max(1),
+        Some(shift) => ((within + (1 << SPLIT)) << shift) | ((1 << shift) - 1),
     }
 }
 

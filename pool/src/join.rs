@@ -61,7 +61,11 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// What the task panicked with, or that it was cancelled.
-    pub fn join(self) -> Result<T, JoinError> {
+    ///
+    /// # Panics
+    ///
+    /// If the handle was polled as a future until it was ready.
+    pub fn join(mut self) -> Result<T, JoinError> {
         self.0.wait();
         self.0.packet.take()
     }
@@ -71,7 +75,7 @@ impl<T> JoinHandle<T> {
     /// # Errors
     ///
     /// The handle, if the time is over.
-    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+    pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         if self.0.wait_until(Instant::now().checked_add(timeout)) {
             Ok(self.0.packet.take())
         } else {

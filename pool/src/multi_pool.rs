@@ -219,6 +219,10 @@ impl MultiPool {
     ///
     /// Why the first shard that stays closed does so. Those that can be opened are.
     pub fn reopen(&self) -> Result<(), ReopenError> {
+        for shard in self.shards() {
+            // Subpools may stand before the pool that must be open for them: they get their turn below.
+            let _not_yet = shard.reopen();
+        }
         let opened = self.shards().iter().map(Pool::reopen);
         opened.fold(Ok(()), Result::and)
     }

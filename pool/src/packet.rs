@@ -18,6 +18,8 @@ pub(crate) trait Joint<T>: Send + Sync {
     fn take(&self) -> Result<T, JoinError>;
     /// Ends a task that is not running; false if there is none.
     fn cancel(&self) -> bool;
+    /// As `cancel`; a future that runs is ended when it suspends.
+    fn cancel_soon(&self);
     /// Runs a closure that has not begun, here and now.
     fn run_here(&self);
     fn is_done(&self) -> bool;
@@ -90,6 +92,8 @@ struct State<R, T> {
     detached: bool,
     /// Whether the one that waits for the closure ran it, and counted its end.
     ran_elsewhere: bool,
+    /// Whether a future that runs is to be cancelled when it suspends.
+    cancel_soon: bool,
 }
 
 enum Stage<R, T> {
@@ -119,6 +123,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
             waiter: None,
             detached: false,
             ran_elsewhere: false,
+            cancel_soon: false,
         })))
     }
 
@@ -145,9 +150,13 @@ impl<R: Resting<T>, T> Packet<R, T> {
             None
         };
         state.stage = Stage::Resting(resting);
+        let cancel = state.cancel_soon;
         drop(state);
         // Outside the lock: it may be the last waker of the very task.
         drop(unneeded);
+        if cancel {
+            self.cancel_now();
+        }
     }
 
     /// From running to done.
@@ -174,6 +183,16 @@ impl<R: Resting<T>, T> Packet<R, T> {
         drop(state);
         tell(waiter);
         end
+    }
+
+    /// Ends it, if it rests.
+    fn cancel_now(&self) -> bool {
+        let stopped = self.stop();
+        let was_resting = stopped.is_some();
+        if let Some(resting) = stopped {
+            resting.give_up();
+        }
+        was_resting
     }
 
     /// From resting to done, cancelled; what rested comes back.
@@ -221,7 +240,12 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
     }
 
     fn cancel(&self) -> bool {
-        self.stop().map(Resting::give_up).is_some()
+        self.cancel_now()
+    }
+
+    fn cancel_soon(&self) {
+        self.0.lock().cancel_soon = true;
+        self.cancel();
     }
 
     fn run_here(&self) {
@@ -245,6 +269,8 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
     fn detach(&self) {
         let mut state = self.0.lock();
         state.detached = true;
+        // It may hold the waker of the very task, which must not keep itself alive.
+        let waiter = state.waiter.take();
         let (mut result, mut waker) = (None, None);
         match &mut state.stage {
             Stage::Resting(resting) => waker = resting.detach(),
@@ -253,7 +279,7 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
         }
         drop(state);
         // Outside the lock: the drop of a result may do anything, and that of a last waker drops the task.
-        drop((result, waker));
+        drop((result, waker, waiter));
     }
 }
 

@@ -15,7 +15,7 @@ const BATCH: usize = 32;
 pub(crate) struct Queues<T> {
     common: Injector<T>,
     stealers: Box<[Stealer<T>]>,
-    /// The local queues that no worker has now, all of them empty.
+    /// The local queues that no worker has now.
     vacant: Mutex<Vec<Own<T>>>,
 }
 
@@ -62,7 +62,7 @@ impl<T> Queues<T> {
         self.vacant.lock().pop()
     }
 
-    /// The queue of a worker that ends. It is empty: a worker ends only when it finds nothing.
+    /// The queue of a worker that ends. What its last words put there is for thieves, and for the next that has it.
     pub(crate) fn vacate(&self, own: Own<T>) {
         self.vacant.lock().push(own);
     }

@@ -92,7 +92,7 @@ pub(crate) struct SampledJob<J> {
 impl<J: Job> Job for SampledJob<J> {
     fn run(self) -> End {
         let begin = Instant::now();
-        let end = self.job.run();
+        let end = End::of(self.job);
         // Else there was nothing to run any more.
         if let End::Completed | End::Panicked(_) = end {
             self.sample.waited_until(begin);

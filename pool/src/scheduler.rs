@@ -248,18 +248,15 @@ impl Scheduler {
 
     /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
     pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, job: impl Job) {
-        let _slot = Held {
-            shared: self,
-            entrance,
-        };
+        let _slot = Held { seat, entrance };
+        seat.serve(entrance.id());
         let end = if entrance.is_discarding() {
             unwind::catch(|| job.discard()).unwrap_or_else(|payload| {
                 self.report(payload);
                 End::Discarded
             })
         } else {
-            seat.serve(entrance.id());
-            job.run()
+            End::of(job)
         };
         self.settle(seat.tally(), end);
     }
@@ -268,20 +265,24 @@ impl Scheduler {
 /// Runs a task. A panic here is not the task's, which are caught closer to it, but of something that it owned and that
 /// panicked when dropped; it is reported like the task's.
 pub(crate) fn run(task: Task<Seat>, seat: &Seat) {
-    if let Err(payload) = unwind::catch(|| task.run(seat)) {
+    let ran = unwind::catch(|| task.run(seat));
+    seat.serve_nobody();
+    if let Err(payload) = ran {
         seat.scheduler.report(payload);
     }
 }
 
 /// A taken slot, given back on drop.
 struct Held<'a> {
-    shared: &'a Shared,
+    seat: &'a Seat,
     entrance: &'a Entrance,
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.shared.release(self.entrance);
+        // Before: those who are woken by the release may be anybody's code, and the slot is not theirs.
+        self.seat.serve_nobody();
+        self.seat.scheduler.release(self.entrance);
     }
 }
 
@@ -318,11 +319,14 @@ impl Shared {
     /// Gives a panic to the pool's handler. What the handler panics with is counted and dropped.
     pub(crate) fn report(&self, payload: unwind::Payload) {
         let panic = TaskPanic::new(payload, std::sync::Arc::clone(&self.settings.name));
-        let Some(handler) = &self.settings.panic_handler else {
-            trace::panicked(&panic);
-            return unwind::discard(panic.into_payload());
+        let told = if let Some(handler) = &self.settings.panic_handler {
+            unwind::catch(|| handler(panic))
+        } else {
+            let told = unwind::catch(|| trace::panicked(&panic));
+            unwind::discard(panic.into_payload());
+            told
         };
-        if let Err(payload) = unwind::catch(|| handler(panic)) {
+        if let Err(payload) = told {
             self.threads.handler_panics.add();
             unwind::discard(payload);
         }

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::resume_unwind;
+use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 
 use crate::end::{End, Job};
 use crate::entrance::Patience;
 use crate::error::SubmitError;
-use crate::gate::Gate;
+use crate::gate::{Gate, Way};
 use crate::pool::Pool;
 use crate::seat::Seat;
 use crate::submit::admit;
@@ -41,7 +41,8 @@ impl Pool {
     /// # Panics
     ///
     /// If `f` panics, or a task of the scope: the panic goes on here, after all tasks have ended. With several, one
-    /// goes on and the others go to the pool's panic handler.
+    /// goes on and the others go to the pool's panic handler. Also if tasks of the scope were
+    /// [discarded](Self::discard), since what they were to do is not done.
     pub fn scope<'env, F, R>(&self, f: F) -> R
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
@@ -51,13 +52,18 @@ impl Pool {
             gathering: Arc::new(Gathering(Mutex::new(State::default()))),
             lifetimes: PhantomData,
         };
-        // Caught, so that nothing that the tasks borrow ends before they do.
+        // Whatever panics below: nothing that the tasks borrow ends before they do.
+        let until_all_have_ended = AllEnded(&scope.gathering);
         let result = unwind::catch(|| f(&scope));
-        let in_place = Seat::serves_here(scope.gate.entrance().id());
-        let panic = scope.gathering.wait(in_place);
+        scope.gathering.help(scope.gate.entrance().id());
+        drop(until_all_have_ended);
+        let (panic, discarded) = scope.gathering.take_ends();
         match (result, panic) {
+            (Ok(_), None) if discarded > 0 => {
+                panic!("the pool discarded {discarded} tasks of the scope")
+            }
             (Ok(value), None) => value,
-            (Ok(_), Some(payload)) => resume_unwind(payload),
+            (Ok(_), Some(payload)) => resume_unwind(unwind::unmark(payload).0),
             (Err(payload), others) => {
                 if let Some(other) = others {
                     scope.gate.scheduler.report(other);
@@ -116,14 +122,24 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() + Send + 'scope,
     {
         admit(self.gate.enter_closure(patience), f, |way, f| {
-            // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or unwound. That
-            // does neither before `Gathering::wait` is back, whatever the user's function does, for its panic is
-            // caught; and `wait` is back only when as many tasks have ended as were added. A task ends, in
+            // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or unwound. It
+            // does neither before the drop of `AllEnded`, which stands before the user's function is called and so runs
+            // on every way out; and that drop is over only when as many tasks have ended as were added. A task ends, in
             // `Gathering::end`, after it was run or dropped. Every task is added here, before its stub can run, and
-            // no later than the user's function or one of the scope's own tasks, which `wait` waits for, can call this.
+            // no later than the user's function or one of the scope's own tasks, which are waited for, can call this.
             let task = unsafe { Task::erased(|(): &()| f()) };
-            self.gathering.add(task);
-            self.gate.submit(way, Stub(Arc::clone(&self.gathering)));
+            let gathering = Arc::clone(&self.gathering);
+            let stub = match way {
+                Way::Slot => {
+                    gathering.add(task);
+                    Stub::of_any(gathering)
+                }
+                Way::InPlace => {
+                    gathering.begin();
+                    Stub::of(task, gathering)
+                }
+            };
+            self.gate.submit(way, stub);
         })
     }
 }
@@ -139,7 +155,10 @@ struct State {
     pending: usize,
     /// The first panic.
     panic: Option<Payload>,
+    discarded: usize,
     waiter: Option<Arc<Waiter>>,
+    /// Whether the one that waits runs tasks meanwhile, and is to be told of new ones.
+    helped: bool,
 }
 
 impl Gathering {
@@ -147,6 +166,18 @@ impl Gathering {
         let mut state = self.0.lock();
         state.unbegun.push_back(task);
         state.pending += 1;
+        let helper = if state.helped {
+            state.waiter.take()
+        } else {
+            None
+        };
+        drop(state);
+        tell(helper);
+    }
+
+    /// As `add`, for a task that is about to run.
+    fn begin(&self) {
+        self.0.lock().pending += 1;
     }
 
     fn first(&self) -> Option<Task<()>> {
@@ -161,6 +192,12 @@ impl Gathering {
     fn run(&self, task: Task<()>) -> End {
         let ended = unwind::catch(|| task.run(&()));
         self.end(ended, End::Completed)
+    }
+
+    fn discard(&self, task: Task<()>) -> End {
+        let dropped = unwind::catch(|| drop(task));
+        self.0.lock().discarded += 1;
+        self.end(dropped, End::Discarded)
     }
 
     /// A task was run or dropped. Its panic is kept for the one that waits, or, if there is one already, comes back.
@@ -181,51 +218,121 @@ impl Gathering {
             None
         };
         drop(state);
-        if let Some(waiter) = waiter {
-            waiter.settle(Outcome::Granted);
-            waiter.wake();
-        }
+        tell(waiter);
         end
     }
 
-    /// Waits until all have ended, running those itself that nobody has begun, if it may. Returns the first panic.
-    fn wait(&self, in_place: bool) -> Option<Payload> {
-        if in_place {
+    /// Until all have ended, runs those that nobody has begun, if the calling thread runs a task of the same entrance.
+    fn help(&self, entrance: usize) {
+        while Seat::may_run_here(entrance) {
             while let Some(task) = self.last() {
                 Seat::settle_here(self.run(task));
             }
+            if self.wait(true) {
+                return;
+            }
         }
-        loop {
-            let waiter = {
-                let mut state = self.0.lock();
-                if state.pending == 0 {
-                    return state.panic.take();
-                }
-                let waiter = Arc::new(Waiter::thread());
-                state.waiter = Some(Arc::clone(&waiter));
-                waiter
-            };
-            waiter.wait(None);
-        }
+    }
+
+    /// Waits until all have ended; or, as a helper, until there is something to do. True if all have ended.
+    fn wait(&self, helps: bool) -> bool {
+        let waiter = {
+            let mut state = self.0.lock();
+            if state.pending == 0 {
+                return true;
+            }
+            if helps && !state.unbegun.is_empty() {
+                return false;
+            }
+            state.helped = helps;
+            let waiter = Arc::new(Waiter::thread());
+            state.waiter = Some(Arc::clone(&waiter));
+            waiter
+        };
+        waiter.wait(None);
+        false
+    }
+
+    /// The first panic, and how many were discarded.
+    fn take_ends(&self) -> (Option<Payload>, usize) {
+        let mut state = self.0.lock();
+        (state.panic.take(), state.discarded)
     }
 }
 
-/// The turn of a task of a scope, whichever is the next.
-struct Stub(Arc<Gathering>);
+fn tell(waiter: Option<Arc<Waiter>>) {
+    if let Some(waiter) = waiter {
+        waiter.settle(Outcome::Granted);
+        waiter.wake();
+    }
+}
+
+/// Does not go before all tasks have ended.
+struct AllEnded<'a>(&'a Gathering);
+
+impl Drop for AllEnded<'_> {
+    fn drop(&mut self) {
+        while !self.0.wait(false) {}
+    }
+}
+
+/// The turn of a task of a scope. It comes for a task also when it is dropped.
+struct Stub {
+    gathering: Arc<Gathering>,
+    /// Its own; else it takes whichever is the next.
+    task: Option<Task<()>>,
+    come: bool,
+}
+
+impl Stub {
+    fn of(task: Task<()>, gathering: Arc<Gathering>) -> Self {
+        Self {
+            gathering,
+            task: Some(task),
+            come: false,
+        }
+    }
+
+    fn of_any(gathering: Arc<Gathering>) -> Self {
+        Self {
+            gathering,
+            task: None,
+            come: false,
+        }
+    }
+
+    /// The task, once. None if the one that waits has run it.
+    fn take(&mut self) -> Option<Task<()>> {
+        if std::mem::replace(&mut self.come, true) {
+            return None;
+        }
+        self.task.take().or_else(|| self.gathering.first())
+    }
+}
 
 impl Job for Stub {
-    fn run(self) -> End {
-        // None if the one that waits has run it.
-        self.0.first().map_or(End::Counted, |task| self.0.run(task))
+    fn run(mut self) -> End {
+        self.take()
+            .map_or(End::Counted, |task| self.gathering.run(task))
     }
 
-    fn discard(self) -> End {
-        self.0.first().map_or(End::Counted, |task| {
-            let dropped = unwind::catch(|| drop(task));
-            self.0.end(dropped, End::Discarded)
-        })
+    fn discard(mut self) -> End {
+        self.take()
+            .map_or(End::Counted, |task| self.gathering.discard(task))
     }
 }
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        if let Some(task) = self.take() {
+            self.gathering.discard(task);
+        }
+    }
+}
+
+// As for the pool: a panic is caught before it reaches what is shared.
+impl UnwindSafe for Scope<'_, '_> {}
+impl RefUnwindSafe for Scope<'_, '_> {}
 
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -40,18 +40,15 @@ impl Seat {
     }
 
     fn occupy(scheduler: Scheduler, own: Option<Own<Task<Self>>>) -> Seated {
-        CURRENT.with(|current| {
-            let mut current = current.borrow_mut();
-            let before = current.take();
-            let seat = Rc::new(Self {
-                scheduler,
-                own,
-                entrance: Cell::new(0),
-                before,
-            });
-            *current = Some(Rc::clone(&seat));
-            Seated(Some(seat))
-        })
+        let seat = Rc::new(Self {
+            scheduler,
+            own,
+            entrance: Cell::new(0),
+            before: Self::top(),
+        });
+        // A thread that is about to end finds no seat any more, and does without.
+        let _ = CURRENT.try_with(|current| current.replace(Some(Rc::clone(&seat))));
+        Seated(Some(seat))
     }
 
     /// Puts the task into the own queue of the calling thread, if that is a worker of this pool; gives it back if not.
@@ -94,14 +91,31 @@ impl Seat {
         self.entrance.set(entrance);
     }
 
+    /// Notes that what runs here now has no slot.
+    pub(crate) fn serve_nobody(&self) {
+        self.entrance.set(0);
+    }
+
+    /// Runs `f` on the calling thread as something that has no slot, whatever task runs there.
+    pub(crate) fn without_slot(f: impl FnOnce()) {
+        let top = Self::top();
+        let before = top.as_ref().map(|seat| seat.entrance.replace(0));
+        f();
+        if let (Some(seat), Some(before)) = (top, before) {
+            seat.entrance.set(before);
+        }
+    }
+
     /// Whether the task that runs here has a slot of the entrance with this id.
     pub(crate) fn serves(&self, entrance: usize) -> bool {
         self.entrance.get() == entrance
     }
 
-    /// Whether the calling thread runs a task that has a slot of the entrance with this id.
-    pub(crate) fn serves_here(entrance: usize) -> bool {
-        Self::top().is_some_and(|seat| seat.serves(entrance))
+    /// Whether a task with a slot of the entrance with this id may be run in the place of the one that the calling
+    /// thread runs: that has one too, and the entrance does not discard what has not begun.
+    pub(crate) fn may_run_here(entrance: usize) -> bool {
+        Self::top()
+            .is_some_and(|seat| seat.serves(entrance) && !seat.scheduler.is_discarding(entrance))
     }
 
     /// Counts an end on the calling worker.

@@ -32,7 +32,8 @@ impl Pool {
     /// it drops what is left.
     ///
     /// On a pool the tasks are dropped by the calling thread, before it returns, unless a worker was just taking one.
-    /// Those of a subpool are dropped by the workers as they come to them.
+    /// Those of a subpool are dropped by the workers as they come to them, and those behind a suspended future in a strand
+    /// when that has ended.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

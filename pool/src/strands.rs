@@ -72,12 +72,22 @@ impl<K: Eq + Hash> Strands<K> {
         if let Some(strand) = map.strands.get(key) {
             return strand.clone();
         }
+        let mut forgotten = Vec::new();
         if map.strands.len() >= map.sweep_at {
-            map.strands.retain(|_, strand| !strand.is_forgotten());
+            for (key, strand) in std::mem::take(&mut map.strands) {
+                if strand.is_forgotten() {
+                    forgotten.push((key, strand));
+                } else {
+                    map.strands.insert(key, strand);
+                }
+            }
             map.sweep_at = FEWEST.max(2 * map.strands.len());
         }
         let strand = Strand::new(self.gate.clone());
         map.strands.insert(key.to_owned(), strand.clone());
+        drop(map);
+        // Outside the lock: the drop of a key may do anything.
+        drop(forgotten);
         strand
     }
 

@@ -34,15 +34,22 @@ impl<T> Watch<T> {
     /// Waits for the end. If the calling worker runs a task of the same entrance, and the one that it waits for is a
     /// closure that has not begun, it is run here: no more tasks run at once than there are slots, since the one that
     /// waits does nothing else.
-    pub(crate) fn wait(&self) {
-        if self.entrance.is_some_and(Seat::serves_here) {
-            self.packet.run_here();
-        }
+    pub(crate) fn wait(&mut self) {
+        self.run_here();
         self.wait_until(None);
     }
 
+    /// The first half of `wait`.
+    pub(crate) fn run_here(&self) {
+        if self.entrance.is_some_and(Seat::may_run_here) {
+            self.packet.run_here();
+        }
+    }
+
     /// Waits for the end until `deadline`; false when that passed first.
-    pub(crate) fn wait_until(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
+        // A packet tells one waiter: another poll must bring its own again.
+        self.waiter = None;
         let waiter = Arc::new(Waiter::thread());
         !self.packet.watch(&waiter) || waiter.wait(deadline).is_some()
     }

@@ -68,4 +68,5 @@ fn a_handle_may_be_used_after_a_panic_was_caught() {
     unwind_safe::<Group<u8>>();
     unwind_safe::<JoinHandle<u8>>();
     unwind_safe::<Slot>();
+    unwind_safe::<Scope<'_, '_>>();
 }

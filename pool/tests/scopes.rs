@@ -193,28 +193,91 @@ fn what_is_refused_comes_back() {
 }
 
 #[test]
-fn it_ends_also_when_its_tasks_are_discarded() {
+fn it_does_not_return_as_if_all_was_done_when_tasks_were_discarded() {
     let (pool, gate) = (pool(8, 1), Gate::new());
     let ran = AtomicUsize::new(0);
     let (said, begun) = mpsc::channel();
-    pool.scope(|scope| {
-        let wait = gate.clone();
-        scope
-            .submit(move || {
-                said.send(()).unwrap();
-                wait.wait();
-            })
-            .unwrap();
-        begun.recv().unwrap();
-        for _ in 0..3 {
+    let payload = catch_unwind(AssertUnwindSafe(|| {
+        pool.scope(|scope| {
+            let wait = gate.clone();
             scope
-                .submit(|| _ = ran.fetch_add(1, Ordering::Relaxed))
+                .submit(move || {
+                    said.send(()).unwrap();
+                    wait.wait();
+                })
                 .unwrap();
-        }
-        pool.discard();
-        gate.open();
-    });
+            begun.recv().unwrap();
+            for _ in 0..3 {
+                scope
+                    .submit(|| _ = ran.fetch_add(1, Ordering::Relaxed))
+                    .unwrap();
+            }
+            pool.discard();
+            gate.open();
+        });
+    }));
+    assert_eq!(
+        *payload.unwrap_err().downcast::<String>().unwrap(),
+        "the pool discarded 3 tasks of the scope"
+    );
     pool.shutdown().unwrap();
     assert_eq!(ran.load(Ordering::Relaxed), 0);
     assert_eq!((pool.stats().discarded, pool.stats().completed), (3, 1));
+}
+
+#[test]
+fn the_panic_of_a_named_task_goes_on_as_it_was() {
+    let pool = pool(4, 1);
+    let message = panic_of(|| {
+        pool.scope(|scope| scope.submit(anthill::named("n", fail("boom"))).unwrap());
+    });
+    assert_eq!(message, "boom");
+}
+
+/// A worker that waits in a scope is there also for what comes later.
+#[test]
+fn one_that_waits_within_a_task_runs_what_tasks_of_the_scope_submit_later() {
+    let pool = pool(16, 2);
+    let own = pool.clone();
+    let outer = pool.submit_with_handle(move || {
+        let (late, ran) = (Gate::new(), Gate::new());
+        own.scope(|scope| {
+            let begun = Gate::new();
+            let begins = begun.clone();
+            let (late, ran) = (&late, &ran);
+            scope
+                .submit(move || {
+                    begins.open();
+                    late.wait();
+                    // This worker waits for the task below, so the one in the scope must run it.
+                    scope.submit(|| ran.open()).unwrap();
+                    ran.wait();
+                })
+                .unwrap();
+            begun.wait();
+            late.open();
+        });
+    });
+    outer.unwrap().join().unwrap();
+}
+
+#[test]
+fn in_place_the_very_task_runs_before_its_submit_returns() {
+    let builder = Pool::builder().capacity(2).threads(0..=1);
+    let pool = builder
+        .reentrancy(anthill::Reentrancy::RunInPlace)
+        .build()
+        .unwrap();
+    let own = pool.clone();
+    let order = pool.submit_with_handle(move || {
+        let order = Mutex::new(Vec::new());
+        own.scope(|scope| {
+            scope.submit(|| order.lock().unwrap().push(1)).unwrap();
+            scope.submit(|| order.lock().unwrap().push(2)).unwrap();
+            order.lock().unwrap().push(3);
+        });
+        order.into_inner().unwrap()
+    });
+    // The first has a slot and waits for a worker; the second finds none.
+    assert_eq!(order.unwrap().join().unwrap(), [2, 3, 1]);
 }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
 
 use anthill::{BuildError, Pool};
@@ -29,10 +29,16 @@ fn with_more_threads_what_waits_begins_at_once() {
 #[test]
 fn with_fewer_those_that_are_too_many_leave_after_their_task() {
     let (pool, gate) = (pool(10, 3), Gate::new());
+    let (said, begun) = mpsc::channel();
     for _ in 0..3 {
-        pool.submit(gate.waiter()).unwrap();
+        let (said, wait) = (said.clone(), gate.waiter());
+        let task = move || {
+            said.send(()).unwrap();
+            wait();
+        };
+        pool.submit(task).unwrap();
+        begun.recv().unwrap();
     }
-    eventually(|| pool.stats().threads == 3);
     let behind = pool.submit_with_handle(|| 7).unwrap();
     pool.tune_threads(0..=1).unwrap();
     assert_eq!(pool.stats().threads, 3, "they are busy");

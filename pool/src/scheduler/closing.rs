@@ -11,6 +11,8 @@ use crate::waiter::{Outcome, Waiter};
 /// The entrances besides the pool's own.
 #[derive(Default)]
 pub(super) struct Subpools {
+    /// How many threads go through the queues of the pool and discard what is in them.
+    discarding: usize,
     /// Set by the pool's close: from then on a subpool is closed from birth.
     closed: bool,
     open: Vec<Arc<Entrance>>,
@@ -45,13 +47,17 @@ impl Shut<'_> {
 impl Scheduler {
     /// Goes through the queues of a pool that discards, so that what is in them does not wait for a worker to come by.
     pub(crate) fn discard_queued(&self) {
+        // As long as this counts the pool is not reopened: no task of a new life can be among those found here.
+        self.subpools.lock().discarding += 1;
         let seat = Seat::borrow(self.clone());
         while self.root.is_discarding() {
             let Some(task) = self.queues.take_any() else {
-                return;
+                break;
             };
             run(task, &seat);
         }
+        drop(seat);
+        self.subpools.lock().discarding -= 1;
     }
 
     /// Opens an entrance again, the pool's own or a subpool.
@@ -146,6 +152,9 @@ impl Shared {
     /// Opens the pool's own entrance again.
     fn reopen_root(&self) -> Result<(), ReopenError> {
         let mut subpools = self.subpools.lock();
+        if subpools.discarding > 0 {
+            return Err(ReopenError::Discarding);
+        }
         self.unshut(&self.root)?;
         subpools.closed = false;
         Ok(())
@@ -185,6 +194,17 @@ impl Shared {
             self.open.fetch_sub(1, Ordering::AcqRel);
         }
         Ok(())
+    }
+
+    /// Whether the entrance with this id drops what has not begun. A task of it is running.
+    pub(crate) fn is_discarding(&self, entrance: usize) -> bool {
+        if self.root.id() == entrance {
+            return self.root.is_discarding();
+        }
+        // Those that are not drained are in the list.
+        let subpools = self.subpools.lock();
+        let mut open = subpools.open.iter();
+        open.any(|other| other.id() == entrance && other.is_discarding())
     }
 
     /// Whether all entrances are closed and drained: workers have nothing to stay for.
