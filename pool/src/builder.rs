@@ -73,6 +73,15 @@ impl Default for Builder {
 
 impl Builder {
     /// The name of the pool and of its threads. Default: `anthill`. Linux shows the first 15 bytes.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().name("thumbnails").build()?;
+    /// let thread = pool.submit_with_handle(|| std::thread::current().name().map(str::to_owned))?;
+    /// assert_eq!(thread.join()?.as_deref(), Some("thumbnails"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -80,6 +89,15 @@ impl Builder {
 
     /// How many tasks may be in the pool at once, from acceptance to their end; a suspended future counts. Default:
     /// 1024. Anything from 2^31 - 1 upwards, such as `usize::MAX`, is unlimited. [`Pool::tune`] changes it later.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(2).build()?;
+    /// let held = (pool.slot()?, pool.slot()?);
+    /// assert!(pool.try_submit(|| println!("a third")).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn capacity(mut self, tasks: usize) -> Self {
         self.capacity = tasks;
         self
@@ -87,19 +105,48 @@ impl Builder {
 
     /// How many threads there are: at least the start of the range, also when there is nothing to do, and at most its
     /// end. Default: `0..=num_cpus`. For closures that block, as many as are to block at once.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// // Two are there from the beginning; up to sixteen tasks block at once.
+    /// let pool = anthill::Pool::builder().threads(2..=16).build()?;
+    /// assert_eq!(pool.stats().threads, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn threads(mut self, threads: RangeInclusive<usize>) -> Self {
         (self.min_threads, self.max_threads) = threads.into_inner();
         self
     }
 
     /// After how long without work a thread ends. Default: 10 seconds. `Duration::MAX` keeps them for ever.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// use std::time::Duration;
+    ///
+    /// // Bursts come every few seconds: the threads of one are still there for the next.
+    /// let pool = anthill::Pool::builder().idle_expiry(Duration::from_secs(60)).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn idle_expiry(mut self, after: Duration) -> Self {
         self.idle_expiry = after;
         self
     }
 
-    /// Whether [`Pool::submit`] and [`Pool::spawn`] refuse a task when the pool is full, instead of waiting. Default:
-    /// false, they wait.
+    /// Whether [`Pool::submit`], [`Pool::spawn`], [`Pool::slot`] and those with a handle refuse when the pool is full,
+    /// instead of waiting. The calls with a timeout or a deadline and the async ones wait all the same. Default: false.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).nonblocking(true).build()?;
+    /// let held = pool.slot()?;
+    /// let refused = pool.submit(|| println!("no room"));
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn nonblocking(mut self, yes: bool) -> Self {
         self.nonblocking = yes;
         self
@@ -107,18 +154,55 @@ impl Builder {
 
     /// How many submitters may wait for a slot at once, threads and futures together; the next one is told
     /// [`Full`](crate::SubmitError::Full). Default: no limit.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = anthill::Pool::builder().capacity(1).max_waiting(0).build()?;
+    /// let held = pool.slot()?;
+    /// // Told at once, since nobody may wait.
+    /// let refused = pool.submit_timeout(|| println!("no room"), Duration::from_secs(60));
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn max_waiting(mut self, submitters: usize) -> Self {
         self.max_waiting = submitters;
         self
     }
 
     /// What a closure's waiting submit does on a worker of this very pool. Default: it is refused.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::{Pool, Reentrancy};
+    ///
+    /// let pool = Pool::builder().capacity(1).reentrancy(Reentrancy::RunInPlace).build()?;
+    /// let own = pool.clone();
+    /// let outer = pool.submit_with_handle(move || own.submit(|| println!("in the same slot")).is_ok())?;
+    /// assert!(outer.join()?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reentrancy(mut self, policy: Reentrancy) -> Self {
         self.reentrancy = policy;
         self
     }
 
     /// The stack of each thread, in bytes. Default: what [`std::thread::Builder`] uses.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// fn depth(levels: u32) -> u32 {
+    ///     if levels == 0 { 0 } else { 1 + depth(levels - 1) }
+    /// }
+    ///
+    /// let pool = anthill::Pool::builder().stack_size(64 << 20).build()?; // 64 MiB
+    /// assert_eq!(pool.submit_with_handle(|| depth(100_000))?.join()?, 100_000);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
         self
@@ -127,6 +211,18 @@ impl Builder {
     /// What is called with the panic of a task, on the worker that ran it, while the task still holds its slot. No
     /// lock is held, so it may use the pool. A handler that panics is contained and counted in
     /// [`Stats::handler_panics`](crate::Stats::handler_panics). Default: none, see [`TaskPanic`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (said, heard) = std::sync::mpsc::channel();
+    /// let pool = anthill::Pool::builder()
+    ///     .panic_handler(move |panic| _ = said.send(panic.to_string()))
+    ///     .build()?;
+    /// pool.submit(|| panic!("no such file"))?;
+    /// assert_eq!(heard.recv()?, "a task of pool `anthill` panicked: no such file");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn panic_handler(mut self, handler: impl Fn(TaskPanic) + Send + Sync + 'static) -> Self {
         self.panic_handler = Some(Arc::new(handler));
         self
@@ -156,8 +252,22 @@ impl Builder {
         self
     }
 
-    /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it.
-    /// Keep it short as well: until it has returned the thread counts, and no other takes its place.
+    /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it. Keep it
+    /// short as well: until it has returned the thread counts, and no other takes its place. A panic is contained and
+    /// counted, as in [`on_thread_start`](Self::on_thread_start).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (said, heard) = std::sync::mpsc::channel();
+    /// let pool = anthill::Pool::builder()
+    ///     .threads(3..=3)
+    ///     .on_thread_stop(move || _ = said.send(std::thread::current().id()))
+    ///     .build()?;
+    /// pool.shutdown()?;
+    /// assert_eq!(heard.try_iter().count(), 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.hooks.stop = Some(Arc::new(hook));
         self
@@ -182,7 +292,15 @@ impl Builder {
         self
     }
 
-    /// Builds the pool. With `threads(0..)` no thread is started until there is work.
+    /// Builds the pool. If the range of [`threads`](Self::threads) starts at 0, none is started until there is work.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// assert_eq!((pool.capacity(), pool.stats().threads), (1024, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,6 +11,16 @@ use crate::stats::Stats;
 ///
 /// So the error is `Send` and `Sync` when the task is. Where an error must be both and the task is not `Sync`, leave the
 /// task out: `pool.submit(task).map_err(SubmitError::without_task)?`.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build().unwrap();
+/// match pool.try_submit(|| println!("done")) {
+///     Ok(()) => {}
+///     Err(anthill::SubmitError::Full(task)) => task(), // here, which slows the submitter down
+///     Err(refused) => eprintln!("{refused}"),
+/// }
+/// # pool.shutdown().unwrap();
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SubmitError<T> {
@@ -21,9 +31,9 @@ pub enum SubmitError<T> {
     Closed(T),
     /// No slot came free in time.
     Timeout(T),
-    /// No slot is free, and the call came from a worker of this very pool, or of one of its shards. Had it waited, it could have waited for a
-    /// slot that only this worker can free. Use a call that does not wait; or, in a future, an async one, which holds up
-    /// no thread, though futures that all hold slots and wait for more still wait for each other.
+    /// No slot is free, and the call came from a worker of this very pool, or of one of its shards: it could have
+    /// waited for a slot that only this worker can free. Use a call that does not wait; or, in a future, an async one,
+    /// which holds up no thread, though futures that all hold slots and wait for more still wait for each other.
     WouldDeadlock(T),
     /// The [`Group`](crate::Group) that it was for has stopped.
     Stopped(T),
@@ -115,6 +125,12 @@ impl<T> fmt::Display for SubmitError<T> {
 impl<T> std::error::Error for SubmitError<T> {}
 
 /// No slot could be reserved. It is the same refusal as for a task, without one.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build().unwrap();
+/// pool.close();
+/// assert_eq!(pool.slot().err(), Some(anthill::SlotError::Closed(())));
+/// ```
 pub type SlotError = SubmitError<()>;
 
 /// A task that gave no result.
@@ -145,6 +161,12 @@ pub enum JoinError {
 impl JoinError {
     /// Goes on with the task's panic in the calling thread, if there was one.
     ///
+    /// ```should_panic
+    /// # let pool = anthill::Pool::builder().build().unwrap();
+    /// let task = pool.submit_with_handle(|| panic!("out of paper")).unwrap();
+    /// task.join().unwrap_err().resume(); // panics with `out of paper`
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the task did.
@@ -167,6 +189,11 @@ impl fmt::Display for JoinError {
 impl std::error::Error for JoinError {}
 
 /// A setting that no pool can have.
+///
+/// ```
+/// let built = anthill::Pool::builder().threads(4..=2).build();
+/// assert!(matches!(built, Err(anthill::BuildError::NoThreads { min: 4, max: 2 })));
+/// ```
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum BuildError {
@@ -279,13 +306,21 @@ impl fmt::Display for ShutdownError {
 impl std::error::Error for ShutdownError {}
 
 /// What was left of a pool when the time for its end was over.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build().unwrap();
+/// # let slot = pool.slot().unwrap();
+/// let ended = pool.shutdown_timeout(std::time::Duration::ZERO);
+/// let Err(anthill::ShutdownError::Timeout(left)) = ended else { unreachable!() };
+/// assert_eq!((left.stats.in_flight, left.tasks.len()), (1, 0)); // a slot that is held
+/// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
     /// The numbers.
     pub stats: Stats,
     /// The names of those tasks that have begun, the oldest first, as far as [`named`](crate::named) or
-    /// [`named_future`](crate::named_future) gave them one.
+    /// [`named_future`](crate::named_future) gave them one. For a subpool they are the whole pool's.
     pub tasks: Vec<String>,
 }
 
@@ -304,6 +339,13 @@ impl fmt::Display for Unfinished {
 }
 
 /// A pool that cannot be opened again yet.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build().unwrap();
+/// let uploads = pool.subpool(8).unwrap();
+/// pool.close();
+/// assert_eq!(uploads.reopen(), Err(anthill::ReopenError::PoolClosed));
+/// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReopenError {
@@ -329,6 +371,15 @@ impl std::error::Error for ReopenError {}
 
 /// Shards of a [`MultiPool`](crate::MultiPool) that have not come to their end. All shards are closed all the same, and
 /// their tasks go on.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build_multi(2, Default::default()).unwrap();
+/// if let Err(error) = pool.shutdown() {
+///     for (shard, why) in error.failed {
+///         eprintln!("{}: {why}", pool.shards()[shard].name());
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiShutdownError {

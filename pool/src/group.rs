@@ -17,7 +17,7 @@ use crate::watch::Watch;
 /// [`Pool::group`].
 ///
 /// [`stop_at_error`](Self::stop_at_error) has the first task that fails cancel the others. A group that is dropped lets
-/// its tasks go on without it.
+/// its tasks go on without it, and their panics go to the pool's panic handler. Until then it keeps its pool open.
 ///
 /// Tasks get in as they do without a group, and the same answers are given: the ways in are named as those of [`Pool`].
 /// A group that has stopped refuses with [`Stopped`](crate::SubmitError::Stopped).
@@ -59,6 +59,18 @@ struct State<T> {
 
 impl Pool {
     /// An empty group, whose tasks take their slots at this entrance.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let squares = pool.subpool(4)?.group(); // at most four of them are in progress
+    /// for n in 0..10 {
+    ///     squares.submit(move || n * n)?;
+    /// }
+    /// assert_eq!(squares.wait().values()?[9], 81);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn group<T>(&self) -> Group<T> {
         let state = State {
             handles: Vec::new(),
@@ -107,32 +119,94 @@ impl<T, E> Group<Result<T, E>> {
 }
 
 impl<T> Group<T> {
-    /// How many tasks were submitted.
+    /// How many tasks got in, ended ones included.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let group = pool.group();
+    /// group.submit(|| 1)?;
+    /// group.submit(|| 2)?; // begins when the first has ended
+    /// assert_eq!(group.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.state.lock().handles.len()
     }
 
-    /// Whether no task was submitted.
+    /// Whether no task got in yet.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// assert!(group.is_empty());
+    /// group.submit(|| ())?;
+    /// assert!(!group.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Whether it has stopped: a task has failed that was to stop it, or it was cancelled.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group::<u32>();
+    /// assert!(!group.is_stopped());
+    /// group.cancel();
+    /// assert!(group.is_stopped());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.members.is_stopped()
     }
 
     /// Cancels all tasks that are not running, and lets no more in. The results of the cancelled ones are
-    /// [`JoinError::Cancelled`](crate::JoinError::Cancelled).
+    /// [`JoinError::Cancelled`](crate::JoinError::Cancelled). What runs at that moment goes on to its end, a future
+    /// also when it suspends later. To cancel a group that has stopped already does nothing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::{JoinError, SubmitError};
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// group.submit(|| "begun in time, or never")?;
+    /// group.cancel();
+    /// assert!(matches!(group.submit(|| "late"), Err(SubmitError::Stopped(_))));
+    /// let begun = group.wait().values();
+    /// assert!(matches!(begun, Ok(_) | Err(JoinError::Cancelled)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cancel(&self) {
         self.members.stop(None);
     }
 
-    /// Waits until all tasks have ended. Within a task of the same pool, the calling worker runs those of the group's
-    /// closures that have not begun.
+    /// Waits until all tasks have ended. Within a task that has its slot at the same entrance, the calling worker runs
+    /// those of the group's closures that have not begun. On any other worker of the pool it holds that worker up, as
+    /// [`JoinHandle`] says.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// for part in [1..=50, 51..=100] {
+    ///     group.submit(move || part.sum::<u32>())?;
+    /// }
+    /// assert_eq!(group.wait().values()?, [1275, 3775]); // whichever ended first
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> GroupResults<T> {
         let watches = self.members.watches();
         for watch in &watches {
@@ -144,7 +218,22 @@ impl<T> Group<T> {
         self.take()
     }
 
-    /// As [`wait`](Self::wait), for at most `timeout`.
+    /// As [`wait`](Self::wait), for at most `timeout`. It never runs a task itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// let (answer, question) = std::sync::mpsc::channel();
+    /// group.submit(move || question.recv())?;
+    /// let group = group.wait_timeout(Duration::from_millis(1)).expect_err("one waits for an answer");
+    /// answer.send(42)?;
+    /// assert_eq!(group.wait().all()?, [42]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -34,18 +34,54 @@ impl<T> GroupResults<T> {
     }
 
     /// All results.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// group.submit(|| 1)?;
+    /// group.submit(|| panic!("no number"))?;
+    /// let results = group.wait().into_vec();
+    /// assert!(results[0].is_ok() && results[1].is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn into_vec(self) -> Vec<Result<T, JoinError>> {
         self.results
     }
 
-    /// The place of the task that stopped the group, the first in time to fail.
+    /// The place of the task that stopped the group, the first in time to fail. None if no task did.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group().stop_at_error();
+    /// group.submit(|| Ok(1))?;
+    /// group.submit(|| Err("no number"))?;
+    /// assert_eq!(group.wait().failed(), Some(1));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn failed(&self) -> Option<usize> {
         self.failed
     }
 
     /// The values, if all tasks returned one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// for word in ["an", "anthill"] {
+    ///     group.submit(move || word.len())?;
+    /// }
+    /// let total: usize = group.wait().values()?.iter().sum();
+    /// assert_eq!(total, 9);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -57,6 +93,19 @@ impl<T> GroupResults<T> {
 
 impl<T, E> GroupResults<Result<T, E>> {
     /// The values, if all tasks succeeded.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// for text in ["1", "2", "three"] {
+    ///     group.submit(move || text.parse::<u32>())?;
+    /// }
+    /// let error = group.wait().all().unwrap_err();
+    /// assert_eq!(error.to_string(), "task 2 of the group: invalid digit found in string");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -88,6 +137,22 @@ impl<T> IntoIterator for GroupResults<T> {
 }
 
 /// A task of a group that did not succeed.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use anthill::GroupError;
+///
+/// let pool = anthill::Pool::builder().build()?;
+/// let group = pool.group();
+/// group.submit(|| "seven".parse::<u32>())?;
+/// match group.wait().all() {
+///     Ok(numbers) => println!("{numbers:?}"),
+///     Err(GroupError::Failed { index, error }) => println!("line {index}: {error}"),
+///     Err(error) => return Err(error.into()), // a panic
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum GroupError<E> {
@@ -109,6 +174,20 @@ pub enum GroupError<E> {
 
 impl<E> GroupError<E> {
     /// Which task it was, in the order of submission, from 0.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// let lines = ["1", "two", "3"];
+    /// for line in lines {
+    ///     group.submit(move || line.parse::<u32>())?;
+    /// }
+    /// let error = group.wait().all().unwrap_err();
+    /// assert_eq!(lines[error.index()], "two");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn index(&self) -> usize {
         match self {

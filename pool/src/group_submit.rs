@@ -17,9 +17,19 @@ use crate::submit::after;
 use crate::sync::Arc;
 use crate::unwind;
 
-/// Closures.
+/// Closures. The answers are those of [`Pool`](crate::Pool#submitting), and `Stopped`.
 impl<T: Send + 'static> Group<T> {
     /// As [`Pool::submit`](crate::Pool::submit).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// group.submit(|| 6 * 7)?;
+    /// assert_eq!(group.wait().values()?, [42]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -28,6 +38,16 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::try_submit`](crate::Pool::try_submit).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let (held, group) = (pool.slot()?, pool.group());
+    /// assert!(group.try_submit(|| 6 * 7).is_err());
+    /// assert!(group.is_empty()); // a task that was refused is no part of it
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -36,6 +56,19 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::submit_timeout`](crate::Pool::submit_timeout).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let (held, group) = (pool.slot()?, pool.group());
+    /// let refused = group.submit_timeout(|| 6 * 7, Duration::from_millis(1)).unwrap_err();
+    /// drop(held);
+    /// group.submit(refused.into_task())?;
+    /// assert_eq!(group.wait().values()?, [42]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit_timeout<F>(&self, f: F, timeout: Duration) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -44,6 +77,20 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::submit_deadline`](crate::Pool::submit_deadline).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::{Duration, Instant};
+    /// # let pool = anthill::Pool::builder().build()?;
+    /// # let group = pool.group();
+    /// let deadline = Instant::now() + Duration::from_secs(60);
+    /// for n in 0..3 {
+    ///     group.submit_deadline(move || n * n, deadline)?; // one deadline for all three
+    /// }
+    /// assert_eq!(group.wait().values()?, [0, 1, 4]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit_deadline<F>(&self, f: F, deadline: Instant) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -52,6 +99,19 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::submit_async`](crate::Pool::submit_async).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().build()?;
+    /// # let group = pool.group();
+    /// let sum = pool.spawn_with_handle(async move {
+    ///     group.submit_async(|| 1).await.expect("the pool is open");
+    ///     group.wait_async().await.values().map(|values| values.iter().sum::<u32>())
+    /// })?;
+    /// assert_eq!(sum.join()??, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -88,9 +148,20 @@ impl<T: Send + 'static> Group<T> {
     }
 }
 
-/// Futures.
+/// Futures. The answers are those of [`Pool`](crate::Pool#submitting), and `Stopped`.
 impl<T: Send + 'static> Group<T> {
     /// As [`Pool::spawn`](crate::Pool::spawn).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// group.spawn(async { "a future" })?;
+    /// group.submit(|| "a closure")?;
+    /// assert_eq!(group.wait().values()?, ["a future", "a closure"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = T> + Send + 'static,
@@ -99,6 +170,16 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::try_spawn`](crate::Pool::try_spawn).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let (held, group) = (pool.slot()?, pool.group());
+    /// let refused = group.try_spawn(async { 42 });
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = T> + Send + 'static,
@@ -107,6 +188,18 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::spawn_timeout`](crate::Pool::spawn_timeout).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// group.cancel();
+    /// let refused = group.spawn_timeout(async { 42 }, Duration::from_secs(60)); // at once
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Stopped(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_timeout<F>(&self, future: F, timeout: Duration) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = T> + Send + 'static,
@@ -115,6 +208,17 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::spawn_deadline`](crate::Pool::spawn_deadline).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Instant;
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let group = pool.group();
+    /// group.spawn_deadline(async { 42 }, Instant::now())?; // too late to wait, but there is room
+    /// assert_eq!(group.wait().values()?, [42]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_deadline<F>(&self, future: F, deadline: Instant) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = T> + Send + 'static,
@@ -123,6 +227,19 @@ impl<T: Send + 'static> Group<T> {
     }
 
     /// As [`Pool::spawn_async`](crate::Pool::spawn_async).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().build()?;
+    /// # let group = pool.group();
+    /// let words = pool.spawn_with_handle(async move {
+    ///     group.spawn_async(async { "ant" }).await.expect("the pool is open");
+    ///     group.wait_async().await.values()
+    /// })?;
+    /// assert_eq!(words.join()??, ["ant"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

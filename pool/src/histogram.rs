@@ -66,6 +66,19 @@ impl Recorder {
 }
 
 /// Durations in a histogram, from [`Times`](crate::Times). A duration is known to an eighth of itself.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().sample_times(1).build()?;
+/// for n in 0..100 {
+///     pool.submit(move || _ = std::hint::black_box(n))?;
+/// }
+/// pool.shutdown()?;
+/// let run = pool.times().expect("sampling is on").run;
+/// println!("median {:?}, slowest {:?}", run.quantile(0.5), run.quantile(1.0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     counts: Box<[u64]>,
@@ -75,12 +88,32 @@ pub struct Histogram {
 
 impl Histogram {
     /// How many there are.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// # let pool = anthill::Pool::builder().sample_times(1).build()?;
+    /// # let times = pool.times().unwrap();
+    /// assert_eq!(times.run.count(), 0); // nothing has run yet
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Their mean; zero if there are none.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().sample_times(1).build()?;
+    /// # let times = pool.times().unwrap();
+    /// // What the measured tasks took of the workers' time.
+    /// let busy = times.run.mean() * u32::try_from(times.run.count())?;
+    /// # assert!(busy.is_zero());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn mean(&self) -> Duration {
         Duration::from_nanos(self.sum.checked_div(self.count).unwrap_or(0))

@@ -22,8 +22,9 @@ use crate::watch::Watch;
 ///
 /// A closure may join what it submitted to its own pool: if that is a closure too and has not begun, it runs in the
 /// place of the one that waits. So closures that split their work and join the parts never wait for a free worker. Any
-/// other wait for a task on a worker of its own pool holds that worker up; if the task waits for it in the queue, and all
-/// other workers do the same, none ever ends. In a future, `.await` the handle instead.
+/// other wait for a task on a worker of its own pool holds that worker up: for a future, for a task of a strand, for
+/// one that has its slot at another entrance (a subpool, or the pool of this one), and with a timeout. If the task waits
+/// for a worker in the queue, and all workers wait like this, none ever ends. In a future, `.await` the handle instead.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -58,6 +59,16 @@ impl<T> JoinHandle<T> {
 
     /// Waits for the task to end.
     ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let number = pool.submit_with_handle(|| "seven".parse::<u32>())?;
+    /// let parsed = number.join()?; // an error if the task panicked
+    /// assert!(parsed.is_err()); // what it returned
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What the task panicked with, or that it was cancelled.
@@ -70,7 +81,21 @@ impl<T> JoinHandle<T> {
         self.0.packet.take()
     }
 
-    /// As [`join`](Self::join), for at most `timeout`.
+    /// As [`join`](Self::join), for at most `timeout`. It never runs the task itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (answer, question) = std::sync::mpsc::channel();
+    /// let task = pool.submit_with_handle(move || question.recv())?;
+    /// let task = task.join_timeout(Duration::from_millis(1)).expect_err("it waits for an answer");
+    /// answer.send(42)?;
+    /// assert_eq!(task.join()??, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -103,6 +128,16 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether the result is there, so that joining does not wait.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let task = pool.submit_with_handle(|| 42)?;
+    /// pool.shutdown()?;
+    /// assert!(task.is_finished());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.0.packet.is_done()

@@ -12,7 +12,8 @@ impl Pool {
     /// [`metrics`] facade, to the recorder that the program has installed. Call it as often as they are to be looked at,
     /// for example before each scrape: between two calls nothing is spent on it.
     ///
-    /// `label` tells the pools of a program apart, and a pool from its subpools; [`name`](Self::name) may do.
+    /// `label` tells the pools of a program apart, and a pool from its subpools, whose [`name`](Self::name) is the
+    /// same.
     ///
     /// | metric | labels besides `pool` | |
     /// |---|---|---|

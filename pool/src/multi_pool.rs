@@ -148,12 +148,24 @@ impl MultiPool {
 impl MultiPool {
     /// The shards, in their order. Each is a pool like any other: `shards()[i].stats()` has its figures alone, and
     /// `shards()[i].close()` takes it out of use.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// let busiest = pool.shards().iter().max_by_key(|shard| shard.in_flight()).unwrap();
+    /// println!("{} has the most to do", busiest.name());
+    /// ```
     #[must_use]
     pub fn shards(&self) -> &[Pool] {
         &self.0.pools
     }
 
     /// Changes the capacity of each shard, as [`Pool::tune`] does.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.tune(10); // two shards
+    /// assert_eq!(pool.capacity(), 20);
+    /// ```
     pub fn tune(&self, each: usize) {
         for shard in self.shards() {
             shard.tune(each);
@@ -161,6 +173,11 @@ impl MultiPool {
     }
 
     /// How many tasks may be in all shards at once; `usize::MAX` when one of them is unlimited.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// assert_eq!(pool.capacity(), 16); // two shards of eight slots
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         let capacities = self.shards().iter().map(Pool::capacity);
@@ -168,6 +185,12 @@ impl MultiPool {
     }
 
     /// How many slots are taken now, in all shards.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// let held = pool.shards().iter().map(anthill::Pool::slot).collect::<Vec<_>>();
+    /// assert_eq!(pool.in_flight(), 2);
+    /// ```
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.shards().iter().map(Pool::in_flight).sum()
@@ -200,6 +223,12 @@ impl MultiPool {
 impl MultiPool {
     /// Closes all shards, as [`Pool::close`] does, one after the other: a submit made meanwhile may still get into the
     /// last ones.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.close();
+    /// assert!(pool.shards().iter().all(anthill::Pool::is_closed));
+    /// ```
     pub fn close(&self) {
         for shard in self.shards() {
             shard.close();
@@ -207,6 +236,12 @@ impl MultiPool {
     }
 
     /// Closes all shards and drops what has not begun, as [`Pool::discard`] does.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.discard(); // give up what has not begun, and wait for what has
+    /// assert_eq!(pool.shutdown(), Ok(()));
+    /// ```
     pub fn discard(&self) {
         for shard in self.shards() {
             shard.discard();
@@ -214,6 +249,12 @@ impl MultiPool {
     }
 
     /// Opens all shards again, as [`Pool::reopen`] does.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.shards()[1].close();
+    /// assert_eq!(pool.reopen(), Ok(())); // the other shard was open all the time
+    /// ```
     ///
     /// # Errors
     ///
@@ -228,12 +269,24 @@ impl MultiPool {
     }
 
     /// Whether all shards are closed.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.shards()[1].close();
+    /// assert!(!pool.is_closed()); // one shard still takes tasks
+    /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shards().iter().all(Pool::is_closed)
     }
 
     /// Closes all shards, and then waits for each as [`Pool::shutdown`] does.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.submit(|| println!("done before the end")).unwrap();
+    /// assert_eq!(pool.shutdown(), Ok(()));
+    /// ```
     ///
     /// # Errors
     ///

@@ -103,6 +103,17 @@ impl MultiPool {
 /// Closures. The ways in are named as those of [`Pool`] are, and give the same answers.
 impl MultiPool {
     /// As [`Pool::submit`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// pool.submit(|| println!("in one shard"))?;
+    /// pool.submit(|| println!("in the other"))?;
+    /// assert!(pool.shards().iter().all(|shard| shard.stats().accepted == 1));
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
@@ -111,6 +122,18 @@ impl MultiPool {
     }
 
     /// As [`Pool::try_submit`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build_multi(2, Default::default())?;
+    /// let held = pool.shards()[0].slot()?;
+    /// pool.try_submit(|| println!("in the other shard"))?;
+    /// assert_eq!(pool.shards()[1].stats().accepted, 1);
+    /// # drop(held);
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
@@ -119,6 +142,17 @@ impl MultiPool {
     }
 
     /// As [`Pool::submit_timeout`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// let pool = anthill::Pool::builder().capacity(1).build_multi(2, Default::default())?;
+    /// let held = (pool.shards()[0].slot()?, pool.shards()[1].slot()?);
+    /// let refused = pool.submit_timeout(|| println!("no room"), Duration::from_millis(1));
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Timeout(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit_timeout<F>(&self, f: F, timeout: Duration) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
@@ -127,6 +161,19 @@ impl MultiPool {
     }
 
     /// As [`Pool::submit_deadline`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::{Duration, Instant};
+    /// # let pool = anthill::Pool::builder().capacity(1).build_multi(2, Default::default())?;
+    /// let deadline = Instant::now() + Duration::from_secs(60);
+    /// for n in 0..10 {
+    ///     pool.submit_deadline(move || println!("{n}"), deadline)?; // one deadline for all
+    /// }
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit_deadline<F>(&self, f: F, deadline: Instant) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'static,
@@ -135,6 +182,18 @@ impl MultiPool {
     }
 
     /// As [`Pool::submit_async`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// let inner = pool.clone();
+    /// pool.spawn_with_handle(async move {
+    ///     inner.submit_async(|| println!("from within")).await.expect("a shard is open");
+    /// })?.join()?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -161,6 +220,17 @@ impl MultiPool {
 /// Futures. Each stays in the shard that it got into.
 impl MultiPool {
     /// As [`Pool::spawn`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// pool.shards()[0].close();
+    /// pool.spawn(async { println!("in the shard that is open") })?;
+    /// assert_eq!(pool.shards()[1].stats().accepted, 1);
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -169,6 +239,16 @@ impl MultiPool {
     }
 
     /// As [`Pool::try_spawn`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build_multi(2, Default::default())?;
+    /// let held = (pool.shards()[0].slot()?, pool.shards()[1].slot()?);
+    /// let refused = pool.try_spawn(async { println!("no room in either") });
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -177,6 +257,17 @@ impl MultiPool {
     }
 
     /// As [`Pool::spawn_timeout`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Duration;
+    /// let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// pool.close();
+    /// let refused = pool.spawn_timeout(async {}, Duration::from_secs(60)); // at once
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Closed(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_timeout<F>(&self, future: F, timeout: Duration) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -185,6 +276,17 @@ impl MultiPool {
     }
 
     /// As [`Pool::spawn_deadline`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::time::Instant;
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// // Too late to wait, but there is room.
+    /// pool.spawn_deadline(async { println!("in time") }, Instant::now())?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_deadline<F>(&self, future: F, deadline: Instant) -> Result<(), SubmitError<F>>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -193,6 +295,18 @@ impl MultiPool {
     }
 
     /// As [`Pool::spawn_async`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// let inner = pool.clone();
+    /// pool.spawn_with_handle(async move {
+    ///     inner.spawn_async(async { println!("a second future") }).await.expect("a shard is open");
+    /// })?.join()?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -214,7 +328,8 @@ impl MultiPool {
 
 /// Tasks with a result.
 impl MultiPool {
-    /// As [`Pool::submit_with_handle`].
+    /// As [`Pool::submit_with_handle`]. A task may join one of its own shard in place; one of another shard holds its
+    /// worker up, as [`JoinHandle`] says.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -235,6 +350,15 @@ impl MultiPool {
     }
 
     /// As [`Pool::spawn_with_handle`].
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
+    /// let (one, two) = (pool.spawn_with_handle(async { 1 })?, pool.spawn_with_handle(async { 2 })?);
+    /// assert_eq!(one.join()? + two.join()?, 3); // from two shards
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SubmitError<F>>
     where
         F: Future + Send + 'static,

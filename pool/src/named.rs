@@ -80,6 +80,12 @@ pin_project! {
 
 impl<F> NamedFuture<F> {
     /// The name.
+    ///
+    /// ```
+    /// let upload = anthill::named_future("upload 3", async { 5 });
+    /// println!("{} is about to begin", upload.name());
+    /// # assert_eq!(upload.name(), "upload 3");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -42,24 +42,73 @@ impl TaskPanic {
     }
 
     /// The name of the pool.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::{JoinError, Pool};
+    ///
+    /// let pool = Pool::builder().name("mail").build()?;
+    /// let sent = pool.submit_with_handle(|| panic!("no address"))?;
+    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// assert_eq!(panic.pool(), "mail");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pool(&self) -> &str {
         &self.pool
     }
 
     /// The name of the task, if [`named`](crate::named) gave it one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::{JoinError, Pool};
+    ///
+    /// let pool = Pool::builder().build()?;
+    /// let sent = pool.submit_with_handle(anthill::named("letter 3", || panic!("no address")))?;
+    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// assert_eq!(panic.task(), Some("letter 3"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn task(&self) -> Option<&str> {
         self.task.as_deref()
     }
 
     /// The message, if `panic!` was given one.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::{JoinError, Pool};
+    ///
+    /// let pool = Pool::builder().build()?;
+    /// let sent = pool.submit_with_handle(|| panic!("{} stamps left", 0))?;
+    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// assert_eq!(panic.message(), Some("0 stamps left"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }
 
     /// What the task panicked with, for [`std::panic::resume_unwind`] elsewhere, or to be downcast.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::panic::resume_unwind;
+    /// use anthill::JoinError;
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let sent = pool.submit_with_handle(|| resume_unwind(Box::new(404)))?;
+    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// assert_eq!(panic.into_payload().downcast_ref(), Some(&404));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
         self.payload

@@ -29,8 +29,8 @@ use crate::sync::Arc;
 /// `submit` takes closures and `spawn` takes futures; they have the same slots and the same threads. All that wait
 /// stand in one line, first come first served. A free slot is taken also when the time is over already. Each that waits is told `Full` at once if
 /// [`max_waiting`](Builder::max_waiting) others are in line already, but never once it is in line. A thread that is a
-/// worker of this very pool never waits: it is told [`WouldDeadlock`](crate::SubmitError::WouldDeadlock). Every refusal hands
-/// the task back.
+/// worker of this very pool never waits: it is told [`WouldDeadlock`](crate::SubmitError::WouldDeadlock), or runs the
+/// closure in place if that is the [`reentrancy`](Builder::reentrancy). Every refusal hands the task back.
 ///
 /// # Order
 ///
@@ -93,6 +93,16 @@ impl Drop for Handle {
 /// Building.
 impl Pool {
     /// Settings for a pool, all with a default.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let builder = anthill::Pool::builder().capacity(100);
+    /// let readers = builder.clone().name("readers").build()?;
+    /// let writers = builder.name("writers").build()?;
+    /// assert_eq!(readers.capacity(), writers.capacity());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -163,6 +173,18 @@ impl Pool {
     /// Changes the capacity. More slots go to those who wait, at once. With fewer, nothing is accepted until enough
     /// tasks have ended; nothing that was accepted is touched. `usize::MAX` is unlimited; 0 lets
     /// nothing in until the next `tune`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let first = pool.try_slot()?;
+    /// pool.tune(2);
+    /// let second = pool.try_slot()?;
+    /// pool.tune(1); // both stay; the next one gets in when both are back
+    /// assert!(pool.try_slot().is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tune(&self, capacity: usize) {
         self.gate().entrance().slots.tune(capacity);
     }
@@ -193,6 +215,14 @@ impl Pool {
     }
 
     /// The fewest threads that stay, and the most that there may be.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().threads(1..=8).build()?;
+    /// assert_eq!(*pool.threads().end(), 8);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn threads(&self) -> RangeInclusive<usize> {
         let (min, max) = self.gate().scheduler.idle.limits();
@@ -200,18 +230,49 @@ impl Pool {
     }
 
     /// How many tasks may be in the pool at once; `usize::MAX` when unlimited.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().capacity(100).build()?;
+    /// let uploads = pool.subpool(8)?;
+    /// assert_eq!((pool.capacity(), uploads.capacity()), (100, 8));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.gate().entrance().slots.capacity()
     }
 
     /// How many slots are taken now.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot()?; // counts without a task
+    /// assert_eq!(pool.in_flight(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.gate().entrance().slots.usage().0
     }
 
     /// What the pool is doing, in numbers. Cheap enough to poll many times a second.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// for n in 0..10 {
+    ///     pool.submit(move || assert!(n != 7))?;
+    /// }
+    /// pool.shutdown()?;
+    /// let stats = pool.stats();
+    /// assert_eq!((stats.accepted, stats.completed, stats.panicked), (10, 9, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.gate().scheduler.stats(self.gate().entrance())
@@ -219,13 +280,33 @@ impl Pool {
 
     /// How long tasks waited for a worker and ran, if [`Builder::sample_times`] has some of them measured. Subpools are
     /// measured together with their pool.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().sample_times(100).build()?; // one of a hundred
+    /// for n in 0..1000 {
+    ///     pool.submit(move || _ = std::hint::black_box(n))?;
+    /// }
+    /// pool.shutdown()?;
+    /// assert_eq!(pool.times().map(|times| times.run.count()), Some(10));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn times(&self) -> Option<Times> {
         let sampler = self.gate().scheduler.settings.sampler.as_ref();
         sampler.map(|sampler| sampler.times())
     }
 
-    /// The name of the pool.
+    /// The name of the pool. Its subpools have the same.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().name("thumbnails").build()?;
+    /// assert_eq!(pool.name(), "thumbnails");
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.gate().scheduler.settings.name

@@ -19,6 +19,7 @@ use crate::waiter::{Outcome, Waiter};
 
 impl Pool {
     /// Calls `f` with a scope, whose tasks may borrow what was there before it, and returns when all of them have ended.
+    /// Those that a [`discard`](Self::discard) drops have ended too, without having run.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,8 +36,9 @@ impl Pool {
     /// # }
     /// ```
     ///
-    /// Within a task of the same pool, the calling worker runs the tasks of the scope that nobody has begun, so scopes
-    /// within scopes never wait for a free worker.
+    /// Within a task that has its slot at the same entrance, the calling worker runs the tasks of the scope that nobody
+    /// has begun, so scopes within scopes never wait for a free worker. On any other worker of the pool, such as one
+    /// that runs a task of a subpool, it holds that worker up, and for ever if all workers do so.
     ///
     /// # Panics
     ///
@@ -102,6 +104,20 @@ pub struct Scope<'scope, 'env: 'scope> {
 impl<'scope> Scope<'scope, '_> {
     /// Runs a closure, as [`Pool::submit`] does. Within a task of the same pool, which would be refused a wait,
     /// `submit(task).unwrap_or_else(|refused| refused.into_task()())` runs it in place when the pool is full.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().build()?;
+    /// let mut sums = [0; 2];
+    /// pool.scope(|scope| {
+    ///     for (sum, part) in sums.iter_mut().zip([1..=50, 51..=100]) {
+    ///         scope.submit(|| *sum = part.sum::<u32>()).expect("the pool is open");
+    ///     }
+    /// });
+    /// assert_eq!(sums, [1275, 3775]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit<F>(&'scope self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'scope,
@@ -110,6 +126,19 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Runs a closure if a slot is free now, as [`Pool::try_submit`] does.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let (held, mut done) = (pool.slot()?, false);
+    /// pool.scope(|scope| {
+    ///     let task = || done = true;
+    ///     scope.try_submit(task).unwrap_or_else(|refused| refused.into_task()());
+    /// });
+    /// assert!(done); // in this thread, as the pool is full
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_submit<F>(&'scope self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'scope,

@@ -9,6 +9,20 @@ use crate::sampling::Sampler;
 pub(crate) type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
 /// What a waiting submit does when a worker of the same pool makes it, and the wait could be for itself.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use anthill::{Pool, Reentrancy};
+///
+/// for policy in [Reentrancy::Refuse, Reentrancy::RunInPlace] {
+///     let pool = Pool::builder().capacity(1).reentrancy(policy).build()?;
+///     let own = pool.clone();
+///     let outer = pool.submit_with_handle(move || own.submit(|| println!("inner")).is_ok())?;
+///     assert_eq!(outer.join()?, policy == Reentrancy::RunInPlace);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reentrancy {

@@ -7,12 +7,13 @@ use crate::gate::{Gate, Way};
 use crate::join::{self, JoinHandle};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-/// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) or
-/// [`Pool::try_slot`](crate::Pool::try_slot).
+/// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) and the calls
+/// like it.
 ///
 /// It is for callers that want to know that there is room before they do something that they cannot take back, such
 /// as accepting a connection. A slot that is dropped unused goes back to the pool. A slot that is held keeps its task
-/// welcome also after a close; a shutdown waits for it.
+/// welcome also after a close; a shutdown waits for it. After a [`discard`](crate::Pool::discard) the task is dropped
+/// like all that had not begun.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,6 +43,19 @@ impl Slot {
     }
 
     /// Runs a closure in this slot.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (sent, requests) = std::sync::mpsc::channel();
+    /// # sent.send("a request")?;
+    /// let slot = pool.slot()?; // room first
+    /// let request = requests.recv()?; // then something to do
+    /// slot.submit(move || println!("{request}"));
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn submit<F>(mut self, f: F)
     where
         F: FnOnce() + Send + 'static,
@@ -50,6 +64,18 @@ impl Slot {
     }
 
     /// Runs a future in this slot.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot()?;
+    /// pool.close();
+    /// slot.spawn(async { println!("it had its slot before the close") });
+    /// pool.shutdown()?;
+    /// assert_eq!(pool.stats().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn<F>(mut self, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -78,6 +104,18 @@ impl Slot {
     }
 
     /// Runs a future in this slot, and gives a handle for its output.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot_timeout(Duration::from_secs(1))?;
+    /// let answer = slot.spawn_with_handle(async { 6 * 7 });
+    /// assert_eq!(answer.join()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn spawn_with_handle<F>(mut self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,

@@ -7,6 +7,25 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// `capacity`, `in_flight` and `free` are of one instant. The others are read one after the other, without stopping
 /// the pool, and so may be a few tasks apart. For a subpool, everything about slots, waiting, accepted and rejected tasks
 /// is its own; what is about threads, queues and ended tasks is the whole pool's, since these are shared.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use anthill::{Pool, Stats};
+///
+/// fn line(before: &Stats, now: &Stats) -> String {
+///     let used = 100 * now.in_flight / now.capacity.max(1);
+///     format!("{} done, {used} % of the slots taken", now.completed - before.completed)
+/// }
+///
+/// let pool = Pool::builder().capacity(8).build()?;
+/// let before = pool.stats();
+/// pool.submit_with_handle(|| ())?.join()?;
+/// # pool.shutdown()?;
+/// println!("{}", line(&before, &pool.stats())); // each second, say
+/// # assert_eq!(line(&before, &pool.stats()), "1 done, 0 % of the slots taken");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -27,7 +27,8 @@ const BUDGET: usize = 64;
 /// task holds a slot of the pool from acceptance to its end, like any other. A closure that blocks holds up its strand
 /// and its worker; a future that waits holds up its strand alone. A task that panics ends alone, and the strand goes on.
 ///
-/// A clone is another handle of the same strand. Tasks that were accepted are run also when all handles are gone.
+/// A clone is another handle of the same strand. Tasks that were accepted are run also when all handles are gone. A
+/// strand does not keep its pool open.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -71,6 +72,18 @@ enum Entry {
 
 impl Pool {
     /// A new strand, whose tasks take their slots at this entrance.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (red, blue) = (pool.strand(), pool.strand());
+    /// red.submit(|| println!("red, first"))?;
+    /// red.submit(|| println!("red, second"))?;
+    /// blue.submit(|| println!("blue, at any time"))?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn strand(&self) -> Strand {
         Strand::new(self.gate().clone())
@@ -111,6 +124,20 @@ impl Strand {
     }
 
     /// How many tasks wait for their turn.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let strand = pool.strand();
+    /// let (go, wait) = std::sync::mpsc::channel::<()>();
+    /// strand.submit(move || _ = wait.recv())?;
+    /// strand.submit(|| println!("waits for the first"))?;
+    /// assert!(strand.queued() >= 1);
+    /// # drop(go);
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn queued(&self) -> usize {
         self.0.inbox.lock().waiting.len()

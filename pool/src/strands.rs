@@ -20,7 +20,7 @@ const FEWEST: usize = 64;
 /// has no tasks; its key then gets a new one, with nothing lost but the memory it took. So there are about
 /// as many as are in use, or at most twice that.
 ///
-/// A clone is another handle of the same strands.
+/// A clone is another handle of the same strands. They do not keep their pool open.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,6 +47,16 @@ struct Map<K> {
 
 impl Pool {
     /// Strands by key, whose tasks take their slots at this entrance.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let rooms = pool.strands::<u32>();
+    /// rooms.strand(&7).submit(|| println!("a message for room 7"))?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn strands<K: Eq + Hash>(&self) -> Strands<K> {
         let map = Map {
@@ -62,6 +72,20 @@ impl Pool {
 
 impl<K: Eq + Hash> Strands<K> {
     /// The strand of a key: the same as long as anybody has a handle of it or it has tasks.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (sent, seen) = std::sync::mpsc::channel();
+    /// let accounts = pool.strands::<String>();
+    /// for n in 0..3 {
+    ///     let sent = sent.clone();
+    ///     accounts.strand("ann").submit(move || sent.send(n).unwrap())?;
+    /// }
+    /// assert_eq!(seen.iter().take(3).collect::<Vec<_>>(), [0, 1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn strand<Q>(&self, key: &Q) -> Strand
     where
@@ -92,12 +116,31 @@ impl<K: Eq + Hash> Strands<K> {
     }
 
     /// How many strands there are, those that nobody needs any more included.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let accounts = pool.strands::<String>();
+    /// let (ann, bob, ann_again) = (accounts.strand("ann"), accounts.strand("bob"), accounts.strand("ann"));
+    /// assert_eq!(accounts.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.map.lock().strands.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let accounts = pool.strands::<String>();
+    /// assert!(accounts.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
