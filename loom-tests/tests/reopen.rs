@@ -2,6 +2,8 @@
 //! I2 also for discarded tasks: each ends once, run or discarded.
 #![cfg(anthill_loom)]
 
+use std::sync::{Arc, Mutex};
+
 use anthill::{JoinError, ReopenError, ShutdownError};
 use loom_tests::{Record, check, keeping, other, pool};
 
@@ -125,5 +127,33 @@ fn what_comes_after_a_discard_is_not_discarded() {
         pool.submit(ran.task()).unwrap();
         pool.shutdown().unwrap();
         assert_eq!(ran.count(), 1);
+    });
+}
+
+#[test]
+fn one_that_discards_runs_nothing_of_the_next_life() {
+    check(|| {
+        let pool = pool(1, 1);
+        pool.submit(|| ()).unwrap();
+        let discarder = Arc::new(Mutex::new(None));
+        let discards = {
+            let (pool, discarder) = (pool.clone(), Arc::clone(&discarder));
+            other(move || {
+                *discarder.lock().unwrap() = Some(loom::thread::current().id());
+                pool.discard();
+            })
+        };
+        let strange = Record::new();
+        if pool.is_closed() && pool.reopen().is_ok() {
+            let (strange, discarder) = (strange.clone(), Arc::clone(&discarder));
+            let _closed_again = pool.try_submit(move || {
+                if *discarder.lock().unwrap() == Some(loom::thread::current().id()) {
+                    strange.add();
+                }
+            });
+        }
+        discards.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(strange.count(), 0);
     });
 }

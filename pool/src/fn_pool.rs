@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::entrance::{Patience, Refusal};
 use crate::error::SubmitError;
@@ -113,7 +113,7 @@ impl<T: Send + 'static> FnPool<T> {
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # use std::time::Duration;
+    /// # use std::time::{Duration, Instant};
     /// # let pool = anthill::Pool::builder().capacity(1).build()?;
     /// let write = anthill::FnPool::new(pool, |line| println!("{line}"));
     /// let held = write.pool().slot()?; // the only one
@@ -124,6 +124,23 @@ impl<T: Send + 'static> FnPool<T> {
     /// ```
     pub fn submit_timeout(&self, argument: T, timeout: Duration) -> Result<(), SubmitError<T>> {
         self.call(self.pool.gate().enter_closure(after(timeout)), argument)
+    }
+
+    /// Calls the function with `argument`, as [`Pool::submit_deadline`] runs a closure.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().build()?;
+    /// # let print = anthill::FnPool::new(pool, |n: u64| println!("{n}"));
+    /// let deadline = std::time::Instant::now() + std::time::Duration::from_secs(1);
+    /// print.submit_deadline(7, deadline)?;
+    /// # print.pool().shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit_deadline(&self, argument: T, deadline: Instant) -> Result<(), SubmitError<T>> {
+        let patience = Patience::Until(deadline);
+        self.call(self.pool.gate().enter_closure(patience), argument)
     }
 
     /// Calls the function with `argument`, as [`Pool::submit_async`] runs a closure.

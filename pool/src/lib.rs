@@ -67,6 +67,7 @@ mod entrance;
 mod error;
 mod fn_pool;
 mod gate;
+mod gathering;
 mod group;
 mod group_results;
 mod group_submit;

@@ -1,25 +1,22 @@
 //! Scopes: tasks that borrow.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 
-use crate::end::{End, Job};
 use crate::entrance::Patience;
 use crate::error::SubmitError;
 use crate::gate::{Gate, Way};
+use crate::gathering::{AllEnded, Gathering, Stub};
 use crate::pool::Pool;
-use crate::seat::Seat;
 use crate::submit::admit;
-use crate::sync::{Arc, Mutex};
+use crate::sync::Arc;
 use crate::task::Task;
-use crate::unwind::{self, Payload};
-use crate::waiter::{Outcome, Waiter};
+use crate::unwind;
 
 impl Pool {
     /// Calls `f` with a scope, whose tasks may borrow what was there before it, and returns when all of them have ended.
-    /// Those that a [`discard`](Self::discard) drops have ended too, without having run.
+    /// Those that a [`discard`](Self::discard) drops have ended too, and make it panic.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,7 +48,7 @@ impl Pool {
     {
         let scope = Scope {
             gate: self.gate().clone(),
-            gathering: Arc::new(Gathering(Mutex::new(State::default()))),
+            gathering: Gathering::new(),
             lifetimes: PhantomData,
         };
         // Whatever panics below: nothing that the tasks borrow ends before they do.
@@ -173,192 +170,6 @@ impl<'scope> Scope<'scope, '_> {
     }
 }
 
-/// What a scope and its tasks share. It borrows nothing once all have ended, so stubs may come later.
-struct Gathering(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    /// Tasks that nobody has begun: those in the queues of the pool are mere stubs, each of which comes for one of these.
-    unbegun: VecDeque<Task<()>>,
-    /// Tasks that were added and have not ended.
-    pending: usize,
-    /// The first panic.
-    panic: Option<Payload>,
-    discarded: usize,
-    waiter: Option<Arc<Waiter>>,
-    /// Whether the one that waits runs tasks meanwhile, and is to be told of new ones.
-    helped: bool,
-}
-
-impl Gathering {
-    fn add(&self, task: Task<()>) {
-        let mut state = self.0.lock();
-        state.unbegun.push_back(task);
-        state.pending += 1;
-        let helper = if state.helped {
-            state.waiter.take()
-        } else {
-            None
-        };
-        drop(state);
-        tell(helper);
-    }
-
-    /// As `add`, for a task that is about to run.
-    fn begin(&self) {
-        self.0.lock().pending += 1;
-    }
-
-    fn first(&self) -> Option<Task<()>> {
-        self.0.lock().unbegun.pop_front()
-    }
-
-    /// The newest: what it needs is still warm, and the oldest, which is likely to be the largest part, is for others.
-    fn last(&self) -> Option<Task<()>> {
-        self.0.lock().unbegun.pop_back()
-    }
-
-    fn run(&self, task: Task<()>) -> End {
-        let ended = unwind::catch(|| task.run(&()));
-        self.end(ended, End::Completed)
-    }
-
-    fn discard(&self, task: Task<()>) -> End {
-        let dropped = unwind::catch(|| drop(task));
-        self.0.lock().discarded += 1;
-        self.end(dropped, End::Discarded)
-    }
-
-    /// A task was run or dropped. Its panic is kept for the one that waits, or, if there is one already, comes back.
-    fn end(&self, ended: Result<(), Payload>, well: End) -> End {
-        let mut state = self.0.lock();
-        state.pending -= 1;
-        let end = match ended {
-            Ok(()) => well,
-            Err(payload) if state.panic.is_none() => {
-                state.panic = Some(payload);
-                End::Panicked(None)
-            }
-            Err(payload) => End::Panicked(Some(payload)),
-        };
-        let waiter = if state.pending == 0 {
-            state.waiter.take()
-        } else {
-            None
-        };
-        drop(state);
-        tell(waiter);
-        end
-    }
-
-    /// Until all have ended, runs those that nobody has begun, if the calling thread runs a task of the same entrance.
-    fn help(&self, entrance: usize) {
-        while Seat::may_run_here(entrance) {
-            while let Some(task) = self.last() {
-                Seat::settle_here(self.run(task));
-            }
-            if self.wait(true) {
-                return;
-            }
-        }
-    }
-
-    /// Waits until all have ended; or, as a helper, until there is something to do. True if all have ended.
-    fn wait(&self, helps: bool) -> bool {
-        let waiter = {
-            let mut state = self.0.lock();
-            if state.pending == 0 {
-                return true;
-            }
-            if helps && !state.unbegun.is_empty() {
-                return false;
-            }
-            state.helped = helps;
-            let waiter = Arc::new(Waiter::thread());
-            state.waiter = Some(Arc::clone(&waiter));
-            waiter
-        };
-        waiter.wait(None);
-        false
-    }
-
-    /// The first panic, and how many were discarded.
-    fn take_ends(&self) -> (Option<Payload>, usize) {
-        let mut state = self.0.lock();
-        (state.panic.take(), state.discarded)
-    }
-}
-
-fn tell(waiter: Option<Arc<Waiter>>) {
-    if let Some(waiter) = waiter {
-        waiter.settle(Outcome::Granted);
-        waiter.wake();
-    }
-}
-
-/// Does not go before all tasks have ended.
-struct AllEnded<'a>(&'a Gathering);
-
-impl Drop for AllEnded<'_> {
-    fn drop(&mut self) {
-        while !self.0.wait(false) {}
-    }
-}
-
-/// The turn of a task of a scope. It comes for a task also when it is dropped.
-struct Stub {
-    gathering: Arc<Gathering>,
-    /// Its own; else it takes whichever is the next.
-    task: Option<Task<()>>,
-    come: bool,
-}
-
-impl Stub {
-    fn of(task: Task<()>, gathering: Arc<Gathering>) -> Self {
-        Self {
-            gathering,
-            task: Some(task),
-            come: false,
-        }
-    }
-
-    fn of_any(gathering: Arc<Gathering>) -> Self {
-        Self {
-            gathering,
-            task: None,
-            come: false,
-        }
-    }
-
-    /// The task, once. None if the one that waits has run it.
-    fn take(&mut self) -> Option<Task<()>> {
-        if std::mem::replace(&mut self.come, true) {
-            return None;
-        }
-        self.task.take().or_else(|| self.gathering.first())
-    }
-}
-
-impl Job for Stub {
-    fn run(mut self) -> End {
-        self.take()
-            .map_or(End::Counted, |task| self.gathering.run(task))
-    }
-
-    fn discard(mut self) -> End {
-        self.take()
-            .map_or(End::Counted, |task| self.gathering.discard(task))
-    }
-}
-
-impl Drop for Stub {
-    fn drop(&mut self) {
-        if let Some(task) = self.take() {
-            self.gathering.discard(task);
-        }
-    }
-}
-
 // As for the pool: a panic is caught before it reaches what is shared.
 impl UnwindSafe for Scope<'_, '_> {}
 impl RefUnwindSafe for Scope<'_, '_> {}
@@ -366,7 +177,7 @@ impl RefUnwindSafe for Scope<'_, '_> {}
 impl fmt::Debug for Scope<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scope")
-            .field("pending", &self.gathering.0.lock().pending)
+            .field("pending", &self.gathering.pending())
             .finish_non_exhaustive()
     }
 }

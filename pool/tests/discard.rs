@@ -137,3 +137,46 @@ fn a_worker_may_discard_its_own_pool() {
     let stats = pool.stats();
     assert_eq!((stats.discarded, stats.completed), (3, 1));
 }
+
+#[test]
+fn one_that_joins_what_was_discarded_does_not_run_it() {
+    let pool = pool(8, 2);
+    let side = pool.subpool(4).unwrap();
+    let own = side.clone();
+    let ran_elsewhere = side.submit_with_handle(move || {
+        // The other worker takes it at once, or drops it.
+        let here = std::thread::current().id();
+        let part = own.submit_with_handle(move || std::thread::current().id() == here);
+        own.discard();
+        !part.unwrap().join().unwrap_or(false)
+    });
+    assert!(ran_elsewhere.unwrap().join().unwrap());
+}
+
+#[test]
+fn a_thread_that_is_about_to_end_may_discard() {
+    struct AtTheEnd(Option<anthill::Pool>);
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            if let Some(pool) = self.0.take() {
+                pool.discard();
+            }
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<AtTheEnd> = const { std::cell::RefCell::new(AtTheEnd(None)) };
+    }
+    let (pool, gate) = busy(10);
+    let behind = pool.submit_with_handle(|| ()).unwrap();
+    let own = pool.clone();
+    // Before the pool's own thread-local, and so dropped after it.
+    let ends = std::thread::spawn(move || {
+        LAST.with(|last| last.borrow_mut().0 = Some(own.clone()));
+        own.try_submit(|| ()).unwrap();
+    });
+    ends.join().unwrap();
+    assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+    gate.open();
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().discarded, 2);
+}

@@ -209,3 +209,82 @@ fn dropped_it_lets_its_tasks_go_on_and_is_freed() {
     assert_eq!(ran.load(Ordering::Relaxed), 3);
     assert_eq!(Arc::strong_count(&ran), 1);
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("dropped"));
+    }
+}
+
+#[test]
+fn a_capture_that_panics_when_it_is_cancelled_keeps_nothing_else_from_being_cancelled() {
+    let (pool, gate) = (pool(8, 1), Gate::new());
+    pool.submit(gate.waiter()).unwrap();
+    let group = pool.group::<Result<(), ()>>().stop_at_error();
+    // The first panics, and with it, not during it, the capture of the second.
+    group.submit(|| resume_unwind(Box::new("first"))).unwrap();
+    let bomb = Bomb;
+    group
+        .submit(move || {
+            std::mem::forget(bomb);
+            Ok(())
+        })
+        .unwrap();
+    let behind = Arc::new(AtomicUsize::new(0));
+    let ran = Arc::clone(&behind);
+    group
+        .submit(move || {
+            ran.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
+        .unwrap();
+    gate.open();
+    let results = group.wait();
+    assert_eq!(results.failed(), Some(0));
+    assert_eq!(behind.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_future_that_is_being_polled_when_the_group_stops_is_cancelled_when_it_suspends() {
+    let (pool, gate) = (pool(8, 1), Gate::new());
+    let group = pool.group::<()>();
+    let (said, begun) = mpsc::channel();
+    let wait = gate.clone();
+    let polled = std::future::poll_fn(move |cx| {
+        // Somebody has its waker, and so it could wait for ever.
+        said.send(cx.waker().clone()).unwrap();
+        wait.wait();
+        std::task::Poll::<()>::Pending
+    });
+    group.spawn(polled).unwrap();
+    let _waker = begun.recv().unwrap();
+    group.cancel();
+    gate.open();
+    let results = group.wait().into_vec();
+    assert!(matches!(results[0], Err(JoinError::Cancelled)));
+}
+
+#[test]
+fn one_that_waits_within_a_task_runs_all_that_have_not_begun() {
+    let pool = pool(8, 2);
+    let own = pool.clone();
+    let task = pool.submit_with_handle(move || {
+        let (begun, second) = (Gate::new(), Gate::new());
+        let group = own.group();
+        let (begins, wait) = (begun.clone(), second.clone());
+        group
+            .submit(move || {
+                begins.open();
+                wait.wait();
+            })
+            .unwrap();
+        begun.wait();
+        // The other worker waits for this one.
+        group.submit(move || second.open()).unwrap();
+        group.wait().into_vec().len()
+    });
+    assert_eq!(task.unwrap().join().unwrap(), 2);
+}

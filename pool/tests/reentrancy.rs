@@ -2,12 +2,15 @@
 
 mod support;
 
-use std::sync::mpsc;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
 use anthill::{Pool, Reentrancy, SubmitError};
-use support::pool;
+use support::{Gate, pool};
 
 fn in_place(capacity: usize) -> Pool {
     let builder = Pool::builder().capacity(capacity).threads(0..=1);
@@ -122,5 +125,58 @@ fn a_task_of_another_entrance_lends_no_slot() {
         (to_root, to_side)
     });
     assert_eq!(refused, (Err(SubmitError::WouldDeadlock(())), Ok(())));
+    drop(held);
+}
+
+/// A waker is called when a slot comes back, and that slot is not the waker's.
+#[test]
+fn a_waker_lends_no_slot() {
+    struct Submits(Pool, mpsc::Sender<bool>);
+    impl Wake for Submits {
+        fn wake(self: Arc<Self>) {
+            let refused = matches!(self.0.submit(|| ()), Err(SubmitError::WouldDeadlock(_)));
+            self.1.send(refused).unwrap();
+        }
+    }
+    let (pool, gate) = (in_place(1), Gate::new());
+    pool.submit(gate.waiter()).unwrap();
+    let (said, heard) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Submits(pool.clone(), said)));
+    let mut waits = pin!(pool.slot_async());
+    assert!(
+        waits
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    gate.open();
+    // The slot is the waiting one's, so a closure that ran in place would be one too many.
+    assert_eq!(heard.recv(), Ok(true));
+}
+
+#[test]
+fn a_stop_hook_lends_no_slot() {
+    let cell: Arc<Mutex<Option<Pool>>> = Arc::default();
+    let ((said, heard), (go, wait)) = (mpsc::channel(), mpsc::channel());
+    let (hooked, wait) = (Arc::clone(&cell), Mutex::new(wait));
+    let pool = Pool::builder()
+        .capacity(1)
+        .threads(0..=1)
+        .idle_expiry(Duration::ZERO)
+        .reentrancy(Reentrancy::RunInPlace)
+        .on_thread_stop(move || {
+            if let Some(pool) = hooked.lock().unwrap().take() {
+                wait.lock().unwrap().recv().unwrap();
+                let told = pool.submit(|| ()).map_err(SubmitError::without_task);
+                said.send(told).unwrap();
+            }
+        })
+        .build()
+        .unwrap();
+    *cell.lock().unwrap() = Some(pool.clone());
+    pool.submit(|| ()).unwrap();
+    let held = pool.slot().unwrap();
+    go.send(()).unwrap();
+    assert_eq!(heard.recv(), Ok(Err(SubmitError::WouldDeadlock(()))));
     drop(held);
 }

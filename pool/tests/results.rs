@@ -2,8 +2,10 @@
 
 mod support;
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::sync::{Arc, mpsc};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -244,4 +246,49 @@ fn a_task_of_another_entrance_does_not_run_in_place() {
         side.submit_with_handle(here).unwrap().join().unwrap() == here()
     });
     assert!(!joins.unwrap().join().unwrap());
+}
+
+#[test]
+fn a_handle_that_was_polled_joined_for_a_while_and_polled_again_hears_of_the_end() {
+    let (pool, gate) = (pool(4, 1), Gate::new());
+    let mut handle = pool.submit_with_handle(gate.waiter()).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut handle).poll(&mut cx).is_pending());
+    let mut handle = handle.join_timeout(Duration::ZERO).unwrap_err();
+    gate.open();
+    eventually(|| handle.is_finished());
+    assert!(Pin::new(&mut handle).poll(&mut cx).is_ready());
+}
+
+#[test]
+fn the_books_balance_when_a_result_that_nobody_wants_panics_in_its_drop() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    let (pool, gate) = (pool(4, 1), Gate::new());
+    pool.submit(gate.waiter()).unwrap();
+    drop(pool.submit_with_handle(|| Bomb).unwrap());
+    gate.open();
+    pool.shutdown().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.accepted, stats.completed, stats.panicked), (2, 1, 1));
+}
+
+#[test]
+fn a_task_that_polled_its_own_handle_does_not_keep_itself_alive() {
+    let pool = pool(1, 1);
+    let (said, heard) = mpsc::channel::<anthill::JoinHandle<()>>();
+    let mut own = None;
+    let task = std::future::poll_fn(move |cx| {
+        let mut handle = own.take().unwrap_or_else(|| heard.recv().unwrap());
+        assert!(Pin::new(&mut handle).poll(cx).is_pending());
+        // Dropped with the task's waker in it; with the last one the task goes.
+        std::task::Poll::<()>::Pending
+    });
+    said.send(pool.spawn_with_handle(task).unwrap()).unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().cancelled, 1);
 }
