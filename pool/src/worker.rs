@@ -145,7 +145,7 @@ impl Worker {
         idle.announce(&self.parker, std::mem::take(&mut self.searching));
         // S2: pairs with P2.
         fence(Ordering::SeqCst);
-        if scheduler.queues.has_work() || scheduler.has_ended() {
+        if scheduler.queues.has_work() || scheduler.has_ended() || idle.has_surplus() {
             if !idle.withdraw(&self.parker) {
                 // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.
                 self.parker.park(None);

@@ -32,8 +32,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "no last look before going to sleep",
         file: "worker.rs",
-        find: "if scheduler.queues.has_work() || scheduler.has_ended()",
-        replace: "if scheduler.has_ended()",
+        find: "if scheduler.queues.has_work() || scheduler.has_ended() || idle.has_surplus()",
+        replace: "if scheduler.has_ended() || idle.has_surplus()",
         killer: Model("wakeup"),
     },
     Mutant {

@@ -1,0 +1,177 @@
+//! What may be done to a pool, and how often.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+/// How a pool begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) capacity: usize,
+    pub(crate) min_threads: usize,
+    pub(crate) max_threads: usize,
+    pub(crate) idle_expiry: Duration,
+    pub(crate) nonblocking: bool,
+    pub(crate) max_waiting: usize,
+}
+
+/// How patiently a task is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Try,
+    Plain,
+    /// With a time that is over already.
+    Timeout,
+    /// By a future that is polled by hand.
+    Async,
+}
+
+/// What is submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Closure,
+    Future,
+    ClosureWithHandle,
+    FutureWithHandle,
+    /// A closure to this strand.
+    OfStrand(usize),
+}
+
+impl Kind {
+    pub(crate) fn is_future(self) -> bool {
+        matches!(self, Self::Future | Self::FutureWithHandle)
+    }
+
+    pub(crate) fn has_handle(self) -> bool {
+        matches!(self, Self::ClosureWithHandle | Self::FutureWithHandle)
+    }
+}
+
+/// How many strands there are.
+pub(crate) const STRANDS: usize = 2;
+
+/// What may be done to one task or its submitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Polls an async submit again.
+    Poll,
+    /// Drops an async submit.
+    GiveUp,
+    /// Has a running task return.
+    Return,
+    /// Has a running task panic.
+    Panic,
+    /// Has a future that is being polled return without being done.
+    Suspend,
+    /// Wakes a future, suspended or not.
+    Wake,
+    /// Drops the waker of a future, suspended or not.
+    Forget,
+    /// Cancels by the handle.
+    Cancel,
+    /// Joins by the handle if there is a result, else drops it.
+    LetGo,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    /// Submits a task; from within that one of the running ones, if a number is given and there is one.
+    Submit(Way, Kind, Option<usize>),
+    /// Does this to that one of those to which it can be done; the number is taken modulo theirs. If there is none,
+    /// nothing is done.
+    On(Act, usize),
+    Tune(usize),
+    TuneThreads(usize, usize),
+    Close,
+    Discard,
+    Reopen,
+    Shutdown,
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    (
+        1..=4_usize,
+        prop_oneof![3 => Just(1_usize), 2 => 2..=4_usize],
+        0..=2_usize,
+        prop_oneof![Just(Duration::MAX), Just(Duration::ZERO)],
+        prop::bool::weighted(0.1),
+        prop_oneof![2 => Just(usize::MAX), 1 => 0..=3_usize],
+    )
+        .prop_map(
+            |(capacity, max_threads, min_threads, idle_expiry, nonblocking, max_waiting)| {
+                Settings {
+                    capacity,
+                    min_threads: min_threads.min(max_threads),
+                    max_threads,
+                    idle_expiry,
+                    nonblocking,
+                    max_waiting,
+                }
+            },
+        )
+}
+
+pub(crate) fn op() -> impl Strategy<Value = Op> {
+    let inside = prop_oneof![5 => Just(None), 1 => number().prop_map(Some)];
+    prop_oneof![
+        30 => (way(), kind(), inside).prop_map(|(way, kind, inside)| {
+            // A future that submits is polled by the test and not by a task.
+            Op::Submit(way, kind, inside.filter(|_| way != Way::Async))
+        }),
+        55 => (act(), number()).prop_map(|(act, number)| Op::On(act, number)),
+        5 => capacity().prop_map(Op::Tune),
+        3 => (0..=3_usize, 0..=4_usize).prop_map(|(min, max)| Op::TuneThreads(min, max)),
+        1 => Just(Op::Close),
+        2 => Just(Op::Discard),
+        9 => Just(Op::Reopen),
+        1 => Just(Op::Shutdown),
+    ]
+}
+
+/// Which of several.
+fn number() -> impl Strategy<Value = usize> {
+    0..12_usize
+}
+
+fn way() -> impl Strategy<Value = Way> {
+    prop_oneof![
+        2 => Just(Way::Try),
+        5 => Just(Way::Plain),
+        1 => Just(Way::Timeout),
+        3 => Just(Way::Async),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        3 => Just(Kind::Closure),
+        3 => Just(Kind::Future),
+        4 => Just(Kind::ClosureWithHandle),
+        4 => Just(Kind::FutureWithHandle),
+        3 => (0..STRANDS).prop_map(Kind::OfStrand),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        12 => Just(Act::Return),
+        4 => Just(Act::Panic),
+        10 => Just(Act::Suspend),
+        8 => Just(Act::Wake),
+        3 => Just(Act::Forget),
+        8 => Just(Act::Cancel),
+        3 => Just(Act::LetGo),
+        5 => Just(Act::Poll),
+        3 => Just(Act::GiveUp),
+    ]
+}
+
+fn capacity() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        8 => 0..=5_usize,
+        1 => Just(usize::MAX),
+        // The largest that is limited, and the first that is not.
+        1 => Just((1 << 31) - 2),
+        1 => Just((1 << 31) - 1),
+    ]
+}

@@ -1,0 +1,281 @@
+//! Where the model's tasks wait, and what workers may do with them.
+//!
+//! The pool leaves some of it open, and there the model learns from what the tasks say: which of several waiting tasks
+//! a worker takes when more than one may be at work, and in which order submitters come that were let in together.
+
+use anthill::Stats;
+
+use crate::board::Event;
+use crate::model::{Model, Stage};
+use crate::op::{Kind, STRANDS};
+
+/// What is in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Item {
+    Task(usize),
+    /// A strand's next tasks.
+    Strand(usize),
+}
+
+/// Where a strand is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Nowhere,
+    Queue,
+    /// A worker runs a task of it.
+    Worker,
+    /// A worker is about to run the next task of it.
+    Next,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Line {
+    /// Each with its turn, as in the queue.
+    inbox: Vec<(usize, usize)>,
+    place: Place,
+    /// When a worker left it with nothing to do. What comes in the same turn it may still have found.
+    left: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Queue {
+    /// Each with its turn: those with the same may be taken in any order.
+    items: Vec<(usize, Item)>,
+    turn: usize,
+    /// Whether all may be taken in any order, for they may be in more than one queue of the pool.
+    mixed: bool,
+    strands: [Line; STRANDS],
+}
+
+impl Queue {
+    /// What comes from now on comes later than what came before.
+    pub(crate) fn next_turn(&mut self) {
+        self.turn += 1;
+    }
+
+    /// What is there now may be taken in any order.
+    pub(crate) fn mix(&mut self) {
+        self.mixed = true;
+    }
+
+    /// Orders again what comes from now on, if nothing is there and at most one worker.
+    pub(crate) fn sort(&mut self, workers: usize) {
+        if self.items.is_empty() {
+            self.mixed = workers > 1;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Adds a task. What a worker brings goes into its own queue, and may be taken before what came earlier.
+    pub(crate) fn push(&mut self, id: usize, kind: Kind, on_worker: bool) {
+        let mut item = Item::Task(id);
+        if let Kind::OfStrand(strand) = kind {
+            let line = &mut self.strands[strand];
+            line.inbox.push((self.turn, id));
+            if line.place != Place::Nowhere {
+                return;
+            }
+            line.place = Place::Queue;
+            item = Item::Strand(strand);
+        }
+        self.items.push((self.turn, item));
+        self.mixed |= on_worker;
+    }
+
+    /// A running task of this kind has ended.
+    pub(crate) fn ended(&mut self, kind: Kind) {
+        if let Kind::OfStrand(strand) = kind {
+            let turn = self.turn;
+            self.strands[strand].step(turn);
+        }
+    }
+
+    /// Empties the queue, as a discard does. What is behind a strand's running task stays.
+    pub(crate) fn drain(&mut self) -> Vec<usize> {
+        let items = std::mem::take(&mut self.items);
+        let tasks_of = |(_, item)| match item {
+            Item::Task(id) => vec![id],
+            Item::Strand(strand) => {
+                let inbox = std::mem::take(&mut self.strands[strand]).inbox;
+                inbox.into_iter().map(|(_, id)| id).collect()
+            }
+        };
+        items.into_iter().flat_map(tasks_of).collect()
+    }
+
+    /// Strands that are on a worker and have no task running.
+    fn between(&self) -> usize {
+        let lines = self.strands.iter();
+        lines.filter(|line| line.place == Place::Next).count()
+    }
+
+    /// Whether a worker may be with this one still, from before it was pushed.
+    fn may_be_kept(&self, item: Item) -> bool {
+        matches!(item, Item::Strand(strand) if self.strands[strand].left == self.turn)
+    }
+
+    /// A worker comes for this one.
+    fn take(&mut self, item: Item) -> Result<(), String> {
+        let place = self.items.iter().position(|&(_, other)| other == item);
+        let Some(place) = place else {
+            return Err(format!("{item:?} is not in the queue"));
+        };
+        let (turn, _) = self.items.remove(place);
+        match self.items.iter().find(|&&(other, _)| other < turn) {
+            Some(first) if !self.mixed && !self.may_be_kept(item) => {
+                Err(format!("{first:?} is before {item:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Line {
+    /// A worker comes for this one.
+    fn take(&mut self, id: usize) -> Result<(), String> {
+        let Some(place) = self.inbox.iter().position(|&(_, other)| other == id) else {
+            return Err(format!("{id} is not in its strand"));
+        };
+        let (turn, _) = self.inbox.remove(place);
+        match self.inbox.first() {
+            Some(&(first, other)) if first < turn => Err(format!("{other} is before it")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Its worker goes on to the next task, or leaves.
+    fn step(&mut self, turn: usize) {
+        self.place = Place::Next;
+        if self.inbox.is_empty() {
+            (self.place, self.left) = (Place::Nowhere, turn);
+        }
+    }
+}
+
+impl Model {
+    /// How many tasks run, and workers are with a strand.
+    pub(crate) fn busy(&self) -> usize {
+        let running = |task: &&crate::model::Task| task.stage == Stage::Running;
+        self.tasks.iter().filter(running).count() + self.queue.between()
+    }
+
+    /// Whether the workers have nothing left to do but what the test tells them.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.queue.between() == 0
+            && (self.queue.len() == 0 || self.busy() >= self.max_threads)
+            && self
+                .tasks
+                .iter()
+                .all(|task| task.gone || !task.must_be_gone())
+    }
+
+    /// Does what the workers have done since.
+    pub(crate) fn learn(&mut self, events: &[Event], stats: &Stats) -> Result<(), String> {
+        let mut swept = self.count_swept(events, stats);
+        for &event in events {
+            self.sweep(&mut swept);
+            match event {
+                Event::Begun(id) => self.begin(id),
+                Event::Gone(id) => self.lose(id),
+            }
+            .map_err(|why| format!("{event:?}: {why}"))?;
+        }
+        self.sweep(&mut swept);
+        if swept > 0 {
+            return Err(format!("{swept} more were undone than could be"));
+        }
+        Ok(())
+    }
+
+    /// How many husks the workers came by. These have nothing left to say, but they are in the books.
+    fn count_swept(&self, events: &[Event], stats: &Stats) -> u64 {
+        let told = |event: &&Event| matches!(event, Event::Gone(id) if self.is_lost_by_worker(*id));
+        let told = events.iter().filter(told).count() as u64;
+        let known = self.books.cancelled + self.books.discarded + told;
+        (stats.cancelled + stats.discarded).saturating_sub(known)
+    }
+
+    /// Has workers come by so many husks, as far as they can by now.
+    fn sweep(&mut self, count: &mut u64) {
+        while *count > 0 && self.busy() < self.max_threads {
+            let items = self.queue.items.iter();
+            let first = items.clone().find(|(_, item)| self.will_run(*item));
+            let last_turn = match first {
+                Some(&(turn, _)) if !self.queue.mixed => turn,
+                _ => usize::MAX,
+            };
+            let mut husks = items.filter_map(|&(turn, item)| match item {
+                Item::Task(id) if turn <= last_turn && self.tasks[id].is_husk() => Some(id),
+                _ => None,
+            });
+            let Some(husk) = husks.next() else { return };
+            let items = &mut self.queue.items;
+            items.retain(|&(_, item)| item != Item::Task(husk));
+            self.undo(husk);
+            *count -= 1;
+        }
+    }
+
+    fn will_run(&self, item: Item) -> bool {
+        !self.discarding && !matches!(item, Item::Task(id) if self.tasks[id].dead)
+    }
+
+    /// Whether it ends when a worker comes for it, and is dropped only then.
+    fn is_lost_by_worker(&self, id: usize) -> bool {
+        let task = &self.tasks[id];
+        task.stage == Stage::Queued && !task.is_husk() && (task.dead || self.discarding)
+    }
+
+    fn come_for(&mut self, item: Item) -> Result<(), String> {
+        if self.busy() >= self.max_threads && !self.queue.may_be_kept(item) {
+            return Err("no worker is free".to_owned());
+        }
+        self.queue.take(item)
+    }
+
+    /// A worker comes for a task, by way of its strand if it has one.
+    fn come_for_task(&mut self, id: usize) -> Result<(), String> {
+        let Kind::OfStrand(strand) = self.tasks[id].kind else {
+            return self.come_for(Item::Task(id));
+        };
+        if self.queue.strands[strand].place != Place::Next {
+            self.come_for(Item::Strand(strand))?;
+        }
+        self.queue.strands[strand].take(id)
+    }
+
+    fn begin(&mut self, id: usize) -> Result<(), String> {
+        if self.tasks[id].stage != Stage::Queued || self.tasks[id].dead || self.discarding {
+            return Err("it is not to run".to_owned());
+        }
+        self.come_for_task(id)?;
+        let task = &mut self.tasks[id];
+        task.stage = Stage::Running;
+        task.waker = task.kind.is_future();
+        if let Kind::OfStrand(strand) = task.kind {
+            self.queue.strands[strand].place = Place::Worker;
+        }
+        Ok(())
+    }
+
+    fn lose(&mut self, id: usize) -> Result<(), String> {
+        if std::mem::replace(&mut self.tasks[id].gone, true) {
+            return Err("it was gone before".to_owned());
+        }
+        if self.is_lost_by_worker(id) {
+            self.come_for_task(id)?;
+            if let Kind::OfStrand(strand) = self.tasks[id].kind {
+                let turn = self.queue.turn;
+                self.queue.strands[strand].step(turn);
+            }
+            self.undo(id);
+        } else if !self.tasks[id].must_be_gone() {
+            return Err("it is to be kept".to_owned());
+        }
+        Ok(())
+    }
+}
