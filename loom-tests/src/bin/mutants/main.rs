@@ -1,7 +1,7 @@
 //! Seeded faults: takes one guard out of the pool at a time and sees which model or test fails.
 //!
 //! ```console
-//! cargo run -p loom-tests --bin mutants                  # all, about half an hour
+//! cargo run -p loom-tests --bin mutants                  # all
 //! cargo run -p loom-tests --bin mutants -- I4            # those whose name or invariant contains `I4`
 //! cargo run -p loom-tests --bin mutants -- --write       # all, and the table in loom-tests/README.md
 //! ```
