@@ -243,11 +243,13 @@ impl Idle {
         self.change(0, SEARCHING).searching() == 1
     }
 
-    /// S1: into the stack. The caller then does S2 to S4.
-    pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool) {
+    /// S1: into the stack. The caller then does S2 to S4. True if more live than may: it is to retire instead, for
+    /// whoever made it so has woken those only that were in the stack before.
+    pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool) -> bool {
         let mut stack = self.stack.lock();
         stack.sleepers.push(Arc::clone(parker));
-        self.change(SLEEPING, if searching { SEARCHING } else { 0 });
+        let census = self.change(SLEEPING, if searching { SEARCHING } else { 0 });
+        census.live() - stack.leaving > census.max()
     }
 
     /// S4: out of the stack again, as a searcher. False if somebody has popped it: then it counts as searching as

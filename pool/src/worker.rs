@@ -142,10 +142,10 @@ impl Worker {
     fn sleep(&mut self) -> Wake {
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
-        idle.announce(&self.parker, std::mem::take(&mut self.searching));
+        let surplus = idle.announce(&self.parker, std::mem::take(&mut self.searching));
         // S2: pairs with P2.
         fence(Ordering::SeqCst);
-        if scheduler.queues.has_work() || scheduler.has_ended() || idle.has_surplus() {
+        if scheduler.queues.has_work() || scheduler.has_ended() || surplus {
             if !idle.withdraw(&self.parker) {
                 // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.
                 self.parker.park(None);

@@ -93,3 +93,20 @@ fn a_range_that_no_pool_can_have_changes_nothing() {
     ));
     assert_eq!(pool.threads(), 0..=2);
 }
+
+#[test]
+fn one_that_was_about_to_sleep_leaves_as_well() {
+    let builder = Pool::builder().threads(0..=2).idle_expiry(Duration::MAX);
+    let pool = builder.build().unwrap();
+    for _ in 0..1_000 {
+        pool.tune_threads(0..=2).unwrap();
+        let both = Arc::new(Barrier::new(2));
+        for _ in 0..2 {
+            let both = Arc::clone(&both);
+            pool.submit(move || _ = both.wait()).unwrap();
+        }
+        eventually(|| pool.in_flight() == 0);
+        pool.tune_threads(0..=1).unwrap();
+        eventually(|| pool.stats().threads <= 1);
+    }
+}

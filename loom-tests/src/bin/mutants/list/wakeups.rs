@@ -32,8 +32,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "no last look before going to sleep",
         file: "worker.rs",
-        find: "if scheduler.queues.has_work() || scheduler.has_ended() || idle.has_surplus()",
-        replace: "if scheduler.has_ended() || idle.has_surplus()",
+        find: "if scheduler.queues.has_work() || scheduler.has_ended() || surplus",
+        replace: "if scheduler.has_ended() || surplus",
         killer: Model("wakeup"),
     },
     Mutant {
