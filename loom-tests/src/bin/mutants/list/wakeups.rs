@@ -120,8 +120,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I6",
         fault: "two leave where only one is too many",
         file: "idle.rs",
-        find: "census.live() - stack.leaving > census.max()",
-        replace: "census.live() > census.max()",
+        find: "let leaves = census.live() - stack.leaving > census.max()",
+        replace: "let leaves = census.live() > census.max()",
         killer: Model("threads"),
     },
     Mutant {
