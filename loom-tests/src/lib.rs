@@ -1,29 +1,20 @@
-//! What the models share. They stand in `tests/`, one file a family of invariants, and run over the pool's own code.
-#![cfg(anthill_loom)]
+//! What the models share. They stand in `tests/`, one file a family of promises, and run over the pool's own code.
+#![cfg(any(anthill_loom, anthill_shuttle))]
+
+#[cfg(anthill_loom)]
+mod every_schedule;
+#[cfg(anthill_loom)]
+pub use every_schedule::{check, check_within, other};
+
+#[cfg(anthill_shuttle)]
+mod random_schedules;
+#[cfg(anthill_shuttle)]
+pub use random_schedules::check;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anthill::{Builder, Pool};
-
-/// Explores every schedule of `model` with at most as many preemptions as `LOOM_MAX_PREEMPTIONS` says, 2 by default.
-pub fn check(model: impl Fn() + Sync + Send + 'static) {
-    check_within(2, model);
-}
-
-/// As [`check`], with another bound by default.
-pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound.get_or_insert(preemptions);
-    builder.max_branches = 20_000;
-    let explored = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&explored);
-    builder.check(move || {
-        count.fetch_add(1, Ordering::Relaxed);
-        model();
-    });
-    println!("{} executions explored", explored.load(Ordering::Relaxed));
-}
 
 /// A pool of `capacity` slots whose threads, up to `threads`, never expire.
 ///
@@ -92,9 +83,4 @@ impl Record {
         let record = self.clone();
         move || record.add()
     }
-}
-
-/// Runs `f` on another thread of the model.
-pub fn other<T: 'static>(f: impl FnOnce() -> T + 'static) -> loom::thread::JoinHandle<T> {
-    loom::thread::spawn(f)
 }

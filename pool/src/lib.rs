@@ -53,11 +53,8 @@
 //! The pool's own protocols (slots, waiting, waking, expiry, close) are model-checked with loom over this very code.
 //! [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are trusted.
 #![cfg_attr(
-    anthill_loom,
-    allow(
-        rustdoc::broken_intra_doc_links,
-        reason = "models link no crossbeam-deque"
-    )
+    any(anthill_loom, anthill_shuttle),
+    allow(rustdoc::broken_intra_doc_links, reason = "models link no parking_lot")
 )]
 
 mod balance;
@@ -129,6 +126,10 @@ pub use slot::Slot;
 pub use stats::Stats;
 pub use strand::Strand;
 pub use strands::Strands;
+
+#[cfg(any(anthill_loom, anthill_shuttle))]
+#[doc(hidden)]
+pub use sync::thread::refuse_thread_starts;
 
 /// The README's programs are tests.
 #[cfg(doctest)]

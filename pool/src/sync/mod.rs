@@ -1,16 +1,33 @@
 //! The one module that names the atomics, the locks, the threads and the queues.
 //!
-//! Everything else in the crate takes them from here, so that under `--cfg anthill_loom` the whole pool runs on
-//! loom's versions and its own code is what the models explore.
+//! Everything else in the crate takes them from here, so that the whole pool also runs on the types of an engine that
+//! explores schedules, and its own code is what the models explore: loom's under `--cfg anthill_loom`, shuttle's under
+//! `--cfg anthill_shuttle`.
+//!
+//! loom sees each access and each memory order, so crossbeam-deque, which it cannot look into, gives way to a stand-in:
+//! `deque_ordered`, or with `--cfg anthill_plain_deque` `deque_plain`. shuttle explores orders of threads only, and takes
+//! the real one.
 
-#[cfg(not(anthill_loom))]
+#[cfg(not(any(anthill_loom, anthill_shuttle)))]
 mod real;
-#[cfg(not(anthill_loom))]
+#[cfg(not(any(anthill_loom, anthill_shuttle)))]
 pub(crate) use real::*;
 
-#[cfg(anthill_loom)]
+#[cfg(any(anthill_loom, anthill_shuttle))]
 mod model;
-#[cfg(anthill_loom)]
-mod model_deque;
-#[cfg(anthill_loom)]
+#[cfg(any(anthill_loom, anthill_shuttle))]
 pub(crate) use model::*;
+
+#[cfg(all(anthill_loom, not(anthill_plain_deque)))]
+mod deque_ordered;
+#[cfg(all(anthill_loom, not(anthill_plain_deque)))]
+pub(crate) use deque_ordered::{Injector, Local, Stealer};
+
+#[cfg(all(anthill_loom, anthill_plain_deque))]
+mod deque_plain;
+#[cfg(all(anthill_loom, anthill_plain_deque))]
+pub(crate) use deque_plain::{Injector, Local, Stealer};
+
+pub(crate) use crossbeam_deque::Steal;
+#[cfg(not(anthill_loom))]
+pub(crate) use crossbeam_deque::{Injector, Stealer, Worker as Local};

@@ -1,21 +1,24 @@
-//! The same names as in `real`, made of loom's types.
+//! The same names as in `real`, made of the types of an engine that explores schedules.
 
-pub(crate) use loom::hint::spin_loop;
-pub(crate) use loom::sync::{Arc, atomic};
-pub(crate) use loom::thread_local;
+#[cfg(anthill_loom)]
+use loom as engine;
+#[cfg(anthill_shuttle)]
+use shuttle as engine;
 
-pub(crate) use super::model_deque::{Injector, Local, Steal, Stealer};
+pub(crate) use engine::hint::spin_loop;
+pub(crate) use engine::sync::{Arc, atomic};
+pub(crate) use engine::thread_local;
 
 /// The mutex of `parking_lot`, in the part that is used: no poison.
 #[derive(Debug)]
-pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+pub(crate) struct Mutex<T>(engine::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Self {
-        Self(loom::sync::Mutex::new(value))
+        Self(engine::sync::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> engine::sync::MutexGuard<'_, T> {
         self.0
             .lock()
             .expect("a thread of a model that panics ends the model")
@@ -23,22 +26,73 @@ impl<T> Mutex<T> {
 }
 
 pub(crate) mod thread {
+    use std::cell::RefCell;
+    use std::io;
+    use std::ops::Range;
     use std::time::Instant;
 
-    pub(crate) use loom::thread::{Builder, yield_now};
+    use super::engine;
+    pub(crate) use engine::thread::yield_now;
+
+    // The engines run all threads of a model on one real thread, so this is a model's own.
+    std::thread_local! {
+        static REFUSED: RefCell<Range<usize>> = const { RefCell::new(0..0) };
+    }
+
+    /// From now on, of the threads that pools start, the system of the model refuses those with these numbers; the next
+    /// has the number 0.
+    pub fn refuse_thread_starts(which: Range<usize>) {
+        REFUSED.set(which);
+    }
+
+    /// One more start: whether it is refused.
+    fn is_refused() -> bool {
+        REFUSED.with_borrow_mut(|refused| {
+            let now = refused.contains(&0);
+            *refused = refused.start.saturating_sub(1)..refused.end.saturating_sub(1);
+            now
+        })
+    }
+
+    /// Starts threads, as far as the model's system lets it.
+    pub(crate) struct Builder(engine::thread::Builder);
+
+    impl Builder {
+        pub(crate) fn new() -> Self {
+            Self(engine::thread::Builder::new())
+        }
+
+        pub(crate) fn name(self, name: String) -> Self {
+            Self(self.0.name(name))
+        }
+
+        pub(crate) fn stack_size(self, size: usize) -> Self {
+            Self(self.0.stack_size(size))
+        }
+
+        pub(crate) fn spawn<T: Send + 'static>(
+            self,
+            f: impl FnOnce() -> T + Send + 'static,
+        ) -> io::Result<engine::thread::JoinHandle<T>> {
+            if is_refused() {
+                return Err(io::Error::other("the model refuses this thread"));
+            }
+            self.0.spawn(f)
+        }
+    }
 
     /// A token of its own: loom's `unpark` also wakes a thread that waits for something else, such as another's end.
     #[derive(Debug)]
     pub(crate) struct Token {
-        signalled: loom::sync::Mutex<bool>,
-        changed: loom::sync::Condvar,
+        signalled: engine::sync::Mutex<bool>,
+        changed: engine::sync::Condvar,
     }
 
     impl Token {
         pub(crate) fn new() -> Self {
             Self {
-                signalled: loom::sync::Mutex::new(false),
-                changed: loom::sync::Condvar::new(),
+                signalled: engine::sync::Mutex::new(false),
+                changed: engine::sync::Condvar::new(),
             }
         }
 

@@ -4,7 +4,6 @@ pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::{Arc, atomic};
 pub(crate) use std::thread_local;
 
-pub(crate) use crossbeam_deque::{Injector, Steal, Stealer, Worker as Local};
 pub(crate) use parking_lot::Mutex;
 
 pub(crate) mod thread {

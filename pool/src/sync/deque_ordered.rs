@@ -3,22 +3,17 @@
 //! It orders memory as the real queues do where they promise it, and nowhere more: a mutex around a `VecDeque` would
 //! order everything and so hide a fence that is missing in the pool. What is modelled is who sees which task when;
 //! the values themselves lie in a plain mutex that loom does not know. Compare with `deque.rs` of the real crate
-//! whenever its version changes: `Injector::{push, steal, is_empty}`, `Worker::{push, pop}` of the FIFO flavour,
-//! `Stealer::{steal, is_empty}`.
+//! whenever its version changes: `Injector::{push, steal, steal_batch_*, is_empty}`, `Worker::{push, pop}` of the FIFO
+//! flavour, `Stealer::{steal, steal_batch_and_pop, is_empty}`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crossbeam_deque::Steal;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::thread::yield_now;
 
 /// No model pushes more often than this into one queue.
 const SLOTS: usize = 12;
-
-pub(crate) enum Steal<T> {
-    Empty,
-    Success(T),
-    Retry,
-}
 
 #[derive(Debug)]
 struct Slot<T> {
@@ -71,18 +66,45 @@ impl<T> Ring<T> {
             .expect("a model pushes at most SLOTS times into a queue")
     }
 
-    fn steal(&self, tail: Ordering) -> Steal<T> {
+    /// Moves the head over as many as `count` says of those that there are, and gives their indices.
+    fn steal(
+        &self,
+        tail: Ordering,
+        count: impl FnOnce(usize) -> usize,
+    ) -> Steal<std::ops::Range<usize>> {
         let head = self.head.load(Ordering::Acquire);
         fence(Ordering::SeqCst);
-        if head >= self.tail.load(tail) {
+        let len = self.tail.load(tail).saturating_sub(head);
+        if len == 0 {
             return Steal::Empty;
         }
+        let next = head + count(len);
         let moved = self
             .head
-            .compare_exchange(head, head + 1, Ordering::AcqRel, Ordering::Relaxed);
+            .compare_exchange(head, next, Ordering::AcqRel, Ordering::Relaxed);
         match moved {
-            Ok(_) => Steal::Success(self.slot(head).take()),
+            Ok(_) => Steal::Success(head..next),
             Err(_) => Steal::Retry,
+        }
+    }
+
+    fn steal_one(&self, tail: Ordering) -> Steal<T> {
+        match self.steal(tail, |_| 1) {
+            Steal::Success(taken) => Steal::Success(self.slot(taken.start).take()),
+            Steal::Empty => Steal::Empty,
+            Steal::Retry => Steal::Retry,
+        }
+    }
+
+    fn steal_batch_and_pop(&self, tail: Ordering, dest: &Local<T>, limit: usize) -> Steal<T> {
+        match self.steal(tail, |len| half(len, limit)) {
+            Steal::Success(mut taken) => {
+                let first = taken.next().map(|index| self.slot(index).take());
+                dest.append(taken.map(|index| self.slot(index).take()));
+                first.map_or(Steal::Empty, Steal::Success)
+            }
+            Steal::Empty => Steal::Empty,
+            Steal::Retry => Steal::Retry,
         }
     }
 
@@ -90,6 +112,11 @@ impl<T> Ring<T> {
         let head = self.head.load(Ordering::Acquire);
         self.tail.load(Ordering::Acquire).saturating_sub(head)
     }
+}
+
+/// How many of `len` a batch takes: half, as the real ones do.
+fn half(len: usize, limit: usize) -> usize {
+    len.div_ceil(2).min(limit)
 }
 
 #[derive(Debug)]
@@ -112,20 +139,14 @@ impl<T> Injector<T> {
         self.0.slot(tail).write(value);
     }
 
-    pub(crate) fn steal_batch_with_limit_and_pop(&self, dest: &Local<T>, limit: usize) -> Steal<T> {
-        let first = self.0.steal(Ordering::Relaxed);
-        if limit > 1 && matches!(first, Steal::Success(_)) {
-            if let Steal::Success(second) = self.0.steal(Ordering::Relaxed) {
-                dest.push(second);
-            }
-        }
-        first
+    pub(crate) fn steal(&self) -> Steal<T> {
+        self.0.steal_one(Ordering::Relaxed)
     }
 
-    pub(crate) fn steal_batch_with_limit(&self, dest: &Local<T>, _limit: usize) -> Steal<()> {
-        match self.0.steal(Ordering::Relaxed) {
-            Steal::Success(value) => {
-                dest.push(value);
+    pub(crate) fn steal_batch_with_limit(&self, dest: &Local<T>, limit: usize) -> Steal<()> {
+        match self.0.steal(Ordering::Relaxed, |len| half(len, limit)) {
+            Steal::Success(taken) => {
+                dest.append(taken.map(|index| self.0.slot(index).take()));
                 Steal::Success(())
             }
             Steal::Empty => Steal::Empty,
@@ -133,8 +154,8 @@ impl<T> Injector<T> {
         }
     }
 
-    pub(crate) fn steal(&self) -> Steal<T> {
-        self.0.steal(Ordering::Relaxed)
+    pub(crate) fn steal_batch_with_limit_and_pop(&self, dest: &Local<T>, limit: usize) -> Steal<T> {
+        self.0.steal_batch_and_pop(Ordering::Relaxed, dest, limit)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -159,10 +180,21 @@ impl<T> Local<T> {
     }
 
     pub(crate) fn push(&self, value: T) {
-        let tail = self.0.tail.load(Ordering::Relaxed);
-        self.0.slot(tail).write(value);
-        fence(Ordering::Release);
-        self.0.tail.store(tail + 1, Ordering::Relaxed);
+        self.append(std::iter::once(value));
+    }
+
+    /// All of them appear at once.
+    fn append(&self, values: impl Iterator<Item = T>) {
+        let before = self.0.tail.load(Ordering::Relaxed);
+        let mut tail = before;
+        for value in values {
+            self.0.slot(tail).write(value);
+            tail += 1;
+        }
+        if tail > before {
+            fence(Ordering::Release);
+            self.0.tail.store(tail, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -188,20 +220,13 @@ impl<T> Local<T> {
 pub(crate) struct Stealer<T>(Arc<Ring<T>>);
 
 impl<T> Stealer<T> {
-    pub(crate) fn steal_batch_and_pop(&self, dest: &Local<T>) -> Steal<T> {
-        // Half, as the real one: of two the first, of three the first two.
-        let batch = self.len() > 2;
-        let first = self.steal();
-        if batch && matches!(first, Steal::Success(_)) {
-            if let Steal::Success(second) = self.steal() {
-                dest.push(second);
-            }
-        }
-        first
+    pub(crate) fn steal(&self) -> Steal<T> {
+        self.0.steal_one(Ordering::Acquire)
     }
 
-    pub(crate) fn steal(&self) -> Steal<T> {
-        self.0.steal(Ordering::Acquire)
+    pub(crate) fn steal_batch_and_pop(&self, dest: &Local<T>) -> Steal<T> {
+        self.0
+            .steal_batch_and_pop(Ordering::Acquire, dest, usize::MAX)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -1,0 +1,44 @@
+//! loom: every schedule and every memory order, up to a number of preemptions.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// Explores every schedule of `model` with at most as many preemptions as `LOOM_MAX_PREEMPTIONS` says, 2 by default;
+/// with `LOOM_MAX_DURATION` for that many seconds at the most.
+pub fn check(model: impl Fn() + Sync + Send + 'static) {
+    check_within(2, model);
+}
+
+/// As [`check`], with another bound by default.
+pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    let bound = *builder.preemption_bound.get_or_insert(preemptions);
+    builder.max_branches = 20_000;
+    // How often loom looks at the clock.
+    builder.checkpoint_interval = 1_000;
+    let most = builder.max_duration;
+    let explored = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&explored);
+    let begin = Instant::now();
+    builder.check(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let took = begin.elapsed();
+    let all = if most.is_some_and(|most| took >= most) {
+        "and then stopped"
+    } else {
+        "all there are"
+    };
+    println!(
+        "{} executions, {all}, within {bound} preemptions in {:.1} s",
+        explored.load(Ordering::Relaxed),
+        took.as_secs_f64()
+    );
+}
+
+/// Runs `f` on another thread of the model.
+pub fn other<T: 'static>(f: impl FnOnce() -> T + 'static) -> loom::thread::JoinHandle<T> {
+    loom::thread::spawn(f)
+}
