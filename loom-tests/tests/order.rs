@@ -79,6 +79,17 @@ fn one_that_is_granted_a_slot_sees_what_was_done_in_it() {
 }
 
 #[test]
+fn the_end_of_a_pool_is_after_its_task() {
+    check(|| {
+        let pool = pool(1, 1);
+        let (word, write) = word();
+        pool.submit(write).unwrap();
+        pool.shutdown().unwrap();
+        assert!(is_written(&word));
+    });
+}
+
+#[test]
 fn the_end_of_a_pool_is_after_all_its_tasks() {
     check_within(1, || {
         let pool = pool(2, 2);

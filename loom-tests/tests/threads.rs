@@ -1,6 +1,7 @@
 //! I6 for workers that are too many: one that leaves strands no task, and takes none with it.
 #![cfg(anthill_loom)]
 
+use loom::sync::mpsc::channel;
 use loom_tests::{Record, check, check_within, keeping, pool};
 
 #[test]
@@ -8,12 +9,21 @@ fn a_worker_that_is_too_many_leaves_its_tasks_to_the_others() {
     check_within(1, || {
         let pool = pool(3, 2);
         let ran = Record::new();
-        for _ in 0..3 {
-            pool.submit(ran.task()).unwrap();
-        }
+        let (begin, begun) = channel();
+        let (go, wait) = channel();
+        pool.submit(move || {
+            begin.send(()).unwrap();
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        // Of three the worker takes two at once.
+        pool.submit(ran.task()).unwrap();
+        pool.submit(ran.task()).unwrap();
+        begun.recv().unwrap();
         pool.tune_threads(0..=1).unwrap();
+        go.send(()).unwrap();
         pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 3);
+        assert_eq!(ran.count(), 2);
     });
 }
 
@@ -31,10 +41,23 @@ fn of_two_workers_only_as_many_leave_as_are_too_many() {
 }
 
 #[test]
+fn one_that_sleeps_and_is_too_many_leaves() {
+    check_within(1, || {
+        let pool = keeping(2).threads(2..=2).capacity(1).build().unwrap();
+        pool.tune_threads(1..=1).unwrap();
+        // Whether it slept already or was about to.
+        while pool.stats().threads > 1 {
+            loom::thread::yield_now();
+        }
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
 fn with_more_threads_a_task_behind_one_that_waits_is_run() {
     check(|| {
         let pool = pool(2, 1);
-        let (send, wait) = loom::sync::mpsc::channel();
+        let (send, wait) = channel();
         pool.submit(move || wait.recv().unwrap()).unwrap();
         pool.submit(move || send.send(()).unwrap()).unwrap();
         pool.tune_threads(0..=2).unwrap();

@@ -58,20 +58,17 @@ fn a_task_from_within_a_worker_that_then_blocks_is_taken_by_another() {
             called.wait();
         })
         .unwrap();
-        while pool.in_flight() > 0 {
-            loom::thread::yield_now();
-        }
-        pool.shutdown().unwrap();
+        // The last handle that goes closes the pool.
     });
 }
 
 #[test]
 fn tasks_on_their_way_from_queue_to_queue_are_not_overlooked() {
     check_within(1, || {
-        let pool = pool(3, 2);
+        let pool = pool(4, 2);
         let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let called = Arc::new(Notify::new());
-        // Keeps one worker, no searcher any more, until two tasks wait that it will move to its own queue at once.
+        // Keeps one worker, no searcher any more, until three tasks wait, of which it takes two at once.
         let (begin, wait) = (begun.clone(), go.clone());
         pool.submit(move || {
             begin.notify();
@@ -82,6 +79,7 @@ fn tasks_on_their_way_from_queue_to_queue_are_not_overlooked() {
         let wait = called.clone();
         pool.submit(move || wait.wait()).unwrap();
         pool.submit(move || called.notify()).unwrap();
+        pool.submit(|| ()).unwrap();
         go.notify();
         pool.shutdown().unwrap();
     });

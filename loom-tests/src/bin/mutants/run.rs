@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Killer, Mutant};
 
-/// A mutant that makes its killer hang is dead after this long. The slowest takes a quarter of it when all is well.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a killer may take without a mutant.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What became of a mutant.
 #[derive(Debug, PartialEq, Eq)]
@@ -68,20 +68,20 @@ impl Tree {
     }
 
     /// Applies a mutant, runs its killer, and takes it back.
-    pub(crate) fn try_mutant(&self, mutant: &Mutant) -> io::Result<Verdict> {
+    pub(crate) fn try_mutant(&self, mutant: &Mutant, patience: Duration) -> io::Result<Verdict> {
         let path = self.root.join("pool/src").join(mutant.file);
         let whole = fs::read_to_string(&path)?;
         if whole.matches(mutant.find).count() != 1 {
             return Ok(Verdict::Unapplied);
         }
         fs::write(&path, whole.replacen(mutant.find, mutant.replace, 1))?;
-        let verdict = self.run(mutant.killer);
+        let verdict = self.run(mutant.killer, patience);
         fs::write(&path, whole)?;
         verdict
     }
 
-    /// Builds and runs one file of models or tests.
-    pub(crate) fn run(&self, killer: Killer) -> io::Result<Verdict> {
+    /// Builds and runs one file of models or tests. One that takes longer than `patience` is taken to hang.
+    pub(crate) fn run(&self, killer: Killer, patience: Duration) -> io::Result<Verdict> {
         let built = self.cargo(killer, &["--no-run"]).output()?;
         if !built.status.success() {
             return Ok(Verdict::Unbuilt);
@@ -99,7 +99,7 @@ impl Tree {
             let _cut_off = stdout.read_to_end(&mut text);
             String::from_utf8_lossy(&text).into_owned()
         });
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         let status = loop {
             if let Some(status) = child.try_wait()? {
                 break Some(status);
@@ -129,6 +129,9 @@ impl Tree {
             Killer::Model(file) => command
                 .args(["--profile", "loom", "-p", "loom-tests", "--test", file])
                 .env("RUSTFLAGS", "--cfg anthill_loom"),
+            Killer::Crowd => command
+                .args(["--profile", "loom", "-p", "loom-tests", "--test", "crowds"])
+                .env("RUSTFLAGS", "--cfg anthill_shuttle"),
             Killer::Test(file) => command.args(["-p", "anthill", "--test", file]),
         };
         command.args(rest).env("CARGO_TARGET_DIR", &self.build);

@@ -1,6 +1,6 @@
 //! Close, shutdown, discard, reopen.
 
-use crate::Killer::Model;
+use crate::Killer::{Model, Test};
 use crate::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -114,7 +114,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "scheduler/closing.rs",
         find: "        if entrance.is_discarding() && !entrance.slots.is_drained() {\n            return Err(ReopenError::Discarding);\n        }\n",
         replace: "",
-        killer: Model("reopen"),
+        killer: Test("discard"),
     },
     Mutant {
         invariant: "I2",

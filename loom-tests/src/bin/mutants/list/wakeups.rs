@@ -1,6 +1,6 @@
 //! Workers that search, sleep, are woken, expire or are too many.
 
-use crate::Killer::{Model, Test};
+use crate::Killer::{Crowd, Model};
 use crate::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -130,7 +130,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "scheduler.rs",
         find: "        self.idle.wake_all();\n        self.keep_fewest();",
         replace: "        self.keep_fewest();",
-        killer: Test("threads"),
+        killer: Model("threads"),
     },
     Mutant {
         invariant: "I3",
@@ -146,7 +146,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "scheduler.rs",
         find: "                if self.start_thread().is_err() {\n                    self.do_without_thread();",
         replace: "                if self.start_thread().is_err() {",
-        killer: Test("refused_threads"),
+        killer: Model("refused"),
     },
     Mutant {
         invariant: "I3",
@@ -154,6 +154,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "scheduler.rs",
         find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false);",
         replace: "                self.threads.start_failures.add();",
-        killer: Test("refused_threads"),
+        killer: Crowd,
+    },
+    Mutant {
+        invariant: "I3",
+        fault: "no fence between a start that failed and the look for what was left to it",
+        file: "scheduler.rs",
+        find: "        // Pairs with P2, as F2 does.\n        fence(Ordering::SeqCst);",
+        replace: "",
+        killer: Model("refused"),
+    },
+    Mutant {
+        invariant: "I3",
+        fault: "one whose start failed does not look for what was left to it",
+        file: "scheduler.rs",
+        find: "        if !self.queues.has_work() {\n            return;\n        }\n        if let Some(parker)",
+        replace: "        if true {\n            return;\n        }\n        if let Some(parker)",
+        killer: Model("refused"),
     },
 ];
