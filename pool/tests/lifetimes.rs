@@ -1,0 +1,96 @@
+//! Pools that live for a moment, under real threads: what is accepted while a pool ends runs before it has ended.
+//! `LIFETIMES` says how many; a million take some minutes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use anthill::{Pool, SubmitError};
+
+/// Pairs of threads that bring pools to life and to their end at the same time.
+const PAIRS: usize = 2;
+
+/// Submits a few tasks of several kinds. Returns how many were accepted.
+fn submit(pool: &Pool, ran: &Arc<AtomicUsize>) -> usize {
+    let task = || {
+        let ran = Arc::clone(ran);
+        move || {
+            ran.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let results = [
+        pool.submit(task()).map_err(SubmitError::without_task),
+        pool.try_submit(task()).map_err(SubmitError::without_task),
+        {
+            let end = task();
+            pool.spawn(async move { end() })
+                .map_err(SubmitError::without_task)
+        },
+    ];
+    let refused = |result: &Result<(), SubmitError<()>>| {
+        matches!(result, Err(SubmitError::Full(()) | SubmitError::Closed(())))
+    };
+    assert!(
+        results
+            .iter()
+            .all(|result| result.is_ok() || refused(result))
+    );
+    results.iter().filter(|result| result.is_ok()).count()
+}
+
+/// One life: two threads submit, one of them ends the pool meanwhile. Returns how many tasks it has run.
+fn live(
+    life: usize,
+    rival: &mpsc::Sender<(Pool, Arc<AtomicUsize>)>,
+    told: &mpsc::Receiver<usize>,
+) -> usize {
+    let pool = Pool::builder()
+        .capacity(2)
+        .threads(life % 2..=2)
+        .idle_expiry(Duration::ZERO)
+        .build()
+        .unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
+    rival.send((pool.clone(), Arc::clone(&ran))).unwrap();
+    let mine = submit(&pool, &ran);
+    pool.shutdown().unwrap();
+    let counted = ran.load(Ordering::Relaxed);
+    assert_eq!(pool.stats().threads, 0);
+    // Nothing runs after the end, so what the rival was granted had been counted.
+    let accepted = mine + told.recv().unwrap();
+    assert_eq!(counted, accepted);
+    counted
+}
+
+#[test]
+fn what_is_accepted_in_a_short_life_runs_in_it() {
+    let lifetimes: usize =
+        std::env::var("LIFETIMES").map_or(20_000, |count| count.parse().unwrap());
+    let tasks: usize = thread::scope(|scope| {
+        let pairs: Vec<_> = (0..PAIRS)
+            .map(|_| {
+                let (rival, pools) = mpsc::channel::<(Pool, Arc<AtomicUsize>)>();
+                let (tell, told) = mpsc::channel();
+                scope.spawn(move || {
+                    for (pool, ran) in pools {
+                        tell.send(submit(&pool, &ran)).unwrap();
+                    }
+                });
+                let lives = move || {
+                    (0..lifetimes / PAIRS)
+                        .map(|life| live(life, &rival, &told))
+                        .sum::<usize>()
+                };
+                scope.spawn(lives)
+            })
+            .collect();
+        pairs.into_iter().map(|pair| pair.join().unwrap()).sum()
+    });
+    assert!(
+        tasks >= lifetimes,
+        "{tasks} tasks in {lifetimes} lives: each got its first"
+    );
+    println!("{lifetimes} lives, {tasks} tasks");
+}
