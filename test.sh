@@ -19,8 +19,10 @@ step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D
 step cargo test --quiet --locked -p anthill --all-features --test metrics --test tracing --test tracing_panics --test submit --test panics
 step cargo test --locked -p benches --benches
 
-# The models replace the pool's atomics, locks and threads, so they are a build of their own.
-export RUSTFLAGS='--cfg anthill_loom'
+# The models replace the pool's atomics, locks and threads, so they are builds of their own.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
-step cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
-step cargo test --locked -p loom-tests --profile loom --tests
+RUSTFLAGS='--cfg anthill_loom' step cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
+RUSTFLAGS='--cfg anthill_loom --cfg anthill_plain_deque' step cargo check --quiet -p loom-tests --tests --locked
+RUSTFLAGS='--cfg anthill_loom' step cargo test --locked -p loom-tests --profile loom --tests
+RUSTFLAGS='--cfg anthill_shuttle' step cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
+RUSTFLAGS='--cfg anthill_shuttle' step cargo test --locked -p loom-tests --profile loom --test crowds

@@ -1,9 +1,10 @@
 //! I1: in flight never exceeds capacity.
 #![cfg(anthill_loom)]
 
-use anthill::SubmitError;
+use anthill::{Reentrancy, SubmitError};
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom_tests::{Record, check, other, pool};
+use loom::sync::mpsc::channel;
+use loom_tests::{Record, check, check_within, keeping, other, pool};
 
 /// A closure that records when it finds another one running.
 fn alone(
@@ -83,5 +84,31 @@ fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
         assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
         drop(second);
         assert!(pool.try_slot().is_ok());
+    });
+}
+
+#[test]
+fn only_in_a_slot_of_the_same_entrance_a_task_runs_in_the_place_of_another() {
+    check_within(1, || {
+        let builder = keeping(2).capacity(1).reentrancy(Reentrancy::RunInPlace);
+        let pool = builder.build().unwrap();
+        let side = pool.subpool(1).unwrap();
+        let (go, wait) = channel();
+        side.submit(move || wait.recv().unwrap()).unwrap();
+        let (tell, told) = channel();
+        let (own, ran) = (pool.clone(), Record::new());
+        let task = ran.task();
+        pool.submit(move || {
+            own.submit(task).unwrap();
+            drop(own);
+            let refused = side.submit(|| ()).map_err(SubmitError::without_task);
+            tell.send(refused).unwrap();
+        })
+        .unwrap();
+        let refused = told.recv().unwrap();
+        assert_eq!(refused, Err(SubmitError::WouldDeadlock(())));
+        go.send(()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 1);
     });
 }

@@ -7,7 +7,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anthill::SubmitError;
-use loom_tests::{Record, check, keeping, other, pool};
+use loom::sync::mpsc::channel;
+use loom_tests::{Record, check, check_within, keeping, other, pool};
 
 #[test]
 fn a_freed_slot_wakes_a_waiting_thread() {
@@ -197,5 +198,26 @@ fn one_that_is_in_line_is_never_told_full() {
             assert!(matches!(first.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
         }
         pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn a_worker_of_one_pool_may_wait_for_a_slot_of_another() {
+    check_within(1, || {
+        let (pool, full) = (pool(1, 1), pool(1, 1));
+        let (go, wait) = channel();
+        full.submit(move || wait.recv().unwrap()).unwrap();
+        let (told, hear) = channel();
+        let waits = full.clone();
+        pool.submit(move || {
+            let accepted = waits.submit(|| ()).is_ok();
+            told.send(accepted).unwrap();
+        })
+        .unwrap();
+        go.send(()).unwrap();
+        assert!(hear.recv().unwrap());
+        pool.shutdown().unwrap();
+        full.shutdown().unwrap();
+        assert_eq!(full.stats().completed, 2);
     });
 }

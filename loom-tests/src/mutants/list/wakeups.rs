@@ -1,7 +1,7 @@
 //! Workers that search, sleep, are woken, expire or are too many.
 
-use crate::Killer::{Crowd, Model};
-use crate::Mutant;
+use crate::mutants::Killer::{Crowd, Model};
+use crate::mutants::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Killer, Mutant};
+use super::{Killer, Mutant};
+use crate::readme::workspace;
 
 /// How long a killer may take without a mutant.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
@@ -134,7 +135,12 @@ impl Tree {
                 .env("RUSTFLAGS", "--cfg anthill_shuttle"),
             Killer::Test(file) => command.args(["-p", "anthill", "--test", file]),
         };
-        command.args(rest).env("CARGO_TARGET_DIR", &self.build);
+        // Each mutant is built once and run once.
+        command
+            .args(rest)
+            .env("CARGO_TARGET_DIR", &self.build)
+            .env("CARGO_PROFILE_LOOM_INCREMENTAL", "true")
+            .env("CARGO_PROFILE_LOOM_OPT_LEVEL", "1");
         command
     }
 }
@@ -155,11 +161,6 @@ fn failed(text: &str) -> String {
         }
     }
     last.to_owned()
-}
-
-pub(crate) fn workspace() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

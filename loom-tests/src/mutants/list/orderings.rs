@@ -1,7 +1,7 @@
 //! Orderings that are weakened, one side at a time.
 
-use crate::Killer::Model;
-use crate::Mutant;
+use crate::mutants::Killer::Model;
+use crate::mutants::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {

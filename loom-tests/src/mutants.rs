@@ -1,22 +1,17 @@
 //! Seeded faults: takes one guard out of the pool at a time and sees which model or test fails.
 //!
-//! ```console
-//! cargo run -p loom-tests --bin mutants                  # all
-//! cargo run -p loom-tests --bin mutants -- I4            # those whose name or invariant contains `I4`
-//! cargo run -p loom-tests --bin mutants -- --write       # all, and the table in loom-tests/README.md
-//! ```
-//!
-//! It works on a copy under `target/mutants`, and exits with 1 if a mutant survives.
+//! It works on a copy under `target/mutants`.
 
 mod list;
 mod run;
-mod table;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::process::ExitCode;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use crate::Outcome;
+use crate::readme;
 use run::{Tree, Verdict};
 
 /// A fault: `find` occurs once in `file`, and `replace` is put in its place.
@@ -43,14 +38,8 @@ pub(crate) enum Killer {
     Test(&'static str),
 }
 
-fn main() -> ExitCode {
-    let (options, names): (Vec<_>, Vec<_>) = std::env::args()
-        .skip(1)
-        .partition(|arg| arg.starts_with("--"));
-    if let Some(unknown) = options.iter().find(|option| *option != "--write") {
-        eprintln!("no such option: {unknown}; there is --write");
-        return ExitCode::from(2);
-    }
+/// Tries those mutants whose invariant or fault contains one of the names; without names all.
+pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     let chosen = |mutant: &&Mutant| {
         names.is_empty()
             || names
@@ -58,33 +47,10 @@ fn main() -> ExitCode {
                 .any(|name| mutant.invariant.contains(name) || mutant.fault.contains(name))
     };
     let mutants: Vec<_> = list::all().filter(chosen).collect();
-    let write = !options.is_empty();
-    if write && !names.is_empty() {
-        eprintln!("--write is for a run of all mutants");
-        return ExitCode::from(2);
-    }
-    match run_all(&mutants, write) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(survivors) => {
-            eprintln!(
-                "{survivors} of {} survived or could not be tried",
-                mutants.len()
-            );
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Returns how many were not killed.
-fn run_all(mutants: &[&Mutant], write: bool) -> Result<usize, Box<dyn std::error::Error>> {
     let tree = Tree::copy()?;
     // A mutant may make its killer hang: that is, take several times as long as without it.
     let mut patience = BTreeMap::new();
-    for mutant in mutants {
+    for mutant in &mutants {
         if let Entry::Vacant(entry) = patience.entry(mutant.killer) {
             let begin = Instant::now();
             if tree.run(mutant.killer, run::PATIENCE)? != Verdict::Survived {
@@ -94,16 +60,39 @@ fn run_all(mutants: &[&Mutant], write: bool) -> Result<usize, Box<dyn std::error
         }
     }
     let mut rows = Vec::new();
-    for mutant in mutants {
+    for mutant in &mutants {
         let verdict = tree.try_mutant(mutant, patience[&mutant.killer])?;
         println!("{}: {}: {verdict}", mutant.invariant, mutant.fault);
         rows.push((*mutant, verdict));
     }
-    if write {
-        table::write(&rows)?;
-    }
     let killed = |verdict: &Verdict| matches!(verdict, Verdict::Killed { .. });
-    Ok(rows.iter().filter(|(_, verdict)| !killed(verdict)).count())
+    let survivors = rows.iter().filter(|(_, verdict)| !killed(verdict)).count();
+    println!(
+        "{} mutants, {survivors} survived or could not be tried",
+        rows.len()
+    );
+    if write {
+        readme::write("mutants", &table(&rows)?)?;
+    }
+    Ok(survivors == 0)
+}
+
+fn table(rows: &[(&Mutant, Verdict)]) -> Result<String, std::fmt::Error> {
+    let mut table = String::from("| invariant | fault | in | |\n|---|---|---|---|\n");
+    for (mutant, verdict) in rows {
+        let Mutant {
+            invariant,
+            fault,
+            file,
+            killer,
+            ..
+        } = mutant;
+        writeln!(
+            table,
+            "| {invariant} | {fault} | `{file}` | {verdict}, `{killer}` |"
+        )?;
+    }
+    Ok(table)
 }
 
 impl std::fmt::Display for Killer {

@@ -1,7 +1,7 @@
 //! Slots, and the line of those that wait for one.
 
-use crate::Killer::{Model, Test};
-use crate::Mutant;
+use crate::mutants::Killer::{Model, Test};
+use crate::mutants::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {

@@ -1,7 +1,7 @@
 //! Tasks, their handles, strands, scopes and groups.
 
-use crate::Killer::{Model, Test};
-use crate::Mutant;
+use crate::mutants::Killer::{Model, Test};
+use crate::mutants::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {

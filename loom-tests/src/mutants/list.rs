@@ -6,7 +6,7 @@ mod slots;
 mod tasks;
 mod wakeups;
 
-use crate::Mutant;
+use crate::mutants::Mutant;
 
 pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
     slots::MUTANTS
@@ -21,7 +21,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
 mod tests {
     use std::fs;
 
-    use crate::run::workspace;
+    use crate::readme::workspace;
 
     /// So that a change of the pool takes its mutants along.
     #[test]

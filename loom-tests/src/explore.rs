@@ -1,0 +1,206 @@
+//! Every model further than the tests go: with more preemptions, more schedules, and both stand-ins for the deque.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::process::{Command, Stdio};
+
+use crate::Outcome;
+use crate::readme::{self, workspace};
+
+/// For how long one model is explored at the most, in seconds.
+const PATIENCE: &str = "40";
+
+/// A way to run the models.
+struct Run {
+    title: &'static str,
+    flags: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+}
+
+const RUNS: [Run; 4] = [
+    Run {
+        title: "as the tests",
+        flags: "--cfg anthill_loom",
+        settings: &[],
+    },
+    Run {
+        title: "one preemption more",
+        flags: "--cfg anthill_loom",
+        settings: &[
+            ("LOOM_MAX_PREEMPTIONS", "3"),
+            ("LOOM_MAX_DURATION", PATIENCE),
+        ],
+    },
+    Run {
+        title: "plain deque",
+        flags: "--cfg anthill_loom --cfg anthill_plain_deque",
+        settings: &[
+            ("LOOM_MAX_PREEMPTIONS", "3"),
+            ("LOOM_MAX_DURATION", PATIENCE),
+        ],
+    },
+    Run {
+        title: "crowds",
+        flags: "--cfg anthill_shuttle",
+        settings: &[("ANTHILL_SCHEDULES", "2000000")],
+    },
+];
+
+/// What one model did in one run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Explored {
+    executions: u64,
+    seconds: f64,
+    /// None for schedules by chance.
+    bound: Option<u64>,
+    all: bool,
+}
+
+pub(crate) fn run_all(write: bool) -> Outcome {
+    let mut models: BTreeMap<String, Vec<(usize, Explored)>> = BTreeMap::new();
+    let mut passed = true;
+    for (column, run) in RUNS.iter().enumerate() {
+        eprintln!("== {}", run.title);
+        let (text, well) = run.output()?;
+        passed &= well;
+        for (model, explored) in parse(&text) {
+            println!("{}: {model}: {}", run.title, explored.cell());
+            models.entry(model).or_default().push((column, explored));
+        }
+    }
+    if write && passed {
+        readme::write("explored", &table(&models)?)?;
+    }
+    Ok(passed)
+}
+
+impl Run {
+    /// What the models print, and whether all passed.
+    fn output(&self) -> Result<(String, bool), Box<dyn Error>> {
+        let build = workspace().join("target/explore");
+        let output = Command::new(env!("CARGO"))
+            .current_dir(workspace())
+            .args(["test", "--locked", "--profile", "loom", "-p", "loom-tests"])
+            .args(["--tests", "--no-fail-fast", "--"])
+            .args(["--nocapture", "--test-threads=1"])
+            .envs(self.settings.iter().copied())
+            .env("RUSTFLAGS", self.flags)
+            .env("CARGO_TARGET_DIR", build)
+            .stderr(Stdio::inherit())
+            .output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok((text, output.status.success()))
+    }
+}
+
+/// The results in what the models print: `test NAME ... N executions, all there are, within B preemptions in T s`, and
+/// for crowds `N schedules explored HOW in T s, seed S`. A model may print several, which are added up.
+fn parse(text: &str) -> BTreeMap<String, Explored> {
+    let mut models = BTreeMap::new();
+    let mut model = "";
+    for line in text.lines() {
+        let mut result = line;
+        if let Some((name, rest)) = line
+            .strip_prefix("test ")
+            .and_then(|rest| rest.split_once(" ... "))
+        {
+            (model, result) = (name, rest);
+        }
+        let Some(explored) = Explored::parse(result) else {
+            continue;
+        };
+        let sum = models.entry(model.to_owned()).or_insert(Explored {
+            executions: 0,
+            seconds: 0.0,
+            ..explored
+        });
+        sum.executions += explored.executions;
+        sum.seconds += explored.seconds;
+        sum.all &= explored.all;
+    }
+    models
+}
+
+impl Explored {
+    fn parse(line: &str) -> Option<Self> {
+        let words: Vec<_> = line.split([' ', ',']).collect();
+        let after = |word: &str| {
+            let place = words.iter().rposition(|other| *other == word)?;
+            words.get(place + 1)
+        };
+        let executions = words.first()?.parse().ok()?;
+        words
+            .iter()
+            .any(|word| ["executions", "schedules"].contains(word))
+            .then_some(())?;
+        Some(Self {
+            executions,
+            seconds: after("in")?.parse().ok()?,
+            bound: after("within").and_then(|bound| bound.parse().ok()),
+            all: !line.contains("and then stopped"),
+        })
+    }
+
+    fn cell(self) -> String {
+        let Self {
+            executions,
+            seconds,
+            bound,
+            all,
+        } = self;
+        let more = if all { "" } else { ", not all" };
+        let bound = bound.map_or(String::new(), |bound| format!(" at {bound}"));
+        format!("{executions}{bound}, {seconds:.1} s{more}")
+    }
+}
+
+fn table(models: &BTreeMap<String, Vec<(usize, Explored)>>) -> Result<String, std::fmt::Error> {
+    let mut table = String::from("| model |");
+    for run in &RUNS {
+        write!(table, " {} |", run.title)?;
+    }
+    writeln!(table, "\n|---|{}", "---|".repeat(RUNS.len()))?;
+    let mut sums = [(0, 0.0); RUNS.len()];
+    for (model, cells) in models {
+        write!(table, "| `{model}` |")?;
+        for (column, sum) in sums.iter_mut().enumerate() {
+            let cell = cells.iter().find(|(place, _)| *place == column);
+            let explored = cell.map(|(_, explored)| *explored);
+            write!(
+                table,
+                " {} |",
+                explored.map_or(String::new(), Explored::cell)
+            )?;
+            sum.0 += explored.map_or(0, |explored| explored.executions);
+            sum.1 += explored.map_or(0.0, |explored| explored.seconds);
+        }
+        writeln!(table)?;
+    }
+    write!(table, "| all {} |", models.len())?;
+    for (executions, seconds) in sums {
+        write!(table, " {executions}, {seconds:.0} s |")?;
+    }
+    writeln!(table)?;
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_models_print_is_understood() {
+        let text = "running 2 tests\n\
+            test a ... 570 executions, all there are, within 2 preemptions in 0.1 s\n\
+            30 executions, and then stopped, within 2 preemptions in 40.1 s\n\
+            ok\n\
+            test b ... 20 schedules explored by PCT in 0.5 s, seed 7\n\
+            ok\n\
+            test c ... ok\n";
+        let models = parse(text);
+        assert_eq!(models.len(), 2);
+        assert_eq!(models["a"].cell(), "600 at 2, 40.2 s, not all");
+        assert_eq!(models["b"].cell(), "20, 0.5 s");
+    }
+}

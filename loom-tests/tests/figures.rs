@@ -1,0 +1,126 @@
+//! What a pool tells of itself is so.
+#![cfg(anthill_loom)]
+
+use anthill::{JoinError, SubmitError};
+use loom::sync::mpsc::channel;
+use loom_tests::{Record, check, check_within, expiring, keeping, other, pool};
+
+#[test]
+fn a_pool_at_work_is_told_apart_from_one_at_rest() {
+    check_within(1, || {
+        let pool = keeping(3).threads(0..=1).capacity(3).build().unwrap();
+        let (begin, begun) = channel();
+        let (go, wait) = channel();
+        pool.submit(move || {
+            begin.send(()).unwrap();
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        begun.recv().unwrap();
+        pool.submit(|| ()).unwrap();
+        let stats = pool.stats();
+        assert_eq!((stats.capacity, stats.in_flight, stats.free), (3, 2, 1));
+        assert_eq!((stats.queued, stats.waiting), (1, 0));
+        assert_eq!(
+            (stats.running, stats.threads, stats.idle_threads),
+            (1, 1, 0)
+        );
+        assert_eq!((stats.accepted, stats.completed), (2, 0));
+        go.send(()).unwrap();
+        while pool.stats().idle_threads == 0 {
+            loom::thread::yield_now();
+        }
+        pool.shutdown().unwrap();
+        let stats = pool.stats();
+        assert_eq!((stats.in_flight, stats.free, stats.queued), (0, 3, 0));
+        assert_eq!((stats.threads, stats.threads_started), (0, 1));
+        assert_eq!((stats.completed, stats.wakeups > 1), (2, false));
+    });
+}
+
+#[test]
+fn the_limits_are_those_that_were_set_last() {
+    check(|| {
+        let pool = pool(2, 3);
+        assert_eq!((pool.capacity(), pool.threads()), (2, 0..=3));
+        pool.tune(5);
+        pool.tune_threads(0..=2).unwrap();
+        assert_eq!((pool.capacity(), pool.threads()), (5, 0..=2));
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn one_that_waits_for_a_slot_counts_as_waiting() {
+    check_within(1, || {
+        let pool = pool(1, 1);
+        let (go, wait) = channel();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        let waiter = {
+            let pool = pool.clone();
+            other(move || pool.submit(|| ()).unwrap())
+        };
+        while pool.stats().waiting == 0 {
+            loom::thread::yield_now();
+        }
+        assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+        go.send(()).unwrap();
+        waiter.join().unwrap();
+        pool.shutdown().unwrap();
+        let stats = pool.stats();
+        assert_eq!((stats.completed, stats.rejected_full), (2, 1));
+    });
+}
+
+#[test]
+fn a_pool_without_work_has_no_thread_in_the_end() {
+    check(|| {
+        let pool = expiring(1).capacity(1).build().unwrap();
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        // A thread that stayed would be waited for for ever.
+        while ran.count() == 0 || pool.stats().threads > 0 {
+            loom::thread::yield_now();
+        }
+        assert_eq!(pool.stats().threads_expired, 1);
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn what_waits_behind_a_task_is_discarded() {
+    check(|| {
+        let pool = pool(2, 1);
+        let (begin, begun) = channel();
+        let (go, wait) = channel();
+        pool.submit(move || {
+            begin.send(()).unwrap();
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        begun.recv().unwrap();
+        let behind = pool.submit_with_handle(|| ()).unwrap();
+        let discarder = {
+            let pool = pool.clone();
+            other(move || pool.discard())
+        };
+        discarder.join().unwrap();
+        go.send(()).unwrap();
+        assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().discarded, 1);
+    });
+}
+
+#[test]
+fn a_single_worker_runs_what_it_took_along() {
+    check(|| {
+        let pool = pool(4, 1);
+        let ran = Record::new();
+        for _ in 0..4 {
+            pool.submit(ran.task()).unwrap();
+        }
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 4);
+    });
+}
