@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::readme::{self, workspace};
 
 /// For how long one model is explored at the most, in seconds.
-const PATIENCE: &str = "40";
+const PATIENCE: &str = "15";
 
 /// A way to run the models.
 struct Run {
@@ -43,7 +43,7 @@ const RUNS: [Run; 4] = [
     Run {
         title: "crowds",
         flags: "--cfg anthill_shuttle",
-        settings: &[("ANTHILL_SCHEDULES", "2000000")],
+        settings: &[("ANTHILL_SCHEDULES", "200000")],
     },
 ];
 
