@@ -16,7 +16,7 @@ RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
 step cargo test --locked
 # The optional features: the pool alone, so that nothing else sees them.
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
-step cargo test --quiet --locked -p anthill --all-features --test metrics --test tracing --test tracing_panics --test submit --test panics
+step cargo test --quiet --locked -p anthill --all-features --test metrics --test tokio_reactor --test tracing --test tracing_panics --test submit --test panics
 step cargo test --locked -p benches --benches
 
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.

@@ -30,6 +30,22 @@ fn a_worker_there_from_the_beginning_is_woken() {
 }
 
 #[test]
+fn a_worker_that_is_woken_on_its_way_to_sleep_is_counted_once() {
+    check(|| {
+        let pool = pool(2, 1);
+        pool.submit(|| ()).unwrap();
+        pool.submit(|| ()).unwrap();
+        // One that took a wake-up along into its next sleep would be counted among the searching ones for ever.
+        while pool.in_flight() > 0 || pool.stats().idle_threads != 1 {
+            loom::thread::yield_now();
+        }
+        pool.submit(|| ()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 3);
+    });
+}
+
+#[test]
 fn a_task_behind_one_that_blocks_is_taken_by_another_worker() {
     check(|| {
         let pool = pool(2, 2);

@@ -1,18 +1,20 @@
 //! What can be set before a pool begins.
 
 use std::fmt;
+use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::build_error::BuildError;
 use crate::entrance::Entrance;
-use crate::error::BuildError;
 use crate::idle::MAX_THREADS;
 use crate::panic::TaskPanic;
 use crate::pool::Pool;
+use crate::reactor::{MakeReactor, Reactor, SharedReactor};
 use crate::sampling::Sampler;
 use crate::scheduler::Scheduler;
-use crate::settings::{Hooks, PanicHandler, Reentrancy, Settings};
+use crate::settings::{Around, Hooks, PanicHandler, Reentrancy, Settings};
 use crate::worker;
 
 /// Settings of a [`Pool`], from [`Pool::builder`].
@@ -50,6 +52,8 @@ pub struct Builder {
     reentrancy: Reentrancy,
     hooks: Hooks,
     sample_one_in: Option<u64>,
+    reactor: Option<MakeReactor>,
+    around: Option<Around>,
 }
 
 impl Default for Builder {
@@ -67,6 +71,8 @@ impl Default for Builder {
             reentrancy: Reentrancy::default(),
             hooks: Hooks::default(),
             sample_one_in: None,
+            reactor: None,
+            around: None,
         }
     }
 }
@@ -292,6 +298,25 @@ impl Builder {
         self
     }
 
+    /// An idle worker waits in a reactor, which this makes for each pool that is built. By default there is none, and
+    /// futures are woken from other threads. The pool keeps at least one thread then.
+    ///
+    /// See [`Reactor`] for what it is and an example.
+    pub fn reactor<R: Reactor>(
+        mut self,
+        make: impl Fn() -> io::Result<R> + Send + Sync + 'static,
+    ) -> Self {
+        self.reactor = Some(Arc::new(move || Ok(Arc::new(make()?))));
+        self
+    }
+
+    /// Each thread of the pool runs its life inside this.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn around(mut self, around: Around) -> Self {
+        self.around = Some(around);
+        self
+    }
+
     /// Builds the pool. If the range of [`threads`](Self::threads) starts at 0, none is started until there is work.
     ///
     /// ```
@@ -317,6 +342,8 @@ impl Builder {
         if self.name.contains('\0') {
             return Err(BuildError::InvalidName(self.name));
         }
+        let reactor = self.reactor.map(|make| make()).transpose();
+        let reactor = reactor.map_err(BuildError::Reactor)?;
         let settings = Settings {
             name: self.name.into(),
             stack_size: self.stack_size,
@@ -325,7 +352,10 @@ impl Builder {
             reentrancy: self.reentrancy,
             hooks: self.hooks,
             sampler: self.sample_one_in.map(Sampler::new).map(Arc::new),
+            reactor: reactor.map(SharedReactor::new),
+            around: self.around,
         };
+        let min = settings.fewest(min);
         let root = Entrance::new(self.capacity, self.nonblocking, self.max_waiting);
         let pool = Pool::new(Scheduler::new(settings, root, (min, max), worker::work));
         // On an error the pool is dropped, which closes it and lets the threads that did start leave.

@@ -28,6 +28,12 @@
 //! there, and nobody has counted on it, or it was popped, and then it has been woken and stays. Off the stack it counts
 //! as searching until [`Idle::dismiss`], which is its F1: a task that was left to it in between is found by its F3.
 
+//!
+//! **Events are waited for.** In a pool with a [reactor](crate::Reactor) one sleeper holds it. It has a place of its own below
+//! the stack, so that it is woken after all others. An event that it handles gives it work, and it leaves by itself, as in
+//! S4. Then nobody waits for events until some worker falls asleep, and each that does takes the reactor if it is free;
+//! but a closure may run for long, so before one begins while the reactor is free, a sleeper is called to take it.
+
 use crossbeam_utils::CachePadded;
 
 use crate::parker::Parker;
@@ -115,6 +121,8 @@ pub(crate) struct Idle {
 struct Stack {
     /// The newest sleeper on top.
     sleepers: Vec<Arc<Parker>>,
+    /// The one that waits in the reactor: woken after all others, so that events go on being waited for.
+    in_reactor: Option<Arc<Parker>>,
     /// Workers that have expired or are too many and still count as live, so that no two leave where only one may.
     leaving: usize,
 }
@@ -183,7 +191,7 @@ impl Idle {
         if census.searching() > 0 {
             return Recruit::Nobody;
         }
-        if let Some(parker) = stack.sleepers.pop() {
+        if let Some(parker) = stack.pop() {
             self.change(SEARCHING, SLEEPING);
             return Recruit::Wake(parker);
         }
@@ -197,7 +205,7 @@ impl Idle {
     /// As `recruit`, but only one that sleeps and even if others search.
     pub(crate) fn recruit_sleeper(&self) -> Option<Arc<Parker>> {
         let mut stack = self.stack.lock();
-        let parker = stack.sleepers.pop();
+        let parker = stack.pop();
         if parker.is_some() {
             self.change(SEARCHING, SLEEPING);
         }
@@ -243,11 +251,15 @@ impl Idle {
         self.change(0, SEARCHING).searching() == 1
     }
 
-    /// S1: into the stack. The caller then does S2 to S4. True if more live than may: it is to retire instead, for
+    /// S1: into the stack, or into the reactor's place, which the caller holds. The caller then does S2 to S4. True if more live than may: it is to retire instead, for
     /// whoever made it so has woken those only that were in the stack before.
-    pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool) -> bool {
+    pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool, in_reactor: bool) -> bool {
         let mut stack = self.stack.lock();
-        stack.sleepers.push(Arc::clone(parker));
+        if in_reactor {
+            stack.in_reactor = Some(Arc::clone(parker));
+        } else {
+            stack.sleepers.push(Arc::clone(parker));
+        }
         let census = self.change(SLEEPING, if searching { SEARCHING } else { 0 });
         census.live() - stack.leaving > census.max()
     }
@@ -299,7 +311,8 @@ impl Idle {
     pub(crate) fn wake_all(&self) {
         let sleepers = {
             let mut stack = self.stack.lock();
-            let sleepers = std::mem::take(&mut stack.sleepers);
+            let mut sleepers = std::mem::take(&mut stack.sleepers);
+            sleepers.extend(stack.in_reactor.take());
             let count = sleepers.len() as u64;
             self.change(SEARCHING * count, SLEEPING * count);
             sleepers
@@ -311,7 +324,17 @@ impl Idle {
 }
 
 impl Stack {
+    fn pop(&mut self) -> Option<Arc<Parker>> {
+        self.sleepers.pop().or_else(|| self.in_reactor.take())
+    }
+
     fn remove(&mut self, parker: &Arc<Parker>) -> bool {
+        let holder = self
+            .in_reactor
+            .take_if(|holder| Arc::ptr_eq(holder, parker));
+        if holder.is_some() {
+            return true;
+        }
         // From the top: whoever withdraws came last, most often.
         let place = self
             .sleepers

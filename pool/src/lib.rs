@@ -43,10 +43,11 @@
 //!
 //! | feature | |
 //! |---|---|
+//! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task |
 //! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
 //! | `tracing` | a span for each task, at level debug: a child of the span in which it was submitted, with the name of the pool and, if it has one, of the task; an error event for a panic that no handler is told |
 //!
-//! Neither is on by default.
+//! None is on by default.
 //!
 //! # What it rests on
 //!
@@ -58,6 +59,7 @@
 )]
 
 mod balance;
+mod build_error;
 mod builder;
 mod end;
 mod entrance;
@@ -82,6 +84,7 @@ mod panic;
 mod parker;
 mod pool;
 mod queues;
+mod reactor;
 mod sampling;
 mod scheduler;
 mod scope;
@@ -98,6 +101,8 @@ mod strands;
 mod submit;
 mod sync;
 mod task;
+#[cfg(feature = "tokio")]
+mod tokio_reactor;
 mod trace;
 mod unwind;
 mod waiter;
@@ -105,10 +110,10 @@ mod watch;
 mod worker;
 
 pub use balance::Balance;
+pub use build_error::BuildError;
 pub use builder::Builder;
 pub use error::{
-    BuildError, JoinError, MultiShutdownError, ReopenError, ShutdownError, SlotError, SubmitError,
-    Unfinished,
+    JoinError, MultiShutdownError, ReopenError, ShutdownError, SlotError, SubmitError, Unfinished,
 };
 pub use fn_pool::FnPool;
 pub use group::Group;
@@ -119,6 +124,7 @@ pub use multi_pool::MultiPool;
 pub use named::{NamedFuture, named, named_future};
 pub use panic::TaskPanic;
 pub use pool::Pool;
+pub use reactor::Reactor;
 pub use sampling::Times;
 pub use scope::Scope;
 pub use settings::Reentrancy;
@@ -126,6 +132,8 @@ pub use slot::Slot;
 pub use stats::Stats;
 pub use strand::Strand;
 pub use strands::Strands;
+#[cfg(feature = "tokio")]
+pub use tokio_reactor::TokioReactor;
 
 #[cfg(any(anthill_loom, anthill_shuttle))]
 #[doc(hidden)]

@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::balance::{Balance, Picker};
+use crate::build_error::BuildError;
 use crate::builder::Builder;
-use crate::error::{BuildError, MultiShutdownError, ReopenError};
+use crate::error::{MultiShutdownError, ReopenError};
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;

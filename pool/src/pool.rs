@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
+use crate::build_error::BuildError;
 use crate::builder::{Builder, check_threads};
-use crate::error::BuildError;
 use crate::gate::Gate;
 use crate::sampling::Times;
 use crate::scheduler::{Rest, Scheduler};
@@ -210,7 +210,8 @@ impl Pool {
     pub fn tune_threads(&self, threads: RangeInclusive<usize>) -> Result<(), BuildError> {
         let (min, max) = threads.into_inner();
         check_threads(min, max)?;
-        self.gate().scheduler.limit_threads(min, max);
+        let scheduler = &self.gate().scheduler;
+        scheduler.limit_threads(scheduler.settings.fewest(min), max);
         Ok(())
     }
 

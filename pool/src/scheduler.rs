@@ -15,7 +15,7 @@ use crate::idle::{Idle, Recruit};
 use crate::names::Names;
 use crate::panic::TaskPanic;
 use crate::queues::Queues;
-use crate::seat::Seat;
+use crate::seat::{Kept, Seat};
 use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -109,10 +109,15 @@ impl Scheduler {
 
     /// Makes a task run: on the worker that calls, if one does, else on any.
     pub(crate) fn schedule(&self, task: Task<Seat>) {
-        if let Some(task) = Seat::keep(self, task) {
-            self.queues.push(task);
+        match Seat::keep(self, task) {
+            // The worker is about to come for it, as soon as it has seen what else has happened.
+            Kept::ByEvent => {}
+            Kept::Here => self.notify(),
+            Kept::Not(task) => {
+                self.queues.push(task);
+                self.notify();
+            }
         }
-        self.notify();
     }
 
     /// Makes a task run after those that wait already: it had its turn.
@@ -155,6 +160,18 @@ impl Scheduler {
         }
     }
 
+    /// Sees to it that events are waited for while a worker does something that may take long: if somebody is free, it is
+    /// called, finds nothing to do, and waits in the reactor.
+    pub(crate) fn hand_over_reactor(&self) {
+        let Some(shared) = &self.settings.reactor else {
+            return;
+        };
+        // With no thread at all nobody is a worker, and help would come round to here again.
+        if !shared.is_held() && self.idle.live() > 0 {
+            self.help();
+        }
+    }
+
     /// Starts threads until `count` live.
     pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
         while self.idle.live() < count && self.idle.enlist() {
@@ -182,7 +199,10 @@ impl Scheduler {
         }
         let scheduler = self.clone();
         let work = self.work;
-        match builder.spawn(move || work(scheduler)) {
+        match builder.spawn(move || {
+            let settings = scheduler.clone();
+            settings.settings.within(|| work(scheduler));
+        }) {
             Ok(_) => {
                 self.threads.started.add();
                 Ok(())
@@ -249,6 +269,7 @@ impl Scheduler {
     /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
     pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, job: impl Job) {
         let _slot = Held { seat, entrance };
+        self.hand_over_reactor();
         seat.serve(entrance.id());
         let end = if entrance.is_discarding() {
             unwind::catch(|| job.discard()).unwrap_or_else(|payload| {

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::end::End;
+use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
+use crate::reactor::Holder;
 use crate::scheduler::Scheduler;
 use crate::stats::Tally;
 use crate::sync::thread_local;
@@ -22,9 +24,29 @@ pub(crate) struct Seat {
     pub(crate) own: Option<Own<Task<Seat>>>,
     /// The id of the entrance of the task that runs, or ran last; 0 before the first.
     entrance: Cell<usize>,
+    events: Cell<Events>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
     before: Option<Rc<Seat>>,
+}
+
+/// Whether the worker waits in the reactor, and if so, whether an event has put a task into its queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Events {
+    NotHere,
+    None,
+    Some,
+}
+
+/// What became of a task that the calling thread was to keep for itself.
+pub(crate) enum Kept {
+    /// It is no worker of the pool, or has no queue.
+    Not(Task<Seat>),
+    /// It is in the thread's own queue.
+    Here,
+    /// Likewise, and the thread waits in the reactor, whose event this is: it comes for it as soon as it has handled the
+    /// others.
+    ByEvent,
 }
 
 impl Seat {
@@ -44,6 +66,7 @@ impl Seat {
             scheduler,
             own,
             entrance: Cell::new(0),
+            events: Cell::new(Events::NotHere),
             before: Self::top(),
         });
         // A thread that is about to end finds no seat any more, and does without.
@@ -51,17 +74,33 @@ impl Seat {
         Seated(Some(seat))
     }
 
-    /// Puts the task into the own queue of the calling thread, if that is a worker of this pool; gives it back if not.
-    pub(crate) fn keep(scheduler: &Scheduler, task: Task<Self>) -> Option<Task<Self>> {
+    /// Puts the task into the own queue of the calling thread, if that is a worker of this pool.
+    pub(crate) fn keep(scheduler: &Scheduler, task: Task<Self>) -> Kept {
         Self::of(scheduler, |seat| {
-            match seat.and_then(|seat| seat.own.as_ref()) {
-                Some(own) => {
-                    own.push(task);
-                    None
+            let Some((seat, own)) = seat.and_then(|seat| Some((seat, seat.own.as_ref()?))) else {
+                return Kept::Not(task);
+            };
+            own.push(task);
+            match seat.events.get() {
+                Events::NotHere => return Kept::Here,
+                Events::None => {
+                    seat.events.set(Events::Some);
+                    if let Some(shared) = &scheduler.settings.reactor {
+                        shared.reactor.unpark();
+                    }
                 }
-                None => Some(task),
+                Events::Some => {}
             }
+            Kept::ByEvent
         })
+    }
+
+    /// Waits in the reactor, until it is notified or an event has put a task into the own queue.
+    pub(crate) fn park(&self, parker: &Parker, held: &Holder<'_>) -> Unparked {
+        self.events.set(Events::None);
+        let unparked = parker.park_in(held, || self.events.get() == Events::Some);
+        self.events.set(Events::NotHere);
+        unparked
     }
 
     /// Whether the calling thread is a worker of this pool, or does the job of one.

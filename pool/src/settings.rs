@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::panic::TaskPanic;
+use crate::reactor::SharedReactor;
 use crate::sampling::Sampler;
 
 pub(crate) type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
@@ -47,6 +48,9 @@ pub(crate) struct Hooks {
     pub(crate) stop: Option<Hook>,
 }
 
+/// Runs the life of a thread inside of something.
+pub(crate) type Around = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
 /// What was set when the pool was built.
 pub(crate) struct Settings {
     pub(crate) name: Arc<str>,
@@ -56,4 +60,28 @@ pub(crate) struct Settings {
     pub(crate) reentrancy: Reentrancy,
     pub(crate) hooks: Hooks,
     pub(crate) sampler: Option<Arc<Sampler>>,
+    pub(crate) reactor: Option<SharedReactor>,
+    pub(crate) around: Option<Around>,
+}
+
+impl Settings {
+    /// The fewest threads that stay, where so many are asked for: a reactor wants one.
+    pub(crate) fn fewest(&self, asked: usize) -> usize {
+        asked.max(usize::from(self.reactor.is_some()))
+    }
+
+    /// Runs the life of a thread.
+    pub(crate) fn within(&self, life: impl FnOnce()) {
+        let mut life = Some(life);
+        let mut work = || {
+            if let Some(life) = life.take() {
+                life();
+            }
+        };
+        match (&self.reactor, &self.around) {
+            (Some(shared), _) => shared.reactor.within(&mut work),
+            (None, Some(around)) => around(&mut work),
+            (None, None) => work(),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::parker::Parker;
+use crate::parker::{Parker, Unparked};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::unwind;
@@ -93,7 +93,7 @@ impl Waiter {
             if let Some(outcome) = self.outcome() {
                 return Some(outcome);
             }
-            if !parker.park(deadline) {
+            if parker.park(deadline) == Unparked::Expired {
                 return self.outcome();
             }
         }

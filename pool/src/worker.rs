@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use crate::idle::Expiry;
-use crate::parker::Parker;
+use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
+use crate::reactor::Holder;
 use crate::scheduler::{Leave, Scheduler, run};
 use crate::seat::{Seat, Seated};
 use crate::spin::Spin;
@@ -18,8 +19,9 @@ const LOOK_OUTSIDE: u32 = 61;
 
 /// What a worker's thread does, from its start to its end.
 pub(crate) fn work(scheduler: Scheduler) {
+    let shared = scheduler.settings.reactor.as_ref();
     Worker {
-        parker: Arc::new(Parker::new()),
+        parker: Arc::new(Parker::with(shared.map(|shared| shared.reactor.clone()))),
         seat: Seat::take(scheduler),
         searching: true,
         ticks: 0,
@@ -96,6 +98,10 @@ impl Worker {
                 queues.refill(own);
                 self.moved = true;
             }
+            // Events, too, wait for at most so many tasks.
+            if let Some(held) = self.try_hold_reactor() {
+                held.poll();
+            }
         }
         if let Some(task) = own.and_then(Own::pop) {
             return Some(task);
@@ -128,6 +134,11 @@ impl Worker {
             self.searching = self.seat.scheduler.idle.begin_search();
             return self.searching;
         }
+        let shared = self.seat.scheduler.settings.reactor.as_ref();
+        if shared.is_some_and(|shared| !shared.is_held()) {
+            // What it is to wait for comes from there.
+            return false;
+        }
         let queues = &self.seat.scheduler.queues;
         let mut spin = Spin::default();
         while spin.turn() {
@@ -138,32 +149,55 @@ impl Worker {
         false
     }
 
-    /// S1 to S4 of the protocol in `idle`, and the sleep itself.
+    /// S1 to S4 of the protocol in `idle`, and the sleep itself: in the reactor, if nobody else is there.
     fn sleep(&mut self) -> Wake {
+        let searching = std::mem::take(&mut self.searching);
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
-        let surplus = idle.announce(&self.parker, std::mem::take(&mut self.searching));
+        let held = self.try_hold_reactor();
+        let surplus = idle.announce(&self.parker, searching, held.is_some());
         // S2: pairs with P2.
         fence(Ordering::SeqCst);
         if scheduler.queues.has_work() || scheduler.has_ended() || surplus {
-            if !idle.withdraw(&self.parker) {
-                // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.
-                self.parker.park(None);
-            }
+            self.withdraw();
             return self.up();
         }
         let mut deadline = self.deadline();
-        while !self.parker.park(deadline) {
-            match idle.expire(&self.parker) {
-                Expiry::Leaves => return Wake::Expired,
-                Expiry::Stays => deadline = None,
-                Expiry::Woken => {
-                    self.parker.park(None);
+        loop {
+            let unparked = match &held {
+                // Without a deadline: it is one of the fewest that stay.
+                Some(held) => self.seat.park(&self.parker, held),
+                None => self.parker.park(deadline),
+            };
+            match unparked {
+                Unparked::Notified => break,
+                Unparked::Event => {
+                    self.withdraw();
                     break;
                 }
+                Unparked::Expired => match idle.expire(&self.parker) {
+                    Expiry::Leaves => return Wake::Expired,
+                    Expiry::Stays => deadline = None,
+                    Expiry::Woken => {
+                        self.parker.park(None);
+                        break;
+                    }
+                },
             }
         }
         self.up()
+    }
+
+    /// S4: awake again, although nobody has said so.
+    fn withdraw(&self) {
+        if !self.seat.scheduler.idle.withdraw(&self.parker) {
+            // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.
+            self.parker.park(None);
+        }
+    }
+
+    fn try_hold_reactor(&self) -> Option<Holder<'_>> {
+        self.seat.scheduler.settings.reactor.as_ref()?.try_hold()
     }
 
     fn up(&self) -> Wake {

@@ -2,6 +2,7 @@
 
 mod ends;
 mod orderings;
+mod reactor;
 mod slots;
 mod tasks;
 mod wakeups;
@@ -14,6 +15,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
         .chain(wakeups::MUTANTS)
         .chain(ends::MUTANTS)
         .chain(tasks::MUTANTS)
+        .chain(reactor::MUTANTS)
         .chain(orderings::MUTANTS)
 }
 

@@ -133,7 +133,7 @@ impl Tree {
             Killer::Crowd => command
                 .args(["--profile", "loom", "-p", "loom-tests", "--test", "crowds"])
                 .env("RUSTFLAGS", "--cfg anthill_shuttle"),
-            Killer::Test(file) => command.args(["-p", "anthill", "--test", file]),
+            Killer::Test(file) => command.args(["-p", "anthill", "--all-features", "--test", file]),
         };
         // Each mutant is built once and run once.
         command

@@ -88,8 +88,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I4",
         fault: "a parked thread is not told that it was notified",
         file: "parker.rs",
-        find: "        self.token.signal();",
-        replace: "",
+        find: "ASLEEP => self.token.signal(),",
+        replace: "ASLEEP => {}",
         killer: Model("waiting"),
     },
     Mutant {

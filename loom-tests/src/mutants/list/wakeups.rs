@@ -72,9 +72,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "a notification that came during the way to sleep meets the next sleep",
         file: "worker.rs",
-        find: "                // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.\n                self.parker.park(None);",
+        find: "            // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.\n            self.parker.park(None);",
         replace: "",
-        killer: Model("expiry"),
+        killer: Model("wakeup"),
     },
     Mutant {
         invariant: "I6",

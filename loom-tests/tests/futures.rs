@@ -1,0 +1,77 @@
+//! I11: a future that is woken while it is being polled is polled again; once done, never.
+#![cfg(anthill_loom)]
+
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+use loom::sync::mpsc::channel;
+use loom_tests::{Record, check, other, pool};
+
+#[test]
+fn a_future_woken_while_it_is_polled_is_polled_again() {
+    check(|| {
+        let pool = pool(1, 2);
+        let (give, take) = channel::<Waker>();
+        let waking = other(move || take.recv().unwrap().wake());
+        let polls = Record::new();
+        let (count, mut give) = (polls.clone(), Some(give));
+        pool.spawn(poll_fn(move |cx| {
+            count.add();
+            let Some(give) = give.take() else {
+                return Poll::Ready(());
+            };
+            // From here on the other thread wakes it, during this poll or after.
+            give.send(cx.waker().clone()).unwrap();
+            loom::thread::yield_now();
+            Poll::Pending
+        }))
+        .unwrap();
+        pool.shutdown().unwrap();
+        waking.join().unwrap();
+        assert_eq!(polls.count(), 2);
+    });
+}
+
+#[test]
+fn a_future_that_is_done_is_not_polled_by_a_late_waker() {
+    check(|| {
+        let pool = pool(1, 1);
+        let (give, take) = channel::<Waker>();
+        let waking = other(move || {
+            let waker = take.recv().unwrap();
+            waker.wake_by_ref();
+            waker.wake();
+        });
+        let polls = Record::new();
+        let count = polls.clone();
+        let task = pool.spawn_with_handle(poll_fn(move |cx| {
+            count.add();
+            give.send(cx.waker().clone()).unwrap();
+            Poll::Ready(())
+        }));
+        task.unwrap().join().unwrap();
+        waking.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(polls.count(), 1);
+    });
+}
+
+#[test]
+fn a_future_that_wakes_itself_goes_on() {
+    check(|| {
+        let pool = pool(1, 1);
+        let polls = Record::new();
+        let count = polls.clone();
+        pool.spawn(poll_fn(move |cx| {
+            count.add();
+            if count.count() == 3 {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+        .unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(polls.count(), 3);
+    });
+}

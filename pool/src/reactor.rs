@@ -1,0 +1,120 @@
+//! What an idle worker waits in: a source of events that make futures ready.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::unwind;
+
+/// A source of events, such as sockets and timers, that a pool's idle worker waits in.
+///
+/// One idle worker at a time holds it and waits in [`park`](Self::park), which handles what happens: it calls wakers, and
+/// the futures behind them become work for that very worker, without another thread in between. The other idle workers
+/// sleep on their own. While no worker is idle, a busy one calls [`poll`](Self::poll) now and then. So at any time at most
+/// one thread is in `park` or `poll`.
+///
+/// With the feature `tokio` there is the reactor of tokio: `Builder::tokio`.
+///
+/// A pool with a reactor keeps at least one thread. The one that waits for events does not expire; the others do.
+///
+/// ```
+/// use std::sync::{Condvar, Mutex};
+///
+/// /// A reactor without any event.
+/// #[derive(Default)]
+/// struct Silence(Mutex<bool>, Condvar);
+///
+/// impl anthill::Reactor for Silence {
+///     fn park(&self) {
+///         let rung = self.0.lock().unwrap();
+///         *self.1.wait_while(rung, |rung| !*rung).unwrap() = false;
+///     }
+///
+///     fn unpark(&self) {
+///         *self.0.lock().unwrap() = true;
+///         self.1.notify_one();
+///     }
+///
+///     fn poll(&self) {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().reactor(|| Ok(Silence::default())).build()?;
+/// assert_eq!(pool.submit_with_handle(|| 1 + 1)?.join()?, 2);
+/// # pool.shutdown()?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Reactor: Send + Sync + 'static {
+    /// Waits for events and handles them, until [`unpark`](Self::unpark) is called. It may return earlier.
+    fn park(&self);
+
+    /// Ends the current `park`, or the next one if there is none now. Any thread calls it, also the one in `park`, for an
+    /// event that it handles: then `park` handles what else is there and returns.
+    fn unpark(&self);
+
+    /// Handles the events that there are, without waiting.
+    fn poll(&self);
+
+    /// Runs the whole life of a thread of the pool, `work`, once; here a reactor can set what futures look for in the
+    /// thread that polls them. As it stands it only calls `work`.
+    fn within(&self, work: &mut dyn FnMut()) {
+        work();
+    }
+}
+
+/// How a pool that is built gets its reactor.
+pub(crate) type MakeReactor = Arc<dyn Fn() -> io::Result<Arc<dyn Reactor>> + Send + Sync>;
+
+/// The reactor of a pool, and whether somebody holds it.
+pub(crate) struct SharedReactor {
+    pub(crate) reactor: Arc<dyn Reactor>,
+    held: AtomicBool,
+}
+
+impl SharedReactor {
+    pub(crate) fn new(reactor: Arc<dyn Reactor>) -> Self {
+        Self {
+            reactor,
+            held: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes the reactor, if nobody has it.
+    pub(crate) fn try_hold(&self) -> Option<Holder<'_>> {
+        // Acquire and Release: one holder sees what the one before did there.
+        if self.held.swap(true, Ordering::Acquire) {
+            return None;
+        }
+        Some(Holder(self))
+    }
+
+    /// Whether somebody has it; a hint.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+/// The one thread that may wait in the reactor.
+pub(crate) struct Holder<'a>(&'a SharedReactor);
+
+impl Holder<'_> {
+    pub(crate) fn park(&self) {
+        contained(|| self.0.reactor.park());
+    }
+
+    pub(crate) fn poll(&self) {
+        contained(|| self.0.reactor.poll());
+    }
+}
+
+impl Drop for Holder<'_> {
+    fn drop(&mut self) {
+        self.0.held.swap(false, Ordering::Release);
+    }
+}
+
+/// Wakers are somebody else's code. A panic of one must not cost the pool its worker.
+fn contained(f: impl FnOnce()) {
+    unwind::catch(f).unwrap_or_else(unwind::discard);
+}

@@ -1,0 +1,192 @@
+//! The reactor of tokio: its sockets, timers and signals, in every task of a pool.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::{self, Handle, Runtime};
+
+use crate::builder::Builder;
+use crate::reactor::Reactor;
+
+impl Builder {
+    /// An idle worker waits in a reactor of tokio, so tokio's sockets, timers and signals work in every task of the pool,
+    /// whichever worker polls it, and no other runtime is needed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().tokio().build()?;
+    /// let task = pool.spawn_with_handle(async {
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     "awake"
+    /// })?;
+    /// assert_eq!(task.join()?, "awake");
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # `tokio::spawn` within a task
+    ///
+    /// It works. Such a task is tokio's: it counts in no capacity and no figure of the pool, a panic of it is told to its
+    /// own handle only, and it runs on the worker that waits in the reactor, or is polled by one, between other tasks. What
+    /// is to be bounded belongs into the pool. `tokio::task::spawn_blocking` and what stands on it, such as `tokio::fs`, use
+    /// threads of tokio's own.
+    ///
+    /// When the pool has ended and its last handle is gone, tasks of tokio that are left are dropped, and sockets and timers
+    /// that are left get no more events.
+    ///
+    /// # Budget
+    ///
+    /// tokio makes a task of its own give way after so many operations. It does not do that for tasks of the pool: a future
+    /// that finds everything ready without end keeps its worker, until it yields by itself.
+    pub fn tokio(self) -> Self {
+        self.reactor(TokioReactor::new)
+    }
+
+    /// tokio's sockets, timers and signals work in every task of the pool, on a runtime that is there already. Its reactor
+    /// stays where it is: each event is handled on a thread of the runtime and from there wakes a worker, which costs about
+    /// twice as much CPU for a small message as [`tokio`](Self::tokio) does. Take this where a runtime runs anyway.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let handle = tokio::runtime::Handle::current();
+    /// let pool = anthill::Pool::builder().tokio_handle(handle).build()?;
+    /// let task = pool.spawn_with_handle(async {
+    ///     tokio::time::sleep(Duration::from_millis(1)).await;
+    ///     "awake"
+    /// })?;
+    /// assert_eq!(task.await?, "awake");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tokio_handle(self, handle: Handle) -> Self {
+        self.around(Arc::new(move |work| {
+            let _entered = handle.enter();
+            work();
+        }))
+    }
+}
+
+/// A current-thread runtime of tokio, driven by whichever worker has nothing else to do.
+///
+/// [`Builder::tokio`] makes one with all that tokio is compiled with; [`on`](Self::on) takes one that was made otherwise.
+pub struct TokioReactor {
+    /// There until the drop.
+    runtime: Option<Runtime>,
+    rung: AtomicBool,
+    /// That of the thread in `park`.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl TokioReactor {
+    /// A reactor with all drivers that tokio is compiled with.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().reactor(anthill::TokioReactor::new).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        runtime.map(Self::on)
+    }
+
+    /// A reactor on a runtime with settings of one's own. It must be a current-thread one, since others have threads that
+    /// drive them.
+    ///
+    /// ```
+    /// use anthill::TokioReactor;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let make = || {
+    ///     let mut runtime = tokio::runtime::Builder::new_current_thread();
+    ///     runtime.enable_all().max_io_events_per_tick(256).build().map(TokioReactor::on)
+    /// };
+    /// let pool = anthill::Pool::builder().reactor(make).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on(runtime: Runtime) -> Self {
+        Self {
+            runtime: Some(runtime),
+            rung: AtomicBool::new(false),
+            waker: Mutex::new(None),
+        }
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime
+            .as_ref()
+            .expect("it is taken by the drop alone")
+    }
+
+    fn poll_bell(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            *waker = Some(cx.waker().clone());
+        }
+        drop(waker);
+        // After the waker is in place, by the order of the lock: one that rings later finds it.
+        if self.rung.swap(false, Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl Reactor for TokioReactor {
+    fn park(&self) {
+        self.runtime().block_on(poll_fn(|cx| self.poll_bell(cx)));
+    }
+
+    fn unpark(&self) {
+        if self.rung.swap(true, Ordering::Release) {
+            // Somebody has rung already, and is about to wake, or nobody has looked yet.
+            return;
+        }
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waker) = &*waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn poll(&self) {
+        // It goes round once: what comes after is polled when the drivers have been looked at without waiting.
+        self.runtime().block_on(tokio::task::yield_now());
+    }
+
+    fn within(&self, work: &mut dyn FnMut()) {
+        let _entered = self.runtime().enter();
+        work();
+    }
+}
+
+impl Drop for TokioReactor {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // The last handle may go in a task of some runtime, where waiting is not allowed.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for TokioReactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokioReactor").finish_non_exhaustive()
+    }
+}
