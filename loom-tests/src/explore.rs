@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::readme::{self, workspace};
 
 /// For how long one model is explored at the most, in seconds.
-const PATIENCE: &str = "15";
+const PATIENCE: &str = "6";
 
 /// A way to run the models.
 struct Run {

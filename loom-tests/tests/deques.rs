@@ -130,7 +130,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// The ordered one has room for so many pushes into a queue.
+/// The ordered one has room for so many in a queue.
 const PUSHES: usize = 12;
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {

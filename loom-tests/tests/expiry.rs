@@ -63,3 +63,19 @@ fn the_fewest_threads_stay() {
         assert!(pool.stats().threads_expired <= 1, "both expired");
     });
 }
+
+#[test]
+fn a_worker_with_something_to_call_at_its_end_leaves_as_any_other() {
+    check_within(1, || {
+        let (started, stopped) = (Record::new(), Record::new());
+        let (start, stop) = (started.clone(), stopped.clone());
+        let builder = expiring(1).capacity(1);
+        let builder = builder.on_thread_start(move || start.add());
+        let pool = builder.on_thread_stop(move || stop.add()).build().unwrap();
+        pool.submit(|| ()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((started.count(), stopped.count()), (1, 1));
+        let stats = pool.stats();
+        assert_eq!((stats.threads, stats.idle_threads), (0, 0));
+    });
+}

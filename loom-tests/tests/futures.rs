@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 use loom::sync::mpsc::channel;
-use loom_tests::{Record, check, other, pool};
+use loom_tests::{Record, check, check_within, other, pool};
 
 #[test]
 fn a_future_woken_while_it_is_polled_is_polled_again() {
@@ -73,5 +73,27 @@ fn a_future_that_wakes_itself_goes_on() {
         .unwrap();
         pool.shutdown().unwrap();
         assert_eq!(polls.count(), 3);
+    });
+}
+
+#[test]
+fn one_that_wakes_itself_for_ever_keeps_nobody_waiting() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        let over = Record::new();
+        let seen = over.clone();
+        // It stays in the worker's own queue, and the closure comes into the common one.
+        pool.spawn(poll_fn(move |cx| {
+            if seen.count() > 0 {
+                return Poll::Ready(());
+            }
+            loom::thread::yield_now();
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+        .unwrap();
+        pool.submit(over.task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 2);
     });
 }

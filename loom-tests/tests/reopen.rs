@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use anthill::{JoinError, ReopenError, ShutdownError};
-use loom_tests::{Record, check, keeping, other, pool};
+use loom_tests::{Record, check, check_within, keeping, other, pool};
 
 #[test]
 fn a_task_of_the_new_life_is_run_while_the_old_workers_leave() {
@@ -85,10 +85,11 @@ fn a_subpool_that_is_reopened_closes_with_its_pool() {
         side.close();
         side.reopen().unwrap();
         // Its last task may only now have found that it is the last of the old life.
+        side.submit(ran.task()).unwrap();
         pool.close();
         assert!(side.is_closed());
         pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 1);
+        assert_eq!(ran.count(), 2);
     });
 }
 
@@ -155,5 +156,18 @@ fn one_that_discards_runs_nothing_of_the_next_life() {
         discards.join().unwrap();
         pool.shutdown().unwrap();
         assert_eq!(strange.count(), 0);
+    });
+}
+
+#[test]
+fn a_subpool_that_has_ended_is_off_the_list_and_no_other() {
+    check_within(1, || {
+        let pool = pool(1, 1);
+        let (ended, other) = (pool.subpool(1).unwrap(), pool.subpool(1).unwrap());
+        ended.submit(|| ()).unwrap();
+        ended.shutdown().unwrap();
+        assert!(!other.is_closed());
+        pool.shutdown().unwrap();
+        assert!(other.is_closed());
     });
 }

@@ -80,3 +80,17 @@ fn a_future_that_panics_gives_up_its_turn() {
         assert_eq!(ran.count(), 2);
     });
 }
+
+#[test]
+fn a_strand_with_more_than_it_runs_in_a_row_goes_on() {
+    check(|| {
+        let pool = pool(4, 1);
+        let strand = pool.strand();
+        let ran = Record::new();
+        for _ in 0..4 {
+            strand.submit(ran.task()).unwrap();
+        }
+        pool.shutdown().unwrap();
+        assert_eq!(ran.count(), 4);
+    });
+}

@@ -3,7 +3,8 @@
 //! I9: one that was let into the line is never told full.
 #![cfg(anthill_loom)]
 
-use std::task::Poll;
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use anthill::SubmitError;
@@ -219,5 +220,24 @@ fn a_worker_of_one_pool_may_wait_for_a_slot_of_another() {
         pool.shutdown().unwrap();
         full.shutdown().unwrap();
         assert_eq!(full.stats().completed, 2);
+    });
+}
+
+#[test]
+fn one_that_gives_up_takes_nobody_else_s_place() {
+    check_within(1, || {
+        let pool = pool(1, 1);
+        let (go, wait) = channel();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut first = Box::pin(pool.slot_async());
+        let mut second = Box::pin(pool.slot_async());
+        assert!(first.as_mut().poll(&mut cx).is_pending());
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        drop(second);
+        go.send(()).unwrap();
+        let slot = loom::future::block_on(first).unwrap();
+        drop(slot);
+        pool.shutdown().unwrap();
     });
 }

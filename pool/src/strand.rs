@@ -14,11 +14,8 @@ use crate::end::{End, Job};
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, BUDGET, Mutex};
 use crate::task::Task;
-
-/// How many closures a strand runs before other tasks of its worker get their turn.
-const BUDGET: usize = 64;
 
 /// A line of tasks that run one at a time, in the order in which they were accepted. Strands of one pool run in
 /// parallel; a strand with nothing to do is 80 bytes and no task.

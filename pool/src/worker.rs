@@ -9,13 +9,9 @@ use crate::reactor::Holder;
 use crate::scheduler::{Leave, Scheduler, run};
 use crate::seat::{Seat, Seated};
 use crate::spin::Spin;
-use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
+use crate::sync::{Arc, LOOK_OUTSIDE};
 use crate::task::Task;
-
-/// After so many tasks a worker looks into the common queue although its own is not empty, so that futures that wake
-/// each other on one worker for ever keep nobody else waiting.
-const LOOK_OUTSIDE: u32 = 61;
 
 /// What a worker's thread does, from its start to its end.
 pub(crate) fn work(scheduler: Scheduler) {

@@ -9,26 +9,31 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_deque::Steal;
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 use loom::thread::yield_now;
 
-/// No model pushes more often than this into one queue.
+/// In no model do more than this wait in one queue.
 const SLOTS: usize = 12;
 
 #[derive(Debug)]
 struct Slot<T> {
-    written: AtomicBool,
+    /// One more than the index of the value that was written last.
+    written: AtomicUsize,
     value: Mutex<Option<T>>,
 }
 
 impl<T> Slot<T> {
-    fn write(&self, value: T) {
-        *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-        self.written.store(true, Ordering::Release);
+    fn write(&self, index: usize, value: T) {
+        let mut place = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            place.replace(value).is_none(),
+            "at most SLOTS wait in a queue"
+        );
+        self.written.store(index + 1, Ordering::Release);
     }
 
-    fn take(&self) -> T {
-        while !self.written.load(Ordering::Acquire) {
+    fn take(&self, index: usize) -> T {
+        while self.written.load(Ordering::Acquire) != index + 1 {
             yield_now();
         }
         let value = self
@@ -50,7 +55,7 @@ struct Ring<T> {
 impl<T> Ring<T> {
     fn new() -> Self {
         let slots = || Slot {
-            written: AtomicBool::new(false),
+            written: AtomicUsize::new(0),
             value: Mutex::new(None),
         };
         Self {
@@ -60,10 +65,12 @@ impl<T> Ring<T> {
         }
     }
 
-    fn slot(&self, index: usize) -> &Slot<T> {
-        self.slots
-            .get(index)
-            .expect("a model pushes at most SLOTS times into a queue")
+    fn write(&self, index: usize, value: T) {
+        self.slots[index % SLOTS].write(index, value);
+    }
+
+    fn take(&self, index: usize) -> T {
+        self.slots[index % SLOTS].take(index)
     }
 
     /// Moves the head over as many as `count` says of those that there are, and gives their indices.
@@ -90,7 +97,7 @@ impl<T> Ring<T> {
 
     fn steal_one(&self, tail: Ordering) -> Steal<T> {
         match self.steal(tail, |_| 1) {
-            Steal::Success(taken) => Steal::Success(self.slot(taken.start).take()),
+            Steal::Success(taken) => Steal::Success(self.take(taken.start)),
             Steal::Empty => Steal::Empty,
             Steal::Retry => Steal::Retry,
         }
@@ -99,8 +106,8 @@ impl<T> Ring<T> {
     fn steal_batch_and_pop(&self, tail: Ordering, dest: &Local<T>, limit: usize) -> Steal<T> {
         match self.steal(tail, |len| half(len, limit)) {
             Steal::Success(mut taken) => {
-                let first = taken.next().map(|index| self.slot(index).take());
-                dest.append(taken.map(|index| self.slot(index).take()));
+                let first = taken.next().map(|index| self.take(index));
+                dest.append(taken.map(|index| self.take(index)));
                 first.map_or(Steal::Empty, Steal::Success)
             }
             Steal::Empty => Steal::Empty,
@@ -136,7 +143,7 @@ impl<T> Injector<T> {
         {
             tail = now;
         }
-        self.0.slot(tail).write(value);
+        self.0.write(tail, value);
     }
 
     pub(crate) fn steal(&self) -> Steal<T> {
@@ -146,7 +153,7 @@ impl<T> Injector<T> {
     pub(crate) fn steal_batch_with_limit(&self, dest: &Local<T>, limit: usize) -> Steal<()> {
         match self.0.steal(Ordering::Relaxed, |len| half(len, limit)) {
             Steal::Success(taken) => {
-                dest.append(taken.map(|index| self.0.slot(index).take()));
+                dest.append(taken.map(|index| self.0.take(index)));
                 Steal::Success(())
             }
             Steal::Empty => Steal::Empty,
@@ -188,7 +195,7 @@ impl<T> Local<T> {
         let before = self.0.tail.load(Ordering::Relaxed);
         let mut tail = before;
         for value in values {
-            self.0.slot(tail).write(value);
+            self.0.write(tail, value);
             tail += 1;
         }
         if tail > before {
@@ -212,7 +219,7 @@ impl<T> Local<T> {
             self.0.head.store(head, Ordering::Relaxed);
             return None;
         }
-        Some(self.0.slot(head).take())
+        Some(self.0.take(head))
     }
 }
 

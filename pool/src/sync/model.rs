@@ -9,6 +9,10 @@ pub(crate) use engine::hint::spin_loop;
 pub(crate) use engine::sync::{Arc, atomic};
 pub(crate) use engine::thread_local;
 
+// Few enough to be reached.
+pub(crate) const LOOK_OUTSIDE: u32 = 4;
+pub(crate) const BUDGET: usize = 2;
+
 /// The mutex of `parking_lot`, in the part that is used: no poison.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(engine::sync::Mutex<T>);

@@ -6,6 +6,13 @@ pub(crate) use std::thread_local;
 
 pub(crate) use parking_lot::Mutex;
 
+/// After so many tasks a worker looks into the common queue although its own is not empty, so that futures that wake
+/// each other on one worker for ever keep nobody else waiting.
+pub(crate) const LOOK_OUTSIDE: u32 = 61;
+
+/// How many closures a strand runs before other tasks of its worker get their turn.
+pub(crate) const BUDGET: usize = 64;
+
 pub(crate) mod thread {
     use std::time::Instant;
 
