@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::readme::{self, workspace};
 
 /// For how long one model is explored at the most, in seconds.
-const PATIENCE: &str = "6";
+const PATIENCE: &str = "4";
 
 /// A way to run the models.
 struct Run {
@@ -43,7 +43,7 @@ const RUNS: [Run; 4] = [
     Run {
         title: "crowds",
         flags: "--cfg anthill_shuttle",
-        settings: &[("ANTHILL_SCHEDULES", "200000")],
+        settings: &[("ANTHILL_SCHEDULES", "100000")],
     },
 ];
 
@@ -78,7 +78,7 @@ pub(crate) fn run_all(write: bool) -> Outcome {
 impl Run {
     /// What the models print, and whether all passed.
     fn output(&self) -> Result<(String, bool), Box<dyn Error>> {
-        let build = workspace().join("target/explore");
+        let build = workspace().join("target/loom");
         let output = Command::new(env!("CARGO"))
             .current_dir(workspace())
             .args(["test", "--locked", "--profile", "loom", "-p", "loom-tests"])

@@ -80,18 +80,24 @@ fn a_future_that_wakes_itself_goes_on() {
 fn one_that_wakes_itself_for_ever_keeps_nobody_waiting() {
     check_within(1, || {
         let pool = pool(2, 1);
-        let over = Record::new();
-        let seen = over.clone();
+        let (over, polls) = (Record::new(), Record::new());
+        let (seen, count) = (over.clone(), polls.clone());
+        let (tell, told) = channel();
         // It stays in the worker's own queue, and the closure comes into the common one.
         pool.spawn(poll_fn(move |cx| {
             if seen.count() > 0 {
                 return Poll::Ready(());
+            }
+            count.add();
+            if count.count() == 6 {
+                tell.send(()).unwrap();
             }
             loom::thread::yield_now();
             cx.waker().wake_by_ref();
             Poll::Pending
         }))
         .unwrap();
+        told.recv().unwrap();
         pool.submit(over.task()).unwrap();
         pool.shutdown().unwrap();
         assert_eq!(pool.stats().completed, 2);
