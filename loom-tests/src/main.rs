@@ -27,12 +27,7 @@ fn main() -> ExitCode {
         return refuse(USAGE);
     }
     let ran = match words.split_first() {
-        Some((word, names)) if word == "mutants" => {
-            if write && !names.is_empty() {
-                return refuse("--write is for a run of all mutants");
-            }
-            mutants::run_all(names, write)
-        }
+        Some((word, names)) if word == "mutants" => mutants::run_all(names, write),
         Some((word, [])) if word == "explore" => explore::run_all(write),
         _ => return refuse(USAGE),
     };

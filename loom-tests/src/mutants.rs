@@ -7,7 +7,6 @@ mod run;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -72,27 +71,26 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
         rows.len()
     );
     if write {
-        readme::write("mutants", &table(&rows)?)?;
+        readme::write("mutants", |table| updated(table, &rows))?;
     }
     Ok(survivors == 0)
 }
 
-fn table(rows: &[(&Mutant, Verdict)]) -> Result<String, std::fmt::Error> {
-    let mut table = String::from("| invariant | fault | in | |\n|---|---|---|---|\n");
-    for (mutant, verdict) in rows {
-        let Mutant {
-            invariant,
-            fault,
-            file,
-            killer,
-            ..
-        } = mutant;
-        writeln!(
-            table,
-            "| {invariant} | {fault} | `{file}` | {verdict}, `{killer}` |"
-        )?;
-    }
-    Ok(table)
+const HEAD: &str = "| invariant | fault | in | |\n|---|---|---|---|\n";
+
+/// The table of all mutants in the order of the list, with the new rows in place of the old ones.
+fn updated(table: &str, rows: &[(&Mutant, Verdict)]) -> String {
+    let row = |mutant: &'static Mutant| {
+        let begin = format!("| {} | {} |", mutant.invariant, mutant.fault);
+        let new = rows.iter().find(|(other, _)| std::ptr::eq(*other, mutant));
+        if let Some((Mutant { file, killer, .. }, verdict)) = new {
+            return Some(format!("{begin} `{file}` | {verdict}, `{killer}` |\n"));
+        }
+        let old = table.lines().find(|line| line.starts_with(&begin));
+        old.map(|old| format!("{old}\n"))
+    };
+    let rows = list::all().filter_map(row);
+    std::iter::once(HEAD.to_owned()).chain(rows).collect()
 }
 
 impl std::fmt::Display for Killer {

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Replaces what stands between the marks of `name`.
-pub(crate) fn write(name: &str, table: &str) -> Result<(), Box<dyn Error>> {
+/// Changes the table between the marks of `name`.
+pub(crate) fn write(name: &str, change: impl FnOnce(&str) -> String) -> Result<(), Box<dyn Error>> {
     let path = workspace().join("loom-tests/README.md");
     let text = fs::read_to_string(&path)?;
     let (begin, end) = (
@@ -15,9 +15,10 @@ pub(crate) fn write(name: &str, table: &str) -> Result<(), Box<dyn Error>> {
     let (before, rest) = text
         .split_once(&begin)
         .ok_or_else(|| format!("the README has no {begin}"))?;
-    let (_, after) = rest
+    let (table, after) = rest
         .split_once(&end)
         .ok_or_else(|| format!("the README has no {end}"))?;
+    let table = change(table);
     fs::write(path, format!("{before}{begin}{table}{end}{after}"))?;
     Ok(())
 }

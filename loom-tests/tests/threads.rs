@@ -44,6 +44,8 @@ fn of_two_workers_only_as_many_leave_as_are_too_many() {
 fn one_that_sleeps_and_is_too_many_leaves() {
     check_within(1, || {
         let pool = keeping(2).threads(2..=2).capacity(1).build().unwrap();
+        // They are asleep by now, unless they are interrupted.
+        loom::thread::yield_now();
         pool.tune_threads(1..=1).unwrap();
         // Whether it slept already or was about to.
         while pool.stats().threads > 1 {
