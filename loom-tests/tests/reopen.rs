@@ -71,7 +71,10 @@ fn the_fewest_threads_are_there_in_every_life() {
             loom::thread::yield_now();
         }
         pool.shutdown().unwrap();
-        assert_eq!(pool.stats().threads, 0);
+        // One that was about to be started when the pool ended finds that, and leaves.
+        while pool.stats().threads > 0 {
+            loom::thread::yield_now();
+        }
     });
 }
 
