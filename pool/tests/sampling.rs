@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anthill::{BuildError, Pool};
-use support::{Gate, pool, yield_now};
+use support::{Gate, eventually, pool, yield_now};
 
 fn sampled(one_in: u64) -> Pool {
     let builder = Pool::builder().threads(0..=1);
@@ -33,25 +33,31 @@ fn one_of_so_many_is_measured_whatever_it_is() {
 
 #[test]
 fn a_task_is_measured_from_its_acceptance_and_while_it_runs() {
-    const LONG: Duration = Duration::from_millis(20);
-    let pool = sampled(1);
-    let (said, accepted) = std::sync::mpsc::channel();
-    let long = move || {
-        accepted.recv().unwrap();
-        // What is measured is time, so time must pass.
-        std::thread::sleep(LONG);
-    };
-    pool.submit(long).unwrap();
+    const LONG: Duration = Duration::from_millis(5);
+    let (pool, gate) = (sampled(1), Gate::new());
+    let (said, begun) = std::sync::mpsc::channel();
+    let wait = gate.waiter();
+    let before = Instant::now();
+    pool.submit(move || {
+        said.send(()).unwrap();
+        wait();
+    })
+    .unwrap();
+    begun.recv().unwrap();
     pool.submit(|| ()).unwrap();
-    said.send(()).unwrap();
+    // From here until the gate opens the first runs and the second waits.
+    let held = Instant::now();
+    eventually(|| held.elapsed() >= LONG);
+    gate.open();
     pool.shutdown().unwrap();
+    let whole = before.elapsed();
     let times = pool.times().unwrap();
     assert!(times.run.quantile(1.0) >= LONG, "the first ran");
     assert!(
         times.queue_wait.quantile(1.0) >= LONG,
         "the second waited for it"
     );
-    assert!(times.run.mean() >= LONG / 2);
+    assert!((LONG / 2..=whole).contains(&times.run.mean()));
 }
 
 #[test]

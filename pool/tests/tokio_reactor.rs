@@ -11,13 +11,24 @@ use anthill::{Balance, Pool};
 use support::{eventually, yield_now};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::time::sleep;
-
-const MOMENT: Duration = Duration::from_millis(1);
+use tokio::time::timeout;
 
 fn pool(threads: usize) -> Pool {
     let builder = Pool::builder().capacity(10_000).threads(threads..=threads);
     builder.tokio().build().unwrap()
+}
+
+/// A timer that has to fire. Nothing counts on when.
+async fn timer() {
+    let never = std::future::pending::<()>();
+    timeout(Duration::from_millis(1), never).await.unwrap_err();
+}
+
+/// Something that happens in the reactor: no socket is ready before it says so.
+async fn event() {
+    let (mut left, mut right) = UnixStream::pair().unwrap();
+    left.write_all(&[7]).await.unwrap();
+    assert_eq!(right.read_u8().await.unwrap(), 7);
 }
 
 async fn echo_once(listener: TcpListener) {
@@ -47,7 +58,7 @@ fn sockets_and_timers_work_in_every_task() {
         let tasks: Vec<_> = (0..20)
             .map(|_| {
                 let task = async {
-                    sleep(MOMENT).await;
+                    timer().await;
                     talk().await;
                 };
                 pool.spawn_with_handle(task).unwrap()
@@ -68,7 +79,7 @@ fn a_strand_s_futures_have_them_too() {
     for turn in 0..5 {
         let tell = tell.clone();
         let future = async move {
-            sleep(MOMENT).await;
+            event().await;
             tell.send(turn).unwrap();
         };
         strand.spawn(future).unwrap();
@@ -98,12 +109,12 @@ fn a_long_closure_on_one_worker_does_not_stop_events_on_the_other() {
         let (tell, told) = mpsc::channel();
         let own = pool.clone();
         let first = pool.spawn_with_handle(async move {
-            sleep(MOMENT).await;
+            event().await;
             // This worker has just left the reactor, and now runs a closure that waits for the next event.
             let (woken, wait) = mpsc::channel();
             own.try_submit(move || wait.recv().unwrap()).unwrap();
             own.try_spawn(async move {
-                sleep(MOMENT).await;
+                event().await;
                 woken.send(()).unwrap();
             })
             .unwrap();
@@ -122,7 +133,7 @@ fn a_closure_that_waits_is_no_holder() {
         let (woken, wait) = mpsc::channel();
         let waits = pool.submit_with_handle(move || wait.recv().unwrap());
         pool.spawn(async move {
-            sleep(MOMENT).await;
+            event().await;
             woken.send(()).unwrap();
         })
         .unwrap();
@@ -141,7 +152,7 @@ fn timers_fire_on_a_worker_that_is_never_idle() {
         }
     });
     pool.spawn(async move {
-        sleep(MOMENT).await;
+        timer().await;
         fired.store(true, Ordering::Relaxed);
     })
     .unwrap();
@@ -155,7 +166,7 @@ fn an_endless_stream_of_submits_starves_no_future() {
     let fire = Arc::clone(&fired);
     pool.spawn(async move {
         for _ in 0..10 {
-            sleep(MOMENT).await;
+            timer().await;
         }
         fire.store(true, Ordering::Relaxed);
     })
@@ -170,7 +181,7 @@ fn tokio_s_own_tasks_run_beside() {
     let pool = pool(1);
     let sum = pool.spawn_with_handle(async {
         let spawned = tokio::spawn(async {
-            sleep(MOMENT).await;
+            timer().await;
             tokio::task::spawn_blocking(|| 40).await.unwrap()
         });
         let local = tokio::spawn(async { 2 });
@@ -191,7 +202,7 @@ fn the_reactor_keeps_one_thread_and_the_others_expire() {
     assert_eq!(pool.threads(), 1..=4);
     for _ in 0..50 {
         let tasks: Vec<_> = (0..8)
-            .map(|_| pool.spawn_with_handle(sleep_in_a_task()).unwrap())
+            .map(|_| pool.spawn_with_handle(event()).unwrap())
             .collect();
         for task in tasks {
             task.join().unwrap();
@@ -202,19 +213,15 @@ fn the_reactor_keeps_one_thread_and_the_others_expire() {
     assert_eq!(pool.threads(), 1..=1);
 }
 
-async fn sleep_in_a_task() {
-    sleep(MOMENT).await;
-}
-
 #[test]
 fn a_reopened_pool_has_its_reactor_again() {
     let pool = pool(2);
     for _ in 0..20 {
-        pool.spawn(sleep_in_a_task()).unwrap();
+        pool.spawn(event()).unwrap();
         pool.shutdown().unwrap();
         pool.reopen().unwrap();
     }
-    let task = pool.spawn_with_handle(sleep_in_a_task());
+    let task = pool.spawn_with_handle(event());
     task.unwrap().join().unwrap();
 }
 
@@ -223,7 +230,7 @@ fn each_shard_has_its_own() {
     let builder = Pool::builder().threads(1..=1).tokio();
     let shards = builder.build_multi(3, Balance::RoundRobin).unwrap();
     for _ in 0..6 {
-        let task = shards.spawn_with_handle(sleep_in_a_task());
+        let task = shards.spawn_with_handle(event());
         task.unwrap().join().unwrap();
     }
 }
@@ -235,7 +242,7 @@ fn a_runtime_that_is_there_already_serves_as_well() {
     let builder = builder.tokio_handle(runtime.handle().clone());
     let pool = builder.build().unwrap();
     let task = pool.spawn_with_handle(async {
-        sleep(MOMENT).await;
+        timer().await;
         talk().await;
         tokio::spawn(async { 5 }).await.unwrap()
     });
