@@ -307,13 +307,15 @@ impl Builder {
         make: impl Fn() -> io::Result<R> + Send + Sync + 'static,
     ) -> Self {
         self.reactor = Some(Arc::new(move || Ok(Arc::new(make()?))));
+        self.around = None;
         self
     }
 
-    /// Each thread of the pool runs its life inside this.
+    /// Each thread of the pool runs its life inside this, and none waits in a reactor.
     #[cfg(feature = "tokio")]
     pub(crate) fn around(mut self, around: Around) -> Self {
         self.around = Some(around);
+        self.reactor = None;
         self
     }
 

@@ -251,8 +251,9 @@ impl Idle {
         self.change(0, SEARCHING).searching() == 1
     }
 
-    /// S1: into the stack, or into the reactor's place, which the caller holds. The caller then does S2 to S4. True if more live than may: it is to retire instead, for
-    /// whoever made it so has woken those only that were in the stack before.
+    /// S1: into the stack, or into the place of the one in the reactor, which the caller holds. The caller then does S2 to
+    /// S4. True if more live than may: it is to retire instead, for whoever made it so has woken those only that were
+    /// asleep before.
     pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool, in_reactor: bool) -> bool {
         let mut stack = self.stack.lock();
         if in_reactor {

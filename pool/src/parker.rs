@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::reactor::{Holder, Reactor};
+use crate::reactor::Reactor;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::thread::Token;
 
@@ -38,7 +38,7 @@ pub(crate) enum Unparked {
     Notified,
     /// The deadline passed first.
     Expired,
-    /// An event in the reactor gave this very thread something to do.
+    /// An event in the reactor gave this very thread something to do, or the reactor broke.
     Event,
 }
 
@@ -62,18 +62,17 @@ impl Parker {
         self.park_by(ASLEEP, || self.token.wait(deadline), || false)
     }
 
-    /// As `park`, but in the reactor, which the calling thread holds. It also ends once `has_work` says that an event brought
-    /// this thread some.
-    pub(crate) fn park_in(&self, held: &Holder<'_>, has_work: impl Fn() -> bool) -> Unparked {
+    /// As `park`, but by `wait` in the reactor, which the calling thread holds. It also ends once `is_over` says so.
+    pub(crate) fn park_in_reactor(&self, wait: impl Fn(), is_over: impl Fn() -> bool) -> Unparked {
         let wait = || {
-            held.park();
+            wait();
             false
         };
-        self.park_by(IN_REACTOR, wait, has_work)
+        self.park_by(IN_REACTOR, wait, is_over)
     }
 
     /// `wait` returns true once the deadline has passed, and may return early.
-    fn park_by(&self, place: u8, wait: impl Fn() -> bool, has_work: impl Fn() -> bool) -> Unparked {
+    fn park_by(&self, place: u8, wait: impl Fn() -> bool, is_over: impl Fn() -> bool) -> Unparked {
         // Acquire pairs with the Release in `unpark`: what was written before the notification is seen after it.
         // Changes of the word are all read-modify-writes, so they stand in one order: either `unpark` sees where this
         // thread waits, or this thread sees the notification before it waits.
@@ -83,7 +82,7 @@ impl Parker {
                 if self.replace(NOTIFIED, AWAKE) {
                     return Unparked::Notified;
                 }
-                let over = if has_work() {
+                let over = if is_over() {
                     Unparked::Event
                 } else if expired {
                     Unparked::Expired

@@ -1,10 +1,11 @@
 //! What an idle worker waits in: a source of events that make futures ready.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::unwind;
+use crate::unwind::{self, Payload};
 
 /// A source of events, such as sockets and timers, that a pool's idle worker waits in.
 ///
@@ -16,6 +17,12 @@ use crate::unwind;
 /// With the feature `tokio` there is the reactor of tokio: `Builder::tokio`.
 ///
 /// A pool with a reactor keeps at least one thread. The one that waits for events does not expire; the others do.
+///
+/// # Panics
+///
+/// A panic that comes out of `park` or `poll` is told to the [panic handler](crate::Builder::panic_handler), and the pool
+/// goes on without the reactor: a waker of somebody else's may have left it half-done. So futures that it was to wake
+/// are not woken any more.
 ///
 /// ```
 /// use std::sync::{Condvar, Mutex};
@@ -86,7 +93,10 @@ impl SharedReactor {
         if self.held.swap(true, Ordering::Acquire) {
             return None;
         }
-        Some(Holder(self))
+        Some(Holder {
+            shared: self,
+            broken: Cell::new(false),
+        })
     }
 
     /// Whether somebody has it; a hint.
@@ -96,25 +106,37 @@ impl SharedReactor {
 }
 
 /// The one thread that may wait in the reactor.
-pub(crate) struct Holder<'a>(&'a SharedReactor);
+pub(crate) struct Holder<'a> {
+    shared: &'a SharedReactor,
+    broken: Cell<bool>,
+}
 
 impl Holder<'_> {
-    pub(crate) fn park(&self) {
-        contained(|| self.0.reactor.park());
+    pub(crate) fn park(&self) -> Result<(), Payload> {
+        self.inside(|| self.shared.reactor.park())
     }
 
-    pub(crate) fn poll(&self) {
-        contained(|| self.0.reactor.poll());
+    pub(crate) fn poll(&self) -> Result<(), Payload> {
+        self.inside(|| self.shared.reactor.poll())
+    }
+
+    /// Whether it has panicked.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.get()
+    }
+
+    fn inside(&self, f: impl FnOnce()) -> Result<(), Payload> {
+        let ended = unwind::catch(f);
+        self.broken.set(ended.is_err());
+        ended
     }
 }
 
 impl Drop for Holder<'_> {
     fn drop(&mut self) {
-        self.0.held.swap(false, Ordering::Release);
+        // Nobody is to have one again that is broken.
+        if !self.broken.get() {
+            self.shared.held.swap(false, Ordering::Release);
+        }
     }
-}
-
-/// Wakers are somebody else's code. A panic of one must not cost the pool its worker.
-fn contained(f: impl FnOnce()) {
-    unwind::catch(f).unwrap_or_else(unwind::discard);
 }

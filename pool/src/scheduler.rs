@@ -198,11 +198,11 @@ impl Scheduler {
             builder = builder.stack_size(size);
         }
         let scheduler = self.clone();
-        let work = self.work;
-        match builder.spawn(move || {
-            let settings = scheduler.clone();
-            settings.settings.within(|| work(scheduler));
-        }) {
+        let life = move || {
+            let own = scheduler.clone();
+            scheduler.settings.within(|| (own.work)(own));
+        };
+        match builder.spawn(life) {
             Ok(_) => {
                 self.threads.started.add();
                 Ok(())

@@ -11,6 +11,7 @@ use crate::scheduler::Scheduler;
 use crate::stats::Tally;
 use crate::sync::thread_local;
 use crate::task::Task;
+use crate::unwind::Payload;
 
 thread_local! {
     /// The seat of the worker whose thread this is.
@@ -98,9 +99,21 @@ impl Seat {
     /// Waits in the reactor, until it is notified or an event has put a task into the own queue.
     pub(crate) fn park(&self, parker: &Parker, held: &Holder<'_>) -> Unparked {
         self.events.set(Events::None);
-        let unparked = parker.park_in(held, || self.events.get() == Events::Some);
+        let is_over = || self.events.get() == Events::Some || held.is_broken();
+        let unparked = parker.park_in_reactor(|| self.report(held.park()), is_over);
         self.events.set(Events::NotHere);
         unparked
+    }
+
+    /// Sees to the events that there are.
+    pub(crate) fn poll(&self, held: &Holder<'_>) {
+        self.report(held.poll());
+    }
+
+    fn report(&self, ended: Result<(), Payload>) {
+        if let Err(payload) = ended {
+            self.scheduler.report(payload);
+        }
     }
 
     /// Whether the calling thread is a worker of this pool, or does the job of one.

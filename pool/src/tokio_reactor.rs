@@ -3,14 +3,15 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{self, Handle, Runtime};
 
 use crate::builder::Builder;
 use crate::reactor::Reactor;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 impl Builder {
     /// An idle worker waits in a reactor of tokio, so tokio's sockets, timers and signals work in every task of the pool,
@@ -50,8 +51,8 @@ impl Builder {
     }
 
     /// tokio's sockets, timers and signals work in every task of the pool, on a runtime that is there already. Its reactor
-    /// stays where it is: each event is handled on a thread of the runtime and from there wakes a worker, which costs about
-    /// twice as much CPU for a small message as [`tokio`](Self::tokio) does. Take this where a runtime runs anyway.
+    /// stays where it is: each event is handled on a thread of the runtime, which then wakes a worker, two more system
+    /// calls and a change of threads that [`tokio`](Self::tokio) does not need. Take this where a runtime runs anyway.
     ///
     /// ```
     /// use std::time::Duration;
@@ -132,7 +133,7 @@ impl TokioReactor {
     }
 
     fn poll_bell(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waker = self.waker.lock();
         if !waker
             .as_ref()
             .is_some_and(|waker| waker.will_wake(cx.waker()))
@@ -159,7 +160,7 @@ impl Reactor for TokioReactor {
             // Somebody has rung already, and is about to wake, or nobody has looked yet.
             return;
         }
-        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner);
+        let waker = self.waker.lock();
         if let Some(waker) = &*waker {
             waker.wake_by_ref();
         }

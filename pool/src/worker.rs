@@ -96,7 +96,7 @@ impl Worker {
             }
             // Events, too, wait for at most so many tasks.
             if let Some(held) = self.try_hold_reactor() {
-                held.poll();
+                self.seat.poll(&held);
             }
         }
         if let Some(task) = own.and_then(Own::pop) {

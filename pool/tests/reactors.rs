@@ -1,0 +1,76 @@
+//! Reactors of one's own.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+
+use anthill::{BuildError, Pool, Reactor};
+
+/// A reactor without any event, that counts how often it is waited in, and panics the first few times.
+#[derive(Clone, Default)]
+struct Silence {
+    rung: Arc<(Mutex<bool>, Condvar)>,
+    parked: Arc<AtomicUsize>,
+    panics: usize,
+}
+
+impl Reactor for Silence {
+    fn park(&self) {
+        let before = self.parked.fetch_add(1, Ordering::SeqCst);
+        assert!(before >= self.panics, "a waker went wrong");
+        let rung = self.rung.0.lock().unwrap();
+        *self.rung.1.wait_while(rung, |rung| !*rung).unwrap() = false;
+    }
+
+    fn unpark(&self) {
+        *self.rung.0.lock().unwrap() = true;
+        self.rung.1.notify_one();
+    }
+
+    fn poll(&self) {}
+}
+
+#[test]
+fn a_pool_keeps_one_thread_to_wait_in_it() {
+    let silence = Silence::default();
+    let own = silence.clone();
+    let builder = Pool::builder().reactor(move || Ok(own.clone()));
+    let pool = builder.threads(0..=2).build().unwrap();
+    assert_eq!((pool.threads(), pool.stats().threads), (1..=2, 1));
+    for n in 0..100 {
+        let task = pool.submit_with_handle(move || n).unwrap();
+        assert_eq!(task.join().unwrap(), n);
+    }
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().threads, 0);
+}
+
+#[test]
+fn a_reactor_that_panics_is_reported_once_and_left_alone() {
+    let silence = Silence {
+        panics: 1,
+        ..Silence::default()
+    };
+    let parked = Arc::clone(&silence.parked);
+    let (tell, told) = mpsc::channel();
+    let builder = Pool::builder().reactor(move || Ok(silence.clone()));
+    let builder =
+        builder.panic_handler(move |panic| tell.send(panic.message().map(str::to_owned)).unwrap());
+    let pool = builder.threads(1..=2).build().unwrap();
+    assert_eq!(told.recv().unwrap().as_deref(), Some("a waker went wrong"));
+    for n in 0..100 {
+        let task = pool.submit_with_handle(move || n).unwrap();
+        assert_eq!(task.join().unwrap(), n);
+    }
+    pool.shutdown().unwrap();
+    assert_eq!(parked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn one_that_cannot_be_made_is_an_error() {
+    let make = || Err::<Silence, _>(io::Error::other("no more files"));
+    let built = Pool::builder().reactor(make).build();
+    assert!(
+        matches!(built, Err(BuildError::Reactor(error)) if error.to_string() == "no more files")
+    );
+}
