@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anthill::{Pool, SlotError};
+use anthill::Pool;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::connection::Connection;
 use crate::directory::Directory;
-use crate::error::CloseReason;
+use crate::error::{CloseReason, Refusal};
 use crate::room::{Membership, Room, Tally};
 
 /// See the module's documentation.
@@ -80,9 +80,9 @@ impl Hub {
         &self,
         name: &str,
         connection: Arc<Connection>,
-    ) -> Result<Membership, SlotError> {
+    ) -> Result<Membership, Refusal> {
         let (room, claim) = self.rooms.claim(name, |name| {
-            Room::new(name, self.fanout.clone(), self.tally.clone())
+            Room::new(name, &self.fanout, self.tally.clone())
         });
         room.join(connection, claim).await
     }

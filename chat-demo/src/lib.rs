@@ -14,7 +14,6 @@
 //! - `node`: what all connections of a server share; its pools.
 //! - `metrics`: what is counted and shown. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
-//! - `strand`: operations one at a time and in order, on whichever worker is free.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`error`]: settings, and why things end.
@@ -43,7 +42,6 @@ mod reply;
 mod room;
 mod router;
 mod session;
-mod strand;
 mod transport;
 mod upgrade;
 mod wire;

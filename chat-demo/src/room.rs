@@ -1,11 +1,13 @@
 //! One room: who is in it and what was said, in one order for all. Its operations are a strand.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anthill::{Pool, SlotError};
+use anthill::{Pool, Strand};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
 use crate::connection::Connection;
@@ -13,7 +15,6 @@ use crate::directory::Claim;
 use crate::error::Refusal;
 use crate::frame::Kind;
 use crate::payload::{self, ErrorCode, Joined, Message};
-use crate::strand::{Actor, Strand};
 use crate::wire;
 
 /// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
@@ -22,7 +23,9 @@ const MAX_LISTED: usize = 1000;
 /// Where members meet. Operations return when they are in line, not when they are done.
 pub(crate) struct Room {
     name: Arc<str>,
-    strand: Strand<State>,
+    /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
+    strand: Strand,
+    inside: Arc<Inside>,
 }
 
 /// What rooms count.
@@ -35,7 +38,7 @@ pub(crate) struct Tally {
 }
 
 impl Room {
-    pub(crate) fn new(name: Arc<str>, fanout: Pool, tally: Tally) -> Self {
+    pub(crate) fn new(name: Arc<str>, fanout: &Pool, tally: Tally) -> Self {
         let state = State {
             name: name.clone(),
             seq: 0,
@@ -44,7 +47,11 @@ impl Room {
         };
         Self {
             name,
-            strand: Strand::new(state, fanout),
+            strand: fanout.strand(),
+            inside: Arc::new(Inside {
+                state: Mutex::new(state),
+                departed: Mutex::default(),
+            }),
         }
     }
 
@@ -57,23 +64,20 @@ impl Room {
         self: Arc<Self>,
         connection: Arc<Connection>,
         claim: Claim<Self>,
-    ) -> Result<Membership, SlotError> {
+    ) -> Result<Membership, Refusal> {
         let membership = Membership {
             room: self,
             id: connection.id,
             left: false,
         };
-        membership
-            .room
-            .strand
-            .send(Op::Join { connection, claim })
-            .await?;
+        let join = move |state: &mut State| state.join(connection, claim);
+        membership.room.send(join).await?;
         Ok(membership)
     }
 
     /// Sends a member the `joined` that it has had already, up to date.
-    pub(crate) async fn greet(&self, member: Arc<Connection>) -> Result<(), SlotError> {
-        self.strand.send(Op::Greet(member)).await
+    pub(crate) async fn greet(&self, member: Arc<Connection>) -> Result<(), Refusal> {
+        self.send(move |state| state.greet(&member)).await
     }
 
     /// Numbers a text and delivers it; acknowledges it when it has an `id`.
@@ -82,18 +86,25 @@ impl Room {
         from: Arc<Connection>,
         text: String,
         id: Option<String>,
-    ) -> Result<(), SlotError> {
-        self.strand.send(Op::Publish { from, text, id }).await
+    ) -> Result<(), Refusal> {
+        self.send(move |state| state.publish(&from, text, id)).await
     }
 
     /// Delivers a frame without a number.
-    pub(crate) async fn relay(&self, frame: Bytes) -> Result<(), SlotError> {
-        self.strand.send(Op::Relay(frame)).await
+    pub(crate) async fn relay(&self, frame: Bytes) -> Result<(), Refusal> {
+        self.send(move |state| state.deliver(&frame)).await
     }
 
     /// Tells a connection who is here.
-    pub(crate) async fn list(&self, to: Arc<Connection>) -> Result<(), SlotError> {
-        self.strand.send(Op::List(to)).await
+    pub(crate) async fn list(&self, to: Arc<Connection>) -> Result<(), Refusal> {
+        self.send(move |state| state.list(&to)).await
+    }
+
+    /// Puts an operation in line once the pool has a slot for it.
+    async fn send(&self, op: impl FnOnce(&mut State) + Send + 'static) -> Result<(), Refusal> {
+        let inside = self.inside.clone();
+        self.strand.submit_async(move || inside.apply(op)).await?;
+        Ok(())
     }
 }
 
@@ -111,8 +122,10 @@ impl Membership {
 
     /// Leaves in line with the other operations, even when the pool is full.
     pub(crate) async fn leave(mut self) {
+        let id = self.id;
+        let leave = move |state: &mut State| state.leave(id);
         // Closed: the server ends, and the room with it.
-        let _ = self.room.strand.send(Op::Leave(self.id)).await;
+        let _ = self.room.send(leave).await;
         self.left = true;
     }
 }
@@ -120,28 +133,46 @@ impl Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         if !self.left {
-            self.room.strand.send_now(Op::Leave(self.id));
+            self.room.inside.depart(self.id);
         }
     }
 }
 
-enum Op {
-    Join {
-        connection: Arc<Connection>,
-        claim: Claim<Room>,
-    },
-    Greet(Arc<Connection>),
-    Leave(u64),
-    Publish {
-        from: Arc<Connection>,
-        text: String,
-        id: Option<String>,
-    },
-    Relay(Bytes),
-    List(Arc<Connection>),
+/// The state, and the way to it of those that cannot wait in line.
+struct Inside {
+    state: Mutex<State>,
+    /// Connections that are gone, and members until somebody has the state.
+    departed: Mutex<Vec<u64>>,
 }
 
-/// The room's state, touched by its strand alone.
+impl Inside {
+    fn apply(&self, op: impl FnOnce(&mut State)) {
+        op(&mut self.state.lock());
+        self.sweep();
+    }
+
+    /// Ends a membership at once, or right after the operation that is being applied. Waits for nobody: it may be called
+    /// in that very operation.
+    fn depart(&self, id: u64) {
+        self.departed.lock().push(id);
+        self.sweep();
+    }
+
+    /// Who has the state meanwhile sweeps when it has let go of it, and finds what was noted before.
+    fn sweep(&self) {
+        while !self.departed.lock().is_empty() {
+            let Some(mut state) = self.state.try_lock() else {
+                return;
+            };
+            let departed = mem::take(&mut *self.departed.lock());
+            for id in departed {
+                state.leave(id);
+            }
+        }
+    }
+}
+
+/// The room's state, touched by its strand, and by `sweep`.
 struct State {
     name: Arc<str>,
     /// The newest number.
@@ -156,23 +187,12 @@ struct Member {
     _claim: Claim<Room>,
 }
 
-impl Actor for State {
-    type Op = Op;
-
-    fn apply(&mut self, op: Op) {
-        match op {
-            Op::Join { connection, claim } => self.join(connection, claim),
-            Op::Greet(connection) => self.greet(&connection),
-            Op::Leave(id) => self.leave(id),
-            Op::Publish { from, text, id } => self.publish(&from, text, id),
-            Op::Relay(frame) => self.deliver(&frame),
-            Op::List(to) => self.list(&to),
-        }
-    }
-}
-
 impl State {
     fn join(&mut self, connection: Arc<Connection>, claim: Claim<Room>) {
+        if connection.outbox.ended().is_some() {
+            // It has departed already, maybe before it came.
+            return;
+        }
         let id = connection.id;
         self.members.insert(
             id,
@@ -256,4 +276,87 @@ fn now_ms() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Directory;
+    use crate::outbox::{Limits, Outbox};
+
+    /// A room with one member, and what its claims were made of.
+    struct Fixture {
+        rooms: Arc<Directory<Room>>,
+        connection: Arc<Connection>,
+        membership: Membership,
+        fanout: Pool,
+    }
+
+    fn fixture() -> Fixture {
+        let fanout = Pool::builder().capacity(2).build().expect("a pool");
+        let rooms = Arc::new(Directory::new());
+        let limits = Limits {
+            frames: 8,
+            bytes: 1000,
+        };
+        let connection = Arc::new(Connection::new(1, Outbox::new(limits)));
+        let (room, claim) = rooms.claim("tea", |name| Room::new(name, &fanout, Tally::default()));
+        let id = connection.id;
+        let inside = room.inside.clone();
+        inside.apply(|state| state.join(connection.clone(), claim));
+        let membership = Membership {
+            room,
+            id,
+            left: false,
+        };
+        Fixture {
+            rooms,
+            connection,
+            membership,
+            fanout,
+        }
+    }
+
+    #[test]
+    fn a_membership_that_is_dropped_ends_at_once_though_the_pool_is_full() {
+        let Fixture {
+            rooms,
+            membership,
+            fanout,
+            ..
+        } = fixture();
+        let _all = [fanout.try_slot(), fanout.try_slot()].map(|slot| slot.expect("it is free"));
+        drop(membership);
+        assert_eq!(rooms.len(), 0);
+    }
+
+    #[test]
+    fn a_membership_that_is_dropped_within_an_operation_ends_after_it() {
+        let Fixture {
+            rooms, membership, ..
+        } = fixture();
+        let inside = membership.room.inside.clone();
+        inside.apply(|state| {
+            drop(membership);
+            assert_eq!(state.members.len(), 1);
+        });
+        assert_eq!(rooms.len(), 0);
+    }
+
+    #[test]
+    fn who_is_gone_before_it_comes_does_not_become_a_member() {
+        let Fixture {
+            rooms,
+            connection,
+            membership,
+            fanout,
+        } = fixture();
+        let inside = membership.room.inside.clone();
+        connection.outbox.abandon();
+        drop(membership);
+        let (_, claim) = rooms.claim("tea", |name| Room::new(name, &fanout, Tally::default()));
+        inside.apply(|state| state.join(connection, claim));
+        assert!(inside.state.lock().members.is_empty());
+        assert_eq!(rooms.len(), 0);
+    }
 }

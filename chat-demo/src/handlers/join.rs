@@ -12,8 +12,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let connection = context.connection.clone();
         // To join twice is to ask how things stand.
         if let Ok(room) = context.room(&room) {
-            room.greet(connection).await?;
-            return Ok(());
+            return room.greet(connection).await;
         }
         if context.rooms().count() >= context.node.config.max_rooms {
             return Err(Refusal::new(

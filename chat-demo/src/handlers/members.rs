@@ -8,10 +8,6 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
     Box::pin(async {
         let Members { room, .. } = parse(payload)?;
         check_room(&room)?;
-        context
-            .room(&room)?
-            .list(context.connection.clone())
-            .await?;
-        Ok(())
+        context.room(&room)?.list(context.connection.clone()).await
     })
 }

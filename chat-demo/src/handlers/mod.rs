@@ -14,7 +14,7 @@ mod user_state;
 use std::future::Future;
 use std::pin::Pin;
 
-use anthill::SlotError;
+use anthill::SubmitError;
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
@@ -59,8 +59,8 @@ fn check_room(name: &str) -> Result<(), Refusal> {
 }
 
 /// The pool for the rooms takes no more work.
-impl From<SlotError> for Refusal {
-    fn from(error: SlotError) -> Self {
+impl<T> From<SubmitError<T>> for Refusal {
+    fn from(error: SubmitError<T>) -> Self {
         Self::new(ErrorCode::Overloaded, error.to_string())
     }
 }

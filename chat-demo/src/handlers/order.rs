@@ -11,8 +11,6 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let update: OrderUpdate = parse(payload)?;
         check_room(&update.room)?;
         let room = context.room(&update.room)?;
-        room.relay(wire::message(Kind::ORDER_UPDATE, &update))
-            .await?;
-        Ok(())
+        room.relay(wire::message(Kind::ORDER_UPDATE, &update)).await
     })
 }

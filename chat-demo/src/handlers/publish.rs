@@ -12,8 +12,6 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         check_room(&room).map_err(refused)?;
         let room = context.room(&room).map_err(refused)?;
         let publishing = room.publish(context.connection.clone(), text, id.clone());
-        publishing
-            .await
-            .map_err(|error| Refusal::from(error).with_id(id))
+        publishing.await.map_err(refused)
     })
 }
