@@ -6,7 +6,7 @@
 //!
 //! - [`cli`]: the command line.
 //! - [`load`], [`client`]: the load generator and the client that it is made of; of the server they use the wire alone.
-//! - [`server`]: bind, accept, drain.
+//! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
 //! - `http`, `upgrade`, `reply`: the front door; pages, figures, and who may go on as a WebSocket.
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
@@ -17,7 +17,6 @@
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`error`]: settings, and why things end.
-//! - `reactor`: lends the pool's workers the runtime that watches sockets and timers.
 
 pub mod cli;
 pub mod client;
@@ -37,7 +36,6 @@ mod hub;
 mod metrics;
 mod node;
 mod outbox;
-mod reactor;
 mod reply;
 mod room;
 mod router;

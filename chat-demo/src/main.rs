@@ -1,14 +1,14 @@
 //! `chat-demo`: serves, or loads a server.
 
-use std::future::{Future, pending};
 use std::io::{self, IsTerminal};
-use std::mem;
 use std::process::{ExitCode, exit};
+use std::sync::mpsc;
 
 use chat_demo::cli::{Cli, Command};
 use chat_demo::config::Config;
 use chat_demo::error::ServeError;
-use chat_demo::{load, server};
+use chat_demo::load;
+use chat_demo::server::{Server, raise_open_files};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use tokio::signal::unix::{SignalKind, signal};
@@ -45,41 +45,28 @@ fn serve(config: Config) -> Result<(), ServeError> {
         .with_target(false)
         .with_ansi(io::stdout().is_terminal())
         .init();
-    server::raise_open_files(config.max_connections);
-    // One thread waits for the system; the work is the pool's.
-    let reactor = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let ended = reactor.block_on(async {
-        let shutdown = on_signal()?;
-        let listener = server::bind(config.listen)?;
-        server::run(listener, config, shutdown).await
-    });
-    // What still runs at the drain's deadline needs its reactor for as long as the process lives.
-    mem::forget(reactor);
-    ended
+    raise_open_files(config.max_connections);
+    let server = Server::start(config)?;
+    let (told, end) = mpsc::channel();
+    let listening = server.spawn(listen_for_signals(told));
+    if end.recv().is_err() {
+        listening.join().map_err(io::Error::other)??;
+    }
+    server.drain()
 }
 
-/// Ready at the first SIGTERM or Ctrl-C; the second ends the process at once.
-fn on_signal() -> io::Result<impl Future<Output = ()>> {
+/// Tells the first SIGTERM or Ctrl-C; the second ends the process at once.
+async fn listen_for_signals(told: mpsc::Sender<()>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (first, shutdown) = tokio::sync::oneshot::channel();
-    tokio::spawn(async move {
-        let mut next = async || {
-            tokio::select! {
-                _ = terminate.recv() => SignalKind::terminate(),
-                _ = interrupt.recv() => SignalKind::interrupt(),
-            }
-        };
-        next().await;
-        if first.send(()).is_ok() {
-            exit(ENDED_BY_SIGNAL + next().await.as_raw_value());
+    let mut next = async || {
+        tokio::select! {
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = interrupt.recv() => SignalKind::interrupt(),
         }
-    });
-    Ok(async {
-        if shutdown.await.is_err() {
-            pending::<()>().await;
-        }
-    })
+    };
+    next().await;
+    // Heard for as long as the server is there, and so is this task.
+    let _ = told.send(());
+    exit(ENDED_BY_SIGNAL + next().await.as_raw_value())
 }

@@ -59,7 +59,7 @@ pub(crate) struct Gauges {
 pub(crate) struct Live {
     pub(crate) hub: Arc<Hub>,
     /// The pools by the names they are shown under.
-    pub(crate) pools: [(&'static str, Pool); 3],
+    pub(crate) pools: [(&'static str, Pool); 4],
     pub(crate) started: Instant,
 }
 

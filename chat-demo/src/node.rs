@@ -11,7 +11,6 @@ use crate::config::Config;
 use crate::hub::Hub;
 use crate::metrics::{Gauges, Live, Metrics};
 use crate::outbox::Limits;
-use crate::reactor::Reactor;
 
 /// See the module's documentation.
 pub(crate) struct Node {
@@ -20,20 +19,25 @@ pub(crate) struct Node {
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Metrics,
     pub(crate) gauges: Gauges,
-    pub(crate) reactor: Reactor,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
     connections: AtomicU64,
     guests: AtomicU64,
 }
 
-/// Three entrances to the same workers, each with its own bound.
+/// How many tasks the server may have of its own.
+const SERVICE: usize = 8;
+
+/// Four entrances to the same workers, each with its own bound.
 pub(crate) struct Pools {
-    /// WebSocket connections: a slot each, from the upgrade to the end.
-    pub(crate) connections: Pool,
+    /// The server's own tasks: one accepts, one listens for signals. The others are its subpools, for they need its
+    /// workers, and the reactor that these wait in, until they have ended.
+    pub(crate) service: Pool,
     /// Sockets that speak HTTP, those that ask for an upgrade among them.
     pub(crate) front: Pool,
-    /// Operations of rooms. The other two are its subpools, for it is needed until they have ended.
+    /// WebSocket connections: a slot each, from the upgrade to the end.
+    pub(crate) connections: Pool,
+    /// Operations of rooms.
     pub(crate) fanout: Pool,
 }
 
@@ -42,7 +46,8 @@ impl Pools {
         let panics = metrics.panics.clone();
         let mut builder = Pool::builder()
             .name("chat")
-            .capacity(config.fanout)
+            .capacity(SERVICE)
+            .tokio()
             .panic_handler(move |panic| {
                 panics.inc();
                 tracing::error!("contained a panic: {panic}");
@@ -50,27 +55,27 @@ impl Pools {
         if let Some(threads) = config.threads {
             builder = builder.threads(1..=threads);
         }
-        let fanout = builder.build()?;
-        let connections = fanout.subpool(config.max_connections)?;
-        let front = fanout.subpool(config.max_handshakes)?;
+        let service = builder.build()?;
         Ok(Self {
-            connections,
-            front,
-            fanout,
+            front: service.subpool(config.max_handshakes)?,
+            connections: service.subpool(config.max_connections)?,
+            fanout: service.subpool(config.fanout)?,
+            service,
         })
     }
 }
 
 impl Node {
-    pub(crate) fn new(config: Config, reactor: Reactor) -> Result<Self, BuildError> {
+    pub(crate) fn new(config: Config) -> Result<Self, BuildError> {
         let metrics = Metrics::default();
         let pools = Pools::new(&config, &metrics)?;
         let hub = Arc::new(Hub::new(pools.fanout.clone(), metrics.tally.clone()));
         let live = Live {
             hub: hub.clone(),
             pools: [
-                ("connections", pools.connections.clone()),
+                ("service", pools.service.clone()),
                 ("front", pools.front.clone()),
+                ("connections", pools.connections.clone()),
                 ("fanout", pools.fanout.clone()),
             ],
             started: Instant::now(),
@@ -81,7 +86,6 @@ impl Node {
             hub,
             gauges: Gauges::new(metrics.clone(), live),
             metrics,
-            reactor,
             draining: CancellationToken::new(),
             connections: AtomicU64::new(0),
             guests: AtomicU64::new(0),

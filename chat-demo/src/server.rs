@@ -1,26 +1,25 @@
-//! The server's life: bind, accept, drain.
+//! The server's life: start, accept, drain.
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
-use std::pin::pin;
+use std::net::{self, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anthill::{Pool, ShutdownError};
+use anthill::{JoinHandle, ShutdownError};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::error::{CloseReason, ServeError};
 use crate::frame::Kind;
-use crate::http;
+use crate::http::{self, Upgraded};
 use crate::node::Node;
 use crate::payload::Bye;
-use crate::reactor::Reactor;
 use crate::router::Router;
 use crate::session;
 use crate::wire;
@@ -39,23 +38,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// When clients should come back after a drain.
 const RECONNECT_AFTER_MS: u64 = 1000;
 
-/// Binds the address with a backlog deep enough for thousands at once.
-pub fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let listen = || -> io::Result<TcpListener> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        TcpListener::from_std(socket.into())
-    };
-    listen().map_err(|source| ServeError::Listen { address, source })
-}
-
 /// Lets the process open as many files as the system allows; warns when that is too few for the connections.
 pub fn raise_open_files(max_connections: usize) {
     let wanted = max_connections as u64 + OTHER_FILES;
@@ -68,25 +50,101 @@ pub fn raise_open_files(max_connections: usize) {
     }
 }
 
-/// Serves until `shutdown` is ready, then drains. Needs a tokio runtime as the reactor; all work is done by the pool.
-pub async fn run(
-    listener: TcpListener,
-    config: Config,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError> {
-    let router = Arc::new(Router::new(config.debug_commands));
-    let node = Arc::new(Node::new(config, Reactor::current())?);
-    tracing::info!("chat-demo listens on http://{}", listener.local_addr()?);
+/// A server that runs on the threads of its pool, until it is drained or dropped.
+pub struct Server {
+    node: Arc<Node>,
+    address: SocketAddr,
+    /// There until the end.
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens and serves. Logs the address, as do the later steps of its life.
+    pub fn start(config: Config) -> Result<Self, ServeError> {
+        let listener = bind(config.listen)?;
+        let address = listener.local_addr()?;
+        let node = Arc::new(Node::new(config)?);
+        let mut server = Self {
+            node,
+            address,
+            accepting: None,
+        };
+        let listener = server
+            .spawn(async { TcpListener::from_std(listener) })
+            .join()
+            .map_err(io::Error::other)??;
+        let router = Arc::new(Router::new(server.node.config.debug_commands));
+        let node = server.node.clone();
+        server.accepting = Some(server.spawn(async move {
+            tokio::select! {
+                () = node.draining.cancelled() => {}
+                never = accept(&listener, &node, &router) => match never {},
+            }
+        }));
+        tracing::info!("chat-demo listens on http://{address}");
+        Ok(server)
+    }
+
+    /// Where it listens: with the port that it got where none was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Runs a future on the server's own workers, with tokio's signals, timers and sockets. It is one of the server's few
+    /// own tasks, not a connection's.
+    ///
+    /// # Panics
+    ///
+    /// When there are too many of them.
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
     {
-        let mut shutdown = pin!(shutdown);
-        tokio::select! {
-            () = &mut shutdown => {}
-            never = accept(&listener, &node, &router) => match never {},
+        let service = &self.node.pools.service;
+        service
+            .spawn_with_handle(future)
+            .expect("the server has few tasks of its own")
+    }
+
+    /// Takes no more connections, tells those that are there, and waits for them to go. Blocks.
+    pub fn drain(mut self) -> Result<(), ServeError> {
+        self.stop_accepting();
+        drain(&self.node)
+    }
+
+    /// Closes the listener, so that newcomers are refused at once and go elsewhere.
+    fn stop_accepting(&mut self) {
+        self.node.draining.cancel();
+        if let Some(Err(error)) = self.accepting.take().map(JoinHandle::join) {
+            tracing::error!("accepting had ended: {error}");
         }
     }
-    // Closed, so that newcomers are refused at once and go elsewhere.
-    drop(listener);
-    drain(&node).await
+}
+
+/// Without a drain the connections end one by one, and nobody waits for them.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop_accepting();
+        self.node.hub.end_all(CloseReason::Restart);
+    }
+}
+
+/// An address with a backlog deep enough for thousands at once.
+fn bind(address: SocketAddr) -> Result<net::TcpListener, ServeError> {
+    let listen = || -> io::Result<net::TcpListener> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    listen().map_err(|source| ServeError::Listen { address, source })
 }
 
 async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) -> Infallible {
@@ -112,13 +170,7 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
         }
         let greeting = greet(stream, node.clone(), router.clone());
         // Waits when too many shake hands already: the backlog holds the rest.
-        if node
-            .pools
-            .front
-            .spawn_async(node.reactor.lend(greeting))
-            .await
-            .is_err()
-        {
+        if node.pools.front.spawn_async(greeting).await.is_err() {
             tracing::warn!("the front takes no connections");
         }
     }
@@ -127,13 +179,8 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
 /// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
 async fn greet(stream: TcpStream, node: Arc<Node>, router: Arc<Router>) {
     if let Some(upgraded) = http::serve(stream, &node).await {
-        let reactor = node.reactor.clone();
-        upgraded.slot.spawn(reactor.lend(session::run(
-            upgraded.stream,
-            upgraded.head,
-            node,
-            router,
-        )));
+        let Upgraded { stream, head, slot } = upgraded;
+        slot.spawn(session::run(stream, head, node, router));
     }
 }
 
@@ -149,13 +196,12 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Sends everybody away, and waits for them to go.
-async fn drain(node: &Arc<Node>) -> Result<(), ServeError> {
+fn drain(node: &Node) -> Result<(), ServeError> {
     let Config {
         drain_notice,
         drain_timeout,
         ..
     } = node.config;
-    node.draining.cancel();
     let bye = Bye {
         reason: CloseReason::Restart.text().to_owned(),
         reconnect_after_ms: RECONNECT_AFTER_MS,
@@ -163,7 +209,7 @@ async fn drain(node: &Arc<Node>) -> Result<(), ServeError> {
     let told = node.hub.broadcast(&wire::message(Kind::BYE, &bye));
     tracing::info!("draining {told} connections");
     if told > 0 {
-        sleep(drain_notice).await;
+        thread::sleep(drain_notice);
     }
     node.hub.end_all(CloseReason::Restart);
 
@@ -174,22 +220,14 @@ async fn drain(node: &Arc<Node>) -> Result<(), ServeError> {
         &node.pools.connections,
         &node.pools.fanout,
     ] {
-        shut_down(pool.clone(), deadline).await?;
+        pool.shutdown_timeout(deadline.saturating_duration_since(Instant::now()))
+            .map_err(|error| ServeError::Drain {
+                left: match error {
+                    ShutdownError::Timeout(unfinished) => unfinished.stats.in_flight,
+                    _ => 0,
+                },
+            })?;
     }
     tracing::info!("drained");
     Ok(())
-}
-
-/// Waits on a thread of its own, for the reactor must go on.
-async fn shut_down(pool: Pool, deadline: Instant) -> Result<(), ServeError> {
-    let wait = move || pool.shutdown_timeout(deadline.saturating_duration_since(Instant::now()));
-    let ended = tokio::task::spawn_blocking(wait)
-        .await
-        .map_err(io::Error::from)?;
-    ended.map_err(|error| match error {
-        ShutdownError::Timeout(unfinished) => ServeError::Drain {
-            left: unfinished.stats.in_flight,
-        },
-        _ => ServeError::Drain { left: 0 },
-    })
 }

@@ -254,14 +254,13 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::reactor::Reactor;
 
     #[tokio::test]
     async fn an_idle_connection_is_a_small_future() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let stream = TcpStream::connect(address).await.expect("it listens");
-        let node = Node::new(Config::default(), Reactor::current()).expect("valid settings");
+        let node = Node::new(Config::default()).expect("valid settings");
         let session = run(
             stream,
             Bytes::new(),

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use chat_demo::config::Config;
 use chat_demo::load::{Args, Report, measure};
-use chat_demo::server;
+use chat_demo::server::Server;
 use clap::Parser;
 
 use crate::liar::{Liar, Lie};
@@ -19,11 +19,14 @@ fn args(address: SocketAddr, line: &str) -> Args {
 
 /// The report of a run against a real server.
 async fn load(line: &str) -> Report {
-    let config = Config::default();
-    let listener = server::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    tokio::spawn(server::run(listener, config, std::future::pending()));
-    measure(args(address, line)).await.expect("it runs")
+    let config = Config {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        ..Config::default()
+    };
+    let server = Server::start(config).expect("a free port");
+    measure(args(server.address(), line))
+        .await
+        .expect("it runs")
 }
 
 /// The report of a run with one room, two members and ten messages of one publisher.

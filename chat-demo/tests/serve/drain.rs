@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chat_demo::config::Config;
 use chat_demo::error::ServeError;
 use chat_demo::frame::Kind;
 use tokio::net::TcpStream;
@@ -87,7 +88,12 @@ fn a_client_that_does_not_go_is_counted_at_the_deadline() {
 fn a_taken_port_is_told_in_one_line() {
     run(async {
         let server = Server::start();
-        let error = chat_demo::server::bind(server.address)
+        let config = Config {
+            listen: server.address,
+            ..Config::default()
+        };
+        let error = chat_demo::server::Server::start(config)
+            .map(drop)
             .expect_err("it is taken")
             .to_string();
         let expected = format!(

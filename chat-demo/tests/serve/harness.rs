@@ -1,4 +1,4 @@
-//! A server in the test's own runtime, and clients that share no code with it but the codec.
+//! A server, and clients that share no code with it but the codec.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -12,7 +12,6 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -34,8 +33,7 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
 
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    shutdown: oneshot::Sender<()>,
-    running: JoinHandle<Result<(), ServeError>>,
+    server: server::Server,
 }
 
 impl Server {
@@ -50,23 +48,16 @@ impl Server {
         };
         config.drain_notice = Duration::ZERO;
         change(&mut config);
-        let listener = server::bind(config.listen).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let (shutdown, told) = oneshot::channel();
-        let running = tokio::spawn(server::run(listener, config, async {
-            let _ = told.await;
-        }));
+        let server = server::Server::start(config).expect("a free port");
         Self {
-            address,
-            shutdown,
-            running,
+            address: server.address(),
+            server,
         }
     }
 
     /// Tells the server to end.
     pub(crate) fn stop(self) -> JoinHandle<Result<(), ServeError>> {
-        self.shutdown.send(()).expect("it runs");
-        self.running
+        tokio::task::spawn_blocking(|| self.server.drain())
     }
 
     pub(crate) fn request(&self) -> Request {
