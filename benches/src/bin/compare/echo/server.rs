@@ -1,0 +1,176 @@
+//! The servers: the same handlers on three runtimes.
+
+use std::future::Future;
+use std::io::{self, Read};
+use std::net;
+use std::thread;
+
+use anthill::Pool;
+use benches::THREADS;
+use clap::ValueEnum;
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{self, Handle};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// More than there are connections.
+const CAPACITY: usize = 50_000;
+const BACKLOG: i32 = 4096;
+/// What a connection reads at a time. With the library's own 128 KiB a thousand connections measure the memory's speed.
+const READ_BUFFER: usize = 2048;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    runtime: Runtime,
+    #[arg(long)]
+    wire: Wire,
+}
+
+/// What runs the handlers, on as many workers.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Runtime {
+    /// The pool, whose idle worker waits in the reactor.
+    Anthill,
+    /// tokio's multi-thread runtime.
+    Tokio,
+    /// The pool, with a reactor on a thread of its own.
+    AnthillBeside,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Wire {
+    Tcp,
+    Ws,
+}
+
+impl Runtime {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Anthill => "anthill",
+            Self::Tokio => "tokio",
+            Self::AnthillBeside => "anthill-beside",
+        }
+    }
+
+    pub(crate) fn crate_name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::Anthill | Self::AnthillBeside => "anthill",
+        }
+    }
+}
+
+impl Wire {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Ws => "ws",
+        }
+    }
+}
+
+/// Who takes futures.
+trait Spawn: Clone + Send + Sync + 'static {
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
+}
+
+impl Spawn for Pool {
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.try_spawn(future).expect("there is room");
+    }
+}
+
+impl Spawn for Handle {
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        // Named, for the trait's own `spawn` is another.
+        drop(Handle::spawn(self, future));
+    }
+}
+
+/// Serves, and says where, until its standard input ends.
+pub(crate) fn run(args: &Args) -> io::Result<()> {
+    let listener = net::TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    deepen(&listener)?;
+    listener.set_nonblocking(true)?;
+    let pool = Pool::builder().capacity(CAPACITY).threads(0..=THREADS);
+    match args.runtime {
+        Runtime::Anthill => {
+            let pool = pool.tokio().build().map_err(io::Error::other)?;
+            Spawn::spawn(&pool, accept(listener, args.wire, pool.clone()));
+            announce_and_wait(address)
+        }
+        Runtime::Tokio => {
+            let runtime = runtime::Builder::new_multi_thread()
+                .worker_threads(THREADS)
+                .enable_all()
+                .build()?;
+            let handle = runtime.handle().clone();
+            drop(runtime.spawn(accept(listener, args.wire, handle)));
+            announce_and_wait(address)
+        }
+        Runtime::AnthillBeside => {
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let handle = runtime.handle().clone();
+            thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+            let pool = pool
+                .tokio_handle(handle)
+                .build()
+                .map_err(io::Error::other)?;
+            Spawn::spawn(&pool, accept(listener, args.wire, pool.clone()));
+            announce_and_wait(address)
+        }
+    }
+}
+
+/// Room for all clients at once.
+fn deepen(listener: &net::TcpListener) -> io::Result<()> {
+    socket2::SockRef::from(listener).listen(BACKLOG)
+}
+
+fn announce_and_wait(address: net::SocketAddr) -> io::Result<()> {
+    println!("{address}");
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+async fn accept(listener: net::TcpListener, wire: Wire, spawn: impl Spawn) {
+    let listener = TcpListener::from_std(listener).expect("the reactor takes it");
+    loop {
+        let (stream, _) = listener.accept().await.expect("there are files enough");
+        stream.set_nodelay(true).expect("it is a TCP socket");
+        // A client that leaves ends its future alone.
+        match wire {
+            Wire::Tcp => spawn.spawn(async { _ = echo(stream).await }),
+            Wire::Ws => spawn.spawn(async { _ = echo_messages(stream).await }),
+        }
+    }
+}
+
+async fn echo(mut stream: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; READ_BUFFER];
+    loop {
+        let len = stream.read(&mut buffer).await?;
+        if len == 0 {
+            return Ok(());
+        }
+        stream.write_all(&buffer[..len]).await?;
+    }
+}
+
+async fn echo_messages(stream: TcpStream) -> Result<(), Error> {
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let mut socket = tokio_tungstenite::accept_async_with_config(stream, Some(config)).await?;
+    while let Some(message) = socket.next().await {
+        let message = message?;
+        if matches!(message, Message::Binary(_)) {
+            socket.send(message).await?;
+        }
+    }
+    Ok(())
+}
