@@ -11,7 +11,7 @@ use tokio::runtime::{self, Handle, Runtime};
 use crate::builder::Builder;
 use crate::reactor::Reactor;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 impl Builder {
     /// An idle worker waits in a reactor of tokio, so tokio's sockets, timers and signals work in every task of the pool,
@@ -77,6 +77,9 @@ impl Builder {
     }
 }
 
+/// No waker is there.
+const NOBODY: usize = usize::MAX;
+
 /// A current-thread runtime of tokio, driven by whichever worker has nothing else to do.
 ///
 /// [`Builder::tokio`] makes one with all that tokio is compiled with; [`on`](Self::on) takes one that was made otherwise.
@@ -84,8 +87,10 @@ pub struct TokioReactor {
     /// There until the drop.
     runtime: Option<Runtime>,
     rung: AtomicBool,
-    /// That of the thread in `park`.
+    /// That of the thread in `park`; changed by it alone.
     waker: Mutex<Option<Waker>>,
+    /// Which one that is, so that the thread in `park` need not lock to know.
+    waker_id: AtomicUsize,
 }
 
 impl TokioReactor {
@@ -123,6 +128,7 @@ impl TokioReactor {
             runtime: Some(runtime),
             rung: AtomicBool::new(false),
             waker: Mutex::new(None),
+            waker_id: AtomicUsize::new(NOBODY),
         }
     }
 
@@ -133,16 +139,15 @@ impl TokioReactor {
     }
 
     fn poll_bell(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut waker = self.waker.lock();
-        if !waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            *waker = Some(cx.waker().clone());
+        // The address is a name for as long as the waker is kept; tokio gives the same one every time.
+        let id = cx.waker().data().addr();
+        if self.waker_id.load(Ordering::Relaxed) != id {
+            *self.waker.lock() = Some(cx.waker().clone());
+            self.waker_id.store(id, Ordering::Relaxed);
         }
-        drop(waker);
-        // After the waker is in place, by the order of the lock: one that rings later finds it.
-        if self.rung.swap(false, Ordering::Acquire) {
+        // Who rings later finds the waker, by the order of the lock, and wakes it: then this is called once more. A load
+        // first, for it mostly has not rung.
+        if self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::Acquire) {
             Poll::Ready(())
         } else {
             Poll::Pending

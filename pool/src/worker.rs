@@ -126,14 +126,14 @@ impl Worker {
 
     /// Nothing was found: whether to look again before going to sleep.
     fn go_on_searching(&mut self) -> bool {
+        let shared = self.seat.scheduler.settings.reactor.as_ref();
+        if shared.is_some_and(|shared| !shared.is_held()) {
+            // What it is to wait for comes from there; and it looks at every queue once more before it waits.
+            return false;
+        }
         if !self.searching {
             self.searching = self.seat.scheduler.idle.begin_search();
             return self.searching;
-        }
-        let shared = self.seat.scheduler.settings.reactor.as_ref();
-        if shared.is_some_and(|shared| !shared.is_held()) {
-            // What it is to wait for comes from there.
-            return false;
         }
         let queues = &self.seat.scheduler.queues;
         let mut spin = Spin::default();

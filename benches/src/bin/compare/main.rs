@@ -32,6 +32,10 @@ struct Cli {
     #[arg(long)]
     quick: bool,
 
+    /// Numbers of connections of the echo servers' clients
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 100, 1000, 10_000])]
+    connections: Vec<usize>,
+
     /// Where to write all figures as JSON
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
@@ -92,7 +96,7 @@ fn compare(cli: &Cli) -> io::Result<()> {
     let mut report = Report::default();
     for work in works {
         match work {
-            Work::Echo => echo::compare(effort, &mut report)?,
+            Work::Echo => echo::compare(&cli.connections, effort, &mut report)?,
             Work::Sleeps => sleeps::compare(effort, &mut report)?,
         }
     }

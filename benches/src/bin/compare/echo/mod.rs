@@ -19,7 +19,6 @@ use crate::process::PeerProcess;
 use crate::report::{Report, Rounds};
 
 const SIZES: [usize; 2] = [64, 1024];
-const CONNECTIONS: [usize; 4] = [1, 100, 1000, 10_000];
 /// How long a server is loaded before it counts, and while it does.
 const WARM_UP: Duration = Duration::from_millis(300);
 const WINDOW: Duration = Duration::from_secs(1);
@@ -34,7 +33,7 @@ struct Load {
     window: Duration,
 }
 
-pub(crate) fn compare(effort: Effort, report: &mut Report) -> io::Result<()> {
+pub(crate) fn compare(counts: &[usize], effort: Effort, report: &mut Report) -> io::Result<()> {
     println!(
         "Echo: echoes per second of the server's processor time, and latency, medians of {} rounds",
         effort.rounds
@@ -46,7 +45,7 @@ pub(crate) fn compare(effort: Effort, report: &mut Report) -> io::Result<()> {
     println!("|---|---|---|---|---|---|");
     for wire in [Wire::Tcp, Wire::Ws] {
         for size in SIZES {
-            for connections in CONNECTIONS {
+            for &connections in counts {
                 let load = Load {
                     wire,
                     size,
