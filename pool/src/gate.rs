@@ -4,9 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_task::Runnable;
-use pin_project_lite::pin_project;
-
 use crate::end::{End, Job};
 use crate::entrance::{Entrance, Patience, Refusal};
 use crate::sampling::{Sample, SampledJob};
@@ -17,7 +14,6 @@ use crate::slots::{Joined, NoSlot};
 use crate::sync::Arc;
 use crate::task::Task;
 use crate::trace;
-use crate::unwind;
 use crate::waiter::{Outcome, Waiter};
 
 /// How a closure got in.
@@ -65,9 +61,7 @@ impl Gate {
     /// nothing else meanwhile.
     pub(crate) fn runs_in_place(&self) -> bool {
         self.scheduler.settings.reentrancy == Reentrancy::RunInPlace
-            && Seat::of(&self.scheduler, |seat| {
-                seat.is_some_and(|seat| seat.serves(self.entrance().id()))
-            })
+            && Seat::find(&self.scheduler).is_some_and(|seat| seat.serves(self.entrance().id()))
     }
 
     /// As `enter`, waiting without a thread.
@@ -125,59 +119,8 @@ impl Gate {
     }
 
     /// The measure of a task that is accepted now, if it is one of those that are measured.
-    fn sample(&self) -> Option<Sample> {
+    pub(crate) fn sample(&self) -> Option<Sample> {
         self.scheduler.settings.sampler.as_ref()?.pick()
-    }
-
-    /// Runs a future that has a slot of this entrance.
-    pub(crate) fn spawn<F>(&self, future: F)
-    where
-        F: Future + Send + 'static,
-        F::Output: Into<End>,
-    {
-        self.runnable(future).schedule();
-    }
-
-    /// A future that has a slot of this entrance, not scheduled yet.
-    pub(crate) fn runnable<F>(&self, future: F) -> Runnable
-    where
-        F: Future + Send + 'static,
-        F::Output: Into<End>,
-    {
-        self.entrance().accepted.add();
-        let future = trace::future(&self.scheduler.settings.name, future);
-        match self.sample() {
-            None => self.unmeasured_runnable(future),
-            Some(sample) => self.unmeasured_runnable(sample.future(future)),
-        }
-    }
-
-    fn unmeasured_runnable<F>(&self, future: F) -> Runnable
-    where
-        F: Future + Send + 'static,
-        F::Output: Into<End>,
-    {
-        let accepted = Accepted {
-            future: Some(future),
-            slot: FutureSlot {
-                gate: self.clone(),
-                ended: false,
-            },
-        };
-        let scheduler = self.scheduler.clone();
-        let entrance = self.entrance().id();
-        let schedule = move |runnable: Runnable| {
-            scheduler.schedule(Task::new(move |seat: &Seat| {
-                seat.serve(entrance);
-                // A future that suspends itself and leaves its waker with nobody can never go on. async-task drops it,
-                // and its slot with it, when the last waker goes; without one it would be forgotten.
-                let _last = runnable.waker();
-                runnable.run();
-            }));
-        };
-        let (runnable, task) = async_task::spawn(accepted, schedule);
-        task.detach();
-        runnable
     }
 }
 
@@ -241,85 +184,11 @@ impl Drop for Enter<'_> {
     }
 }
 
-pin_project! {
-    /// A future with its slot. What it ends with is counted here, and a panic is reported before the slot goes back.
-    struct Accepted<F> {
-        // Before the slot: what is dropped undone is gone before its slot is free.
-        #[pin]
-        future: Option<F>,
-        slot: FutureSlot,
-    }
-
-    impl<F> PinnedDrop for Accepted<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            // Dropped undone, on whichever thread let go of it last: a panic here must not be that thread's.
-            if let Err(payload) = unwind::catch(|| this.future.set(None)) {
-                this.slot.gate.scheduler.report(payload);
-            }
-        }
-    }
-}
-
-impl<F> Future for Accepted<F>
-where
-    F: Future,
-    F::Output: Into<End>,
-{
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if this.slot.gate.entrance().is_discarding() {
-            // The executor drops it, undone.
-            return Poll::Ready(());
-        }
-        let polled = unwind::catch(|| {
-            let future = this.future.as_mut().as_pin_mut();
-            future
-                .expect("a task that is done is not polled again")
-                .poll(cx)
-        });
-        let scheduler = &this.slot.gate.scheduler;
-        let end = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => output.into(),
-            Err(payload) => End::Panicked(Some(payload)),
-        };
-        settle(scheduler, end);
-        if let Err(payload) = unwind::catch(|| this.future.set(None)) {
-            scheduler.report(payload);
-        }
-        this.slot.ended = true;
-        Poll::Ready(())
-    }
-}
-
-/// The slot of a future, given back when the future is gone.
-struct FutureSlot {
-    gate: Gate,
-    /// Whether it returned or panicked; else it was dropped undone.
-    ended: bool,
-}
-
-impl Drop for FutureSlot {
-    fn drop(&mut self) {
-        if !self.ended {
-            let end = if self.gate.entrance().is_discarding() {
-                End::Discarded
-            } else {
-                End::Cancelled
-            };
-            settle(&self.gate.scheduler, end);
-        }
-        Seat::without_slot(|| self.gate.release());
-    }
-}
-
 /// Settles a task that ended, on the calling worker's tally if it is one.
-fn settle(scheduler: &Scheduler, end: End) {
-    Seat::of(scheduler, |seat| {
-        let tally = seat.map_or_else(|| scheduler.tally(None), Seat::tally);
-        scheduler.settle(tally, end);
-    });
+pub(crate) fn settle(scheduler: &Scheduler, end: End) {
+    let seat = Seat::find(scheduler);
+    let tally = seat
+        .as_ref()
+        .map_or_else(|| scheduler.tally(None), |seat| seat.tally());
+    scheduler.settle(tally, end);
 }

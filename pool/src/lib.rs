@@ -65,6 +65,7 @@ mod end;
 mod entrance;
 mod error;
 mod fn_pool;
+mod future;
 mod gate;
 mod gathering;
 mod group;

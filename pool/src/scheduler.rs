@@ -1,15 +1,17 @@
 //! What the workers of a pool share: queues, census, entrances, and the rules that tie them together.
 
 mod closing;
+mod running;
 
 pub(crate) use closing::Rest;
+pub(crate) use running::run;
 
 use std::fmt;
 use std::ops::Deref;
 
 use crossbeam_utils::CachePadded;
 
-use crate::end::{End, Job};
+use crate::end::End;
 use crate::entrance::Entrance;
 use crate::idle::{Idle, Recruit};
 use crate::names::Names;
@@ -109,18 +111,23 @@ impl Scheduler {
 
     /// Makes a task run: on the worker that calls, if one does, else on any.
     pub(crate) fn schedule(&self, task: Task<Seat>) {
-        match Seat::keep(self, task) {
-            // The worker is about to come for it, as soon as it has seen what else has happened.
-            Kept::ByEvent => {}
-            Kept::Here => self.notify(),
-            Kept::Not(task) => {
-                self.queues.push(task);
-                self.notify();
-            }
+        match Seat::find(self) {
+            Some(seat) => self.schedule_at(&seat, task),
+            None => self.defer(task),
         }
     }
 
-    /// Makes a task run after those that wait already: it had its turn.
+    /// Makes a task run at this seat of the calling thread, or, where that has no queue, anywhere.
+    pub(crate) fn schedule_at(&self, seat: &Seat, task: Task<Seat>) {
+        match seat.keep(task) {
+            // The worker is about to come for it, as soon as it has seen what else has happened.
+            Kept::ByEvent => {}
+            Kept::Here => self.notify(),
+            Kept::Not(task) => self.defer(task),
+        }
+    }
+
+    /// Makes a task run on any worker, after those that wait for one already.
     pub(crate) fn defer(&self, task: Task<Seat>) {
         self.queues.push(task);
         self.notify();
@@ -264,46 +271,6 @@ impl Scheduler {
         // Without a look whether the pool has ended: that look and the census would need an order of their own against
         // those who watch for both. The list's lock gives it: they look after they are in the list.
         self.tell_watchers();
-    }
-
-    /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
-    pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, job: impl Job) {
-        let _slot = Held { seat, entrance };
-        self.hand_over_reactor();
-        seat.serve(entrance.id());
-        let end = if entrance.is_discarding() {
-            unwind::catch(|| job.discard()).unwrap_or_else(|payload| {
-                self.report(payload);
-                End::Discarded
-            })
-        } else {
-            End::of(job)
-        };
-        self.settle(seat.tally(), end);
-    }
-}
-
-/// Runs a task. A panic here is not the task's, which are caught closer to it, but of something that it owned and that
-/// panicked when dropped; it is reported like the task's.
-pub(crate) fn run(task: Task<Seat>, seat: &Seat) {
-    let ran = unwind::catch(|| task.run(seat));
-    seat.serve_nobody();
-    if let Err(payload) = ran {
-        seat.scheduler.report(payload);
-    }
-}
-
-/// A taken slot, given back on drop.
-struct Held<'a> {
-    seat: &'a Seat,
-    entrance: &'a Entrance,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        // Before: those who are woken by the release may be anybody's code, and the slot is not theirs.
-        self.seat.serve_nobody();
-        self.seat.scheduler.release(self.entrance);
     }
 }
 

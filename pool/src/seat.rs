@@ -75,25 +75,23 @@ impl Seat {
         Seated(Some(seat))
     }
 
-    /// Puts the task into the own queue of the calling thread, if that is a worker of this pool.
-    pub(crate) fn keep(scheduler: &Scheduler, task: Task<Self>) -> Kept {
-        Self::of(scheduler, |seat| {
-            let Some((seat, own)) = seat.and_then(|seat| Some((seat, seat.own.as_ref()?))) else {
-                return Kept::Not(task);
-            };
-            own.push(task);
-            match seat.events.get() {
-                Events::NotHere => return Kept::Here,
-                Events::None => {
-                    seat.events.set(Events::Some);
-                    if let Some(shared) = &scheduler.settings.reactor {
-                        shared.reactor.unpark();
-                    }
+    /// Puts the task into the own queue, if there is one.
+    pub(crate) fn keep(&self, task: Task<Self>) -> Kept {
+        let Some(own) = &self.own else {
+            return Kept::Not(task);
+        };
+        own.push(task);
+        match self.events.get() {
+            Events::NotHere => return Kept::Here,
+            Events::None => {
+                self.events.set(Events::Some);
+                if let Some(shared) = &self.scheduler.settings.reactor {
+                    shared.reactor.unpark();
                 }
-                Events::Some => {}
             }
-            Kept::ByEvent
-        })
+            Events::Some => {}
+        }
+        Kept::ByEvent
     }
 
     /// Waits in the reactor, until it is notified or an event has put a task into the own queue.
@@ -118,7 +116,7 @@ impl Seat {
 
     /// Whether the calling thread is a worker of this pool, or does the job of one.
     pub(crate) fn is_on(scheduler: &Scheduler) -> bool {
-        Self::of(scheduler, |seat| seat.is_some())
+        Self::find(scheduler).is_some()
     }
 
     /// The pool whose task the calling thread runs.
@@ -131,11 +129,13 @@ impl Seat {
         CURRENT.try_with(|current| current.borrow().clone()).ok()?
     }
 
-    /// Calls `f` with the calling thread's seat, if it is one of this pool.
-    pub(crate) fn of<R>(scheduler: &Scheduler, f: impl FnOnce(Option<&Self>) -> R) -> R {
-        let seat = Self::top();
-        let seats = std::iter::successors(seat.as_deref(), |seat| seat.before.as_deref());
-        f(seats.into_iter().find(|seat| seat.scheduler.is(scheduler)))
+    /// The seat of the calling thread in this pool, if it has one there.
+    pub(crate) fn find(scheduler: &Scheduler) -> Option<Rc<Self>> {
+        let mut seat = Self::top()?;
+        while !seat.scheduler.is(scheduler) {
+            seat = seat.before.clone()?;
+        }
+        Some(seat)
     }
 
     /// Notes that a task runs here now which has a slot of the entrance with this id.

@@ -7,10 +7,10 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use async_task::Runnable;
 use pin_project_lite::pin_project;
 
 use crate::end::{End, Job};
+use crate::future::Runnable;
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;

@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "a slot goes back before the panic handler has ended",
-        file: "scheduler.rs",
+        file: "scheduler/running.rs",
         find: "        self.settle(seat.tally(), end);\n    }\n}",
         replace: "        drop(_slot);\n        self.settle(seat.tally(), end);\n    }\n}",
         killer: Model("close"),

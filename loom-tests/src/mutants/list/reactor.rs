@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a closure is run without handing the reactor over",
-        file: "scheduler.rs",
+        file: "scheduler/running.rs",
         find: "        self.hand_over_reactor();\n        seat.serve(",
         replace: "        seat.serve(",
         killer: Model("reactor"),
@@ -24,7 +24,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I14",
         fault: "an event that brings work does not end the wait",
         file: "seat.rs",
-        find: "                    if let Some(shared) = &scheduler.settings.reactor {\n                        shared.reactor.unpark();\n                    }\n",
+        find: "                if let Some(shared) = &self.scheduler.settings.reactor {\n                    shared.reactor.unpark();\n                }\n",
         replace: "",
         killer: Model("reactor"),
     },

@@ -47,8 +47,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I11",
         fault: "a future that suspends itself and leaves no waker keeps its slot",
-        file: "gate.rs",
-        find: "                let _last = runnable.waker();\n",
+        file: "future.rs",
+        find: "        let _last = runnable.waker();\n",
         replace: "",
         killer: Test("futures"),
     },

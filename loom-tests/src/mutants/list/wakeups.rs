@@ -64,8 +64,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "nobody is told of a task",
         file: "scheduler.rs",
-        find: "                self.queues.push(task);\n                self.notify();\n            }",
-        replace: "                self.queues.push(task);\n            }",
+        find: "        self.queues.push(task);\n        self.notify();\n",
+        replace: "        self.queues.push(task);\n",
         killer: Model("once"),
     },
     Mutant {

@@ -1,0 +1,157 @@
+//! A future as a task: polled by workers, woken from anywhere, its slot given back when it is gone.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_task::Builder;
+use pin_project_lite::pin_project;
+
+use crate::end::End;
+use crate::gate::{Gate, settle};
+use crate::seat::Seat;
+use crate::task::Task;
+use crate::trace;
+use crate::unwind;
+
+/// A future that is to be polled. Its gate lies beside it in the one allocation that it is.
+pub(crate) type Runnable = async_task::Runnable<Gate>;
+
+impl Gate {
+    /// Runs a future that has a slot of this entrance.
+    pub(crate) fn spawn<F>(&self, future: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Into<End>,
+    {
+        self.runnable(future).schedule();
+    }
+
+    /// A future that has a slot of this entrance, not scheduled yet.
+    pub(crate) fn runnable<F>(&self, future: F) -> Runnable
+    where
+        F: Future + Send + 'static,
+        F::Output: Into<End>,
+    {
+        self.entrance().accepted.add();
+        let future = trace::future(&self.scheduler.settings.name, future);
+        match self.sample() {
+            None => self.unmeasured_runnable(future),
+            Some(sample) => self.unmeasured_runnable(sample.future(future)),
+        }
+    }
+
+    fn unmeasured_runnable<F>(&self, future: F) -> Runnable
+    where
+        F: Future + Send + 'static,
+        F::Output: Into<End>,
+    {
+        let accept = move |gate| Accepted {
+            future: Some(future),
+            slot: FutureSlot { gate, ended: false },
+        };
+        let task = Builder::new().metadata(self.clone());
+        // SAFETY: The future is `Send`, since `F` is and a reference to a `Gate` is, for a `Gate` is `Sync`. It borrows
+        // nothing but the metadata, since `F` is `'static`. `schedule` is a function: `Send`, `Sync` and `'static`.
+        let (runnable, task) = unsafe { task.spawn_unchecked(accept, schedule) };
+        task.detach();
+        runnable
+    }
+}
+
+/// Makes a future run that was woken. As it captures nothing, a wake-up counts no references.
+fn schedule(runnable: Runnable) {
+    // Once it is in a queue it may run, end, and let go of its gate, before this call is over. So the scheduler that is
+    // used is the worker's own, or counted.
+    if let Some(seat) = Seat::find(&runnable.metadata().scheduler) {
+        seat.scheduler.schedule_at(&seat, task(runnable));
+    } else {
+        let scheduler = runnable.metadata().scheduler.clone();
+        scheduler.defer(task(runnable));
+    }
+}
+
+fn task(runnable: Runnable) -> Task<Seat> {
+    Task::new(move |seat: &Seat| {
+        seat.serve(runnable.metadata().entrance().id());
+        // A future that suspends itself and leaves its waker with nobody can never go on. async-task drops it, and its
+        // slot with it, when the last waker goes; without one it would be forgotten.
+        let _last = runnable.waker();
+        runnable.run();
+    })
+}
+
+pin_project! {
+    /// A future with its slot. What it ends with is counted here, and a panic is reported before the slot goes back.
+    struct Accepted<'a, F> {
+        // Before the slot: what is dropped undone is gone before its slot is free.
+        #[pin]
+        future: Option<F>,
+        slot: FutureSlot<'a>,
+    }
+
+    impl<F> PinnedDrop for Accepted<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Dropped undone, on whichever thread let go of it last: a panic here must not be that thread's.
+            if let Err(payload) = unwind::catch(|| this.future.set(None)) {
+                this.slot.gate.scheduler.report(payload);
+            }
+        }
+    }
+}
+
+impl<F> Future for Accepted<'_, F>
+where
+    F: Future,
+    F::Output: Into<End>,
+{
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        if this.slot.gate.entrance().is_discarding() {
+            // The executor drops it, undone.
+            return Poll::Ready(());
+        }
+        let polled = unwind::catch(|| {
+            let future = this.future.as_mut().as_pin_mut();
+            future
+                .expect("a task that is done is not polled again")
+                .poll(cx)
+        });
+        let scheduler = &this.slot.gate.scheduler;
+        let end = match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => output.into(),
+            Err(payload) => End::Panicked(Some(payload)),
+        };
+        settle(scheduler, end);
+        if let Err(payload) = unwind::catch(|| this.future.set(None)) {
+            scheduler.report(payload);
+        }
+        this.slot.ended = true;
+        Poll::Ready(())
+    }
+}
+
+/// The slot of a future, given back when the future is gone.
+struct FutureSlot<'a> {
+    gate: &'a Gate,
+    /// Whether it returned or panicked; else it was dropped undone.
+    ended: bool,
+}
+
+impl Drop for FutureSlot<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let end = if self.gate.entrance().is_discarding() {
+                End::Discarded
+            } else {
+                End::Cancelled
+            };
+            settle(&self.gate.scheduler, end);
+        }
+        Seat::without_slot(|| self.gate.release());
+    }
+}
