@@ -105,6 +105,18 @@ fn two_threads_shut_down_at_once() {
 }
 
 #[test]
+fn a_shutdown_that_is_awaited_returns_when_all_has_ended() {
+    check(|| {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        pool.submit(ran.task()).unwrap();
+        pool.submit(ran.panicking()).unwrap();
+        loom::future::block_on(pool.shutdown_async()).unwrap();
+        assert_eq!((ran.count(), pool.stats().threads), (2, 0));
+    });
+}
+
+#[test]
 fn shutdown_races_with_the_last_worker_that_expires() {
     check(|| {
         let pool = expiring(1).capacity(1).build().unwrap();

@@ -23,10 +23,10 @@ struct State {
     rung: bool,
     inside: bool,
     happened: bool,
-    /// The one that awaits the event.
-    waiting: Option<Waker>,
-    /// The one that is to be told that it has happened.
-    told: Option<Waker>,
+    /// Those that await the event.
+    waiting: Vec<Waker>,
+    /// Those that are to be told that it has happened.
+    told: Vec<Waker>,
 }
 
 impl Device {
@@ -41,7 +41,7 @@ impl Device {
     fn happen(&self) {
         let mut state = self.state.0.lock().unwrap();
         state.happened = true;
-        state.told = state.waiting.take();
+        state.told = std::mem::take(&mut state.waiting);
         self.state.1.notify_one();
     }
 
@@ -51,7 +51,7 @@ impl Device {
             if state.happened {
                 return Poll::Ready(());
             }
-            state.waiting = Some(cx.waker().clone());
+            state.waiting.push(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -69,11 +69,13 @@ impl Reactor for Device {
         if std::mem::replace(&mut state.inside, true) {
             self.crowded.add();
         }
-        while !std::mem::take(&mut state.rung) {
-            if let Some(waker) = state.told.take() {
+        loop {
+            if let Some(waker) = state.told.pop() {
                 drop(state);
                 waker.wake();
                 state = self.state.0.lock().unwrap();
+            } else if std::mem::take(&mut state.rung) {
+                break;
             } else {
                 state = self.state.1.wait(state).unwrap();
             }
@@ -87,8 +89,8 @@ impl Reactor for Device {
     }
 
     fn poll(&self) {
-        let told = self.state.0.lock().unwrap().told.take();
-        if let Some(waker) = told {
+        let told = std::mem::take(&mut self.state.0.lock().unwrap().told);
+        for waker in told {
             waker.wake();
         }
     }
@@ -133,6 +135,30 @@ fn a_closure_that_waits_does_not_stop_events_while_a_worker_is_free() {
         .unwrap();
         // Whoever runs it may have left the reactor for it.
         pool.submit(move || wait.recv().unwrap()).unwrap();
+        device.happen();
+        pool.shutdown().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
+    });
+}
+
+#[test]
+fn what_an_event_brings_beyond_one_task_is_shown_to_the_others() {
+    check_within(1, || {
+        let device = Device::new();
+        let pool = device.reactor(keeping(2).capacity(2)).build().unwrap();
+        let (send, wait) = channel();
+        let (first, second) = (device.clone().event(), device.clone().event());
+        // The worker that runs this one does nothing else until the other one has run.
+        pool.spawn(async move {
+            first.await;
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        pool.spawn(async move {
+            second.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
         device.happen();
         pool.shutdown().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));

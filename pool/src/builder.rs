@@ -110,7 +110,8 @@ impl Builder {
     }
 
     /// How many threads there are: at least the start of the range, also when there is nothing to do, and at most its
-    /// end. Default: `0..=num_cpus`. For closures that block, as many as are to block at once.
+    /// end. Default: `0..=num_cpus`. For closures that block, as many as are to block at once. With a
+    /// [reactor](Self::reactor) there is at least one.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -319,7 +320,8 @@ impl Builder {
         self
     }
 
-    /// Builds the pool. If the range of [`threads`](Self::threads) starts at 0, none is started until there is work.
+    /// Builds the pool. If the range of [`threads`](Self::threads) starts at 0, none is started until there is work, except
+    /// for the one that waits in a [reactor](Self::reactor).
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {

@@ -180,7 +180,9 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
-            Self::Cancelled => f.write_str("the task was cancelled"),
+            Self::Cancelled => f.write_str(
+                "the task was cancelled, discarded with its pool, or left by all who could wake it",
+            ),
         }
     }
 }

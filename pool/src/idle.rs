@@ -31,8 +31,9 @@
 //!
 //! **Events are waited for.** In a pool with a [reactor](crate::Reactor) one sleeper holds it. It has a place of its own below
 //! the stack, so that it is woken after all others. An event that it handles gives it work, and it leaves by itself, as in
-//! S4. Then nobody waits for events until some worker falls asleep, and each that does takes the reactor if it is free;
-//! but a closure may run for long, so before one begins while the reactor is free, a sleeper is called to take it.
+//! S4, but not to search: it has what it needs, and does P2 to P4 for what it does not run at once. Then nobody waits
+//! for events until some worker falls asleep, and each that does takes the reactor if it is free; but a closure may run
+//! for long, so before one begins while the reactor is free, a sleeper is called to take it.
 
 use crossbeam_utils::CachePadded;
 
@@ -265,13 +266,13 @@ impl Idle {
         census.live() - stack.leaving > census.max()
     }
 
-    /// S4: out of the stack again, as a searcher. False if somebody has popped it: then it counts as searching as
-    /// well, and its parker has been notified or is about to be.
-    pub(crate) fn withdraw(&self, parker: &Arc<Parker>) -> bool {
+    /// S4: out of the stack again, to search or to run what it has. False if somebody has popped it: then it counts
+    /// as searching, and its parker has been notified or is about to be.
+    pub(crate) fn withdraw(&self, parker: &Arc<Parker>, to_search: bool) -> bool {
         let mut stack = self.stack.lock();
         let found = stack.remove(parker);
         if found {
-            self.change(SEARCHING, SLEEPING);
+            self.change(if to_search { SEARCHING } else { 0 }, SLEEPING);
         }
         found
     }

@@ -76,22 +76,16 @@ impl Parker {
         // Acquire pairs with the Release in `unpark`: what was written before the notification is seen after it.
         // Changes of the word are all read-modify-writes, so they stand in one order: either `unpark` sees where this
         // thread waits, or this thread sees the notification before it waits.
-        if self.replace(AWAKE, place) {
-            loop {
-                let expired = wait();
-                if self.replace(NOTIFIED, AWAKE) {
-                    return Unparked::Notified;
-                }
-                let over = if is_over() {
-                    Unparked::Event
-                } else if expired {
-                    Unparked::Expired
-                } else {
-                    continue;
-                };
-                if self.replace(place, AWAKE) {
-                    return over;
-                }
+        while self.replace(AWAKE, place) {
+            let expired = wait();
+            if self.state.swap(AWAKE, Ordering::Acquire) == NOTIFIED {
+                return Unparked::Notified;
+            }
+            if is_over() {
+                return Unparked::Event;
+            }
+            if expired {
+                return Unparked::Expired;
             }
         }
         let was_notified = self.replace(NOTIFIED, AWAKE);

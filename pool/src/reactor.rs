@@ -11,8 +11,9 @@ use crate::unwind::{self, Payload};
 ///
 /// One idle worker at a time holds it and waits in [`park`](Self::park), which handles what happens: it calls wakers, and
 /// the futures behind them become work for that very worker, without another thread in between. The other idle workers
-/// sleep on their own. While no worker is idle, a busy one calls [`poll`](Self::poll) now and then. So at any time at most
-/// one thread is in `park` or `poll`.
+/// sleep on their own. The holder that an event has given work runs it, and while nobody holds the reactor, a busy worker
+/// calls [`poll`](Self::poll) now and then; before a closure is run, which may take long, an idle worker is called to hold
+/// it. So at any time at most one thread is in `park` or `poll`.
 ///
 /// With the feature `tokio` there is the reactor of tokio: `Builder::tokio`.
 ///
@@ -22,7 +23,7 @@ use crate::unwind::{self, Payload};
 ///
 /// A panic that comes out of `park` or `poll` is told to the [panic handler](crate::Builder::panic_handler), and the pool
 /// goes on without the reactor: a waker of somebody else's may have left it half-done. So futures that it was to wake
-/// are not woken any more.
+/// are not woken any more. After a panic out of [`within`](Self::within) the thread goes on outside of it.
 ///
 /// ```
 /// use std::sync::{Condvar, Mutex};

@@ -207,7 +207,14 @@ impl Scheduler {
         let scheduler = self.clone();
         let life = move || {
             let own = scheduler.clone();
-            scheduler.settings.within(|| (own.work)(own));
+            let (left, ran) = scheduler.settings.within(|| (own.work)(own));
+            if let Err(payload) = ran {
+                scheduler.report(payload);
+            }
+            // The census counts this thread.
+            if let Some(life) = left {
+                life();
+            }
         };
         match builder.spawn(life) {
             Ok(_) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::panic::TaskPanic;
 use crate::reactor::SharedReactor;
 use crate::sampling::Sampler;
+use crate::unwind::{self, Payload};
 
 pub(crate) type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
@@ -70,18 +71,19 @@ impl Settings {
         asked.max(usize::from(self.reactor.is_some()))
     }
 
-    /// Runs the life of a thread.
-    pub(crate) fn within(&self, life: impl FnOnce()) {
+    /// Runs the life of a thread. Gives back a life that the reactor did not run, and what it panicked with.
+    pub(crate) fn within<L: FnOnce()>(&self, life: L) -> (Option<L>, Result<(), Payload>) {
         let mut life = Some(life);
         let mut work = || {
             if let Some(life) = life.take() {
                 life();
             }
         };
-        match (&self.reactor, &self.around) {
+        let ran = unwind::catch(|| match (&self.reactor, &self.around) {
             (Some(shared), _) => shared.reactor.within(&mut work),
             (None, Some(around)) => around(&mut work),
             (None, None) => work(),
-        }
+        });
+        (life, ran)
     }
 }

@@ -1,10 +1,12 @@
 //! The end of a pool, and a new beginning.
 
+use std::future::poll_fn;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::error::{ReopenError, ShutdownError, Unfinished};
 use crate::pool::Pool;
-use crate::scheduler::Rest;
+use crate::scheduler::{Rest, Scheduler};
 use crate::seat::Seat;
 use crate::sync::Arc;
 use crate::waiter::Waiter;
@@ -93,6 +95,9 @@ impl Pool {
     ///
     /// [`ShutdownError::FromWorker`] if a worker of this pool calls: it would wait for itself. The pool is closed then.
     /// [`ShutdownError::Reopened`] if it is opened again meanwhile.
+    ///
+    /// This blocks the calling thread. In async code, and above all on a thread whose runtime the tasks need in order to
+    /// end, await [`shutdown_async`](Self::shutdown_async).
     pub fn shutdown(&self) -> Result<(), ShutdownError> {
         self.shut(None)
     }
@@ -117,30 +122,73 @@ impl Pool {
         self.shut(Instant::now().checked_add(timeout))
     }
 
-    pub(crate) fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
-        let reopened = &self.gate().entrance().reopened;
-        let life = self.end_life(Rest::Run);
-        let scheduler = &self.gate().scheduler;
-        if Seat::is_on(scheduler) {
-            return Err(ShutdownError::FromWorker);
-        }
+    /// As [`shutdown`](Self::shutdown), for async code: no thread waits. A future that is dropped stops waiting; the pool
+    /// stays closed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// pool.submit(|| println!("done before the end"))?;
+    /// pool.shutdown_async().await?;
+    /// assert_eq!(pool.stats().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for `shutdown`.
+    pub async fn shutdown_async(&self) -> Result<(), ShutdownError> {
+        let life = self.begin_end()?;
         loop {
-            let waiter = Arc::new(Waiter::thread());
-            scheduler.watch(&waiter);
-            let settled = if self.has_ended() {
-                Some(Ok(()))
-            } else if reopened.get() != life {
-                Some(Err(ShutdownError::Reopened))
-            } else if waiter.wait(deadline).is_none() {
-                Some(Err(ShutdownError::Timeout(Box::new(self.unfinished()))))
-            } else {
-                None
-            };
-            if let Some(settled) = settled {
-                scheduler.unwatch(&waiter);
-                return settled;
+            let watcher = self.watch(Waiter::task(Waker::noop()));
+            if let Some(ended) = self.ended(life) {
+                return ended;
+            }
+            poll_fn(|cx| watcher.waiter.poll(cx)).await;
+        }
+    }
+
+    pub(crate) fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+        let life = self.begin_end()?;
+        loop {
+            let watcher = self.watch(Waiter::thread());
+            if let Some(ended) = self.ended(life) {
+                return ended;
+            }
+            if watcher.waiter.wait(deadline).is_none() {
+                return Err(ShutdownError::Timeout(Box::new(self.unfinished())));
             }
         }
+    }
+
+    /// Closes the pool; returns which of its lives that ends. A worker must not wait for it.
+    fn begin_end(&self) -> Result<u64, ShutdownError> {
+        let life = self.end_life(Rest::Run);
+        if Seat::is_on(&self.gate().scheduler) {
+            return Err(ShutdownError::FromWorker);
+        }
+        Ok(life)
+    }
+
+    /// Tells `waiter` when things have changed. It looks after this and not before.
+    fn watch(&self, waiter: Waiter) -> Watcher<'_> {
+        let watcher = Watcher {
+            scheduler: &self.gate().scheduler,
+            waiter: Arc::new(waiter),
+        };
+        watcher.scheduler.watch(&watcher.waiter);
+        watcher
+    }
+
+    /// How the wait for the end of a life ended, if it did.
+    fn ended(&self, life: u64) -> Option<Result<(), ShutdownError>> {
+        if self.has_ended() {
+            return Some(Ok(()));
+        }
+        let reopened = self.gate().entrance().reopened.get() != life;
+        reopened.then_some(Err(ShutdownError::Reopened))
     }
 
     fn has_ended(&self) -> bool {
@@ -180,5 +228,17 @@ impl Pool {
     pub fn reopen(&self) -> Result<(), ReopenError> {
         let gate = self.gate();
         gate.scheduler.reopen(gate.subpool.as_ref())
+    }
+}
+
+/// One that is told of changes until it is dropped.
+struct Watcher<'a> {
+    scheduler: &'a Scheduler,
+    waiter: Arc<Waiter>,
+}
+
+impl Drop for Watcher<'_> {
+    fn drop(&mut self) {
+        self.scheduler.unwatch(&self.waiter);
     }
 }

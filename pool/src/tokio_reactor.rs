@@ -39,13 +39,25 @@ impl Builder {
     /// is to be bounded belongs into the pool. `tokio::task::spawn_blocking` and what stands on it, such as `tokio::fs`, use
     /// threads of tokio's own.
     ///
-    /// When the pool has ended and its last handle is gone, tasks of tokio that are left are dropped, and sockets and timers
-    /// that are left get no more events.
+    /// # Blocking
     ///
-    /// # Budget
+    /// A worker that leaves the reactor for an event runs what that event has woken, and nobody waits for events until some
+    /// worker is idle again, or 61 tasks have run. So a future that computes or blocks between two awaits holds up every
+    /// event of the pool, as it would on tokio's own runtime. What takes long belongs into a closure, for which the reactor
+    /// is handed to another worker: `pool.submit_with_handle(f)?.await`.
+    ///
+    /// A closure may block on events: with `Handle::block_on`, `blocking_recv`, or whatever a library does inside. They
+    /// come as long as one thread of the pool is left to wait for them, so have one thread more than closures that block at
+    /// once. In a future, `Handle::block_on` would wait for ever: await instead.
     ///
     /// tokio makes a task of its own give way after so many operations. It does not do that for tasks of the pool: a future
     /// that finds everything ready without end keeps its worker, until it yields by itself.
+    ///
+    /// # After the end
+    ///
+    /// While the pool is shut down, nobody waits for events: sockets and timers that outlive it are deaf, and hear again
+    /// after a [`reopen`](crate::Pool::reopen). When its last handle is gone, the reactor ends, too: tasks of tokio that
+    /// are left are dropped, sockets give errors, and a timer that is polled panics, as tokio says it.
     pub fn tokio(self) -> Self {
         self.reactor(TokioReactor::new)
     }
@@ -54,10 +66,14 @@ impl Builder {
     /// stays where it is: each event is handled on a thread of the runtime, which then wakes a worker, two more system
     /// calls and a change of threads that [`tokio`](Self::tokio) does not need. Take this where a runtime runs anyway.
     ///
+    /// On the runtime's own threads await, instead of blocking: `pool.submit_async(f).await`, `task.await`,
+    /// `pool.shutdown_async().await`. A thread that blocks there drives no events, and the tasks that it waits for may need
+    /// them.
+    ///
     /// ```
     /// use std::time::Duration;
     ///
-    /// # #[tokio::main(flavor = "multi_thread", worker_threads = 1)]
+    /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let handle = tokio::runtime::Handle::current();
     /// let pool = anthill::Pool::builder().tokio_handle(handle).build()?;
@@ -66,6 +82,7 @@ impl Builder {
     ///     "awake"
     /// })?;
     /// assert_eq!(task.await?, "awake");
+    /// pool.shutdown_async().await?;
     /// # Ok(())
     /// # }
     /// ```

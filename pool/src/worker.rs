@@ -20,7 +20,7 @@ pub(crate) fn work(scheduler: Scheduler) {
         parker: Arc::new(Parker::with(shared.map(|shared| shared.reactor.clone()))),
         seat: Seat::take(scheduler),
         searching: true,
-        ticks: 0,
+        ran: 0,
         moved: false,
     }
     .work();
@@ -31,14 +31,17 @@ struct Worker {
     parker: Arc<Parker>,
     /// Whether the census counts this worker as searching. It is born so.
     searching: bool,
-    ticks: u32,
-    /// Whether the last look for work may have moved more than the one task that it found.
+    /// Tasks since it last looked outside its own queue.
+    ran: u32,
+    /// Whether tasks may have come into the own queue of which the others do not know.
     moved: bool,
 }
 
 /// Why a worker is up again.
 enum Wake {
     Search,
+    /// An event has put tasks into its own queue.
+    Run,
     /// The pool has ended.
     End,
     /// It has slept for long enough.
@@ -56,10 +59,12 @@ impl Worker {
             if let Some(task) = self.find() {
                 self.stop_searching();
                 self.show_what_was_moved();
+                self.ran += 1;
                 run(task, &self.seat);
             } else if !self.go_on_searching() {
                 match self.sleep() {
                     Wake::Search => self.searching = true,
+                    Wake::Run => self.moved = true,
                     Wake::End => return self.leave(Leave::Ended),
                     Wake::Expired => return self.leave(Leave::Expired),
                 }
@@ -86,9 +91,8 @@ impl Worker {
     fn find(&mut self) -> Option<Task<Seat>> {
         let own = self.seat.own.as_ref();
         let queues = &self.seat.scheduler.queues;
-        self.ticks = self.ticks.wrapping_add(1);
-        self.moved = false;
-        if self.ticks % LOOK_OUTSIDE == 0 {
+        if self.ran == LOOK_OUTSIDE {
+            self.ran = 0;
             // Behind what is in the own queue already: the order stays that of arrival.
             if let Some(own) = own {
                 queues.refill(own);
@@ -112,8 +116,10 @@ impl Worker {
 
     /// On the way from one queue to another, tasks are in neither: who looked at both in that moment, and went to sleep
     /// or stopped searching, has not seen them. So they count as work that was just pushed.
-    fn show_what_was_moved(&self) {
-        if self.moved && self.seat.own.as_ref().is_some_and(|own| !own.is_empty()) {
+    fn show_what_was_moved(&mut self) {
+        if std::mem::take(&mut self.moved)
+            && self.seat.own.as_ref().is_some_and(|own| !own.is_empty())
+        {
             self.seat.scheduler.notify();
         }
     }
@@ -148,6 +154,8 @@ impl Worker {
     /// S1 to S4 of the protocol in `idle`, and the sleep itself: in the reactor, if nobody else is there.
     fn sleep(&mut self) -> Wake {
         let searching = std::mem::take(&mut self.searching);
+        // It has just looked outside, and the one with the reactor will, as it waits.
+        self.ran = 0;
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
         let held = self.try_hold_reactor();
@@ -168,14 +176,17 @@ impl Worker {
             match unparked {
                 Unparked::Notified => break,
                 Unparked::Event => {
-                    self.withdraw();
+                    if idle.withdraw(&self.parker, false) {
+                        return Wake::Run;
+                    }
+                    self.take_notification();
                     break;
                 }
                 Unparked::Expired => match idle.expire(&self.parker) {
                     Expiry::Leaves => return Wake::Expired,
                     Expiry::Stays => deadline = None,
                     Expiry::Woken => {
-                        self.parker.park(None);
+                        self.take_notification();
                         break;
                     }
                 },
@@ -186,10 +197,14 @@ impl Worker {
 
     /// S4: awake again, although nobody has said so.
     fn withdraw(&self) {
-        if !self.seat.scheduler.idle.withdraw(&self.parker) {
-            // Popped meanwhile: the notification is this worker's and must not meet it at its next sleep.
-            self.parker.park(None);
+        if !self.seat.scheduler.idle.withdraw(&self.parker, true) {
+            self.take_notification();
         }
+    }
+
+    /// Popped by somebody: the notification is this worker's and must not meet it at its next sleep.
+    fn take_notification(&self) {
+        self.parker.park(None);
     }
 
     fn try_hold_reactor(&self) -> Option<Holder<'_>> {

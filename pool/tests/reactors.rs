@@ -1,10 +1,13 @@
 //! Reactors of one's own.
 
+mod support;
+
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use anthill::{BuildError, Pool, Reactor};
+use support::eventually;
 
 /// A reactor without any event, that counts how often it is waited in, and panics the first few times.
 #[derive(Clone, Default)]
@@ -41,6 +44,7 @@ fn a_pool_keeps_one_thread_to_wait_in_it() {
         let task = pool.submit_with_handle(move || n).unwrap();
         assert_eq!(task.join().unwrap(), n);
     }
+    eventually(|| silence.parked.load(Ordering::SeqCst) > 0);
     pool.shutdown().unwrap();
     assert_eq!(pool.stats().threads, 0);
 }
@@ -64,6 +68,63 @@ fn a_reactor_that_panics_is_reported_once_and_left_alone() {
     }
     pool.shutdown().unwrap();
     assert_eq!(parked.load(Ordering::SeqCst), 1);
+}
+
+/// A reactor that goes wrong where it is told to.
+struct Wrong {
+    place: &'static str,
+    silence: Silence,
+}
+
+impl Reactor for Wrong {
+    fn park(&self) {
+        self.silence.park();
+    }
+
+    fn unpark(&self) {
+        self.silence.unpark();
+    }
+
+    fn poll(&self) {
+        assert_ne!(self.place, "poll");
+    }
+
+    fn within(&self, work: &mut dyn FnMut()) {
+        assert_ne!(self.place, "before");
+        if self.place != "never" {
+            work();
+        }
+        assert_ne!(self.place, "after");
+    }
+}
+
+#[test]
+fn one_that_goes_wrong_elseplacetakes_no_thread_along() {
+    for (place, panics) in [("before", 1), ("never", 0), ("after", 1), ("poll", 1)] {
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let make = move || {
+            let silence = Silence::default();
+            Ok(Wrong { place, silence })
+        };
+        let pool = Pool::builder()
+            .reactor(make)
+            .threads(1..=1)
+            .capacity(10_000)
+            .panic_handler(move |_| _ = counted.fetch_add(1, Ordering::SeqCst))
+            .build()
+            .unwrap();
+        let gate = support::Gate::new();
+        pool.submit(gate.waiter()).unwrap();
+        // So many that a busy worker polls.
+        for _ in 0..200 {
+            pool.submit(|| ()).unwrap();
+        }
+        gate.open();
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 201, "{place}");
+        eventually(|| count.load(Ordering::SeqCst) == panics);
+    }
 }
 
 #[test]

@@ -6,8 +6,12 @@ use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use anthill::Pool;
+
+/// How long a test waits for what must come, on a machine however slow.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A pool of `capacity` slots on up to `threads` threads.
 pub(crate) fn pool(capacity: usize, threads: usize) -> Pool {
@@ -44,9 +48,12 @@ impl Gate {
     }
 }
 
-/// Returns once `condition` holds; a condition that never does is a test that hangs, which the runner reports.
+/// Returns once `condition` holds. One that never does is a failure and not a hang; nothing else counts on the time.
+#[track_caller]
 pub(crate) fn eventually(condition: impl Fn() -> bool) {
+    let start = Instant::now();
     while !condition() {
+        assert!(start.elapsed() < PATIENCE, "it never came true");
         thread::yield_now();
     }
 }

@@ -56,8 +56,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I8",
         fault: "shutdown looks before it can be told",
         file: "shutdown.rs",
-        find: "            scheduler.watch(&waiter);\n            let settled = if self.has_ended() {",
-        replace: "            let ended = self.has_ended();\n            scheduler.watch(&waiter);\n            let settled = if ended {",
+        find: "            let watcher = self.watch(Waiter::thread());\n            if let Some(ended) = self.ended(life) {",
+        replace: "            let ended = self.ended(life);\n            let watcher = self.watch(Waiter::thread());\n            if let Some(ended) = ended {",
+        killer: Model("close"),
+    },
+    Mutant {
+        invariant: "I8",
+        fault: "an awaited shutdown looks before it can be told",
+        file: "shutdown.rs",
+        find: "            let watcher = self.watch(Waiter::task(Waker::noop()));\n            if let Some(ended) = self.ended(life) {",
+        replace: "            let ended = self.ended(life);\n            let watcher = self.watch(Waiter::task(Waker::noop()));\n            if let Some(ended) = ended {",
         killer: Model("close"),
     },
     Mutant {

@@ -1,0 +1,62 @@
+//! A TCP server whose connections are futures of a bounded pool, with no runtime beside it.
+//!
+//! `cargo run -p anthill --features tokio --example tokio_echo`, then `nc 127.0.0.1 7070`; Ctrl-C ends it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use anthill::Pool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Connections at a time. Those that come when all slots are taken wait in the system's backlog.
+const CONNECTIONS: usize = 100;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let connections = Pool::builder()
+        .capacity(CONNECTIONS)
+        .tokio()
+        .panic_handler(|panic| eprintln!("{panic}"))
+        .build()?;
+    // The server's own tasks take no connection's slot: they come in by a door of their own.
+    let own = connections.subpool(2)?;
+
+    let listener = own.spawn_with_handle(TcpListener::bind("127.0.0.1:7070"))?;
+    let listener = listener.join()??;
+    println!("listening on {}", listener.local_addr()?);
+
+    let pool = connections.clone();
+    let accepting = own.spawn_with_handle(async move {
+        // A slot first, then the connection for it.
+        while let Ok(slot) = pool.slot_async().await {
+            match listener.accept().await {
+                Ok((socket, _)) => slot.spawn(async { drop(echo(socket).await) }),
+                Err(error) => {
+                    eprintln!("cannot accept: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    })?;
+    own.spawn_with_handle(async { tokio::signal::ctrl_c().await })?
+        .join()??;
+
+    accepting.cancel();
+    own.shutdown()?;
+    // Clients may stay as long as they like, but the server does not.
+    if let Err(late) = connections.shutdown_timeout(Duration::from_secs(1)) {
+        eprintln!("{late}");
+    }
+    Ok(())
+}
+
+async fn echo(mut socket: TcpStream) -> std::io::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        let len = socket.read(&mut buffer).await?;
+        if len == 0 {
+            return Ok(());
+        }
+        socket.write_all(&buffer[..len]).await?;
+    }
+}
