@@ -13,10 +13,11 @@ step() { printf '\n== %s\n' "$*"; "$@"; }
 step cargo fmt --all --check
 step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
-step cargo test --locked
-# The optional features: the pool alone, so that nothing else sees them.
+# The pool as it comes, the pool with all its features, and those that use it with some.
+step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
-step cargo test --quiet --locked -p anthill --all-features --test metrics --test tokio_reactor --test tracing --test tracing_panics --test submit --test panics
+step cargo test --quiet --locked -p anthill --all-features
+step cargo test --locked -p chat-demo -p benches
 step cargo test --locked -p benches --benches
 
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.

@@ -106,11 +106,11 @@ impl Worker {
         if let Some(task) = own.and_then(Own::pop) {
             return Some(task);
         }
-        self.moved = true;
-        let task = queues.take_common(own);
+        let mut task = queues.take_common(own);
         if task.is_none() && self.searching {
-            return queues.steal(own);
+            task = queues.steal(own);
         }
+        self.moved = task.is_some();
         task
     }
 
