@@ -132,8 +132,8 @@ impl Worker {
 
     /// Nothing was found: whether to look again before going to sleep.
     fn go_on_searching(&mut self) -> bool {
-        let shared = self.seat.scheduler.settings.reactor.as_ref();
-        if shared.is_some_and(|shared| !shared.is_held()) {
+        let reactor = self.seat.scheduler.settings.reactor.as_ref();
+        if reactor.is_some_and(|reactor| !reactor.is_held()) {
             // What it is to wait for comes from there; and it looks at every queue once more before it waits.
             return false;
         }
@@ -141,6 +141,13 @@ impl Worker {
             self.searching = self.seat.scheduler.idle.begin_search();
             return self.searching;
         }
+        // Of events the one in the reactor hears, and it shows what it does not run itself. To look again would only take
+        // the processor from those who cause them.
+        reactor.is_none() && self.is_worth_another_look()
+    }
+
+    /// Looks again for a few microseconds, for much comes sooner than a thread falls asleep and wakes up.
+    fn is_worth_another_look(&self) -> bool {
         let queues = &self.seat.scheduler.queues;
         let mut spin = Spin::default();
         while spin.turn() {
