@@ -68,6 +68,32 @@ pub struct Config {
     #[arg(long, env = "CHAT_MAX_ROOMS", value_name = "N", default_value = "64", value_parser = count)]
     pub max_rooms: usize,
 
+    /// Rooms with more members do not tell who comes and goes
+    #[arg(
+        long,
+        env = "CHAT_PRESENCE_LIMIT",
+        value_name = "N",
+        default_value = "64"
+    )]
+    pub presence_limit: usize,
+
+    /// Messages that a room keeps for those who come back
+    #[arg(long, env = "CHAT_HISTORY", value_name = "N", default_value = "100")]
+    pub history: usize,
+
+    /// How long a message is kept
+    #[arg(long, env = "CHAT_HISTORY_AGE", value_name = "TIME", default_value = "60m", value_parser = duration)]
+    pub history_age: Duration,
+
+    /// Memory for the messages of all rooms, in bytes
+    #[arg(
+        long,
+        env = "CHAT_HISTORY_BYTES",
+        value_name = "BYTES",
+        default_value = "67108864"
+    )]
+    pub history_bytes: usize,
+
     /// Frames that may wait for one client; more, and it is dropped as too slow
     #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,

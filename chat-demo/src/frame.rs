@@ -50,6 +50,10 @@ impl Kind {
     pub const ACK: Self = Self(0x17);
     /// Why a frame was refused.
     pub const ERROR: Self = Self(0x18);
+    /// Somebody came to a room, or went.
+    pub const PRESENCE: Self = Self(0x19);
+    /// Asks for what was said in a room.
+    pub const HISTORY: Self = Self(0x1A);
     /// Asks who is in a room, and the answer.
     pub const MEMBERS: Self = Self(0x1B);
     /// Notice before the server ends the connection.

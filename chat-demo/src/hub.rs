@@ -3,23 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anthill::Pool;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::error::{CloseReason, Refusal};
-use crate::room::{Membership, Room, Tally};
+use crate::history::History;
+use crate::room::{Common, Membership, Room};
 
 /// See the module's documentation.
 pub(crate) struct Hub {
     /// Not held while frames are queued: a broadcast keeps nobody from coming or going.
     connections: Mutex<Connections>,
     rooms: Arc<Directory<Room>>,
-    /// Where rooms work.
-    fanout: Pool,
-    tally: Tally,
+    common: Arc<Common>,
 }
 
 #[derive(Default)]
@@ -36,12 +34,11 @@ pub(crate) struct Registration {
 }
 
 impl Hub {
-    pub(crate) fn new(fanout: Pool, tally: Tally) -> Self {
+    pub(crate) fn new(common: Common) -> Self {
         Self {
             connections: Mutex::default(),
             rooms: Arc::new(Directory::new()),
-            fanout,
-            tally,
+            common: Arc::new(common),
         }
     }
 
@@ -80,11 +77,11 @@ impl Hub {
         &self,
         name: &str,
         connection: Arc<Connection>,
+        after: Option<u64>,
     ) -> Result<Membership, Refusal> {
-        let (room, claim) = self.rooms.claim(name, |name| {
-            Room::new(name, &self.fanout, self.tally.clone())
-        });
-        room.join(connection, claim).await
+        let make = |name| Room::new(name, self.common.clone());
+        let (room, claim) = self.rooms.claim(name, make);
+        room.join(connection, claim, after).await
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -93,6 +90,10 @@ impl Hub {
 
     pub(crate) fn rooms(&self) -> usize {
         self.rooms.len()
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.common.history
     }
 
     fn all(&self) -> Vec<Arc<Connection>> {
@@ -108,12 +109,26 @@ impl Drop for Registration {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use anthill::Pool;
+
     use super::*;
+    use crate::history;
     use crate::outbox::{Ended, Limits, Outbox};
+    use crate::room::Tally;
 
     fn hub() -> Arc<Hub> {
-        let fanout = Pool::builder().capacity(8).build().expect("a pool");
-        Arc::new(Hub::new(fanout, Tally::default()))
+        Arc::new(Hub::new(Common {
+            fanout: Pool::builder().capacity(8).build().expect("a pool"),
+            history: History::new(history::Limits {
+                messages: 0,
+                age: Duration::ZERO,
+                bytes: 0,
+            }),
+            presence_limit: 0,
+            tally: Tally::default(),
+        }))
     }
 
     fn connection(id: u64) -> Arc<Connection> {

@@ -14,6 +14,7 @@
 //! - `node`: what all connections of a server share; its pools.
 //! - `metrics`: what is counted and shown. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
+//! - `history`: what was said in rooms lately.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`error`]: settings, and why things end.
@@ -31,6 +32,7 @@ mod connection;
 mod context;
 mod directory;
 mod handlers;
+mod history;
 mod http;
 mod hub;
 mod metrics;

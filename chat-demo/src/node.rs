@@ -8,9 +8,11 @@ use anthill::{BuildError, Pool};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::history::{self, History};
 use crate::hub::Hub;
 use crate::metrics::{Gauges, Live, Metrics};
 use crate::outbox::Limits;
+use crate::room::Common;
 
 /// See the module's documentation.
 pub(crate) struct Node {
@@ -69,7 +71,16 @@ impl Node {
     pub(crate) fn new(config: Config) -> Result<Self, BuildError> {
         let metrics = Metrics::default();
         let pools = Pools::new(&config, &metrics)?;
-        let hub = Arc::new(Hub::new(pools.fanout.clone(), metrics.tally.clone()));
+        let hub = Arc::new(Hub::new(Common {
+            fanout: pools.fanout.clone(),
+            history: History::new(history::Limits {
+                messages: config.history,
+                age: config.history_age,
+                bytes: config.history_bytes,
+            }),
+            presence_limit: config.presence_limit,
+            tally: metrics.tally.clone(),
+        }));
         let live = Live {
             hub: hub.clone(),
             pools: [

@@ -66,6 +66,30 @@ impl Outbox {
         }
     }
 
+    /// Queues all these frames if there is room for them, and none of them otherwise; that harms nobody. Says whether
+    /// they are queued.
+    pub(crate) fn offer(&self, frames: Vec<Bytes>) -> bool {
+        let mut state = self.state.lock();
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        if state.frames.len() + frames.len() > self.limits.frames
+            || state.bytes + bytes > self.limits.bytes
+        {
+            // With nothing to queue, all of it is.
+            return frames.is_empty();
+        }
+        if state.ended.is_some() {
+            // Nobody is left to miss them.
+            return true;
+        }
+        let waker = state.waker_for_more();
+        for frame in frames {
+            state.append(frame);
+        }
+        drop(state);
+        wake(waker);
+        true
+    }
+
     /// Queues a frame. Says whether the client still takes frames: it does not when it is gone, nor when this frame is
     /// one too many, which evicts it.
     pub(crate) fn push(&self, frame: Bytes) -> bool {
@@ -81,12 +105,7 @@ impl Outbox {
             wake(waker);
             return false;
         }
-        // With frames ahead of this one the future is awake, or waits for the socket: it will come by.
-        let waker = if state.frames.is_empty() {
-            state.waker.take()
-        } else {
-            None
-        };
+        let waker = state.waker_for_more();
         state.append(frame);
         drop(state);
         wake(waker);
@@ -191,6 +210,12 @@ enum Batch {
 }
 
 impl State {
+    /// Whom to wake for more frames. With frames ahead of them the future is awake, or waits for the socket: it will come
+    /// by.
+    fn waker_for_more(&mut self) -> Option<Waker> {
+        self.frames.is_empty().then(|| self.waker.take())?
+    }
+
     fn append(&mut self, frame: Bytes) {
         self.bytes += frame.len();
         self.frames.push_back(frame);

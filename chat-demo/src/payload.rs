@@ -218,6 +218,39 @@ pub struct Members {
     pub users: Option<Vec<String>>,
 }
 
+/// Somebody came to a room, or went; told to the others in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// The room's name.
+    pub room: String,
+    /// Who.
+    pub user: String,
+    /// Which of the two.
+    pub event: PresenceEvent,
+}
+
+/// What a [`Presence`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PresenceEvent {
+    /// The user's first connection is in the room.
+    Joined,
+    /// The user's last connection is not any more.
+    Left,
+}
+
+/// Asks for what was said; the messages come again, the oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The room's name.
+    pub room: String,
+    /// Only messages with lower numbers; the newest when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// How many at most; fewer may come.
+    pub limit: usize,
+}
+
 /// Notice that the server is about to end the connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bye {

@@ -1,9 +1,9 @@
 //! One room: who is in it and what was said, in one order for all. Its operations are a strand.
 
-use std::collections::HashMap;
+mod state;
+
 use std::mem;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anthill::{Pool, Strand};
 use bytes::Bytes;
@@ -13,12 +13,8 @@ use prometheus_client::metrics::counter::Counter;
 use crate::connection::Connection;
 use crate::directory::Claim;
 use crate::error::Refusal;
-use crate::frame::Kind;
-use crate::payload::{self, ErrorCode, Joined, Message};
-use crate::wire;
-
-/// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
-const MAX_LISTED: usize = 1000;
+use crate::history::History;
+use crate::room::state::State;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
 pub(crate) struct Room {
@@ -26,6 +22,16 @@ pub(crate) struct Room {
     /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
     strand: Strand,
     inside: Arc<Inside>,
+}
+
+/// What all rooms of a server have in common.
+pub(crate) struct Common {
+    /// Where rooms work.
+    pub(crate) fanout: Pool,
+    pub(crate) history: History,
+    /// Larger rooms do not tell who comes and goes.
+    pub(crate) presence_limit: usize,
+    pub(crate) tally: Tally,
 }
 
 /// What rooms count.
@@ -38,18 +44,12 @@ pub(crate) struct Tally {
 }
 
 impl Room {
-    pub(crate) fn new(name: Arc<str>, fanout: &Pool, tally: Tally) -> Self {
-        let state = State {
-            name: name.clone(),
-            seq: 0,
-            members: HashMap::new(),
-            tally,
-        };
+    pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
         Self {
-            name,
-            strand: fanout.strand(),
+            name: name.clone(),
+            strand: common.fanout.strand(),
             inside: Arc::new(Inside {
-                state: Mutex::new(state),
+                state: Mutex::new(State::new(name, common)),
                 departed: Mutex::default(),
             }),
         }
@@ -59,25 +59,42 @@ impl Room {
         &self.name
     }
 
-    /// Makes the connection a member, until the returned membership is dropped.
+    /// Makes the connection a member, until the returned membership is dropped. It gets what was said after the message
+    /// that it saw last, if all of that is known still and fits into its outbox.
     pub(crate) async fn join(
         self: Arc<Self>,
         connection: Arc<Connection>,
         claim: Claim<Self>,
+        after: Option<u64>,
     ) -> Result<Membership, Refusal> {
         let membership = Membership {
             room: self,
             id: connection.id,
             left: false,
         };
-        let join = move |state: &mut State| state.join(connection, claim);
+        let join = move |state: &mut State| state.join(connection, claim, after);
         membership.room.send(join).await?;
         Ok(membership)
     }
 
     /// Sends a member the `joined` that it has had already, up to date.
-    pub(crate) async fn greet(&self, member: Arc<Connection>) -> Result<(), Refusal> {
-        self.send(move |state| state.greet(&member)).await
+    pub(crate) async fn greet(
+        &self,
+        member: Arc<Connection>,
+        after: Option<u64>,
+    ) -> Result<(), Refusal> {
+        self.send(move |state| state.greet(&member, after)).await
+    }
+
+    /// Sends again what was said before a message, or lately.
+    pub(crate) async fn look_back(
+        &self,
+        to: Arc<Connection>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(), Refusal> {
+        self.send(move |state| state.look_back(&to, before, limit))
+            .await
     }
 
     /// Numbers a text and delivers it; acknowledges it when it has an `id`.
@@ -172,117 +189,14 @@ impl Inside {
     }
 }
 
-/// The room's state, touched by its strand, and by `sweep`.
-struct State {
-    name: Arc<str>,
-    /// The newest number.
-    seq: u64,
-    members: HashMap<u64, Member>,
-    tally: Tally,
-}
-
-struct Member {
-    connection: Arc<Connection>,
-    /// Keeps the room in the hub.
-    _claim: Claim<Room>,
-}
-
-impl State {
-    fn join(&mut self, connection: Arc<Connection>, claim: Claim<Room>) {
-        if connection.outbox.ended().is_some() {
-            // It has departed already, maybe before it came.
-            return;
-        }
-        let id = connection.id;
-        self.members.insert(
-            id,
-            Member {
-                connection,
-                _claim: claim,
-            },
-        );
-        self.greet(&self.members[&id].connection);
-    }
-
-    fn greet(&self, connection: &Connection) {
-        let joined = Joined {
-            room: self.name.to_string(),
-            seq: self.seq,
-            members: self.members.len(),
-            recovered: false,
-        };
-        connection.outbox.push(wire::message(Kind::JOINED, &joined));
-    }
-
-    fn leave(&mut self, id: u64) {
-        self.members.remove(&id);
-    }
-
-    fn publish(&mut self, from: &Connection, text: String, id: Option<String>) {
-        self.seq += 1;
-        let room = self.name.to_string();
-        let message = Message {
-            room,
-            seq: self.seq,
-            user: from.user().to_owned(),
-            text,
-            ts: now_ms(),
-        };
-        self.deliver(&wire::message(Kind::MESSAGE, &message));
-        self.tally.messages.inc();
-        if let Some(id) = id {
-            let ack = payload::Ack {
-                id,
-                room: message.room,
-                seq: message.seq,
-            };
-            from.outbox.push(wire::message(Kind::ACK, &ack));
-        }
-    }
-
-    /// Gives a frame to each member; those that take none any more are members no more.
-    fn deliver(&mut self, frame: &Bytes) {
-        self.members
-            .retain(|_, member| member.connection.outbox.push(frame.clone()));
-        self.tally.deliveries.inc_by(self.members.len() as u64);
-    }
-
-    fn list(&self, to: &Connection) {
-        if self.members.len() > MAX_LISTED {
-            let refusal = Refusal::new(
-                ErrorCode::Forbidden,
-                format!("more than {MAX_LISTED} members are not listed"),
-            );
-            to.outbox.push(refusal.to_wire());
-            return;
-        }
-        let mut users: Vec<_> = self
-            .members
-            .values()
-            .map(|member| member.connection.user().to_owned())
-            .collect();
-        users.sort_unstable();
-        users.dedup();
-        let answer = payload::Members {
-            room: self.name.to_string(),
-            users: Some(users),
-        };
-        to.outbox.push(wire::message(Kind::MEMBERS, &answer));
-    }
-}
-
-fn now_ms() -> u64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::directory::Directory;
-    use crate::outbox::{Limits, Outbox};
+    use crate::history::Limits;
+    use crate::outbox::{self, Outbox};
 
     /// A room with one member, and what its claims were made of.
     struct Fixture {
@@ -292,18 +206,33 @@ mod tests {
         fanout: Pool,
     }
 
+    fn common() -> Arc<Common> {
+        let history = Limits {
+            messages: 0,
+            age: Duration::ZERO,
+            bytes: 0,
+        };
+        Arc::new(Common {
+            fanout: Pool::builder().capacity(2).build().expect("a pool"),
+            history: History::new(history),
+            presence_limit: 0,
+            tally: Tally::default(),
+        })
+    }
+
     fn fixture() -> Fixture {
-        let fanout = Pool::builder().capacity(2).build().expect("a pool");
+        let common = common();
+        let fanout = common.fanout.clone();
         let rooms = Arc::new(Directory::new());
-        let limits = Limits {
+        let limits = outbox::Limits {
             frames: 8,
             bytes: 1000,
         };
         let connection = Arc::new(Connection::new(1, Outbox::new(limits)));
-        let (room, claim) = rooms.claim("tea", |name| Room::new(name, &fanout, Tally::default()));
+        let (room, claim) = rooms.claim("tea", |name| Room::new(name, common));
         let id = connection.id;
         let inside = room.inside.clone();
-        inside.apply(|state| state.join(connection.clone(), claim));
+        inside.apply(|state| state.join(connection.clone(), claim, None));
         let membership = Membership {
             room,
             id,
@@ -338,7 +267,7 @@ mod tests {
         let inside = membership.room.inside.clone();
         inside.apply(|state| {
             drop(membership);
-            assert_eq!(state.members.len(), 1);
+            assert_eq!(state.members(), 1);
         });
         assert_eq!(rooms.len(), 0);
     }
@@ -349,14 +278,14 @@ mod tests {
             rooms,
             connection,
             membership,
-            fanout,
+            ..
         } = fixture();
         let inside = membership.room.inside.clone();
         connection.outbox.abandon();
         drop(membership);
-        let (_, claim) = rooms.claim("tea", |name| Room::new(name, &fanout, Tally::default()));
-        inside.apply(|state| state.join(connection, claim));
-        assert!(inside.state.lock().members.is_empty());
+        let (_, claim) = rooms.claim("tea", |name| Room::new(name, common()));
+        inside.apply(|state| state.join(connection, claim, None));
+        assert_eq!(inside.state.lock().members(), 0);
         assert_eq!(rooms.len(), 0);
     }
 }

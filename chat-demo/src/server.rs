@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anthill::{JoinHandle, ShutdownError};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use crate::config::Config;
 use crate::error::{CloseReason, ServeError};
@@ -35,6 +35,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const OTHER_FILES: u64 = 64;
 /// How long to wait when accepting fails: for want of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often old messages are looked for.
+const FORGET: Duration = Duration::from_secs(30);
 /// When clients should come back after a drain.
 const RECONNECT_AFTER_MS: u64 = 1000;
 
@@ -75,6 +77,8 @@ impl Server {
             .map_err(io::Error::other)??;
         let router = Arc::new(Router::new(server.node.config.debug_commands));
         let node = server.node.clone();
+        // It ends with the drain, and nobody waits for it.
+        drop(server.spawn(forget(node.clone())));
         server.accepting = Some(server.spawn(async move {
             tokio::select! {
                 () = node.draining.cancelled() => {}
@@ -173,6 +177,19 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
         if node.pools.front.spawn_async(greeting).await.is_err() {
             tracing::warn!("the front takes no connections");
         }
+    }
+}
+
+/// Forgets what is too old, while the server serves.
+async fn forget(node: Arc<Node>) {
+    let mut ticks = interval(FORGET);
+    while node
+        .draining
+        .run_until_cancelled(ticks.tick())
+        .await
+        .is_some()
+    {
+        node.hub.history().expire();
     }
 }
 

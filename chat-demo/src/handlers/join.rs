@@ -7,12 +7,12 @@ use crate::payload::{ErrorCode, Join};
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let Join { room, .. } = parse(payload)?;
+        let Join { room, after } = parse(payload)?;
         check_room(&room)?;
         let connection = context.connection.clone();
         // To join twice is to ask how things stand.
         if let Ok(room) = context.room(&room) {
-            return room.greet(connection).await;
+            return room.greet(connection, after).await;
         }
         if context.rooms().count() >= context.node.config.max_rooms {
             return Err(Refusal::new(
@@ -21,7 +21,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             ));
         }
         let hub = context.node.hub.clone();
-        context.enter(hub.join(&room, connection).await?);
+        context.enter(hub.join(&room, connection, after).await?);
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 mod alert;
 mod heartbeat;
 mod hello;
+mod history;
 mod join;
 mod leave;
 mod members;
@@ -37,6 +38,7 @@ pub(crate) const ALL: &[(Kind, Handler)] = &[
     (Kind::JOIN, join::handle),
     (Kind::LEAVE, leave::handle),
     (Kind::PUBLISH, publish::handle),
+    (Kind::HISTORY, history::handle),
     (Kind::MEMBERS, members::handle),
 ];
 

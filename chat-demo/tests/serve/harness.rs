@@ -47,6 +47,8 @@ impl Server {
             ..Config::default()
         };
         config.drain_notice = Duration::ZERO;
+        // So that the next frame is the one that a test is about.
+        config.presence_limit = 0;
         change(&mut config);
         let server = server::Server::start(config).expect("a free port");
         Self {

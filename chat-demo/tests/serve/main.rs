@@ -5,5 +5,7 @@ mod capacity;
 mod conversation;
 mod drain;
 mod harness;
+mod history;
 mod http;
 mod misbehaviour;
+mod presence;

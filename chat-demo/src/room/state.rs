@@ -1,0 +1,186 @@
+//! A room's state, and what its operations do to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use super::{Common, Room};
+use crate::connection::Connection;
+use crate::directory::Claim;
+use crate::error::Refusal;
+use crate::frame::Kind;
+use crate::history::Log;
+use crate::payload::{self, ErrorCode, Joined, Message, Presence, PresenceEvent};
+use crate::wire;
+
+/// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
+const MAX_LISTED: usize = 1000;
+
+/// Touched by the room's strand, and by those that depart.
+pub(super) struct State {
+    name: Arc<str>,
+    members: HashMap<u64, Member>,
+    /// Gives the numbers, for it outlives the room.
+    log: Arc<Log>,
+    common: Arc<Common>,
+}
+
+struct Member {
+    connection: Arc<Connection>,
+    /// Keeps the room in the hub.
+    _claim: Claim<Room>,
+}
+
+impl State {
+    pub(super) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
+        Self {
+            log: common.history.log(&name),
+            name,
+            members: HashMap::new(),
+            common,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn join(
+        &mut self,
+        connection: Arc<Connection>,
+        claim: Claim<Room>,
+        after: Option<u64>,
+    ) {
+        if connection.outbox.ended().is_some() {
+            // It has departed already, maybe before it came.
+            return;
+        }
+        self.tell_presence(connection.user(), PresenceEvent::Joined);
+        let id = connection.id;
+        let member = Member {
+            connection,
+            _claim: claim,
+        };
+        self.members.insert(id, member);
+        self.greet(&self.members[&id].connection, after);
+    }
+
+    pub(super) fn greet(&self, connection: &Connection, after: Option<u64>) {
+        let joined = |recovered| {
+            let joined = Joined {
+                room: self.name.to_string(),
+                seq: self.log.newest(),
+                members: self.members.len(),
+                recovered,
+            };
+            wire::message(Kind::JOINED, &joined)
+        };
+        if let Some(missed) = after.and_then(|seq| self.log.after(seq)) {
+            let mut frames = vec![joined(true)];
+            frames.extend(missed);
+            if connection.outbox.offer(frames) {
+                return;
+            }
+        }
+        connection.outbox.push(joined(false));
+    }
+
+    pub(super) fn leave(&mut self, id: u64) {
+        if let Some(member) = self.members.remove(&id) {
+            self.tell_presence(member.connection.user(), PresenceEvent::Left);
+        }
+    }
+
+    pub(super) fn publish(&mut self, from: &Connection, text: String, id: Option<String>) {
+        let mut message = Message {
+            room: self.name.to_string(),
+            seq: 0,
+            user: from.user().to_owned(),
+            text,
+            ts: now_ms(),
+        };
+        let (seq, frame) = self.log.append(|seq| {
+            message.seq = seq;
+            wire::message(Kind::MESSAGE, &message)
+        });
+        self.deliver(&frame);
+        self.common.tally.messages.inc();
+        if let Some(id) = id {
+            let room = message.room;
+            let ack = payload::Ack { id, room, seq };
+            from.outbox.push(wire::message(Kind::ACK, &ack));
+        }
+    }
+
+    /// Gives a frame to each member; those that take none any more are members no more.
+    pub(super) fn deliver(&mut self, frame: &Bytes) {
+        let mut gone = Vec::new();
+        for (id, member) in &self.members {
+            if !member.connection.outbox.push(frame.clone()) {
+                gone.push(*id);
+            }
+        }
+        let told = self.members.len() - gone.len();
+        self.common.tally.deliveries.inc_by(told as u64);
+        for id in gone {
+            self.leave(id);
+        }
+    }
+
+    pub(super) fn look_back(&self, to: &Connection, before: Option<u64>, limit: usize) {
+        let mut frames = self.log.before(before, limit);
+        // As many as fit; the client asks for the rest when it has read these.
+        while !to.outbox.offer(frames.clone()) {
+            frames.drain(..frames.len().div_ceil(2));
+        }
+    }
+
+    pub(super) fn list(&self, to: &Connection) {
+        if self.members.len() > MAX_LISTED {
+            let refusal = Refusal::new(
+                ErrorCode::Forbidden,
+                format!("more than {MAX_LISTED} members are not listed"),
+            );
+            to.outbox.push(refusal.to_wire());
+            return;
+        }
+        let mut users: Vec<_> = self
+            .members
+            .values()
+            .map(|member| member.connection.user().to_owned())
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        let answer = payload::Members {
+            room: self.name.to_string(),
+            users: Some(users),
+        };
+        to.outbox.push(wire::message(Kind::MEMBERS, &answer));
+    }
+
+    /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
+    fn tell_presence(&mut self, user: &str, event: PresenceEvent) {
+        let mut members = self.members.values();
+        if self.members.len() > self.common.presence_limit
+            || members.any(|member| member.connection.user() == user)
+        {
+            return;
+        }
+        let presence = Presence {
+            room: self.name.to_string(),
+            user: user.to_owned(),
+            event,
+        };
+        self.deliver(&wire::message(Kind::PRESENCE, &presence));
+    }
+}
+
+fn now_ms() -> u64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}

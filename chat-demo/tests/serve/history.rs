@@ -1,0 +1,126 @@
+//! What was said, for those who come back or come late.
+
+use chat_demo::frame::Kind;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Server, run};
+
+impl Client {
+    async fn come_back(&mut self, room: &str, after: u64) -> Value {
+        self.say(Kind::JOIN, json!({ "room": room, "after": after }))
+            .await;
+        self.expect(Kind::JOINED).await
+    }
+
+    async fn expect_texts(&mut self, texts: impl IntoIterator<Item = u64>) {
+        for seq in texts {
+            let message = self.expect(Kind::MESSAGE).await;
+            assert_eq!(message["seq"], seq);
+            assert_eq!(message["text"], seq.to_string());
+        }
+    }
+
+    /// Says the numbers, and hears them.
+    async fn say_numbers(&mut self, room: &str, numbers: std::ops::RangeInclusive<u64>) {
+        for number in numbers.clone() {
+            self.publish(room, &number.to_string()).await;
+        }
+        self.expect_texts(numbers).await;
+    }
+}
+
+#[test]
+fn who_comes_back_gets_what_was_missed_then_what_is_new() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter_room("ann", "tea").await;
+        let mut bob = server.enter_room("bob", "tea").await;
+        ann.say_numbers("tea", 1..=3).await;
+        bob.expect_texts(1..=3).await;
+        drop(bob);
+        ann.say_numbers("tea", 4..=6).await;
+
+        let mut bob = server.enter("bob").await;
+        let joined = bob.come_back("tea", 3).await;
+        assert_eq!(
+            (&joined["recovered"], &joined["seq"]),
+            (&json!(true), &json!(6))
+        );
+        bob.expect_texts(4..=6).await;
+        ann.say_numbers("tea", 7..=7).await;
+        bob.expect_texts(7..=7).await;
+    });
+}
+
+#[test]
+fn a_room_that_everybody_left_goes_on_where_it_was() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter_room("ann", "tea").await;
+        ann.say_numbers("tea", 1..=3).await;
+        ann.close().await;
+        server.until(|stats| stats["rooms"] == 0).await;
+
+        let mut bob = server.enter("bob").await;
+        assert_eq!(bob.come_back("tea", 1).await["recovered"], true);
+        bob.expect_texts(2..=3).await;
+        bob.say_numbers("tea", 4..=4).await;
+    });
+}
+
+#[test]
+fn who_comes_too_late_is_told_so() {
+    run(async {
+        let server = Server::with(|config| config.history = 2);
+        let mut ann = server.enter_room("ann", "tea").await;
+        ann.say_numbers("tea", 1..=5).await;
+        // 3 was seen: 4 and 5 are kept. 2 was seen: 3 is not. 9 was seen in another life.
+        for (after, recovered) in [(3, true), (2, false), (9, false)] {
+            let mut bob = server.enter("bob").await;
+            let joined = bob.come_back("tea", after).await;
+            assert_eq!(joined["recovered"], recovered, "after {after}");
+            if recovered {
+                bob.expect_texts(4..=5).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn what_does_not_fit_the_outbox_is_not_sent_again_and_evicts_nobody() {
+    run(async {
+        let server = Server::with(|config| config.outbox_frames = 8);
+        let mut ann = server.enter_room("ann", "tea").await;
+        for number in 1..=20 {
+            ann.say_numbers("tea", number..=number).await;
+        }
+        let mut bob = server.enter("bob").await;
+        assert_eq!(bob.come_back("tea", 1).await["recovered"], false);
+        // By pages it can be had.
+        bob.say(
+            Kind::HISTORY,
+            json!({ "room": "tea", "before": 6, "limit": 4 }),
+        )
+        .await;
+        bob.expect_texts(2..=5).await;
+        bob.say(Kind::HISTORY, json!({ "room": "tea", "limit": 1000 }))
+            .await;
+        bob.expect_texts(16..=20).await;
+        ann.say_numbers("tea", 21..=21).await;
+        bob.expect_texts(21..=21).await;
+    });
+}
+
+#[test]
+fn history_is_for_members() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter("ann").await;
+        ann.say(Kind::HISTORY, json!({ "room": "tea", "limit": 1 }))
+            .await;
+        ann.expect_error("not_member").await;
+        ann.join("tea").await;
+        ann.say(Kind::HISTORY, json!({ "room": "tea" })).await;
+        ann.expect_error("bad_payload").await;
+    });
+}
