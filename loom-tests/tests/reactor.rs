@@ -11,7 +11,7 @@ use loom::sync::mpsc::channel;
 use loom::sync::{Arc, Condvar, Mutex};
 use loom_tests::{Record, check, check_within, expiring, keeping};
 
-/// A device with one event, and the reactor that hears of it.
+/// A device with two events, and the reactor that hears of them.
 #[derive(Clone)]
 struct Device {
     state: Arc<(Mutex<State>, Condvar)>,
@@ -23,10 +23,10 @@ struct Device {
 struct State {
     rung: bool,
     inside: bool,
-    happened: bool,
-    /// Those that await the event.
-    waiting: Vec<Waker>,
-    /// Those that are to be told that it has happened.
+    happened: [bool; 2],
+    /// Those that await each event.
+    waiting: [Vec<Waker>; 2],
+    /// Those that are to be told that theirs has happened.
     told: VecDeque<Waker>,
 }
 
@@ -38,21 +38,29 @@ impl Device {
         }
     }
 
-    /// The event.
     fn happen(&self) {
+        self.happen_as(0);
+    }
+
+    fn happen_as(&self, event: usize) {
         let mut state = self.state.0.lock().unwrap();
-        state.happened = true;
-        state.told = std::mem::take(&mut state.waiting).into();
+        state.happened[event] = true;
+        let waiting = std::mem::take(&mut state.waiting[event]);
+        state.told.extend(waiting);
         self.state.1.notify_one();
     }
 
     async fn event(self) {
+        self.one_of(0).await;
+    }
+
+    async fn one_of(self, event: usize) {
         poll_fn(|cx| {
             let mut state = self.state.0.lock().unwrap();
-            if state.happened {
+            if state.happened[event] {
                 return Poll::Ready(());
             }
-            state.waiting.push(cx.waker().clone());
+            state.waiting[event].push(cx.waker().clone());
             Poll::Pending
         })
         .await;
@@ -206,4 +214,39 @@ fn a_pool_that_ends_wakes_the_worker_in_the_reactor() {
         pool.shutdown().unwrap();
         assert_eq!(pool.stats().threads, 0);
     });
+}
+
+/// An event brings a closure that waits for another event, which somebody else has to hear of.
+fn an_event_brings_a_closure_that_waits_for_the_next(builder: Builder) {
+    let device = Device::new();
+    let pool = device.reactor(builder.capacity(3)).build().unwrap();
+    let (send, wait) = channel();
+    let (first, second) = (device.clone().one_of(0), device.clone().one_of(1));
+    pool.spawn(async move {
+        second.await;
+        send.send(()).unwrap();
+    })
+    .unwrap();
+    let (slot, happens) = (pool.try_slot().unwrap(), device.clone());
+    pool.spawn(async move {
+        first.await;
+        slot.submit(move || {
+            happens.happen_as(1);
+            wait.recv().unwrap();
+        });
+    })
+    .unwrap();
+    device.happen();
+    pool.shutdown().unwrap();
+    assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
+}
+
+#[test]
+fn a_worker_on_its_way_to_sleep_takes_the_reactor_that_is_handed_over() {
+    check(|| an_event_brings_a_closure_that_waits_for_the_next(keeping(2)));
+}
+
+#[test]
+fn a_worker_that_leaves_passes_on_the_reactor_that_is_handed_over() {
+    check(|| an_event_brings_a_closure_that_waits_for_the_next(expiring(2)));
 }

@@ -90,6 +90,7 @@ impl Gate {
             Way::InPlace => {
                 self.entrance().accepted.add();
                 let job = trace::job(&self.scheduler.settings.name, job);
+                self.scheduler.hand_over_reactor();
                 settle(&self.scheduler, End::of(job));
             }
         }

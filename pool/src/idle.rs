@@ -33,7 +33,9 @@
 //! the stack, so that it is woken after all others. An event that it handles gives it work, and it leaves by itself, as in
 //! S4, but not to search: it has what it needs, and does P2 to P4 for what it does not run at once. Then nobody waits
 //! for events until some worker falls asleep, and each that does takes the reactor if it is free; but a closure may run
-//! for long, so before one begins while the reactor is free, a sleeper is called to take it.
+//! for long, so before one begins while the reactor is free, a sleeper is called to take it. That call and a worker on its
+//! way to sleep must not miss each other: after S2 that one looks whether the reactor is free, too. And a worker that
+//! leaves, to which the call may have been left, makes it again.
 
 use crossbeam_utils::CachePadded;
 

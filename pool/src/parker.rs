@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::reactor::Reactor;
+use crate::reactor::{self, Reactor};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::thread::Token;
 
@@ -107,7 +107,7 @@ impl Parker {
             ASLEEP => self.token.signal(),
             IN_REACTOR => {
                 if let Some(reactor) = &self.reactor {
-                    reactor.unpark();
+                    reactor::unpark(&**reactor);
                 }
             }
             _ => {}

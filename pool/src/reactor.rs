@@ -24,6 +24,7 @@ use crate::unwind::{self, Payload};
 /// A panic that comes out of `park` or `poll` is told to the [panic handler](crate::Builder::panic_handler), and the pool
 /// goes on without the reactor: a waker of somebody else's may have left it half-done. So futures that it was to wake
 /// are not woken any more. After a panic out of [`within`](Self::within) the thread goes on outside of it.
+/// A panic out of `unpark` is dropped, since it is nobody's who calls it.
 ///
 /// ```
 /// use std::sync::{Condvar, Mutex};
@@ -71,6 +72,11 @@ pub trait Reactor: Send + Sync + 'static {
     }
 }
 
+/// Rings for the one that waits in it, whoever calls: a panic there is none of theirs.
+pub(crate) fn unpark(reactor: &dyn Reactor) {
+    unwind::catch(|| reactor.unpark()).unwrap_or_else(unwind::discard);
+}
+
 /// How a pool that is built gets its reactor.
 pub(crate) type MakeReactor = Arc<dyn Fn() -> io::Result<Arc<dyn Reactor>> + Send + Sync>;
 
@@ -100,7 +106,7 @@ impl SharedReactor {
         })
     }
 
-    /// Whether somebody has it; a hint.
+    /// Whether somebody has it. Where that must be known, a fence stands before the call.
     pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }

@@ -173,8 +173,10 @@ impl Scheduler {
         let Some(shared) = &self.settings.reactor else {
             return;
         };
+        // Pairs with S2: either this sees that somebody is about to sleep, or that one sees that the reactor is free.
+        fence(Ordering::SeqCst);
         // With no thread at all nobody is a worker, and help would come round to here again.
-        if !shared.is_held() && self.idle.live() > 0 {
+        if !shared.is_held() && self.idle.live() > 0 && self.idle.wants_help() {
             self.help();
         }
     }
@@ -207,14 +209,7 @@ impl Scheduler {
         let scheduler = self.clone();
         let life = move || {
             let own = scheduler.clone();
-            let (left, ran) = scheduler.settings.within(|| (own.work)(own));
-            if let Err(payload) = ran {
-                scheduler.report(payload);
-            }
-            // The census counts this thread.
-            if let Some(life) = left {
-                life();
-            }
+            scheduler.within(|| (own.work)(own));
         };
         match builder.spawn(life) {
             Ok(_) => {
@@ -246,12 +241,25 @@ impl Scheduler {
         }
         // With no thread at all, this one does the work: late is better than never. Where there are some, they come
         // for it as soon as they have time.
-        let seat = Seat::borrow(self.clone());
-        while self.idle.live() == 0 {
-            let Some(task) = self.queues.take_any() else {
-                return;
-            };
-            run(task, &seat);
+        self.within(|| {
+            let seat = Seat::borrow(self.clone());
+            while self.idle.live() == 0 {
+                let Some(task) = self.queues.take_any() else {
+                    return;
+                };
+                run(task, &seat);
+            }
+        });
+    }
+
+    /// Does a worker's work where tasks find what they look for. It is done in any case, whatever a reactor does.
+    fn within(&self, work: impl FnOnce()) {
+        let (left, ran) = self.settings.within(work);
+        if let Err(payload) = ran {
+            self.report(payload);
+        }
+        if let Some(work) = left {
+            work();
         }
     }
 
@@ -275,6 +283,10 @@ impl Scheduler {
         // It counted as searching until now, and others may have left their task to it.
         self.pass_on_search();
         self.keep_fewest();
+        // The reactor, too, may have been left to it.
+        if !self.has_ended() {
+            self.hand_over_reactor();
+        }
         // Without a look whether the pool has ended: that look and the census would need an order of their own against
         // those who watch for both. The list's lock gives it: they look after they are in the list.
         self.tell_watchers();

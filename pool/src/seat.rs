@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::end::End;
 use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
-use crate::reactor::Holder;
+use crate::reactor::{self, Holder};
 use crate::scheduler::Scheduler;
 use crate::stats::Tally;
 use crate::sync::thread_local;
@@ -86,7 +86,7 @@ impl Seat {
             Events::None => {
                 self.events.set(Events::Some);
                 if let Some(shared) = &self.scheduler.settings.reactor {
-                    shared.reactor.unpark();
+                    reactor::unpark(&*shared.reactor);
                 }
             }
             Events::Some => {}
@@ -95,12 +95,18 @@ impl Seat {
     }
 
     /// Waits in the reactor, until it is notified or an event has put a task into the own queue.
-    pub(crate) fn park(&self, parker: &Parker, held: &Holder<'_>) -> Unparked {
+    /// Also what the reactor panicked with, to be reported when the worker does not count as asleep any more.
+    pub(crate) fn park(
+        &self,
+        parker: &Parker,
+        held: &Holder<'_>,
+    ) -> (Unparked, Result<(), Payload>) {
+        let ended = Cell::new(Ok(()));
         self.events.set(Events::None);
         let is_over = || self.events.get() == Events::Some || held.is_broken();
-        let unparked = parker.park_in_reactor(|| self.report(held.park()), is_over);
+        let unparked = parker.park_in_reactor(|| ended.set(held.park()), is_over);
         self.events.set(Events::NotHere);
-        unparked
+        (unparked, ended.into_inner())
     }
 
     /// Sees to the events that there are.
@@ -108,7 +114,7 @@ impl Seat {
         self.report(held.poll());
     }
 
-    fn report(&self, ended: Result<(), Payload>) {
+    pub(crate) fn report(&self, ended: Result<(), Payload>) {
         if let Err(payload) = ended {
             self.scheduler.report(payload);
         }
@@ -166,8 +172,14 @@ impl Seat {
     /// Whether a task with a slot of the entrance with this id may be run in the place of the one that the calling
     /// thread runs: that has one too, and the entrance does not discard what has not begun.
     pub(crate) fn may_run_here(entrance: usize) -> bool {
-        Self::top()
-            .is_some_and(|seat| seat.serves(entrance) && !seat.scheduler.is_discarding(entrance))
+        Self::top().is_some_and(|seat| {
+            let may = seat.serves(entrance) && !seat.scheduler.is_discarding(entrance);
+            if may {
+                // As before any closure.
+                seat.scheduler.hand_over_reactor();
+            }
+            may
+        })
     }
 
     /// Counts an end on the calling worker.

@@ -57,7 +57,8 @@ impl Builder {
     ///
     /// While the pool is shut down, nobody waits for events: sockets and timers that outlive it are deaf, and hear again
     /// after a [`reopen`](crate::Pool::reopen). When its last handle is gone, the reactor ends, too: tasks of tokio that
-    /// are left are dropped, sockets give errors, and a timer that is polled panics, as tokio says it.
+    /// are left are dropped, sockets give errors, and a timer that is polled panics, as tokio says it. A task of tokio that
+    /// never ends and holds a handle of the pool, or waits for one of its tasks, keeps both for ever.
     pub fn tokio(self) -> Self {
         self.reactor(TokioReactor::new)
     }

@@ -64,7 +64,8 @@ impl Worker {
             } else if !self.go_on_searching() {
                 match self.sleep() {
                     Wake::Search => self.searching = true,
-                    Wake::Run => self.moved = true,
+                    // Events came, so it has looked outside.
+                    Wake::Run => self.ran = 0,
                     Wake::End => return self.leave(Leave::Ended),
                     Wake::Expired => return self.leave(Leave::Expired),
                 }
@@ -161,45 +162,54 @@ impl Worker {
     /// S1 to S4 of the protocol in `idle`, and the sleep itself: in the reactor, if nobody else is there.
     fn sleep(&mut self) -> Wake {
         let searching = std::mem::take(&mut self.searching);
-        // It has just looked outside, and the one with the reactor will, as it waits.
-        self.ran = 0;
+        // Whatever ends the sleep, an event may have put tasks into the own queue meanwhile.
+        self.moved = true;
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
         let held = self.try_hold_reactor();
         let surplus = idle.announce(&self.parker, searching, held.is_some());
         // S2: pairs with P2.
         fence(Ordering::SeqCst);
-        if scheduler.queues.has_work() || scheduler.has_ended() || surplus {
+        let reactor = scheduler.settings.reactor.as_ref();
+        let may_hold = held.is_none() && reactor.is_some_and(|reactor| !reactor.is_held());
+        if scheduler.queues.has_work() || scheduler.has_ended() || surplus || may_hold {
             self.withdraw();
             return self.up();
         }
+        let Some(held) = held else {
+            return self.sleep_alone();
+        };
+        // Without a deadline: it is one of the fewest that stay.
+        let (unparked, ended) = self.seat.park(&self.parker, &held);
+        let wake = if unparked == Unparked::Notified {
+            self.up()
+        } else if idle.withdraw(&self.parker, false) {
+            Wake::Run
+        } else {
+            self.take_notification();
+            self.up()
+        };
+        // Not before: what a panic handler submits is to be seen by the others.
+        self.seat.report(ended);
+        wake
+    }
+
+    /// Sleeps until it is notified or expires.
+    fn sleep_alone(&self) -> Wake {
         let mut deadline = self.deadline();
         loop {
-            let unparked = match &held {
-                // Without a deadline: it is one of the fewest that stay.
-                Some(held) => self.seat.park(&self.parker, held),
-                None => self.parker.park(deadline),
-            };
-            match unparked {
-                Unparked::Notified => break,
-                Unparked::Event => {
-                    if idle.withdraw(&self.parker, false) {
-                        return Wake::Run;
-                    }
+            if self.parker.park(deadline) == Unparked::Notified {
+                return self.up();
+            }
+            match self.seat.scheduler.idle.expire(&self.parker) {
+                Expiry::Leaves => return Wake::Expired,
+                Expiry::Stays => deadline = None,
+                Expiry::Woken => {
                     self.take_notification();
-                    break;
+                    return self.up();
                 }
-                Unparked::Expired => match idle.expire(&self.parker) {
-                    Expiry::Leaves => return Wake::Expired,
-                    Expiry::Stays => deadline = None,
-                    Expiry::Woken => {
-                        self.take_notification();
-                        break;
-                    }
-                },
             }
         }
-        self.up()
     }
 
     /// S4: awake again, although nobody has said so.

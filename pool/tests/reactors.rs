@@ -83,6 +83,7 @@ impl Reactor for Wrong {
 
     fn unpark(&self) {
         self.silence.unpark();
+        assert_ne!(self.place, "unpark");
     }
 
     fn poll(&self) {
@@ -100,7 +101,13 @@ impl Reactor for Wrong {
 
 #[test]
 fn one_that_goes_wrong_elseplacetakes_no_thread_along() {
-    for (place, panics) in [("before", 1), ("never", 0), ("after", 1), ("poll", 1)] {
+    for (place, panics) in [
+        ("before", 1),
+        ("never", 0),
+        ("after", 1),
+        ("poll", 1),
+        ("unpark", 0),
+    ] {
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
         let make = move || {
@@ -125,6 +132,27 @@ fn one_that_goes_wrong_elseplacetakes_no_thread_along() {
         assert_eq!(pool.stats().completed, 201, "{place}");
         eventually(|| count.load(Ordering::SeqCst) == panics);
     }
+}
+
+#[test]
+fn the_handler_of_its_panic_may_wait_for_the_other_worker() {
+    let silence = Silence {
+        panics: 1,
+        ..Silence::default()
+    };
+    let builder = Pool::builder().reactor(move || Ok(silence.clone()));
+    let (tell, told) = mpsc::channel();
+    let (give, given) = mpsc::channel::<Pool>();
+    let given = Mutex::new(given);
+    let builder = builder.panic_handler(move |_| {
+        let pool = given.lock().unwrap().recv().unwrap();
+        let task = pool.submit_with_handle(|| 7).unwrap();
+        tell.send(task.join().unwrap()).unwrap();
+    });
+    let pool = builder.threads(2..=2).build().unwrap();
+    give.send(pool.clone()).unwrap();
+    assert_eq!(told.recv().unwrap(), 7);
+    pool.shutdown().unwrap();
 }
 
 #[test]

@@ -166,6 +166,68 @@ fn a_closure_may_block_on_events_while_a_thread_is_left_for_them() {
 }
 
 #[test]
+fn a_closure_that_runs_in_place_leaves_the_reactor_to_the_other_worker() {
+    let builder = Pool::builder().capacity(1).threads(2..=2);
+    let builder = builder.reentrancy(anthill::Reentrancy::RunInPlace);
+    let pool = builder.tokio().build().unwrap();
+    eventually(|| pool.stats().idle_threads == 2);
+    let own = pool.clone();
+    run(&pool, async move {
+        sleep(Duration::from_millis(1)).await;
+        own.submit(|| Handle::current().block_on(sleep(Duration::from_millis(1))))
+            .unwrap();
+    });
+}
+
+#[test]
+fn a_worker_that_leaves_passes_the_reactor_on() {
+    let (leave, leaves) = std::sync::mpsc::channel::<()>();
+    let (leaving, left) = std::sync::mpsc::channel();
+    let leaves = std::sync::Mutex::new(leaves);
+    let pool = Pool::builder()
+        .threads(1..=2)
+        .idle_expiry(Duration::ZERO)
+        .on_thread_stop(move || {
+            leaving.send(()).unwrap();
+            // Until the test says so, or is over.
+            let _ = leaves.lock().unwrap().recv();
+        })
+        .tokio()
+        .build()
+        .unwrap();
+    // Two at once, so there are two workers; then one of them leaves, and takes its time.
+    let barrier = Arc::new(std::sync::Barrier::new(2));
+    for _ in 0..2 {
+        let barrier = Arc::clone(&barrier);
+        pool.submit(move || _ = barrier.wait()).unwrap();
+    }
+    left.recv().unwrap();
+    let own = pool.clone();
+    let (begun, begins) = std::sync::mpsc::channel();
+    let waits = run(&pool, async move {
+        sleep(Duration::from_millis(1)).await;
+        own.submit_with_handle(move || {
+            begun.send(()).unwrap();
+            Handle::current().block_on(sleep(Duration::from_millis(1)));
+        })
+    });
+    begins.recv().unwrap();
+    leave.send(()).unwrap();
+    waits.unwrap().join().unwrap();
+    drop(leave);
+}
+
+#[test]
+fn a_pool_that_gets_no_thread_finds_the_runtime_all_the_same() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let builder = Pool::builder().threads(0..=2).stack_size(1 << 60);
+    let pool = builder.tokio_handle(runtime.handle().clone()).build();
+    let pool = pool.unwrap();
+    run(&pool, async { sleep(Duration::from_millis(1)).await });
+    assert!(pool.stats().thread_start_failures > 0);
+}
+
+#[test]
 fn a_panic_of_tokio_s_own_task_is_its_handle_s() {
     let pool = pool(1);
     let ended = run(&pool, async {

@@ -73,6 +73,12 @@ impl Collector for Live {
         )?;
         let (memory, bytes) = (resident_bytes(), Some(&Unit::Bytes));
         gauge(
+            "history",
+            "Messages kept for those who come back.",
+            bytes,
+            self.hub.history().bytes() as u64,
+        )?;
+        gauge(
             "resident_memory",
             "Resident memory of the process.",
             bytes,

@@ -80,8 +80,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I13",
         fault: "a worker that leaves starts no successor in the new life",
         file: "scheduler.rs",
-        find: "        self.pass_on_search();\n        self.keep_fewest();\n        // Without",
-        replace: "        self.pass_on_search();\n        // Without",
+        find: "        self.pass_on_search();\n        self.keep_fewest();\n        // The reactor",
+        replace: "        self.pass_on_search();\n        // The reactor",
         killer: Model("reopen"),
     },
     Mutant {
