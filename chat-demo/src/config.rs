@@ -68,6 +68,19 @@ pub struct Config {
     #[arg(long, env = "CHAT_MAX_ROOMS", value_name = "N", default_value = "64", value_parser = count)]
     pub max_rooms: usize,
 
+    /// Publishes a second that one connection may send; 0 for no bound
+    #[arg(
+        long,
+        env = "CHAT_CONNECTION_RATE",
+        value_name = "N",
+        default_value = "0"
+    )]
+    pub connection_rate: u32,
+
+    /// Publishes a second that one user may send, over all connections; 0 for no bound
+    #[arg(long, env = "CHAT_USER_RATE", value_name = "N", default_value = "0")]
+    pub user_rate: u32,
+
     /// Rooms with more members do not tell who comes and goes
     #[arg(
         long,

@@ -10,6 +10,7 @@ use crate::hub::Registration;
 use crate::node::Node;
 use crate::outbox::Outbox;
 use crate::payload::ErrorCode;
+use crate::rate::Rate;
 use crate::room::{Membership, Room};
 
 /// A connection is opened, then active once a hello has given it an identity, then closed: this is dropped, and with it
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) node: Arc<Node>,
     pub(crate) connection: Arc<Connection>,
     memberships: Vec<Membership>,
+    rate: Rate,
     _registration: Registration,
 }
 
@@ -27,6 +29,7 @@ impl Context {
         let connection = Arc::new(Connection::new(node.next_connection(), outbox));
         let registration = node.hub.register(connection.clone());
         Self {
+            rate: node.rates.connection(),
             node,
             connection,
             memberships: Vec::new(),
@@ -42,6 +45,11 @@ impl Context {
 
     pub(crate) fn is_active(&self) -> bool {
         self.connection.identity.get().is_some()
+    }
+
+    /// Counts a frame that goes to others, or refuses it for coming too soon.
+    pub(crate) fn charge(&self) -> Result<(), Refusal> {
+        self.node.rates.charge(self.connection.user(), &self.rate)
     }
 
     /// Queues a frame for the client itself.

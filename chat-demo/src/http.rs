@@ -101,9 +101,19 @@ async fn route(
             }
         }
         "/ws" => method_not_allowed("GET"),
-        "/" | "/healthz" | "/metrics" | "/api/stats" if !reads => method_not_allowed("GET, HEAD"),
+        "/" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {
+            method_not_allowed("GET, HEAD")
+        }
         "/" => reply::new(StatusCode::OK, HTML, PAGE),
         "/healthz" => reply::text(StatusCode::OK, "ok\n"),
+        "/readyz" if node.draining.is_cancelled() => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+        }
+        "/readyz" if node.pools.connections.stats().free == 0 => reply::text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "all connections are taken\n",
+        ),
+        "/readyz" => reply::text(StatusCode::OK, "ready\n"),
         "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.gauges.prometheus()),
         "/api/stats" => {
             let stats = node.gauges.snapshot(&node.config.node);

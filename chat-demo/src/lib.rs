@@ -15,6 +15,7 @@
 //! - `metrics`: what is counted and shown. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`: what was said in rooms lately.
+//! - `rate`: how often one may publish.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`error`]: settings, and why things end.
@@ -38,6 +39,7 @@ mod hub;
 mod metrics;
 mod node;
 mod outbox;
+mod rate;
 mod reply;
 mod room;
 mod router;

@@ -12,6 +12,7 @@ use crate::history::{self, History};
 use crate::hub::Hub;
 use crate::metrics::{Gauges, Live, Metrics};
 use crate::outbox::Limits;
+use crate::rate::Rates;
 use crate::room::Common;
 
 /// See the module's documentation.
@@ -20,6 +21,7 @@ pub(crate) struct Node {
     pub(crate) pools: Pools,
     pub(crate) hub: Arc<Hub>,
     pub(crate) metrics: Metrics,
+    pub(crate) rates: Rates,
     pub(crate) gauges: Gauges,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
@@ -92,6 +94,7 @@ impl Node {
             started: Instant::now(),
         };
         Ok(Self {
+            rates: Rates::new(config.connection_rate, config.user_rate),
             config,
             pools,
             hub,

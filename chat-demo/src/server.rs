@@ -190,6 +190,7 @@ async fn forget(node: Arc<Node>) {
         .is_some()
     {
         node.hub.history().expire();
+        node.rates.expire();
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let update: OrderUpdate = parse(payload)?;
         check_room(&update.room)?;
         let room = context.room(&update.room)?;
+        context.charge()?;
         room.relay(wire::message(Kind::ORDER_UPDATE, &update)).await
     })
 }

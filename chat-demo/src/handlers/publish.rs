@@ -11,6 +11,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let refused = |refusal: Refusal| refusal.with_id(id.clone());
         check_room(&room).map_err(refused)?;
         let room = context.room(&room).map_err(refused)?;
+        context.charge().map_err(refused)?;
         let publishing = room.publish(context.connection.clone(), text, id.clone());
         publishing.await.map_err(refused)
     })

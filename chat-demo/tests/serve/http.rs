@@ -47,11 +47,28 @@ fn pages_and_figures() {
 }
 
 #[test]
+fn a_server_is_ready_while_newcomers_find_a_place() {
+    run(async {
+        let server = Server::with(|config| config.max_connections = 1);
+        let ready = server.http("GET /readyz HTTP/1.1").await;
+        assert_eq!((ready.status, ready.body.as_str()), (200, "ready\n"));
+        let ann = server.enter("ann").await;
+        let full = server.http("GET /readyz HTTP/1.1").await;
+        assert_eq!(
+            (full.status, full.body.as_str()),
+            (503, "all connections are taken\n")
+        );
+        ann.close().await;
+        while server.http("GET /readyz HTTP/1.1").await.status != 200 {}
+    });
+}
+
+#[test]
 fn what_is_not_there_and_what_is_not_done() {
     run(async {
         let server = Server::start();
         assert_eq!(server.http("GET /nothing HTTP/1.1").await.status, 404);
-        for path in ["/", "/ws", "/healthz", "/metrics", "/api/stats"] {
+        for path in ["/", "/ws", "/healthz", "/readyz", "/metrics", "/api/stats"] {
             let answer = server.http(&format!("POST {path} HTTP/1.1")).await;
             assert_eq!(answer.status, 405, "{path}");
             assert!(answer.head.contains("allow: get"), "{}", answer.head);

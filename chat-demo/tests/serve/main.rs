@@ -9,3 +9,4 @@ mod history;
 mod http;
 mod misbehaviour;
 mod presence;
+mod rates;
