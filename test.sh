@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Every check of this repository: format, lints, docs, tests, benches once, models. Needs Rust (rustup's default
-# profile) and nothing else.
+# Every check that needs stable Rust alone (rustup's default profile): format, lints, docs, tests, benches once, models.
 set -euo pipefail
 cd "$(dirname "$0")"
 

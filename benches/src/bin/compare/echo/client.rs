@@ -47,7 +47,7 @@ impl Exchange {
                 if short {
                     request.push(0x80 | u8::try_from(size).expect("it is short"));
                 } else {
-                    request.push(0x80 | 126);
+                    request.push(0x80 | 0x7e);
                     request.extend(u16::try_from(size).expect("up to 64 KiB").to_be_bytes());
                 }
                 request.extend([0; 4]);
@@ -86,7 +86,7 @@ pub(super) fn run(
         Ok(Echoes {
             latency,
             time: start.elapsed(),
-            server_cpu: server_cpu()? - cpu,
+            server_cpu: server_cpu()?.saturating_sub(cpu),
         })
     }))
 }
