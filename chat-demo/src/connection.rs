@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::outbox::Outbox;
+use crate::payload::Payload;
+use crate::wire;
 
 /// Who is there, and where to put what it shall get.
 pub(crate) struct Connection {
@@ -27,6 +29,12 @@ impl Connection {
             identity: OnceLock::new(),
             outbox: Arc::new(outbox),
         }
+    }
+
+    /// Queues a payload for the client. Whether it still takes any is the session's to notice.
+    pub(crate) fn tell<P: Payload>(&self, payload: &P) {
+        let frame = wire::message(payload, self.outbox.subprotocol());
+        self.outbox.push(frame);
     }
 
     /// The user's name; empty before the hello.

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::connection::{Connection, Identity};
 use crate::error::Refusal;
 use crate::hub::Registration;
 use crate::node::Node;
 use crate::outbox::Outbox;
-use crate::payload::ErrorCode;
+use crate::payload::{ErrorCode, Payload};
 use crate::rate::Rate;
 use crate::room::{Membership, Room};
+use crate::subprotocol::Subprotocol;
 
 /// A connection is opened, then active once a hello has given it an identity, then closed: this is dropped, and with it
 /// the connection's places in rooms and hub, in whatever way it ended.
@@ -24,8 +23,8 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(node: Arc<Node>) -> Self {
-        let outbox = Outbox::new(node.outbox_limits());
+    pub(crate) fn new(node: Arc<Node>, subprotocol: Subprotocol) -> Self {
+        let outbox = Outbox::new(node.outbox_limits(), subprotocol);
         let connection = Arc::new(Connection::new(node.next_connection(), outbox));
         let registration = node.hub.register(connection.clone());
         Self {
@@ -52,10 +51,19 @@ impl Context {
         self.node.rates.charge(self.connection.user(), &self.rate)
     }
 
-    /// Queues a frame for the client itself.
-    pub(crate) fn reply(&self, frame: Bytes) {
-        // A client that is gone, or too slow, is the session's to notice.
-        self.connection.outbox.push(frame);
+    /// Reads what came in a frame.
+    pub(crate) fn read<P: Payload>(&self, payload: &[u8]) -> Result<P, Refusal> {
+        let read = self.subprotocol().read(payload);
+        read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
+    }
+
+    /// Queues a payload for the client itself.
+    pub(crate) fn reply<P: Payload>(&self, payload: &P) {
+        self.connection.tell(payload);
+    }
+
+    pub(crate) fn subprotocol(&self) -> Subprotocol {
+        self.connection.outbox.subprotocol()
     }
 
     /// The room of that name, if the connection is in it.

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
-use crate::frame::Kind;
 use crate::payload::{self, Bye, ErrorCode};
+use crate::subprotocol::Subprotocol;
 use crate::wire;
 
 /// A frame that was not obeyed; the client is told and the connection lives.
@@ -34,14 +34,13 @@ impl Refusal {
         Self { id, ..self }
     }
 
-    /// The error frame that says so.
-    pub(crate) fn to_wire(&self) -> Bytes {
-        let error = payload::Error {
-            code: self.code,
+    /// The payload that says so.
+    pub(crate) fn payload(&self) -> payload::Error {
+        payload::Error {
+            code: self.code.into(),
             message: self.message.to_string(),
             id: self.id.clone(),
-        };
-        wire::message(Kind::ERROR, &error)
+        }
     }
 }
 
@@ -54,8 +53,8 @@ pub(crate) enum CloseReason {
     Idle,
     /// What came is not a frame, or not WebSocket: the stream cannot be trusted.
     BadFrame,
-    /// A text message, where binary ones are spoken.
-    Text,
+    /// A text message, where binary ones are spoken, or the other way round.
+    Unsupported,
     /// A payload over the limit.
     TooLarge,
     /// The outbox ran over.
@@ -69,7 +68,7 @@ impl CloseReason {
         Self::HelloTimeout,
         Self::Idle,
         Self::BadFrame,
-        Self::Text,
+        Self::Unsupported,
         Self::TooLarge,
         Self::SlowConsumer,
         Self::Restart,
@@ -80,7 +79,7 @@ impl CloseReason {
         match self {
             Self::Idle => 1001,
             Self::BadFrame => 1002,
-            Self::Text => 1003,
+            Self::Unsupported => 1003,
             Self::HelloTimeout | Self::SlowConsumer => 1008,
             Self::TooLarge => 1009,
             Self::Restart => 1012,
@@ -93,7 +92,7 @@ impl CloseReason {
             Self::HelloTimeout => "hello_timeout",
             Self::Idle => "idle",
             Self::BadFrame => "bad_frame",
-            Self::Text => "text",
+            Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",
             Self::SlowConsumer => "slow_consumer",
             Self::Restart => "restart",
@@ -106,7 +105,7 @@ impl CloseReason {
             Self::HelloTimeout => "no hello in time",
             Self::Idle => "nothing heard for too long",
             Self::BadFrame => "not a frame",
-            Self::Text => "binary messages only",
+            Self::Unsupported => "binary messages only, but text ones in chat.text",
             Self::TooLarge => "payload too large",
             Self::SlowConsumer => "too slow for what it gets",
             Self::Restart => "the server restarts",
@@ -114,7 +113,7 @@ impl CloseReason {
     }
 
     /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.
-    pub(crate) fn farewell(self) -> Bytes {
+    pub(crate) fn farewell(self, subprotocol: Subprotocol) -> Bytes {
         let close = wire::close(self.code(), self.text());
         if self != Self::SlowConsumer {
             return close;
@@ -123,7 +122,7 @@ impl CloseReason {
             reason: self.text().to_owned(),
             reconnect_after_ms: 1000,
         };
-        let mut bytes = BytesMut::from(wire::message(Kind::BYE, &bye));
+        let mut bytes = BytesMut::from(wire::message(&bye, subprotocol));
         bytes.extend_from_slice(&close);
         bytes.freeze()
     }

@@ -60,6 +60,41 @@ impl Kind {
     pub const BYE: Self = Self(0x1C);
     /// Makes its handler panic, where debug commands are on.
     pub const PANIC: Self = Self(0x7F);
+
+    /// The kinds that have a name, by which text and figures call them.
+    pub const NAMED: [(Self, &'static str); 17] = [
+        (Self::HEARTBEAT, "heartbeat"),
+        (Self::ORDER_UPDATE, "order_update"),
+        (Self::USER_STATE, "user_state"),
+        (Self::ALERT, "alert"),
+        (Self::HELLO, "hello"),
+        (Self::WELCOME, "welcome"),
+        (Self::JOIN, "join"),
+        (Self::JOINED, "joined"),
+        (Self::LEAVE, "leave"),
+        (Self::PUBLISH, "publish"),
+        (Self::MESSAGE, "message"),
+        (Self::ACK, "ack"),
+        (Self::ERROR, "error"),
+        (Self::PRESENCE, "presence"),
+        (Self::HISTORY, "history"),
+        (Self::MEMBERS, "members"),
+        (Self::BYE, "bye"),
+    ];
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut kinds = Self::NAMED.into_iter();
+        kinds.find_map(|(kind, known)| (known == name).then_some(kind))
+    }
+
+    /// The kind's name, if it has one.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        let mut kinds = Self::NAMED.into_iter();
+        kinds.find_map(|(kind, name)| (kind == self).then_some(name))
+    }
 }
 
 impl fmt::Debug for Kind {
@@ -79,7 +114,7 @@ impl fmt::Display for Kind {
 pub struct Frame<'a> {
     /// What the payload is.
     pub kind: Kind,
-    /// JSON, or nothing.
+    /// As the subprotocol has it, or nothing.
     pub payload: &'a [u8],
 }
 

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::node::Node;
 use crate::reply::{self, Reply};
+use crate::subprotocol::Subprotocol;
 use crate::upgrade::{self, Granted};
 
 /// The most that a request's head may take.
@@ -26,6 +27,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// What a request under way has left when the server drains.
 const LAST_REQUEST: Duration = Duration::from_secs(1);
 const PAGE: &str = include_str!("../page/index.html");
+const PROTO: &str = include_str!("../chat.proto");
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const OPEN_METRICS: HeaderValue =
@@ -36,6 +38,7 @@ pub(crate) struct Upgraded {
     pub(crate) stream: TcpStream,
     /// What the client sent right behind its request.
     pub(crate) head: Bytes,
+    pub(crate) subprotocol: Subprotocol,
     /// The connection's place in the pool.
     pub(crate) slot: Slot,
 }
@@ -71,7 +74,11 @@ pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgrade
         }
     }
 
-    let Granted { upgrade, slot } = granted.lock().take()?;
+    let Granted {
+        upgrade,
+        subprotocol,
+        slot,
+    } = granted.lock().take()?;
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
     // Copied, for even nothing would hold on to the buffer of the request.
@@ -79,6 +86,7 @@ pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgrade
     Some(Upgraded {
         stream: parts.io.into_inner(),
         head,
+        subprotocol,
         slot,
     })
 }
@@ -101,10 +109,11 @@ async fn route(
             }
         }
         "/ws" => method_not_allowed("GET"),
-        "/" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {
+        "/" | "/chat.proto" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {
             method_not_allowed("GET, HEAD")
         }
         "/" => reply::new(StatusCode::OK, HTML, PAGE),
+        "/chat.proto" => reply::text(StatusCode::OK, PROTO),
         "/healthz" => reply::text(StatusCode::OK, "ok\n"),
         "/readyz" if node.draining.is_cancelled() => {
             reply::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::error::{CloseReason, Refusal};
 use crate::history::History;
+use crate::payload::Payload;
 use crate::room::{Common, Membership, Room};
+use crate::wire::Shared;
 
 /// See the module's documentation.
 pub(crate) struct Hub {
@@ -57,10 +58,11 @@ impl Hub {
     }
 
     /// Queues a frame for every connection; returns for how many.
-    pub(crate) fn broadcast(&self, frame: &Bytes) -> usize {
+    pub(crate) fn broadcast<P: Payload>(&self, payload: &Shared<P>) -> usize {
         self.all()
             .iter()
-            .filter(|connection| connection.outbox.push(frame.clone()))
+            .map(|connection| &connection.outbox)
+            .filter(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
             .count()
     }
 
@@ -116,7 +118,9 @@ mod tests {
     use super::*;
     use crate::history;
     use crate::outbox::{Ended, Limits, Outbox};
+    use crate::payload::Alert;
     use crate::room::Tally;
+    use crate::subprotocol::Subprotocol;
 
     fn hub() -> Arc<Hub> {
         Arc::new(Hub::new(Common {
@@ -131,13 +135,20 @@ mod tests {
         }))
     }
 
+    fn alert() -> Shared<Alert> {
+        Shared::new(Alert::default())
+    }
+
     fn connection(id: u64) -> Arc<Connection> {
         Arc::new(Connection::new(
             id,
-            Outbox::new(Limits {
-                frames: 2,
-                bytes: 1000,
-            }),
+            Outbox::new(
+                Limits {
+                    frames: 2,
+                    bytes: 1000,
+                },
+                Subprotocol::Json,
+            ),
         ))
     }
 
@@ -149,9 +160,9 @@ mod tests {
             .iter()
             .map(|one| hub.register(one.clone()))
             .collect();
-        assert_eq!(hub.broadcast(&"one".into()), 3);
+        assert_eq!(hub.broadcast(&alert()), 3);
         registrations.pop();
-        assert_eq!(hub.broadcast(&"two".into()), 2);
+        assert_eq!(hub.broadcast(&alert()), 2);
         assert_eq!(hub.connections(), 2);
     }
 
@@ -161,7 +172,7 @@ mod tests {
         let (full, free) = (connection(1), connection(2));
         let _registrations = [hub.register(full.clone()), hub.register(free.clone())];
         assert!(full.outbox.push("one".into()) && full.outbox.push("two".into()));
-        assert_eq!(hub.broadcast(&"three".into()), 1);
+        assert_eq!(hub.broadcast(&alert()), 1);
         assert_eq!(
             full.outbox.ended(),
             Some(Ended::ByServer(CloseReason::SlowConsumer))

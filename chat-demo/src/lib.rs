@@ -17,7 +17,7 @@
 //! - `history`: what was said in rooms lately.
 //! - `rate`: how often one may publish.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
-//! - `wire`, [`payload`], [`frame`]: what is said, and how it looks as bytes.
+//! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`error`]: settings, and why things end.
 
 pub mod cli;
@@ -28,6 +28,7 @@ pub mod frame;
 pub mod load;
 pub mod payload;
 pub mod server;
+pub mod subprotocol;
 
 mod connection;
 mod context;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::error::CloseReason;
+use crate::subprotocol::Subprotocol;
 
 /// How much leaves in one write; a larger frame leaves alone.
 const BATCH: usize = 64 * 1024;
@@ -32,6 +33,8 @@ pub(crate) struct Limits {
 /// See the module's documentation.
 pub(crate) struct Outbox {
     limits: Limits,
+    /// What the client is told in.
+    subprotocol: Subprotocol,
     /// Never held across a write: a slow socket delays nobody who pushes.
     state: Mutex<State>,
 }
@@ -59,11 +62,16 @@ pub(crate) enum Ended {
 }
 
 impl Outbox {
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits, subprotocol: Subprotocol) -> Self {
         Self {
             limits,
+            subprotocol,
             state: Mutex::default(),
         }
+    }
+
+    pub(crate) fn subprotocol(&self) -> Subprotocol {
+        self.subprotocol
     }
 
     /// Queues all these frames if there is room for them, and none of them otherwise; that harms nobody. Says whether
@@ -99,7 +107,7 @@ impl Outbox {
         }
         if state.frames.len() >= self.limits.frames || state.bytes + frame.len() > self.limits.bytes
         {
-            state.evict();
+            state.evict(self.subprotocol);
             let waker = state.waker.take();
             drop(state);
             wake(waker);
@@ -119,7 +127,7 @@ impl Outbox {
             return;
         }
         state.ended = Some(Ended::ByServer(reason));
-        state.append(reason.farewell());
+        state.append(reason.farewell(self.subprotocol));
         let waker = state.waker.take();
         drop(state);
         wake(waker);
@@ -222,12 +230,12 @@ impl State {
     }
 
     /// Makes room for the farewell, leaving what may have begun to leave: a frame cannot be cut.
-    fn evict(&mut self) {
+    fn evict(&mut self, subprotocol: Subprotocol) {
         let begun = self.in_write.max(usize::from(self.offset > 0));
         self.frames.truncate(begun);
         self.bytes = self.frames.iter().map(Bytes::len).sum::<usize>() - self.offset;
         self.ended = Some(Ended::ByServer(CloseReason::SlowConsumer));
-        self.append(CloseReason::SlowConsumer.farewell());
+        self.append(CloseReason::SlowConsumer.farewell(subprotocol));
     }
 
     fn wait(&mut self, cx: &Context<'_>) {

@@ -1,6 +1,14 @@
-//! What the frames carry: one type a kind, named as in the protocol, in JSON.
+//! What the frames carry: one type a kind, named as in the protocol. In JSON by serde, in Protobuf by prost; `chat.proto`
+//! says the latter to other languages.
 
-use serde::{Deserialize, Serialize};
+use std::marker::PhantomData;
+
+use prost::Enumeration;
+use serde::de::DeserializeOwned;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::frame::Kind;
 
 /// The longest name of a room or a user, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -11,251 +19,383 @@ pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control)
 }
 
+/// What a frame of one kind carries.
+pub trait Payload: prost::Message + Default + Serialize + DeserializeOwned {
+    /// The kind.
+    const KIND: Kind;
+
+    /// What the types of Protobuf cannot say: a number that is none of an enumeration's.
+    fn check(&self) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+macro_rules! payloads {
+    ($($payload:ty = $kind:ident,)*) => {
+        $(impl Payload for $payload { const KIND: Kind = Kind::$kind; })*
+    };
+}
+
+payloads! {
+    OrderUpdate = ORDER_UPDATE,
+    Hello = HELLO,
+    Welcome = WELCOME,
+    Join = JOIN,
+    Joined = JOINED,
+    Leave = LEAVE,
+    Publish = PUBLISH,
+    Message = MESSAGE,
+    Ack = ACK,
+    Error = ERROR,
+    Presence = PRESENCE,
+    History = HISTORY,
+    Members = MEMBERS,
+    Bye = BYE,
+}
+
+impl Payload for UserState {
+    const KIND: Kind = Kind::USER_STATE;
+
+    fn check(&self) -> Result<(), &'static str> {
+        let known = State::try_from(self.state);
+        known.map(drop).map_err(|_| "no such state")
+    }
+}
+
+impl Payload for Alert {
+    const KIND: Kind = Kind::ALERT;
+
+    fn check(&self) -> Result<(), &'static str> {
+        let known = Level::try_from(self.level);
+        known.map(drop).map_err(|_| "no such level")
+    }
+}
+
+/// An enumeration that Protobuf writes as a number and JSON as a name.
+struct Named<E>(PhantomData<E>);
+
+impl<E: TryFrom<i32> + Into<i32>> Named<E> {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn serialize<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        E: Serialize,
+    {
+        let known = E::try_from(*number).map_err(|_| S::Error::custom("no such name"))?;
+        known.serialize(serializer)
+    }
+
+    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error>
+    where
+        E: Deserialize<'de>,
+    {
+        E::deserialize(deserializer).map(Into::into)
+    }
+}
+
 /// The client's first frame.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Hello {
     /// What the others shall see; a guest's name is made up when it is absent or empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "1")]
     pub name: Option<String>,
     /// Proof of identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "2")]
     pub token: Option<String>,
 }
 
 /// The answer to [`Hello`]: who the client is from now on, and what the server expects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Welcome {
     /// Names this connection, unique among the nodes.
+    #[prost(string, tag = "1")]
     pub session: String,
     /// The name that the client's messages will bear.
+    #[prost(string, tag = "2")]
     pub user: String,
     /// The server that answers.
+    #[prost(string, tag = "3")]
     pub node: String,
     /// How often a heartbeat should come.
+    #[prost(uint64, tag = "4")]
     pub heartbeat_ms: u64,
     /// How long a silent connection is kept.
+    #[prost(uint64, tag = "5")]
     pub idle_ms: u64,
     /// The longest payload that the server takes.
-    pub max_payload: usize,
+    #[prost(uint32, tag = "6")]
+    pub max_payload: u32,
 }
 
 /// Asks for membership in a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Join {
     /// The room's name; the room is made when it does not exist.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// The last sequence number that the client saw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(uint64, optional, tag = "2")]
     pub after: Option<u64>,
 }
 
 /// Grants membership: each message with a higher number than `seq` will come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Joined {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// The newest sequence number; 0 when nothing was published yet.
+    #[prost(uint64, tag = "2")]
     pub seq: u64,
     /// How many members the room has, this one included.
-    pub members: usize,
+    #[prost(uint32, tag = "3")]
+    pub members: u32,
     /// Whether all after [`Join::after`] was sent again.
+    #[prost(bool, tag = "4")]
     pub recovered: bool,
 }
 
 /// Gives membership up; nothing answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Leave {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
 }
 
 /// A text for the members of a room, from one of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Publish {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// What to say.
+    #[prost(string, tag = "2")]
     pub text: String,
     /// The client's own name for this text; an [`Ack`] answers when it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "3")]
     pub id: Option<String>,
 }
 
 /// A published text, as each member gets it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Message {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// Counts from 1 in a room, without gaps.
+    #[prost(uint64, tag = "2")]
     pub seq: u64,
     /// Who said it.
+    #[prost(string, tag = "3")]
     pub user: String,
     /// What was said.
+    #[prost(string, tag = "4")]
     pub text: String,
     /// When the server numbered it, in milliseconds since the epoch.
+    #[prost(uint64, tag = "5")]
     pub ts: u64,
 }
 
 /// Tells the publisher that its text has a number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Ack {
     /// As in [`Publish::id`].
+    #[prost(string, tag = "1")]
     pub id: String,
     /// The room's name.
+    #[prost(string, tag = "2")]
     pub room: String,
     /// The number that the message bears.
+    #[prost(uint64, tag = "3")]
     pub seq: u64,
 }
 
 /// Why a frame was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Error {
     /// For programs.
-    pub code: ErrorCode,
+    #[serde(with = "Named::<ErrorCode>")]
+    #[prost(enumeration = "ErrorCode", tag = "1")]
+    pub code: i32,
     /// For people.
+    #[prost(string, tag = "2")]
     pub message: String,
     /// As in [`Publish::id`], when the refused frame had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "3")]
     pub id: Option<String>,
 }
 
 /// The reasons of an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
+#[repr(i32)]
 pub enum ErrorCode {
     /// Magic, length or checksum is wrong; the connection is closed.
-    BadFrame,
+    BadFrame = 0,
     /// The payload is over the limit; the connection is closed.
-    TooLarge,
+    TooLarge = 1,
     /// Nobody handles this type.
-    UnknownType,
+    UnknownType = 2,
     /// The payload is not what its type asks for.
-    BadPayload,
+    BadPayload = 3,
     /// A [`Hello`] has to come first.
-    NotAuthenticated,
+    NotAuthenticated = 4,
     /// This user may not.
-    Forbidden,
+    Forbidden = 5,
     /// There is no such room.
-    UnknownRoom,
+    UnknownRoom = 6,
     /// A [`Join`] has to come first.
-    NotMember,
+    NotMember = 7,
     /// Too many in too short a time.
-    RateLimited,
+    RateLimited = 8,
     /// The server cannot take it now.
-    Overloaded,
+    Overloaded = 9,
 }
 
 /// An order has a new status; goes to the members of a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct OrderUpdate {
     /// Which order.
+    #[prost(string, tag = "1")]
     pub order: String,
     /// Its status.
+    #[prost(string, tag = "2")]
     pub status: String,
     /// Whose members are told.
-    #[serde(default = "OrderUpdate::default_room")]
-    pub room: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "3")]
+    pub room: Option<String>,
 }
 
 impl OrderUpdate {
     /// The room that is meant when none is named.
-    #[must_use]
-    pub fn default_room() -> String {
-        "orders".to_owned()
-    }
+    pub const DEFAULT_ROOM: &str = "orders";
 }
 
 /// A user's state; goes to the rooms that the user is in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct UserState {
     /// The new state.
-    pub state: State,
+    #[serde(with = "Named::<State>")]
+    #[prost(enumeration = "State", tag = "1")]
+    pub state: i32,
     /// Whose state; set by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "2")]
     pub user: Option<String>,
 }
 
 /// The states of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
+#[repr(i32)]
 pub enum State {
     /// Reads and answers.
-    Online,
+    Online = 0,
     /// Is connected, but not there.
-    Away,
+    Away = 1,
     /// Is there, and wants no disturbance.
-    Busy,
+    Busy = 2,
 }
 
 /// An announcement to every connection, from an admin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Alert {
     /// How bad it is.
-    pub level: Level,
+    #[serde(with = "Named::<Level>")]
+    #[prost(enumeration = "Level", tag = "1")]
+    pub level: i32,
     /// What there is to know.
+    #[prost(string, tag = "2")]
     pub text: String,
 }
 
 /// The levels of an [`Alert`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
+#[repr(i32)]
 pub enum Level {
     /// Good to know.
-    Info,
+    Info = 0,
     /// Something may fail.
-    Warning,
+    Warning = 1,
     /// Something has failed.
-    Critical,
+    Critical = 2,
 }
 
 /// Asks who is in a room; the answer has `users`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Members {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// The names, sorted, each once; absent in the question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub users: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[prost(string, repeated, tag = "2")]
+    pub users: Vec<String>,
 }
 
 /// Somebody came to a room, or went; told to the others in it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Presence {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// Who.
+    #[prost(string, tag = "2")]
     pub user: String,
     /// Which of the two.
-    pub event: PresenceEvent,
+    #[serde(with = "Named::<PresenceEvent>")]
+    #[prost(enumeration = "PresenceEvent", tag = "3")]
+    pub event: i32,
 }
 
 /// What a [`Presence`] tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
+#[repr(i32)]
 pub enum PresenceEvent {
     /// The user's first connection is in the room.
-    Joined,
+    Joined = 0,
     /// The user's last connection is not any more.
-    Left,
+    Left = 1,
 }
 
 /// Asks for what was said; the messages come again, the oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct History {
     /// The room's name.
+    #[prost(string, tag = "1")]
     pub room: String,
     /// Only messages with lower numbers; the newest when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(uint64, optional, tag = "2")]
     pub before: Option<u64>,
     /// How many at most; fewer may come.
-    pub limit: usize,
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
 }
 
 /// Notice that the server is about to end the connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Bye {
     /// Why.
+    #[prost(string, tag = "1")]
     pub reason: String,
     /// How long to wait before the next attempt.
+    #[prost(uint64, tag = "2")]
     pub reconnect_after_ms: u64,
 }

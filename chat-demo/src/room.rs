@@ -6,7 +6,6 @@ use std::mem;
 use std::sync::Arc;
 
 use anthill::{Pool, Strand};
-use bytes::Bytes;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
@@ -14,7 +13,9 @@ use crate::connection::Connection;
 use crate::directory::Claim;
 use crate::error::Refusal;
 use crate::history::History;
+use crate::payload::Payload;
 use crate::room::state::State;
+use crate::wire::Shared;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
 pub(crate) struct Room {
@@ -107,9 +108,12 @@ impl Room {
         self.send(move |state| state.publish(&from, text, id)).await
     }
 
-    /// Delivers a frame without a number.
-    pub(crate) async fn relay(&self, frame: Bytes) -> Result<(), Refusal> {
-        self.send(move |state| state.deliver(&frame)).await
+    /// Delivers what has no number.
+    pub(crate) async fn relay<P: Payload + 'static>(
+        &self,
+        payload: Arc<Shared<P>>,
+    ) -> Result<(), Refusal> {
+        self.send(move |state| state.deliver(&payload)).await
     }
 
     /// Tells a connection who is here.
@@ -197,6 +201,7 @@ mod tests {
     use crate::directory::Directory;
     use crate::history::Limits;
     use crate::outbox::{self, Outbox};
+    use crate::subprotocol::Subprotocol;
 
     /// A room with one member, and what its claims were made of.
     struct Fixture {
@@ -228,7 +233,7 @@ mod tests {
             frames: 8,
             bytes: 1000,
         };
-        let connection = Arc::new(Connection::new(1, Outbox::new(limits)));
+        let connection = Arc::new(Connection::new(1, Outbox::new(limits, Subprotocol::Json)));
         let (room, claim) = rooms.claim("tea", |name| Room::new(name, common));
         let id = connection.id;
         let inside = room.inside.clone();

@@ -16,13 +16,12 @@ use tokio::time::{interval, sleep};
 
 use crate::config::Config;
 use crate::error::{CloseReason, ServeError};
-use crate::frame::Kind;
 use crate::http::{self, Upgraded};
 use crate::node::Node;
 use crate::payload::Bye;
 use crate::router::Router;
 use crate::session;
-use crate::wire;
+use crate::wire::Shared;
 
 /// Connections that the system holds for us while we are busy.
 const BACKLOG: i32 = 4096;
@@ -197,8 +196,13 @@ async fn forget(node: Arc<Node>) {
 /// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
 async fn greet(stream: TcpStream, node: Arc<Node>, router: Arc<Router>) {
     if let Some(upgraded) = http::serve(stream, &node).await {
-        let Upgraded { stream, head, slot } = upgraded;
-        slot.spawn(session::run(stream, head, node, router));
+        let Upgraded {
+            stream,
+            head,
+            slot,
+            subprotocol,
+        } = upgraded;
+        slot.spawn(session::run(stream, head, subprotocol, node, router));
     }
 }
 
@@ -224,7 +228,7 @@ fn drain(node: &Node) -> Result<(), ServeError> {
         reason: CloseReason::Restart.text().to_owned(),
         reconnect_after_ms: RECONNECT_AFTER_MS,
     };
-    let told = node.hub.broadcast(&wire::message(Kind::BYE, &bye));
+    let told = node.hub.broadcast(&Shared::new(bye));
     tracing::info!("draining {told} connections");
     if told > 0 {
         thread::sleep(drain_notice);

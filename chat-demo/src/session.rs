@@ -23,6 +23,7 @@ use crate::node::Node;
 use crate::outbox::Ended;
 use crate::payload::ErrorCode;
 use crate::router::Router;
+use crate::subprotocol::{self, PayloadError, Subprotocol};
 use crate::transport::Duct;
 
 /// What a connection reads at a time, and so what an idle one holds; larger messages make it grow.
@@ -36,10 +37,11 @@ const FINISH: Duration = Duration::from_secs(3);
 pub(crate) fn run(
     stream: TcpStream,
     head: Bytes,
+    subprotocol: Subprotocol,
     node: Arc<Node>,
     router: Arc<Router>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let mut session = Session::new(stream, head, node, router);
+    let mut session = Session::new(stream, head, Context::new(node, subprotocol), router);
     // A block, for a function would hold its argument twice: once as passed, once as used.
     async move {
         session.serve().await;
@@ -66,8 +68,7 @@ enum Event {
 }
 
 impl Session {
-    fn new(stream: TcpStream, head: Bytes, node: Arc<Node>, router: Arc<Router>) -> Self {
-        let context = Context::new(node);
+    fn new(stream: TcpStream, head: Bytes, context: Context, router: Arc<Router>) -> Self {
         let outbox = context.connection.outbox.clone();
         let duct = Duct::new(
             stream,
@@ -102,16 +103,37 @@ impl Session {
         while let Event::Message(message) = poll_fn(|cx| self.poll_event(cx, timer.as_mut())).await
         {
             self.last_heard = Instant::now();
-            match message {
-                Message::Binary(message) => self.obey(&message).await,
-                Message::Text(_) => self.end(CloseReason::Text),
+            let text = self.context.subprotocol() == Subprotocol::Text;
+            match &message {
+                Message::Binary(message) if !text => self.obey_frame(message).await,
+                Message::Text(message) if text => self.obey_text(message).await,
+                Message::Binary(_) | Message::Text(_) => self.end(CloseReason::Unsupported),
                 // The library answers pings and closes.
                 _ => {}
             }
         }
     }
 
-    async fn obey(&mut self, message: &[u8]) {
+    async fn obey_frame(&mut self, message: &[u8]) {
+        match Frame::decode(message, self.context.node.config.max_payload) {
+            Ok(frame) => self.obey(frame).await,
+            Err(error @ FrameError::TooLarge { .. }) => self.distrust(ErrorCode::TooLarge, &error),
+            Err(error) => self.distrust(ErrorCode::BadFrame, &error),
+        }
+    }
+
+    async fn obey_text(&mut self, message: &str) {
+        let payload = message.as_bytes();
+        let (code, error) = match subprotocol::read_text(message) {
+            Ok(kind) => return self.obey(Frame { kind, payload }).await,
+            Err(error @ PayloadError::Kind(_)) => (ErrorCode::UnknownType, error),
+            Err(error) => (ErrorCode::BadPayload, error),
+        };
+        let refusal = Refusal::new(code, error.to_string());
+        self.context.reply(&refusal.payload());
+    }
+
+    async fn obey(&mut self, frame: Frame<'_>) {
         let Self {
             socket,
             context,
@@ -119,13 +141,6 @@ impl Session {
             ..
         } = self;
         context.node.metrics.frames_in.inc();
-        let frame = match Frame::decode(message, context.node.config.max_payload) {
-            Ok(frame) => frame,
-            Err(error @ FrameError::TooLarge { .. }) => {
-                return self.distrust(ErrorCode::TooLarge, &error);
-            }
-            Err(error) => return self.distrust(ErrorCode::BadFrame, &error),
-        };
         let outcome = match router.dispatch(context, frame) {
             // While the handler waits for a room, what others sent goes out.
             Ok(mut answer) => {
@@ -142,7 +157,7 @@ impl Session {
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = outcome {
-            context.reply(refusal.to_wire());
+            context.reply(&refusal.payload());
         }
     }
 
@@ -224,7 +239,7 @@ impl Session {
     /// What came cannot be read: tells why, and ends.
     fn distrust(&self, code: ErrorCode, error: &dyn Display) {
         self.context
-            .reply(Refusal::new(code, error.to_string()).to_wire());
+            .reply(&Refusal::new(code, error.to_string()).payload());
         self.end(if code == ErrorCode::TooLarge {
             CloseReason::TooLarge
         } else {
@@ -264,6 +279,7 @@ mod tests {
         let session = run(
             stream,
             Bytes::new(),
+            Subprotocol::Json,
             Arc::new(node),
             Arc::new(Router::new(false)),
         );

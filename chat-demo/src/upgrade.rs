@@ -18,15 +18,15 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::config::{Config, WhenFull};
 use crate::node::Node;
 use crate::reply::{Reply, text};
+use crate::subprotocol::Subprotocol;
 
-/// The subprotocols that are spoken, the default first.
-const SUBPROTOCOLS: [&str; 1] = ["chat.json.v1"];
 /// When a client that found no place should ask again, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// What is kept from the answer to an upgrade until it has been sent.
 pub(crate) struct Granted {
     pub(crate) upgrade: OnUpgrade,
+    pub(crate) subprotocol: Subprotocol,
     /// The connection's place in the pool.
     pub(crate) slot: Slot,
 }
@@ -40,7 +40,7 @@ pub(crate) enum Refused {
     Key,
     #[error("pages of this origin may not connect")]
     Origin,
-    #[error("the subprotocols spoken are: {}", SUBPROTOCOLS.join(", "))]
+    #[error("the subprotocols spoken are: {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
     Subprotocol,
     #[error("all connections are taken")]
     Full,
@@ -92,13 +92,14 @@ pub(crate) async fn answer(
     if let Some(subprotocol) = subprotocol {
         headers.insert(
             SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(subprotocol),
+            HeaderValue::from_static(subprotocol.name()),
         );
     }
     Ok((
         reply,
         Granted {
             upgrade: hyper::upgrade::on(&mut request),
+            subprotocol: subprotocol.unwrap_or_default(),
             slot,
         },
     ))
@@ -157,12 +158,15 @@ fn check_origin(headers: &HeaderMap, config: &Config) -> Result<(), Refused> {
 }
 
 /// The first of the client's subprotocols that is spoken; none where none is asked for.
-fn choose_subprotocol(headers: &HeaderMap) -> Result<Option<&'static str>, Refused> {
+fn choose_subprotocol(headers: &HeaderMap) -> Result<Option<Subprotocol>, Refused> {
     let mut asked = tokens(headers, &SEC_WEBSOCKET_PROTOCOL).peekable();
     if asked.peek().is_none() {
         return Ok(None);
     }
-    let spoken = asked.find_map(|token| SUBPROTOCOLS.into_iter().find(|&spoken| spoken == token));
+    let spoken = asked.find_map(|token| {
+        let mut all = Subprotocol::ALL.into_iter();
+        all.find(|subprotocol| subprotocol.name() == token)
+    });
     spoken.map(Some).ok_or(Refused::Subprotocol)
 }
 

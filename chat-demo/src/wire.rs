@@ -1,29 +1,70 @@
-//! What the server says, as it goes over the wire: WebSocket header, frame header, JSON and checksum in one piece of
+//! What the server says, as it goes over the wire: WebSocket header, frame header, payload and checksum in one piece of
 //! memory, made once and shared by all who get it.
 
-use bytes::{BufMut, Bytes};
-use serde::Serialize;
+use std::sync::OnceLock;
 
-use crate::frame::{self, HEADER_LEN, Kind};
+use bytes::{BufMut, Bytes};
+
+use crate::frame::{self, CRC_LEN, HEADER_LEN, Kind};
+use crate::payload::Payload;
+use crate::subprotocol::Subprotocol;
 
 /// The longest WebSocket header of a server, which never masks: opcode, length, eight bytes of more length.
 const WS_HEADER_LEN: usize = 10;
+const OP_TEXT: u8 = 0x81;
 const OP_BINARY: u8 = 0x82;
 const OP_CLOSE: u8 = 0x88;
 /// What a control frame can carry, less the code.
 const MAX_REASON: usize = 123;
 
-/// A frame of `kind` that carries `payload`.
-pub(crate) fn message<T: Serialize>(kind: Kind, payload: &T) -> Bytes {
+/// A payload, for one who speaks a subprotocol.
+pub(crate) fn message<P: Payload>(payload: &P, subprotocol: Subprotocol) -> Bytes {
     let mut bytes = space_for_headers(256);
-    serde_json::to_writer(&mut bytes, payload)
-        .expect("payloads are plain data and a Vec takes all");
-    seal(kind, bytes)
+    subprotocol.write(payload, &mut bytes);
+    seal(P::KIND, bytes, subprotocol)
 }
 
 /// A frame of `kind` without a payload.
-pub(crate) fn empty(kind: Kind) -> Bytes {
-    seal(kind, space_for_headers(frame::OVERHEAD))
+pub(crate) fn empty(kind: Kind, subprotocol: Subprotocol) -> Bytes {
+    let mut bytes = space_for_headers(frame::OVERHEAD);
+    subprotocol.write_empty(kind, &mut bytes);
+    seal(kind, bytes, subprotocol)
+}
+
+/// A payload for many, encoded once for each subprotocol that one of them speaks.
+pub(crate) struct Shared<P> {
+    payload: P,
+    encoded: [OnceLock<Bytes>; Subprotocol::ALL.len()],
+}
+
+impl<P: Payload> Shared<P> {
+    pub(crate) fn new(payload: P) -> Self {
+        Self {
+            payload,
+            encoded: Default::default(),
+        }
+    }
+
+    /// As one who speaks a subprotocol gets it.
+    pub(crate) fn encoded(&self, subprotocol: Subprotocol) -> &Bytes {
+        self.encoded[subprotocol as usize].get_or_init(|| message(&self.payload, subprotocol))
+    }
+}
+
+/// A message that was made by [`message`] in JSON, for one who speaks a subprotocol.
+pub(crate) fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> Bytes {
+    if subprotocol == Subprotocol::Json {
+        return json.clone();
+    }
+    // A server's short header says its length in the second byte, unless more bytes do.
+    let header_len = match json[1] {
+        127 => WS_HEADER_LEN,
+        126 => 4,
+        _ => 2,
+    };
+    let payload = &json[header_len + HEADER_LEN..json.len() - CRC_LEN];
+    let payload: P = Subprotocol::Json.read(payload).expect("it was made here");
+    message(&payload, subprotocol)
 }
 
 /// A close frame.
@@ -46,27 +87,32 @@ fn space_for_headers(more: usize) -> Vec<u8> {
 }
 
 /// Fills the space before the payload, right-aligned: only now the lengths are known.
-fn seal(kind: Kind, mut bytes: Vec<u8>) -> Bytes {
-    let payload_len = bytes.len() - WS_HEADER_LEN - HEADER_LEN;
-    bytes[WS_HEADER_LEN..][..HEADER_LEN].copy_from_slice(&frame::header(kind, payload_len));
-    let crc = crc32fast::hash(&bytes[WS_HEADER_LEN..]);
-    bytes.put_u32(crc);
-
-    let len = bytes.len() - WS_HEADER_LEN;
+fn seal(kind: Kind, mut bytes: Vec<u8>, subprotocol: Subprotocol) -> Bytes {
+    let (op, body) = match subprotocol {
+        Subprotocol::Text => (OP_TEXT, WS_HEADER_LEN + HEADER_LEN),
+        Subprotocol::Json | Subprotocol::Protobuf => {
+            let payload_len = bytes.len() - WS_HEADER_LEN - HEADER_LEN;
+            bytes[WS_HEADER_LEN..][..HEADER_LEN].copy_from_slice(&frame::header(kind, payload_len));
+            let crc = crc32fast::hash(&bytes[WS_HEADER_LEN..]);
+            bytes.put_u32(crc);
+            (OP_BINARY, WS_HEADER_LEN)
+        }
+    };
+    let len = bytes.len() - body;
     let start = match (u8::try_from(len), u16::try_from(len)) {
         (Ok(len @ ..=125), _) => {
-            bytes[8..10].copy_from_slice(&[OP_BINARY, len]);
-            8
+            bytes[body - 2..body].copy_from_slice(&[op, len]);
+            body - 2
         }
         (_, Ok(len)) => {
-            bytes[6..8].copy_from_slice(&[OP_BINARY, 126]);
-            bytes[8..10].copy_from_slice(&len.to_be_bytes());
-            6
+            bytes[body - 4..body - 2].copy_from_slice(&[op, 126]);
+            bytes[body - 2..body].copy_from_slice(&len.to_be_bytes());
+            body - 4
         }
         _ => {
-            bytes[..2].copy_from_slice(&[OP_BINARY, 127]);
-            bytes[2..10].copy_from_slice(&(len as u64).to_be_bytes());
-            0
+            bytes[body - 10..body - 8].copy_from_slice(&[op, 127]);
+            bytes[body - 8..body].copy_from_slice(&(len as u64).to_be_bytes());
+            body - 10
         }
     };
     Bytes::from(bytes).slice(start..)
@@ -80,6 +126,7 @@ mod tests {
 
     use super::*;
     use crate::frame::Frame;
+    use crate::{payload, subprotocol};
 
     fn read(bytes: &Bytes) -> Message {
         let stream = Cursor::new(bytes.to_vec());
@@ -88,50 +135,86 @@ mod tests {
             .expect("one message")
     }
 
+    fn said(len: usize) -> payload::Message {
+        payload::Message {
+            text: "x".repeat(len),
+            ..payload::Message::default()
+        }
+    }
+
+    /// What a client reads of `bytes`.
+    fn heard<P: Payload>(bytes: &Bytes, subprotocol: Subprotocol) -> P {
+        let message = read(bytes);
+        let payload = match (&message, subprotocol) {
+            (Message::Text(text), Subprotocol::Text) => {
+                let kind = subprotocol::read_text(text).expect("a type");
+                assert_eq!(kind, P::KIND);
+                text.as_bytes()
+            }
+            (Message::Binary(frame), Subprotocol::Json | Subprotocol::Protobuf) => {
+                let frame = Frame::decode(frame, frame::MAX_PAYLOAD).expect("one frame");
+                assert_eq!(frame.kind, P::KIND);
+                frame.payload
+            }
+            _ => panic!("not what {subprotocol:?} speaks: {message:?}"),
+        };
+        subprotocol.read(payload).expect("the payload")
+    }
+
+    /// Texts whose frames are just shorter and longer than where a WebSocket header gets longer, in each subprotocol.
+    fn lengths() -> impl Iterator<Item = usize> {
+        let near = |at: usize| at.saturating_sub(100)..at + 10;
+        near(0)
+            .chain(near(126))
+            .chain(near(1 << 16))
+            .chain([70_000, 1 << 20])
+    }
+
     #[test]
-    fn payloads_of_each_length_class_are_one_websocket_message() {
-        for len in [
-            0,
-            1,
-            100,
-            113,
-            114,
-            115,
-            116,
-            65_500,
-            65_523,
-            65_524,
-            65_525,
-            65_526,
-            70_000,
-            1 << 20,
-        ] {
-            let text = "x".repeat(len);
-            let Message::Binary(bytes) = read(&message(Kind::MESSAGE, &text)) else {
-                panic!("not binary")
-            };
-            let frame = Frame::decode(&bytes, frame::MAX_PAYLOAD).expect("one frame");
-            assert_eq!(frame.kind, Kind::MESSAGE);
-            assert_eq!(
-                serde_json::from_slice::<String>(frame.payload).expect("JSON"),
-                text
-            );
+    fn payloads_of_each_length_are_one_websocket_message() {
+        for subprotocol in Subprotocol::ALL {
+            for len in lengths() {
+                let bytes = message(&said(len), subprotocol);
+                assert_eq!(heard::<payload::Message>(&bytes, subprotocol), said(len));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_in_json_is_translated() {
+        for subprotocol in Subprotocol::ALL {
+            for len in lengths() {
+                let json = message(&said(len), Subprotocol::Json);
+                let bytes = translated::<payload::Message>(&json, subprotocol);
+                assert_eq!(heard::<payload::Message>(&bytes, subprotocol), said(len));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shared_is_encoded_once() {
+        let shared = Shared::new(said(10));
+        for subprotocol in Subprotocol::ALL {
+            let one = shared.encoded(subprotocol);
+            assert_eq!(one, &message(&said(10), subprotocol));
+            assert_eq!(one.as_ptr(), shared.encoded(subprotocol).as_ptr());
         }
     }
 
     #[test]
     fn an_empty_frame_has_no_payload() {
-        let Message::Binary(bytes) = read(&empty(Kind::HEARTBEAT)) else {
-            panic!("not binary")
+        let beat = Frame {
+            kind: Kind::HEARTBEAT,
+            payload: &[],
         };
-        assert_eq!(
-            bytes,
-            Frame {
-                kind: Kind::HEARTBEAT,
-                payload: &[]
-            }
-            .encode()
-        );
+        for subprotocol in [Subprotocol::Json, Subprotocol::Protobuf] {
+            assert_eq!(
+                read(&empty(Kind::HEARTBEAT, subprotocol)),
+                Message::Binary(beat.encode())
+            );
+        }
+        let text = read(&empty(Kind::HEARTBEAT, Subprotocol::Text));
+        assert_eq!(text, Message::text(r#"{"type":"heartbeat"}"#));
     }
 
     #[test]

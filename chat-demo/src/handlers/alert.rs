@@ -1,15 +1,14 @@
 //! 0x04: an admin's announcement, to every connection.
 
-use super::{Answer, parse};
+use super::Answer;
 use crate::context::Context;
 use crate::error::Refusal;
-use crate::frame::Kind;
 use crate::payload::{Alert, ErrorCode};
-use crate::wire;
+use crate::wire::Shared;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let alert: Alert = parse(payload)?;
+        let alert: Alert = context.read(payload)?;
         if !context
             .connection
             .identity
@@ -18,7 +17,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         {
             return Err(Refusal::new(ErrorCode::Forbidden, "only admins alert"));
         }
-        let (hub, frame) = (context.node.hub.clone(), wire::message(Kind::ALERT, &alert));
+        let (hub, alert) = (context.node.hub.clone(), Shared::new(alert));
         // A task of its own: it takes as long as there are connections.
         context
             .node
@@ -27,7 +26,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             .slot_async()
             .await?
             .submit(move || {
-                hub.broadcast(&frame);
+                hub.broadcast(&alert);
             });
         Ok(())
     })

@@ -8,6 +8,7 @@ use crate::frame::Kind;
 use crate::wire;
 
 pub(super) fn handle<'a>(context: &'a mut Context, _: &'a [u8]) -> Answer<'a> {
-    context.reply(wire::empty(Kind::HEARTBEAT));
+    let beat = wire::empty(Kind::HEARTBEAT, context.subprotocol());
+    context.connection.outbox.push(beat);
     Box::pin(ready(Ok(())))
 }

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Answer, parse};
+use super::Answer;
 use crate::connection::Identity;
 use crate::context::Context;
 use crate::error::Refusal;
-use crate::frame::Kind;
 use crate::payload::{self, ErrorCode, Hello, Welcome};
-use crate::wire;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let hello: Hello = parse(payload)?;
+        let hello: Hello = context.read(payload)?;
         let user = match hello.name {
             Some(name) if name.is_empty() => context.node.next_guest(),
             None => context.node.next_guest(),
@@ -34,9 +32,9 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             node: config.node.clone(),
             heartbeat_ms: millis(config.heartbeat),
             idle_ms: millis(config.idle_timeout),
-            max_payload: config.max_payload,
+            max_payload: u32::try_from(config.max_payload).unwrap_or(u32::MAX),
         };
-        context.reply(wire::message(Kind::WELCOME, &welcome));
+        context.reply(&welcome);
         Ok(())
     })
 }

@@ -1,6 +1,6 @@
 //! 0x1A: what was said in a room.
 
-use super::{Answer, check_room, parse};
+use super::{Answer, check_room};
 use crate::context::Context;
 use crate::payload::History;
 
@@ -10,9 +10,12 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             room,
             before,
             limit,
-        } = parse(payload)?;
+        } = context.read(payload)?;
         check_room(&room)?;
         let to = context.connection.clone();
-        context.room(&room)?.look_back(to, before, limit).await
+        context
+            .room(&room)?
+            .look_back(to, before, limit as usize)
+            .await
     })
 }

@@ -1,13 +1,13 @@
 //! 0x12: membership in a room.
 
-use super::{Answer, check_room, parse};
+use super::{Answer, check_room};
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::payload::{ErrorCode, Join};
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let Join { room, after } = parse(payload)?;
+        let Join { room, after } = context.read(payload)?;
         check_room(&room)?;
         let connection = context.connection.clone();
         // To join twice is to ask how things stand.

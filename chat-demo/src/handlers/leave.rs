@@ -1,12 +1,12 @@
 //! 0x14: membership given up.
 
-use super::{Answer, check_room, parse};
+use super::{Answer, check_room};
 use crate::context::Context;
 use crate::payload::Leave;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let Leave { room } = parse(payload)?;
+        let Leave { room } = context.read(payload)?;
         check_room(&room)?;
         context.room(&room)?;
         if let Some(membership) = context.exit(&room) {

@@ -16,7 +16,6 @@ use std::future::Future;
 use std::pin::Pin;
 
 use anthill::SubmitError;
-use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::Refusal;
@@ -44,11 +43,6 @@ pub(crate) const ALL: &[(Kind, Handler)] = &[
 
 /// Those that harm a server on purpose.
 pub(crate) const DEBUG: &[(Kind, Handler)] = &[(Kind::PANIC, panic::handle)];
-
-fn parse<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(payload)
-        .map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
-}
 
 fn check_room(name: &str) -> Result<(), Refusal> {
     if payload::is_name(name) {

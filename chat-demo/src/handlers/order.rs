@@ -1,17 +1,22 @@
 //! 0x02: an order's new status, to the members of a room.
 
-use super::{Answer, check_room, parse};
+use std::sync::Arc;
+
+use super::{Answer, check_room};
 use crate::context::Context;
-use crate::frame::Kind;
 use crate::payload::OrderUpdate;
-use crate::wire;
+use crate::wire::Shared;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let update: OrderUpdate = parse(payload)?;
-        check_room(&update.room)?;
-        let room = context.room(&update.room)?;
+        let mut update: OrderUpdate = context.read(payload)?;
+        // The members need not know which room is meant when none is named.
+        let named = update.room.take();
+        let room = named.unwrap_or_else(|| OrderUpdate::DEFAULT_ROOM.to_owned());
+        check_room(&room)?;
+        let to = context.room(&room)?;
         context.charge()?;
-        room.relay(wire::message(Kind::ORDER_UPDATE, &update)).await
+        update.room = Some(room);
+        to.relay(Arc::new(Shared::new(update))).await
     })
 }

@@ -1,13 +1,13 @@
 //! 0x15: a text for the members of a room.
 
-use super::{Answer, check_room, parse};
+use super::{Answer, check_room};
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::payload::Publish;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let Publish { room, text, id } = parse(payload)?;
+        let Publish { room, text, id } = context.read(payload)?;
         let refused = |refusal: Refusal| refusal.with_id(id.clone());
         check_room(&room).map_err(refused)?;
         let room = context.room(&room).map_err(refused)?;

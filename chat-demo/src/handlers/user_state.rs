@@ -1,19 +1,20 @@
 //! 0x03: how a user is, to all rooms that the user is in.
 
-use super::{Answer, parse};
+use std::sync::Arc;
+
+use super::Answer;
 use crate::context::Context;
-use crate::frame::Kind;
 use crate::payload::UserState;
-use crate::wire;
+use crate::wire::Shared;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let UserState { state, .. } = parse(payload)?;
+        let UserState { state, .. } = context.read(payload)?;
         context.charge()?;
         let user = Some(context.connection.user().to_owned());
-        let frame = wire::message(Kind::USER_STATE, &UserState { state, user });
+        let update = Arc::new(Shared::new(UserState { state, user }));
         for room in context.rooms() {
-            room.relay(frame.clone()).await?;
+            room.relay(update.clone()).await?;
         }
         Ok(())
     })

@@ -30,7 +30,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         Self {
-            outbox: Outbox::new(LIMITS),
+            outbox: Outbox::new(LIMITS, Subprotocol::Json),
             wakes: Arc::default(),
             written: Vec::new(),
             writes: 0,
@@ -119,7 +119,7 @@ fn one_frame_too_many_evicts_and_wakes() {
     assert!(matches!(pair.drain(usize::MAX), Poll::Ready(Ok(()))));
     assert_eq!(
         pair.written,
-        CloseReason::SlowConsumer.farewell(),
+        CloseReason::SlowConsumer.farewell(Subprotocol::Json),
         "the queued frames are gone"
     );
 }
@@ -145,13 +145,17 @@ fn an_eviction_lets_a_begun_frame_end() {
     assert!(pair.outbox.push("five".into()));
     assert!(!pair.outbox.push("six".into()));
     assert!(pair.drain(usize::MAX).is_ready());
-    let expected = [b"onetwo", &CloseReason::SlowConsumer.farewell()[..]].concat();
+    let expected = [
+        b"onetwo",
+        &CloseReason::SlowConsumer.farewell(Subprotocol::Json)[..],
+    ]
+    .concat();
     assert_eq!(pair.written, expected);
 }
 
 #[test]
 fn an_eviction_during_a_write_cuts_no_frame() {
-    let outbox = Outbox::new(LIMITS);
+    let outbox = Outbox::new(LIMITS, Subprotocol::Text);
     for frame in ["one", "two"] {
         assert!(outbox.push(frame.into()));
     }
@@ -174,7 +178,11 @@ fn an_eviction_during_a_write_cuts_no_frame() {
     assert!(ready.is_ready());
     assert_eq!(
         written,
-        [b"onetwo", &CloseReason::SlowConsumer.farewell()[..]].concat()
+        [
+            b"onetwo",
+            &CloseReason::SlowConsumer.farewell(Subprotocol::Text)[..]
+        ]
+        .concat()
     );
 }
 
@@ -188,16 +196,23 @@ fn the_end_lets_out_what_is_queued_and_comes_once() {
     assert!(pair.drain(usize::MAX).is_ready());
     assert_eq!(
         pair.written,
-        [b"last", &CloseReason::Restart.farewell()[..]].concat()
+        [
+            b"last",
+            &CloseReason::Restart.farewell(Subprotocol::Json)[..]
+        ]
+        .concat()
     );
 }
 
 #[test]
 fn a_burst_leaves_no_memory_behind() {
-    let outbox = Outbox::new(Limits {
-        frames: 1000,
-        bytes: 1000,
-    });
+    let outbox = Outbox::new(
+        Limits {
+            frames: 1000,
+            bytes: 1000,
+        },
+        Subprotocol::Json,
+    );
     for _ in 0..1000 {
         assert!(outbox.push("x".into()));
     }
@@ -212,10 +227,13 @@ fn a_burst_leaves_no_memory_behind() {
 
 #[test]
 fn a_frame_larger_than_a_batch_leaves_whole() {
-    let outbox = Outbox::new(Limits {
-        frames: 4,
-        bytes: 1 << 20,
-    });
+    let outbox = Outbox::new(
+        Limits {
+            frames: 4,
+            bytes: 1 << 20,
+        },
+        Subprotocol::Json,
+    );
     let large = vec![7; BATCH * 2];
     assert!(
         outbox.push("small".into())

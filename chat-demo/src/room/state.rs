@@ -10,10 +10,11 @@ use super::{Common, Room};
 use crate::connection::Connection;
 use crate::directory::Claim;
 use crate::error::Refusal;
-use crate::frame::Kind;
 use crate::history::Log;
-use crate::payload::{self, ErrorCode, Joined, Message, Presence, PresenceEvent};
-use crate::wire;
+use crate::outbox::Outbox;
+use crate::payload::{self, ErrorCode, Joined, Message, Payload, Presence, PresenceEvent};
+use crate::subprotocol::Subprotocol;
+use crate::wire::{self, Shared};
 
 /// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
 const MAX_LISTED: usize = 1000;
@@ -69,23 +70,22 @@ impl State {
     }
 
     pub(super) fn greet(&self, connection: &Connection, after: Option<u64>) {
-        let joined = |recovered| {
-            let joined = Joined {
-                room: self.name.to_string(),
-                seq: self.log.newest(),
-                members: self.members.len(),
-                recovered,
-            };
-            wire::message(Kind::JOINED, &joined)
+        let mut joined = Joined {
+            room: self.name.to_string(),
+            seq: self.log.newest(),
+            members: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
+            recovered: true,
         };
+        let outbox = &connection.outbox;
         if let Some(missed) = after.and_then(|seq| self.log.after(seq)) {
-            let mut frames = vec![joined(true)];
-            frames.extend(missed);
-            if connection.outbox.offer(frames) {
+            let mut frames = vec![wire::message(&joined, outbox.subprotocol())];
+            frames.extend(missed.iter().map(|frame| translated(frame, outbox)));
+            if outbox.offer(frames) {
                 return;
             }
         }
-        connection.outbox.push(joined(false));
+        joined.recovered = false;
+        connection.tell(&joined);
     }
 
     pub(super) fn leave(&mut self, id: u64) {
@@ -102,24 +102,25 @@ impl State {
             text,
             ts: now_ms(),
         };
-        let (seq, frame) = self.log.append(|seq| {
+        let (seq, message) = self.log.append(|seq| {
             message.seq = seq;
-            wire::message(Kind::MESSAGE, &message)
+            let message = Shared::new(message);
+            (message.encoded(Subprotocol::Json).clone(), message)
         });
-        self.deliver(&frame);
+        self.deliver(&message);
         self.common.tally.messages.inc();
         if let Some(id) = id {
-            let room = message.room;
-            let ack = payload::Ack { id, room, seq };
-            from.outbox.push(wire::message(Kind::ACK, &ack));
+            let room = self.name.to_string();
+            from.tell(&payload::Ack { id, room, seq });
         }
     }
 
-    /// Gives a frame to each member; those that take none any more are members no more.
-    pub(super) fn deliver(&mut self, frame: &Bytes) {
+    /// Gives a payload to each member; those that take none any more are members no more.
+    pub(super) fn deliver<P: Payload>(&mut self, payload: &Shared<P>) {
         let mut gone = Vec::new();
         for (id, member) in &self.members {
-            if !member.connection.outbox.push(frame.clone()) {
+            let outbox = &member.connection.outbox;
+            if !outbox.push(payload.encoded(outbox.subprotocol()).clone()) {
                 gone.push(*id);
             }
         }
@@ -131,7 +132,9 @@ impl State {
     }
 
     pub(super) fn look_back(&self, to: &Connection, before: Option<u64>, limit: usize) {
-        let mut frames = self.log.before(before, limit);
+        let kept = self.log.before(before, limit);
+        let translated = kept.iter().map(|frame| translated(frame, &to.outbox));
+        let mut frames: Vec<_> = translated.collect();
         // As many as fit; the client asks for the rest when it has read these.
         while !to.outbox.offer(frames.clone()) {
             frames.drain(..frames.len().div_ceil(2));
@@ -144,7 +147,7 @@ impl State {
                 ErrorCode::Forbidden,
                 format!("more than {MAX_LISTED} members are not listed"),
             );
-            to.outbox.push(refusal.to_wire());
+            to.tell(&refusal.payload());
             return;
         }
         let mut users: Vec<_> = self
@@ -156,9 +159,9 @@ impl State {
         users.dedup();
         let answer = payload::Members {
             room: self.name.to_string(),
-            users: Some(users),
+            users,
         };
-        to.outbox.push(wire::message(Kind::MEMBERS, &answer));
+        to.tell(&answer);
     }
 
     /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
@@ -172,10 +175,15 @@ impl State {
         let presence = Presence {
             room: self.name.to_string(),
             user: user.to_owned(),
-            event,
+            event: event.into(),
         };
-        self.deliver(&wire::message(Kind::PRESENCE, &presence));
+        self.deliver(&Shared::new(presence));
     }
+}
+
+/// A message as the log keeps it, for the owner of an outbox.
+fn translated(kept: &Bytes, outbox: &Outbox) -> Bytes {
+    wire::translated::<Message>(kept, outbox.subprotocol())
 }
 
 fn now_ms() -> u64 {

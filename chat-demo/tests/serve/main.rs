@@ -10,3 +10,4 @@ mod http;
 mod misbehaviour;
 mod presence;
 mod rates;
+mod subprotocols;

@@ -1,0 +1,119 @@
+//! How payloads look as bytes: what a client asks for in `Sec-WebSocket-Protocol`.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::frame::Kind;
+use crate::payload::Payload;
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Subprotocol {
+    /// Binary frames that carry JSON.
+    #[default]
+    Json,
+    /// Binary frames that carry Protobuf.
+    Protobuf,
+    /// Text messages without frames: an object each, its kind's name under `type`. For consoles.
+    Text,
+}
+
+impl Subprotocol {
+    /// All of them, the default first.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Protobuf, Self::Text];
+
+    /// As `Sec-WebSocket-Protocol` calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "chat.json.v1",
+            Self::Protobuf => "chat.protobuf.v1",
+            Self::Text => "chat.text",
+        }
+    }
+
+    /// Reads a payload.
+    pub fn read<P: Payload>(self, bytes: &[u8]) -> Result<P, PayloadError> {
+        let payload: P = match self {
+            Self::Json | Self::Text => serde_json::from_slice(bytes)?,
+            Self::Protobuf => P::decode(bytes)?,
+        };
+        payload.check().map_err(PayloadError::Meaning)?;
+        Ok(payload)
+    }
+
+    /// Writes a payload behind what is there.
+    ///
+    /// # Panics
+    ///
+    /// When a field holds a number that is none of its enumeration's.
+    pub fn write<P: Payload>(self, payload: &P, bytes: &mut Vec<u8>) {
+        let written = match self {
+            Self::Json => serde_json::to_writer(bytes, payload),
+            Self::Protobuf => {
+                payload.encode(bytes).expect("a Vec takes all");
+                Ok(())
+            }
+            Self::Text => serde_json::to_writer(bytes, &Text::new(P::KIND, Some(payload))),
+        };
+        written.expect("payloads are plain data and a Vec takes all");
+    }
+
+    /// Writes what says a kind that has no payload.
+    ///
+    /// # Panics
+    ///
+    /// When the kind has no name.
+    pub fn write_empty(self, kind: Kind, bytes: &mut Vec<u8>) {
+        if self == Self::Text {
+            serde_json::to_writer(bytes, &Text::<()>::new(kind, None))
+                .expect("a name is plain data and a Vec takes all");
+        }
+    }
+}
+
+/// A message of [`Subprotocol::Text`].
+#[derive(Serialize)]
+struct Text<'a, P> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    payload: Option<&'a P>,
+}
+
+impl<'a, P> Text<'a, P> {
+    fn new(kind: Kind, payload: Option<&'a P>) -> Self {
+        let kind = kind.name().expect("what is said has a name");
+        Self { kind, payload }
+    }
+}
+
+/// The kind of a text message, and its payload: the message itself, for what is in it besides does no harm.
+pub fn read_text(message: &str) -> Result<Kind, PayloadError> {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+    }
+    let Typed { kind } = serde_json::from_str(message)?;
+    Kind::named(&kind).ok_or_else(|| PayloadError::Kind(kind.into_owned()))
+}
+
+/// Why bytes are not the payload that they should be.
+#[derive(Debug, Error)]
+pub enum PayloadError {
+    /// They are not JSON, or it lacks something.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// They are not Protobuf.
+    #[error(transparent)]
+    Protobuf(#[from] prost::DecodeError),
+    /// A value that means nothing.
+    #[error("{0}")]
+    Meaning(&'static str),
+    /// The `type` of a text message.
+    #[error("type {0:?} means nothing here")]
+    Kind(String),
+}

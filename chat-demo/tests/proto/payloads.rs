@@ -1,0 +1,190 @@
+//! One of each payload, with all that it can have.
+
+use std::fmt::Debug;
+
+use chat_demo::payload::{
+    Ack, Alert, Bye, Error, ErrorCode, Hello, History, Join, Joined, Leave, Level, Members,
+    Message, OrderUpdate, Payload, Presence, PresenceEvent, Publish, State, UserState, Welcome,
+};
+
+pub(crate) trait Check {
+    fn one<P: Payload + PartialEq + Debug>(&mut self, name: &'static str, payload: P);
+}
+
+/// One of each payload, with all that it can have.
+pub(crate) fn each(check: &mut impl Check) {
+    of_both(check);
+    of_clients(check);
+    of_servers(check);
+}
+
+fn text() -> String {
+    "näme \"quoted\"".to_owned()
+}
+
+fn of_both(check: &mut impl Check) {
+    check.one(
+        "OrderUpdate",
+        OrderUpdate {
+            order: text(),
+            status: text(),
+            room: Some(text()),
+        },
+    );
+    check.one(
+        "OrderUpdate",
+        OrderUpdate {
+            order: text(),
+            status: text(),
+            room: None,
+        },
+    );
+    for state in [State::Online, State::Away, State::Busy] {
+        check.one(
+            "UserState",
+            UserState {
+                state: state.into(),
+                user: Some(text()),
+            },
+        );
+    }
+    for level in [Level::Info, Level::Warning, Level::Critical] {
+        check.one(
+            "Alert",
+            Alert {
+                level: level.into(),
+                text: text(),
+            },
+        );
+    }
+    check.one(
+        "Members",
+        Members {
+            room: text(),
+            users: vec![text(), text()],
+        },
+    );
+    check.one(
+        "Members",
+        Members {
+            room: text(),
+            users: vec![],
+        },
+    );
+}
+
+fn of_clients(check: &mut impl Check) {
+    check.one(
+        "Hello",
+        Hello {
+            name: Some(text()),
+            token: Some(text()),
+        },
+    );
+    check.one(
+        "Hello",
+        Hello {
+            name: None,
+            token: None,
+        },
+    );
+    check.one(
+        "Join",
+        Join {
+            room: text(),
+            after: Some(0),
+        },
+    );
+    check.one(
+        "Join",
+        Join {
+            room: text(),
+            after: None,
+        },
+    );
+    check.one("Leave", Leave { room: text() });
+    check.one(
+        "Publish",
+        Publish {
+            room: text(),
+            text: text(),
+            id: Some(text()),
+        },
+    );
+    check.one(
+        "History",
+        History {
+            room: text(),
+            before: Some(5),
+            limit: 50,
+        },
+    );
+}
+
+fn of_servers(check: &mut impl Check) {
+    check.one(
+        "Welcome",
+        Welcome {
+            session: text(),
+            user: text(),
+            node: text(),
+            heartbeat_ms: 30_000,
+            idle_ms: 75_000,
+            max_payload: 65_536,
+        },
+    );
+    check.one(
+        "Joined",
+        Joined {
+            room: text(),
+            seq: 9,
+            members: 3,
+            recovered: true,
+        },
+    );
+    check.one(
+        "Message",
+        Message {
+            room: text(),
+            seq: 1 << 40,
+            user: text(),
+            text: text(),
+            ts: 1_700_000_000_000,
+        },
+    );
+    check.one(
+        "Ack",
+        Ack {
+            id: text(),
+            room: text(),
+            seq: 7,
+        },
+    );
+    for code in (0..).map_while(|code| ErrorCode::try_from(code).ok()) {
+        check.one(
+            "Error",
+            Error {
+                code: code.into(),
+                message: text(),
+                id: Some(text()),
+            },
+        );
+    }
+    for event in [PresenceEvent::Joined, PresenceEvent::Left] {
+        check.one(
+            "Presence",
+            Presence {
+                room: text(),
+                user: text(),
+                event: event.into(),
+            },
+        );
+    }
+    check.one(
+        "Bye",
+        Bye {
+            reason: text(),
+            reconnect_after_ms: 1000,
+        },
+    );
+}

@@ -1,0 +1,275 @@
+//! What is asked for in `Sec-WebSocket-Protocol` is what is spoken; those who speak otherwise are in the same rooms.
+
+use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo::payload::{Ack, Bye, Hello, Join, Joined, Message, Payload, Publish, Welcome};
+use chat_demo::subprotocol::Subprotocol;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::protocol::Message as WsMessage;
+
+use crate::harness::{Client, Server, run};
+
+async fn connect(server: &Server, subprotocol: Subprotocol) -> Client {
+    let mut request = server.request();
+    let name = HeaderValue::from_static(subprotocol.name());
+    request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
+    let stream = TcpStream::connect(server.address)
+        .await
+        .expect("it listens");
+    Client::over(stream, request).await.expect("an upgrade")
+}
+
+/// A client that speaks Protobuf.
+struct Binary(Client);
+
+impl Binary {
+    async fn enter(server: &Server, name: &str) -> Self {
+        let mut client = Self(connect(server, Subprotocol::Protobuf).await);
+        let hello = Hello {
+            name: Some(name.to_owned()),
+            token: None,
+        };
+        client.say(&hello).await;
+        assert_eq!(client.hear::<Welcome>().await.user, name);
+        client
+    }
+
+    async fn join(&mut self, room: &str, after: Option<u64>) -> Joined {
+        self.say(&Join {
+            room: room.to_owned(),
+            after,
+        })
+        .await;
+        self.hear().await
+    }
+
+    async fn say<P: Payload>(&mut self, payload: &P) {
+        let payload = payload.encode_to_vec();
+        let frame = Frame {
+            kind: P::KIND,
+            payload: &payload,
+        }
+        .encode();
+        self.0.send(WsMessage::Binary(frame)).await;
+    }
+
+    async fn hear<P: Payload>(&mut self) -> P {
+        let message = self
+            .0
+            .0
+            .next()
+            .await
+            .expect("not the end")
+            .expect("WebSocket");
+        let WsMessage::Binary(message) = message else {
+            panic!("not a frame: {message:?}")
+        };
+        let frame = Frame::decode(&message, MAX_PAYLOAD).expect("one frame");
+        assert_eq!(frame.kind, P::KIND);
+        P::decode(frame.payload).expect("Protobuf")
+    }
+}
+
+/// A client that speaks text, as one types it.
+struct Typist(Client);
+
+impl Typist {
+    async fn enter(server: &Server, name: &str) -> Self {
+        let mut client = Self(connect(server, Subprotocol::Text).await);
+        client.say(json!({ "type": "hello", "name": name })).await;
+        assert_eq!(client.hear().await["user"], name);
+        client
+    }
+
+    async fn say(&mut self, message: Value) {
+        self.0.send(WsMessage::text(message.to_string())).await;
+    }
+
+    async fn hear(&mut self) -> Value {
+        let message = self
+            .0
+            .0
+            .next()
+            .await
+            .expect("not the end")
+            .expect("WebSocket");
+        let WsMessage::Text(message) = message else {
+            panic!("not a text: {message:?}")
+        };
+        serde_json::from_str(&message).expect("JSON")
+    }
+}
+
+#[test]
+fn three_subprotocols_meet_in_a_room() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter_room("ann", "tea").await;
+        let mut bob = Binary::enter(&server, "bob").await;
+        assert_eq!(bob.join("tea", None).await.members, 2);
+        let mut cat = Typist::enter(&server, "cat").await;
+        cat.say(json!({ "type": "join", "room": "tea" })).await;
+        let joined = cat.hear().await;
+        assert_eq!(
+            (&joined["type"], &joined["members"]),
+            (&json!("joined"), &json!(3))
+        );
+
+        let publish = Publish {
+            room: "tea".into(),
+            text: "föö".into(),
+            id: Some("1".into()),
+        };
+        bob.say(&publish).await;
+        let heard = ann.expect(Kind::MESSAGE).await;
+        assert_eq!(
+            (&heard["user"], &heard["text"]),
+            (&json!("bob"), &json!("föö"))
+        );
+        let said: Message = bob.hear().await;
+        assert_eq!((said.seq, said.text.as_str()), (1, "föö"));
+        let ack = Ack {
+            id: "1".into(),
+            room: "tea".into(),
+            seq: 1,
+        };
+        assert_eq!(bob.hear::<Ack>().await, ack);
+        let typed = cat.hear().await;
+        assert_eq!(
+            (&typed["type"], &typed["ts"]),
+            (&json!("message"), &heard["ts"])
+        );
+
+        // "type" first is a habit, no need.
+        cat.say(json!({ "room": "tea", "text": "bar", "type": "publish" }))
+            .await;
+        assert_eq!(cat.hear().await["seq"], 2);
+        assert_eq!(ann.expect(Kind::MESSAGE).await["user"], "cat");
+        assert_eq!(bob.hear::<Message>().await.user, "cat");
+    });
+}
+
+#[test]
+fn what_was_missed_comes_in_the_subprotocol_of_who_missed_it() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter_room("ann", "tea").await;
+        for text in ["one", "two"] {
+            ann.publish("tea", text).await;
+            ann.expect(Kind::MESSAGE).await;
+        }
+        let mut bob = Binary::enter(&server, "bob").await;
+        let joined = bob.join("tea", Some(0)).await;
+        assert_eq!((joined.seq, joined.recovered), (2, true));
+        let missed: [Message; 2] = [bob.hear().await, bob.hear().await];
+        assert_eq!(
+            missed.map(|message| (message.seq, message.text)),
+            [(1, "one".into()), (2, "two".into())]
+        );
+        let mut cat = Typist::enter(&server, "cat").await;
+        cat.say(json!({ "type": "join", "room": "tea" })).await;
+        cat.hear().await;
+        cat.say(json!({ "type": "history", "room": "tea", "limit": 1 }))
+            .await;
+        assert_eq!(cat.hear().await["text"], "two");
+    });
+}
+
+#[test]
+fn heartbeats_are_answered_in_each_subprotocol() {
+    run(async {
+        let server = Server::start();
+        let mut bob = Binary::enter(&server, "bob").await;
+        bob.0.say(Kind::HEARTBEAT, Value::Null).await;
+        bob.0.expect(Kind::HEARTBEAT).await;
+        let mut cat = Typist::enter(&server, "cat").await;
+        cat.say(json!({ "type": "heartbeat" })).await;
+        assert_eq!(cat.hear().await, json!({ "type": "heartbeat" }));
+    });
+}
+
+#[test]
+fn a_typing_error_is_told_and_forgiven() {
+    run(async {
+        let server = Server::start();
+        let mut cat = Typist::enter(&server, "cat").await;
+        for (typed, code) in [
+            ("hello?", "bad_payload"),
+            ("{}", "bad_payload"),
+            (r#"{"type":7}"#, "bad_payload"),
+            (r#"{"type":"jump"}"#, "unknown_type"),
+            (r#"{"type":"join"}"#, "bad_payload"),
+        ] {
+            cat.0.send(WsMessage::text(typed)).await;
+            let error = cat.hear().await;
+            assert_eq!(
+                (&error["type"], &error["code"]),
+                (&json!("error"), &json!(code)),
+                "{typed}"
+            );
+        }
+        cat.say(json!({ "type": "join", "room": "tea" })).await;
+        assert_eq!(cat.hear().await["type"], "joined");
+    });
+}
+
+#[test]
+fn bad_protobuf_is_told_and_forgiven() {
+    run(async {
+        let server = Server::start();
+        let mut bob = Binary::enter(&server, "bob").await;
+        let frame = Frame {
+            kind: Kind::JOIN,
+            payload: &[0xFF; 5],
+        }
+        .encode();
+        bob.0.send(WsMessage::Binary(frame)).await;
+        let error: chat_demo::payload::Error = bob.hear().await;
+        assert_eq!(error.code(), chat_demo::payload::ErrorCode::BadPayload);
+        assert_eq!(bob.join("tea", None).await.members, 1);
+    });
+}
+
+#[test]
+fn who_asked_for_text_may_not_send_frames() {
+    run(async {
+        let server = Server::start();
+        let mut cat = Typist::enter(&server, "cat").await;
+        cat.0
+            .0
+            .send(WsMessage::binary(vec![0x55, 0xAA]))
+            .await
+            .expect("it reads");
+        cat.0.expect_close(1003).await;
+    });
+}
+
+#[test]
+fn a_drain_is_told_to_each_in_its_subprotocol() {
+    run(async {
+        let server = Server::start();
+        let mut bob = Binary::enter(&server, "bob").await;
+        let mut cat = Typist::enter(&server, "cat").await;
+        let stopped = server.stop();
+        assert!(bob.hear::<Bye>().await.reconnect_after_ms > 0);
+        assert_eq!(cat.hear().await["type"], "bye");
+        bob.0.expect_close(1012).await;
+        cat.0.expect_close(1012).await;
+        stopped.await.expect("no panic").expect("drained");
+    });
+}
+
+#[test]
+fn the_schema_is_served() {
+    run(async {
+        let server = Server::start();
+        let answer = server.http("GET /chat.proto HTTP/1.1").await;
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (200, include_str!("../../chat.proto"))
+        );
+    });
+}
