@@ -1,6 +1,7 @@
 //! The server's settings, each a command-line option and an environment variable.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches, ValueEnum};
@@ -106,6 +107,10 @@ pub struct Config {
         default_value = "67108864"
     )]
     pub history_bytes: usize,
+
+    /// File to keep messages in: those that were acknowledged survive a crash
+    #[arg(long, env = "CHAT_DATA", value_name = "PATH")]
+    pub data: Option<PathBuf>,
 
     /// Frames that may wait for one client; more, and it is dropped as too slow
     #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]

@@ -68,8 +68,14 @@ impl Context {
 
     /// The room of that name, if the connection is in it.
     pub(crate) fn room(&self, name: &str) -> Result<&Room, Refusal> {
-        self.rooms()
-            .find(|room| room.name() == name)
+        self.membership(name).map(Membership::room)
+    }
+
+    /// The place in the room of that name.
+    pub(crate) fn membership(&self, name: &str) -> Result<&Membership, Refusal> {
+        let mut memberships = self.memberships.iter();
+        memberships
+            .find(|membership| membership.room().name() == name)
             .ok_or_else(|| Refusal::new(ErrorCode::NotMember, format!("join {name:?} first")))
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
 use thiserror::Error;
@@ -148,6 +149,14 @@ pub enum ServeError {
     /// A pool refused its settings.
     #[error("cannot build the pools: {0}")]
     Pool(#[from] anthill::BuildError),
+    /// The file of `--data` cannot be used.
+    #[error("cannot keep messages in {}: {source}; choose another file with --data", path.display())]
+    Data {
+        /// What was asked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<redb::Error>,
+    },
     /// The drain's deadline passed.
     #[error("{left} connections were still open at the drain's deadline")]
     Drain {

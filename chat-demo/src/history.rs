@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// How long the number of a room's newest message is known, when the message is not. A client that comes back later
 /// than that would be told that nothing is missing, if the room had by then as many new messages.
-const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,22 @@ impl History {
         logs.entry(room.clone()).or_insert_with(new).clone()
     }
 
+    /// Takes what a room had in another life: the number of its newest message, and messages by age, without gaps.
+    pub(crate) fn restore(
+        &self,
+        room: &str,
+        newest: u64,
+        messages: impl Iterator<Item = (Duration, Bytes)>,
+    ) {
+        let log = self.log(&room.into());
+        let past = &mut *log.past.lock();
+        past.newest = newest;
+        let now = Instant::now();
+        for (age, frame) in messages {
+            log.keep(past, now.checked_sub(age).unwrap_or(now), frame);
+        }
+    }
+
     /// Forgets what is too old, and logs of rooms that nobody is in and nobody was in for long.
     pub(crate) fn expire(&self) {
         self.logs.lock().retain(|_, log| {
@@ -101,10 +117,22 @@ impl Log {
     pub(crate) fn append<T>(&self, make: impl FnOnce(u64) -> (Bytes, T)) -> (u64, T) {
         let past = &mut *self.past.lock();
         past.newest += 1;
-        past.at = Instant::now();
         let (frame, message) = make(past.newest);
+        self.keep(past, Instant::now(), frame);
+        (past.newest, message)
+    }
+
+    /// Keeps a message that has its number already.
+    pub(crate) fn push(&self, seq: u64, frame: Bytes) {
+        let past = &mut *self.past.lock();
+        past.newest = seq;
+        self.keep(past, Instant::now(), frame);
+    }
+
+    fn keep(&self, past: &mut Past, at: Instant, frame: Bytes) {
+        past.at = at;
         self.all_bytes.fetch_add(frame.len(), Ordering::Relaxed);
-        past.messages.push_back((past.at, frame));
+        past.messages.push_back((at, frame));
         self.forget_old(past);
         // The room that speaks pays for what it says.
         while past.messages.len() > self.limits.messages
@@ -113,7 +141,6 @@ impl Log {
         {
             self.forget_oldest(past);
         }
-        (past.newest, message)
     }
 
     /// All that was said after the message with this number; nothing if some of it was forgotten, or if there never was

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::journal::Journal;
 use crate::node::Node;
 use crate::reply::{self, Reply};
 use crate::subprotocol::Subprotocol;
@@ -122,6 +123,9 @@ async fn route(
             StatusCode::SERVICE_UNAVAILABLE,
             "all connections are taken\n",
         ),
+        "/readyz" if node.hub.journal().is_some_and(Journal::is_failing) => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, "messages cannot be kept\n")
+        }
         "/readyz" => reply::text(StatusCode::OK, "ready\n"),
         "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.gauges.prometheus()),
         "/api/stats" => {

@@ -9,6 +9,7 @@ use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::error::{CloseReason, Refusal};
 use crate::history::History;
+use crate::journal::Journal;
 use crate::payload::Payload;
 use crate::room::{Common, Membership, Room};
 use crate::wire::Shared;
@@ -98,6 +99,10 @@ impl Hub {
         &self.common.history
     }
 
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.common.journal.as_ref()
+    }
+
     fn all(&self) -> Vec<Arc<Connection>> {
         self.connections.lock().open.values().cloned().collect()
     }
@@ -130,6 +135,7 @@ mod tests {
                 age: Duration::ZERO,
                 bytes: 0,
             }),
+            journal: None,
             presence_limit: 0,
             tally: Tally::default(),
         }))

@@ -14,11 +14,11 @@
 //! - `node`: what all connections of a server share; its pools.
 //! - `metrics`: what is counted and shown. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
-//! - `history`: what was said in rooms lately.
+//! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `rate`: how often one may publish.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
-//! - [`config`], [`error`]: settings, and why things end.
+//! - [`config`], [`error`], `clock`: settings, why things end, and when.
 
 pub mod cli;
 pub mod client;
@@ -30,6 +30,7 @@ pub mod payload;
 pub mod server;
 pub mod subprotocol;
 
+mod clock;
 mod connection;
 mod context;
 mod directory;
@@ -37,6 +38,7 @@ mod handlers;
 mod history;
 mod http;
 mod hub;
+mod journal;
 mod metrics;
 mod node;
 mod outbox;

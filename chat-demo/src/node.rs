@@ -1,19 +1,25 @@
 //! One server: what all its connections share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anthill::{BuildError, Pool};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::config::Config;
+use crate::error::ServeError;
 use crate::history::{self, History};
 use crate::hub::Hub;
+use crate::journal::{Journal, Kept};
 use crate::metrics::{Gauges, Live, Metrics};
 use crate::outbox::Limits;
 use crate::rate::Rates;
 use crate::room::Common;
+use crate::subprotocol::Subprotocol;
+use crate::wire;
 
 /// See the module's documentation.
 pub(crate) struct Node {
@@ -70,16 +76,33 @@ impl Pools {
 }
 
 impl Node {
-    pub(crate) fn new(config: Config) -> Result<Self, BuildError> {
+    pub(crate) fn new(config: Config) -> Result<Self, ServeError> {
         let metrics = Metrics::default();
         let pools = Pools::new(&config, &metrics)?;
+        let history = History::new(history::Limits {
+            messages: config.history,
+            age: config.history_age,
+            bytes: config.history_bytes,
+        });
+        let restore = |kept: Kept| {
+            let messages = kept.messages.iter().map(|message| {
+                let age = clock::now_ms().saturating_sub(message.ts);
+                let frame = wire::message(message, Subprotocol::Json);
+                (Duration::from_millis(age), frame)
+            });
+            history.restore(&kept.room, kept.newest, messages);
+        };
+        let open = |path: &PathBuf| {
+            Journal::open(path, config.history, restore).map_err(|source| ServeError::Data {
+                path: path.clone(),
+                source: Box::new(source),
+            })
+        };
+        let journal = config.data.as_ref().map(open).transpose()?;
         let hub = Arc::new(Hub::new(Common {
             fanout: pools.fanout.clone(),
-            history: History::new(history::Limits {
-                messages: config.history,
-                age: config.history_age,
-                bytes: config.history_bytes,
-            }),
+            history,
+            journal,
             presence_limit: config.presence_limit,
             tally: metrics.tally.clone(),
         }));

@@ -9,11 +9,13 @@ use anthill::{Pool, Strand};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 
+use crate::clock;
 use crate::connection::Connection;
 use crate::directory::Claim;
 use crate::error::Refusal;
 use crate::history::History;
-use crate::payload::Payload;
+use crate::journal::{Journal, Unkept};
+use crate::payload::{ErrorCode, Message, Payload};
 use crate::room::state::State;
 use crate::wire::Shared;
 
@@ -23,6 +25,7 @@ pub(crate) struct Room {
     /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
     strand: Strand,
     inside: Arc<Inside>,
+    common: Arc<Common>,
 }
 
 /// What all rooms of a server have in common.
@@ -30,6 +33,8 @@ pub(crate) struct Common {
     /// Where rooms work.
     pub(crate) fanout: Pool,
     pub(crate) history: History,
+    /// Where messages are kept before they are delivered, if they are kept on disk.
+    pub(crate) journal: Option<Journal>,
     /// Larger rooms do not tell who comes and goes.
     pub(crate) presence_limit: usize,
     pub(crate) tally: Tally,
@@ -50,9 +55,10 @@ impl Room {
             name: name.clone(),
             strand: common.fanout.strand(),
             inside: Arc::new(Inside {
-                state: Mutex::new(State::new(name, common)),
+                state: Mutex::new(State::new(name, common.clone())),
                 departed: Mutex::default(),
             }),
+            common,
         }
     }
 
@@ -70,9 +76,11 @@ impl Room {
     ) -> Result<Membership, Refusal> {
         let membership = Membership {
             room: self,
+            claim: Arc::new(claim),
             id: connection.id,
             left: false,
         };
+        let claim = membership.claim.clone();
         let join = move |state: &mut State| state.join(connection, claim, after);
         membership.room.send(join).await?;
         Ok(membership)
@@ -98,16 +106,6 @@ impl Room {
             .await
     }
 
-    /// Numbers a text and delivers it; acknowledges it when it has an `id`.
-    pub(crate) async fn publish(
-        &self,
-        from: Arc<Connection>,
-        text: String,
-        id: Option<String>,
-    ) -> Result<(), Refusal> {
-        self.send(move |state| state.publish(&from, text, id)).await
-    }
-
     /// Delivers what has no number.
     pub(crate) async fn relay<P: Payload + 'static>(
         &self,
@@ -121,6 +119,22 @@ impl Room {
         self.send(move |state| state.list(&to)).await
     }
 
+    /// Delivers a message that has its number, in line with the others. Blocks while the pool is full.
+    fn numbered(
+        &self,
+        from: Arc<Connection>,
+        message: Message,
+        id: Option<String>,
+        claim: Arc<Claim<Self>>,
+    ) {
+        let inside = self.inside.clone();
+        // Closed: the server ends, and has told its clients.
+        let _ = self.strand.submit(move || {
+            inside.apply(|state| state.deliver_numbered(&from, message, id));
+            drop(claim);
+        });
+    }
+
     /// Puts an operation in line once the pool has a slot for it.
     async fn send(&self, op: impl FnOnce(&mut State) + Send + 'static) -> Result<(), Refusal> {
         let inside = self.inside.clone();
@@ -132,6 +146,8 @@ impl Room {
 /// A connection's place in a room. Dropping it leaves the room, whatever ended the connection.
 pub(crate) struct Membership {
     room: Arc<Room>,
+    /// What is under way holds one too: the room stays until it has arrived.
+    claim: Arc<Claim<Room>>,
     id: u64,
     left: bool,
 }
@@ -139,6 +155,35 @@ pub(crate) struct Membership {
 impl Membership {
     pub(crate) fn room(&self) -> &Room {
         &self.room
+    }
+
+    /// Has a text numbered and delivered, after it was kept where that is to be done; acknowledges it when it has an `id`.
+    pub(crate) async fn publish(
+        &self,
+        from: Arc<Connection>,
+        text: String,
+        id: Option<String>,
+    ) -> Result<(), Refusal> {
+        let (room, claim) = (self.room.clone(), self.claim.clone());
+        let message = Message {
+            room: room.name.to_string(),
+            seq: 0,
+            user: from.user().to_owned(),
+            text,
+            ts: clock::now_ms(),
+        };
+        let Some(journal) = &self.room.common.journal else {
+            let publish = move |state: &mut State| {
+                state.publish(&from, message, id);
+                drop(claim);
+            };
+            return self.room.send(publish).await;
+        };
+        let kept = move |kept: Result<Message, Unkept>| match kept {
+            Ok(message) => room.numbered(from, message, id, claim),
+            Err(unkept) => from.tell(&Refusal::from(unkept).with_id(id).payload()),
+        };
+        Ok(journal.append(message, kept).await?)
     }
 
     /// Leaves in line with the other operations, even when the pool is full.
@@ -156,6 +201,12 @@ impl Drop for Membership {
         if !self.left {
             self.room.inside.depart(self.id);
         }
+    }
+}
+
+impl From<Unkept> for Refusal {
+    fn from(unkept: Unkept) -> Self {
+        Self::new(ErrorCode::Overloaded, unkept.to_string())
     }
 }
 
@@ -220,6 +271,7 @@ mod tests {
         Arc::new(Common {
             fanout: Pool::builder().capacity(2).build().expect("a pool"),
             history: History::new(history),
+            journal: None,
             presence_limit: 0,
             tally: Tally::default(),
         })
@@ -237,9 +289,12 @@ mod tests {
         let (room, claim) = rooms.claim("tea", |name| Room::new(name, common));
         let id = connection.id;
         let inside = room.inside.clone();
-        inside.apply(|state| state.join(connection.clone(), claim, None));
+        let claim = Arc::new(claim);
+        let joined = claim.clone();
+        inside.apply(|state| state.join(connection.clone(), joined, None));
         let membership = Membership {
             room,
+            claim,
             id,
             left: false,
         };
@@ -289,7 +344,7 @@ mod tests {
         connection.outbox.abandon();
         drop(membership);
         let (_, claim) = rooms.claim("tea", |name| Room::new(name, common()));
-        inside.apply(|state| state.join(connection, claim, None));
+        inside.apply(|state| state.join(connection, Arc::new(claim), None));
         assert_eq!(inside.state.lock().members(), 0);
         assert_eq!(rooms.len(), 0);
     }

@@ -16,6 +16,7 @@ use tokio::time::{interval, sleep};
 
 use crate::config::Config;
 use crate::error::{CloseReason, ServeError};
+use crate::history::REMEMBER;
 use crate::http::{self, Upgraded};
 use crate::node::Node;
 use crate::payload::Bye;
@@ -189,6 +190,10 @@ async fn forget(node: Arc<Node>) {
         .is_some()
     {
         node.hub.history().expire();
+        if let Some(journal) = node.hub.journal() {
+            let age = node.config.history_age;
+            journal.forget(age, REMEMBER.max(age)).await;
+        }
         node.rates.expire();
     }
 }
@@ -249,6 +254,9 @@ fn drain(node: &Node) -> Result<(), ServeError> {
                     _ => 0,
                 },
             })?;
+    }
+    if let Some(journal) = node.hub.journal() {
+        journal.close();
     }
     tracing::info!("drained");
     Ok(())

@@ -1,8 +1,7 @@
 //! 0x10: the client says who it is, and is welcomed.
 
-use std::time::Duration;
-
 use super::Answer;
+use crate::clock;
 use crate::connection::Identity;
 use crate::context::Context;
 use crate::error::Refusal;
@@ -30,15 +29,11 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             session: format!("{}-{}", config.node, context.connection.id),
             user,
             node: config.node.clone(),
-            heartbeat_ms: millis(config.heartbeat),
-            idle_ms: millis(config.idle_timeout),
+            heartbeat_ms: clock::millis(config.heartbeat),
+            idle_ms: clock::millis(config.idle_timeout),
             max_payload: u32::try_from(config.max_payload).unwrap_or(u32::MAX),
         };
         context.reply(&welcome);
         Ok(())
     })
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,9 +10,9 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let Publish { room, text, id } = context.read(payload)?;
         let refused = |refusal: Refusal| refusal.with_id(id.clone());
         check_room(&room).map_err(refused)?;
-        let room = context.room(&room).map_err(refused)?;
+        let membership = context.membership(&room).map_err(refused)?;
         context.charge().map_err(refused)?;
-        let publishing = room.publish(context.connection.clone(), text, id.clone());
+        let publishing = membership.publish(context.connection.clone(), text, id.clone());
         publishing.await.map_err(refused)
     })
 }

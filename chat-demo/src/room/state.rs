@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
@@ -31,7 +30,7 @@ pub(super) struct State {
 struct Member {
     connection: Arc<Connection>,
     /// Keeps the room in the hub.
-    _claim: Claim<Room>,
+    _claim: Arc<Claim<Room>>,
 }
 
 impl State {
@@ -52,7 +51,7 @@ impl State {
     pub(super) fn join(
         &mut self,
         connection: Arc<Connection>,
-        claim: Claim<Room>,
+        claim: Arc<Claim<Room>>,
         after: Option<u64>,
     ) {
         if connection.outbox.ended().is_some() {
@@ -94,20 +93,32 @@ impl State {
         }
     }
 
-    pub(super) fn publish(&mut self, from: &Connection, text: String, id: Option<String>) {
-        let mut message = Message {
-            room: self.name.to_string(),
-            seq: 0,
-            user: from.user().to_owned(),
-            text,
-            ts: now_ms(),
-        };
+    /// Numbers a message, keeps it in the log, and delivers it.
+    pub(super) fn publish(&mut self, from: &Connection, mut message: Message, id: Option<String>) {
         let (seq, message) = self.log.append(|seq| {
             message.seq = seq;
             let message = Shared::new(message);
             (message.encoded(Subprotocol::Json).clone(), message)
         });
-        self.deliver(&message);
+        self.said(from, seq, &message, id);
+    }
+
+    /// Keeps a message in the log that has its number, and delivers it.
+    pub(super) fn deliver_numbered(
+        &mut self,
+        from: &Connection,
+        message: Message,
+        id: Option<String>,
+    ) {
+        let seq = message.seq;
+        let message = Shared::new(message);
+        let kept = message.encoded(Subprotocol::Json).clone();
+        self.log.push(seq, kept);
+        self.said(from, seq, &message, id);
+    }
+
+    fn said(&mut self, from: &Connection, seq: u64, message: &Shared<Message>, id: Option<String>) {
+        self.deliver(message);
         self.common.tally.messages.inc();
         if let Some(id) = id {
             let room = self.name.to_string();
@@ -184,11 +195,4 @@ impl State {
 /// A message as the log keeps it, for the owner of an outbox.
 fn translated(kept: &Bytes, outbox: &Outbox) -> Bytes {
     wire::translated::<Message>(kept, outbox.subprotocol())
-}
-
-fn now_ms() -> u64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }

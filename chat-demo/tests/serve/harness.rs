@@ -92,29 +92,7 @@ impl Server {
 
     /// One HTTP exchange.
     pub(crate) async fn http(&self, request: &str) -> Response {
-        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
-        let request = format!(
-            "{request}\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        );
-        stream
-            .write_all(request.as_bytes())
-            .await
-            .expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("text");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-        let status = head
-            .split(' ')
-            .nth(1)
-            .expect("a status")
-            .parse()
-            .expect("a number");
-        Response {
-            status,
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-        }
+        http(self.address, request).await
     }
 
     pub(crate) async fn stats(&self) -> Value {
@@ -124,6 +102,30 @@ impl Server {
     /// Looks until the figures are as wanted.
     pub(crate) async fn until(&self, wanted: impl Fn(&Value) -> bool) {
         while !wanted(&self.stats().await) {}
+    }
+}
+
+/// One HTTP exchange with a server.
+pub(crate) async fn http(address: SocketAddr, request: &str) -> Response {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("{request}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .expect("a status")
+        .parse()
+        .expect("a number");
+    Response {
+        status,
+        head: head.to_ascii_lowercase(),
+        body: body.to_owned(),
     }
 }
 

@@ -3,11 +3,13 @@
 mod bytes;
 mod capacity;
 mod conversation;
+mod data;
 mod drain;
 mod harness;
 mod history;
 mod http;
 mod misbehaviour;
 mod presence;
+mod process;
 mod rates;
 mod subprotocols;

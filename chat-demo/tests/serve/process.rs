@@ -1,0 +1,84 @@
+//! The server as a process of its own, for what only a process can suffer.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use chat_demo::frame::Kind;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+use crate::harness::{Client, http};
+
+/// Killed when dropped.
+pub(crate) struct Process {
+    pub(crate) address: SocketAddr,
+    child: Child,
+}
+
+impl Process {
+    /// Starts `command`, which is to become a server, and reads from its log where it listens.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .env("RUST_LOG", "info")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary is built");
+        let log = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut lines = log.lines().map(|line| line.expect("text"));
+        let line = lines.find(|line| line.contains("listens on"));
+        let line = line.expect("it says where it listens");
+        let (_, address) = line.rsplit_once("//").expect("a URL");
+        Self {
+            address: address.trim().parse().expect("an address"),
+            child,
+        }
+    }
+
+    /// Serves on a free port.
+    pub(crate) fn serve(args: &[&str]) -> Self {
+        let binary = env!("CARGO_BIN_EXE_chat-demo");
+        Self::start(
+            Command::new(binary)
+                .args(["--listen", "127.0.0.1:0"])
+                .args(args),
+        )
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A client that is in a room.
+    pub(crate) async fn enter_room(&self, name: &str, room: &str) -> Client {
+        let stream = TcpStream::connect(self.address).await.expect("it listens");
+        let request = format!("ws://{}/ws", self.address).into_client_request();
+        let mut client = Client::over(stream, request.expect("a request"))
+            .await
+            .expect("an upgrade");
+        client.say(Kind::HELLO, json!({ "name": name })).await;
+        client.expect(Kind::WELCOME).await;
+        client.join(room).await;
+        client
+    }
+
+    /// The status and the words that answer a path.
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
+        let answer = http(self.address, &format!("GET {path} HTTP/1.1")).await;
+        (answer.status, answer.body)
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it is dead");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
