@@ -1,0 +1,292 @@
+//! As much of `anthill`'s interface as the chat server uses, on tokio's multi-thread scheduler: a semaphore for the
+//! slots, a task for each of the rest. There to measure the same server without our pool; it is no pool to use.
+
+mod strand;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+pub use strand::Strand;
+
+/// A number of slots on a runtime that it may share with others.
+#[derive(Clone)]
+pub struct Pool {
+    runtime: Arc<Shared>,
+    slots: Arc<Semaphore>,
+    capacity: usize,
+}
+
+/// Ends with the last pool, without waiting for tasks: it may end within one.
+struct Shared(Option<Runtime>);
+
+impl Shared {
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("there until the end").handle()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.0.take().expect("dropped once").shutdown_background();
+    }
+}
+
+/// What a pool is built of.
+pub struct Builder {
+    capacity: usize,
+    threads: Option<usize>,
+}
+
+impl Builder {
+    /// A name for the threads; tokio's have their own.
+    #[must_use]
+    pub fn name(self, _: &str) -> Self {
+        self
+    }
+
+    /// How many slots.
+    #[must_use]
+    pub fn capacity(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
+    }
+
+    /// How many threads; of the two, tokio takes the most.
+    #[must_use]
+    pub fn threads(self, threads: RangeInclusive<usize>) -> Self {
+        let threads = Some(*threads.end());
+        Self { threads, ..self }
+    }
+
+    /// Tokio's sockets and timers work in tasks: of course.
+    #[must_use]
+    pub fn tokio(self) -> Self {
+        self
+    }
+
+    /// Who is told of panics: tokio tells them by itself.
+    #[must_use]
+    pub fn panic_handler(self, _: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self
+    }
+
+    /// Starts the threads.
+    pub fn build(self) -> Result<Pool, BuildError> {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if let Some(threads) = self.threads {
+            runtime.worker_threads(threads);
+        }
+        let runtime = runtime.enable_all().build()?;
+        Ok(Pool::with(Arc::new(Shared(Some(runtime))), self.capacity))
+    }
+}
+
+impl Pool {
+    /// A pool to be.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder {
+            capacity: 1,
+            threads: None,
+        }
+    }
+
+    fn with(runtime: Arc<Shared>, capacity: usize) -> Self {
+        Self {
+            runtime,
+            slots: Arc::new(Semaphore::new(capacity)),
+            capacity,
+        }
+    }
+
+    /// Slots of their own on the same threads.
+    pub fn subpool(&self, capacity: usize) -> Result<Self, BuildError> {
+        Ok(Self::with(self.runtime.clone(), capacity))
+    }
+
+    /// A slot, if there is one.
+    pub fn try_slot(&self) -> Result<Slot, SubmitError<()>> {
+        match self.slots.clone().try_acquire_owned() {
+            Ok(permit) => Ok(self.slot(permit)),
+            Err(_) => Err(SubmitError(())),
+        }
+    }
+
+    /// A slot, in its turn.
+    pub async fn slot_async(&self) -> Result<Slot, SubmitError<()>> {
+        match self.slots.clone().acquire_owned().await {
+            Ok(permit) => Ok(self.slot(permit)),
+            Err(_) => Err(SubmitError(())),
+        }
+    }
+
+    fn slot(&self, permit: OwnedSemaphorePermit) -> Slot {
+        let runtime = self.runtime.handle().clone();
+        Slot { permit, runtime }
+    }
+
+    /// Runs a future once there is a slot.
+    pub async fn spawn_async<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.slot_async().await {
+            Ok(slot) => slot.spawn(future),
+            Err(_) => return Err(SubmitError(future)),
+        }
+        Ok(())
+    }
+
+    /// Runs a future whose value is waited for.
+    pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SubmitError<F>>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let Ok(slot) = self.try_slot() else {
+            return Err(SubmitError(future));
+        };
+        let (tell, told) = mpsc::sync_channel(1);
+        slot.spawn(async move {
+            // Nobody may wait.
+            let _ = tell.send(future.await);
+        });
+        Ok(JoinHandle(told))
+    }
+
+    /// A line of closures that run one at a time.
+    #[must_use]
+    pub fn strand(&self) -> Strand {
+        Strand::new(self.runtime.handle().clone(), self.slots.clone())
+    }
+
+    /// As far as tokio tells.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let free = self.slots.available_permits();
+        let metrics = self.runtime.handle().metrics();
+        Stats {
+            capacity: self.capacity,
+            in_flight: self.capacity - free,
+            free,
+            threads: metrics.num_workers(),
+            ..Stats::default()
+        }
+    }
+
+    /// Takes nothing more and waits for what is there.
+    pub fn shutdown_timeout(&self, time: Duration) -> Result<(), ShutdownError> {
+        let all = u32::try_from(self.capacity).unwrap_or(u32::MAX);
+        let ended = async { timeout(time, self.slots.acquire_many(all)).await.is_ok() };
+        let ended = self.runtime.handle().block_on(ended);
+        let stats = self.stats();
+        self.slots.close();
+        if ended {
+            return Ok(());
+        }
+        Err(ShutdownError::Timeout(Box::new(Unfinished { stats })))
+    }
+}
+
+/// The right to one task.
+pub struct Slot {
+    permit: OwnedSemaphorePermit,
+    runtime: Handle,
+}
+
+impl Slot {
+    /// Runs a closure.
+    pub fn submit(self, task: impl FnOnce() + Send + 'static) {
+        self.spawn(async { task() });
+    }
+
+    /// Runs a future.
+    pub fn spawn(self, future: impl Future<Output = ()> + Send + 'static) {
+        let Self { permit, runtime } = self;
+        runtime.spawn(async move {
+            future.await;
+            drop(permit);
+        });
+    }
+}
+
+/// What waits for a value.
+pub struct JoinHandle<T>(Receiver<T>);
+
+impl<T> JoinHandle<T> {
+    /// Waits, and blocks.
+    pub fn join(self) -> Result<T, JoinError> {
+        self.0.recv().map_err(|_| JoinError)
+    }
+}
+
+/// The task ended without a value.
+#[derive(Debug, Error)]
+#[error("the task panicked")]
+pub struct JoinError;
+
+/// The runtime cannot be built.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct BuildError(#[from] io::Error);
+
+/// No slot; the task comes back.
+#[derive(Error)]
+#[error("the pool takes nothing")]
+pub struct SubmitError<T>(T);
+
+impl<T> fmt::Debug for SubmitError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SubmitError")
+    }
+}
+
+/// The end did not come.
+#[derive(Debug)]
+pub enum ShutdownError {
+    /// In time.
+    Timeout(Box<Unfinished>),
+    /// A worker cannot wait for itself; tokio panics instead.
+    FromWorker,
+    /// The pool was opened again; this one cannot be.
+    Reopened,
+}
+
+/// What is left.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// The pool as it was then.
+    pub stats: Stats,
+}
+
+/// Where a pool stands; 0 where tokio does not tell.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "as anthill's")]
+pub struct Stats {
+    pub capacity: usize,
+    pub in_flight: usize,
+    pub running: usize,
+    pub queued: usize,
+    pub waiting: usize,
+    pub free: usize,
+    pub threads: usize,
+    pub idle_threads: usize,
+    pub accepted: u64,
+    pub completed: u64,
+    pub panicked: u64,
+    pub cancelled: u64,
+    pub rejected_full: u64,
+    pub rejected_closed: u64,
+    pub rejected_timeout: u64,
+    pub threads_started: u64,
+    pub threads_expired: u64,
+    pub wakeups: u64,
+}
