@@ -2,8 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+
+use crate::error::Refusal;
+use crate::frame::Kind;
 use crate::outbox::Outbox;
 use crate::payload::Payload;
+use crate::tally::Tally;
 use crate::wire;
 
 /// Who is there, and where to put what it shall get.
@@ -32,9 +37,29 @@ impl Connection {
     }
 
     /// Queues a payload for the client. Whether it still takes any is the session's to notice.
-    pub(crate) fn tell<P: Payload>(&self, payload: &P) {
-        let frame = wire::message(payload, self.outbox.subprotocol());
-        self.outbox.push(frame);
+    pub(crate) fn tell<P: Payload>(&self, payload: &P, tally: &Tally) {
+        self.queue(
+            P::KIND,
+            wire::message(payload, self.outbox.subprotocol()),
+            tally,
+        );
+    }
+
+    /// Queues a frame without a payload.
+    pub(crate) fn tell_empty(&self, kind: Kind, tally: &Tally) {
+        self.queue(kind, wire::empty(kind, self.outbox.subprotocol()), tally);
+    }
+
+    /// Tells the client why a frame was not obeyed.
+    pub(crate) fn refuse(&self, refusal: &Refusal, tally: &Tally) {
+        tally.errors.inc(refusal.code());
+        self.tell(&refusal.payload(), tally);
+    }
+
+    fn queue(&self, kind: Kind, frame: Bytes, tally: &Tally) {
+        if self.outbox.push(frame) {
+            tally.frames_out.inc(kind);
+        }
     }
 
     /// The user's name; empty before the hello.

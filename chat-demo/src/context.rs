@@ -6,7 +6,7 @@ use crate::connection::{Connection, Identity};
 use crate::error::Refusal;
 use crate::hub::Registration;
 use crate::node::Node;
-use crate::outbox::Outbox;
+use crate::outbox::{Ended, Outbox};
 use crate::payload::{ErrorCode, Payload};
 use crate::rate::Rate;
 use crate::room::{Membership, Room};
@@ -27,13 +27,20 @@ impl Context {
         let outbox = Outbox::new(node.outbox_limits(), subprotocol);
         let connection = Arc::new(Connection::new(node.next_connection(), outbox));
         let registration = node.hub.register(connection.clone());
-        Self {
+        let context = Self {
             rate: node.rates.connection(),
             node,
             connection,
             memberships: Vec::new(),
             _registration: registration,
-        }
+        };
+        tracing::debug!(session = context.session(), "connection opened");
+        context
+    }
+
+    /// Names the connection, unique among the nodes.
+    pub(crate) fn session(&self) -> String {
+        format!("{}-{}", self.node.config.node, self.connection.id)
     }
 
     /// The connection becomes active; refused the second time.
@@ -59,7 +66,12 @@ impl Context {
 
     /// Queues a payload for the client itself.
     pub(crate) fn reply<P: Payload>(&self, payload: &P) {
-        self.connection.tell(payload);
+        self.connection.tell(payload, &self.node.tally);
+    }
+
+    /// Tells the client why a frame was not obeyed.
+    pub(crate) fn refuse(&self, refusal: &Refusal) {
+        self.connection.refuse(refusal, &self.node.tally);
     }
 
     pub(crate) fn subprotocol(&self) -> Subprotocol {
@@ -104,6 +116,14 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
+        let reason = match self.connection.outbox.ended() {
+            Some(Ended::ByServer(reason)) => reason.label(),
+            Some(Ended::ByClient) => "client",
+            // By a panic, or with the server.
+            None => "cut_off",
+        };
+        let (session, user) = (self.session(), self.connection.user());
+        tracing::debug!(session, user, reason, "connection closed");
         // Rooms that still know the connection see that it takes nothing any more.
         self.connection.outbox.abandon();
     }

@@ -35,12 +35,61 @@ impl Refusal {
         Self { id, ..self }
     }
 
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
     /// The payload that says so.
     pub(crate) fn payload(&self) -> payload::Error {
         payload::Error {
             code: self.code.into(),
             message: self.message.to_string(),
             id: self.id.clone(),
+        }
+    }
+}
+
+/// Why a socket may not go on as a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Refused {
+    #[error("this is a WebSocket endpoint, version 13")]
+    NotWebSocket,
+    #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
+    Key,
+    #[error("pages of this origin may not connect")]
+    Origin,
+    #[error("the subprotocols spoken are: {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
+    Subprotocol,
+    #[error("all connections are taken")]
+    Full,
+    #[error("the server is going down")]
+    Draining,
+    /// Nobody is told: no request has come to be answered.
+    #[error("no request in time")]
+    Timeout,
+}
+
+impl Refused {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::NotWebSocket,
+        Self::Key,
+        Self::Origin,
+        Self::Subprotocol,
+        Self::Full,
+        Self::Draining,
+        Self::Timeout,
+    ];
+
+    /// For metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::NotWebSocket => "not_websocket",
+            Self::Key => "key",
+            Self::Origin => "origin",
+            Self::Subprotocol => "subprotocol",
+            Self::Full => "full",
+            Self::Draining => "draining",
+            Self::Timeout => "timeout",
         }
     }
 }
@@ -113,10 +162,15 @@ impl CloseReason {
         }
     }
 
+    /// Whether the farewell begins with a bye.
+    pub(crate) fn says_bye(self) -> bool {
+        self == Self::SlowConsumer
+    }
+
     /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.
     pub(crate) fn farewell(self, subprotocol: Subprotocol) -> Bytes {
         let close = wire::close(self.code(), self.text());
-        if self != Self::SlowConsumer {
+        if !self.says_bye() {
             return close;
         }
         let bye = Bye {

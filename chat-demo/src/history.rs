@@ -101,6 +101,14 @@ impl History {
         });
     }
 
+    /// How many messages there are. Looks into each log, which costs those who append nothing.
+    pub(crate) fn messages(&self) -> usize {
+        let logs = self.logs.lock();
+        logs.values()
+            .map(|log| log.past.lock().messages.len())
+            .sum()
+    }
+
     /// How much memory the messages take.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
@@ -296,7 +304,7 @@ mod tests {
         let (tea, milk) = (history.log(&"tea".into()), history.log(&"milk".into()));
         say(&tea, 6);
         say(&milk, 6);
-        assert_eq!(history.bytes(), 10);
+        assert_eq!((history.bytes(), history.messages()), (10, 10));
         assert_eq!(texts(&milk.before(None, 9)), ["3", "4", "5", "6"]);
         // A message larger than the rest of the space is not kept at all.
         milk.append(|_| (Bytes::from_static(&[b'x'; 20]), ()));

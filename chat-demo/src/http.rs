@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anthill::Slot;
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::error::Refused;
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::reply::{self, Reply};
@@ -49,7 +51,9 @@ pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgrade
     let time = node.config.handshake_timeout;
     let deadline = Instant::now() + time;
     let granted = Mutex::new(None);
+    let asked = AtomicBool::new(false);
     let service = service_fn(async |request| {
+        asked.store(true, Ordering::Relaxed);
         let reply = route(request, node, deadline, &granted).await;
         Ok::<_, Infallible>(reply)
     });
@@ -66,13 +70,20 @@ pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgrade
             () = node.draining.cancelled() => Instant::now() + LAST_REQUEST,
         }
     };
-    tokio::select! {
+    let ended = tokio::select! {
         // Whatever went wrong, it is the client's loss alone.
-        _ = &mut connection => {}
+        _ = &mut connection => true,
         cut = time_is_up => {
             connection.as_mut().graceful_shutdown();
-            timeout_at(cut, connection).await.ok()?.ok()?;
+            matches!(timeout_at(cut, connection).await, Ok(Ok(())))
         }
+    };
+    // Who has asked for something has had an answer, and idle sockets of browsers are no failed handshakes.
+    if !asked.load(Ordering::Relaxed) && Instant::now() >= deadline {
+        node.tally.refused.inc(Refused::Timeout);
+    }
+    if !ended {
+        return None;
     }
 
     let Granted {
@@ -106,7 +117,10 @@ async fn route(
                     *granted.lock() = Some(grant);
                     reply
                 }
-                Err(refused) => refused.into(),
+                Err(refused) => {
+                    node.tally.refused.inc(refused);
+                    refused.into()
+                }
             }
         }
         "/ws" => method_not_allowed("GET"),
@@ -127,9 +141,9 @@ async fn route(
             reply::text(StatusCode::SERVICE_UNAVAILABLE, "messages cannot be kept\n")
         }
         "/readyz" => reply::text(StatusCode::OK, "ready\n"),
-        "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.gauges.prometheus()),
+        "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.metrics.prometheus()),
         "/api/stats" => {
-            let stats = node.gauges.snapshot(&node.config.node);
+            let stats = node.metrics.snapshot(&node.config.node);
             let json = serde_json::to_vec(&stats).expect("numbers by names are JSON");
             reply::new(StatusCode::OK, JSON, json)
         }

@@ -10,6 +10,7 @@ use crate::directory::Directory;
 use crate::error::{CloseReason, Refusal};
 use crate::history::History;
 use crate::journal::Journal;
+use crate::outbox::Waiting;
 use crate::payload::Payload;
 use crate::room::{Common, Membership, Room};
 use crate::wire::Shared;
@@ -27,6 +28,15 @@ struct Connections {
     open: HashMap<u64, Arc<Connection>>,
     /// Set once by `end_all`: whoever comes later is sent away at once.
     ended: Option<CloseReason>,
+}
+
+/// What waits for clients.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outboxes {
+    /// In all outboxes together.
+    pub(crate) all: Waiting,
+    /// In the fullest, by frames and by bytes.
+    pub(crate) most: Waiting,
 }
 
 /// Keeps a connection in the hub until dropped.
@@ -60,11 +70,14 @@ impl Hub {
 
     /// Queues a frame for every connection; returns for how many.
     pub(crate) fn broadcast<P: Payload>(&self, payload: &Shared<P>) -> usize {
-        self.all()
+        let told = self
+            .all()
             .iter()
             .map(|connection| &connection.outbox)
             .filter(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
-            .count()
+            .count();
+        self.common.tally.frames_out.inc_by(P::KIND, told);
+        told
     }
 
     /// Ends every connection, those to come included.
@@ -93,6 +106,24 @@ impl Hub {
 
     pub(crate) fn rooms(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// What waits for the clients. Looks into each outbox, which costs those who push nothing.
+    pub(crate) fn outboxes(&self) -> Outboxes {
+        let mut outboxes = Outboxes::default();
+        for connection in self.all() {
+            let Waiting { frames, bytes } = connection.outbox.waiting();
+            let Outboxes { all, most } = &mut outboxes;
+            *all = Waiting {
+                frames: all.frames + frames,
+                bytes: all.bytes + bytes,
+            };
+            *most = Waiting {
+                frames: most.frames.max(frames),
+                bytes: most.bytes.max(bytes),
+            };
+        }
+        outboxes
     }
 
     pub(crate) fn history(&self) -> &History {
@@ -124,8 +155,8 @@ mod tests {
     use crate::history;
     use crate::outbox::{Ended, Limits, Outbox};
     use crate::payload::Alert;
-    use crate::room::Tally;
     use crate::subprotocol::Subprotocol;
+    use crate::tally::Tally;
 
     fn hub() -> Arc<Hub> {
         Arc::new(Hub::new(Common {
@@ -170,6 +201,7 @@ mod tests {
         registrations.pop();
         assert_eq!(hub.broadcast(&alert()), 2);
         assert_eq!(hub.connections(), 2);
+        assert_eq!(hub.common.tally.frames_out.sum(), 3 + 2);
     }
 
     #[test]
@@ -184,6 +216,22 @@ mod tests {
             Some(Ended::ByServer(CloseReason::SlowConsumer))
         );
         assert_eq!(free.outbox.ended(), None);
+    }
+
+    #[test]
+    fn what_waits_is_told_of_all_and_of_the_fullest() {
+        let hub = hub();
+        assert_eq!(hub.outboxes(), Outboxes::default());
+        let (few, many) = (connection(1), connection(2));
+        let _registrations = [hub.register(few.clone()), hub.register(many.clone())];
+        assert!(few.outbox.push("seven..".into()));
+        assert!(many.outbox.push("one".into()) && many.outbox.push("two".into()));
+        let waiting = |frames, bytes| Waiting { frames, bytes };
+        let outboxes = Outboxes {
+            all: waiting(3, 13),
+            most: waiting(2, 7),
+        };
+        assert_eq!(hub.outboxes(), outboxes);
     }
 
     #[test]

@@ -12,13 +12,15 @@
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share; its pools.
-//! - `metrics`: what is counted and shown. Read from outside, it decides nothing.
+//! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `rate`: how often one may publish.
+//! - `tally`: what is counted, by those who do it.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`error`], `clock`: settings, why things end, and when.
+//! - `process`: what the system says of this process.
 
 pub mod cli;
 pub mod client;
@@ -42,11 +44,13 @@ mod journal;
 mod metrics;
 mod node;
 mod outbox;
+mod process;
 mod rate;
 mod reply;
 mod room;
 mod router;
 mod session;
+mod tally;
 mod transport;
 mod upgrade;
 mod wire;

@@ -14,11 +14,12 @@ use crate::error::ServeError;
 use crate::history::{self, History};
 use crate::hub::Hub;
 use crate::journal::{Journal, Kept};
-use crate::metrics::{Gauges, Live, Metrics};
+use crate::metrics::{Live, Metrics};
 use crate::outbox::Limits;
 use crate::rate::Rates;
 use crate::room::Common;
 use crate::subprotocol::Subprotocol;
+use crate::tally::Tally;
 use crate::wire;
 
 /// See the module's documentation.
@@ -26,9 +27,9 @@ pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) metrics: Metrics,
+    pub(crate) tally: Tally,
     pub(crate) rates: Rates,
-    pub(crate) gauges: Gauges,
+    pub(crate) metrics: Metrics,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
     connections: AtomicU64,
@@ -52,8 +53,8 @@ pub(crate) struct Pools {
 }
 
 impl Pools {
-    fn new(config: &Config, metrics: &Metrics) -> Result<Self, BuildError> {
-        let panics = metrics.panics.clone();
+    fn new(config: &Config, tally: &Tally) -> Result<Self, BuildError> {
+        let panics = tally.panics.clone();
         let mut builder = Pool::builder()
             .name("chat")
             .capacity(SERVICE)
@@ -77,8 +78,8 @@ impl Pools {
 
 impl Node {
     pub(crate) fn new(config: Config) -> Result<Self, ServeError> {
-        let metrics = Metrics::default();
-        let pools = Pools::new(&config, &metrics)?;
+        let tally = Tally::default();
+        let pools = Pools::new(&config, &tally)?;
         let history = History::new(history::Limits {
             messages: config.history,
             age: config.history_age,
@@ -104,7 +105,7 @@ impl Node {
             history,
             journal,
             presence_limit: config.presence_limit,
-            tally: metrics.tally.clone(),
+            tally: tally.clone(),
         }));
         let live = Live {
             hub: hub.clone(),
@@ -121,8 +122,8 @@ impl Node {
             config,
             pools,
             hub,
-            gauges: Gauges::new(metrics.clone(), live),
-            metrics,
+            metrics: Metrics::new(tally.clone(), live),
+            tally,
             draining: CancellationToken::new(),
             connections: AtomicU64::new(0),
             guests: AtomicU64::new(0),

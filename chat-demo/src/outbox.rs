@@ -30,6 +30,13 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
 }
 
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
+}
+
 /// See the module's documentation.
 pub(crate) struct Outbox {
     limits: Limits,
@@ -154,18 +161,25 @@ impl Outbox {
         drop(old);
     }
 
+    /// What waits.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let state = self.state.lock();
+        Waiting {
+            frames: state.frames.len(),
+            bytes: state.bytes,
+        }
+    }
+
     /// Who ended the conversation, if it has ended.
     pub(crate) fn ended(&self) -> Option<Ended> {
         self.state.lock().ended
     }
 
-    /// Writes what is queued. Ready when the outbox has ended and all is out, or when a write fails; `sent` is told of
-    /// each batch of whole frames.
+    /// Writes what is queued. Ready when the outbox has ended and all is out, or when a write fails.
     pub(crate) fn poll_drain(
         &self,
         cx: &mut Context<'_>,
         mut write: impl FnMut(&mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>,
-        mut sent: impl FnMut(usize),
     ) -> Poll<io::Result<()>> {
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
@@ -189,7 +203,7 @@ impl Outbox {
                 state.in_write = 0;
                 match written {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(len)) => sent(state.advance(len)),
+                    Poll::Ready(Ok(len)) => state.advance(len),
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         // Not for more frames, which wait for the socket like these, but for an eviction.
@@ -273,23 +287,20 @@ impl State {
         }
     }
 
-    /// Forgets `len` bytes from the front; returns how many frames have left whole.
-    fn advance(&mut self, len: usize) -> usize {
+    /// Forgets `len` bytes from the front.
+    fn advance(&mut self, len: usize) {
         self.bytes -= len;
         self.offset += len;
-        let mut whole = 0;
         while let Some(frame) = self.frames.front() {
             if self.offset < frame.len() {
                 break;
             }
             self.offset -= frame.len();
             self.frames.pop_front();
-            whole += 1;
         }
         if self.frames.is_empty() && self.frames.capacity() > KEEP {
             self.frames = VecDeque::new();
         }
-        whole
     }
 }
 

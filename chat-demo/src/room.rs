@@ -4,10 +4,10 @@ mod state;
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anthill::{Pool, Strand};
 use parking_lot::Mutex;
-use prometheus_client::metrics::counter::Counter;
 
 use crate::clock;
 use crate::connection::Connection;
@@ -16,7 +16,8 @@ use crate::error::Refusal;
 use crate::history::History;
 use crate::journal::{Journal, Unkept};
 use crate::payload::{ErrorCode, Message, Payload};
-use crate::room::state::State;
+use crate::room::state::{Source, State};
+use crate::tally::Tally;
 use crate::wire::Shared;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
@@ -38,15 +39,6 @@ pub(crate) struct Common {
     /// Larger rooms do not tell who comes and goes.
     pub(crate) presence_limit: usize,
     pub(crate) tally: Tally,
-}
-
-/// What rooms count.
-#[derive(Clone, Default)]
-pub(crate) struct Tally {
-    /// Texts that got a number.
-    pub(crate) messages: Counter,
-    /// Frames that were put into a member's outbox.
-    pub(crate) deliveries: Counter,
 }
 
 impl Room {
@@ -120,19 +112,11 @@ impl Room {
     }
 
     /// Delivers a message that has its number, in line with the others. Blocks while the pool is full.
-    fn numbered(
-        &self,
-        from: Arc<Connection>,
-        message: Message,
-        id: Option<String>,
-        claim: Arc<Claim<Self>>,
-    ) {
+    fn numbered(&self, source: Source, message: Message) {
         let inside = self.inside.clone();
+        let deliver = move |state: &mut State| state.deliver_numbered(&source, message);
         // Closed: the server ends, and has told its clients.
-        let _ = self.strand.submit(move || {
-            inside.apply(|state| state.deliver_numbered(&from, message, id));
-            drop(claim);
-        });
+        let _ = self.strand.submit(move || inside.apply(deliver));
     }
 
     /// Puts an operation in line once the pool has a slot for it.
@@ -164,7 +148,7 @@ impl Membership {
         text: String,
         id: Option<String>,
     ) -> Result<(), Refusal> {
-        let (room, claim) = (self.room.clone(), self.claim.clone());
+        let room = self.room.clone();
         let message = Message {
             room: room.name.to_string(),
             seq: 0,
@@ -172,16 +156,23 @@ impl Membership {
             text,
             ts: clock::now_ms(),
         };
+        let source = Source {
+            from,
+            id,
+            arrived: Instant::now(),
+            _claim: self.claim.clone(),
+        };
         let Some(journal) = &self.room.common.journal else {
-            let publish = move |state: &mut State| {
-                state.publish(&from, message, id);
-                drop(claim);
-            };
-            return self.room.send(publish).await;
+            return room
+                .send(move |state| state.publish(&source, message))
+                .await;
         };
         let kept = move |kept: Result<Message, Unkept>| match kept {
-            Ok(message) => room.numbered(from, message, id, claim),
-            Err(unkept) => from.tell(&Refusal::from(unkept).with_id(id).payload()),
+            Ok(message) => room.numbered(source, message),
+            Err(unkept) => {
+                let refusal = Refusal::from(unkept).with_id(source.id);
+                source.from.refuse(&refusal, &room.common.tally);
+            }
         };
         Ok(journal.append(message, kept).await?)
     }

@@ -85,7 +85,7 @@ impl Server {
                 never = accept(&listener, &node, &router) => match never {},
             }
         }));
-        tracing::info!("chat-demo listens on http://{address}");
+        tracing::info!(node = server.node.config.node, url = %format_args!("http://{address}"), "listening");
         Ok(server)
     }
 
@@ -167,7 +167,7 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
             }
         };
         failing = false;
-        node.metrics.accepted.inc();
+        node.tally.accepted.inc();
         if let Err(error) = set_options(&stream) {
             tracing::debug!("a client left while it was accepted: {error}");
             continue;
@@ -234,7 +234,7 @@ fn drain(node: &Node) -> Result<(), ServeError> {
         reconnect_after_ms: RECONNECT_AFTER_MS,
     };
     let told = node.hub.broadcast(&Shared::new(bye));
-    tracing::info!("draining {told} connections");
+    tracing::info!(connections = told, "draining");
     if told > 0 {
         thread::sleep(drain_notice);
     }

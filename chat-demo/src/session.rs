@@ -18,12 +18,13 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::context::Context;
 use crate::error::{CloseReason, Refusal};
-use crate::frame::{self, Frame, FrameError};
+use crate::frame::{self, Frame, FrameError, Kind};
 use crate::node::Node;
 use crate::outbox::Ended;
 use crate::payload::ErrorCode;
 use crate::router::Router;
 use crate::subprotocol::{self, PayloadError, Subprotocol};
+use crate::tally::UNKNOWN;
 use crate::transport::Duct;
 
 /// What a connection reads at a time, and so what an idle one holds; larger messages make it grow.
@@ -70,12 +71,7 @@ enum Event {
 impl Session {
     fn new(stream: TcpStream, head: Bytes, context: Context, router: Arc<Router>) -> Self {
         let outbox = context.connection.outbox.clone();
-        let duct = Duct::new(
-            stream,
-            head,
-            outbox,
-            context.node.metrics.frames_out.clone(),
-        );
+        let duct = Duct::new(stream, head, outbox, context.node.tally.traffic.clone());
         let limit = context.node.config.max_payload + frame::OVERHEAD;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -117,8 +113,16 @@ impl Session {
     async fn obey_frame(&mut self, message: &[u8]) {
         match Frame::decode(message, self.context.node.config.max_payload) {
             Ok(frame) => self.obey(frame).await,
-            Err(error @ FrameError::TooLarge { .. }) => self.distrust(ErrorCode::TooLarge, &error),
-            Err(error) => self.distrust(ErrorCode::BadFrame, &error),
+            Err(error) => {
+                self.count_unknown();
+                let too_large = matches!(error, FrameError::TooLarge { .. });
+                let code = if too_large {
+                    ErrorCode::TooLarge
+                } else {
+                    ErrorCode::BadFrame
+                };
+                self.distrust(code, &error);
+            }
         }
     }
 
@@ -129,8 +133,8 @@ impl Session {
             Err(error @ PayloadError::Kind(_)) => (ErrorCode::UnknownType, error),
             Err(error) => (ErrorCode::BadPayload, error),
         };
-        let refusal = Refusal::new(code, error.to_string());
-        self.context.reply(&refusal.payload());
+        self.count_unknown();
+        self.context.refuse(&Refusal::new(code, error.to_string()));
     }
 
     async fn obey(&mut self, frame: Frame<'_>) {
@@ -140,7 +144,7 @@ impl Session {
             router,
             ..
         } = self;
-        context.node.metrics.frames_in.inc();
+        context.node.tally.frames_in.inc(frame.kind);
         let outcome = match router.dispatch(context, frame) {
             // While the handler waits for a room, what others sent goes out.
             Ok(mut answer) => {
@@ -157,8 +161,13 @@ impl Session {
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = outcome {
-            context.reply(&refusal.payload());
+            context.refuse(&refusal);
         }
+    }
+
+    /// Counts what is no frame of any type.
+    fn count_unknown(&self) {
+        self.context.node.tally.frames_in.inc(UNKNOWN);
     }
 
     /// The next message. Reads before it writes: the replies to all that has arrived leave together.
@@ -238,8 +247,7 @@ impl Session {
 
     /// What came cannot be read: tells why, and ends.
     fn distrust(&self, code: ErrorCode, error: &dyn Display) {
-        self.context
-            .reply(&Refusal::new(code, error.to_string()).payload());
+        self.context.refuse(&Refusal::new(code, error.to_string()));
         self.end(if code == ErrorCode::TooLarge {
             CloseReason::TooLarge
         } else {
@@ -255,7 +263,11 @@ impl Session {
     async fn close(&mut self) {
         let ended = self.context.connection.outbox.ended();
         if let Some(Ended::ByServer(reason)) = ended {
-            self.context.node.metrics.closed(reason);
+            let tally = &self.context.node.tally;
+            tally.closed.inc(reason);
+            if reason.says_bye() {
+                tally.frames_out.inc(Kind::BYE);
+            }
         }
         self.context.leave_all().await;
         // Too slow, or gone: nothing is left to be said.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::outbox::Outbox;
+use crate::tally::Traffic;
 
 /// One client's socket, and the outbox that is the only way into it.
 pub(crate) struct Duct {
@@ -20,7 +20,7 @@ pub(crate) struct Duct {
     /// What arrived together with the upgrade's request, to be read before the socket.
     head: Bytes,
     outbox: Arc<Outbox>,
-    frames_out: Counter,
+    traffic: Traffic,
 }
 
 impl Duct {
@@ -28,13 +28,13 @@ impl Duct {
         stream: TcpStream,
         head: Bytes,
         outbox: Arc<Outbox>,
-        frames_out: Counter,
+        traffic: Traffic,
     ) -> Self {
         Self {
             stream,
             head,
             outbox,
-            frames_out,
+            traffic,
         }
     }
 
@@ -45,13 +45,15 @@ impl Duct {
                 ready!(self.stream.poll_write_ready(cx))?;
                 match self.stream.try_write(bytes) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result),
+                    result => {
+                        let len = *result.as_ref().unwrap_or(&0);
+                        self.traffic.bytes_out.inc_by(len as u64);
+                        return Poll::Ready(result);
+                    }
                 }
             }
         };
-        self.outbox.poll_drain(cx, write, |frames| {
-            self.frames_out.inc_by(frames as u64);
-        })
+        self.outbox.poll_drain(cx, write)
     }
 
     /// The way out of an ended outbox: the rest leaves, then what still arrives is thrown away until the client hangs
@@ -81,11 +83,16 @@ impl AsyncRead for Duct {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.head.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            let len = buf.filled().len() - before;
+            self.traffic.bytes_in.inc_by(len as u64);
+            return Poll::Ready(Ok(()));
         }
         let len = self.head.len().min(buf.remaining());
         buf.put_slice(&self.head[..len]);
         self.head.advance(len);
+        self.traffic.bytes_in.inc_by(len as u64);
         if self.head.is_empty() {
             self.head = Bytes::new();
         }

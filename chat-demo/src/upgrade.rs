@@ -11,11 +11,11 @@ use hyper::header::{
 };
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode};
-use thiserror::Error;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::config::{Config, WhenFull};
+use crate::error::Refused;
 use crate::node::Node;
 use crate::reply::{Reply, text};
 use crate::subprotocol::Subprotocol;
@@ -31,28 +31,14 @@ pub(crate) struct Granted {
     pub(crate) slot: Slot,
 }
 
-/// Why a socket may not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Refused {
-    #[error("this is a WebSocket endpoint, version 13")]
-    NotWebSocket,
-    #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
-    Key,
-    #[error("pages of this origin may not connect")]
-    Origin,
-    #[error("the subprotocols spoken are: {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
-    Subprotocol,
-    #[error("all connections are taken")]
-    Full,
-}
-
 impl From<Refused> for Reply {
     fn from(refused: Refused) -> Self {
         let status = match refused {
             Refused::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
             Refused::Key | Refused::Subprotocol => StatusCode::BAD_REQUEST,
             Refused::Origin => StatusCode::FORBIDDEN,
-            Refused::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Full | Refused::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Timeout => StatusCode::REQUEST_TIMEOUT,
         };
         let mut reply = text(status, format!("{refused}\n"));
         let headers = reply.headers_mut();
@@ -62,7 +48,7 @@ impl From<Refused> for Reply {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
-            Refused::Full => {
+            Refused::Full | Refused::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             _ => {}
@@ -183,8 +169,11 @@ async fn find_place(node: &Node, deadline: Instant) -> Result<Slot, Refused> {
         },
     };
     slot.ok_or_else(|| {
-        node.metrics.refused.inc();
-        Refused::Full
+        if node.draining.is_cancelled() {
+            Refused::Draining
+        } else {
+            Refused::Full
+        }
     })
 }
 

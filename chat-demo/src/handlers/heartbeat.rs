@@ -5,10 +5,10 @@ use std::future::ready;
 use super::Answer;
 use crate::context::Context;
 use crate::frame::Kind;
-use crate::wire;
 
 pub(super) fn handle<'a>(context: &'a mut Context, _: &'a [u8]) -> Answer<'a> {
-    let beat = wire::empty(Kind::HEARTBEAT, context.subprotocol());
-    context.connection.outbox.push(beat);
+    context
+        .connection
+        .tell_empty(Kind::HEARTBEAT, &context.node.tally);
     Box::pin(ready(Ok(())))
 }

@@ -26,7 +26,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
 
         let config = &context.node.config;
         let welcome = Welcome {
-            session: format!("{}-{}", config.node, context.connection.id),
+            session: context.session(),
             user,
             node: config.node.clone(),
             heartbeat_ms: clock::millis(config.heartbeat),

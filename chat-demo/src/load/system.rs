@@ -1,6 +1,6 @@
 //! What the machine and the server say of themselves.
 
-use std::{fs, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use serde::Deserialize;
 use tokio::{
@@ -9,10 +9,10 @@ use tokio::{
     time::timeout,
 };
 
+use crate::process::Process;
+
 /// How long the server may take to tell its figures.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The kernel counts processor time in hundredths of a second for programs, whatever its own clock.
-const TICKS: f64 = 100.0;
 
 #[derive(Deserialize)]
 struct Stats {
@@ -40,36 +40,5 @@ async fn stats(server: SocketAddr) -> Option<Stats> {
 
 /// The processor time that this process has used, in seconds; 0 where the kernel does not tell.
 pub(super) fn cpu_seconds() -> f64 {
-    let ticks = || {
-        let line = fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field is the program's name in brackets and may hold anything; user and system time are the
-        // twelfth and thirteenth behind it.
-        let (_, fields) = line.rsplit_once(')')?;
-        let mut times = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse::<u32>);
-        Some(f64::from(times.next()?.ok()?) + f64::from(times.next()?.ok()?))
-    };
-    ticks().unwrap_or(0.0) / TICKS
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn work_takes_processor_time() {
-        let (before, start) = (cpu_seconds(), Instant::now());
-        while cpu_seconds() - before < 0.02 {
-            assert!(
-                start.elapsed() < Duration::from_secs(10),
-                "no time is counted"
-            );
-        }
-    }
+    Process::read().map_or(0.0, |process| process.cpu_seconds)
 }

@@ -1,115 +1,208 @@
-//! What has a value now, as Prometheus scrapes it.
+//! The figures as Prometheus scrapes them.
 
 use std::fmt;
 
-use anthill::Stats;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Unit;
+use prometheus_client::registry::{Registry, Unit};
 
-use super::{Live, resident_bytes};
+use super::{Live, pools};
+use crate::process::Process;
+use crate::tally::Tally;
 
-/// A figure of a pool: its name, what it is, and where it stands.
-type Figure<T> = (&'static str, &'static str, fn(&Stats) -> T);
+/// All figures: the server's begin with `chat_`, the process's with `process_`, as everywhere.
+pub(super) fn registry(tally: &Tally, live: &Live) -> Registry {
+    let mut registry = Registry::default();
+    let chat = registry.sub_registry_with_prefix("chat");
+    register(chat, tally);
+    chat.register_collector(Box::new(live.clone()));
+    registry
+        .sub_registry_with_prefix("process")
+        .register_collector(Box::new(OfProcess));
+    registry
+}
 
-/// What each pool has for itself.
-const OF_EACH: [Figure<usize>; 4] = [
-    ("pool_capacity", "Slots of the pool.", |stats| {
-        stats.capacity
-    }),
-    ("pool_in_flight", "Slots taken.", |stats| stats.in_flight),
-    ("pool_free", "Slots free.", |stats| stats.free),
-    (
-        "pool_waiting",
-        "Submitters that wait for a slot.",
-        |stats| stats.waiting,
-    ),
-];
-/// What they share, having the same workers; told once, lest a sum count it thrice.
-const OF_ALL: [Figure<usize>; 4] = [
-    ("pool_running", "Tasks on a worker.", |stats| stats.running),
-    ("pool_queued", "Tasks ready to run.", |stats| stats.queued),
-    ("pool_threads", "Worker threads.", |stats| stats.threads),
-    (
-        "pool_idle_threads",
-        "Worker threads without work.",
-        |stats| stats.idle_threads,
-    ),
-];
-const COUNTS_OF_ALL: [Figure<u64>; 4] = [
-    ("pool_accepted", "Tasks accepted.", |stats| stats.accepted),
-    ("pool_completed", "Tasks that returned.", |stats| {
-        stats.completed
-    }),
-    ("pool_panicked", "Tasks ended by a panic.", |stats| {
-        stats.panicked
-    }),
-    ("pool_wakeups", "Sleeping workers woken.", |stats| {
-        stats.wakeups
-    }),
-];
+fn register(chat: &mut Registry, tally: &Tally) {
+    let Tally {
+        accepted,
+        refused,
+        closed,
+        frames_in,
+        frames_out,
+        traffic,
+        errors,
+        messages,
+        deliveries,
+        fanout,
+        panics,
+    } = tally.clone();
+    chat.register("sockets_accepted", "TCP connections accepted", accepted);
+    chat.register(
+        "handshakes_refused",
+        "Handshakes that did not become a connection, by reason",
+        refused,
+    );
+    chat.register(
+        "connections_closed",
+        "Connections ended by the server, by reason",
+        closed,
+    );
+    chat.register(
+        "frames_in",
+        "Messages received from clients, by the type of their frame",
+        frames_in,
+    );
+    chat.register(
+        "frames_out",
+        "Frames queued for clients, by type",
+        frames_out,
+    );
+    chat.register_with_unit(
+        "traffic_in",
+        "Bytes read from WebSocket connections",
+        Unit::Bytes,
+        traffic.bytes_in,
+    );
+    chat.register_with_unit(
+        "traffic_out",
+        "Bytes written to WebSocket connections",
+        Unit::Bytes,
+        traffic.bytes_out,
+    );
+    chat.register("errors", "Frames refused with an error, by code", errors);
+    chat.register("messages", "Texts published", messages);
+    chat.register(
+        "deliveries",
+        "Frames that rooms put into outboxes",
+        deliveries,
+    );
+    chat.register_with_unit(
+        "fanout",
+        "From the moment that a publish was read to the last outbox that its message was put into",
+        Unit::Seconds,
+        fanout.histogram,
+    );
+    chat.register("panics", "Panics contained by the pools", panics);
+}
 
 impl Collector for Live {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: u64| {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, unit, gauge.metric_type())?)
-        };
-        let connections = self.hub.connections() as u64;
-        gauge(
-            "connections",
-            "Open WebSocket connections.",
-            None,
-            connections,
-        )?;
-        gauge(
-            "rooms",
-            "Rooms with members.",
-            None,
-            self.hub.rooms() as u64,
-        )?;
-        let (memory, bytes) = (resident_bytes(), Some(&Unit::Bytes));
-        gauge(
-            "history",
-            "Messages kept for those who come back.",
-            bytes,
-            self.hub.history().bytes() as u64,
-        )?;
-        gauge(
-            "resident_memory",
-            "Resident memory of the process.",
-            bytes,
-            memory,
-        )?;
-        let (uptime, seconds) = (self.started.elapsed().as_secs(), Some(&Unit::Seconds));
-        gauge("uptime", "Time since the server started.", seconds, uptime)?;
+        let hub = &self.hub;
+        let outboxes = hub.outboxes();
+        let bytes = Some(&Unit::Bytes);
+        let gauges = [
+            (
+                "connections",
+                "Open WebSocket connections.",
+                None,
+                hub.connections(),
+            ),
+            ("rooms", "Rooms with members.", None, hub.rooms()),
+            (
+                "history_messages",
+                "Messages kept for those who come back.",
+                None,
+                hub.history().messages(),
+            ),
+            (
+                "history",
+                "Memory of the messages kept for those who come back.",
+                bytes,
+                hub.history().bytes(),
+            ),
+            (
+                "outbox_frames",
+                "Frames that wait in all outboxes together.",
+                None,
+                outboxes.all.frames,
+            ),
+            (
+                "outbox",
+                "Bytes that wait in all outboxes together.",
+                bytes,
+                outboxes.all.bytes,
+            ),
+            (
+                "outbox_max_frames",
+                "Frames that wait in the fullest outbox.",
+                None,
+                outboxes.most.frames,
+            ),
+            (
+                "outbox_max",
+                "Bytes that wait in the fullest outbox.",
+                bytes,
+                outboxes.most.bytes,
+            ),
+        ];
+        for (name, help, unit, value) in gauges {
+            gauge(&mut encoder, name, help, unit, value as u64)?;
+        }
+        pools::encode(&self.pools, &mut encoder)
+    }
+}
 
-        let pools = self
-            .pools
-            .each_ref()
-            .map(|(name, pool)| ([("pool", *name)], pool.stats()));
-        let (_, any) = &pools[0];
-        for (name, help, read) in OF_ALL {
-            gauge(name, help, None, read(any) as u64)?;
-        }
-        for (name, help, read) in COUNTS_OF_ALL {
-            let counter = ConstCounter::new(read(any));
-            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
-        }
-        for (name, help, read) in OF_EACH {
-            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for (label, stats) in &pools {
-                ConstGauge::new(read(stats) as u64).encode(family.encode_family(label)?)?;
-            }
-        }
-        let (name, help) = ("pool_rejected_full", "Tasks refused by a full pool.");
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for (label, stats) in &pools {
-            ConstCounter::new(stats.rejected_full).encode(family.encode_family(label)?)?;
+/// The process, under the names that all clients of Prometheus use.
+#[derive(Debug)]
+struct OfProcess;
+
+impl Collector for OfProcess {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(process) = Process::read() else {
+            return Ok(());
+        };
+        let (seconds, bytes) = (Some(&Unit::Seconds), Some(&Unit::Bytes));
+        let help = "Processor time used, the program's and the kernel's for it.";
+        let cpu = encoder.encode_descriptor("cpu", help, seconds, MetricType::Counter)?;
+        ConstCounter::new(process.cpu_seconds).encode(cpu)?;
+        let help = "When the process started, since the epoch.";
+        let start = process.start_seconds;
+        gauge(&mut encoder, "start_time", help, seconds, start)?;
+        let gauges = [
+            (
+                "resident_memory",
+                "Resident memory.",
+                bytes,
+                process.resident_bytes,
+            ),
+            (
+                "virtual_memory",
+                "Virtual memory.",
+                bytes,
+                process.virtual_bytes,
+            ),
+            ("threads", "Threads.", None, process.threads),
+            (
+                "open_fds",
+                "Open file descriptors.",
+                None,
+                process.open_files,
+            ),
+            (
+                "max_fds",
+                "How many file descriptors may be open.",
+                None,
+                process.max_files,
+            ),
+        ];
+        for (name, help, unit, value) in gauges {
+            gauge(&mut encoder, name, help, unit, value)?;
         }
         Ok(())
     }
+}
+
+/// One gauge without labels.
+pub(super) fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    value: impl EncodeGaugeValue,
+) -> fmt::Result {
+    let gauge = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
+    ConstGauge::new(value).encode(gauge)
 }

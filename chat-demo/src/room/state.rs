@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -9,6 +10,7 @@ use super::{Common, Room};
 use crate::connection::Connection;
 use crate::directory::Claim;
 use crate::error::Refusal;
+use crate::frame::Kind;
 use crate::history::Log;
 use crate::outbox::Outbox;
 use crate::payload::{self, ErrorCode, Joined, Message, Payload, Presence, PresenceEvent};
@@ -25,6 +27,17 @@ pub(super) struct State {
     /// Gives the numbers, for it outlives the room.
     log: Arc<Log>,
     common: Arc<Common>,
+}
+
+/// Where a message comes from.
+pub(super) struct Source {
+    pub(super) from: Arc<Connection>,
+    /// What it is acknowledged under, if that is wanted.
+    pub(super) id: Option<String>,
+    /// When it had been read.
+    pub(super) arrived: Instant,
+    /// Keeps the room until the message has come to it.
+    pub(super) _claim: Arc<Claim<Room>>,
 }
 
 struct Member {
@@ -77,14 +90,18 @@ impl State {
         };
         let outbox = &connection.outbox;
         if let Some(missed) = after.and_then(|seq| self.log.after(seq)) {
+            let count = missed.len();
             let mut frames = vec![wire::message(&joined, outbox.subprotocol())];
             frames.extend(missed.iter().map(|frame| translated(frame, outbox)));
             if outbox.offer(frames) {
+                let frames_out = &self.common.tally.frames_out;
+                frames_out.inc(Kind::JOINED);
+                frames_out.inc_by(Kind::MESSAGE, count);
                 return;
             }
         }
         joined.recovered = false;
-        connection.tell(&joined);
+        connection.tell(&joined, &self.common.tally);
     }
 
     pub(super) fn leave(&mut self, id: u64) {
@@ -94,35 +111,32 @@ impl State {
     }
 
     /// Numbers a message, keeps it in the log, and delivers it.
-    pub(super) fn publish(&mut self, from: &Connection, mut message: Message, id: Option<String>) {
+    pub(super) fn publish(&mut self, source: &Source, mut message: Message) {
         let (seq, message) = self.log.append(|seq| {
             message.seq = seq;
             let message = Shared::new(message);
             (message.encoded(Subprotocol::Json).clone(), message)
         });
-        self.said(from, seq, &message, id);
+        self.said(source, seq, &message);
     }
 
     /// Keeps a message in the log that has its number, and delivers it.
-    pub(super) fn deliver_numbered(
-        &mut self,
-        from: &Connection,
-        message: Message,
-        id: Option<String>,
-    ) {
+    pub(super) fn deliver_numbered(&mut self, source: &Source, message: Message) {
         let seq = message.seq;
         let message = Shared::new(message);
         let kept = message.encoded(Subprotocol::Json).clone();
         self.log.push(seq, kept);
-        self.said(from, seq, &message, id);
+        self.said(source, seq, &message);
     }
 
-    fn said(&mut self, from: &Connection, seq: u64, message: &Shared<Message>, id: Option<String>) {
+    fn said(&mut self, source: &Source, seq: u64, message: &Shared<Message>) {
         self.deliver(message);
+        self.common.tally.fanout.record(source.arrived);
         self.common.tally.messages.inc();
-        if let Some(id) = id {
+        if let Some(id) = source.id.clone() {
             let room = self.name.to_string();
-            from.tell(&payload::Ack { id, room, seq });
+            let ack = payload::Ack { id, room, seq };
+            source.from.tell(&ack, &self.common.tally);
         }
     }
 
@@ -137,6 +151,7 @@ impl State {
         }
         let told = self.members.len() - gone.len();
         self.common.tally.deliveries.inc_by(told as u64);
+        self.common.tally.frames_out.inc_by(P::KIND, told);
         for id in gone {
             self.leave(id);
         }
@@ -150,6 +165,8 @@ impl State {
         while !to.outbox.offer(frames.clone()) {
             frames.drain(..frames.len().div_ceil(2));
         }
+        let frames_out = &self.common.tally.frames_out;
+        frames_out.inc_by(Kind::MESSAGE, frames.len());
     }
 
     pub(super) fn list(&self, to: &Connection) {
@@ -158,7 +175,7 @@ impl State {
                 ErrorCode::Forbidden,
                 format!("more than {MAX_LISTED} members are not listed"),
             );
-            to.tell(&refusal.payload());
+            to.refuse(&refusal, &self.common.tally);
             return;
         }
         let mut users: Vec<_> = self
@@ -172,7 +189,7 @@ impl State {
             room: self.name.to_string(),
             users,
         };
-        to.tell(&answer);
+        to.tell(&answer, &self.common.tally);
     }
 
     /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.

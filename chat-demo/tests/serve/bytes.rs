@@ -75,6 +75,53 @@ fn frames_that_come_with_the_request_are_not_lost() {
     });
 }
 
+#[test]
+fn each_byte_of_a_websocket_is_counted_and_none_of_its_request() {
+    run(async {
+        let server = Server::start();
+        let mut socket = TcpStream::connect(server.address)
+            .await
+            .expect("it listens");
+        let hello = Frame {
+            kind: Kind::HELLO,
+            payload: b"{}",
+        }
+        .encode();
+        let heartbeat = Frame {
+            kind: Kind::HEARTBEAT,
+            payload: &[],
+        }
+        .encode();
+        // One arrives with the request, the other alone.
+        let bytes = [request(&server).as_bytes(), &masked(&hello)].concat();
+        socket.write_all(&bytes).await.expect("it reads");
+        server.until(|stats| stats["frames_in"] == 1).await;
+        let bytes = masked(&heartbeat);
+        socket.write_all(&bytes).await.expect("it reads");
+        let mut seen = Vec::new();
+        while !seen.ends_with(&heartbeat) {
+            assert_ne!(
+                socket.read_buf(&mut seen).await.expect("an answer"),
+                0,
+                "ended early"
+            );
+        }
+        let head = seen.windows(4).position(|window| window == b"\r\n\r\n");
+        let head = head.expect("an end of the head") + 4;
+        let (sent, got) = (masked(&hello).len() + bytes.len(), seen.len() - head);
+        server
+            .until(|stats| stats["bytes_in"] == sent && stats["bytes_out"] == got)
+            .await;
+        let metrics = server.http("GET /metrics HTTP/1.1").await.body;
+        for line in [
+            format!("chat_traffic_in_bytes_total {sent}"),
+            format!("chat_traffic_out_bytes_total {got}"),
+        ] {
+            assert!(metrics.lines().any(|have| have == line), "{line}");
+        }
+    });
+}
+
 fn request(server: &Server) -> String {
     format!(
         "GET /ws HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use chat_demo::config::Config;
+use chat_demo::config::{Config, WhenFull};
 use chat_demo::error::ServeError;
 use chat_demo::frame::Kind;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::harness::{Server, run};
@@ -67,6 +68,37 @@ fn an_idle_socket_does_not_keep_the_server() {
             .await
             .expect("no panic")
             .expect("all have gone");
+    });
+}
+
+#[test]
+fn who_waits_for_a_place_is_told_of_the_end() {
+    run(async {
+        let server = Server::with(|config| {
+            config.max_connections = 1;
+            config.when_full = WhenFull::Wait;
+        });
+        let ann = server.enter("ann").await;
+        let mut waiting = TcpStream::connect(server.address)
+            .await
+            .expect("it listens");
+        let request = "GET /ws HTTP/1.1\r\nHost: any\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        waiting
+            .write_all(request.as_bytes())
+            .await
+            .expect("it reads");
+        server
+            .until(|stats| stats["pools"]["connections"]["waiting"] == 1)
+            .await;
+        let ended = server.stop();
+        let mut answer = String::new();
+        waiting.read_to_string(&mut answer).await.expect("text");
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("retry-after: 5"), "{answer}");
+        assert!(answer.ends_with("the server is going down\n"), "{answer}");
+        drop(ann);
+        ended.await.expect("no panic").expect("all have gone");
     });
 }
 

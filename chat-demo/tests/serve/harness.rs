@@ -10,6 +10,7 @@ use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
 use chat_demo::server;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -70,6 +71,18 @@ impl Server {
 
     pub(crate) async fn connect(&self) -> Client {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
+        Client::over(stream, self.request())
+            .await
+            .expect("an upgrade")
+    }
+
+    /// A client whose system holds little for it.
+    pub(crate) async fn connect_with_small_buffer(&self) -> Client {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("an open socket");
+        socket.connect(&self.address.into()).expect("it listens");
+        socket.set_nonblocking(true).expect("an open socket");
+        let stream = TcpStream::from_std(socket.into()).expect("a runtime");
         Client::over(stream, self.request())
             .await
             .expect("an upgrade")

@@ -10,7 +10,7 @@ use crate::harness::{Client, Server, run};
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
 /// The status of an upgrade with that header set.
-async fn status(server: &Server, header: &'static str, value: &str) -> u16 {
+pub(crate) async fn status(server: &Server, header: &'static str, value: &str) -> u16 {
     let mut request: Request = server.request();
     request.headers_mut().insert(
         header,
@@ -28,7 +28,7 @@ async fn status(server: &Server, header: &'static str, value: &str) -> u16 {
 }
 
 #[test]
-fn pages_and_figures() {
+fn pages_and_health() {
     run(async {
         let server = Server::start();
         let page = server.http("GET / HTTP/1.1").await;
@@ -73,77 +73,6 @@ fn what_is_not_there_and_what_is_not_done() {
             assert_eq!(answer.status, 405, "{path}");
             assert!(answer.head.contains("allow: get"), "{}", answer.head);
         }
-    });
-}
-
-#[test]
-fn figures_in_the_form_of_prometheus() {
-    run(async {
-        let server = Server::start();
-        let mut ann = server.enter_room("ann", "tea").await;
-        ann.publish("tea", "hi").await;
-        ann.hear().await;
-        let metrics = server.http("GET /metrics HTTP/1.1").await;
-        assert!(
-            metrics
-                .head
-                .contains("content-type: application/openmetrics-text"),
-            "{}",
-            metrics.head
-        );
-        assert!(metrics.body.ends_with("# EOF\n"));
-        for line in metrics.body.lines().filter(|line| !line.starts_with('#')) {
-            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
-            assert!(
-                name.starts_with("chat_") && value.parse::<f64>().is_ok(),
-                "{line}"
-            );
-        }
-        let of_all = |line: &&str| line.starts_with("chat_pool_threads");
-        assert_eq!(metrics.body.lines().filter(of_all).count(), 1);
-        for line in [
-            "chat_connections 1",
-            "chat_rooms 1",
-            "chat_messages_total 1",
-            "chat_deliveries_total 1",
-            "chat_frames_in_total 3",
-            "chat_connections_closed_total{reason=\"slow_consumer\"} 0",
-            "chat_pool_in_flight{pool=\"connections\"} 1",
-            "# UNIT chat_resident_memory_bytes bytes",
-        ] {
-            assert!(
-                metrics.body.lines().any(|have| have == line),
-                "{line} is not in\n{}",
-                metrics.body
-            );
-        }
-    });
-}
-
-#[test]
-fn figures_in_json() {
-    run(async {
-        let server = Server::with(|config| config.max_connections = 7);
-        let mut ann = server.enter_room("ann", "tea").await;
-        ann.publish("tea", "hi").await;
-        ann.hear().await;
-        let stats = server.stats().await;
-        assert_eq!(stats["node"], "node-1");
-        for (name, value) in [
-            ("connections", 1),
-            ("rooms", 1),
-            ("messages", 1),
-            ("deliveries", 1),
-            ("frames_in", 3),
-        ] {
-            assert_eq!(stats[name], value, "{name}");
-        }
-        let pool = &stats["pools"]["connections"];
-        assert_eq!(
-            (&pool["capacity"], &pool["in_flight"], &pool["free"]),
-            (&7.into(), &1.into(), &6.into())
-        );
-        assert!(stats["rss_bytes"].as_u64() > Some(1 << 20));
     });
 }
 

@@ -5,11 +5,9 @@ use std::time::Duration;
 use chat_demo::frame::{Frame, Kind};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Client, Server, run};
+use crate::harness::{Server, run};
 
 #[test]
 fn an_unknown_type_is_refused_and_the_connection_lives() {
@@ -217,7 +215,7 @@ fn a_client_that_falls_silent_is_sent_away() {
 fn who_never_reads_is_dropped_and_the_others_lose_nothing() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 64);
-        let mut slow = server_with_small_buffer(&server).await;
+        let mut slow = server.connect_with_small_buffer().await;
         slow.say(Kind::HELLO, json!({ "name": "slow" })).await;
         slow.say(Kind::JOIN, json!({ "room": "tea" })).await;
         let mut bob = server.enter_room("bob", "tea").await;
@@ -282,16 +280,4 @@ fn a_panic_takes_one_connection_and_no_slot() {
         bob.publish("tea", "anybody?").await;
         bob.expect(Kind::MESSAGE).await;
     });
-}
-
-/// A client whose system holds little for it.
-async fn server_with_small_buffer(server: &Server) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(4096).expect("an open socket");
-    socket.connect(&server.address.into()).expect("it listens");
-    socket.set_nonblocking(true).expect("an open socket");
-    let stream = TcpStream::from_std(socket.into()).expect("a runtime");
-    Client::over(stream, server.request())
-        .await
-        .expect("an upgrade")
 }

@@ -1,0 +1,138 @@
+//! The state of the server at one instant, for the page and for programs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anthill::Stats;
+use serde::Serialize;
+
+use super::Live;
+use crate::process::Process;
+use crate::tally::Tally;
+
+/// What `/api/stats` tells; counts are since the start.
+#[derive(Serialize)]
+pub(crate) struct Snapshot {
+    node: String,
+    uptime_seconds: f64,
+    connections: usize,
+    rooms: usize,
+    history_messages: usize,
+    history_bytes: usize,
+    /// What waits in all outboxes together.
+    outbox_frames: usize,
+    outbox_bytes: usize,
+    frames_in: u64,
+    /// Frames that were queued for clients.
+    frames_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    messages: u64,
+    deliveries: u64,
+    /// Of the last 10 to 20 seconds; 0 when nothing was published in them.
+    fanout_p50_ms: f64,
+    fanout_p99_ms: f64,
+    /// Handshakes.
+    refused: u64,
+    panics: u64,
+    drops: BTreeMap<&'static str, u64>,
+    pools: BTreeMap<&'static str, PoolSnapshot>,
+    /// The process from here on; 0 where the system does not tell.
+    rss_bytes: u64,
+    cpu_seconds: f64,
+    open_files: u64,
+    threads: u64,
+}
+
+impl Snapshot {
+    pub(super) fn new(node: &str, tally: &Tally, live: &Live) -> Self {
+        let Live {
+            hub,
+            pools,
+            started,
+        } = live;
+        let outboxes = hub.outboxes();
+        let fanout = tally.fanout.quantiles();
+        let process = Process::read().unwrap_or_default();
+        Self {
+            node: node.to_owned(),
+            uptime_seconds: started.elapsed().as_secs_f64(),
+            connections: hub.connections(),
+            rooms: hub.rooms(),
+            history_messages: hub.history().messages(),
+            history_bytes: hub.history().bytes(),
+            outbox_frames: outboxes.all.frames,
+            outbox_bytes: outboxes.all.bytes,
+            frames_in: tally.frames_in.sum(),
+            frames_out: tally.frames_out.sum(),
+            bytes_in: tally.traffic.bytes_in.get(),
+            bytes_out: tally.traffic.bytes_out.get(),
+            messages: tally.messages.get(),
+            deliveries: tally.deliveries.get(),
+            fanout_p50_ms: millis(fanout.p50),
+            fanout_p99_ms: millis(fanout.p99),
+            refused: tally.refused.sum(),
+            panics: tally.panics.get(),
+            drops: tally.closed.iter().collect(),
+            pools: pools
+                .iter()
+                .map(|(name, pool)| (*name, pool.stats().into()))
+                .collect(),
+            rss_bytes: process.resident_bytes,
+            cpu_seconds: process.cpu_seconds,
+            open_files: process.open_files,
+            threads: process.threads,
+        }
+    }
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
+}
+
+#[derive(Serialize)]
+struct PoolSnapshot {
+    capacity: usize,
+    in_flight: usize,
+    running: usize,
+    queued: usize,
+    waiting: usize,
+    free: usize,
+    threads: usize,
+    idle_threads: usize,
+    accepted: u64,
+    completed: u64,
+    panicked: u64,
+    cancelled: u64,
+    rejected_full: u64,
+    rejected_closed: u64,
+    rejected_timeout: u64,
+    threads_started: u64,
+    threads_expired: u64,
+    wakeups: u64,
+}
+
+impl From<Stats> for PoolSnapshot {
+    fn from(stats: Stats) -> Self {
+        Self {
+            capacity: stats.capacity,
+            in_flight: stats.in_flight,
+            running: stats.running,
+            queued: stats.queued,
+            waiting: stats.waiting,
+            free: stats.free,
+            threads: stats.threads,
+            idle_threads: stats.idle_threads,
+            accepted: stats.accepted,
+            completed: stats.completed,
+            panicked: stats.panicked,
+            cancelled: stats.cancelled,
+            rejected_full: stats.rejected_full,
+            rejected_closed: stats.rejected_closed,
+            rejected_timeout: stats.rejected_timeout,
+            threads_started: stats.threads_started,
+            threads_expired: stats.threads_expired,
+            wakeups: stats.wakeups,
+        }
+    }
+}
