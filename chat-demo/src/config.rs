@@ -144,6 +144,15 @@ pub struct Config {
     #[arg(long, env = "CHAT_DRAIN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub drain_timeout: Duration,
 
+    /// How log lines look
+    #[arg(
+        long,
+        env = "CHAT_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+
     /// Let frames of type 0x7F make their handler panic
     #[arg(long, env = "CHAT_DEBUG_COMMANDS")]
     pub debug_commands: bool,
@@ -156,6 +165,15 @@ pub enum WhenFull {
     Reject,
     /// Its turn, when one leaves within the handshake timeout; then 503
     Wait,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// For programs: a JSON object a line
+    Json,
 }
 
 impl Config {

@@ -5,7 +5,7 @@ use std::process::{ExitCode, exit};
 use std::sync::mpsc;
 
 use chat_demo::cli::{Cli, Command};
-use chat_demo::config::Config;
+use chat_demo::config::{Config, LogFormat};
 use chat_demo::error::ServeError;
 use chat_demo::load;
 use chat_demo::server::{Server, raise_open_files};
@@ -39,12 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(config: Config) -> Result<(), ServeError> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(io::stdout().is_terminal())
-        .init();
+    log(config.log_format);
     raise_open_files(config.max_connections);
     let server = Server::start(config)?;
     let (told, end) = mpsc::channel();
@@ -53,6 +48,19 @@ fn serve(config: Config) -> Result<(), ServeError> {
         listening.join().map_err(io::Error::other)??;
     }
     server.drain()
+}
+
+/// Lets log lines go to standard output, as many as `RUST_LOG` asks for.
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(io::stdout().is_terminal());
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
 }
 
 /// Tells the first SIGTERM or Ctrl-C; the second ends the process at once.

@@ -9,6 +9,7 @@ mod exposition;
 mod harness;
 mod history;
 mod http;
+mod logs;
 mod metrics;
 mod misbehaviour;
 mod presence;
