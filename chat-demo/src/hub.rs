@@ -224,6 +224,7 @@ mod tests {
         assert_eq!(hub.outboxes(), Outboxes::default());
         let (few, many) = (connection(1), connection(2));
         let _registrations = [hub.register(few.clone()), hub.register(many.clone())];
+        let _empty: Vec<_> = (3..20).map(|id| hub.register(connection(id))).collect();
         assert!(few.outbox.push("seven..".into()));
         assert!(many.outbox.push("one".into()) && many.outbox.push("two".into()));
         let waiting = |frames, bytes| Waiting { frames, bytes };

@@ -140,6 +140,7 @@ mod tests {
         assert_eq!(window.newer.len() + window.older.len(), 3);
         assert_eq!(window.p50_millis(start + 2 * HALF), 80);
         assert_eq!(window.newer.len() + window.older.len(), 2);
+        window.record(Duration::from_millis(80), start + 2 * HALF);
         assert_eq!(window.p50_millis(start + 4 * HALF), 0);
     }
 
