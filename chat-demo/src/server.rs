@@ -85,7 +85,8 @@ impl Server {
                 never = accept(&listener, &node, &router) => match never {},
             }
         }));
-        tracing::info!(node = server.node.config.node, url = %format_args!("http://{address}"), "listening");
+        let node = &server.node.config.node;
+        tracing::info!(node, url = %format_args!("http://{address}"), "listening");
         Ok(server)
     }
 

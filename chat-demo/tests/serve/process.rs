@@ -1,8 +1,8 @@
 //! The server as a process of its own, for what only a process can suffer.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use chat_demo::frame::Kind;
 use serde_json::json;
@@ -15,6 +15,8 @@ use crate::harness::{Client, http};
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
     child: Child,
+    /// Kept, for the server goes on writing.
+    _log: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
@@ -26,13 +28,17 @@ impl Process {
             .spawn()
             .expect("the binary is built");
         let log = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut lines = log.lines().map(|line| line.expect("text"));
-        let line = lines.find(|line| line.contains("listens on"));
+        let mut lines = log.lines();
+        let line = lines
+            .by_ref()
+            .map(|line| line.expect("text"))
+            .find(|line| line.contains(" listening "));
         let line = line.expect("it says where it listens");
         let (_, address) = line.rsplit_once("//").expect("a URL");
         Self {
             address: address.trim().parse().expect("an address"),
             child,
+            _log: lines,
         }
     }
 
