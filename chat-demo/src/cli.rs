@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
-use crate::load;
+use crate::{issue, load};
 
 /// A chat server whose connections and fan-out run in a bounded worker pool
 #[derive(Debug, Parser)]
@@ -22,4 +22,6 @@ pub struct Cli {
 pub enum Command {
     /// Loads a server and measures how it bears up
     Load(load::Args),
+    /// Makes a token for a user
+    Token(issue::Args),
 }

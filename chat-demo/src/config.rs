@@ -8,6 +8,7 @@ use clap::{Args, Command, FromArgMatches, ValueEnum};
 use thiserror::Error;
 
 use crate::frame;
+use crate::secret::SecretArgs;
 
 /// The largest `--max-payload`: what the server adds to a text still fits a frame.
 const MAX_MAX_PAYLOAD: usize = 8 << 20;
@@ -68,6 +69,14 @@ pub struct Config {
     /// Rooms a connection may be in at a time
     #[arg(long, env = "CHAT_MAX_ROOMS", value_name = "N", default_value = "64", value_parser = count)]
     pub max_rooms: usize,
+
+    /// What tokens are signed with. Without a secret there are guests alone.
+    #[command(flatten)]
+    pub secret: SecretArgs,
+
+    /// Let clients without a token in, as guest-NAME, though there is a secret
+    #[arg(long, env = "CHAT_ALLOW_GUESTS")]
+    pub allow_guests: bool,
 
     /// Publishes a second that one connection may send; 0 for no bound
     #[arg(
@@ -221,7 +230,7 @@ fn count(text: &str) -> Result<usize, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text
         .find(|letter: char| !letter.is_ascii_digit())
         .unwrap_or(text.len());
@@ -233,10 +242,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         "ms" => Ok(Duration::from_millis(number.into())),
         "s" => Ok(Duration::from_secs(number.into())),
         "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
+        "h" => Ok(Duration::from_secs(u64::from(number) * 3600)),
         "" => Err(format!(
-            "a unit is missing: {number}ms, {number}s or {number}m"
+            "a unit is missing: {number}ms, {number}s, {number}m or {number}h"
         )),
-        _ => Err(format!("unknown unit {unit:?}: use ms, s or m")),
+        _ => Err(format!("unknown unit {unit:?}: use ms, s, m or h")),
     }
 }
 
@@ -277,7 +287,8 @@ mod tests {
     fn times_have_units() {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        for wrong in ["", "s", "10", "10h", "-1s", "1.5s", "99999999999s"] {
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        for wrong in ["", "s", "10", "10d", "-1s", "1.5s", "99999999999s"] {
             assert!(duration(wrong).is_err(), "{wrong:?} passed");
         }
     }

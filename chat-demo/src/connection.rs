@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::error::Refusal;
 use crate::frame::Kind;
@@ -15,23 +16,25 @@ use crate::wire;
 pub(crate) struct Connection {
     /// Unique in this process.
     pub(crate) id: u64,
-    /// Unset until the hello: the connection is opened, then active.
-    pub(crate) identity: OnceLock<Identity>,
+    /// Unset until the hello.
+    pub(crate) user: OnceLock<Arc<str>>,
     pub(crate) outbox: Arc<Outbox>,
 }
 
 /// What a hello has established.
 pub(crate) struct Identity {
-    pub(crate) user: Box<str>,
-    /// May alert everybody. Guests never are.
+    pub(crate) user: Arc<str>,
+    /// May alert everybody. Guests may not.
     pub(crate) admin: bool,
+    /// When its token ends; guests have none.
+    pub(crate) expires: Option<Instant>,
 }
 
 impl Connection {
     pub(crate) fn new(id: u64, outbox: Outbox) -> Self {
         Self {
             id,
-            identity: OnceLock::new(),
+            user: OnceLock::new(),
             outbox: Arc::new(outbox),
         }
     }
@@ -64,6 +67,6 @@ impl Connection {
 
     /// The user's name; empty before the hello.
     pub(crate) fn user(&self) -> &str {
-        self.identity.get().map_or("", |identity| &identity.user)
+        self.user.get().map_or("", |user| user)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::connection::{Connection, Identity};
 use crate::error::Refusal;
 use crate::hub::Registration;
@@ -17,6 +19,9 @@ use crate::subprotocol::Subprotocol;
 pub(crate) struct Context {
     pub(crate) node: Arc<Node>,
     pub(crate) connection: Arc<Connection>,
+    admin: bool,
+    /// When the token ends; guests have none.
+    expires: Option<Instant>,
     memberships: Vec<Membership>,
     rate: Rate,
     _registration: Registration,
@@ -31,6 +36,8 @@ impl Context {
             rate: node.rates.connection(),
             node,
             connection,
+            admin: false,
+            expires: None,
             memberships: Vec::new(),
             _registration: registration,
         };
@@ -43,14 +50,33 @@ impl Context {
         format!("{}-{}", self.node.config.node, self.connection.id)
     }
 
-    /// The connection becomes active; refused the second time.
-    pub(crate) fn identify(&self, identity: Identity) -> Result<(), Refusal> {
-        let second = |_| Refusal::new(ErrorCode::BadPayload, "a second hello");
-        self.connection.identity.set(identity).map_err(second)
+    /// The connection becomes active. A second time only the same user's fresh token is taken.
+    pub(crate) fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
+        let Identity {
+            user,
+            admin,
+            expires,
+        } = identity;
+        let fresh = expires.is_some() && self.connection.user.get() == Some(&user);
+        if self.connection.user.set(user).is_err() && !fresh {
+            return Err(Refusal::new(ErrorCode::BadPayload, "a second hello"));
+        }
+        (self.admin, self.expires) = (admin, expires);
+        Ok(())
     }
 
     pub(crate) fn is_active(&self) -> bool {
-        self.connection.identity.get().is_some()
+        self.connection.user.get().is_some()
+    }
+
+    /// Whether it may alert everybody.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.admin
+    }
+
+    /// When the connection has to end, or show a fresh token.
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        self.expires
     }
 
     /// Counts a frame that goes to others, or refuses it for coming too soon.

@@ -9,10 +9,11 @@ use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::payload::{self, Bye, ErrorCode};
+use crate::secret::SecretError;
 use crate::subprotocol::Subprotocol;
 use crate::wire;
 
-/// A frame that was not obeyed; the client is told and the connection lives.
+/// A frame that was not obeyed; the client is told, and the connection lives unless it says otherwise.
 #[derive(Debug, Error)]
 #[error("{code:?}: {message}")]
 pub(crate) struct Refusal {
@@ -20,6 +21,8 @@ pub(crate) struct Refusal {
     message: Cow<'static, str>,
     /// The client's own id of what was refused.
     id: Option<String>,
+    /// Set when the connection does not live on.
+    closes: Option<CloseReason>,
 }
 
 impl Refusal {
@@ -28,7 +31,19 @@ impl Refusal {
             code,
             message: message.into(),
             id: None,
+            closes: None,
         }
+    }
+
+    /// After this the connection ends.
+    pub(crate) fn closing(self, reason: CloseReason) -> Self {
+        let closes = Some(reason);
+        Self { closes, ..self }
+    }
+
+    /// What the connection ends for, if it does.
+    pub(crate) fn closes(&self) -> Option<CloseReason> {
+        self.closes
     }
 
     pub(crate) fn with_id(self, id: Option<String>) -> Self {
@@ -107,6 +122,10 @@ pub(crate) enum CloseReason {
     Unsupported,
     /// A payload over the limit.
     TooLarge,
+    /// The hello's token is not good.
+    BadToken,
+    /// The token was good, and its time is over.
+    TokenExpired,
     /// The outbox ran over.
     SlowConsumer,
     /// The server drains.
@@ -114,12 +133,14 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::HelloTimeout,
         Self::Idle,
         Self::BadFrame,
         Self::Unsupported,
         Self::TooLarge,
+        Self::BadToken,
+        Self::TokenExpired,
         Self::SlowConsumer,
         Self::Restart,
     ];
@@ -130,7 +151,7 @@ impl CloseReason {
             Self::Idle => 1001,
             Self::BadFrame => 1002,
             Self::Unsupported => 1003,
-            Self::HelloTimeout | Self::SlowConsumer => 1008,
+            Self::HelloTimeout | Self::BadToken | Self::TokenExpired | Self::SlowConsumer => 1008,
             Self::TooLarge => 1009,
             Self::Restart => 1012,
         }
@@ -144,6 +165,8 @@ impl CloseReason {
             Self::BadFrame => "bad_frame",
             Self::Unsupported => "unsupported",
             Self::TooLarge => "too_large",
+            Self::BadToken => "bad_token",
+            Self::TokenExpired => "token_expired",
             Self::SlowConsumer => "slow_consumer",
             Self::Restart => "restart",
         }
@@ -157,6 +180,8 @@ impl CloseReason {
             Self::BadFrame => "not a frame",
             Self::Unsupported => "binary messages only, but text ones in chat.text",
             Self::TooLarge => "payload too large",
+            Self::BadToken => "the token is not good",
+            Self::TokenExpired => "token expired",
             Self::SlowConsumer => "too slow for what it gets",
             Self::Restart => "the server restarts",
         }
@@ -164,7 +189,7 @@ impl CloseReason {
 
     /// Whether the farewell begins with a bye.
     pub(crate) fn says_bye(self) -> bool {
-        self == Self::SlowConsumer
+        matches!(self, Self::SlowConsumer | Self::TokenExpired)
     }
 
     /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.
@@ -200,6 +225,9 @@ pub enum ServeError {
     /// Signals, or the listener, cannot be used.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
+    /// What tokens are signed with cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A pool refused its settings.
     #[error("cannot build the pools: {0}")]
     Pool(#[from] anthill::BuildError),

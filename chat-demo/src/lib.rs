@@ -5,6 +5,7 @@
 //! Each module uses those below it, never those above.
 //!
 //! - [`cli`]: the command line.
+//! - [`issue`]: makes a token, for who wants to try.
 //! - [`load`], [`client`]: the load generator and the client that it is made of; of the server they use the wire alone.
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
@@ -17,9 +18,10 @@
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
+//! - `token`: who a client is.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
-//! - [`config`], [`error`], `clock`: settings, why things end, and when.
+//! - [`config`], [`secret`], [`error`], `clock`: settings, why things end, and when.
 //! - `process`: what the system says of this process.
 
 pub mod cli;
@@ -27,8 +29,10 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod frame;
+pub mod issue;
 pub mod load;
 pub mod payload;
+pub mod secret;
 pub mod server;
 pub mod subprotocol;
 
@@ -51,6 +55,7 @@ mod room;
 mod router;
 mod session;
 mod tally;
+mod token;
 mod transport;
 mod upgrade;
 mod wire;

@@ -1,4 +1,4 @@
-//! `chat-demo`: serves, or loads a server.
+//! `chat-demo`: serves, loads a server, or makes a token.
 
 use std::io::{self, IsTerminal};
 use std::process::{ExitCode, exit};
@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use chat_demo::cli::{Cli, Command};
 use chat_demo::config::{Config, LogFormat};
 use chat_demo::error::ServeError;
-use chat_demo::load;
 use chat_demo::server::{Server, raise_open_files};
+use chat_demo::{issue, load};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +21,12 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Some(Command::Load(args)) => load::run(&args).map_err(|error| error.to_string()),
+        Some(Command::Token(args)) => issue::run(&args)
+            .map(|token| {
+                println!("{token}");
+                ExitCode::SUCCESS
+            })
+            .map_err(|error| error.to_string()),
         None => {
             if let Err(error) = cli.config.check() {
                 Cli::command()

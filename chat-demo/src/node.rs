@@ -20,6 +20,7 @@ use crate::rate::Rates;
 use crate::room::Common;
 use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
+use crate::token::{GUEST, Key};
 use crate::wire;
 
 /// See the module's documentation.
@@ -29,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) hub: Arc<Hub>,
     pub(crate) tally: Tally,
     pub(crate) rates: Rates,
+    /// Verifies tokens, where there is a secret.
+    pub(crate) tokens: Option<Key>,
     pub(crate) metrics: Metrics,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
@@ -78,6 +81,7 @@ impl Pools {
 
 impl Node {
     pub(crate) fn new(config: Config) -> Result<Self, ServeError> {
+        let secret = config.secret.read()?;
         let tally = Tally::default();
         let pools = Pools::new(&config, &tally)?;
         let history = History::new(history::Limits {
@@ -118,6 +122,7 @@ impl Node {
             started: Instant::now(),
         };
         Ok(Self {
+            tokens: secret.as_ref().map(Key::new),
             rates: Rates::new(config.connection_rate, config.user_rate),
             config,
             pools,
@@ -137,7 +142,7 @@ impl Node {
 
     /// A name for who did not bring one.
     pub(crate) fn next_guest(&self) -> String {
-        format!("guest-{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
+        format!("{GUEST}{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     pub(crate) fn outbox_limits(&self) -> Limits {

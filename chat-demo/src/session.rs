@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
@@ -95,17 +96,23 @@ impl Session {
 
     /// Until the conversation has ended, from whichever side.
     async fn serve(&mut self) {
-        let mut timer = pin!(sleep_until(self.next_look()));
+        let mut timer = pin!(sleep_until(self.deadline().0));
         while let Event::Message(message) = poll_fn(|cx| self.poll_event(cx, timer.as_mut())).await
         {
             self.last_heard = Instant::now();
             let text = self.context.subprotocol() == Subprotocol::Text;
             match &message {
+                _ if self.is_expired() => self.end(CloseReason::TokenExpired),
                 Message::Binary(message) if !text => self.obey_frame(message).await,
                 Message::Text(message) if text => self.obey_text(message).await,
                 Message::Binary(_) | Message::Text(_) => self.end(CloseReason::Unsupported),
                 // The library answers pings and closes.
                 _ => {}
+            }
+            // A later deadline is met when the timer rings; only an earlier one, which a hello may bring, moves it.
+            let (deadline, _) = self.deadline();
+            if deadline < timer.deadline() {
+                timer.as_mut().reset(deadline);
             }
         }
     }
@@ -162,6 +169,9 @@ impl Session {
         };
         if let Err(refusal) = outcome {
             context.refuse(&refusal);
+            if let Some(reason) = refusal.closes() {
+                self.end(reason);
+            }
         }
     }
 
@@ -192,42 +202,41 @@ impl Session {
             if drained || self.context.connection.outbox.ended().is_some() {
                 return Poll::Ready(Event::Over);
             }
-            if self.turn == TURN {
-                self.turn = 0;
+            // Also when there is more to read: no client talks itself past its deadline.
+            if timer.as_mut().poll(cx).is_ready() {
+                let (deadline, reason) = self.deadline();
+                if deadline <= Instant::now() {
+                    self.end(reason);
+                } else {
+                    timer.as_mut().reset(deadline);
+                }
+                continue;
+            }
+            if mem::take(&mut self.turn) == TURN {
                 cx.waker().wake_by_ref();
-                return Poll::Pending;
             }
-            self.turn = 0;
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            let (deadline, reason) = self.deadline();
-            if deadline <= Instant::now() {
-                self.end(reason);
-            } else {
-                timer.as_mut().reset(self.next_look());
-            }
+            return Poll::Pending;
         }
     }
 
-    /// When to look at the deadline. The timer is not moved at each message; the deadline is looked
-    /// at when it rings, and often enough for the shorter one that a hello may bring.
-    fn next_look(&self) -> Instant {
-        let (deadline, _) = self.deadline();
-        deadline.min(Instant::now() + self.context.node.config.idle_timeout)
-    }
-
-    /// How long to wait for the next message, and what it means when none comes.
+    /// How long the connection may go on as it is, and what it means when that time is over.
     fn deadline(&self) -> (Instant, CloseReason) {
         let config = &self.context.node.config;
-        if self.context.is_active() {
-            (self.last_heard + config.idle_timeout, CloseReason::Idle)
-        } else {
-            (
-                self.opened + config.hello_timeout,
-                CloseReason::HelloTimeout,
-            )
+        if !self.context.is_active() {
+            let hello = self.opened + config.hello_timeout;
+            return (hello, CloseReason::HelloTimeout);
         }
+        let idle = self.last_heard + config.idle_timeout;
+        match self.context.expires() {
+            Some(expires) if expires < idle => (expires, CloseReason::TokenExpired),
+            _ => (idle, CloseReason::Idle),
+        }
+    }
+
+    /// Whether what came came too late to be obeyed.
+    fn is_expired(&self) -> bool {
+        let expires = self.context.expires();
+        expires.is_some_and(|expires| expires <= self.last_heard)
     }
 
     /// The client does not speak WebSocket as it should, or is gone.

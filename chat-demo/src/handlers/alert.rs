@@ -9,12 +9,7 @@ use crate::wire::Shared;
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
         let alert: Alert = context.read(payload)?;
-        if !context
-            .connection
-            .identity
-            .get()
-            .is_some_and(|identity| identity.admin)
-        {
+        if !context.is_admin() {
             return Err(Refusal::new(ErrorCode::Forbidden, "only admins alert"));
         }
         let (hub, alert) = (context.node.hub.clone(), Shared::new(alert));

@@ -16,3 +16,4 @@ mod presence;
 mod process;
 mod rates;
 mod subprotocols;
+mod tokens;

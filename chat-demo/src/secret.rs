@@ -1,0 +1,150 @@
+//! The secret that tokens are signed with: where it comes from, and that it is not shown.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use thiserror::Error;
+
+/// As many bytes as the signature has: a shorter secret is easier to guess than the signature.
+const MIN_LEN: usize = 32;
+
+/// Where the secret is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SecretArgs {
+    /// Secret that tokens are signed with, at least 32 bytes; others see it in the list of processes, unless it comes from
+    /// the environment or a file
+    #[arg(
+        long,
+        alias = "secret",
+        env = "CHAT_TOKEN_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub token_secret: Option<Secret>,
+
+    /// File that holds the secret; a line break at its end is not part of it
+    #[arg(
+        long,
+        alias = "secret-file",
+        env = "CHAT_TOKEN_SECRET_FILE",
+        value_name = "PATH",
+        conflicts_with = "token_secret"
+    )]
+    pub token_secret_file: Option<PathBuf>,
+}
+
+impl SecretArgs {
+    /// The secret, if there is one.
+    pub fn read(&self) -> Result<Option<Secret>, SecretError> {
+        let secret = match (&self.token_secret, &self.token_secret_file) {
+            (Some(secret), _) => secret.clone(),
+            (None, Some(path)) => {
+                let unread = |source| {
+                    let path = path.clone();
+                    SecretError::Unread { path, source }
+                };
+                let bytes = fs::read(path).map_err(unread)?;
+                let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+                Secret(text.strip_suffix(b"\r").unwrap_or(text).into())
+            }
+            (None, None) => return Ok(None),
+        };
+        match secret.0.len() {
+            MIN_LEN.. => Ok(Some(secret)),
+            len => Err(SecretError::Short { len }),
+        }
+    }
+}
+
+/// Bytes that are for no eyes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<[u8]>);
+
+impl Secret {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.as_bytes().into()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Why there is no secret.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// Its file cannot be read.
+    #[error("cannot read --token-secret-file {}: {source}", path.display())]
+    Unread {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It can be guessed.
+    #[error(
+        "the token secret has {len} bytes, and needs at least {MIN_LEN}: make one with 'openssl rand -hex 32'"
+    )]
+    Short {
+        /// How long it is.
+        len: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(secret: &str) -> SecretArgs {
+        SecretArgs {
+            token_secret: secret.parse().ok(),
+            token_secret_file: None,
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let args = given("a secret that nobody should read");
+        assert!(!format!("{args:?}").contains("nobody"));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        let text = "0123456789abcdef0123456789abcdef";
+        assert!(matches!(given(text).read(), Ok(Some(_))));
+        let error = given(&text[1..]).read().expect_err("one byte is missing");
+        assert!(error.to_string().contains("has 31 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_without_its_line_break() {
+        let text = "0123456789abcdef0123456789abcdef";
+        let path = std::env::temp_dir().join(format!("chat-secret-{}", std::process::id()));
+        let args = SecretArgs {
+            token_secret: None,
+            token_secret_file: Some(path.clone()),
+        };
+        for end in ["", "\n", "\r\n"] {
+            fs::write(&path, format!("{text}{end}")).expect("a writable directory");
+            let secret = args.read().expect("it is long enough");
+            assert_eq!(secret, text.parse().ok(), "with {end:?}");
+        }
+        fs::remove_file(&path).expect("it was written");
+        let error = args.read().expect_err("it is gone").to_string();
+        assert!(error.contains(&path.display().to_string()), "{error}");
+    }
+}
