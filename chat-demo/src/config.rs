@@ -78,6 +78,19 @@ pub struct Config {
     #[arg(long, env = "CHAT_ALLOW_GUESTS")]
     pub allow_guests: bool,
 
+    /// Connections of one user at a time; 0 for no bound
+    #[arg(
+        long,
+        env = "CHAT_USER_CONNECTIONS",
+        value_name = "N",
+        default_value = "0"
+    )]
+    pub user_connections: usize,
+
+    /// How long the session of a server that is gone is kept for
+    #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = duration)]
+    pub session_ttl: Duration,
+
     /// Publishes a second that one connection may send; 0 for no bound
     #[arg(
         long,
@@ -199,6 +212,11 @@ impl Config {
         if self.idle_timeout <= self.heartbeat {
             return Err(ConfigError(
                 "--idle-timeout must be longer than --heartbeat",
+            ));
+        }
+        if self.session_ttl < self.idle_timeout * 2 {
+            return Err(ConfigError(
+                "--session-ttl must be at least twice --idle-timeout",
             ));
         }
         Ok(())

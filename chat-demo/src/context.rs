@@ -5,26 +5,42 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Identity};
-use crate::error::Refusal;
+use crate::error::{CloseReason, Refusal};
 use crate::hub::Registration;
 use crate::node::Node;
 use crate::outbox::{Ended, Outbox};
 use crate::payload::{ErrorCode, Payload};
 use crate::rate::Rate;
 use crate::room::{Membership, Room};
+use crate::sessions::Record;
 use crate::subprotocol::Subprotocol;
 
-/// A connection is opened, then active once a hello has given it an identity, then closed: this is dropped, and with it
-/// the connection's places in rooms and hub, in whatever way it ended.
+/// A connection is opened, authenticated, active and closed, as [`State`] says. Closed means that this is dropped, and with
+/// it the connection's places in rooms and hub and its session, in whatever way it ended.
 pub(crate) struct Context {
     pub(crate) node: Arc<Node>,
     pub(crate) connection: Arc<Connection>,
+    state: State,
+    opened: Instant,
+    /// When the session was put down last; there is one from the hello on.
+    renewed: Option<Instant>,
     admin: bool,
     /// When the token ends; guests have none.
     expires: Option<Instant>,
     memberships: Vec<Membership>,
     rate: Rate,
     _registration: Registration,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The upgrade is done, and a hello has to come in time.
+    Opened,
+    /// A hello was welcomed: the user is known and has a session, and hears what all hear.
+    Authenticated,
+    /// The client takes part: it has sent something beyond hellos and heartbeats.
+    Active,
 }
 
 impl Context {
@@ -36,6 +52,9 @@ impl Context {
             rate: node.rates.connection(),
             node,
             connection,
+            state: State::Opened,
+            opened: Instant::now(),
+            renewed: None,
             admin: false,
             expires: None,
             memberships: Vec::new(),
@@ -50,23 +69,67 @@ impl Context {
         format!("{}-{}", self.node.config.node, self.connection.id)
     }
 
-    /// The connection becomes active. A second time only the same user's fresh token is taken.
-    pub(crate) fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
+    /// The connection becomes authenticated. A second time only the same user's fresh token is taken.
+    pub(crate) async fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
         let Identity {
             user,
             admin,
             expires,
         } = identity;
-        let fresh = expires.is_some() && self.connection.user.get() == Some(&user);
-        if self.connection.user.set(user).is_err() && !fresh {
+        let known = self.connection.user.get_or_init(|| user.clone());
+        if self.state == State::Opened {
+            self.open_session().await?;
+            self.state = State::Authenticated;
+        } else if expires.is_none() || *known != user {
             return Err(Refusal::new(ErrorCode::BadPayload, "a second hello"));
         }
         (self.admin, self.expires) = (admin, expires);
         Ok(())
     }
 
-    pub(crate) fn is_active(&self) -> bool {
-        self.connection.user.get().is_some()
+    async fn open_session(&mut self) -> Result<(), Refusal> {
+        // Before it is there: whatever happens meanwhile, it will be closed.
+        self.renewed = Some(Instant::now());
+        if self.node.sessions.open(self.record()).await {
+            return Ok(());
+        }
+        self.renewed = None;
+        let message = format!(
+            "a user may have {} connections at a time: close another first",
+            self.node.config.user_connections
+        );
+        Err(Refusal::new(ErrorCode::Forbidden, message).closing(CloseReason::UserConnections))
+    }
+
+    /// The session as it is put down.
+    fn record(&self) -> Record {
+        let user = self.connection.user.get().cloned().unwrap_or_default();
+        self.node
+            .sessions
+            .record(user, self.connection.id, self.opened)
+    }
+
+    /// The connection has been heard: renews its session, when it is time to.
+    pub(crate) fn renewal(&mut self, heard: Instant) -> Option<impl Future<Output = ()> + '_> {
+        let renewed = self.renewed.as_mut()?;
+        if !self.node.sessions.is_due(*renewed, heard) {
+            return None;
+        }
+        *renewed = heard;
+        Some(self.node.sessions.renew(self.record()))
+    }
+
+    /// The client takes part.
+    pub(crate) fn activate(&mut self) {
+        self.state = State::Active;
+    }
+
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.state != State::Opened
+    }
+
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
     }
 
     /// Whether it may alert everybody.
@@ -132,10 +195,14 @@ impl Context {
         Some(self.memberships.swap_remove(place))
     }
 
-    /// Leaves all rooms, in line with their other operations.
-    pub(crate) async fn leave_all(&mut self) {
+    /// Leaves all rooms, in line with their other operations, and ends the session.
+    pub(crate) async fn close(&mut self) {
         while let Some(membership) = self.memberships.pop() {
             membership.leave().await;
+        }
+        if self.renewed.is_some() {
+            self.node.sessions.close(self.record()).await;
+            self.renewed = None;
         }
     }
 }
@@ -149,8 +216,12 @@ impl Drop for Context {
             None => "cut_off",
         };
         let (session, user) = (self.session(), self.connection.user());
-        tracing::debug!(session, user, reason, "connection closed");
+        let open_for = self.opened.elapsed().as_secs_f64();
+        tracing::debug!(session, user, state = ?self.state, open_for, reason, "connection closed");
         // Rooms that still know the connection see that it takes nothing any more.
         self.connection.outbox.abandon();
+        if self.renewed.is_some() {
+            self.node.sessions.close_now(self.record());
+        }
     }
 }

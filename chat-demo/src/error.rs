@@ -126,6 +126,8 @@ pub(crate) enum CloseReason {
     BadToken,
     /// The token was good, and its time is over.
     TokenExpired,
+    /// The user has as many connections as one may have.
+    UserConnections,
     /// The outbox ran over.
     SlowConsumer,
     /// The server drains.
@@ -133,7 +135,7 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::HelloTimeout,
         Self::Idle,
         Self::BadFrame,
@@ -141,6 +143,7 @@ impl CloseReason {
         Self::TooLarge,
         Self::BadToken,
         Self::TokenExpired,
+        Self::UserConnections,
         Self::SlowConsumer,
         Self::Restart,
     ];
@@ -151,7 +154,11 @@ impl CloseReason {
             Self::Idle => 1001,
             Self::BadFrame => 1002,
             Self::Unsupported => 1003,
-            Self::HelloTimeout | Self::BadToken | Self::TokenExpired | Self::SlowConsumer => 1008,
+            Self::HelloTimeout
+            | Self::BadToken
+            | Self::TokenExpired
+            | Self::UserConnections
+            | Self::SlowConsumer => 1008,
             Self::TooLarge => 1009,
             Self::Restart => 1012,
         }
@@ -167,6 +174,7 @@ impl CloseReason {
             Self::TooLarge => "too_large",
             Self::BadToken => "bad_token",
             Self::TokenExpired => "token_expired",
+            Self::UserConnections => "user_connections",
             Self::SlowConsumer => "slow_consumer",
             Self::Restart => "restart",
         }
@@ -182,6 +190,7 @@ impl CloseReason {
             Self::TooLarge => "payload too large",
             Self::BadToken => "the token is not good",
             Self::TokenExpired => "token expired",
+            Self::UserConnections => "too many connections of this user",
             Self::SlowConsumer => "too slow for what it gets",
             Self::Restart => "the server restarts",
         }

@@ -19,6 +19,7 @@
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
 //! - `token`: who a client is.
+//! - [`sessions`]: who is connected, where and since when.
 //! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`secret`], [`error`], `clock`: settings, why things end, and when.
@@ -34,6 +35,7 @@ pub mod load;
 pub mod payload;
 pub mod secret;
 pub mod server;
+pub mod sessions;
 pub mod subprotocol;
 
 mod clock;

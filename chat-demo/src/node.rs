@@ -18,6 +18,7 @@ use crate::metrics::{Live, Metrics};
 use crate::outbox::Limits;
 use crate::rate::Rates;
 use crate::room::Common;
+use crate::sessions::{Memory, Sessions};
 use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
 use crate::token::{GUEST, Key};
@@ -30,6 +31,7 @@ pub(crate) struct Node {
     pub(crate) hub: Arc<Hub>,
     pub(crate) tally: Tally,
     pub(crate) rates: Rates,
+    pub(crate) sessions: Sessions,
     /// Verifies tokens, where there is a secret.
     pub(crate) tokens: Option<Key>,
     pub(crate) metrics: Metrics,
@@ -123,6 +125,13 @@ impl Node {
         };
         Ok(Self {
             tokens: secret.as_ref().map(Key::new),
+            sessions: Sessions::new(
+                Box::new(Memory::new(config.session_ttl)),
+                &config.node,
+                config.user_connections,
+                config.session_ttl,
+                tally.session_failures.clone(),
+            ),
             rates: Rates::new(config.connection_rate, config.user_rate),
             config,
             pools,

@@ -1,5 +1,4 @@
-//! What the frames carry: one type a kind, named as in the protocol. In JSON by serde, in Protobuf by prost; `chat.proto`
-//! says the latter to other languages.
+//! What the frames carry: one type a kind, named as in the protocol. JSON by serde, Protobuf (`chat.proto`) by prost.
 
 use std::marker::PhantomData;
 

@@ -26,7 +26,7 @@ impl Router {
         context: &'a mut Context,
         frame: Frame<'a>,
     ) -> Result<Answer<'a>, Refusal> {
-        if frame.kind != Kind::HELLO && !context.is_active() {
+        if frame.kind != Kind::HELLO && !context.is_authenticated() {
             return Err(Refusal::new(ErrorCode::NotAuthenticated, "say hello first"));
         }
         let unknown = || {
@@ -36,6 +36,9 @@ impl Router {
             )
         };
         let handler = self.0[usize::from(frame.kind.0)].ok_or_else(unknown)?;
+        if !matches!(frame.kind, Kind::HELLO | Kind::HEARTBEAT) {
+            context.activate();
+        }
         Ok(handler(context, frame.payload))
     }
 }

@@ -56,7 +56,6 @@ struct Session {
     socket: WebSocketStream<Duct>,
     context: Context,
     router: Arc<Router>,
-    opened: Instant,
     /// When anything came last.
     last_heard: Instant,
     /// Messages taken since others had their turn.
@@ -83,13 +82,11 @@ impl Session {
         let socket = socket
             .now_or_never()
             .expect("the handshake is done: nothing to wait for");
-        let now = Instant::now();
         Self {
+            last_heard: context.opened(),
             socket,
             context,
             router,
-            opened: now,
-            last_heard: now,
             turn: 0,
         }
     }
@@ -100,14 +97,13 @@ impl Session {
         while let Event::Message(message) = poll_fn(|cx| self.poll_event(cx, timer.as_mut())).await
         {
             self.last_heard = Instant::now();
-            let text = self.context.subprotocol() == Subprotocol::Text;
-            match &message {
-                _ if self.is_expired() => self.end(CloseReason::TokenExpired),
-                Message::Binary(message) if !text => self.obey_frame(message).await,
-                Message::Text(message) if text => self.obey_text(message).await,
-                Message::Binary(_) | Message::Text(_) => self.end(CloseReason::Unsupported),
-                // The library answers pings and closes.
-                _ => {}
+            if self.is_expired() {
+                self.end(CloseReason::TokenExpired);
+            } else if let Some(frame) = self.read(&message) {
+                self.obey(frame).await;
+            }
+            if let Some(renewal) = self.context.renewal(self.last_heard) {
+                meanwhile(&self.socket, Box::pin(renewal)).await;
             }
             // A later deadline is met when the timer rings; only an earlier one, which a hello may bring, moves it.
             let (deadline, _) = self.deadline();
@@ -117,31 +113,45 @@ impl Session {
         }
     }
 
-    async fn obey_frame(&mut self, message: &[u8]) {
-        match Frame::decode(message, self.context.node.config.max_payload) {
-            Ok(frame) => self.obey(frame).await,
-            Err(error) => {
-                self.count_unknown();
-                let too_large = matches!(error, FrameError::TooLarge { .. });
-                let code = if too_large {
-                    ErrorCode::TooLarge
-                } else {
-                    ErrorCode::BadFrame
-                };
-                self.distrust(code, &error);
+    /// The frame in a message. Of what is none the client is told.
+    fn read<'a>(&self, message: &'a Message) -> Option<Frame<'a>> {
+        let text = self.context.subprotocol() == Subprotocol::Text;
+        match message {
+            Message::Binary(message) if !text => self.read_frame(message),
+            Message::Text(message) if text => self.read_text(message),
+            Message::Binary(_) | Message::Text(_) => {
+                self.end(CloseReason::Unsupported);
+                None
             }
+            // The library answers pings and closes.
+            _ => None,
         }
     }
 
-    async fn obey_text(&mut self, message: &str) {
+    fn read_frame<'a>(&self, message: &'a [u8]) -> Option<Frame<'a>> {
+        let error = match Frame::decode(message, self.context.node.config.max_payload) {
+            Ok(frame) => return Some(frame),
+            Err(error) => error,
+        };
+        self.count_unknown();
+        let code = match error {
+            FrameError::TooLarge { .. } => ErrorCode::TooLarge,
+            _ => ErrorCode::BadFrame,
+        };
+        self.distrust(code, &error);
+        None
+    }
+
+    fn read_text<'a>(&self, message: &'a str) -> Option<Frame<'a>> {
         let payload = message.as_bytes();
         let (code, error) = match subprotocol::read_text(message) {
-            Ok(kind) => return self.obey(Frame { kind, payload }).await,
+            Ok(kind) => return Some(Frame { kind, payload }),
             Err(error @ PayloadError::Kind(_)) => (ErrorCode::UnknownType, error),
             Err(error) => (ErrorCode::BadPayload, error),
         };
         self.count_unknown();
         self.context.refuse(&Refusal::new(code, error.to_string()));
+        None
     }
 
     async fn obey(&mut self, frame: Frame<'_>) {
@@ -153,18 +163,8 @@ impl Session {
         } = self;
         context.node.tally.frames_in.inc(frame.kind);
         let outcome = match router.dispatch(context, frame) {
-            // While the handler waits for a room, what others sent goes out.
-            Ok(mut answer) => {
-                let poll = |cx: &mut TaskContext<'_>| {
-                    let outcome = answer.as_mut().poll(cx);
-                    if outcome.is_pending() {
-                        // An error shows again in the next poll for an event.
-                        let _ = socket.get_ref().poll_drain(cx);
-                    }
-                    outcome
-                };
-                poll_fn(poll).await
-            }
+            // It may wait for a room.
+            Ok(answer) => meanwhile(socket, answer).await,
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = outcome {
@@ -222,8 +222,8 @@ impl Session {
     /// How long the connection may go on as it is, and what it means when that time is over.
     fn deadline(&self) -> (Instant, CloseReason) {
         let config = &self.context.node.config;
-        if !self.context.is_active() {
-            let hello = self.opened + config.hello_timeout;
+        if !self.context.is_authenticated() {
+            let hello = self.context.opened() + config.hello_timeout;
             return (hello, CloseReason::HelloTimeout);
         }
         let idle = self.last_heard + config.idle_timeout;
@@ -278,33 +278,116 @@ impl Session {
                 tally.frames_out.inc(Kind::BYE);
             }
         }
-        self.context.leave_all().await;
+        self.context.close().await;
         // Too slow, or gone: nothing is left to be said.
         let _ = timeout(FINISH, self.socket.get_mut().finish()).await;
     }
 }
 
+/// Waits for something; what others have sent goes out in the meantime.
+async fn meanwhile<T>(
+    socket: &WebSocketStream<Duct>,
+    mut something: Pin<Box<impl Future<Output = T> + ?Sized>>,
+) -> T {
+    poll_fn(|cx| {
+        let outcome = something.as_mut().poll(cx);
+        if outcome.is_pending() {
+            // An error shows again in the next poll for an event.
+            let _ = socket.get_ref().poll_drain(cx);
+        }
+        outcome
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
+    use futures_util::SinkExt;
+    use prometheus_client::metrics::counter::Counter;
     use tokio::net::TcpListener;
 
     use super::*;
     use crate::config::Config;
+    use crate::frame::Kind;
+    use crate::sessions::{Doing, Record, Sessions, Store};
 
-    #[tokio::test]
-    async fn an_idle_connection_is_a_small_future() {
+    fn node() -> Node {
+        Node::new(Config::default()).expect("valid settings")
+    }
+
+    /// The two ends of a connection.
+    async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let stream = TcpStream::connect(address).await.expect("it listens");
-        let node = Node::new(Config::default()).expect("valid settings");
-        let session = run(
+        let client = TcpStream::connect(address).await.expect("it listens");
+        (client, listener.accept().await.expect("it has come").0)
+    }
+
+    fn session(stream: TcpStream, node: Node) -> impl Future<Output = ()> + Send + 'static {
+        run(
             stream,
             Bytes::new(),
             Subprotocol::Json,
             Arc::new(node),
             Arc::new(Router::new(false)),
-        );
-        let size = size_of_val(&session);
+        )
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_is_a_small_future() {
+        let (_client, stream) = pair().await;
+        let size = size_of_val(&session(stream, node()));
         assert!(size <= 1024, "{size} bytes");
+    }
+
+    /// Counts what is renewed.
+    struct Renewals(Counter);
+
+    impl Store for Renewals {
+        fn open(&self, _: Record, _: usize) -> Doing<'_, bool> {
+            Box::pin(ready(Ok(true)))
+        }
+
+        fn renew(&self, _: Record) -> Doing<'_, ()> {
+            self.0.inc();
+            Box::pin(ready(Ok(())))
+        }
+
+        fn close(&self, _: Record) -> Doing<'_, ()> {
+            Box::pin(ready(Ok(())))
+        }
+    }
+
+    /// How often the session of a client is renewed that says hello and sends three heartbeats.
+    async fn renewals(time_to_live: Duration) -> u64 {
+        let (renewals, failures) = (Counter::default(), Counter::default());
+        let mut node = node();
+        let store = Box::new(Renewals(renewals.clone()));
+        node.sessions = Sessions::new(store, "n", 0, time_to_live, failures);
+        let (client, stream) = pair().await;
+        let serving = tokio::spawn(session(stream, node));
+        let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+        let hello = (Kind::HELLO, &b"{}"[..]);
+        let heartbeat = (Kind::HEARTBEAT, &b""[..]);
+        for (kind, payload) in [hello, heartbeat, heartbeat, heartbeat] {
+            let frame = Frame { kind, payload }.encode();
+            client
+                .send(Message::Binary(frame))
+                .await
+                .expect("it is read");
+            client.next().await.expect("an answer").expect("WebSocket");
+        }
+        // Without a word, which would be one more that is heard.
+        drop(client);
+        serving.await.expect("no panic");
+        renewals.get()
+    }
+
+    #[tokio::test]
+    async fn what_is_heard_renews_the_session_but_not_all_of_it() {
+        assert_eq!(renewals(Duration::ZERO).await, 4);
+        assert_eq!(renewals(Duration::from_secs(300)).await, 0);
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Tally {
     pub(crate) deliveries: Counter,
     /// From the moment that a publish was read to the last outbox that its message was put into.
     pub(crate) fanout: Latency,
+    /// Operations that the session store did not do.
+    pub(crate) session_failures: Counter,
     /// Tasks that panicked.
     pub(crate) panics: Counter,
 }

@@ -13,7 +13,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
     Box::pin(async {
         let hello: Hello = context.read(payload)?;
         let identity = identity(hello, &context.node)?;
-        context.identify(identity)?;
+        context.identify(identity).await?;
 
         let config = &context.node.config;
         let welcome = Welcome {

@@ -37,6 +37,7 @@ fn register(chat: &mut Registry, tally: &Tally) {
         messages,
         deliveries,
         fanout,
+        session_failures,
         panics,
     } = tally.clone();
     chat.register("sockets_accepted", "TCP connections accepted", accepted);
@@ -84,6 +85,11 @@ fn register(chat: &mut Registry, tally: &Tally) {
         "From the moment that a publish was read to the last outbox that its message was put into",
         Unit::Seconds,
         fanout.histogram,
+    );
+    chat.register(
+        "session_failures",
+        "Operations that the session store did not do",
+        session_failures,
     );
     chat.register("panics", "Panics contained by the pools", panics);
 }

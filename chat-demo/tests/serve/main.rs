@@ -15,5 +15,6 @@ mod misbehaviour;
 mod presence;
 mod process;
 mod rates;
+mod sessions;
 mod subprotocols;
 mod tokens;

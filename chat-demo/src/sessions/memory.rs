@@ -1,0 +1,159 @@
+//! The store of a server that is alone: it needs nothing, and ends with the server.
+
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::{Doing, Record, Store};
+
+/// When each session was heard last, in the order of their users.
+pub struct Memory {
+    records: Mutex<BTreeMap<Key, u64>>,
+    /// In milliseconds.
+    time_to_live: u64,
+}
+
+/// User, server, connection.
+type Key = (Arc<str>, Arc<str>, u64);
+
+impl Memory {
+    /// Without records; one that is not renewed for that long is forgotten.
+    #[must_use]
+    pub fn new(time_to_live: Duration) -> Self {
+        Self {
+            records: Mutex::default(),
+            time_to_live: u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+fn key(record: &Record) -> Key {
+    (record.user.clone(), record.node.clone(), record.id)
+}
+
+impl Store for Memory {
+    fn open(&self, record: Record, most: usize) -> Doing<'_, bool> {
+        let key = key(&record);
+        let mut records = self.records.lock();
+        if most > 0 {
+            let user = &key.0;
+            let from = (user.clone(), Arc::default(), 0);
+            let of_user = || {
+                records
+                    .range(from.clone()..)
+                    .take_while(|((whose, ..), _)| whose == user)
+            };
+            let old: Vec<_> = of_user()
+                .filter(|(_, heard)| heard.saturating_add(self.time_to_live) < record.heard)
+                .map(|(key, _)| key.clone())
+                .collect();
+            let there = of_user().count() - old.len();
+            for key in old {
+                records.remove(&key);
+            }
+            if there >= most {
+                return Box::pin(ready(Ok(false)));
+            }
+        }
+        records.insert(key, record.heard);
+        Box::pin(ready(Ok(true)))
+    }
+
+    fn renew(&self, record: Record) -> Doing<'_, ()> {
+        self.records.lock().insert(key(&record), record.heard);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn close(&self, record: Record) -> Doing<'_, ()> {
+        self.records.lock().remove(&key(&record));
+        Box::pin(ready(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: u64 = 300_000;
+
+    fn store() -> Memory {
+        Memory::new(Duration::from_millis(LIFE))
+    }
+
+    fn record(user: &str, id: u64, heard: u64) -> Record {
+        Record {
+            user: user.into(),
+            node: "n".into(),
+            id,
+            opened: 0,
+            heard,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_user_has_so_many_sessions_and_not_one_more() {
+        let store = store();
+        for id in 0..3 {
+            let opened = store.open(record("bob", id, 0), 2).await;
+            assert_eq!(opened.ok(), Some(id < 2));
+        }
+        for neighbour in ["bo", "bob2", ""] {
+            assert_eq!(
+                store.open(record(neighbour, 9, 0), 1).await.ok(),
+                Some(true)
+            );
+        }
+        assert!(store.close(record("bob", 0, 0)).await.is_ok());
+        assert_eq!(store.open(record("bob", 3, 0), 2).await.ok(), Some(true));
+        assert_eq!(store.open(record("bob", 4, 0), 2).await.ok(), Some(false));
+    }
+
+    #[tokio::test]
+    async fn sessions_of_other_servers_count_too() {
+        let store = store();
+        let mut elsewhere = record("bob", 1, 0);
+        elsewhere.node = "m".into();
+        assert_eq!(store.open(elsewhere, 1).await.ok(), Some(true));
+        assert_eq!(store.open(record("bob", 1, 0), 1).await.ok(), Some(false));
+    }
+
+    #[tokio::test]
+    async fn without_a_bound_all_are_taken() {
+        let store = store();
+        for id in 0..100 {
+            assert_eq!(store.open(record("bob", id, 0), 0).await.ok(), Some(true));
+        }
+        assert_eq!(store.records.lock().len(), 100);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_renewed_is_forgotten() {
+        let store = store();
+        for id in [1, 2] {
+            assert_eq!(store.open(record("bob", id, 0), 2).await.ok(), Some(true));
+        }
+        assert!(store.renew(record("bob", 2, LIFE)).await.is_ok());
+        assert_eq!(
+            store.open(record("bob", 3, LIFE), 2).await.ok(),
+            Some(false)
+        );
+        assert_eq!(
+            store.open(record("bob", 3, LIFE + 1), 2).await.ok(),
+            Some(true)
+        );
+        let ids: Vec<_> = store.records.lock().keys().map(|(.., id)| *id).collect();
+        assert_eq!(ids, [2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_renewal_changes_when_it_was_heard_and_brings_back_what_is_lost() {
+        let store = store();
+        assert!(store.renew(record("bob", 1, 5)).await.is_ok());
+        assert!(store.renew(record("bob", 1, 8)).await.is_ok());
+        let records = store.records.lock();
+        assert_eq!(records.values().collect::<Vec<_>>(), [&8]);
+    }
+}

@@ -1,0 +1,53 @@
+//! How many connections a user may have.
+
+use chat_demo::frame::Kind;
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::harness::{Server, run};
+
+impl Server {
+    /// One more of a user who has enough.
+    async fn refuses(&self, name: &str) {
+        let mut client = self.connect().await;
+        client.say(Kind::HELLO, json!({ "name": name })).await;
+        client.expect_error("forbidden").await;
+        client.expect_close(1008).await;
+    }
+}
+
+#[test]
+fn a_user_has_so_many_connections_and_not_one_more() {
+    run(async {
+        let server = Server::with(|config| config.user_connections = 2);
+        let mut desk = server.enter("ann").await;
+        let phone = server.enter("ann").await;
+        server.refuses("ann").await;
+        let _bob = server.enter("bob").await;
+        // Who was refused took no place, and changed nothing for the others.
+        phone.close().await;
+        let _laptop = server.enter("ann").await;
+        server.refuses("ann").await;
+        desk.join("tea").await;
+        assert_eq!(server.stats().await["drops"]["user_connections"], 2);
+    });
+}
+
+#[test]
+fn who_ends_in_a_panic_takes_no_place() {
+    run(async {
+        let server = Server::with(|config| {
+            config.user_connections = 1;
+            config.debug_commands = true;
+        });
+        let mut ann = server.enter("ann").await;
+        server.refuses("ann").await;
+        ann.say(Kind::PANIC, Value::Null).await;
+        while let Some(Ok(message)) = ann.0.next().await {
+            assert!(!matches!(message, Message::Binary(_)));
+        }
+        server.until(|stats| stats["connections"] == 0).await;
+        let _ann = server.enter("ann").await;
+    });
+}
