@@ -15,6 +15,7 @@ const MAX_MAX_PAYLOAD: usize = 8 << 20;
 
 /// Settings of the server.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Config {
     /// Address and port to serve on; port 0 takes a free one
     #[arg(
@@ -178,6 +179,10 @@ pub struct Config {
     /// Let frames of type 0x7F make their handler panic
     #[arg(long, env = "CHAT_DEBUG_COMMANDS")]
     pub debug_commands: bool,
+
+    /// Send each WebSocket message back instead of chatting: for conformance tests
+    #[arg(long, env = "CHAT_ECHO", hide_short_help = true)]
+    pub echo: bool,
 }
 
 /// What a newcomer meets when all connections are taken.

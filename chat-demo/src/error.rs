@@ -120,6 +120,8 @@ pub(crate) enum CloseReason {
     BadFrame,
     /// A text message, where binary ones are spoken, or the other way round.
     Unsupported,
+    /// A text message, or the reason of a close, that is no text.
+    NotUtf8,
     /// A payload over the limit.
     TooLarge,
     /// The hello's token is not good.
@@ -135,11 +137,12 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::HelloTimeout,
         Self::Idle,
         Self::BadFrame,
         Self::Unsupported,
+        Self::NotUtf8,
         Self::TooLarge,
         Self::BadToken,
         Self::TokenExpired,
@@ -154,6 +157,7 @@ impl CloseReason {
             Self::Idle => 1001,
             Self::BadFrame => 1002,
             Self::Unsupported => 1003,
+            Self::NotUtf8 => 1007,
             Self::HelloTimeout
             | Self::BadToken
             | Self::TokenExpired
@@ -171,6 +175,7 @@ impl CloseReason {
             Self::Idle => "idle",
             Self::BadFrame => "bad_frame",
             Self::Unsupported => "unsupported",
+            Self::NotUtf8 => "not_utf8",
             Self::TooLarge => "too_large",
             Self::BadToken => "bad_token",
             Self::TokenExpired => "token_expired",
@@ -187,6 +192,7 @@ impl CloseReason {
             Self::Idle => "nothing heard for too long",
             Self::BadFrame => "not a frame",
             Self::Unsupported => "binary messages only, but text ones in chat.text",
+            Self::NotUtf8 => "text that is not UTF-8",
             Self::TooLarge => "payload too large",
             Self::BadToken => "the token is not good",
             Self::TokenExpired => "token expired",

@@ -9,6 +9,7 @@
 //! - [`load`], [`client`]: the load generator and the client that it is made of; of the server they use the wire alone.
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
+//! - `echo`: what stands in its place for conformance tests.
 //! - `http`, `upgrade`, `reply`: the front door; pages, figures, and who may go on as a WebSocket.
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
 //! - `context`: a connection as its handlers see it.
@@ -42,6 +43,7 @@ mod clock;
 mod connection;
 mod context;
 mod directory;
+mod echo;
 mod handlers;
 mod history;
 mod http;

@@ -127,6 +127,12 @@ impl Outbox {
         true
     }
 
+    /// Whether as many frames, or as many bytes, as `mark` says are queued.
+    pub(crate) fn holds(&self, mark: Limits) -> bool {
+        let state = self.state.lock();
+        state.frames.len() >= mark.frames || state.bytes >= mark.bytes
+    }
+
     /// Lets out what is queued, then the reason's farewell, and takes nothing more.
     pub(crate) fn end(&self, reason: CloseReason) {
         let mut state = self.state.lock();

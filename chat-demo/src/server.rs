@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{interval, sleep};
 
 use crate::config::Config;
+use crate::echo;
 use crate::error::{CloseReason, ServeError};
 use crate::history::REMEMBER;
 use crate::http::{self, Upgraded};
@@ -208,7 +209,11 @@ async fn greet(stream: TcpStream, node: Arc<Node>, router: Arc<Router>) {
             slot,
             subprotocol,
         } = upgraded;
-        slot.spawn(session::run(stream, head, subprotocol, node, router));
+        if node.config.echo {
+            slot.spawn(echo::run(stream, head, node));
+        } else {
+            slot.spawn(session::run(stream, head, subprotocol, node, router));
+        }
     }
 }
 

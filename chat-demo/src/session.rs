@@ -6,15 +6,12 @@ use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::context::Context;
@@ -26,14 +23,10 @@ use crate::payload::ErrorCode;
 use crate::router::Router;
 use crate::subprotocol::{self, PayloadError, Subprotocol};
 use crate::tally::UNKNOWN;
-use crate::transport::Duct;
+use crate::transport::{self, Duct};
 
-/// What a connection reads at a time, and so what an idle one holds; larger messages make it grow.
-const READ_BUFFER: usize = 512;
 /// Frames that one client may have handled before others get their turn.
 const TURN: usize = 32;
-/// Time for the last bytes to leave and the client to hang up.
-const FINISH: Duration = Duration::from_secs(3);
 
 /// Serves a client whose upgrade is done. `head` is what came with the upgrade's request.
 pub(crate) fn run(
@@ -73,18 +66,9 @@ impl Session {
         let outbox = context.connection.outbox.clone();
         let duct = Duct::new(stream, head, outbox, context.node.tally.traffic.clone());
         let limit = context.node.config.max_payload + frame::OVERHEAD;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(limit))
-            .max_frame_size(Some(limit));
-        let socket = WebSocketStream::from_raw_socket(duct, Role::Server, Some(config));
-        let socket = socket
-            .now_or_never()
-            .expect("the handshake is done: nothing to wait for");
         Self {
             last_heard: context.opened(),
-            socket,
+            socket: transport::websocket(duct, limit),
             context,
             router,
             turn: 0,
@@ -241,16 +225,14 @@ impl Session {
 
     /// The client does not speak WebSocket as it should, or is gone.
     fn fail(&self, error: &Error) {
-        match error {
-            Error::Capacity(_) => {
+        match transport::reason(error) {
+            Some(CloseReason::TooLarge) => {
                 let limit = self.context.node.config.max_payload;
                 let error = format!("the payload is over the limit of {limit} bytes");
                 self.distrust(ErrorCode::TooLarge, &error);
             }
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => {
-                self.context.connection.outbox.abandon();
-            }
-            _ => self.end(CloseReason::BadFrame),
+            Some(reason) => self.end(reason),
+            None => self.context.connection.outbox.abandon(),
         }
     }
 
@@ -279,8 +261,7 @@ impl Session {
             }
         }
         self.context.close().await;
-        // Too slow, or gone: nothing is left to be said.
-        let _ = timeout(FINISH, self.socket.get_mut().finish()).await;
+        self.socket.get_mut().finish().await;
     }
 }
 
@@ -303,10 +284,12 @@ async fn meanwhile<T>(
 #[cfg(test)]
 mod tests {
     use std::future::ready;
+    use std::time::Duration;
 
     use futures_util::SinkExt;
     use prometheus_client::metrics::counter::Counter;
     use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
     use crate::config::Config;

@@ -6,19 +6,58 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use crate::error::CloseReason;
 use crate::outbox::Outbox;
 use crate::tally::Traffic;
+
+/// What a connection reads at a time, and so what an idle one holds; larger messages make it grow.
+const READ_BUFFER: usize = 512;
+/// Reads in a row before others get their turn: the library goes on by itself for as long as there are fragments.
+const READS: usize = 64;
+/// Time for the last bytes to leave and the client to hang up.
+const FINISH: Duration = Duration::from_secs(3);
+
+/// The WebSocket at the duct of a client whose upgrade is done; takes messages of up to `limit` bytes.
+pub(crate) fn websocket(duct: Duct, limit: usize) -> WebSocketStream<Duct> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit));
+    WebSocketStream::from_raw_socket(duct, Role::Server, Some(config))
+        .now_or_never()
+        .expect("the handshake is done: nothing to wait for")
+}
+
+/// Why a client that made the library fail is sent away; nothing when it is gone.
+pub(crate) fn reason(error: &Error) -> Option<CloseReason> {
+    match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => None,
+        Error::Capacity(_) => Some(CloseReason::TooLarge),
+        Error::Utf8(_) => Some(CloseReason::NotUtf8),
+        _ => Some(CloseReason::BadFrame),
+    }
+}
 
 /// One client's socket, and the outbox that is the only way into it.
 pub(crate) struct Duct {
     stream: TcpStream,
     /// What arrived together with the upgrade's request, to be read before the socket.
     head: Bytes,
+    /// Reads since others had their turn.
+    reads: usize,
     outbox: Arc<Outbox>,
     traffic: Traffic,
 }
@@ -33,6 +72,7 @@ impl Duct {
         Self {
             stream,
             head,
+            reads: 0,
             outbox,
             traffic,
         }
@@ -56,9 +96,15 @@ impl Duct {
         self.outbox.poll_drain(cx, write)
     }
 
-    /// The way out of an ended outbox: the rest leaves, then what still arrives is thrown away until the client hangs
-    /// up too. To close at once would reset the connection, and the client would lose what it has not read yet.
-    pub(crate) async fn finish(&mut self) -> io::Result<()> {
+    /// The way out of an ended outbox, for a client that is still there and reads in time.
+    pub(crate) async fn finish(&mut self) {
+        // Too slow, or gone: nothing is left to be said.
+        let _ = timeout(FINISH, self.hang_up()).await;
+    }
+
+    /// The rest leaves, then what still arrives is thrown away until the client hangs up too. To close at once would
+    /// reset the connection, and the client would lose what it has not read yet.
+    async fn hang_up(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_drain(cx)).await?;
         self.stream.shutdown().await?;
         poll_fn(|cx| {
@@ -83,11 +129,17 @@ impl AsyncRead for Duct {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.head.is_empty() {
+            if self.reads == READS {
+                self.reads = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let before = buf.filled().len();
-            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+            self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
             let len = buf.filled().len() - before;
             self.traffic.bytes_in.inc_by(len as u64);
-            return Poll::Ready(Ok(()));
+            return read;
         }
         let len = self.head.len().min(buf.remaining());
         buf.put_slice(&self.head[..len]);

@@ -67,6 +67,16 @@ pub(crate) fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> 
     message(&payload, subprotocol)
 }
 
+/// A text message that is no frame of ours.
+pub(crate) fn text(text: &str) -> Bytes {
+    plain(OP_TEXT, text.as_bytes())
+}
+
+/// A binary message that is no frame of ours.
+pub(crate) fn binary(bytes: &[u8]) -> Bytes {
+    plain(OP_BINARY, bytes)
+}
+
 /// A close frame.
 pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     let reason = &reason.as_bytes()[..reason.len().min(MAX_REASON)];
@@ -80,24 +90,35 @@ pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     bytes.into()
 }
 
+fn plain(opcode: u8, content: &[u8]) -> Bytes {
+    let mut bytes = Vec::with_capacity(WS_HEADER_LEN + content.len());
+    bytes.resize(WS_HEADER_LEN, 0);
+    bytes.extend_from_slice(content);
+    open(opcode, bytes, WS_HEADER_LEN)
+}
+
 fn space_for_headers(more: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(WS_HEADER_LEN + HEADER_LEN + more);
     bytes.resize(WS_HEADER_LEN + HEADER_LEN, 0);
     bytes
 }
 
-/// Fills the space before the payload, right-aligned: only now the lengths are known.
+/// Fills the space before the payload: only now the lengths are known.
 fn seal(kind: Kind, mut bytes: Vec<u8>, subprotocol: Subprotocol) -> Bytes {
-    let (op, body) = match subprotocol {
-        Subprotocol::Text => (OP_TEXT, WS_HEADER_LEN + HEADER_LEN),
+    match subprotocol {
+        Subprotocol::Text => open(OP_TEXT, bytes, WS_HEADER_LEN + HEADER_LEN),
         Subprotocol::Json | Subprotocol::Protobuf => {
             let payload_len = bytes.len() - WS_HEADER_LEN - HEADER_LEN;
             bytes[WS_HEADER_LEN..][..HEADER_LEN].copy_from_slice(&frame::header(kind, payload_len));
             let crc = crc32fast::hash(&bytes[WS_HEADER_LEN..]);
             bytes.put_u32(crc);
-            (OP_BINARY, WS_HEADER_LEN)
+            open(OP_BINARY, bytes, WS_HEADER_LEN)
         }
-    };
+    }
+}
+
+/// Puts the WebSocket header in front of the body, right-aligned, for its length depends on the body's.
+fn open(op: u8, mut bytes: Vec<u8>, body: usize) -> Bytes {
     let len = bytes.len() - body;
     let start = match (u8::try_from(len), u16::try_from(len)) {
         (Ok(len @ ..=125), _) => {

@@ -5,6 +5,7 @@ mod capacity;
 mod conversation;
 mod data;
 mod drain;
+mod echo;
 mod exposition;
 mod harness;
 mod history;

@@ -6,6 +6,8 @@ use chat_demo::frame::{Frame, Kind};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::harness::{Server, run};
 
@@ -184,6 +186,23 @@ fn text_ends_the_connection() {
         let mut ann = server.enter("ann").await;
         ann.send(Message::Text("hi".into())).await;
         ann.expect_close(1003).await;
+    });
+}
+
+#[test]
+fn text_that_is_not_utf_8_ends_the_connection() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter("ann").await;
+        let opcode = OpCode::Data(Data::Text);
+        ann.send(Message::Frame(frame::Frame::message(
+            &b"\xFF"[..],
+            opcode,
+            true,
+        )))
+        .await;
+        ann.expect_close(1007).await;
+        assert_eq!(server.stats().await["drops"]["not_utf8"], 1);
     });
 }
 
