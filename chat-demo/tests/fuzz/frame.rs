@@ -1,0 +1,31 @@
+//! What holds for any bytes that come as a frame.
+
+use chat_demo::frame::{CRC_LEN, Frame, HEADER_LEN, Kind};
+
+/// The receiver's limit.
+pub(crate) const MAX_PAYLOAD: usize = 256;
+
+/// What is a frame is the frame that its content makes. Looks at the bytes as they are, and with the checksum put right.
+pub(crate) fn check(bytes: &[u8]) {
+    round_trip(bytes);
+    if let Some((content, _)) = bytes.split_last_chunk::<CRC_LEN>() {
+        let crc = crc32fast::hash(content).to_be_bytes();
+        round_trip(&[content, &crc].concat());
+    }
+}
+
+fn round_trip(bytes: &[u8]) {
+    let Ok(frame) = Frame::decode(bytes, MAX_PAYLOAD) else {
+        return;
+    };
+    assert!(frame.payload.len() <= MAX_PAYLOAD);
+    let heartbeat = Frame {
+        kind: Kind::HEARTBEAT,
+        payload: &[],
+    };
+    if bytes.len() == HEADER_LEN {
+        assert_eq!(frame, heartbeat, "nothing else comes without a checksum");
+    } else {
+        assert_eq!(frame.encode(), bytes);
+    }
+}
