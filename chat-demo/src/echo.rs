@@ -97,7 +97,7 @@ impl Echo {
                         Some(reason) => self.outbox.end(reason),
                         None => self.outbox.abandon(),
                     },
-                    None => self.outbox.end_by_client(),
+                    None => self.outbox.end_by_client(None),
                 }
                 continue;
             }

@@ -146,9 +146,15 @@ impl Outbox {
         wake(waker);
     }
 
-    /// Lets out what is queued and takes nothing more: the client has said goodbye.
-    pub(crate) fn end_by_client(&self) {
-        self.state.lock().ended.get_or_insert(Ended::ByClient);
+    /// Lets out what is queued, then the answer to the client's goodbye, and takes nothing more.
+    pub(crate) fn end_by_client(&self, answer: Option<Bytes>) {
+        let mut state = self.state.lock();
+        if state.ended.is_none() {
+            state.ended = Some(Ended::ByClient);
+            if let Some(frame) = answer {
+                state.append(frame);
+            }
+        }
     }
 
     /// Drops all: there is nobody to write to.

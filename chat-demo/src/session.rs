@@ -177,7 +177,7 @@ impl Session {
                 match message {
                     Some(Ok(message)) => return Poll::Ready(Event::Message(message)),
                     Some(Err(error)) => self.fail(&error),
-                    None => self.context.connection.outbox.end_by_client(),
+                    None => self.context.connection.outbox.end_by_client(None),
                 }
                 continue;
             }

@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use crate::error::CloseReason;
 use crate::outbox::Outbox;
 use crate::tally::Traffic;
+use crate::wire;
 
 /// What a connection reads at a time, and so what an idle one holds; larger messages make it grow.
 const READ_BUFFER: usize = 512;
@@ -159,7 +160,13 @@ impl AsyncWrite for Duct {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         // An ended outbox takes nothing, and then there is nobody to miss it.
-        self.outbox.push(Bytes::copy_from_slice(bytes));
+        let frame = Bytes::copy_from_slice(bytes);
+        if wire::is_close(&frame) {
+            // The client's own, given back: nothing may follow it.
+            self.outbox.end_by_client(Some(frame));
+        } else {
+            self.outbox.push(frame);
+        }
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -90,6 +90,11 @@ pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     bytes.into()
 }
 
+/// Whether a frame of ours or the library's closes the connection.
+pub(crate) fn is_close(frame: &[u8]) -> bool {
+    frame.first() == Some(&OP_CLOSE)
+}
+
 fn plain(opcode: u8, content: &[u8]) -> Bytes {
     let mut bytes = Vec::with_capacity(WS_HEADER_LEN + content.len());
     bytes.resize(WS_HEADER_LEN, 0);

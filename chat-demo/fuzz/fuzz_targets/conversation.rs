@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../tests/fuzz/target.rs"]
+#[expect(dead_code, reason = "streams are another target's")]
 mod target;
 
 use target::Target;

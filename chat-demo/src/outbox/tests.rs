@@ -195,6 +195,19 @@ fn the_end_lets_out_what_is_queued_and_comes_once() {
 }
 
 #[test]
+fn nothing_follows_the_answer_to_a_goodbye() {
+    let mut pair = Pair::new();
+    assert!(pair.outbox.push("last".into()));
+    pair.outbox.end_by_client(Some("bye".into()));
+    assert!(!pair.outbox.push("more".into()));
+    pair.outbox.end_by_client(Some("again".into()));
+    pair.outbox.end(CloseReason::Idle);
+    assert!(pair.drain(100).is_ready());
+    assert_eq!(pair.written, b"lastbye");
+    assert_eq!(pair.outbox.ended(), Some(Ended::ByClient));
+}
+
+#[test]
 fn a_burst_leaves_no_memory_behind() {
     let outbox = Outbox::new(
         Limits {
