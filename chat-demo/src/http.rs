@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::error::Refused;
 use crate::journal::Journal;
 use crate::node::Node;
+use crate::page;
 use crate::reply::{self, Reply};
 use crate::subprotocol::Subprotocol;
 use crate::upgrade::{self, Granted};
@@ -29,9 +30,7 @@ use crate::upgrade::{self, Granted};
 const MAX_HEAD: usize = 16 * 1024;
 /// What a request under way has left when the server drains.
 const LAST_REQUEST: Duration = Duration::from_secs(1);
-const PAGE: &str = include_str!("../page/index.html");
 const PROTO: &str = include_str!("../chat.proto");
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -124,10 +123,9 @@ async fn route(
             }
         }
         "/ws" => method_not_allowed("GET"),
-        "/" | "/chat.proto" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {
+        "/chat.proto" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {
             method_not_allowed("GET, HEAD")
         }
-        "/" => reply::new(StatusCode::OK, HTML, PAGE),
         "/chat.proto" => reply::text(StatusCode::OK, PROTO),
         "/healthz" => reply::text(StatusCode::OK, "ok\n"),
         "/readyz" if node.draining.is_cancelled() => {
@@ -147,7 +145,11 @@ async fn route(
             let json = serde_json::to_vec(&stats).expect("numbers by names are JSON");
             reply::new(StatusCode::OK, JSON, json)
         }
-        _ => reply::text(StatusCode::NOT_FOUND, "not found\n"),
+        path => match page::file(path) {
+            Some(_) if !reads => method_not_allowed("GET, HEAD"),
+            Some(file) => file,
+            None => reply::text(StatusCode::NOT_FOUND, "not found\n"),
+        },
     }
 }
 

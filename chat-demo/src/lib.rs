@@ -10,7 +10,7 @@
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
 //! - `echo`: what stands in its place for conformance tests.
-//! - `http`, `upgrade`, `reply`: the front door; pages, figures, and who may go on as a WebSocket.
+//! - `http`, `upgrade`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share; its pools.
@@ -52,6 +52,7 @@ mod journal;
 mod metrics;
 mod node;
 mod outbox;
+mod page;
 mod process;
 mod rate;
 mod reply;

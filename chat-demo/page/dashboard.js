@@ -1,0 +1,147 @@
+// The server's own figures, asked for once a second while somebody looks.
+
+import { byId, make } from "/elements.js";
+import { Plot } from "/plot.js";
+
+const PERIOD_MS = 1000, PATIENCE_MS = 2500;
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const exact = new Intl.NumberFormat("en");
+const decimals = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
+const whole = value => value === undefined ? undefined : exact.format(value);
+const count = value => short.format(value);
+const milliseconds = value => `${decimals.format(value)} ms`;
+const percent = value => `${decimals.format(value)} %`;
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+const power = value => value < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(value) / 10));
+const unit = value => 1024 ** power(value);
+const bytes = value => `${decimals.format(value / unit(value))} ${UNITS[power(value)]}`;
+
+/* What is plotted. Each reads its values from `now`, the answer of the server; `rate`, the growth of a counter by the
+   second; and `pool`. A figure that the server does not have is undefined, and is not shown. */
+const TRAFFIC = [
+  { title: "Connections", labels: ["open"], format: count, read: ({ now }) => [now.connections] },
+  { title: "Messages a second", labels: ["messages"], format: count, read: ({ rate }) => [rate("messages")] },
+  { title: "Deliveries a second", labels: ["deliveries"], format: count, read: ({ rate }) => [rate("deliveries")] },
+  {
+    title: "Fan-out latency", labels: ["p50", "p99"], format: milliseconds, least: 0.1,
+    read: ({ now }) => [now.fanout_p50_ms, now.fanout_p99_ms],
+  },
+  {
+    title: "Frames a second", labels: ["out", "in"], format: count,
+    read: ({ rate }) => [rate("frames_out"), rate("frames_in")],
+  },
+  {
+    title: "Bytes a second", labels: ["out", "in"], format: bytes, least: 1024, unit,
+    read: ({ rate }) => [rate("bytes_out"), rate("bytes_in")],
+  },
+];
+const POOL = [
+  { title: "Tasks in flight", labels: ["in flight"], format: count, read: ({ pool }) => [pool.in_flight] },
+  {
+    title: "Running and waiting", labels: ["running", "waiting"], format: count,
+    read: ({ pool }) => [pool.running, pool.waiting],
+  },
+  { title: "Free slots", labels: ["free"], format: count, read: ({ pool }) => [pool.free] },
+];
+const PROCESS = [
+  {
+    title: "CPU, of one core", labels: ["CPU"], format: percent, least: 10,
+    read: ({ rate }) => [rate("cpu_seconds") * 100],
+  },
+  {
+    title: "Memory", labels: ["resident"], format: bytes, least: 1 << 20, unit,
+    read: ({ now }) => [now.rss_bytes || undefined],
+  },
+  {
+    title: "Threads of the pools", labels: ["all", "idle"], format: count,
+    read: ({ pool }) => [pool.threads, pool.idle_threads],
+  },
+];
+/** What is told as it is. */
+const FACTS = [
+  ["up", now => duration(now.uptime_seconds)],
+  ["rooms", now => whole(now.rooms)],
+  ["messages", now => whole(now.messages)],
+  ["kept in history", now => whole(now.history_messages)],
+  ["history", now => bytes(now.history_bytes)],
+  ["open files", now => whole(now.open_files)],
+  ["refused", now => whole(now.refused)],
+  ["dropped", now => whole(Object.values(now.drops).reduce((sum, drops) => sum + drops, 0))],
+  ["panics", now => whole(now.panics)],
+];
+
+export class Dashboard {
+  #plots = []; #before; #timer; #asking = false;
+  shown = false;
+
+  constructor() {
+    for (const [place, charts] of [["traffic", TRAFFIC], ["pool", POOL], ["process", PROCESS]]) {
+      for (const chart of charts) {
+        const plot = new Plot(chart);
+        this.#plots.push([plot, chart.read]);
+        byId(place).append(plot.element);
+        if (charts === POOL) byId("which-pool").addEventListener("change", () => plot.clear());
+      }
+    }
+    document.addEventListener("visibilitychange", () => this.#ask());
+  }
+
+  show(shown) {
+    this.shown = shown;
+    this.#ask();
+  }
+
+  async #ask() {
+    if (this.#asking) return;
+    clearTimeout(this.#timer);
+    if (!this.shown || document.hidden) return;
+    this.#asking = true;
+    const due = performance.now() + PERIOD_MS;
+    try {
+      const answer = await fetch("/api/stats", { signal: AbortSignal.timeout(PATIENCE_MS) });
+      if (!answer.ok) throw new Error(`${answer.status}`);
+      this.#paint(await answer.json(), performance.now());
+      this.#tell("up", `Live from ${this.#before.now.node}`);
+    } catch {
+      this.#tell("down", "The server does not answer");
+    }
+    this.#asking = false;
+    this.#timer = setTimeout(() => this.#ask(), Math.max(0, due - performance.now()));
+  }
+
+  #tell(kind, text) {
+    const line = byId("dashboard-status");
+    if (line.textContent === text) return;
+    line.className = `status ${kind}`;
+    line.textContent = text;
+  }
+
+  #paint(now, at) {
+    // A server that began anew counts from zero.
+    const before = this.#before?.now.uptime_seconds <= now.uptime_seconds ? this.#before : undefined;
+    const rate = name => before && (now[name] - before.now[name]) / (at - before.at) * 1000;
+    const pool = now.pools[this.#choosePool(Object.keys(now.pools))];
+    for (const [plot, read] of this.#plots) plot.add(at, read({ now, rate, pool }));
+    byId("facts").replaceChildren(...FACTS.flatMap(([name, tell]) => {
+      const value = tell(now), pair = make("div");
+      pair.append(make("dt", "", name), make("dd", "", value));
+      return value === undefined ? [] : [pair];
+    }));
+    this.#before = { now, at };
+  }
+
+  #choosePool(names) {
+    const choice = byId("which-pool");
+    if (choice.options.length !== names.length) {
+      choice.replaceChildren(...names.map(name => new Option(name, name, false, name === "connections")));
+    }
+    return choice.value;
+  }
+}
+
+function duration(seconds) {
+  const full = Math.floor(seconds), two = number => String(number).padStart(2, "0");
+  if (full < 60) return `${full} s`;
+  if (full < 3600) return `${Math.floor(full / 60)} min ${two(full % 60)} s`;
+  return `${exact.format(Math.floor(full / 3600))} h ${two(Math.floor(full % 3600 / 60))} min`;
+}
