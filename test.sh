@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every check that needs stable Rust alone (rustup's default profile): format, lints, docs, tests, benches once, models.
+# Every check that needs stable Rust (rustup's default profile) and a browser: format, lints, docs, tests, benches once,
+# models.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -8,6 +9,15 @@ for tool in cargo-fmt cargo-clippy; do
 done
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
+
+# The tests of the chat's page drive Chromium. CHROMEWEBDRIVER names the folder of its driver if that is not in the PATH.
+if ! command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "missing: chromedriver; install it with 'apt-get install chromium chromium-driver'"; exit 1
+    fi
+    step apt-get update --quiet
+    DEBIAN_FRONTEND=noninteractive step apt-get install --quiet --yes chromium chromium-driver
+fi
 
 step cargo fmt --all --check
 step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings

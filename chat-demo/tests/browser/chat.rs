@@ -1,0 +1,208 @@
+//! Visitors who talk.
+
+use crate::stage::{Stage, run};
+use crate::window::{ALT, DOWN, ENTER, ESCAPE, TAB, UP};
+
+#[test]
+fn two_windows_hear_each_other_once_and_in_one_order() {
+    run(async {
+        let stage = Stage::set();
+        let (ann, bob) = (stage.enter("ann").await, stage.enter("bob").await);
+        for number in 0..3 {
+            let (of_ann, of_bob) = (format!("ann {number}"), format!("bob {number}"));
+            tokio::join!(ann.say(&of_ann), bob.say(&of_bob));
+        }
+        for window in [&ann, &bob] {
+            window.hears("ann 2").await;
+            window.hears("bob 2").await;
+        }
+        let texts = ann.texts().await;
+        assert_eq!(texts, bob.texts().await);
+        for name in ["ann", "bob"] {
+            let own: Vec<_> = texts.iter().filter(|text| text.starts_with(name)).collect();
+            assert_eq!(
+                own,
+                [0, 1, 2]
+                    .map(|number| format!("{name} {number}"))
+                    .each_ref()
+            );
+        }
+        assert_eq!(texts.len(), 6);
+        ann.close().await;
+        bob.close().await;
+    });
+}
+
+#[test]
+fn a_late_comer_sees_what_was_said_and_loads_what_was_said_before() {
+    run(async {
+        let stage = Stage::with(|config| config.history = 200);
+        let ann = stage.enter("ann").await;
+        ann.script(
+            "const text = document.getElementById('text');
+             for (let number = 1; number <= 120; number++) {
+               text.value = `no. ${number}`;
+               text.form.requestSubmit();
+             }",
+        )
+        .await;
+        ann.see("//li[.//*[@class='text'][.='no. 120']]//*[@class='tick']")
+            .await;
+
+        let bob = stage.enter("bob").await;
+        bob.hears("no. 120").await;
+        let all: Vec<_> = (1..=120).map(|number| format!("no. {number}")).collect();
+        bob.see("//*[@id='log'][not(@aria-busy)]").await;
+        assert_eq!(bob.texts().await, all[20..]);
+        bob.click("//button[.='Earlier messages']").await;
+        bob.hears("no. 1").await;
+        bob.see("//ol[not(@hidden)]/li[@class='older'][@hidden]")
+            .await;
+        assert_eq!(bob.texts().await, all);
+        ann.close().await;
+        bob.close().await;
+    });
+}
+
+#[test]
+fn members_come_and_go_and_are_away() {
+    run(async {
+        let stage = Stage::set();
+        let ann = stage.enter("ann").await;
+        let bob = stage.enter("bob").await;
+        ann.see("//*[@id='people']/li[.//*[.='bob']]").await;
+        bob.see("//*[@id='people']/li[.//*[.='ann']]").await;
+        bob.click("//*[@id='state']/option[.='Away']").await;
+        ann.see("//*[@id='people']/li[.//*[.='bob']]/*[.='away']")
+            .await;
+        bob.close().await;
+        ann.see("//*[@id='people'][count(li)=1]").await;
+        ann.notices("bob left").await;
+        ann.close().await;
+    });
+}
+
+#[test]
+fn order_updates_are_shown_in_their_room() {
+    run(async {
+        let stage = Stage::set();
+        let ann = stage.enter("ann").await;
+        // The page's own codec, over a connection that the page does not know of.
+        let script = "
+            const done = arguments[0];
+            import('/protocol.js').then(({ KIND, SUBPROTOCOL, encode, decode }) => {
+              const socket = new WebSocket(`ws://${location.host}/ws`, SUBPROTOCOL);
+              socket.binaryType = 'arraybuffer';
+              socket.onopen = () => {
+                socket.send(encode(KIND.HELLO, { name: 'shop' }));
+                socket.send(encode(KIND.JOIN, { room: 'general' }));
+                socket.send(encode(KIND.ORDER_UPDATE, { room: 'general', order: 'A-17', status: 'shipped' }));
+                socket.send(encode(KIND.HEARTBEAT));
+              };
+              socket.onmessage = ({ data }) => {
+                if (decode(data)[0] !== KIND.HEARTBEAT) return;
+                socket.close();
+                done(encode(KIND.HEARTBEAT).length);
+              };
+            });";
+        let heartbeat = ann
+            .0
+            .execute_async(script, Vec::new())
+            .await
+            .expect("it runs");
+        assert_eq!(heartbeat, 6);
+        ann.notices("Order A-17: shipped").await;
+        ann.close().await;
+    });
+}
+
+#[test]
+fn names_and_texts_are_never_markup() {
+    run(async {
+        let stage = Stage::set();
+        let (name, text) = ("<b id=x>ann</b>", "<img src=x onerror=boom()>");
+        let ann = stage.enter(name).await;
+        let bob = stage.enter("bob").await;
+        ann.say(text).await;
+        for window in [ann, bob] {
+            window.hears(text).await;
+            window
+                .see(&format!("//*[@class='head']/b[.='{name}']"))
+                .await;
+            let made = window
+                .script("return document.querySelectorAll('#x, img').length")
+                .await;
+            assert_eq!(made, 0);
+            window.close().await;
+        }
+    });
+}
+
+#[test]
+fn a_keyboard_is_enough() {
+    run(async {
+        let stage = Stage::set();
+        let ann = stage.open("/").await;
+        ann.see("//dialog[@open]").await;
+        ann.press([ESCAPE]).await;
+        ann.see("//dialog[not(@open)]").await;
+        ann.see("//*[@id='status'][contains(., 'Not connected')]")
+            .await;
+        // From the field for texts round to the first thing that can be done about that.
+        for _ in 0..40 {
+            let focused = ann
+                .script("return document.activeElement.textContent")
+                .await;
+            if focused == "Join the chat" {
+                break;
+            }
+            ann.press([TAB]).await;
+        }
+        ann.press([ENTER]).await;
+        ann.sign_in("ann").await;
+
+        ann.press("with enter".chars().chain([ENTER])).await;
+        ann.hears("with enter").await;
+        ann.press("with the button".chars().chain([TAB, ENTER]))
+            .await;
+        ann.hears("with the button").await;
+
+        ann.script("document.getElementById('join-name').focus()")
+            .await;
+        ann.press("tea".chars().chain([ENTER])).await;
+        ann.see("//h1[.='# tea']").await;
+        ann.press_with(ALT, UP).await;
+        ann.see("//h1[.='# general']").await;
+        ann.press_with(ALT, DOWN).await;
+        ann.see("//h1[.='# tea']").await;
+        ann.press("in tea".chars().chain([ENTER])).await;
+        ann.hears("in tea").await;
+        ann.close().await;
+    });
+}
+
+#[test]
+fn a_phone_of_360_pixels_shows_all_of_its_width() {
+    run(async {
+        let stage = Stage::set();
+        let ann = stage.open_phone(360).await;
+        assert_eq!(ann.script("return innerWidth").await, 360);
+        ann.sign_in("ann of the long and winding name").await;
+        ann.say(&"word".repeat(60)).await;
+        ann.script("document.getElementById('join-name').focus()")
+            .await;
+        let room = "a room that has a name which is rather long";
+        ann.press(room.chars().chain([ENTER])).await;
+        ann.see(&format!("//h1[.='# {room}']")).await;
+        assert_eq!(ann.overflow().await, 0);
+        ann.click("//*[@id='show-people']").await;
+        ann.see("//*[@id='people-side'][contains(@class, 'open')]")
+            .await;
+        assert_eq!(ann.overflow().await, 0);
+        ann.press([ESCAPE]).await;
+        ann.click("//a[.='Dashboard']").await;
+        ann.see("//section[h3='Connections']//*[name()='path'][contains(@class, 'line')][contains(@d, 'L')]").await;
+        assert_eq!(ann.overflow().await, 0);
+        ann.close().await;
+    });
+}

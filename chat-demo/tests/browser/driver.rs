@@ -1,0 +1,131 @@
+//! The program that browsers are driven by, as long as a test needs it.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// What browsers are started with. They are told to talk to nobody but the server.
+const ARGUMENTS: [&str; 8] = [
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--window-size=1200,800",
+];
+
+/// A process that takes its browsers with it when it ends.
+pub(crate) struct Driver {
+    process: Child,
+    /// Held open: it goes on to speak.
+    _speech: BufReader<ChildStdout>,
+    address: String,
+    /// Where browsers keep their things.
+    folder: PathBuf,
+}
+
+impl Driver {
+    pub(crate) fn start() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("browser-{}-{count}", process::id()));
+        fs::create_dir_all(&folder).expect("a folder for browsers");
+        let mut process = Command::new(program())
+            .arg("--port=0")
+            .env("TMPDIR", &folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}", cannot_start(&error)));
+        let mut speech = BufReader::new(process.stdout.take().expect("it is piped"));
+        let port = port(&mut speech);
+        Self {
+            process,
+            _speech: speech,
+            address: format!("http://127.0.0.1:{port}"),
+            folder,
+        }
+    }
+
+    /// A browser of its own, with one window; `phone` is the width of a phone's screen to show.
+    pub(crate) async fn open(&self, phone: Option<u32>) -> Client {
+        let mut arguments = ARGUMENTS.to_vec();
+        if is_root() {
+            arguments.push("--no-sandbox");
+        }
+        let mut options = json!({ "args": arguments });
+        if let Some(width) = phone {
+            let metrics =
+                json!({ "width": width, "height": 740, "pixelRatio": 2.0, "touch": true });
+            options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+        }
+        let Value::Object(capabilities) = json!({
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": { "browser": "ALL" },
+        }) else {
+            unreachable!("braces make an object")
+        };
+        ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&self.address)
+            .await
+            .expect("Chromium starts: apt-get install chromium")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Nothing is left to do about a process that is gone, nor about files that stay.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// `CHROMEWEBDRIVER` names the folder where it is not in the `PATH`.
+fn program() -> PathBuf {
+    let folder = env::var_os("CHROMEWEBDRIVER").unwrap_or_default();
+    Path::new(&folder).join("chromedriver")
+}
+
+fn cannot_start(error: &std::io::Error) -> String {
+    let how = if error.kind() == ErrorKind::NotFound {
+        "; install it with `apt-get install chromium chromium-driver`, or name its folder in CHROMEWEBDRIVER"
+    } else {
+        ""
+    };
+    format!("cannot start {}: {error}{how}", program().display())
+}
+
+/// It takes a free port, and says which.
+fn port(speech: &mut impl BufRead) -> u16 {
+    let mut said = String::new();
+    loop {
+        let start = said.len();
+        let read = speech.read_line(&mut said).expect("text");
+        assert!(read > 0, "chromedriver ended: {said}");
+        let port = said[start..]
+            .trim_end()
+            .strip_prefix("ChromeDriver was started successfully on port ");
+        if let Some(port) = port {
+            return port.trim_end_matches('.').parse().expect("a port");
+        }
+    }
+}
+
+/// Chromium keeps itself in a sandbox that root cannot have.
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}

@@ -1,0 +1,9 @@
+//! The page as its visitors meet it: in Chromium, driven by `chromedriver`.
+
+mod chat;
+mod dashboard;
+mod driver;
+mod recovery;
+mod relay;
+mod stage;
+mod window;

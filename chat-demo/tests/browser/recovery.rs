@@ -1,0 +1,96 @@
+//! Visitors who lose their connection.
+
+use crate::relay::Relay;
+use crate::stage::{Stage, run};
+use crate::window::Window;
+
+/// What a browser itself says about a server that it does not reach.
+fn is_about_the_cut(line: &str) -> bool {
+    line.contains("WebSocket connection to")
+}
+
+impl Window {
+    /// Loses its connection, and knows it.
+    async fn loses(&self, relay: &Relay) {
+        relay.cut();
+        self.see("//*[@id='status'][contains(@class, 'down')]")
+            .await;
+    }
+
+    async fn says_numbers(&self, numbers: std::ops::RangeInclusive<u64>) {
+        for number in numbers {
+            self.say(&number.to_string()).await;
+        }
+    }
+}
+
+#[test]
+fn who_comes_back_gets_what_was_missed_and_is_told_so() {
+    run(async {
+        let stage = Stage::set();
+        let relay = Relay::to(stage.address).await;
+        let ann = stage.enter("ann").await;
+        let bob = stage.open_at(relay.address, "/").await;
+        bob.sign_in("bob").await;
+        ann.says_numbers(1..=1).await;
+        bob.hears("1").await;
+
+        bob.loses(&relay).await;
+        ann.says_numbers(2..=4).await;
+        relay.mend();
+        bob.notices("Recovered 3 messages").await;
+        bob.hears("4").await;
+        bob.is_connected().await;
+        ann.says_numbers(5..=5).await;
+        bob.hears("5").await;
+        assert_eq!(bob.texts().await, ["1", "2", "3", "4", "5"]);
+        ann.close().await;
+        bob.close_after(is_about_the_cut).await;
+    });
+}
+
+#[test]
+fn who_comes_back_too_late_is_told_how_much_is_lost() {
+    run(async {
+        let stage = Stage::with(|config| config.history = 2);
+        let relay = Relay::to(stage.address).await;
+        let ann = stage.enter("ann").await;
+        let bob = stage.open_at(relay.address, "/").await;
+        bob.sign_in("bob").await;
+        ann.says_numbers(1..=1).await;
+        bob.hears("1").await;
+
+        bob.loses(&relay).await;
+        ann.says_numbers(2..=6).await;
+        relay.mend();
+        bob.notices("Too late: 3 messages are lost").await;
+        assert_eq!(bob.texts().await, ["1", "5", "6"]);
+        ann.close().await;
+        bob.close_after(is_about_the_cut).await;
+    });
+}
+
+#[test]
+fn a_text_that_could_not_be_sent_is_sent_by_hand() {
+    run(async {
+        let stage = Stage::set();
+        let relay = Relay::to(stage.address).await;
+        let bob = stage.open_at(relay.address, "/").await;
+        bob.sign_in("bob").await;
+        bob.loses(&relay).await;
+        let field = bob.see("//textarea").await;
+        field
+            .send_keys("hello?\u{E007}")
+            .await
+            .expect("it takes a text");
+        bob.see("//li[contains(., 'Not sent: no connection.')]")
+            .await;
+        relay.mend();
+        bob.is_connected().await;
+        bob.click("//button[.='Send again']").await;
+        bob.see("//li[.//*[@class='text'][.='hello?']]//*[@class='tick']")
+            .await;
+        assert_eq!(bob.texts().await, ["hello?"]);
+        bob.close_after(is_about_the_cut).await;
+    });
+}

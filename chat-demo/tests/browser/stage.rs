@@ -1,0 +1,78 @@
+//! What each test stands on: a server, and browsers to look at it with.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chat_demo::config::Config;
+use chat_demo::server::Server;
+
+use crate::driver::Driver;
+use crate::window::Window;
+
+/// Runs a test, which must not take for ever.
+pub(crate) fn run<F: Future<Output = ()>>(test: F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let patience = Duration::from_secs(180);
+    runtime
+        .block_on(async { tokio::time::timeout(patience, test).await })
+        .expect("the test hangs");
+    runtime.shutdown_background();
+}
+
+/// Both end with it, whatever the test came to.
+pub(crate) struct Stage {
+    pub(crate) address: SocketAddr,
+    driver: Driver,
+    _server: Server,
+}
+
+impl Stage {
+    pub(crate) fn set() -> Self {
+        Self::with(|_| ())
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            ..Config::default()
+        };
+        change(&mut config);
+        let server = Server::start(config).expect("a free port");
+        Self {
+            address: server.address(),
+            driver: Driver::start(),
+            _server: server,
+        }
+    }
+
+    /// A browser with the server's page.
+    pub(crate) async fn open(&self, path: &str) -> Window {
+        self.open_at(self.address, path).await
+    }
+
+    /// A browser that reaches the page by another address.
+    pub(crate) async fn open_at(&self, address: SocketAddr, path: &str) -> Window {
+        let window = Window(self.driver.open(None).await);
+        window.go(&format!("http://{address}{path}")).await;
+        window
+    }
+
+    /// A phone whose screen is so wide.
+    pub(crate) async fn open_phone(&self, width: u32) -> Window {
+        let window = Window(self.driver.open(Some(width)).await);
+        window.go(&format!("http://{}/", self.address)).await;
+        window
+    }
+
+    /// A browser whose visitor has a name and is connected.
+    pub(crate) async fn enter(&self, name: &str) -> Window {
+        let window = self.open("/").await;
+        window.sign_in(name).await;
+        window
+    }
+}
