@@ -110,7 +110,7 @@ function status(kind, text, ...more) {
 }
 
 function paintSelf(name) {
-  byId("me").textContent = name;
+  byId("me").textContent = name || "Sign in";
   paintFace(byId("my-face"), name);
 }
 
@@ -217,5 +217,5 @@ document.addEventListener("room", ({ detail: room }) => {
   else history.replaceState(null, "", addressOf(room));
 });
 if (location.pathname !== "/dashboard") history.replaceState(null, "", addressOf(rooms.active));
-paintSelf(signin.credentials()?.name ?? "Guest");
+paintSelf(signin.credentials()?.name ?? "");
 showView();

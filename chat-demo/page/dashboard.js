@@ -4,11 +4,12 @@ import { byId, make } from "/elements.js";
 import { Plot } from "/plot.js";
 
 const PERIOD_MS = 1000, PATIENCE_MS = 2500;
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const exact = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const exact = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const decimals = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const whole = value => value === undefined ? undefined : exact.format(value);
-const count = value => short.format(value);
+const count = value => exact.format(value);
+const pace = value => short.format(value);
 const milliseconds = value => `${decimals.format(value)} ms`;
 const percent = value => `${decimals.format(value)} %`;
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -20,14 +21,14 @@ const bytes = value => `${decimals.format(value / unit(value))} ${UNITS[power(va
    second; and `pool`. A figure that the server does not have is undefined, and is not shown. */
 const TRAFFIC = [
   { title: "Connections", labels: ["open"], format: count, read: ({ now }) => [now.connections] },
-  { title: "Messages a second", labels: ["messages"], format: count, read: ({ rate }) => [rate("messages")] },
-  { title: "Deliveries a second", labels: ["deliveries"], format: count, read: ({ rate }) => [rate("deliveries")] },
+  { title: "Messages a second", labels: ["messages"], format: pace, read: ({ rate }) => [rate("messages")] },
+  { title: "Deliveries a second", labels: ["deliveries"], format: pace, read: ({ rate }) => [rate("deliveries")] },
   {
     title: "Fan-out latency", labels: ["p50", "p99"], format: milliseconds, least: 0.1,
     read: ({ now }) => [now.fanout_p50_ms, now.fanout_p99_ms],
   },
   {
-    title: "Frames a second", labels: ["out", "in"], format: count,
+    title: "Frames a second", labels: ["out", "in"], format: pace,
     read: ({ rate }) => [rate("frames_out"), rate("frames_in")],
   },
   {
@@ -64,6 +65,7 @@ const FACTS = [
   ["messages", now => whole(now.messages)],
   ["kept in history", now => whole(now.history_messages)],
   ["history", now => bytes(now.history_bytes)],
+  ["threads", now => whole(now.threads)],
   ["open files", now => whole(now.open_files)],
   ["refused", now => whole(now.refused)],
   ["dropped", now => whole(Object.values(now.drops).reduce((sum, drops) => sum + drops, 0))],

@@ -25,12 +25,14 @@ export function makeList(earlier) {
 }
 
 export function message(user, text, ts, mine) {
-  const item = make("li", mine ? "msg mine" : "msg"), body = make("div", "body"), head = make("div", "head");
+  const item = make("li", mine ? "msg mine" : "msg");
+  const body = make("div", "body"), head = make("div", "head"), line = make("div", "line");
   const time = make("time", "", clock.format(ts));
   time.dateTime = new Date(ts).toISOString();
   time.title = new Date(ts).toLocaleString();
   head.append(make("b", "", user), ...(mine ? [make("span", "you", "you")] : []), time);
-  body.append(head, make("div", "text", text));
+  line.append(make("div", "text", text));
+  body.append(head, line);
   item.append(face(user), body);
   return Object.assign(item, { user, ts });
 }

@@ -117,6 +117,22 @@ fn order_updates_are_shown_in_their_room() {
 }
 
 #[test]
+fn a_token_is_taken_out_of_the_address_and_said_to_the_server() {
+    run(async {
+        let stage = Stage::set();
+        let ann = stage.open("/#token=abc.def&room=tea").await;
+        ann.see("//h1[.='# tea']").await;
+        // In or refused: the server has seen it.
+        ann.see("//*[@id='status'][contains(@class, 'up') or contains(@class, 'down')]")
+            .await;
+        assert_eq!(ann.script("return location.hash").await, "#tea");
+        let kept = "return sessionStorage.getItem('token')";
+        assert_eq!(ann.script(kept).await, "abc.def");
+        ann.close().await;
+    });
+}
+
+#[test]
 fn names_and_texts_are_never_markup() {
     run(async {
         let stage = Stage::set();
@@ -189,6 +205,13 @@ fn a_phone_of_360_pixels_shows_all_of_its_width() {
         assert_eq!(ann.script("return innerWidth").await, 360);
         ann.sign_in("ann of the long and winding name").await;
         ann.say(&"word".repeat(60)).await;
+        let (_, _, width, _) = ann
+            .see("//*[@class='text']")
+            .await
+            .rectangle()
+            .await
+            .expect("it is shown");
+        assert!(width > 240.0, "a text takes {width} pixels");
         ann.script("document.getElementById('join-name').focus()")
             .await;
         let room = "a room that has a name which is rather long";

@@ -125,10 +125,14 @@ impl Window {
         serde_json::from_value(self.script(texts).await).expect("texts")
     }
 
-    /// How much wider than its window the page is.
+    /// How far the page, or a part of it, could be scrolled sideways; only the rooms may be.
     pub(crate) async fn overflow(&self) -> i64 {
-        let width = "return document.documentElement.scrollWidth - innerWidth";
-        self.script(width).await.as_i64().expect("a number")
+        let body = "
+            const scrolls = part => ['auto', 'scroll'].includes(getComputedStyle(part).overflowX);
+            const parts = [...document.body.querySelectorAll(':not(#rooms)')].filter(scrolls);
+            const over = [document.documentElement, ...parts].map(part => part.scrollWidth - part.clientWidth);
+            return Math.max(...over);";
+        self.script(body).await.as_i64().expect("a number")
     }
 
     /// Closes the window, in whose console there must be nothing.
