@@ -90,7 +90,7 @@ async fn introduce(swarm: &Swarm, number: usize) -> Result<(Client, u64), String
         .await
         .map_err(text)?;
     client
-        .join(&swarm.room_of(number).name)
+        .join(&swarm.room_of(number).name, None)
         .await
         .map_err(text)?;
     while let Some(received) = client.next_frame().await {

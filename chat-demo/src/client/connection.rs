@@ -1,0 +1,220 @@
+//! One connection that has been welcomed: frames both ways, heartbeats, and an ear for silence.
+
+use std::{
+    future::poll_fn,
+    mem,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use serde::Serialize;
+use tokio::time::Instant;
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        client::IntoClientRequest,
+        http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL},
+        protocol::{Message as WsMessage, WebSocketConfig},
+    },
+};
+
+use super::{
+    error::{ClientError, Result, broken},
+    event::{Received, read},
+    pulse::{Due, Pulse},
+    stream::Stream,
+};
+use crate::{
+    frame::{Frame, FrameError, HEADER_LEN, Kind, MAX_PAYLOAD},
+    payload,
+};
+
+/// The subprotocol that the client asks for.
+const SUBPROTOCOL: HeaderValue = HeaderValue::from_static("chat.json.v1");
+/// The library's own 128 KiB would be most of the memory of a program with many clients.
+const READ_BUFFER: usize = 4 * 1024;
+/// Messages that may come at once before the clock is looked at.
+const TURN: usize = 64;
+
+/// See the module's documentation. It lives while it is polled for what comes.
+#[derive(Debug)]
+pub(super) struct Connection {
+    socket: WebSocketStream<Stream>,
+    welcome: payload::Welcome,
+    /// All that was fed has left.
+    flushed: bool,
+    pulse: Pulse,
+    /// Messages taken since the clock was looked at.
+    turn: usize,
+    /// Nothing follows.
+    over: bool,
+}
+
+impl Connection {
+    /// Introduces itself over a stream to the server.
+    pub(super) async fn open(stream: Stream, url: &str, hello: &payload::Hello) -> Result<Self> {
+        let mut request = url
+            .into_client_request()
+            .map_err(|_| ClientError::Address(url.to_owned()))?;
+        request
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        // Frames are small and leave whole: waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+        let (mut socket, _) = client_async_with_config(request, stream, Some(config))
+            .await
+            .map_err(|error| ClientError::Handshake(Box::new(error)))?;
+        let hello = encode(Kind::HELLO, hello, u32::MAX)?;
+        socket
+            .send(WsMessage::Binary(hello))
+            .await
+            .map_err(broken)?;
+        let welcome = welcome(&mut socket).await?;
+        Ok(Self {
+            socket,
+            flushed: true,
+            pulse: Pulse::new(&welcome),
+            welcome,
+            turn: 0,
+            over: false,
+        })
+    }
+
+    pub(super) fn welcome(&self) -> &payload::Welcome {
+        &self.welcome
+    }
+
+    /// Gives a frame to the socket, which sends it with the next flush at the latest.
+    pub(super) fn feed(&mut self, frame: Bytes) -> Result<()> {
+        self.flushed = false;
+        self.pulse.sent = Instant::now();
+        let fed = self.socket.start_send_unpin(WsMessage::Binary(frame));
+        fed.map_err(broken)
+    }
+
+    /// Ready when all that was fed has left.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.flushed {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = self.socket.poll_flush_unpin(cx);
+        self.flushed = matches!(flushed, Poll::Ready(Ok(())));
+        flushed.map_err(broken)
+    }
+
+    /// What comes next; nothing after the end. Sends heartbeats and what was fed meanwhile.
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        loop {
+            if self.turn < TURN
+                && let Poll::Ready(received) = poll_read(&mut self.socket, cx)
+            {
+                self.turn += 1;
+                self.pulse.heard_something = true;
+                self.over = !matches!(received, Some(Ok(_)));
+                return Poll::Ready(received);
+            }
+            match self.pulse.poll(cx) {
+                Poll::Ready(Due::Heartbeat) => self.beat(),
+                Poll::Ready(Due::End(silence)) => {
+                    self.over = true;
+                    return Poll::Ready(Some(Err(ClientError::Silent(silence))));
+                }
+                Poll::Pending => {
+                    // A dead connection shows itself to the reading side, with its reason.
+                    let _ = self.poll_flush(cx);
+                    if mem::take(&mut self.turn) < TURN {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says goodbye and waits until the server has said it too.
+    pub(super) async fn close(mut self) -> Result<()> {
+        self.socket.close(None).await.map_err(broken)?;
+        while let Some(received) = poll_fn(|cx| self.poll_receive(cx)).await {
+            received?;
+        }
+        Ok(())
+    }
+
+    fn beat(&mut self) {
+        let beat = Frame {
+            kind: Kind::HEARTBEAT,
+            payload: &[],
+        };
+        // As above: the reading side tells what is wrong.
+        let _ = self.feed(beat.encode());
+    }
+}
+
+/// A frame of `kind`, for a receiver that takes so long a payload.
+pub(super) fn encode<P: Serialize + ?Sized>(kind: Kind, payload: &P, max: u32) -> Result<Bytes> {
+    let payload =
+        serde_json::to_vec(payload).map_err(|source| ClientError::Payload { kind, source })?;
+    let len = payload.len();
+    let max = usize::try_from(max).map_or(MAX_PAYLOAD, |max| max.min(MAX_PAYLOAD));
+    if len > max {
+        return Err(FrameError::TooLarge { len, max }.into());
+    }
+    let frame = Frame {
+        kind,
+        payload: &payload,
+    };
+    Ok(frame.encode())
+}
+
+fn poll_read(
+    socket: &mut WebSocketStream<Stream>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Received>>> {
+    loop {
+        let Some(message) = ready!(socket.poll_next_unpin(cx)) else {
+            return Poll::Ready(None);
+        };
+        return Poll::Ready(Some(match message {
+            Ok(WsMessage::Binary(message)) => split(&message),
+            Ok(WsMessage::Close(frame)) => {
+                let (code, reason) = frame.map_or((1005, String::new()), |frame| {
+                    (frame.code.into(), frame.reason.to_string())
+                });
+                Ok(Received::Close { code, reason })
+            }
+            Ok(WsMessage::Text(_)) => Err(ClientError::Text),
+            Ok(_) => continue,
+            Err(error) => Err(broken(error)),
+        }));
+    }
+}
+
+/// Checks the frame and shares its payload.
+fn split(message: &Bytes) -> Result<Received> {
+    let frame = Frame::decode(message, MAX_PAYLOAD)?;
+    let payload = message.slice(HEADER_LEN..HEADER_LEN + frame.payload.len());
+    Ok(Received::Frame(frame.kind, payload))
+}
+
+async fn welcome(socket: &mut WebSocketStream<Stream>) -> Result<payload::Welcome> {
+    while let Some(received) = poll_fn(|cx| poll_read(socket, cx)).await {
+        match received? {
+            Received::Frame(Kind::WELCOME, payload) => return read(Kind::WELCOME, &payload),
+            Received::Frame(Kind::ERROR, payload) => {
+                return Err(ClientError::Refused(read(Kind::ERROR, &payload)?));
+            }
+            Received::Frame(..) => {}
+            Received::Close { code, reason } => {
+                return Err(ClientError::NotWelcome { code, reason });
+            }
+        }
+    }
+    Err(ClientError::NotWelcome {
+        code: 1006,
+        reason: String::new(),
+    })
+}

@@ -1,0 +1,299 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::frame::Frame;
+use crate::frame::MAX_PAYLOAD;
+
+/// A place, and a server's side of the conversation.
+struct Room {
+    place: Place,
+    made: Made,
+}
+
+impl Room {
+    /// Joined at a number, and told of it.
+    fn at(seq: u64) -> Self {
+        let mut room = Self::new(None, 1000);
+        room.rejoined(seq, false);
+        assert_eq!(room.told(), [format!("joined {seq}")]);
+        room
+    }
+
+    fn new(after: Option<u64>, max_held: usize) -> Self {
+        let mut room = Self {
+            place: Place::new("tea", after, max_held),
+            made: Made::default(),
+        };
+        room.place.connected(&mut room.made);
+        assert_eq!(room.asked(), [join(after)]);
+        room
+    }
+
+    fn reconnect(&mut self) {
+        self.place.disconnected();
+        self.place.connected(&mut self.made);
+    }
+
+    fn rejoined(&mut self, seq: u64, recovered: bool) {
+        let joined = json!({ "room": "tea", "seq": seq, "members": 1, "recovered": recovered });
+        let joined = serde_json::from_value(joined).expect("a payload");
+        self.place.on_joined(joined, &mut self.made);
+    }
+
+    fn say(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        for seq in numbers {
+            let message = Message {
+                room: "tea".to_owned(),
+                seq,
+                user: String::new(),
+                text: String::new(),
+                ts: 0,
+            };
+            self.place.on_message(message, &mut self.made);
+        }
+    }
+
+    /// The server has sent a page.
+    fn page(&mut self, numbers: impl IntoIterator<Item = u64>, newest: u64) {
+        self.say(numbers);
+        self.rejoined(newest, false);
+    }
+
+    fn told(&mut self) -> Vec<String> {
+        let news = self.made.news.drain(..);
+        news.map(|news| match news {
+            News::Joined(joined) => format!("joined {}", joined.seq),
+            News::Message(message) => message.seq.to_string(),
+            News::Recovered { messages, .. } => format!("recovered {messages}"),
+            News::Lost { from, to, .. } => format!("lost {from}-{to}"),
+            News::Renumbered { seq, .. } => format!("renumbered {seq}"),
+            News::History { messages, .. } => {
+                let numbers = messages.iter().map(|message| message.seq.to_string());
+                format!("history {}", numbers.collect::<Vec<_>>().join(","))
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect()
+    }
+
+    fn asked(&mut self) -> Vec<(Kind, Value)> {
+        let frames = self.made.frames.drain(..);
+        frames
+            .map(|frame| {
+                let frame = Frame::decode(&frame, MAX_PAYLOAD).expect("a frame");
+                let payload = serde_json::from_slice(frame.payload).expect("JSON");
+                (frame.kind, payload)
+            })
+            .collect()
+    }
+}
+
+fn join(after: Option<u64>) -> (Kind, Value) {
+    let payload = match after {
+        Some(after) => json!({ "room": "tea", "after": after }),
+        None => json!({ "room": "tea" }),
+    };
+    (Kind::JOIN, payload)
+}
+
+fn page(before: u64, limit: u64) -> [(Kind, Value); 2] {
+    let payload = json!({ "room": "tea", "before": before, "limit": limit });
+    [(Kind::HISTORY, payload), join(None)]
+}
+
+fn numbers(range: impl IntoIterator<Item = u64>) -> Vec<String> {
+    range.into_iter().map(|seq| seq.to_string()).collect()
+}
+
+#[test]
+fn messages_are_told_once_and_in_order() {
+    let mut room = Room::at(7);
+    room.say([8, 9, 9, 8, 7, 10]);
+    assert_eq!(room.told(), numbers(8..=10));
+    assert_eq!(room.asked(), []);
+}
+
+#[test]
+fn what_the_server_sends_again_is_told_and_counted() {
+    let mut room = Room::at(0);
+    room.say(1..=3);
+    room.reconnect();
+    assert_eq!(room.asked(), [join(Some(3))]);
+    room.told();
+    room.rejoined(5, true);
+    room.say(4..=6);
+    assert_eq!(room.told(), ["4", "5", "recovered 2", "6"]);
+    assert_eq!(room.asked(), []);
+}
+
+#[test]
+fn nothing_missed_is_told_too() {
+    for recovered in [true, false] {
+        let mut room = Room::at(3);
+        room.reconnect();
+        room.rejoined(3, recovered);
+        assert_eq!(room.told(), ["recovered 0"]);
+    }
+}
+
+#[test]
+fn a_program_that_comes_back_itself_recovers_like_a_connection() {
+    let mut room = Room::new(Some(3), 100);
+    room.rejoined(4, true);
+    room.say([4]);
+    assert_eq!(room.told(), ["joined 4", "4", "recovered 1"]);
+}
+
+#[test]
+fn what_the_server_does_not_send_is_fetched_page_by_page_and_told_in_order() {
+    let mut room = Room::at(10);
+    room.reconnect();
+    room.asked();
+    room.rejoined(150, false);
+    assert_eq!(room.asked(), page(151, 64));
+    // What is said meanwhile waits.
+    room.page((87..=150).chain([151]), 151);
+    assert_eq!(room.asked(), page(87, 64));
+    room.page(23..=86, 151);
+    assert_eq!(room.asked(), page(23, 12));
+    assert_eq!(room.told(), [""; 0]);
+    room.page(11..=22, 151);
+    let mut expected = numbers(11..=150);
+    expected.extend(["recovered 140".to_owned(), "151".to_owned()]);
+    assert_eq!(room.told(), expected);
+    assert_eq!(room.asked(), []);
+}
+
+#[test]
+fn only_what_the_server_has_no_more_is_lost() {
+    let mut room = Room::at(10);
+    room.reconnect();
+    room.asked();
+    room.rejoined(20, false);
+    assert_eq!(room.asked(), page(21, 10));
+    room.page(18..=20, 20);
+    assert_eq!(room.asked(), page(18, 7));
+    room.page([], 20);
+    assert_eq!(room.told(), ["lost 11-17", "18", "19", "20", "recovered 3"]);
+    room.say([21]);
+    assert_eq!(room.told(), ["21"]);
+}
+
+#[test]
+fn all_may_be_lost() {
+    let mut room = Room::at(10);
+    room.reconnect();
+    room.rejoined(20, false);
+    room.page([21], 21);
+    assert_eq!(room.told(), ["lost 11-20", "recovered 0", "21"]);
+}
+
+#[test]
+fn a_gap_among_messages_is_closed() {
+    let mut room = Room::at(0);
+    room.say([1, 4]);
+    assert_eq!(room.told(), ["1"]);
+    assert_eq!(room.asked(), page(4, 2));
+    room.say([5]);
+    assert_eq!(room.asked(), [], "one at a time");
+    room.page(2..=3, 5);
+    assert_eq!(room.told(), numbers(2..=5));
+}
+
+#[test]
+fn a_gap_in_what_was_recovered_is_closed() {
+    let mut room = Room::at(0);
+    room.reconnect();
+    room.asked();
+    room.rejoined(4, true);
+    room.say([1, 4]);
+    assert_eq!(room.asked(), page(4, 2));
+    room.page([3], 4);
+    room.asked();
+    room.page([], 4);
+    assert_eq!(room.told(), ["1", "lost 2-2", "3", "4", "recovered 3"]);
+}
+
+#[test]
+fn no_more_wait_than_may() {
+    let mut room = Room::new(Some(0), 3);
+    room.rejoined(5, false);
+    room.asked();
+    room.say(6..=8);
+    assert_eq!(room.told(), ["joined 5"]);
+    room.say([9]);
+    assert_eq!(room.told(), ["lost 1-5", "recovered 0", "6", "7", "8", "9"]);
+    // The answer is late.
+    room.page(1..=5, 9);
+    assert_eq!(room.told(), [""; 0]);
+    room.say([10]);
+    assert_eq!(room.told(), ["10"]);
+}
+
+#[test]
+fn what_waits_survives_a_lost_connection() {
+    let mut room = Room::at(0);
+    room.say([3]);
+    room.reconnect();
+    room.asked();
+    room.rejoined(3, false);
+    assert_eq!(room.asked(), page(3, 2));
+    room.page([], 3);
+    assert_eq!(room.told(), ["lost 1-2", "3", "recovered 1"]);
+}
+
+#[test]
+fn a_server_that_forgot_a_room_is_found_out() {
+    let mut room = Room::at(10);
+    room.say([12]);
+    room.reconnect();
+    room.asked();
+    room.rejoined(2, false);
+    assert_eq!(room.told(), ["lost 11-11", "12", "renumbered 2"]);
+    assert_eq!(room.asked(), page(3, 2));
+    room.page(1..=2, 2);
+    assert_eq!(room.told(), ["1", "2", "recovered 2"]);
+    room.say([3]);
+    assert_eq!(room.told(), ["3"]);
+}
+
+#[test]
+fn history_is_told_apart_from_what_is_new() {
+    let mut room = Room::at(5);
+    room.place.want(Some(4), 2, &mut room.made);
+    room.place.want(None, 9, &mut room.made);
+    assert_eq!(
+        room.asked(),
+        [page(4, 2).to_vec(), {
+            let payload = json!({ "room": "tea", "limit": 9 });
+            vec![(Kind::HISTORY, payload), join(None)]
+        }]
+        .concat()
+    );
+    room.say([6]);
+    room.page(2..=3, 6);
+    room.page(4..=6, 6);
+    assert_eq!(room.told(), ["6", "history 2,3", "history 4,5,6"]);
+}
+
+#[test]
+fn history_is_asked_for_again_over_the_next_connection() {
+    let mut room = Room::at(5);
+    room.place.want(None, 2, &mut room.made);
+    room.say([4]);
+    room.reconnect();
+    room.asked();
+    room.rejoined(5, true);
+    assert_eq!(room.asked().len(), 2);
+    room.page(4..=5, 5);
+    assert_eq!(room.told(), ["recovered 0", "history 4,5"]);
+}
+
+#[test]
+fn numbers_end_where_integers_end() {
+    let mut room = Room::at(u64::MAX - 1);
+    room.say([u64::MAX]);
+    room.page([], u64::MAX);
+    assert_eq!(room.told(), [u64::MAX.to_string()]);
+    assert_eq!(room.asked(), []);
+}

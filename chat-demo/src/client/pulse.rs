@@ -1,0 +1,180 @@
+//! When to speak, and when to give up: the clock of a connection.
+
+use std::{
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::payload;
+
+/// No server's times are taken for longer than this; they are added to the clock, which has an end.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The times of one connection.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    heartbeat: Duration,
+    idle: Duration,
+    /// When anything was sent last.
+    pub(super) sent: Instant,
+    heard: Instant,
+    /// Since `heard`; when that was is noted once for all that came together.
+    pub(super) heard_something: bool,
+    /// The last heartbeat.
+    beat: Instant,
+    /// The first heartbeat that nothing came after.
+    asked: Option<Instant>,
+    /// Not moved at each frame: what is due is found out when it rings.
+    timer: Pin<Box<Sleep>>,
+}
+
+/// What it is time for.
+pub(super) enum Due {
+    Heartbeat,
+    /// To give up, after so long a silence.
+    End(Duration),
+}
+
+impl Pulse {
+    pub(super) fn new(welcome: &payload::Welcome) -> Self {
+        let time = |ms: u64| Duration::from_millis(ms.max(1)).min(LONGEST);
+        let (now, heartbeat) = (Instant::now(), time(welcome.heartbeat_ms));
+        Self {
+            heartbeat,
+            idle: time(welcome.idle_ms),
+            sent: now,
+            heard: now,
+            heard_something: false,
+            beat: now,
+            asked: None,
+            timer: Box::pin(sleep_until(now + heartbeat)),
+        }
+    }
+
+    /// Waits for something to be due, after all that has come was read.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
+        if mem::take(&mut self.heard_something) {
+            self.heard = Instant::now();
+            self.asked = None;
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let end = self.end();
+            if end.is_some_and(|end| end <= now) {
+                return Poll::Ready(Due::End(now - self.heard));
+            }
+            if self.next_beat() <= now {
+                self.beat = now;
+                self.asked.get_or_insert(now);
+                return Poll::Ready(Due::Heartbeat);
+            }
+            let next = end.map_or(self.next_beat(), |end| end.min(self.next_beat()));
+            self.timer.as_mut().reset(next);
+        }
+        Poll::Pending
+    }
+
+    /// Where one side is quiet, for whichever reason: the server wants to hear something, and the client an answer.
+    fn next_beat(&self) -> Instant {
+        self.sent.min(self.heard).max(self.beat) + self.heartbeat
+    }
+
+    /// A program that did not read for long has not heard the server, but neither has it asked.
+    fn end(&self) -> Option<Instant> {
+        let asked = self.asked? + self.heartbeat;
+        Some(asked.max(self.heard + self.idle))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn pulse() -> Pulse {
+        let welcome = serde_json::from_value(serde_json::json!({
+            "session": "", "user": "", "node": "", "max_payload": 1, "heartbeat_ms": 30, "idle_ms": 75
+        }));
+        Pulse::new(&welcome.expect("a payload"))
+    }
+
+    /// What is due within a time that passes while the program waits.
+    async fn due_within(pulse: &mut Pulse, time: Duration) -> Option<String> {
+        let due = poll_fn(|cx| pulse.poll(cx));
+        match timeout(time, due).await.ok()? {
+            Due::Heartbeat => Some("heartbeat".to_owned()),
+            Due::End(silence) => Some(format!("end after {}", silence.as_millis())),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_heartbeat_is_due_where_one_side_is_quiet() {
+        for server_is_quiet in [true, false] {
+            let mut pulse = pulse();
+            assert_eq!(due_within(&mut pulse, 20 * MS).await, None);
+            if server_is_quiet {
+                pulse.sent = Instant::now();
+            } else {
+                pulse.heard_something = true;
+            }
+            let due = due_within(&mut pulse, 11 * MS).await;
+            assert_eq!(due.as_deref(), Some("heartbeat"));
+            assert_eq!(due_within(&mut pulse, 29 * MS).await, None);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_speaks_and_is_spoken_to_sends_no_heartbeat() {
+        let mut pulse = pulse();
+        for _ in 0..20 {
+            assert_eq!(due_within(&mut pulse, 20 * MS).await, None);
+            pulse.heard_something = true;
+            pulse.sent = Instant::now();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_answers_no_heartbeat_is_given_up() {
+        let mut pulse = pulse();
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            told.extend(due_within(&mut pulse, 100 * MS).await);
+        }
+        assert_eq!(told, ["heartbeat", "heartbeat", "end after 75"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_did_not_look_asks_before_it_gives_up() {
+        let mut pulse = pulse();
+        advance(Duration::from_secs(3600)).await;
+        let due = due_within(&mut pulse, MS).await;
+        assert_eq!(due.as_deref(), Some("heartbeat"));
+        assert_eq!(due_within(&mut pulse, 29 * MS).await, None);
+        pulse.heard_something = true;
+        let due = due_within(&mut pulse, 31 * MS).await;
+        assert_eq!(due.as_deref(), Some("heartbeat"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn times_that_nobody_can_wait_for_do_no_harm() {
+        let mut welcome = serde_json::json!({
+            "session": "", "user": "", "node": "", "max_payload": 1, "heartbeat_ms": u64::MAX, "idle_ms": u64::MAX
+        });
+        let read = |welcome: &serde_json::Value| serde_json::from_value(welcome.clone()).unwrap();
+        let mut pulse = Pulse::new(&read(&welcome));
+        assert_eq!(due_within(&mut pulse, 1000 * MS).await, None);
+        welcome["heartbeat_ms"] = 0.into();
+        welcome["idle_ms"] = 0.into();
+        let mut pulse = Pulse::new(&read(&welcome));
+        assert!(due_within(&mut pulse, 10 * MS).await.is_some());
+    }
+}

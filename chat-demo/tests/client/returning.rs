@@ -1,0 +1,181 @@
+//! When a client comes back, and when it does not.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use chat_demo::client::{Client, ClientError, News, Settings};
+use chat_demo::frame::Kind;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::harness::{
+    Speaker, drain, next, reconnecting, run, serve, serve_again, told_until, url,
+};
+use crate::peer::Peer;
+use crate::proxy::Proxy;
+
+#[test]
+fn a_server_that_restarts_is_found_again_when_it_said_so() {
+    run(async {
+        let server = serve(|_| ());
+        let (address, url) = (server.address(), url(&server));
+        let mut ann = reconnecting(&url);
+        ann.join("tea", None).expect("a good name");
+        told_until(&mut ann, "joined").await;
+        let mut bob = Speaker::enter(&url).await;
+        bob.say(1..=3).await;
+        drop(bob);
+        told_until(&mut ann, "3").await;
+        let draining = tokio::spawn(drain(server));
+        told_until(&mut ann, "other Bye").await;
+        let News::Disconnected { reason, retry_in } = next(&mut ann).await else {
+            panic!("not the end")
+        };
+        let restarts = matches!(reason, ClientError::Closed { code: 1012, .. });
+        assert!(restarts, "{reason}");
+        let (asked, more) = (Duration::from_secs(1), Duration::from_millis(1));
+        assert!((asked..=asked + more).contains(&retry_in), "{retry_in:?}");
+        draining.await.expect("all have gone");
+
+        let _server = serve_again(address);
+        let told = told_until(&mut ann, "recovered").await;
+        assert_eq!(told, ["reconnected", "renumbered 0", "recovered 0"]);
+        Speaker::enter(&url).await.say(1..=1).await;
+        assert_eq!(told_until(&mut ann, "1").await, ["1"]);
+    });
+}
+
+#[test]
+fn nobody_there_is_told_and_tried_again() {
+    run(async {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let free = free.expect("a free port");
+        let address = free.local_addr().expect("it is bound");
+        drop(free);
+        let mut ann = reconnecting(&format!("ws://{address}/ws"));
+        for _ in 0..3 {
+            let News::NotConnected { reason, .. } = next(&mut ann).await else {
+                panic!("nobody is there")
+            };
+            assert!(matches!(reason, ClientError::Connect { .. }), "{reason}");
+        }
+        let _server = serve_again(address);
+        assert_eq!(told_until(&mut ann, "connected").await, ["connected"]);
+    });
+}
+
+#[test]
+fn a_full_server_is_tried_again_when_it_says() {
+    run(async {
+        let server = serve(|config| config.max_connections = 1);
+        let first = Client::builder(&url(&server)).connect().await;
+        let first = first.expect("a welcome");
+        let mut ann = reconnecting(&url(&server));
+        let News::NotConnected { reason, retry_in } = next(&mut ann).await else {
+            panic!("it is full")
+        };
+        assert!(matches!(reason, ClientError::Handshake(_)), "{reason}");
+        assert!(retry_in >= Duration::from_secs(1), "{retry_in:?}");
+        first.close().await.expect("the server answers");
+        told_until(&mut ann, "connected").await;
+    });
+}
+
+#[test]
+fn a_server_that_falls_silent_is_left() {
+    run(async {
+        let server = serve(|config| {
+            config.heartbeat = Duration::from_millis(200);
+            config.idle_timeout = Duration::from_secs(2);
+        });
+        let proxy = Proxy::start(server.address()).await;
+        let mut ann = reconnecting(&proxy.url);
+        ann.join("tea", None).expect("a good name");
+        told_until(&mut ann, "joined").await;
+        proxy.stall();
+        let News::Disconnected { reason, .. } = next(&mut ann).await else {
+            panic!("it said something")
+        };
+        assert!(matches!(reason, ClientError::Silent(_)), "{reason}");
+        proxy.resume();
+        let told = told_until(&mut ann, "recovered").await;
+        assert_eq!(told, ["reconnected", "recovered 0"]);
+    });
+}
+
+#[test]
+fn a_bad_token_is_the_end() {
+    run(async {
+        let peer = Peer::start().await;
+        for says_why in [true, false] {
+            let builder = Client::builder(&peer.url).token("expired");
+            let client = builder.reconnecting(Settings::default());
+            let mut client = client.expect("a good address");
+            let serving = async {
+                let mut guest = peer.accept().await;
+                if says_why {
+                    let error = json!({ "code": "not_authenticated", "message": "bad token" });
+                    guest.say(Kind::ERROR, error).await;
+                }
+                guest.close(1008).await;
+            };
+            let ((), end) = tokio::join!(serving, client.next());
+            let end = end.expect("an error").expect_err("it is refused");
+            assert_eq!(matches!(end, ClientError::Refused(_)), says_why, "{end}");
+            assert!(client.next().await.is_none(), "nothing follows");
+        }
+    });
+}
+
+#[test]
+fn a_bad_name_is_the_end() {
+    run(async {
+        let server = serve(|_| ());
+        let builder = Client::builder(&url(&server)).name("x".repeat(65));
+        let client = builder.reconnecting(Settings::default());
+        let end = client.expect("a good address").next().await;
+        let end = end.expect("an error").expect_err("it is refused");
+        assert!(matches!(end, ClientError::Refused(_)), "{end}");
+    });
+}
+
+#[test]
+fn a_connection_that_ends_is_followed_by_another_whatever_the_code() {
+    run(async {
+        let peer = Peer::start().await;
+        let mut ann = reconnecting(&peer.url);
+        // 1008 after the welcome: too slow, most likely.
+        for code in [1000, 1001, 1008, 1012, 1013] {
+            let serving = async { peer.welcome(30_000, 75_000).await.close(code).await };
+            let ((), told) = tokio::join!(serving, async {
+                next(&mut ann).await;
+                next(&mut ann).await
+            });
+            let News::Disconnected { reason, .. } = told else {
+                panic!("{told:?}")
+            };
+            let closed = matches!(reason, ClientError::Closed { code: c, .. } if c == code);
+            assert!(closed, "{reason}");
+        }
+    });
+}
+
+#[test]
+fn a_frame_that_cannot_be_read_is_told_and_the_connection_goes_on() {
+    run(async {
+        let peer = Peer::start().await;
+        let mut ann = reconnecting(&peer.url);
+        let serving = async {
+            let mut guest = peer.welcome(30_000, 75_000).await;
+            guest.say(Kind::PRESENCE, json!({ "room": 1 })).await;
+            guest.say(Kind(0x70), json!({})).await;
+            guest
+        };
+        let (_guest, told) = tokio::join!(serving, async {
+            next(&mut ann).await;
+            next(&mut ann).await
+        });
+        assert!(matches!(told, News::Unreadable(_)), "{told:?}");
+        told_until(&mut ann, "other Unknown").await;
+    });
+}
