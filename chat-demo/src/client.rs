@@ -46,6 +46,7 @@ mod place;
 mod pulse;
 mod reconnecting;
 mod sending;
+mod settings;
 mod stream;
 
 use std::{
@@ -65,7 +66,8 @@ pub use self::{
     error::{ClientError, Result},
     event::{Event, Received},
     news::News,
-    reconnecting::{Reconnecting, Settings},
+    reconnecting::Reconnecting,
+    settings::Settings,
 };
 use crate::{frame::Kind, payload};
 

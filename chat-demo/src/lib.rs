@@ -6,7 +6,7 @@
 //!
 //! - [`cli`]: the command line.
 //! - [`issue`]: makes a token, for who wants to try.
-//! - [`load`], [`client`]: the load generator and the client that it is made of; of the server they use the wire alone.
+//! - [`load`], [`client`]: the load generator, and clients, of which it is made; of the server they use the wire alone.
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
 //! - `echo`: what stands in its place for conformance tests.

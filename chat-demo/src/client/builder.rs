@@ -8,7 +8,8 @@ use super::{
     Client,
     connection::Connection,
     error::{ClientError, Result},
-    reconnecting::{Reconnecting, Settings},
+    reconnecting::Reconnecting,
+    settings::Settings,
     stream,
 };
 use crate::payload;

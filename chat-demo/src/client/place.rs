@@ -302,4 +302,6 @@ fn send<P: Serialize>(kind: Kind, payload: &P, made: &mut Made) {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

@@ -24,33 +24,9 @@ use super::{
     news::News,
     place::{Made, Place},
     sending::Sending,
+    settings::Settings,
 };
 use crate::{frame::Kind, payload};
-
-/// How a [`Reconnecting`] client goes about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// The wait before the first attempt to come back is random up to this; each failure doubles the bound.
-    pub first_wait: Duration,
-    /// The bound is never more than this. A connection that lasted for so long makes the waits short again.
-    pub longest_wait: Duration,
-    /// How many frames may wait to be sent; [`ClientError::Full`] refuses more.
-    pub max_unsent: usize,
-    /// How many messages of a room may wait while those before them are asked for; more, and what is missing is lost.
-    pub max_held: usize,
-}
-
-/// Half a second and half a minute; a thousand frames, ten thousand messages.
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            first_wait: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(30),
-            max_unsent: 1_000,
-            max_held: 10_000,
-        }
-    }
-}
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
 ///
@@ -152,6 +128,9 @@ impl Reconnecting {
 
     /// Becomes a member of `room`, and stays one over all connections. A program that has seen messages up to the number
     /// `after`, in an earlier life, gets what was said since. Nothing happens when the room is joined already.
+    ///
+    /// A server that refuses does not say which room it means: [`News::Other`] tells its error, and the client asks again
+    /// over the next connection.
     pub fn join(&mut self, room: &str, after: Option<u64>) -> Result<()> {
         if !payload::is_name(room) {
             return Err(ClientError::RoomName(room.to_owned()));
@@ -171,6 +150,9 @@ impl Reconnecting {
 
     /// Gives up membership in `room`. Nothing more is told of it; texts for it that were not sent will be refused if the
     /// connection is lost before they are.
+    ///
+    /// A program that joins the room again should wait until [`News::Joined`], and each [`News::History`] that it asked
+    /// for, has come: the server's answers do not tell to which membership they belong.
     pub fn leave(&mut self, room: &str) -> Result<()> {
         self.member(room)?;
         let leave = payload::Leave {

@@ -1,8 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::frame::Frame;
-use crate::frame::MAX_PAYLOAD;
+use crate::frame::{Frame, MAX_PAYLOAD};
 
 /// A place, and a server's side of the conversation.
 struct Room {
