@@ -116,16 +116,18 @@ fn each_room_recovers_for_itself() {
         let server = serve(|_| ());
         let proxy = Proxy::start(server.address()).await;
         let mut ann = enter(&proxy).await;
+        // Each room has its own order, and there is none between them.
         ann.join("milk", None).expect("a good name");
         ann.join("sugar", None).expect("a good name");
-        told_until(&mut ann, "joined sugar").await;
+        for _ in ["milk", "sugar"] {
+            told_until(&mut ann, "joined").await;
+        }
         ann.leave("sugar").expect("a member");
         let mut bob = Speaker::enter(&url(&server)).await;
         proxy.cut();
         told_until(&mut ann, "disconnected").await;
         bob.say(1..=2).await;
         proxy.resume();
-        // Each room has its own order, and there is none between them.
         let mut told = told_until(&mut ann, "recovered").await;
         told.extend(told_until(&mut ann, "recovered").await);
         let milk = told.iter().position(|word| word == "recovered 0");
