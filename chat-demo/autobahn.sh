@@ -42,7 +42,7 @@ server=$SERVER_PID
 trap 'kill "$server" 2>/dev/null || true' EXIT
 address=
 while [[ -z $address ]] && read -r line; do
-    [[ $line == *'listens on http://'* ]] && address="${line##*http://}"
+    [[ $line == *' listening '*'url=http://'* ]] && address="${line##*http://}"
 done <&"${SERVER[0]}"
 [[ -n $address ]] || { echo 'the server did not start' >&2; exit 1; }
 

@@ -64,3 +64,7 @@ mod token;
 mod transport;
 mod upgrade;
 mod wire;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
