@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::frame;
 use crate::secret::SecretArgs;
+use crate::tls::TlsArgs;
 
 /// The largest `--max-payload`: what the server adds to a text still fits a frame.
 const MAX_MAX_PAYLOAD: usize = 8 << 20;
@@ -25,6 +26,10 @@ pub struct Config {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
+
+    /// The certificate to serve https and wss with. Without one it is http and ws.
+    #[command(flatten)]
+    pub tls: Option<TlsArgs>,
 
     /// Name of this server, shown to clients
     #[arg(long, env = "CHAT_NODE", value_name = "NAME", default_value = "node-1", value_parser = node_name)]
@@ -340,6 +345,20 @@ mod tests {
             Err(ConfigError(
                 "--outbox-bytes must hold a frame of --max-payload"
             ))
+        );
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_come_together() {
+        for (given, missing) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {
+            let error = parse(&[given, "a.pem"]).expect_err(given).to_string();
+            assert!(error.contains(missing), "{error}");
+        }
+        let both = parse(&["--tls-cert", "a.pem", "--tls-key", "b.pem"]).expect("valid");
+        let tls = both.tls.expect("both are given");
+        assert_eq!(
+            (tls.tls_cert, tls.tls_key),
+            ("a.pem".into(), "b.pem".into())
         );
     }
 

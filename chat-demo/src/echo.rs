@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::error::CloseReason;
 use crate::node::Node;
 use crate::outbox::{Ended, Limits, Outbox};
+use crate::stream::Stream;
 use crate::subprotocol::Subprotocol;
 use crate::tally::UNKNOWN;
 use crate::transport::{self, Duct};
@@ -36,7 +36,7 @@ const LIMITS: Limits = Limits {
 const TURN: usize = 32;
 
 /// Serves a client whose upgrade is done. `head` is what came with the upgrade's request.
-pub(crate) async fn run(stream: TcpStream, head: Bytes, node: Arc<Node>) {
+pub(crate) async fn run(stream: Stream, head: Bytes, node: Arc<Node>) {
     let outbox = Arc::new(Outbox::new(LIMITS, Subprotocol::default()));
     let duct = Duct::new(stream, head, outbox.clone(), node.tally.traffic.clone());
     let mut echo = Echo {
@@ -101,7 +101,7 @@ impl Echo {
                 }
                 continue;
             }
-            if self.socket.get_ref().poll_drain(cx).is_ready() {
+            if self.socket.get_mut().poll_drain(cx).is_ready() {
                 return Poll::Ready(None);
             }
             if held_back && !self.outbox.holds(ENOUGH) {

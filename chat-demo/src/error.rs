@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::payload::{self, Bye, ErrorCode};
 use crate::secret::SecretError;
 use crate::subprotocol::Subprotocol;
+use crate::tls::TlsError;
 use crate::wire;
 
 /// A frame that was not obeyed; the client is told, and the connection lives unless it says otherwise.
@@ -82,10 +83,13 @@ pub(crate) enum Refused {
     /// Nobody is told: no request has come to be answered.
     #[error("no request in time")]
     Timeout,
+    /// Nobody is told but by TLS itself: it is not what the client speaks, or not as it is spoken here.
+    #[error("no TLS handshake")]
+    Tls,
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::NotWebSocket,
         Self::Key,
         Self::Origin,
@@ -93,6 +97,7 @@ impl Refused {
         Self::Full,
         Self::Draining,
         Self::Timeout,
+        Self::Tls,
     ];
 
     /// For metrics.
@@ -105,6 +110,7 @@ impl Refused {
             Self::Full => "full",
             Self::Draining => "draining",
             Self::Timeout => "timeout",
+            Self::Tls => "tls",
         }
     }
 }
@@ -243,6 +249,9 @@ pub enum ServeError {
     /// What tokens are signed with cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The certificate to speak TLS with cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A pool refused its settings.
     #[error("cannot build the pools: {0}")]
     Pool(#[from] anthill::BuildError),

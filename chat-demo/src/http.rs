@@ -1,6 +1,7 @@
 //! The front door: a socket speaks HTTP first, and may ask to go on as a WebSocket.
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_rustls::TlsAcceptor;
 
 use crate::error::Refused;
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::page;
 use crate::reply::{self, Reply};
+use crate::stream::{self, Stream};
 use crate::subprotocol::Subprotocol;
 use crate::upgrade::{self, Granted};
 
@@ -37,7 +40,7 @@ const OPEN_METRICS: HeaderValue =
 
 /// A socket that goes on as a WebSocket.
 pub(crate) struct Upgraded {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     /// What the client sent right behind its request.
     pub(crate) head: Bytes,
     pub(crate) subprotocol: Subprotocol,
@@ -46,9 +49,14 @@ pub(crate) struct Upgraded {
 }
 
 /// Answers requests until the socket is closed or upgraded, or its time is over.
-pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgraded> {
+pub(crate) async fn serve(socket: TcpStream, node: &Arc<Node>) -> Option<Upgraded> {
     let time = node.config.handshake_timeout;
     let deadline = Instant::now() + time;
+    let stream = match &node.tls {
+        None => Stream::Left(socket),
+        // Boxed: only those who shake hands need room for it.
+        Some(tls) => Box::pin(secure(socket, tls, node, deadline)).await?,
+    };
     let granted = Mutex::new(None);
     let asked = AtomicBool::new(false);
     let service = service_fn(async |request| {
@@ -91,7 +99,7 @@ pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgrade
         slot,
     } = granted.lock().take()?;
     let upgraded = upgrade.await.ok()?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
     // Copied, for even nothing would hold on to the buffer of the request.
     let head = Bytes::copy_from_slice(&parts.read_buf);
     Some(Upgraded {
@@ -100,6 +108,26 @@ pub(crate) async fn serve(stream: TcpStream, node: &Arc<Node>) -> Option<Upgrade
         subprotocol,
         slot,
     })
+}
+
+/// Speaks TLS first, in the same time.
+async fn secure(
+    socket: TcpStream,
+    tls: &TlsAcceptor,
+    node: &Node,
+    deadline: Instant,
+) -> Option<Stream> {
+    let shaken = timeout_at(deadline, stream::secure(socket, tls));
+    let refused = match node.draining.run_until_cancelled(shaken).await {
+        Some(Ok(Ok(stream))) => return Some(stream),
+        Some(Ok(Err(error))) if error.kind() == ErrorKind::InvalidData => Refused::Tls,
+        // Who leaves in the middle is not refused.
+        Some(Ok(Err(_))) => return None,
+        Some(Err(_)) => Refused::Timeout,
+        None => Refused::Draining,
+    };
+    node.tally.refused.inc(refused);
+    None
 }
 
 async fn route(

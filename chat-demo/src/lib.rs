@@ -21,9 +21,9 @@
 //! - `tally`: what is counted, by those who do it.
 //! - `token`: who a client is.
 //! - [`sessions`]: who is connected, where and since when.
-//! - `transport`, `connection`, `outbox`: the one bounded line of bytes to a client.
+//! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
-//! - [`config`], [`secret`], [`error`], `clock`: settings, why things end, and when.
+//! - [`config`], [`secret`], [`tls`], [`error`], `clock`: settings, why things end, and when.
 //! - `process`: what the system says of this process.
 
 pub mod cli;
@@ -38,6 +38,7 @@ pub mod secret;
 pub mod server;
 pub mod sessions;
 pub mod subprotocol;
+pub mod tls;
 
 mod clock;
 mod connection;
@@ -59,6 +60,7 @@ mod reply;
 mod room;
 mod router;
 mod session;
+mod stream;
 mod tally;
 mod token;
 mod transport;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anthill::{BuildError, Pool};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -21,6 +22,7 @@ use crate::room::Common;
 use crate::sessions::{Memory, Sessions};
 use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
+use crate::tls::TlsArgs;
 use crate::token::{GUEST, Key};
 use crate::wire;
 
@@ -34,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) sessions: Sessions,
     /// Verifies tokens, where there is a secret.
     pub(crate) tokens: Option<Key>,
+    /// Takes handshakes, where there is a certificate.
+    pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) metrics: Metrics,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
@@ -84,6 +88,7 @@ impl Pools {
 impl Node {
     pub(crate) fn new(config: Config) -> Result<Self, ServeError> {
         let secret = config.secret.read()?;
+        let tls = config.tls.as_ref().map(TlsArgs::acceptor).transpose()?;
         let tally = Tally::default();
         let pools = Pools::new(&config, &tally)?;
         let history = History::new(history::Limits {
@@ -132,6 +137,7 @@ impl Node {
                 config.session_ttl,
                 tally.session_failures.clone(),
             ),
+            tls,
             rates: Rates::new(config.connection_rate, config.user_rate),
             config,
             pools,

@@ -87,7 +87,12 @@ impl Server {
             }
         }));
         let node = &server.node.config.node;
-        tracing::info!(node, url = %format_args!("http://{address}"), "listening");
+        let scheme = if server.node.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        tracing::info!(node, url = %format_args!("{scheme}://{address}"), "listening");
         Ok(server)
     }
 

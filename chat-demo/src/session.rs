@@ -9,7 +9,6 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -21,6 +20,7 @@ use crate::node::Node;
 use crate::outbox::Ended;
 use crate::payload::ErrorCode;
 use crate::router::Router;
+use crate::stream::Stream;
 use crate::subprotocol::{self, PayloadError, Subprotocol};
 use crate::tally::UNKNOWN;
 use crate::transport::{self, Duct};
@@ -30,7 +30,7 @@ const TURN: usize = 32;
 
 /// Serves a client whose upgrade is done. `head` is what came with the upgrade's request.
 pub(crate) fn run(
-    stream: TcpStream,
+    stream: Stream,
     head: Bytes,
     subprotocol: Subprotocol,
     node: Arc<Node>,
@@ -62,7 +62,7 @@ enum Event {
 }
 
 impl Session {
-    fn new(stream: TcpStream, head: Bytes, context: Context, router: Arc<Router>) -> Self {
+    fn new(stream: Stream, head: Bytes, context: Context, router: Arc<Router>) -> Self {
         let outbox = context.connection.outbox.clone();
         let duct = Duct::new(stream, head, outbox, context.node.tally.traffic.clone());
         let limit = context.node.config.max_payload + frame::OVERHEAD;
@@ -87,7 +87,7 @@ impl Session {
                 self.obey(frame).await;
             }
             if let Some(renewal) = self.context.renewal(self.last_heard) {
-                meanwhile(&self.socket, Box::pin(renewal)).await;
+                meanwhile(&mut self.socket, Box::pin(renewal)).await;
             }
             // A later deadline is met when the timer rings; only an earlier one, which a hello may bring, moves it.
             let (deadline, _) = self.deadline();
@@ -181,7 +181,7 @@ impl Session {
                 }
                 continue;
             }
-            let drained = self.socket.get_ref().poll_drain(cx).is_ready();
+            let drained = self.socket.get_mut().poll_drain(cx).is_ready();
             // Looked at again: who ended it since the first look found nobody to wake.
             if drained || self.context.connection.outbox.ended().is_some() {
                 return Poll::Ready(Event::Over);
@@ -267,14 +267,14 @@ impl Session {
 
 /// Waits for something; what others have sent goes out in the meantime.
 async fn meanwhile<T>(
-    socket: &WebSocketStream<Duct>,
+    socket: &mut WebSocketStream<Duct>,
     mut something: Pin<Box<impl Future<Output = T> + ?Sized>>,
 ) -> T {
     poll_fn(|cx| {
         let outcome = something.as_mut().poll(cx);
         if outcome.is_pending() {
             // An error shows again in the next poll for an event.
-            let _ = socket.get_ref().poll_drain(cx);
+            let _ = socket.get_mut().poll_drain(cx);
         }
         outcome
     })
@@ -288,7 +288,7 @@ mod tests {
 
     use futures_util::SinkExt;
     use prometheus_client::metrics::counter::Counter;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use tokio_tungstenite::tungstenite::protocol::Role;
 
     use super::*;
@@ -301,14 +301,15 @@ mod tests {
     }
 
     /// The two ends of a connection.
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (TcpStream, Stream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let client = TcpStream::connect(address).await.expect("it listens");
-        (client, listener.accept().await.expect("it has come").0)
+        let (stream, _) = listener.accept().await.expect("it has come");
+        (client, Stream::Left(stream))
     }
 
-    fn session(stream: TcpStream, node: Node) -> impl Future<Output = ()> + Send + 'static {
+    fn session(stream: Stream, node: Node) -> impl Future<Output = ()> + Send + 'static {
         run(
             stream,
             Bytes::new(),

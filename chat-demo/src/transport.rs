@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Error;
@@ -20,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::error::CloseReason;
 use crate::outbox::Outbox;
+use crate::stream::Stream;
 use crate::tally::Traffic;
 use crate::wire;
 
@@ -54,7 +54,7 @@ pub(crate) fn reason(error: &Error) -> Option<CloseReason> {
 
 /// One client's socket, and the outbox that is the only way into it.
 pub(crate) struct Duct {
-    stream: TcpStream,
+    stream: Stream,
     /// What arrived together with the upgrade's request, to be read before the socket.
     head: Bytes,
     /// Reads since others had their turn.
@@ -64,12 +64,7 @@ pub(crate) struct Duct {
 }
 
 impl Duct {
-    pub(crate) fn new(
-        stream: TcpStream,
-        head: Bytes,
-        outbox: Arc<Outbox>,
-        traffic: Traffic,
-    ) -> Self {
+    pub(crate) fn new(stream: Stream, head: Bytes, outbox: Arc<Outbox>, traffic: Traffic) -> Self {
         Self {
             stream,
             head,
@@ -80,21 +75,22 @@ impl Duct {
     }
 
     /// Writes what the outbox holds; ready when it has ended and all is out, or the socket fails.
-    pub(crate) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let write = |cx: &mut Context<'_>, bytes: &[u8]| {
-            loop {
-                ready!(self.stream.poll_write_ready(cx))?;
-                match self.stream.try_write(bytes) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => {
-                        let len = *result.as_ref().unwrap_or(&0);
-                        self.traffic.bytes_out.inc_by(len as u64);
-                        return Poll::Ready(result);
-                    }
-                }
-            }
-        };
-        self.outbox.poll_drain(cx, write)
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self {
+            stream,
+            outbox,
+            traffic,
+            ..
+        } = self;
+        let mut stream = Pin::new(stream);
+        let drained = outbox.poll_drain(cx, |cx, bytes| {
+            let len = ready!(stream.as_mut().poll_write(cx, bytes))?;
+            traffic.bytes_out.inc_by(len as u64);
+            Poll::Ready(Ok(len))
+        })?;
+        // What TLS has taken is not out yet.
+        ready!(stream.poll_flush(cx))?;
+        drained.map(Ok)
     }
 
     /// The way out of an ended outbox, for a client that is still there and reads in time.

@@ -35,7 +35,7 @@ impl From<Refused> for Reply {
     fn from(refused: Refused) -> Self {
         let status = match refused {
             Refused::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Refused::Key | Refused::Subprotocol => StatusCode::BAD_REQUEST,
+            Refused::Key | Refused::Subprotocol | Refused::Tls => StatusCode::BAD_REQUEST,
             Refused::Origin => StatusCode::FORBIDDEN,
             Refused::Full | Refused::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Refused::Timeout => StatusCode::REQUEST_TIMEOUT,

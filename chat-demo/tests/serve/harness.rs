@@ -11,7 +11,7 @@ use chat_demo::server;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
@@ -78,14 +78,18 @@ impl Server {
 
     /// A client whose system holds little for it.
     pub(crate) async fn connect_with_small_buffer(&self) -> Client {
+        let stream = self.reach_with_small_buffer();
+        Client::over(stream, self.request())
+            .await
+            .expect("an upgrade")
+    }
+
+    pub(crate) fn reach_with_small_buffer(&self) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_recv_buffer_size(4096).expect("an open socket");
         socket.connect(&self.address.into()).expect("it listens");
         socket.set_nonblocking(true).expect("an open socket");
-        let stream = TcpStream::from_std(socket.into()).expect("a runtime");
-        Client::over(stream, self.request())
-            .await
-            .expect("an upgrade")
+        TcpStream::from_std(socket.into()).expect("a runtime")
     }
 
     /// A client that has said hello.
@@ -120,8 +124,17 @@ impl Server {
 
 /// One HTTP exchange with a server.
 pub(crate) async fn http(address: SocketAddr, request: &str) -> Response {
-    let mut stream = TcpStream::connect(address).await.expect("it listens");
-    let request = format!("{request}\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    exchange(stream, &address.to_string(), request).await
+}
+
+/// One HTTP exchange over a stream.
+pub(crate) async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    request: &str,
+) -> Response {
+    let request = format!("{request}\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream
         .write_all(request.as_bytes())
         .await
@@ -149,10 +162,10 @@ pub(crate) struct Response {
     pub(crate) body: String,
 }
 
-pub(crate) struct Client(pub(crate) WebSocketStream<TcpStream>);
+pub(crate) struct Client<S = TcpStream>(pub(crate) WebSocketStream<S>);
 
-impl Client {
-    pub(crate) async fn over(stream: TcpStream, request: Request) -> Result<Self, Error> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) async fn over(stream: S, request: Request) -> Result<Self, Error> {
         Ok(Self(
             tokio_tungstenite::client_async(request, stream).await?.0,
         ))

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 use crate::harness::{Client, run};
+use crate::tls::Identity;
 
 /// The server as a process of its own; ended with the test, however that ends.
 struct Process {
@@ -135,5 +136,21 @@ fn a_log_is_for_people_unless_it_is_asked_for() {
         assert!(serde_json::from_str::<Value>(&first).is_err(), "{first}");
         let last = server.end().await;
         assert!(last.iter().any(|line| line.contains("drained")), "{last:?}");
+    });
+}
+
+#[test]
+fn with_a_certificate_the_address_is_one_of_https() {
+    run(async {
+        let identity = Identity::new();
+        let args = identity.args();
+        let path = |path: &std::path::Path| path.to_str().expect("text").to_owned();
+        let mut server = Process::start(&[
+            ("CHAT_TLS_CERT", &path(&args.tls_cert)),
+            ("CHAT_TLS_KEY", &path(&args.tls_key)),
+        ]);
+        let first = server.line().await;
+        assert!(first.contains("url=https://127.0.0.1:"), "{first}");
+        server.end().await;
     });
 }

@@ -19,4 +19,5 @@ mod process;
 mod rates;
 mod sessions;
 mod subprotocols;
+mod tls;
 mod tokens;

@@ -1,0 +1,157 @@
+//! TLS: the certificate that the server shows, and the key to it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use thiserror::Error;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{Error, InconsistentKeys, ServerConfig};
+
+/// What is spoken in TLS.
+const HTTP: &[u8] = b"http/1.1";
+
+/// Where the certificate and its key are: both, or there is no TLS.
+#[derive(Args, Clone, Debug)]
+pub struct TlsArgs {
+    /// Certificate to serve https and wss with; a PEM file with the server's own, then those that vouch for it
+    #[arg(
+        long,
+        env = "CHAT_TLS_CERT",
+        value_name = "PATH",
+        required = false,
+        requires = "tls_key"
+    )]
+    pub tls_cert: PathBuf,
+
+    /// Private key of the certificate; a PEM file
+    #[arg(
+        long,
+        env = "CHAT_TLS_KEY",
+        value_name = "PATH",
+        required = false,
+        requires = "tls_cert"
+    )]
+    pub tls_key: PathBuf,
+}
+
+impl TlsArgs {
+    /// Reads both, and takes handshakes with them.
+    pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        let certificates = read_certificates(&self.tls_cert)?;
+        let key = read_key(&self.tls_key)?;
+        // Named, for another crate may bring a second one, and then there is no default.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(certificates, key)
+            .map_err(|source| match source {
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::Mismatch {
+                    certificate: self.tls_cert.clone(),
+                    key: self.tls_key.clone(),
+                },
+                source => TlsError::Unusable {
+                    certificate: self.tls_cert.clone(),
+                    key: self.tls_key.clone(),
+                    source,
+                },
+            })?;
+        config.alpn_protocols = vec![HTTP.to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let none = || TlsError::NoCertificate {
+        path: path.to_owned(),
+    };
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err(none()),
+        Ok(certificates) => Ok(certificates),
+        Err(source) => Err(TlsError::Unread {
+            option: "--tls-cert",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let path = path.to_owned();
+    PrivateKeyDer::from_pem_file(&path).map_err(|source| match source {
+        pem::Error::NoItemsFound => TlsError::NoKey { path },
+        source => TlsError::Unread {
+            option: "--tls-key",
+            path,
+            source,
+        },
+    })
+}
+
+/// Why TLS cannot be spoken.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {option} {}: {source}", path.display())]
+    Unread {
+        /// Which one.
+        option: &'static str,
+        /// Where it should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// Something else is in the certificate's file.
+    #[error(
+        "there is no certificate in --tls-cert {}: it takes a PEM file with the server's own certificate, \
+         then those that vouch for it",
+        path.display()
+    )]
+    NoCertificate {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Something else is in the key's file.
+    #[error(
+        "there is no private key in --tls-key {}: it takes a PEM file with a key that has no password",
+        path.display()
+    )]
+    NoKey {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Both can be read, and do not belong together.
+    #[error(
+        "the key of --tls-key {} is not that of the certificate in --tls-cert {}: it must be that of the first one \
+         there",
+        key.display(),
+        certificate.display()
+    )]
+    Mismatch {
+        /// Where the certificate is.
+        certificate: PathBuf,
+        /// Where the key is.
+        key: PathBuf,
+    },
+    /// TLS makes nothing of them.
+    #[error(
+        "cannot serve with --tls-cert {} and --tls-key {}: {source}",
+        certificate.display(),
+        key.display()
+    )]
+    Unusable {
+        /// Where the certificate is.
+        certificate: PathBuf,
+        /// Where the key is.
+        key: PathBuf,
+        /// What is wrong with them.
+        source: Error,
+    },
+}
