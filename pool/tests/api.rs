@@ -13,6 +13,7 @@ use anthill::{
 fn shared<T: Send + Sync + Debug>() {}
 fn boxed<T: Error + Send + Sync + 'static>() {}
 fn cloned<T: Clone>() {}
+fn sent<T: Send>(_: &T) {}
 fn unwind_safe<T: UnwindSafe + RefUnwindSafe>() {}
 
 /// A task that can be sent and not shared, as most that own something.
@@ -44,6 +45,18 @@ fn those_that_are_handles_of_something_shared_are_cloned() {
     cloned::<Strand>();
     cloned::<Strands<Task>>();
     cloned::<Builder>();
+}
+
+#[test]
+fn a_wait_may_go_on_on_another_thread() {
+    let pool = Pool::builder().build().unwrap();
+    sent(&pool.submit_async(|| ()));
+    sent(&pool.spawn_async(async {}));
+    sent(&pool.slot_async());
+    sent(&pool.shutdown_async());
+    let shards = Pool::builder().build_multi(2, Balance::RoundRobin).unwrap();
+    sent(&shards.submit_async(|| ()));
+    sent(&shards.spawn_async(async {}));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{BuildError, Pool, ShutdownError};
+use anthill::ShutdownError;
 use support::{Gate, eventually, pool};
 
 #[test]
@@ -124,28 +124,4 @@ fn submits_that_race_with_a_close_are_run_or_handed_back() {
             .sum();
         assert_eq!(ran.load(Ordering::Relaxed), accepted);
     }
-}
-
-#[test]
-fn a_setting_that_no_pool_can_have_is_an_error_that_names_it() {
-    let zero = Pool::builder().capacity(0).build();
-    assert!(matches!(zero, Err(BuildError::ZeroCapacity)));
-    let none = Pool::builder().threads(0..=0).build();
-    assert!(matches!(
-        none,
-        Err(BuildError::NoThreads { min: 0, max: 0 })
-    ));
-    let (four, two) = (4, 2);
-    let backwards = Pool::builder().threads(four..=two).build();
-    assert!(matches!(
-        backwards,
-        Err(BuildError::NoThreads { min: 4, max: 2 })
-    ));
-    let many = Pool::builder().threads(0..=1_000_000).build().unwrap_err();
-    assert_eq!(
-        many.to_string(),
-        "1000000 threads were asked for; a pool has 65534 at most"
-    );
-    let name = Pool::builder().name("a\0b").build();
-    assert!(matches!(name, Err(BuildError::InvalidName(_))));
 }

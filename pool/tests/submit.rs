@@ -224,21 +224,6 @@ fn a_worker_may_submit_to_its_own_pool_while_there_is_room() {
 }
 
 #[test]
-fn handles_cross_threads_and_unwinding() {
-    fn unwinds<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
-    fn crosses<T: Send + Sync>() {}
-    unwinds::<Pool>();
-    crosses::<Pool>();
-    crosses::<anthill::Builder>();
-    crosses::<anthill::Slot>();
-    crosses::<anthill::Strand>();
-    crosses::<anthill::FnPool<u8>>();
-    crosses::<anthill::JoinHandle<u8>>();
-    crosses::<anthill::Stats>();
-    crosses::<SubmitError<fn()>>();
-}
-
-#[test]
 fn a_reserved_slot_is_kept_until_it_is_used_or_dropped() {
     let pool = pool(1, 1);
     let slot = pool.try_slot().unwrap();

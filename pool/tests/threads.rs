@@ -91,6 +91,10 @@ fn a_range_that_no_pool_can_have_changes_nothing() {
         pool.tune_threads(0..=usize::MAX),
         Err(BuildError::TooManyThreads { .. })
     ));
+    assert_eq!(
+        pool.tune_threads(0..=1_000_000).unwrap_err().to_string(),
+        "1000000 threads were asked for; a pool has 65534 at most"
+    );
     assert_eq!(pool.threads(), 0..=2);
 }
 

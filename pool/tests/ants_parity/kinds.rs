@@ -18,11 +18,14 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
 
 type Function = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// ants' `Pool`: closures.
+/// ants' `Pool`: closures, or futures, which give their worker away once.
 #[derive(Clone)]
-pub(crate) struct Closures(Pool, Function);
+pub(crate) struct Bare<const FUTURES: bool>(Pool, Function);
 
-impl Kind for Closures {
+pub(crate) type Closures = Bare<false>;
+pub(crate) type Futures = Bare<true>;
+
+impl<const FUTURES: bool> Kind for Bare<FUTURES> {
     fn over(pool: Pool, function: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self(pool, Arc::new(function))
     }
@@ -33,31 +36,16 @@ impl Kind for Closures {
 
     fn submit(&self, argument: u64) -> Result<(), SubmitError<()>> {
         let function = Arc::clone(&self.1);
-        let submitted = self.0.submit(move || function(argument));
-        submitted.map_err(SubmitError::without_task)
-    }
-}
-
-/// ants' `Pool` as well: futures, which give their worker away once.
-#[derive(Clone)]
-pub(crate) struct Futures(Pool, Function);
-
-impl Kind for Futures {
-    fn over(pool: Pool, function: impl Fn(u64) + Send + Sync + 'static) -> Self {
-        Self(pool, Arc::new(function))
-    }
-
-    fn pool(&self) -> &Pool {
-        &self.0
-    }
-
-    fn submit(&self, argument: u64) -> Result<(), SubmitError<()>> {
-        let function = Arc::clone(&self.1);
-        let future = async move {
-            yield_now().await;
-            function(argument);
-        };
-        self.0.spawn(future).map_err(SubmitError::without_task)
+        if FUTURES {
+            let future = async move {
+                yield_now().await;
+                function(argument);
+            };
+            self.0.spawn(future).map_err(SubmitError::without_task)
+        } else {
+            let submitted = self.0.submit(move || function(argument));
+            submitted.map_err(SubmitError::without_task)
+        }
     }
 }
 
