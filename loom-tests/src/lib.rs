@@ -4,13 +4,19 @@
 #[cfg(anthill_loom)]
 mod every_schedule;
 #[cfg(anthill_loom)]
-pub use every_schedule::{check, check_within, other};
+mod scenes;
+#[cfg(anthill_loom)]
+pub use {
+    every_schedule::{check, check_within, other},
+    scenes::{beside, busy, held_up, poll_once, run_two_at_once, run_two_in_a_row},
+};
 
 #[cfg(anthill_shuttle)]
 mod random_schedules;
 #[cfg(anthill_shuttle)]
 pub use random_schedules::check;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,25 +29,25 @@ use anthill::{Builder, Pool};
 /// If no pool can have these settings.
 #[must_use]
 pub fn pool(capacity: usize, threads: usize) -> Pool {
-    keeping(threads)
+    keeping(0..=threads)
         .capacity(capacity)
         .build()
         .expect("a model's settings are valid")
 }
 
-/// A builder for a pool that keeps all its threads, up to `threads`, and starts them when they are needed.
-pub fn keeping(threads: usize) -> Builder {
+/// A builder for a pool that keeps all its threads once they are started.
+pub fn keeping(threads: RangeInclusive<usize>) -> Builder {
     // A model has no clock: threads above the fewest expire whenever they sleep. A duration that the clock cannot add
     // is never over.
     Pool::builder()
-        .threads(0..=threads)
+        .threads(threads)
         .idle_expiry(std::time::Duration::MAX)
 }
 
-/// A builder for a pool whose threads, up to `threads`, expire at any moment that they sleep.
-pub fn expiring(threads: usize) -> Builder {
+/// A builder for a pool whose threads, beyond the fewest, expire at any moment that they sleep.
+pub fn expiring(threads: RangeInclusive<usize>) -> Builder {
     Pool::builder()
-        .threads(0..=threads)
+        .threads(threads)
         .idle_expiry(std::time::Duration::from_secs(1))
 }
 

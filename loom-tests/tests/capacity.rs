@@ -1,10 +1,11 @@
 //! I1: in flight never exceeds capacity.
+//! I10: after a tune down nothing is let in until enough have ended, and nobody in line is forgotten.
 #![cfg(anthill_loom)]
 
-use anthill::{Reentrancy, SubmitError};
+use anthill::{Pool, Reentrancy, SubmitError};
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::sync::mpsc::channel;
-use loom_tests::{Record, check, check_within, keeping, other, pool};
+use loom_tests::{Record, beside, check, check_within, held_up, keeping, pool};
 
 /// A closure that records when it finds another one running.
 fn alone(
@@ -26,10 +27,8 @@ fn one_slot_never_holds_two_tasks() {
         let pool = pool(1, 2);
         let inside = loom::sync::Arc::new(AtomicUsize::new(0));
         let met = Record::new();
-        let submitter = {
-            let (pool, task) = (pool.clone(), alone(&inside, &met));
-            other(move || pool.try_submit(task).is_ok())
-        };
+        let task = alone(&inside, &met);
+        let submitter = beside(&pool, move |pool| pool.try_submit(task).is_ok());
         let mine = pool.try_submit(alone(&inside, &met)).is_ok();
         assert!(pool.in_flight() <= 1);
         let theirs = submitter.join().unwrap();
@@ -46,10 +45,7 @@ fn one_slot_never_holds_two_tasks() {
 fn reserved_slots_count() {
     check(|| {
         let pool = pool(1, 1);
-        let rival = {
-            let pool = pool.clone();
-            other(move || pool.try_slot())
-        };
+        let rival = beside(&pool, Pool::try_slot);
         let mine = pool.try_slot();
         let theirs = rival.join().unwrap();
         assert!(
@@ -71,14 +67,11 @@ fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
         let pool = pool(2, 1);
         let first = pool.try_slot().unwrap();
         let second = pool.try_slot().unwrap();
-        let tuner = {
-            let pool = pool.clone();
-            other(move || {
-                pool.tune(1);
-                // From here on one slot is one too many.
-                pool.in_flight() == 2 && pool.try_submit(|| ()).is_ok()
-            })
-        };
+        let tuner = beside(&pool, |pool| {
+            pool.tune(1);
+            // From here on one slot is one too many.
+            pool.in_flight() == 2 && pool.try_submit(|| ()).is_ok()
+        });
         drop(first);
         assert!(!tuner.join().unwrap(), "accepted above the capacity");
         assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
@@ -88,13 +81,30 @@ fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
 }
 
 #[test]
+fn one_in_line_gets_a_slot_of_a_pool_that_is_tuned_down() {
+    check(|| {
+        let pool = pool(2, 1);
+        let held = [pool.try_slot().unwrap(), pool.try_slot().unwrap()];
+        let waiter = beside(&pool, |pool| {
+            drop(loom::future::block_on(pool.slot_async()).unwrap());
+        });
+        let tuner = beside(&pool, |pool| pool.tune(1));
+        drop(held);
+        waiter.join().unwrap();
+        tuner.join().unwrap();
+        assert_eq!((pool.in_flight(), pool.capacity()), (0, 1));
+    });
+}
+
+#[test]
 fn only_in_a_slot_of_the_same_entrance_a_task_runs_in_the_place_of_another() {
     check_within(1, || {
-        let builder = keeping(2).capacity(1).reentrancy(Reentrancy::RunInPlace);
+        let builder = keeping(0..=2)
+            .capacity(1)
+            .reentrancy(Reentrancy::RunInPlace);
         let pool = builder.build().unwrap();
         let side = pool.subpool(1).unwrap();
-        let (go, wait) = channel();
-        side.submit(move || wait.recv().unwrap()).unwrap();
+        let go = held_up(&side);
         let (tell, told) = channel();
         let (own, ran) = (pool.clone(), Record::new());
         let task = ran.task();

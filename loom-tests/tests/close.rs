@@ -3,17 +3,17 @@
 #![cfg(anthill_loom)]
 
 use anthill::SubmitError;
-use loom_tests::{Record, check, expiring, keeping, other, pool};
+use loom_tests::{Record, beside, check, expiring, keeping, pool};
 
 #[test]
 fn a_task_submitted_while_the_pool_closes_is_run_or_handed_back() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
-        let submitter = {
-            let (pool, task) = (pool.clone(), ran.task());
-            other(move || pool.submit(task).map_err(SubmitError::without_task))
-        };
+        let task = ran.task();
+        let submitter = beside(&pool, move |pool| {
+            pool.submit(task).map_err(SubmitError::without_task)
+        });
         pool.close();
         let accepted = match submitter.join().unwrap() {
             Ok(()) => 1,
@@ -32,10 +32,8 @@ fn a_future_spawned_while_the_pool_shuts_down_is_run_or_handed_back() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
-        let submitter = {
-            let (pool, task) = (pool.clone(), ran.task());
-            other(move || pool.spawn(async move { task() }).is_ok())
-        };
+        let task = ran.task();
+        let submitter = beside(&pool, move |pool| pool.spawn(async move { task() }).is_ok());
         pool.shutdown().unwrap();
         let counted = ran.count();
         let accepted = usize::from(submitter.join().unwrap());
@@ -53,10 +51,8 @@ fn a_waiting_task_is_run_or_handed_back() {
         let pool = pool(1, 1);
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        let submitter = {
-            let (pool, task) = (pool.clone(), ran.task());
-            other(move || pool.submit(task).is_ok())
-        };
+        let task = ran.task();
+        let submitter = beside(&pool, move |pool| pool.submit(task).is_ok());
         pool.shutdown().unwrap();
         let accepted = usize::from(submitter.join().unwrap());
         assert_eq!(ran.count(), 1 + accepted);
@@ -74,7 +70,7 @@ fn shutdown_waits_for_the_panic_handler() {
                 handled.add();
             }
         };
-        let pool = keeping(1)
+        let pool = keeping(0..=1)
             .capacity(1)
             .panic_handler(handler)
             .build()
@@ -94,10 +90,7 @@ fn two_threads_shut_down_at_once() {
         let pool = pool(1, 1);
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        let rival = {
-            let pool = pool.clone();
-            other(move || pool.shutdown().is_ok())
-        };
+        let rival = beside(&pool, |pool| pool.shutdown().is_ok());
         pool.shutdown().unwrap();
         assert!(rival.join().unwrap());
         assert_eq!(ran.count(), 1);
@@ -119,7 +112,7 @@ fn a_shutdown_that_is_awaited_returns_when_all_has_ended() {
 #[test]
 fn shutdown_races_with_the_last_worker_that_expires() {
     check(|| {
-        let pool = expiring(1).capacity(1).build().unwrap();
+        let pool = expiring(0..=1).capacity(1).build().unwrap();
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
         pool.shutdown().unwrap();
@@ -129,15 +122,16 @@ fn shutdown_races_with_the_last_worker_that_expires() {
 
 #[test]
 fn dropping_the_last_handle_runs_what_was_accepted_and_lets_the_threads_leave() {
-    let all = Record::new();
-    let count = all.clone();
+    let (executions, ran) = (Record::new(), Record::new());
+    let (execution, task) = (executions.clone(), ran.clone());
     check(move || {
+        execution.add();
         let pool = pool(1, 1);
-        pool.submit(count.task()).unwrap();
+        pool.submit(task.task()).unwrap();
         drop(pool);
         // The execution ends when every thread has; a worker that stayed would be a deadlock.
     });
-    assert!(all.count() > 0);
+    assert_eq!(ran.count(), executions.count());
 }
 
 #[test]
@@ -147,10 +141,7 @@ fn a_subpool_ends_before_its_pool_does() {
         let subpool = pool.subpool(1).unwrap();
         let ran = Record::new();
         subpool.submit(ran.task()).unwrap();
-        let closer = {
-            let pool = pool.clone();
-            other(move || pool.shutdown().unwrap())
-        };
+        let closer = beside(&pool, |pool| pool.shutdown().unwrap());
         subpool.shutdown().unwrap();
         assert_eq!(ran.count(), 1);
         closer.join().unwrap();

@@ -21,7 +21,9 @@ const CAPACITY: usize = 3;
 #[derive(Clone, Default)]
 struct Books {
     accepted: Record,
-    refused: Record,
+    full: Record,
+    timeout: Record,
+    closed: Record,
     completed: Record,
     panicked: Record,
     cancelled: Record,
@@ -64,28 +66,41 @@ impl Books {
         }
     }
 
-    fn note<T>(&self, result: Result<(), SubmitError<T>>) {
+    /// Besides for a close, it may have been refused for the one reason that there is for its way in, if any.
+    fn note<T>(&self, result: Result<(), SubmitError<T>>, reason: Option<SubmitError<()>>) {
         match result.map_err(SubmitError::without_task) {
             Ok(()) => self.accepted.add(),
-            Err(SubmitError::Full(()) | SubmitError::Timeout(()) | SubmitError::Closed(())) => {
-                self.refused.add();
+            Err(SubmitError::Closed(())) => self.closed.add(),
+            Err(error) => {
+                assert_eq!(Some(error), reason, "no reason to refuse");
+                match error {
+                    SubmitError::Full(()) => self.full.add(),
+                    _ => self.timeout.add(),
+                }
             }
-            Err(error) => panic!("no reason to refuse: {error}"),
         }
+    }
+
+    /// It was ready to wait until it gets in.
+    fn note_patient<T>(&self, result: Result<(), SubmitError<T>>) {
+        self.note(result, None);
     }
 
     /// One task of a random kind by a random way in.
     fn submit(&self, pool: &Pool, strand: &Strand) {
         match thread_rng().gen_range(0..10) {
-            0 => self.note(pool.submit(self.closure())),
-            1 => self.note(pool.try_submit(self.closure())),
-            2 => self.note(pool.submit_timeout(self.closure(), Duration::ZERO)),
-            3 => self.note(block_on(pool.submit_async(self.closure()))),
-            4 => self.note(pool.spawn(self.future())),
-            5 => self.note(block_on(pool.spawn_async(self.future()))),
-            6 => self.note(strand.submit(self.closure())),
-            7 => self.note(strand.spawn(self.future())),
-            8 => self.note(pool.submit(self.panicked.panicking())),
+            0 => self.note_patient(pool.submit(self.closure())),
+            1 => self.note(pool.try_submit(self.closure()), Some(SubmitError::Full(()))),
+            2 => self.note(
+                pool.submit_timeout(self.closure(), Duration::ZERO),
+                Some(SubmitError::Timeout(())),
+            ),
+            3 => self.note_patient(block_on(pool.submit_async(self.closure()))),
+            4 => self.note_patient(pool.spawn(self.future())),
+            5 => self.note_patient(block_on(pool.spawn_async(self.future()))),
+            6 => self.note_patient(strand.submit(self.closure())),
+            7 => self.note_patient(strand.spawn(self.future())),
+            8 => self.note_patient(pool.submit(self.panicked.panicking())),
             _ => match pool.spawn_with_handle(self.future()) {
                 Ok(handle) => {
                     self.accepted.add();
@@ -96,7 +111,7 @@ impl Books {
                         handle.join().unwrap();
                     }
                 }
-                refused => self.note(refused.map(|_| ())),
+                refused => self.note_patient(refused.map(|_| ())),
             },
         }
     }
@@ -104,7 +119,17 @@ impl Books {
     /// What is left to say when all is over.
     fn balance(&self, pool: &Pool) {
         let stats = pool.stats();
-        assert_eq!(stats.accepted, self.accepted.count() as u64);
+        let (full, timeout, closed) = (&self.full, &self.timeout, &self.closed);
+        let told = [&self.accepted, full, timeout, closed].map(Record::count);
+        assert_eq!(told.iter().sum::<usize>(), 2 * SUBMITTERS);
+        let counted = [
+            stats.accepted,
+            stats.rejected_full,
+            stats.rejected_timeout,
+            stats.rejected_closed,
+        ];
+        assert_eq!(counted, told.map(|count| count as u64));
+        assert_eq!(stats.rejected_would_deadlock, 0);
         assert_eq!(
             stats.accepted,
             stats.completed + stats.panicked + stats.cancelled
@@ -146,40 +171,54 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
+/// Closes the pool after the last submit, so that nobody is refused because of it.
+fn end(pool: &Pool, books: &Books, submitters: Vec<JoinHandle<()>>) {
+    join(submitters);
+    pool.shutdown().unwrap();
+    books.balance(pool);
+    assert_eq!(books.closed.count(), 0);
+}
+
 #[test]
 fn all_kinds_of_tasks() {
     check(|| {
-        let (pool, books) = (build(keeping(WORKERS)), Books::default());
-        join(submitters(&pool, &books));
-        pool.shutdown().unwrap();
-        books.balance(&pool);
-        assert_eq!(
-            books.accepted.count() + books.refused.count(),
-            2 * SUBMITTERS
-        );
+        let (pool, books) = (build(keeping(0..=WORKERS)), Books::default());
+        end(&pool, &books, submitters(&pool, &books));
     });
 }
 
 #[test]
 fn workers_that_expire_whenever_they_sleep() {
     check(|| {
-        let (pool, books) = (build(expiring(WORKERS)), Books::default());
-        join(submitters(&pool, &books));
-        pool.shutdown().unwrap();
-        books.balance(&pool);
+        let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
+        end(&pool, &books, submitters(&pool, &books));
+    });
+}
+
+fn tune(pool: &Pool) {
+    for _ in 0..3 {
+        pool.tune(thread_rng().gen_range(1..=CAPACITY));
+        let most = thread_rng().gen_range(1..=WORKERS);
+        pool.tune_threads(0..=most).unwrap();
+    }
+}
+
+#[test]
+fn tuned_meanwhile() {
+    check(|| {
+        let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
+        let submitters = submitters(&pool, &books);
+        tune(&pool);
+        end(&pool, &books, submitters);
     });
 }
 
 #[test]
 fn tuned_and_closed_meanwhile() {
     check(|| {
-        let (pool, books) = (build(expiring(WORKERS)), Books::default());
+        let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
-        for _ in 0..3 {
-            pool.tune(thread_rng().gen_range(1..=CAPACITY));
-            let most = thread_rng().gen_range(1..=WORKERS);
-            pool.tune_threads(0..=most).unwrap();
-        }
+        tune(&pool);
         pool.shutdown().unwrap();
         join(submitters);
         books.balance(&pool);
@@ -192,17 +231,15 @@ fn threads_that_do_not_start() {
         let first = thread_rng().gen_range(0..WORKERS);
         let count = thread_rng().gen_range(1..=2 * WORKERS);
         refuse_thread_starts(first..first + count);
-        let (pool, books) = (build(expiring(WORKERS)), Books::default());
-        join(submitters(&pool, &books));
-        pool.shutdown().unwrap();
-        books.balance(&pool);
+        let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
+        end(&pool, &books, submitters(&pool, &books));
     });
 }
 
 #[test]
 fn a_life_after_the_end() {
     check(|| {
-        let (pool, books) = (build(keeping(WORKERS)), Books::default());
+        let (pool, books) = (build(keeping(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
         pool.shutdown().unwrap();
         pool.reopen().unwrap();

@@ -1,21 +1,14 @@
 //! What a pool tells of itself is so.
 #![cfg(anthill_loom)]
 
-use anthill::{BuildError, JoinError, SubmitError};
-use loom::sync::mpsc::channel;
-use loom_tests::{Record, check, check_within, expiring, keeping, other, pool};
+use anthill::{BuildError, SubmitError};
+use loom_tests::{Record, beside, busy, check, check_within, expiring, held_up, keeping, pool};
 
 #[test]
 fn a_pool_at_work_is_told_apart_from_one_at_rest() {
     check_within(1, || {
-        let pool = keeping(3).threads(0..=1).capacity(4).build().unwrap();
-        let (begin, begun) = channel();
-        let (go, wait) = channel();
-        pool.submit(move || {
-            begin.send(()).unwrap();
-            wait.recv().unwrap();
-        })
-        .unwrap();
+        let pool = pool(4, 1);
+        let (begun, go) = busy(&pool);
         pool.submit(|| ()).unwrap();
         pool.submit(|| ()).unwrap();
         begun.recv().unwrap();
@@ -34,6 +27,26 @@ fn a_pool_at_work_is_told_apart_from_one_at_rest() {
         assert_eq!((stats.in_flight, stats.free, stats.queued), (0, 4, 0));
         assert_eq!((stats.threads, stats.threads_started), (0, 1));
         assert_eq!(stats.completed, 3);
+    });
+}
+
+#[test]
+fn a_worker_that_sleeps_does_not_run() {
+    check_within(1, || {
+        let pool = keeping(2..=2).capacity(1).build().unwrap();
+        let (begun, go) = busy(&pool);
+        begun.recv().unwrap();
+        // Until the other one has seen that there is no more.
+        while pool.stats().idle_threads == 0 {
+            loom::thread::yield_now();
+        }
+        let stats = pool.stats();
+        assert_eq!(
+            (stats.running, stats.threads, stats.idle_threads),
+            (1, 2, 1)
+        );
+        go.send(()).unwrap();
+        pool.shutdown().unwrap();
     });
 }
 
@@ -59,12 +72,8 @@ fn the_limits_are_those_that_were_set_last() {
 fn one_that_waits_for_a_slot_counts_as_waiting() {
     check_within(1, || {
         let pool = pool(1, 1);
-        let (go, wait) = channel();
-        pool.submit(move || wait.recv().unwrap()).unwrap();
-        let waiter = {
-            let pool = pool.clone();
-            other(move || pool.submit(|| ()).unwrap())
-        };
+        let go = held_up(&pool);
+        let waiter = beside(&pool, |pool| pool.submit(|| ()).unwrap());
         while pool.stats().waiting == 0 {
             loom::thread::yield_now();
         }
@@ -85,7 +94,7 @@ fn one_that_waits_for_a_slot_counts_as_waiting() {
 #[test]
 fn a_pool_without_work_has_no_thread_in_the_end() {
     check(|| {
-        let pool = expiring(1).capacity(1).build().unwrap();
+        let pool = expiring(0..=1).capacity(1).build().unwrap();
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
         // A thread that stayed would be waited for for ever.
@@ -94,44 +103,5 @@ fn a_pool_without_work_has_no_thread_in_the_end() {
         }
         assert_eq!(pool.stats().threads_expired, 1);
         pool.shutdown().unwrap();
-    });
-}
-
-#[test]
-fn what_waits_behind_a_task_is_discarded() {
-    check(|| {
-        let pool = pool(2, 1);
-        let (begin, begun) = channel();
-        let (go, wait) = channel();
-        pool.submit(move || {
-            begin.send(()).unwrap();
-            wait.recv().unwrap();
-        })
-        .unwrap();
-        begun.recv().unwrap();
-        let behind = pool.submit_with_handle(|| ()).unwrap();
-        let discarder = {
-            let pool = pool.clone();
-            other(move || pool.discard())
-        };
-        discarder.join().unwrap();
-        // At once, while the worker is busy.
-        assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
-        go.send(()).unwrap();
-        pool.shutdown().unwrap();
-        assert_eq!(pool.stats().discarded, 1);
-    });
-}
-
-#[test]
-fn a_single_worker_runs_what_it_took_along() {
-    check(|| {
-        let pool = pool(4, 1);
-        let ran = Record::new();
-        for _ in 0..4 {
-            pool.submit(ran.task()).unwrap();
-        }
-        pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 4);
     });
 }

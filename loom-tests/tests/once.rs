@@ -1,33 +1,23 @@
 //! I2: every accepted task runs exactly once.
 #![cfg(anthill_loom)]
 
-use loom_tests::{Record, check, other, pool};
-
-#[test]
-fn tasks_of_two_submitters_run_once_each() {
-    check(|| {
-        let pool = pool(2, 1);
-        let ran = Record::new();
-        let submitter = {
-            let (pool, task) = (pool.clone(), ran.task());
-            other(move || pool.submit(task).unwrap())
-        };
-        pool.submit(ran.task()).unwrap();
-        submitter.join().unwrap();
-        pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 2);
-    });
-}
+use loom_tests::{Record, check, pool, run_two_in_a_row};
 
 #[test]
 fn two_workers_do_not_both_run_a_task() {
+    check(|| run_two_in_a_row(&pool(2, 2)));
+}
+
+#[test]
+fn a_single_worker_runs_what_it_took_along() {
     check(|| {
-        let pool = pool(2, 2);
+        let pool = pool(4, 1);
         let ran = Record::new();
-        pool.submit(ran.task()).unwrap();
-        pool.submit(ran.task()).unwrap();
+        for _ in 0..4 {
+            pool.submit(ran.task()).unwrap();
+        }
         pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 2);
+        assert_eq!(ran.count(), 4);
     });
 }
 

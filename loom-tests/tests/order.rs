@@ -5,13 +5,11 @@
 //! allows.
 #![cfg(anthill_loom)]
 
-use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Waker};
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom_tests::{Record, check, check_within, pool};
+use loom_tests::{Record, check, check_within, poll_once, pool};
 
 /// A word, and a task that writes 1 into it.
 fn word() -> (Arc<AtomicUsize>, impl FnOnce() + Send + 'static) {
@@ -49,10 +47,15 @@ fn one_that_gets_a_slot_at_once_sees_what_was_done_in_it() {
         let pool = pool(1, 1);
         let (word, write) = word();
         pool.submit(write).unwrap();
-        while pool.try_slot().is_err() {
-            loom::thread::yield_now();
-        }
+        // It is held until after the look: a slot that goes back acquires, too.
+        let slot = loop {
+            match pool.try_slot() {
+                Ok(slot) => break slot,
+                Err(_) => loom::thread::yield_now(),
+            }
+        };
         assert!(is_written(&word));
+        drop(slot);
         pool.shutdown().unwrap();
     });
 }
@@ -66,10 +69,9 @@ fn one_that_is_granted_a_slot_sees_what_was_done_in_it() {
         {
             let mut wait = pin!(pool.slot_async());
             // A waker that does nothing, so that nothing but the outcome orders the two; and no waiting in between.
-            let mut cx = Context::from_waker(Waker::noop());
-            let mut granted = wait.as_mut().poll(&mut cx);
+            let mut granted = poll_once(wait.as_mut());
             if granted.is_pending() {
-                granted = wait.as_mut().poll(&mut cx);
+                granted = poll_once(wait.as_mut());
             }
             assert!(granted.is_pending() || is_written(&word));
             drop(granted);

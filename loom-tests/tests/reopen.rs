@@ -4,8 +4,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use anthill::{JoinError, ReopenError, ShutdownError};
-use loom_tests::{Record, check, check_within, keeping, other, pool};
+use anthill::{JoinError, Pool, ReopenError, ShutdownError};
+use loom_tests::{Record, beside, busy, check, check_within, keeping, pool};
 
 #[test]
 fn a_task_of_the_new_life_is_run_while_the_old_workers_leave() {
@@ -28,10 +28,7 @@ fn a_pool_is_reopened_while_another_waits_for_its_end() {
         let pool = pool(1, 1);
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        let waits = {
-            let pool = pool.clone();
-            other(move || pool.shutdown())
-        };
+        let waits = beside(&pool, Pool::shutdown);
         pool.reopen().unwrap();
         // If it was not closed yet, the other closes it now, and waits for this end.
         pool.close();
@@ -47,10 +44,7 @@ fn one_that_waits_for_an_end_that_does_not_come_is_told() {
     check(|| {
         let pool = pool(1, 1);
         let held = pool.try_slot().unwrap();
-        let waits = {
-            let pool = pool.clone();
-            other(move || pool.shutdown())
-        };
+        let waits = beside(&pool, Pool::shutdown);
         while !pool.is_closed() {
             loom::thread::yield_now();
         }
@@ -63,7 +57,7 @@ fn one_that_waits_for_an_end_that_does_not_come_is_told() {
 #[test]
 fn the_fewest_threads_are_there_in_every_life() {
     check(|| {
-        let pool = keeping(1).threads(1..=1).capacity(1).build().unwrap();
+        let pool = keeping(1..=1).capacity(1).build().unwrap();
         pool.close();
         pool.reopen().unwrap();
         // One that is on its way out starts its successor, if the reopen came too early to.
@@ -119,6 +113,22 @@ fn a_discarded_task_is_run_or_dropped() {
 }
 
 #[test]
+fn what_waits_behind_a_task_is_discarded() {
+    check(|| {
+        let pool = pool(2, 1);
+        let (begun, go) = busy(&pool);
+        begun.recv().unwrap();
+        let behind = pool.submit_with_handle(|| ()).unwrap();
+        pool.discard();
+        // At once, while the worker is busy.
+        assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+        go.send(()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().discarded, 1);
+    });
+}
+
+#[test]
 fn what_comes_after_a_discard_is_not_discarded() {
     check(|| {
         let pool = pool(1, 1);
@@ -140,13 +150,11 @@ fn one_that_discards_runs_nothing_of_the_next_life() {
         let pool = pool(1, 1);
         pool.submit(|| ()).unwrap();
         let discarder = Arc::new(Mutex::new(None));
-        let discards = {
-            let (pool, discarder) = (pool.clone(), Arc::clone(&discarder));
-            other(move || {
-                *discarder.lock().unwrap() = Some(loom::thread::current().id());
-                pool.discard();
-            })
-        };
+        let found = Arc::clone(&discarder);
+        let discards = beside(&pool, move |pool| {
+            *found.lock().unwrap() = Some(loom::thread::current().id());
+            pool.discard();
+        });
         let strange = Record::new();
         if pool.is_closed() && pool.reopen().is_ok() {
             let (strange, discarder) = (strange.clone(), Arc::clone(&discarder));

@@ -1,12 +1,11 @@
 //! A handle hears of its task's end, once, however the two race.
 #![cfg(anthill_loom)]
 
-use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::task::{Context, Waker};
 
 use anthill::JoinError;
-use loom_tests::{Record, check, other, pool};
+use loom_tests::{Record, check, keeping, other, poll_once, pool};
 
 #[test]
 fn a_joining_thread_is_woken() {
@@ -71,10 +70,8 @@ fn one_who_awaits_hears_of_a_cancellation() {
         let mut handle = pool
             .spawn_with_handle(std::future::pending::<()>())
             .unwrap();
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut awaited = Pin::new(&mut handle);
-        assert!(awaited.as_mut().poll(&mut cx).is_pending());
-        while !awaited.cancel() {
+        assert!(poll_once(Pin::new(&mut handle)).is_pending());
+        while !handle.cancel() {
             loom::thread::yield_now();
         }
         assert!(matches!(
@@ -85,23 +82,42 @@ fn one_who_awaits_hears_of_a_cancellation() {
     });
 }
 
+/// Counts when it is dropped.
+struct Payload(Record);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
+
 #[test]
 fn a_panic_is_heard_by_the_handle_or_by_the_handler() {
-    check(|| {
-        let handled = Record::new();
+    let (by_handle, by_handler) = (Record::new(), Record::new());
+    let (handle_hears, handler_hears) = (by_handle.clone(), by_handler.clone());
+    check(move || {
+        let (handled, dropped) = (Record::new(), Record::new());
         let handler = {
             let handled = handled.clone();
             move |_| handled.add()
         };
-        let builder = loom_tests::keeping(1).capacity(1);
+        let builder = keeping(0..=1).capacity(1);
         let pool = builder.panic_handler(handler).build().unwrap();
-        let handle = pool.submit_with_handle(Record::new().panicking()).unwrap();
+        let payload = Payload(dropped.clone());
+        let task = move || -> () { resume_unwind(Box::new(payload)) };
+        let handle = pool.submit_with_handle(task).unwrap();
         let finished = handle.is_finished();
         drop(handle);
+        let dropped_with_the_handle = dropped.count() == 1;
         pool.shutdown().unwrap();
-        // It may have ended between the look and the drop: then the handle had it, and let it go.
-        assert!(handled.count() <= 1);
-        assert!(!finished || handled.count() == 0);
-        assert_eq!(pool.stats().panicked, 1);
+        assert!(dropped_with_the_handle || !finished);
+        assert_eq!(handled.count(), usize::from(!dropped_with_the_handle));
+        assert_eq!((dropped.count(), pool.stats().panicked), (1, 1));
+        if dropped_with_the_handle {
+            handle_hears.add();
+        } else {
+            handler_hears.add();
+        }
     });
+    assert!(by_handle.count() > 0 && by_handler.count() > 0);
 }

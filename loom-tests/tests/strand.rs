@@ -56,10 +56,8 @@ fn a_task_that_comes_while_the_strand_goes_idle_is_run() {
         let pool = pool(2, 1);
         let strand = pool.strand();
         let ran = Record::new();
-        let submitter = {
-            let (strand, task) = (strand.clone(), ran.task());
-            other(move || strand.submit(task).unwrap())
-        };
+        let (also, task) = (strand.clone(), ran.task());
+        let submitter = other(move || also.submit(task).unwrap());
         strand.submit(ran.task()).unwrap();
         submitter.join().unwrap();
         pool.shutdown().unwrap();

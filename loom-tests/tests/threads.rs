@@ -2,20 +2,14 @@
 #![cfg(anthill_loom)]
 
 use loom::sync::mpsc::channel;
-use loom_tests::{Record, check, check_within, keeping, pool};
+use loom_tests::{Record, busy, check, check_within, keeping, pool};
 
 #[test]
 fn a_worker_that_is_too_many_leaves_its_tasks_to_the_others() {
     check_within(1, || {
         let pool = pool(3, 2);
         let ran = Record::new();
-        let (begin, begun) = channel();
-        let (go, wait) = channel();
-        pool.submit(move || {
-            begin.send(()).unwrap();
-            wait.recv().unwrap();
-        })
-        .unwrap();
+        let (begun, go) = busy(&pool);
         // Of three the worker takes two at once.
         pool.submit(ran.task()).unwrap();
         pool.submit(ran.task()).unwrap();
@@ -30,7 +24,7 @@ fn a_worker_that_is_too_many_leaves_its_tasks_to_the_others() {
 #[test]
 fn of_two_workers_only_as_many_leave_as_are_too_many() {
     check_within(1, || {
-        let pool = keeping(2).threads(2..=2).capacity(1).build().unwrap();
+        let pool = keeping(2..=2).capacity(1).build().unwrap();
         pool.tune_threads(1..=1).unwrap();
         // A pool that had lost both would start one for the task, and count three.
         let task = pool.submit_with_handle(|| ()).unwrap();
@@ -43,7 +37,7 @@ fn of_two_workers_only_as_many_leave_as_are_too_many() {
 #[test]
 fn one_that_sleeps_and_is_too_many_leaves() {
     check_within(1, || {
-        let pool = keeping(2).threads(2..=2).capacity(1).build().unwrap();
+        let pool = keeping(2..=2).capacity(1).build().unwrap();
         // They are asleep by now, unless they are interrupted.
         loom::thread::yield_now();
         pool.tune_threads(1..=1).unwrap();

@@ -3,24 +3,30 @@
 //! I9: one that was let into the line is never told full.
 #![cfg(anthill_loom)]
 
-use std::future::Future;
-use std::task::{Context, Poll, Waker};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use anthill::SubmitError;
+use anthill::{Pool, Slot, SubmitError};
 use loom::sync::mpsc::channel;
-use loom_tests::{Record, check, check_within, keeping, other, pool};
+use loom_tests::{
+    Record, beside, check, check_within, held_up, keeping, other, poll_once, pool, run_two_in_a_row,
+};
+
+/// A pool whose only slot is held.
+fn full() -> (Pool, Slot) {
+    let pool = pool(1, 1);
+    let held = pool.try_slot().unwrap();
+    (pool, held)
+}
+
+fn take_a_slot(pool: &Pool) {
+    drop(loom::future::block_on(pool.slot_async()).unwrap());
+}
 
 #[test]
 fn a_freed_slot_wakes_a_waiting_thread() {
-    check(|| {
-        let pool = pool(1, 1);
-        let ran = Record::new();
-        pool.submit(ran.task()).unwrap();
-        pool.submit(ran.task()).unwrap();
-        pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 2);
-    });
+    check(|| run_two_in_a_row(&pool(1, 1)));
 }
 
 #[test]
@@ -63,17 +69,10 @@ fn a_panicking_future_wakes_a_waiter_as_well() {
 #[test]
 fn each_of_two_waiters_gets_its_slot() {
     check(|| {
-        let pool = pool(1, 1);
-        let slot = pool.try_slot().unwrap();
-        let waiter = {
-            let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
-        };
-        let rival = {
-            let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
-        };
-        drop(slot);
+        let (pool, held) = full();
+        let waiter = beside(&pool, take_a_slot);
+        let rival = beside(&pool, take_a_slot);
+        drop(held);
         waiter.join().unwrap();
         rival.join().unwrap();
         assert_eq!(pool.in_flight(), 0);
@@ -83,12 +82,8 @@ fn each_of_two_waiters_gets_its_slot() {
 #[test]
 fn tuning_up_wakes_a_waiter() {
     check(|| {
-        let pool = pool(1, 1);
-        let held = pool.try_slot().unwrap();
-        let waiter = {
-            let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
-        };
+        let (pool, held) = full();
+        let waiter = beside(&pool, take_a_slot);
         pool.tune(2);
         waiter.join().unwrap();
         drop(held);
@@ -99,12 +94,10 @@ fn tuning_up_wakes_a_waiter() {
 #[test]
 fn closing_wakes_a_waiter() {
     check(|| {
-        let pool = pool(1, 1);
-        let held = pool.try_slot().unwrap();
-        let waiter = {
-            let pool = pool.clone();
-            other(move || pool.submit(|| ()).map_err(SubmitError::without_task))
-        };
+        let (pool, held) = full();
+        let waiter = beside(&pool, |pool| {
+            pool.submit(|| ()).map_err(SubmitError::without_task)
+        });
         pool.close();
         assert_eq!(waiter.join().unwrap(), Err(SubmitError::Closed(())));
         drop(held);
@@ -114,16 +107,13 @@ fn closing_wakes_a_waiter() {
 #[test]
 fn a_wait_that_times_out_while_it_is_granted_loses_no_slot() {
     check(|| {
-        let pool = pool(1, 1);
-        let held = pool.try_slot().unwrap();
+        let (pool, held) = full();
         let ran = Record::new();
-        let waiter = {
-            let (pool, task) = (pool.clone(), ran.task());
-            other(move || {
-                pool.submit_timeout(task, Duration::ZERO)
-                    .map_err(SubmitError::without_task)
-            })
-        };
+        let task = ran.task();
+        let waiter = beside(&pool, move |pool| {
+            pool.submit_timeout(task, Duration::ZERO)
+                .map_err(SubmitError::without_task)
+        });
         drop(held);
         let accepted = match waiter.join().unwrap() {
             Ok(()) => 1,
@@ -140,21 +130,12 @@ fn a_wait_that_times_out_while_it_is_granted_loses_no_slot() {
 #[test]
 fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
     check(|| {
-        let pool = pool(1, 1);
-        let held = pool.try_slot().unwrap();
-        let fickle = {
-            let pool = pool.clone();
-            other(move || {
-                let mut wait = std::pin::pin!(pool.slot_async());
-                let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-                // Once, and then it is dropped, granted or not.
-                let _ = wait.as_mut().poll(&mut cx);
-            })
-        };
-        let patient = {
-            let pool = pool.clone();
-            other(move || drop(loom::future::block_on(pool.slot_async()).unwrap()))
-        };
+        let (pool, held) = full();
+        let fickle = beside(&pool, |pool| {
+            // Once, and then it is dropped, granted or not.
+            let _ = poll_once(pin!(pool.slot_async()));
+        });
+        let patient = beside(&pool, take_a_slot);
         drop(held);
         fickle.join().unwrap();
         patient.join().unwrap();
@@ -165,38 +146,35 @@ fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
 #[test]
 fn a_newcomer_does_not_overtake_the_line() {
     check(|| {
-        let pool = pool(1, 1);
-        let held = pool.try_slot().unwrap();
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        let mut first = std::pin::pin!(pool.slot_async());
-        assert!(first.as_mut().poll(&mut cx).is_pending());
+        let (pool, held) = full();
+        let mut first = pin!(pool.slot_async());
+        assert!(poll_once(first.as_mut()).is_pending());
         let releases = other(move || drop(held));
         // Before the slot comes back, while it is on its way to the line, and after.
         assert!(pool.try_slot().is_err());
         releases.join().unwrap();
-        assert!(first.as_mut().poll(&mut cx).is_ready());
+        assert!(poll_once(first.as_mut()).is_ready());
     });
 }
 
 #[test]
 fn one_that_is_in_line_is_never_told_full() {
     check(|| {
-        let pool = keeping(1).capacity(1).max_waiting(1).build().unwrap();
+        let pool = keeping(0..=1).capacity(1).max_waiting(1).build().unwrap();
         let held = pool.try_slot().unwrap();
-        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         {
-            let mut first = std::pin::pin!(pool.slot_async());
-            assert!(first.as_mut().poll(&mut cx).is_pending());
+            let mut first = pin!(pool.slot_async());
+            assert!(poll_once(first.as_mut()).is_pending());
             let releases = other(move || drop(held));
             // One more than may wait: told at once, or let in behind the first.
-            let mut second = std::pin::pin!(pool.slot_async());
-            let told = second.as_mut().poll(&mut cx);
+            let mut second = pin!(pool.slot_async());
+            let told = poll_once(second.as_mut());
             assert!(matches!(
                 told,
                 Poll::Pending | Poll::Ready(Err(SubmitError::Full(())))
             ));
             releases.join().unwrap();
-            assert!(matches!(first.as_mut().poll(&mut cx), Poll::Ready(Ok(_))));
+            assert!(matches!(poll_once(first.as_mut()), Poll::Ready(Ok(_))));
         }
         pool.shutdown().unwrap();
     });
@@ -206,8 +184,7 @@ fn one_that_is_in_line_is_never_told_full() {
 fn a_worker_of_one_pool_may_wait_for_a_slot_of_another() {
     check_within(1, || {
         let (pool, full) = (pool(1, 1), pool(1, 1));
-        let (go, wait) = channel();
-        full.submit(move || wait.recv().unwrap()).unwrap();
+        let go = held_up(&full);
         let (told, hear) = channel();
         let waits = full.clone();
         pool.submit(move || {
@@ -227,13 +204,11 @@ fn a_worker_of_one_pool_may_wait_for_a_slot_of_another() {
 fn one_that_gives_up_takes_nobody_else_s_place() {
     check_within(1, || {
         let pool = pool(1, 1);
-        let (go, wait) = channel();
-        pool.submit(move || wait.recv().unwrap()).unwrap();
-        let mut cx = Context::from_waker(Waker::noop());
+        let go = held_up(&pool);
         let mut first = Box::pin(pool.slot_async());
         let mut second = Box::pin(pool.slot_async());
-        assert!(first.as_mut().poll(&mut cx).is_pending());
-        assert!(second.as_mut().poll(&mut cx).is_pending());
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(second.as_mut()).is_pending());
         drop(second);
         go.send(()).unwrap();
         let slot = loom::future::block_on(first).unwrap();

@@ -1,0 +1,79 @@
+//! What several models begin with, or consist of.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use anthill::Pool;
+use loom::sync::mpsc::{Receiver, Sender, channel};
+use loom::thread::JoinHandle;
+
+use crate::{Record, other};
+
+/// Runs `f` with a handle of the pool on another thread of the model.
+pub fn beside<T: 'static>(pool: &Pool, f: impl FnOnce(&Pool) -> T + 'static) -> JoinHandle<T> {
+    let pool = pool.clone();
+    other(move || f(&pool))
+}
+
+/// Submits a task that ends when it is told to.
+///
+/// # Panics
+///
+/// If the pool is closed.
+#[must_use]
+pub fn held_up(pool: &Pool) -> Sender<()> {
+    let (go, wait) = channel();
+    pool.submit(move || wait.recv().unwrap()).unwrap();
+    go
+}
+
+/// Submits a task that tells when it has begun, and ends when it is told to.
+///
+/// # Panics
+///
+/// If the pool is closed.
+#[must_use]
+pub fn busy(pool: &Pool) -> (Receiver<()>, Sender<()>) {
+    let (begin, begun) = channel();
+    let (go, wait) = channel();
+    pool.submit(move || {
+        begin.send(()).unwrap();
+        wait.recv().unwrap();
+    })
+    .unwrap();
+    (begun, go)
+}
+
+/// Polls with a waker that does nothing.
+pub fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Submits two tasks, one after the other. Each has run once when the pool has ended.
+///
+/// # Panics
+///
+/// If that is not so.
+pub fn run_two_in_a_row(pool: &Pool) {
+    let ran = Record::new();
+    pool.submit(ran.task()).unwrap();
+    pool.submit(ran.task()).unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!(ran.count(), 2);
+}
+
+/// As [`run_two_in_a_row`], by two submitters at once.
+///
+/// # Panics
+///
+/// If one of them has not run once.
+pub fn run_two_at_once(pool: &Pool) {
+    let ran = Record::new();
+    let task = ran.task();
+    let submitter = beside(pool, move |pool| pool.submit(task).unwrap());
+    pool.submit(ran.task()).unwrap();
+    submitter.join().unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!(ran.count(), 2);
+}
