@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+/// After how many executions loom looks at the clock.
+const INTERVAL: usize = 1_000;
+
 /// Explores every schedule of `model` with at most as many preemptions as `LOOM_MAX_PREEMPTIONS` says, 2 by default;
 /// with `LOOM_MAX_DURATION` for that many seconds at the most.
 pub fn check(model: impl Fn() + Sync + Send + 'static) {
@@ -15,25 +18,26 @@ pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static
     let mut builder = loom::model::Builder::new();
     let bound = *builder.preemption_bound.get_or_insert(preemptions);
     builder.max_branches = 20_000;
-    // How often loom looks at the clock.
-    builder.checkpoint_interval = 1_000;
+    builder.checkpoint_interval = INTERVAL;
     let most = builder.max_duration;
     let explored = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&explored);
+    let executions = Arc::clone(&explored);
     let begin = Instant::now();
     builder.check(move || {
-        count.fetch_add(1, Ordering::Relaxed);
+        executions.fetch_add(1, Ordering::Relaxed);
         model();
     });
     let took = begin.elapsed();
-    let all = if most.is_some_and(|most| took >= most) {
+    let count = explored.load(Ordering::Relaxed);
+    // The time may also be over when there is nothing left to explore.
+    let stopped = (count + 1).is_multiple_of(INTERVAL) && most.is_some_and(|most| took >= most);
+    let all = if stopped {
         "and then stopped"
     } else {
         "all there are"
     };
     println!(
-        "{} executions, {all}, within {bound} preemptions in {:.1} s",
-        explored.load(Ordering::Relaxed),
+        "{count} executions, {all}, within {bound} preemptions in {:.1} s",
         took.as_secs_f64()
     );
 }

@@ -8,42 +8,44 @@ use std::process::{Command, Stdio};
 use crate::Outcome;
 use crate::readme::{self, workspace};
 
-/// For how long one model is explored at the most, in seconds.
-const PATIENCE: &str = "4";
+/// For how many seconds more than in the tests one model is explored at the most, with one preemption more.
+const PATIENCE: f64 = 4.0;
 
 /// A way to run the models.
 struct Run {
     title: &'static str,
     flags: &'static str,
-    settings: &'static [(&'static str, &'static str)],
+    how: How,
+}
+
+enum How {
+    AsTests,
+    /// Beyond what a model does in the tests.
+    Further,
+    /// So many schedules of each.
+    Schedules(&'static str),
 }
 
 const RUNS: [Run; 4] = [
     Run {
         title: "as the tests",
         flags: "--cfg anthill_loom",
-        settings: &[],
+        how: How::AsTests,
     },
     Run {
         title: "one preemption more",
         flags: "--cfg anthill_loom",
-        settings: &[
-            ("LOOM_MAX_PREEMPTIONS", "3"),
-            ("LOOM_MAX_DURATION", PATIENCE),
-        ],
+        how: How::Further,
     },
     Run {
         title: "plain deque",
         flags: "--cfg anthill_loom --cfg anthill_plain_deque",
-        settings: &[
-            ("LOOM_MAX_PREEMPTIONS", "3"),
-            ("LOOM_MAX_DURATION", PATIENCE),
-        ],
+        how: How::Further,
     },
     Run {
         title: "crowds",
         flags: "--cfg anthill_shuttle",
-        settings: &[("ANTHILL_SCHEDULES", "100000")],
+        how: How::Schedules("100000"),
     },
 ];
 
@@ -57,16 +59,24 @@ struct Explored {
     all: bool,
 }
 
+/// By the name of the model.
+type Results = BTreeMap<String, Explored>;
+
 pub(crate) fn run_all(write: bool) -> Outcome {
     let mut models: BTreeMap<String, Vec<(usize, Explored)>> = BTreeMap::new();
+    let mut as_tests = Results::new();
     let mut passed = true;
     for (column, run) in RUNS.iter().enumerate() {
         eprintln!("== {}", run.title);
-        let (text, well) = run.output()?;
+        let (results, well) = run.results(&as_tests)?;
         passed &= well;
-        for (model, explored) in parse(&text) {
+        for (model, explored) in &results {
             println!("{}: {model}: {}", run.title, explored.cell());
-            models.entry(model).or_default().push((column, explored));
+            let cells = models.entry(model.clone()).or_default();
+            cells.push((column, *explored));
+        }
+        if let How::AsTests = run.how {
+            as_tests = results;
         }
     }
     if write && passed {
@@ -77,28 +87,56 @@ pub(crate) fn run_all(write: bool) -> Outcome {
 }
 
 impl Run {
-    /// What the models print, and whether all passed.
-    fn output(&self) -> Result<(String, bool), Box<dyn Error>> {
+    /// The results, and whether all passed.
+    fn results(&self, as_tests: &Results) -> Result<(Results, bool), Box<dyn Error>> {
+        match self.how {
+            How::AsTests => self.output(&[], &[]),
+            How::Schedules(count) => self.output(&[], &[("ANTHILL_SCHEDULES", count)]),
+            How::Further => {
+                let (mut results, mut passed) = (Results::new(), true);
+                for (model, explored) in as_tests {
+                    let preemptions = explored.bound.map_or(0, |bound| bound + 1).to_string();
+                    let seconds = format!("{:.0}", (explored.seconds + PATIENCE).ceil());
+                    let settings = [
+                        ("LOOM_MAX_PREEMPTIONS", preemptions.as_str()),
+                        ("LOOM_MAX_DURATION", seconds.as_str()),
+                    ];
+                    let (result, well) = self.output(&["--exact", model], &settings)?;
+                    results.extend(result);
+                    passed &= well;
+                }
+                Ok((results, passed))
+            }
+        }
+    }
+
+    /// Runs those models that the words choose.
+    fn output(
+        &self,
+        words: &[&str],
+        settings: &[(&str, &str)],
+    ) -> Result<(Results, bool), Box<dyn Error>> {
         let build = workspace().join("target/loom");
         let output = Command::new(env!("CARGO"))
             .current_dir(workspace())
-            .args(["test", "--locked", "--profile", "loom", "-p", "loom-tests"])
-            .args(["--tests", "--no-fail-fast", "--"])
-            .args(["--nocapture", "--test-threads=1"])
-            .envs(self.settings.iter().copied())
+            .args(["test", "--quiet", "--locked", "--profile", "loom"])
+            .args(["-p", "loom-tests", "--tests", "--no-fail-fast", "--"])
+            .args(["--nocapture", "--test-threads=1", "--format=pretty"])
+            .args(words)
+            .envs(settings.iter().copied())
             .env("RUSTFLAGS", self.flags)
             .env("CARGO_TARGET_DIR", build)
             .stderr(Stdio::inherit())
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok((text, output.status.success()))
+        Ok((parse(&text), output.status.success()))
     }
 }
 
 /// The results in what the models print: `test NAME ... N executions, all there are, within B preemptions in T s`, and
 /// for crowds `N schedules explored HOW in T s, seed S`. A model may print several, which are added up.
-fn parse(text: &str) -> BTreeMap<String, Explored> {
-    let mut models = BTreeMap::new();
+fn parse(text: &str) -> Results {
+    let mut models = Results::new();
     let mut model = "";
     for line in text.lines() {
         let mut result = line;

@@ -2,11 +2,12 @@
 //!
 //! ```console
 //! cargo run -p loom-tests -- mutants             # seeded faults: which model or test sees each
-//! cargo run -p loom-tests -- mutants I4          # those whose name or invariant contains `I4`
+//! cargo run -p loom-tests -- mutants I4          # those whose name, invariant or file of models contains `I4`
+//! cargo run -p loom-tests -- mutants --each      # every model alone: which of them sees which, and which none
 //! cargo run -p loom-tests -- explore             # every model further than the tests go
 //! ```
 //!
-//! With `--write` the result goes into `loom-tests/README.md`.
+//! With `--write` the result of a run without `--each` goes into `loom-tests/README.md`.
 
 mod explore;
 mod mutants;
@@ -15,20 +16,26 @@ mod readme;
 use std::error::Error;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run -p loom-tests -- mutants [NAME]... [--write]
+const USAGE: &str = "usage: cargo run -p loom-tests -- mutants [NAME]... [--write | --each]
        cargo run -p loom-tests -- explore [--write]";
 
 fn main() -> ExitCode {
     let (options, words): (Vec<_>, Vec<_>) = std::env::args()
         .skip(1)
         .partition(|arg| arg.starts_with("--"));
-    let write = options.iter().any(|option| option == "--write");
-    if options.iter().any(|option| option != "--write") {
-        return refuse(USAGE);
-    }
-    let ran = match words.split_first() {
-        Some((word, names)) if word == "mutants" => mutants::run_all(names, write),
-        Some((word, [])) if word == "explore" => explore::run_all(write),
+    let option = match &options[..] {
+        [] => None,
+        [option] => Some(option.as_str()),
+        _ => return refuse(USAGE),
+    };
+    let ran = match (words.split_first(), option) {
+        (Some((word, names)), Some("--each")) if word == "mutants" => mutants::run_each(names),
+        (Some((word, names)), None | Some("--write")) if word == "mutants" => {
+            mutants::run_all(names, option.is_some())
+        }
+        (Some((word, [])), None | Some("--write")) if word == "explore" => {
+            explore::run_all(option.is_some())
+        }
         _ => return refuse(USAGE),
     };
     match ran {

@@ -5,8 +5,9 @@
 mod list;
 mod run;
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -26,6 +27,19 @@ pub(crate) struct Mutant {
     pub(crate) killer: Killer,
 }
 
+impl Mutant {
+    /// How its row in the table begins.
+    fn row(&self) -> String {
+        let Self {
+            invariant,
+            fault,
+            file,
+            ..
+        } = self;
+        format!("| {invariant} | {fault} | `{file}` |")
+    }
+}
+
 /// Who is to see it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Killer {
@@ -37,19 +51,26 @@ pub(crate) enum Killer {
     Test(&'static str),
 }
 
-/// Tries those mutants whose invariant or fault contains one of the names; without names all.
-pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
-    let chosen = |mutant: &&Mutant| {
+/// Those whose invariant, fault or killer contains one of the names; without names all.
+fn chosen(names: &[String]) -> Vec<&'static Mutant> {
+    let is_chosen = |mutant: &&Mutant| {
+        let killer = mutant.killer.to_string();
+        let texts = [mutant.invariant, mutant.fault, &killer];
         names.is_empty()
             || names
                 .iter()
-                .any(|name| mutant.invariant.contains(name) || mutant.fault.contains(name))
+                .any(|name| texts.iter().any(|text| text.contains(name)))
     };
-    let mutants: Vec<_> = list::all().filter(chosen).collect();
-    let tree = Tree::copy()?;
-    // A mutant may make its killer hang: that is, take several times as long as without it.
+    list::all().filter(is_chosen).collect()
+}
+
+/// How long a killer may take. A mutant may make it hang: that is, take several times as long as without it.
+fn patience(
+    tree: &Tree,
+    mutants: &[&Mutant],
+) -> Result<BTreeMap<Killer, Duration>, Box<dyn Error>> {
     let mut patience = BTreeMap::new();
-    for mutant in &mutants {
+    for mutant in mutants {
         if let Entry::Vacant(entry) = patience.entry(mutant.killer) {
             let begin = Instant::now();
             if tree.run(mutant.killer, run::PATIENCE)? != Verdict::Survived {
@@ -58,6 +79,14 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
             entry.insert(Duration::from_secs(15) + 3 * begin.elapsed());
         }
     }
+    Ok(patience)
+}
+
+/// Tries the chosen mutants, each until the first model or test fails.
+pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
+    let mutants = chosen(names);
+    let tree = Tree::copy()?;
+    let patience = patience(&tree, &mutants)?;
     let mut rows = Vec::new();
     for mutant in &mutants {
         let verdict = tree.try_mutant(mutant, patience[&mutant.killer])?;
@@ -76,15 +105,45 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     Ok(survivors == 0)
 }
 
+/// Runs every model or test of each killer's file alone, since loom ends the process at the first that fails, and says
+/// which of them see nothing.
+pub(crate) fn run_each(names: &[String]) -> Outcome {
+    let mutants = chosen(names);
+    let tree = Tree::copy()?;
+    let patience = patience(&tree, &mutants)?;
+    let (mut blind, mut seeing) = (BTreeSet::new(), BTreeSet::new());
+    let mut survivors = 0;
+    for mutant in &mutants {
+        let verdicts = tree.try_each(mutant, patience[&mutant.killer])?;
+        let killed = |verdict: &Verdict| matches!(verdict, Verdict::Killed { .. });
+        let (killers, others): (Vec<_>, Vec<_>) = verdicts
+            .into_iter()
+            .partition(|(_, verdict)| killed(verdict));
+        survivors += usize::from(killers.is_empty());
+        let names = |tests: Vec<(String, Verdict)>| tests.into_iter().map(|(name, _)| name);
+        let killers: Vec<_> = names(killers).collect();
+        let Mutant {
+            invariant, fault, ..
+        } = mutant;
+        println!("{invariant}: {fault}: seen by {}", killers.join(", "));
+        blind.extend(names(others).map(|name| (mutant.killer, name)));
+        seeing.extend(killers.into_iter().map(|name| (mutant.killer, name)));
+    }
+    for (file, name) in blind.difference(&seeing) {
+        println!("{name} in {file} sees none of these faults");
+    }
+    Ok(survivors == 0)
+}
+
 const HEAD: &str = "| invariant | fault | in | |\n|---|---|---|---|\n";
 
 /// The table of all mutants in the order of the list, with the new rows in place of the old ones.
 fn updated(table: &str, rows: &[(&Mutant, Verdict)]) -> String {
     let row = |mutant: &'static Mutant| {
-        let begin = format!("| {} | {} |", mutant.invariant, mutant.fault);
+        let begin = mutant.row();
         let new = rows.iter().find(|(other, _)| std::ptr::eq(*other, mutant));
-        if let Some((Mutant { file, killer, .. }, verdict)) = new {
-            return Some(format!("{begin} `{file}` | {verdict}, `{killer}` |\n"));
+        if let Some((Mutant { killer, .. }, verdict)) = new {
+            return Some(format!("{begin} {verdict}, `{killer}` |\n"));
         }
         let old = table.lines().find(|line| line.starts_with(&begin));
         old.map(|old| format!("{old}\n"))

@@ -4,23 +4,35 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The table between the marks of `name`.
+#[cfg(test)]
+pub(crate) fn read(name: &str) -> Result<String, Box<dyn Error>> {
+    Ok(text(name)?[1].clone())
+}
+
 /// Changes the table between the marks of `name`.
 pub(crate) fn write(name: &str, change: impl FnOnce(&str) -> String) -> Result<(), Box<dyn Error>> {
-    let path = workspace().join("loom-tests/README.md");
-    let text = fs::read_to_string(&path)?;
-    let (begin, end) = (
-        format!("<!-- {name}: begin -->\n"),
-        format!("<!-- {name}: end -->\n"),
-    );
-    let (before, rest) = text
-        .split_once(&begin)
-        .ok_or_else(|| format!("the README has no {begin}"))?;
-    let (table, after) = rest
-        .split_once(&end)
-        .ok_or_else(|| format!("the README has no {end}"))?;
-    let table = change(table);
-    fs::write(path, format!("{before}{begin}{table}{end}{after}"))?;
+    let [before, table, after] = text(name)?;
+    fs::write(path(), before + &change(&table) + &after)?;
     Ok(())
+}
+
+/// What stands before the table, the table, and what stands behind it, the marks apart from the table.
+fn text(name: &str) -> Result<[String; 3], Box<dyn Error>> {
+    let text = fs::read_to_string(path())?;
+    let place = |mark: &str| {
+        let mark = format!("<!-- {name}: {mark} -->\n");
+        let place = text.find(&mark);
+        place
+            .map(|place| (place, place + mark.len()))
+            .ok_or_else(|| format!("the README has no {mark}"))
+    };
+    let ((_, begin), (end, _)) = (place("begin")?, place("end")?);
+    Ok([&text[..begin], &text[begin..end], &text[end..]].map(str::to_owned))
+}
+
+fn path() -> PathBuf {
+    workspace().join("loom-tests/README.md")
 }
 
 pub(crate) fn workspace() -> PathBuf {

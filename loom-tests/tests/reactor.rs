@@ -4,12 +4,22 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Wake, Waker};
 
 use anthill::{Builder, Reactor};
 use loom::sync::mpsc::channel;
 use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 use loom_tests::{Record, check, check_within, expiring, keeping};
+
+/// Something that is done once, as a waker.
+struct Act(std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for Act {
+    fn wake(self: std::sync::Arc<Self>) {
+        let act = self.0.lock().unwrap().take();
+        act.expect("it is woken once")();
+    }
+}
 
 /// A device with two events, and the reactor that hears of them.
 #[derive(Clone)]
@@ -48,6 +58,13 @@ impl Device {
         let waiting = std::mem::take(&mut state.waiting[event]);
         state.told.extend(waiting);
         self.state.1.notify_one();
+    }
+
+    /// Does something at that event, on the thread that hears of it.
+    fn on_event(&self, event: usize, act: impl FnOnce() + Send + 'static) {
+        let act = Act(std::sync::Mutex::new(Some(Box::new(act))));
+        let waker = Waker::from(std::sync::Arc::new(act));
+        self.state.0.lock().unwrap().waiting[event].push(waker);
     }
 
     async fn event(self) {
@@ -281,4 +298,32 @@ fn a_worker_on_its_way_to_sleep_takes_the_reactor_that_is_handed_over() {
 #[test]
 fn a_worker_that_leaves_passes_on_the_reactor_that_is_handed_over() {
     check(|| an_event_brings_a_closure_that_waits_for_the_next(expiring(0..=2)));
+}
+
+#[test]
+fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
+    check_within(1, || {
+        let device = Device::new();
+        let pool = device.reactor(keeping(0..=2).capacity(3)).build().unwrap();
+        let (send, wait) = channel();
+        let next = device.clone().one_of(1);
+        pool.spawn(async move {
+            next.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        let (slot, happens) = (pool.try_slot().unwrap(), device.clone());
+        // Nothing but the guard orders memory between the reactor and this closure.
+        device.on_event(0, move || {
+            slot.submit(move || {
+                happens.happen_as(1);
+                wait.recv().unwrap();
+            });
+        });
+        // For another worker.
+        pool.submit(|| ()).unwrap();
+        device.happen();
+        pool.shutdown().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
+    });
 }

@@ -70,15 +70,42 @@ impl Tree {
 
     /// Applies a mutant, runs its killer, and takes it back.
     pub(crate) fn try_mutant(&self, mutant: &Mutant, patience: Duration) -> io::Result<Verdict> {
+        let verdict = self.with(mutant, || self.run(mutant.killer, patience))?;
+        Ok(verdict.unwrap_or(Verdict::Unapplied))
+    }
+
+    /// As `try_mutant`, with every model or test of the killer's file alone, and what became of the mutant in each.
+    pub(crate) fn try_each(
+        &self,
+        mutant: &Mutant,
+        patience: Duration,
+    ) -> io::Result<Vec<(String, Verdict)>> {
+        let verdicts = self.with(mutant, || {
+            let mut verdicts = Vec::new();
+            for name in self.tests(mutant.killer)? {
+                let verdict = self.test(mutant.killer, &["--exact", &name], patience)?;
+                verdicts.push((name, verdict));
+            }
+            Ok(verdicts)
+        })?;
+        Ok(verdicts.unwrap_or_default())
+    }
+
+    /// Does something while a mutant is applied; nothing if it cannot be.
+    fn with<T>(
+        &self,
+        mutant: &Mutant,
+        run: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<Option<T>> {
         let path = self.root.join("pool/src").join(mutant.file);
         let whole = fs::read_to_string(&path)?;
         if whole.matches(mutant.find).count() != 1 {
-            return Ok(Verdict::Unapplied);
+            return Ok(None);
         }
         fs::write(&path, whole.replacen(mutant.find, mutant.replace, 1))?;
-        let verdict = self.run(mutant.killer, patience);
+        let ran = run();
         fs::write(&path, whole)?;
-        verdict
+        ran.map(Some)
     }
 
     /// Builds and runs one file of models or tests. One that takes longer than `patience` is taken to hang.
@@ -87,9 +114,23 @@ impl Tree {
         if !built.status.success() {
             return Ok(Verdict::Unbuilt);
         }
+        self.test(killer, &[], patience)
+    }
+
+    /// The names of the models or tests in a file; none if it does not compile.
+    fn tests(&self, killer: Killer) -> io::Result<Vec<String>> {
+        let mut list = self.cargo(killer, &["--", "--list", "--format=terse"]);
+        let listed = list.output()?;
+        let names = String::from_utf8_lossy(&listed.stdout);
+        let names = names.lines().filter_map(|line| line.strip_suffix(": test"));
+        Ok(names.map(str::to_owned).collect())
+    }
+
+    fn test(&self, killer: Killer, which: &[&str], patience: Duration) -> io::Result<Verdict> {
         // One test at a time, so that the last name printed is that of the one that ended the process or hangs.
         let mut command = self.cargo(killer, &["--", "--test-threads=1"]);
         let mut child = command
+            .args(which)
             .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -1,6 +1,6 @@
 //! Workers and the reactor.
 
-use crate::mutants::Killer::{Model, Test};
+use crate::mutants::Killer::Model;
 use crate::mutants::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -114,7 +114,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "worker.rs",
         find: "                self.seat.poll(&held);",
         replace: "                drop(held);",
-        killer: Test("tokio_reactor"),
+        killer: Model("reactor"),
     },
     Mutant {
         invariant: "I3",

@@ -148,4 +148,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         replace: "            word.with_capacity(capacity.max(word.capacity())).0,",
         killer: Model("capacity"),
     },
+    Mutant {
+        invariant: "I10",
+        fault: "tuning takes the mark of the line away",
+        file: "slots.rs",
+        find: "            word.with_capacity(capacity).0,",
+        replace: "            word.with_capacity(capacity).0 & !LINE,",
+        killer: Model("capacity"),
+    },
 ];

@@ -53,6 +53,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         killer: Test("futures"),
     },
     Mutant {
+        invariant: "I11",
+        fault: "a future that is woken on a worker is dropped",
+        file: "future.rs",
+        find: "        seat.scheduler.schedule_at(&seat, task(runnable));",
+        replace: "        drop(task(runnable));",
+        killer: Model("futures"),
+    },
+    Mutant {
         invariant: "I12",
         fault: "two come for a strand",
         file: "strand.rs",
@@ -130,7 +138,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "group.rs",
         find: "        if state.stopped {\n            return Err(task);\n        }\n",
         replace: "",
-        killer: Test("groups"),
+        killer: Model("together"),
     },
     Mutant {
         invariant: "group",
@@ -138,7 +146,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "group.rs",
         find: "unwind::catch(|| watch.packet.cancel_soon())",
         replace: "unwind::catch(|| drop(watch))",
-        killer: Test("groups"),
+        killer: Model("together"),
     },
     Mutant {
         invariant: "group",

@@ -54,6 +54,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I3",
+        fault: "a worker with tasks of its own does not look outside",
+        file: "worker.rs",
+        find: "                queues.refill(own);\n",
+        replace: "",
+        killer: Model("futures"),
+    },
+    Mutant {
+        invariant: "I3",
         fault: "a sleeper is picked and not woken",
         file: "scheduler.rs",
         find: "            Recruit::Wake(parker) => {\n                self.threads.wakeups.add();\n                parker.unpark();",
