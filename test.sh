@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that needs stable Rust (rustup's default profile) and a browser: format, lints, docs, tests, benches once,
+# Every check that needs stable Rust (rustup's default profile), a browser and Redis: format, lints, docs, tests, benches once,
 # models.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -10,13 +10,17 @@ done
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-# The tests of the chat's page drive Chromium. CHROMEWEBDRIVER names the folder of its driver if that is not in the PATH.
-if ! command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null; then
+# The tests of the chat drive Chromium and start a Redis of their own. CHROMEWEBDRIVER names the folder of Chromium's driver
+# if that is not in the PATH.
+missing=()
+command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null || missing+=(chromium chromium-driver)
+command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
+if [ ${#missing[@]} != 0 ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "missing: chromedriver; install it with 'apt-get install chromium chromium-driver'"; exit 1
+        echo "missing; install with 'apt-get install ${missing[*]}'"; exit 1
     fi
     step apt-get update --quiet
-    DEBIAN_FRONTEND=noninteractive step apt-get install --quiet --yes chromium chromium-driver
+    DEBIAN_FRONTEND=noninteractive step apt-get install --quiet --yes "${missing[@]}"
 fi
 
 step cargo fmt --all --check

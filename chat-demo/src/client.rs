@@ -36,7 +36,6 @@
 //! # }
 //! ```
 
-mod backoff;
 mod builder;
 mod connection;
 mod error;

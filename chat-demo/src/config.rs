@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 use thiserror::Error;
 
+use crate::bus::RedisArgs;
 use crate::frame;
 use crate::secret::SecretArgs;
 use crate::tls::TlsArgs;
@@ -140,6 +141,10 @@ pub struct Config {
     #[arg(long, env = "CHAT_DATA", value_name = "PATH")]
     pub data: Option<PathBuf>,
 
+    /// What rooms are shared by with other servers. Without an address this one is alone.
+    #[command(flatten)]
+    pub redis: RedisArgs,
+
     /// Frames that may wait for one client; more, and it is dropped as too slow
     #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,
@@ -250,7 +255,7 @@ impl Default for Config {
 #[error("{0}")]
 pub struct ConfigError(&'static str);
 
-fn count(text: &str) -> Result<usize, String> {
+pub(crate) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(count) => Ok(count),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
+use crate::bus::RedisError;
 use crate::payload::{self, Bye, ErrorCode};
 use crate::secret::SecretError;
 use crate::subprotocol::Subprotocol;
@@ -249,6 +250,9 @@ pub enum ServeError {
     /// What tokens are signed with cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What was said of Redis cannot be used.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
     /// The certificate to speak TLS with cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

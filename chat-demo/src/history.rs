@@ -82,13 +82,7 @@ impl History {
         newest: u64,
         messages: impl Iterator<Item = (Duration, Bytes)>,
     ) {
-        let log = self.log(&room.into());
-        let past = &mut *log.past.lock();
-        past.newest = newest;
-        let now = Instant::now();
-        for (age, frame) in messages {
-            log.keep(past, now.checked_sub(age).unwrap_or(now), frame);
-        }
+        self.log(&room.into()).begin_at(newest, messages);
     }
 
     /// Forgets what is too old, and logs of rooms that nobody is in and nobody was in for long.
@@ -135,6 +129,19 @@ impl Log {
         let past = &mut *self.past.lock();
         past.newest = seq;
         self.keep(past, Instant::now(), frame);
+    }
+
+    /// Forgets all, and begins with the number of the newest message and messages by age, without gaps.
+    pub(crate) fn begin_at(&self, newest: u64, messages: impl Iterator<Item = (Duration, Bytes)>) {
+        let past = &mut *self.past.lock();
+        while !past.messages.is_empty() {
+            self.forget_oldest(past);
+        }
+        past.newest = newest;
+        let now = Instant::now();
+        for (age, frame) in messages {
+            self.keep(past, now.checked_sub(age).unwrap_or(now), frame);
+        }
     }
 
     fn keep(&self, past: &mut Past, at: Instant, frame: Bytes) {

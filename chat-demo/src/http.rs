@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use crate::bus::Bus;
 use crate::error::Refused;
 use crate::journal::Journal;
 use crate::node::Node;
@@ -165,6 +166,9 @@ async fn route(
         ),
         "/readyz" if node.hub.journal().is_some_and(Journal::is_failing) => {
             reply::text(StatusCode::SERVICE_UNAVAILABLE, "messages cannot be kept\n")
+        }
+        "/readyz" if node.redis.as_ref().is_some_and(|redis| !redis.is_up()) => {
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, "cut off from Redis\n")
         }
         "/readyz" => reply::text(StatusCode::OK, "ready\n"),
         "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.metrics.prometheus()),

@@ -1,17 +1,19 @@
 //! All connections, and all rooms by name.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::future::ready;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
+use crate::bus::{Doing, Ear, Heard, Watch};
 use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::error::{CloseReason, Refusal};
 use crate::history::History;
 use crate::journal::Journal;
 use crate::outbox::Waiting;
-use crate::payload::Payload;
+use crate::payload::{Alert, Payload};
 use crate::room::{Common, Membership, Room};
 use crate::wire::Shared;
 
@@ -21,6 +23,8 @@ pub(crate) struct Hub {
     connections: Mutex<Connections>,
     rooms: Arc<Directory<Room>>,
     common: Arc<Common>,
+    /// Keeps its ear on the bus.
+    watch: OnceLock<Watch>,
 }
 
 #[derive(Default)]
@@ -46,12 +50,18 @@ pub(crate) struct Registration {
 }
 
 impl Hub {
-    pub(crate) fn new(common: Common) -> Self {
-        Self {
+    pub(crate) fn new(common: Common) -> Arc<Self> {
+        let hub = Arc::new(Self {
             connections: Mutex::default(),
             rooms: Arc::new(Directory::new()),
             common: Arc::new(common),
+            watch: OnceLock::new(),
+        });
+        if let Some(bus) = &hub.common.bus {
+            let ear = Arc::downgrade(&hub);
+            hub.watch.get_or_init(|| bus.watch(None, ear));
         }
+        hub
     }
 
     /// From now on the connection hears what all hear.
@@ -66,6 +76,27 @@ impl Hub {
             hub: self.clone(),
             id,
         }
+    }
+
+    /// Tells every connection something, on all servers.
+    pub(crate) async fn alert(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
+        if let Some(bus) = &self.common.bus {
+            let announced = bus.announce(None, Heard::Alert(alert.clone())).await;
+            if announced.is_ok() || !bus.goes_on_alone() {
+                return Ok(announced?);
+            }
+        }
+        self.alert_here(alert).await
+    }
+
+    async fn alert_here(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
+        let (hub, alert) = (self.clone(), Shared::new(alert));
+        // A task of its own: it takes as long as there are connections.
+        let slot = self.common.fanout.slot_async().await?;
+        slot.submit(move || {
+            hub.broadcast(&alert);
+        });
+        Ok(())
     }
 
     /// Queues a frame for every connection; returns for how many.
@@ -139,6 +170,26 @@ impl Hub {
     }
 }
 
+impl Ear for Hub {
+    fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()> {
+        Box::pin(async move {
+            if let Heard::Alert(alert) = heard {
+                // Closed: the server ends.
+                let _ = self.alert_here(alert).await;
+            }
+        })
+    }
+
+    /// What all hear is not kept.
+    fn catch_up(self: Arc<Self>) -> Doing<'static, ()> {
+        Box::pin(ready(()))
+    }
+
+    fn cut_off(self: Arc<Self>) -> Doing<'static, ()> {
+        Box::pin(ready(()))
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         self.hub.connections.lock().open.remove(&self.id);
@@ -159,7 +210,7 @@ mod tests {
     use crate::tally::Tally;
 
     fn hub() -> Arc<Hub> {
-        Arc::new(Hub::new(Common {
+        Hub::new(Common {
             fanout: Pool::builder().capacity(8).build().expect("a pool"),
             history: History::new(history::Limits {
                 messages: 0,
@@ -167,9 +218,10 @@ mod tests {
                 bytes: 0,
             }),
             journal: None,
+            bus: None,
             presence_limit: 0,
             tally: Tally::default(),
-        }))
+        })
     }
 
     fn alert() -> Shared<Alert> {

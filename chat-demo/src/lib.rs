@@ -17,15 +17,17 @@
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
+//! - [`bus`]: what servers have between them that share rooms.
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
 //! - `token`: who a client is.
 //! - [`sessions`]: who is connected, where and since when.
 //! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
-//! - [`config`], [`secret`], [`tls`], [`error`], `clock`: settings, why things end, and when.
+//! - [`config`], [`secret`], [`tls`], [`error`], `clock`, `backoff`: settings, why things end, and when.
 //! - `process`: what the system says of this process.
 
+pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -40,6 +42,7 @@ pub mod sessions;
 pub mod subprotocol;
 pub mod tls;
 
+mod backoff;
 mod clock;
 mod connection;
 mod context;

@@ -12,6 +12,7 @@ use anthill::Pool;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use crate::bus::Redis;
 use crate::hub::Hub;
 use crate::tally::Tally;
 
@@ -29,7 +30,9 @@ pub(crate) struct Metrics {
 pub(crate) struct Live {
     pub(crate) hub: Arc<Hub>,
     /// The pools by the names they are shown under.
-    pub(crate) pools: [(&'static str, Pool); 4],
+    pub(crate) pools: Vec<(&'static str, Pool)>,
+    /// What rooms are shared by, if they are.
+    pub(crate) redis: Option<Arc<Redis>>,
     pub(crate) started: Instant,
 }
 

@@ -9,6 +9,7 @@ use anthill::{BuildError, Pool};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::bus::{Bus, Redis};
 use crate::clock;
 use crate::config::Config;
 use crate::error::ServeError;
@@ -31,6 +32,8 @@ pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
     pub(crate) hub: Arc<Hub>,
+    /// What rooms are shared by with other servers, if they are.
+    pub(crate) redis: Option<Arc<Redis>>,
     pub(crate) tally: Tally,
     pub(crate) rates: Rates,
     pub(crate) sessions: Sessions,
@@ -46,9 +49,9 @@ pub(crate) struct Node {
 }
 
 /// How many tasks the server may have of its own.
-const SERVICE: usize = 8;
+const SERVICE: usize = 16;
 
-/// Four entrances to the same workers, each with its own bound.
+/// Entrances to the same workers, each with its own bound.
 pub(crate) struct Pools {
     /// The server's own tasks: one accepts, one listens for signals. The others are its subpools, for they need its
     /// workers, and the reactor that these wait in, until they have ended.
@@ -59,6 +62,8 @@ pub(crate) struct Pools {
     pub(crate) connections: Pool,
     /// Operations of rooms.
     pub(crate) fanout: Pool,
+    /// Reads from Redis, where there is one.
+    pub(crate) reads: Option<Pool>,
 }
 
 impl Pools {
@@ -76,10 +81,13 @@ impl Pools {
             builder = builder.threads(1..=threads);
         }
         let service = builder.build()?;
+        let shared = !config.redis.redis.is_empty();
+        let reads = shared.then(|| service.subpool(Redis::first_reads(config)));
         Ok(Self {
             front: service.subpool(config.max_handshakes)?,
             connections: service.subpool(config.max_connections)?,
             fanout: service.subpool(config.fanout)?,
+            reads: reads.transpose()?,
             service,
         })
     }
@@ -111,27 +119,37 @@ impl Node {
             })
         };
         let journal = config.data.as_ref().map(open).transpose()?;
-        let hub = Arc::new(Hub::new(Common {
+        let start = |reads: &Pool| Redis::start(&config, &pools.service, reads.clone());
+        let redis = pools.reads.as_ref().map(start).transpose()?.map(Arc::new);
+        let store = match &redis {
+            Some(redis) => redis.sessions(config.session_ttl),
+            None => Box::new(Memory::new(config.session_ttl)),
+        };
+        let hub = Hub::new(Common {
             fanout: pools.fanout.clone(),
             history,
             journal,
+            bus: redis.clone().map(|redis| redis as Arc<dyn Bus>),
             presence_limit: config.presence_limit,
             tally: tally.clone(),
-        }));
+        });
+        let named = [
+            ("service", pools.service.clone()),
+            ("front", pools.front.clone()),
+            ("connections", pools.connections.clone()),
+            ("fanout", pools.fanout.clone()),
+        ];
+        let reads = pools.reads.clone().map(|reads| ("redis_reads", reads));
         let live = Live {
             hub: hub.clone(),
-            pools: [
-                ("service", pools.service.clone()),
-                ("front", pools.front.clone()),
-                ("connections", pools.connections.clone()),
-                ("fanout", pools.fanout.clone()),
-            ],
+            pools: named.into_iter().chain(reads).collect(),
+            redis: redis.clone(),
             started: Instant::now(),
         };
         Ok(Self {
             tokens: secret.as_ref().map(Key::new),
             sessions: Sessions::new(
-                Box::new(Memory::new(config.session_ttl)),
+                store,
                 &config.node,
                 config.user_connections,
                 config.session_ttl,
@@ -142,6 +160,7 @@ impl Node {
             config,
             pools,
             hub,
+            redis,
             metrics: Metrics::new(tally.clone(), live),
             tally,
             draining: CancellationToken::new(),

@@ -133,6 +133,14 @@ impl Outbox {
         state.frames.len() >= mark.frames || state.bytes >= mark.bytes
     }
 
+    /// Whether half of what it takes waits.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.holds(Limits {
+            frames: self.limits.frames.div_ceil(2),
+            bytes: self.limits.bytes.div_ceil(2),
+        })
+    }
+
     /// Lets out what is queued, then the reason's farewell, and takes nothing more.
     pub(crate) fn end(&self, reason: CloseReason) {
         let mut state = self.state.lock();

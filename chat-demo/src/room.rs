@@ -1,14 +1,18 @@
 //! One room: who is in it and what was said, in one order for all. Its operations are a strand.
 
+mod catch_up;
+mod inside;
+mod replica;
 mod state;
 
-use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anthill::{Pool, Strand};
+use anthill::Pool;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
+use crate::bus::{Away, Bus, Heard, Watch};
 use crate::clock;
 use crate::connection::Connection;
 use crate::directory::Claim;
@@ -16,17 +20,16 @@ use crate::error::Refusal;
 use crate::history::History;
 use crate::journal::{Journal, Unkept};
 use crate::payload::{ErrorCode, Message, Payload};
-use crate::room::state::{Source, State};
+use crate::room::inside::Inside;
+use crate::room::state::{MAX_LISTED, Newcomer, Source, State, too_many};
 use crate::tally::Tally;
 use crate::wire::Shared;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
 pub(crate) struct Room {
-    name: Arc<str>,
-    /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
-    strand: Strand,
     inside: Arc<Inside>,
-    common: Arc<Common>,
+    /// Keeps its ear on the bus.
+    _watch: Option<Watch>,
 }
 
 /// What all rooms of a server have in common.
@@ -36,6 +39,8 @@ pub(crate) struct Common {
     pub(crate) history: History,
     /// Where messages are kept before they are delivered, if they are kept on disk.
     pub(crate) journal: Option<Journal>,
+    /// What this server shares its rooms by, if it does.
+    pub(crate) bus: Option<Arc<dyn Bus>>,
     /// Larger rooms do not tell who comes and goes.
     pub(crate) presence_limit: usize,
     pub(crate) tally: Tally,
@@ -43,19 +48,24 @@ pub(crate) struct Common {
 
 impl Room {
     pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
-        Self {
-            name: name.clone(),
+        let inside = Arc::new(Inside {
             strand: common.fanout.strand(),
-            inside: Arc::new(Inside {
-                state: Mutex::new(State::new(name, common.clone())),
-                departed: Mutex::default(),
-            }),
+            state: Mutex::new(State::new(name.clone(), common.clone())),
+            departed: Mutex::default(),
+            name,
             common,
+        });
+        let ear = Arc::downgrade(&inside);
+        let bus = inside.common.bus.as_ref();
+        let watch = bus.map(|bus| bus.watch(Some(&inside.name), ear));
+        Self {
+            inside,
+            _watch: watch,
         }
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        &self.inside.name
     }
 
     /// Makes the connection a member, until the returned membership is dropped. It gets what was said after the message
@@ -72,9 +82,24 @@ impl Room {
             id: connection.id,
             left: false,
         };
-        let claim = membership.claim.clone();
-        let join = move |state: &mut State| state.join(connection, claim, after);
-        membership.room.send(join).await?;
+        let inside = &membership.room.inside;
+        let (tell, told) = inside
+            .common
+            .bus
+            .as_ref()
+            .map(|_| oneshot::channel())
+            .unzip();
+        let newcomer = Newcomer {
+            claim: membership.claim.clone(),
+            members: inside.put_down(&connection).await,
+            connection,
+            after,
+            told: tell,
+        };
+        inside.send(move |state| state.join(newcomer)).await?;
+        if let Some(told) = told {
+            told.await.map_err(|_| Away)?;
+        }
         Ok(membership)
     }
 
@@ -84,7 +109,9 @@ impl Room {
         member: Arc<Connection>,
         after: Option<u64>,
     ) -> Result<(), Refusal> {
-        self.send(move |state| state.greet(&member, after)).await
+        let members = self.inside.put_down(&member).await;
+        let greet = move |state: &mut State| state.greet(&member, after, members);
+        self.inside.send(greet).await
     }
 
     /// Sends again what was said before a message, or lately.
@@ -94,36 +121,38 @@ impl Room {
         before: Option<u64>,
         limit: usize,
     ) -> Result<(), Refusal> {
-        self.send(move |state| state.look_back(&to, before, limit))
-            .await
+        let look_back = move |state: &mut State| state.look_back(&to, before, limit);
+        self.inside.send(look_back).await
     }
 
     /// Delivers what has no number.
-    pub(crate) async fn relay<P: Payload + 'static>(
+    pub(crate) async fn relay<P: Payload + Clone + Into<Heard> + 'static>(
         &self,
         payload: Arc<Shared<P>>,
     ) -> Result<(), Refusal> {
-        self.send(move |state| state.deliver(&payload)).await
+        if let Some(bus) = &self.inside.common.bus {
+            let heard = payload.payload().clone().into();
+            let announced = bus.announce(Some(self.name()), heard).await;
+            if announced.is_ok() || !bus.goes_on_alone() {
+                return Ok(announced?);
+            }
+        }
+        self.inside.send(move |state| state.deliver(&payload)).await
     }
 
     /// Tells a connection who is here.
     pub(crate) async fn list(&self, to: Arc<Connection>) -> Result<(), Refusal> {
-        self.send(move |state| state.list(&to)).await
-    }
-
-    /// Delivers a message that has its number, in line with the others. Blocks while the pool is full.
-    fn numbered(&self, source: Source, message: Message) {
-        let inside = self.inside.clone();
-        let deliver = move |state: &mut State| state.deliver_numbered(&source, message);
-        // Closed: the server ends, and has told its clients.
-        let _ = self.strand.submit(move || inside.apply(deliver));
-    }
-
-    /// Puts an operation in line once the pool has a slot for it.
-    async fn send(&self, op: impl FnOnce(&mut State) + Send + 'static) -> Result<(), Refusal> {
-        let inside = self.inside.clone();
-        self.strand.submit_async(move || inside.apply(op)).await?;
-        Ok(())
+        if let Some(bus) = &self.inside.common.bus {
+            let users = bus.users(self.name(), MAX_LISTED).await;
+            if users.is_ok() || !bus.goes_on_alone() {
+                let users = users?.ok_or_else(too_many);
+                return self
+                    .inside
+                    .send(move |state| state.tell_users(&to, users))
+                    .await;
+            }
+        }
+        self.inside.send(move |state| state.list(&to)).await
     }
 }
 
@@ -148,7 +177,7 @@ impl Membership {
         text: String,
         id: Option<String>,
     ) -> Result<(), Refusal> {
-        let room = self.room.clone();
+        let room = self.room.inside.clone();
         let message = Message {
             room: room.name.to_string(),
             seq: 0,
@@ -162,19 +191,27 @@ impl Membership {
             arrived: Instant::now(),
             _claim: self.claim.clone(),
         };
-        let Some(journal) = &self.room.common.journal else {
-            return room
-                .send(move |state| state.publish(&source, message))
-                .await;
-        };
-        let kept = move |kept: Result<Message, Unkept>| match kept {
-            Ok(message) => room.numbered(source, message),
-            Err(unkept) => {
-                let refusal = Refusal::from(unkept).with_id(source.id);
-                source.from.refuse(&refusal, &room.common.tally);
+        let Common { journal, bus, .. } = &*self.room.inside.common;
+        if let Some(journal) = journal {
+            let kept = move |kept: Result<Message, Unkept>| match kept {
+                Ok(message) => room.numbered(source, message),
+                Err(unkept) => room.not_kept(source, unkept.into()),
+            };
+            return Ok(journal.append(message, kept).await?);
+        }
+        match bus {
+            Some(bus) if !(bus.goes_on_alone() && room.is_alone()) => {
+                let kept = move |kept: Result<u64, Away>| match kept {
+                    Ok(seq) => room.kept(&source, seq),
+                    Err(away) => room.not_kept(source, away.into()),
+                };
+                Ok(bus.append(message, Box::new(kept)).await?)
             }
-        };
-        Ok(journal.append(message, kept).await?)
+            _ => {
+                room.send(move |state| state.publish_here(source, message))
+                    .await
+            }
+        }
     }
 
     /// Leaves in line with the other operations, even when the pool is full.
@@ -182,13 +219,17 @@ impl Membership {
         let id = self.id;
         let leave = move |state: &mut State| state.leave(id);
         // Closed: the server ends, and the room with it.
-        let _ = self.room.send(leave).await;
+        let _ = self.room.inside.send(leave).await;
         self.left = true;
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        let Inside { name, common, .. } = &*self.room.inside;
+        if let Some(bus) = &common.bus {
+            bus.leave(name, self.id);
+        }
         if !self.left {
             self.room.inside.depart(self.id);
         }
@@ -201,37 +242,9 @@ impl From<Unkept> for Refusal {
     }
 }
 
-/// The state, and the way to it of those that cannot wait in line.
-struct Inside {
-    state: Mutex<State>,
-    /// Connections that are gone, and members until somebody has the state.
-    departed: Mutex<Vec<u64>>,
-}
-
-impl Inside {
-    fn apply(&self, op: impl FnOnce(&mut State)) {
-        op(&mut self.state.lock());
-        self.sweep();
-    }
-
-    /// Ends a membership at once, or right after the operation that is being applied. Waits for nobody: it may be called
-    /// in that very operation.
-    fn depart(&self, id: u64) {
-        self.departed.lock().push(id);
-        self.sweep();
-    }
-
-    /// Who has the state meanwhile sweeps when it has let go of it, and finds what was noted before.
-    fn sweep(&self) {
-        while !self.departed.lock().is_empty() {
-            let Some(mut state) = self.state.try_lock() else {
-                return;
-            };
-            let departed = mem::take(&mut *self.departed.lock());
-            for id in departed {
-                state.leave(id);
-            }
-        }
+impl From<Away> for Refusal {
+    fn from(away: Away) -> Self {
+        Self::new(ErrorCode::Overloaded, away.to_string())
     }
 }
 
@@ -253,6 +266,16 @@ mod tests {
         fanout: Pool,
     }
 
+    fn newcomer(connection: &Arc<Connection>, claim: Arc<Claim<Room>>) -> Newcomer {
+        Newcomer {
+            connection: connection.clone(),
+            claim,
+            after: None,
+            members: None,
+            told: None,
+        }
+    }
+
     fn common() -> Arc<Common> {
         let history = Limits {
             messages: 0,
@@ -263,6 +286,7 @@ mod tests {
             fanout: Pool::builder().capacity(2).build().expect("a pool"),
             history: History::new(history),
             journal: None,
+            bus: None,
             presence_limit: 0,
             tally: Tally::default(),
         })
@@ -282,7 +306,7 @@ mod tests {
         let inside = room.inside.clone();
         let claim = Arc::new(claim);
         let joined = claim.clone();
-        inside.apply(|state| state.join(connection.clone(), joined, None));
+        inside.apply(|state| state.join(newcomer(&connection, joined)));
         let membership = Membership {
             room,
             claim,
@@ -335,7 +359,7 @@ mod tests {
         connection.outbox.abandon();
         drop(membership);
         let (_, claim) = rooms.claim("tea", |name| Room::new(name, common()));
-        inside.apply(|state| state.join(connection, Arc::new(claim), None));
+        inside.apply(|state| state.join(newcomer(&connection, Arc::new(claim))));
         assert_eq!(inside.state.lock().members(), 0);
         assert_eq!(rooms.len(), 0);
     }

@@ -269,6 +269,9 @@ fn drain(node: &Node) -> Result<(), ServeError> {
     if let Some(journal) = node.hub.journal() {
         journal.close();
     }
+    if let Some(redis) = &node.redis {
+        redis.close(&node.pools.service);
+    }
     tracing::info!("drained");
     Ok(())
 }

@@ -45,6 +45,10 @@ impl<P: Payload> Shared<P> {
         }
     }
 
+    pub(crate) fn payload(&self) -> &P {
+        &self.payload
+    }
+
     /// As one who speaks a subprotocol gets it.
     pub(crate) fn encoded(&self, subprotocol: Subprotocol) -> &Bytes {
         self.encoded[subprotocol as usize].get_or_init(|| message(&self.payload, subprotocol))

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub use strand::Strand;
 pub struct Pool {
     runtime: Arc<Shared>,
     slots: Arc<Semaphore>,
-    capacity: usize,
+    capacity: Arc<AtomicUsize>,
 }
 
 /// Ends with the last pool, without waiting for tasks: it may end within one.
@@ -104,7 +105,7 @@ impl Pool {
         Self {
             runtime,
             slots: Arc::new(Semaphore::new(capacity)),
-            capacity,
+            capacity: Arc::new(capacity.into()),
         }
     }
 
@@ -162,6 +163,29 @@ impl Pool {
         Ok(JoinHandle(told))
     }
 
+    /// Runs a future, if there is a slot.
+    pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.try_slot() {
+            Ok(slot) => slot.spawn(future),
+            Err(_) => return Err(SubmitError(future)),
+        }
+        Ok(())
+    }
+
+    /// More slots, or fewer of those that are free.
+    pub fn tune(&self, capacity: usize) {
+        let before = self.capacity.swap(capacity, Ordering::Relaxed);
+        if capacity >= before {
+            self.slots.add_permits(capacity - before);
+        } else {
+            let forgotten = self.slots.forget_permits(before - capacity);
+            self.capacity.store(before - forgotten, Ordering::Relaxed);
+        }
+    }
+
     /// A line of closures that run one at a time.
     #[must_use]
     pub fn strand(&self) -> Strand {
@@ -172,10 +196,11 @@ impl Pool {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let free = self.slots.available_permits();
+        let capacity = self.capacity.load(Ordering::Relaxed);
         let metrics = self.runtime.handle().metrics();
         Stats {
-            capacity: self.capacity,
-            in_flight: self.capacity - free,
+            capacity,
+            in_flight: capacity.saturating_sub(free),
             free,
             threads: metrics.num_workers(),
             ..Stats::default()
@@ -184,7 +209,7 @@ impl Pool {
 
     /// Takes nothing more and waits for what is there.
     pub fn shutdown_timeout(&self, time: Duration) -> Result<(), ShutdownError> {
-        let all = u32::try_from(self.capacity).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.capacity.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         let ended = async { timeout(time, self.slots.acquire_many(all)).await.is_ok() };
         let ended = self.runtime.handle().block_on(ended);
         let stats = self.stats();

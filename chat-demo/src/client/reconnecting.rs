@@ -16,7 +16,6 @@ use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
-    backoff::Backoff,
     builder::Builder,
     connection::Connection,
     error::{ClientError, Result},
@@ -26,7 +25,7 @@ use super::{
     sending::Sending,
     settings::Settings,
 };
-use crate::{frame::Kind, payload};
+use crate::{backoff::Backoff, frame::Kind, payload};
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
 ///

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Live, pools};
+use crate::bus::Bus;
 use crate::process::Process;
 use crate::tally::Tally;
 
@@ -146,6 +147,19 @@ impl Collector for Live {
         ];
         for (name, help, unit, value) in gauges {
             gauge(&mut encoder, name, help, unit, value as u64)?;
+        }
+        if let Some(redis) = &self.redis {
+            let help = "Whether there is a connection to Redis.";
+            gauge(
+                &mut encoder,
+                "redis_up",
+                help,
+                None,
+                u64::from(redis.is_up()),
+            )?;
+            let help = "Connections to Redis for reading old messages.";
+            let open = u64::from(redis.open_reads());
+            gauge(&mut encoder, "redis_read_connections", help, None, open)?;
         }
         pools::encode(&self.pools, &mut encoder)
     }

@@ -51,12 +51,13 @@ const COUNTS_OF_ALL: [Figure<u64>; 4] = [
 ];
 
 pub(super) fn encode(
-    pools: &[(&'static str, Pool); 4],
+    pools: &[(&'static str, Pool)],
     encoder: &mut DescriptorEncoder<'_>,
 ) -> fmt::Result {
-    let pools = pools
-        .each_ref()
-        .map(|(name, pool)| ([("pool", *name)], pool.stats()));
+    let pools: Vec<_> = pools
+        .iter()
+        .map(|(name, pool)| ([("pool", *name)], pool.stats()))
+        .collect();
     let (_, any) = &pools[0];
     for (name, help, read) in OF_ALL {
         gauge(encoder, name, help, None, read(any) as u64)?;

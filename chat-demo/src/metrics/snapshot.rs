@@ -7,6 +7,7 @@ use anthill::Stats;
 use serde::Serialize;
 
 use super::Live;
+use crate::bus::Bus;
 use crate::process::Process;
 use crate::tally::Tally;
 
@@ -35,6 +36,9 @@ pub(crate) struct Snapshot {
     /// Handshakes.
     refused: u64,
     panics: u64,
+    /// Nothing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis_up: Option<bool>,
     drops: BTreeMap<&'static str, u64>,
     pools: BTreeMap<&'static str, PoolSnapshot>,
     /// The process from here on; 0 where the system does not tell.
@@ -50,6 +54,7 @@ impl Snapshot {
             hub,
             pools,
             started,
+            redis,
         } = live;
         let outboxes = hub.outboxes();
         let fanout = tally.fanout.quantiles();
@@ -73,6 +78,7 @@ impl Snapshot {
             fanout_p99_ms: millis(fanout.p99),
             refused: tally.refused.sum(),
             panics: tally.panics.get(),
+            redis_up: redis.as_ref().map(|redis| redis.is_up()),
             drops: tally.closed.iter().collect(),
             pools: pools
                 .iter()

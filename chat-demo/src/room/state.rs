@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
+use super::replica::Replica;
 use super::{Common, Room};
 use crate::connection::Connection;
 use crate::directory::Claim;
@@ -15,18 +17,32 @@ use crate::history::Log;
 use crate::outbox::Outbox;
 use crate::payload::{self, ErrorCode, Joined, Message, Payload, Presence, PresenceEvent};
 use crate::subprotocol::Subprotocol;
+use crate::tally::Tally;
 use crate::wire::{self, Shared};
 
 /// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
-const MAX_LISTED: usize = 1000;
+pub(super) const MAX_LISTED: usize = 1000;
 
 /// Touched by the room's strand, and by those that depart.
 pub(super) struct State {
     name: Arc<str>,
     members: HashMap<u64, Member>,
-    /// Gives the numbers, for it outlives the room.
-    log: Arc<Log>,
+    /// Gives the numbers, for it outlives the room; unless the bus does.
+    pub(super) log: Arc<Log>,
+    /// How the log stands to what the bus has, if there is one.
+    pub(super) replica: Option<Replica>,
     common: Arc<Common>,
+}
+
+/// Who comes to a room.
+pub(super) struct Newcomer {
+    pub(super) connection: Arc<Connection>,
+    pub(super) claim: Arc<Claim<Room>>,
+    pub(super) after: Option<u64>,
+    /// How many members there are on all servers, if that is known.
+    pub(super) members: Option<u32>,
+    /// Told once it is a member, where that may take a while; dropped if it becomes none.
+    pub(super) told: Option<oneshot::Sender<()>>,
 }
 
 /// Where a message comes from.
@@ -40,6 +56,18 @@ pub(super) struct Source {
     pub(super) _claim: Arc<Claim<Room>>,
 }
 
+impl Source {
+    /// Notes that the message was delivered or kept, and tells its publisher.
+    pub(super) fn acknowledge(&self, room: &str, seq: u64, tally: &Tally) {
+        tally.fanout.record(self.arrived);
+        tally.messages.inc();
+        if let Some(id) = self.id.clone() {
+            let room = room.to_owned();
+            self.from.tell(&payload::Ack { id, room, seq }, tally);
+        }
+    }
+}
+
 struct Member {
     connection: Arc<Connection>,
     /// Keeps the room in the hub.
@@ -50,6 +78,7 @@ impl State {
     pub(super) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
         Self {
             log: common.history.log(&name),
+            replica: common.bus.is_some().then(Replica::default),
             name,
             members: HashMap::new(),
             common,
@@ -61,16 +90,21 @@ impl State {
         self.members.len()
     }
 
-    pub(super) fn join(
-        &mut self,
-        connection: Arc<Connection>,
-        claim: Arc<Claim<Room>>,
-        after: Option<u64>,
-    ) {
-        if connection.outbox.ended().is_some() {
+    pub(super) fn join(&mut self, newcomer: Newcomer) {
+        if newcomer.connection.outbox.ended().is_some() {
             // It has departed already, maybe before it came.
             return;
         }
+        let Some(newcomer) = self.ready_for(newcomer) else {
+            return;
+        };
+        let Newcomer {
+            connection,
+            claim,
+            after,
+            members,
+            told,
+        } = newcomer;
         self.tell_presence(connection.user(), PresenceEvent::Joined);
         let id = connection.id;
         let member = Member {
@@ -78,14 +112,23 @@ impl State {
             _claim: claim,
         };
         self.members.insert(id, member);
-        self.greet(&self.members[&id].connection, after);
+        self.greet(&self.members[&id].connection, after, members);
+        if let Some(told) = told {
+            // It may have given up meanwhile, and leaves.
+            let _ = told.send(());
+        }
     }
 
-    pub(super) fn greet(&self, connection: &Connection, after: Option<u64>) {
+    /// How many there are in the room: here, unless it is known how many are on all servers.
+    fn count(&self, members: Option<u32>) -> u32 {
+        members.unwrap_or_else(|| u32::try_from(self.members.len()).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn greet(&self, connection: &Connection, after: Option<u64>, members: Option<u32>) {
         let mut joined = Joined {
             room: self.name.to_string(),
             seq: self.log.newest(),
-            members: u32::try_from(self.members.len()).unwrap_or(u32::MAX),
+            members: self.count(members),
             recovered: true,
         };
         let outbox = &connection.outbox;
@@ -104,10 +147,35 @@ impl State {
         connection.tell(&joined, &self.common.tally);
     }
 
+    /// Tells everybody that what they have seen is not what the room has any more.
+    pub(super) fn begin_anew(&mut self) {
+        let joined = Joined {
+            room: self.name.to_string(),
+            seq: self.log.newest(),
+            members: self.count(None),
+            recovered: false,
+        };
+        self.deliver(&Shared::new(joined));
+    }
+
     pub(super) fn leave(&mut self, id: u64) {
+        if let Some(replica) = &mut self.replica {
+            replica
+                .waiting
+                .retain(|newcomer| newcomer.connection.id != id);
+        }
         if let Some(member) = self.members.remove(&id) {
             self.tell_presence(member.connection.user(), PresenceEvent::Left);
         }
+    }
+
+    pub(super) fn goes_on_alone(&self) -> bool {
+        let bus = self.common.bus.as_ref();
+        bus.is_some_and(|bus| bus.goes_on_alone())
+    }
+
+    pub(super) fn refuse(&self, connection: &Connection, refusal: &Refusal) {
+        connection.refuse(refusal, &self.common.tally);
     }
 
     /// Numbers a message, keeps it in the log, and delivers it.
@@ -131,25 +199,41 @@ impl State {
 
     fn said(&mut self, source: &Source, seq: u64, message: &Shared<Message>) {
         self.deliver(message);
-        self.common.tally.fanout.record(source.arrived);
-        self.common.tally.messages.inc();
-        if let Some(id) = source.id.clone() {
-            let room = self.name.to_string();
-            let ack = payload::Ack { id, room, seq };
-            source.from.tell(&ack, &self.common.tally);
-        }
+        source.acknowledge(&self.name, seq, &self.common.tally);
+    }
+
+    /// Keeps the next message in the log, which somebody said somewhere, and delivers it.
+    pub(super) fn next(&mut self, message: Message) {
+        let seq = message.seq;
+        let message = Shared::new(message);
+        self.log
+            .push(seq, message.encoded(Subprotocol::Json).clone());
+        self.deliver(&message);
+    }
+
+    /// Whether a member has not yet read much of what it was given.
+    pub(super) fn is_a_member_behind(&self) -> bool {
+        let mut members = self.members.values();
+        members.any(|member| member.connection.outbox.is_half_full())
     }
 
     /// Gives a payload to each member; those that take none any more are members no more.
     pub(super) fn deliver<P: Payload>(&mut self, payload: &Shared<P>) {
+        self.deliver_to(payload, |_| true);
+    }
+
+    fn deliver_to<P: Payload>(&mut self, payload: &Shared<P>, to: impl Fn(&Connection) -> bool) {
         let mut gone = Vec::new();
-        for (id, member) in &self.members {
+        let mut told = 0;
+        let members = self.members.iter();
+        for (id, member) in members.filter(|(_, member)| to(&member.connection)) {
             let outbox = &member.connection.outbox;
-            if !outbox.push(payload.encoded(outbox.subprotocol()).clone()) {
+            if outbox.push(payload.encoded(outbox.subprotocol()).clone()) {
+                told += 1;
+            } else {
                 gone.push(*id);
             }
         }
-        let told = self.members.len() - gone.len();
         self.common.tally.deliveries.inc_by(told as u64);
         self.common.tally.frames_out.inc_by(P::KIND, told);
         for id in gone {
@@ -170,32 +254,41 @@ impl State {
     }
 
     pub(super) fn list(&self, to: &Connection) {
-        if self.members.len() > MAX_LISTED {
-            let refusal = Refusal::new(
-                ErrorCode::Forbidden,
-                format!("more than {MAX_LISTED} members are not listed"),
-            );
-            to.refuse(&refusal, &self.common.tally);
-            return;
-        }
-        let mut users: Vec<_> = self
-            .members
-            .values()
-            .map(|member| member.connection.user().to_owned())
-            .collect();
-        users.sort_unstable();
-        users.dedup();
-        let answer = payload::Members {
-            room: self.name.to_string(),
-            users,
+        let listed = || {
+            let users = self.members.values();
+            let mut users: Vec<_> = users
+                .map(|member| member.connection.user().to_owned())
+                .collect();
+            users.sort_unstable();
+            users.dedup();
+            users
         };
-        to.tell(&answer, &self.common.tally);
+        let few = self.members.len() <= MAX_LISTED;
+        self.tell_users(to, few.then(listed).ok_or_else(too_many));
+    }
+
+    pub(super) fn tell_users(&self, to: &Connection, users: Result<Vec<String>, Refusal>) {
+        match users {
+            Ok(users) => {
+                let room = self.name.to_string();
+                to.tell(&payload::Members { room, users }, &self.common.tally);
+            }
+            Err(refusal) => to.refuse(&refusal, &self.common.tally),
+        }
+    }
+
+    /// Tells the others what the bus says of a user.
+    pub(super) fn deliver_presence(&mut self, presence: Presence) {
+        let user = presence.user.clone();
+        self.deliver_to(&Shared::new(presence), |member| member.user() != user);
     }
 
     /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
     fn tell_presence(&mut self, user: &str, event: PresenceEvent) {
         let mut members = self.members.values();
-        if self.members.len() > self.common.presence_limit
+        // The bus knows who is the first and who the last on all servers.
+        if self.replica.is_some()
+            || self.members.len() > self.common.presence_limit
             || members.any(|member| member.connection.user() == user)
         {
             return;
@@ -212,4 +305,10 @@ impl State {
 /// A message as the log keeps it, for the owner of an outbox.
 fn translated(kept: &Bytes, outbox: &Outbox) -> Bytes {
     wire::translated::<Message>(kept, outbox.subprotocol())
+}
+
+/// Why those in a large room are not listed.
+pub(super) fn too_many() -> Refusal {
+    let message = format!("more than {MAX_LISTED} members are not listed");
+    Refusal::new(ErrorCode::Forbidden, message)
 }

@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt, so that thousands of clients that lost one server do not come back at once.
+//! How long to wait before the next attempt, so that thousands that lost one server do not come back at once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Waits that are random up to a bound, which doubles with each failure.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     longest: Duration,
     failures: u32,
@@ -19,7 +19,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(first: Duration, longest: Duration, rng: Rng) -> Self {
+    pub(crate) fn new(first: Duration, longest: Duration, rng: Rng) -> Self {
         Self {
             first: first.max(SHORTEST),
             longest: longest.max(SHORTEST),
@@ -29,7 +29,7 @@ impl Backoff {
     }
 
     /// The wait before the next attempt: what the server asked for, and by chance something more.
-    pub(super) fn next(&mut self, asked: Duration) -> Duration {
+    pub(crate) fn next(&mut self, asked: Duration) -> Duration {
         let bound = 2_u32
             .checked_pow(self.failures)
             .and_then(|factor| self.first.checked_mul(factor))
@@ -40,7 +40,7 @@ impl Backoff {
 
     /// A connection has ended that lasted for so long. One that lasted shows that the server is well; one that was ended
     /// as soon as it was welcomed is a failure like any other.
-    pub(super) fn lasted(&mut self, time: Duration) {
+    pub(crate) fn lasted(&mut self, time: Duration) {
         if time >= self.longest {
             self.failures = 0;
         }

@@ -1,0 +1,265 @@
+//! The bus over Redis. A script numbers a message, keeps it in a stream and announces it, all at one moment; announcements
+//! come over Pub/Sub, and what was missed is read from the stream.
+
+mod announcement;
+mod args;
+mod keys;
+mod link;
+mod members;
+mod publisher;
+mod reads;
+mod scripts;
+mod sessions;
+mod subscriber;
+mod topology;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anthill::{JoinHandle, Pool};
+use tokio::sync::mpsc::{self, Sender};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::keys::Keys;
+use self::link::Link;
+use self::members::Members;
+use self::publisher::{Entry, Publisher};
+use self::reads::Reads;
+use self::scripts::Scripts;
+use self::sessions::RedisSessions;
+use self::subscriber::{Ears, Subscriber};
+use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::payload::Message;
+use crate::sessions::Store;
+
+pub use self::args::{RedisArgs, WhenAway};
+pub use self::topology::RedisError;
+
+/// Time for a connection, and for an answer.
+const CONNECT: Duration = Duration::from_secs(2);
+const RESPONSE: Duration = Duration::from_secs(3);
+/// Messages that may wait to be sent; more, and their publishers wait.
+const WAITING: usize = 1024;
+/// Announcements that may wait to be told; more, and they are lost, and read again.
+const ANNOUNCED: usize = 4096;
+/// Messages that are kept at least for servers that were cut off, however few a client is shown.
+const KEPT: usize = 4096;
+
+/// See the module's documentation.
+pub(crate) struct Redis {
+    shared: Arc<Shared>,
+    entries: Sender<Entry>,
+    ears: Arc<Ears>,
+    members: Arc<Members>,
+    reads: Arc<Reads>,
+    away: WhenAway,
+    end: CancellationToken,
+}
+
+/// What its parts have in common.
+struct Shared {
+    link: Arc<Link>,
+    scripts: Scripts,
+    /// Names this server, and this life of it.
+    server: String,
+    /// How things are announced.
+    publish: &'static str,
+    kept: Kept,
+    /// How long the members of a server that is gone are kept.
+    time_to_live: Duration,
+    presence_limit: usize,
+}
+
+/// What is kept of a room.
+struct Kept {
+    messages: usize,
+    /// Of these clients are shown so many.
+    recent: usize,
+    age: Duration,
+}
+
+impl Shared {
+    /// Something failed: has the connection looked at.
+    fn failed(&self, error: &redis::RedisError) -> Away {
+        tracing::debug!("Redis did not do it: {error}");
+        self.link.doubt();
+        Away
+    }
+}
+
+impl Redis {
+    /// Connects sooner or later; its parts run in `service`, and reads from Redis in `reads`.
+    pub(crate) fn start(config: &Config, service: &Pool, reads: Pool) -> Result<Self, RedisError> {
+        let topology = topology::Topology::new(&config.redis)?;
+        let publish = if topology.is_cluster() {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
+        };
+        let shared = Arc::new(Shared {
+            link: Arc::new(Link::new(topology.clone())),
+            scripts: Scripts::new(),
+            server: format!("{}:{:016x}", config.node, fastrand::u64(..)),
+            publish,
+            kept: Kept {
+                messages: config.history.max(KEPT),
+                recent: config.history,
+                age: config.history_age,
+            },
+            time_to_live: config.session_ttl,
+            presence_limit: config.presence_limit,
+        });
+        let args = config.redis.clone();
+        // There, for it needs timers from the start.
+        let connections = service
+            .spawn_with_handle(async move { Reads::new(topology, &args) })
+            .expect("the server has few tasks of its own")
+            .join()
+            .expect("nothing in it panics");
+        let (entries, received) = mpsc::channel(WAITING);
+        let (pushes, pushed) = mpsc::channel(ANNOUNCED);
+        let redis = Self {
+            entries,
+            ears: Arc::default(),
+            members: Arc::default(),
+            reads: Arc::new(connections),
+            away: config.redis.redis_away,
+            end: CancellationToken::new(),
+            shared,
+        };
+        let Self {
+            shared,
+            ears,
+            members,
+            ..
+        } = &redis;
+        let (of_members, for_members) = (members.clone(), shared.clone());
+        let subscriber = Subscriber::new(shared.link.clone(), ears.clone(), reads.clone());
+        redis.run(service, shared.link.clone().keep(pushes));
+        redis.run(service, subscriber.run());
+        redis.run(service, subscriber::dispatch(pushed, ears.clone()));
+        redis.run(service, Publisher::new(shared.clone(), received).run());
+        redis.run(service, async move { of_members.keep(&for_members).await });
+        redis.run(service, reads::size(reads, config.redis.redis_reads));
+        Ok(redis)
+    }
+
+    /// Runs a part of it until its end.
+    fn run(&self, service: &Pool, part: impl Future<Output = ()> + Send + 'static) {
+        let end = self.end.clone();
+        let running = async move {
+            end.run_until_cancelled(part).await;
+        };
+        service
+            .spawn(running)
+            .expect("the server has few tasks of its own");
+    }
+
+    /// How many may read at first: the capacity of the pool for it.
+    pub(crate) fn first_reads(config: &Config) -> usize {
+        reads::first_size(config.redis.redis_reads)
+    }
+
+    /// The sessions, in the same Redis.
+    pub(crate) fn sessions(&self, time_to_live: Duration) -> Box<dyn Store> {
+        Box::new(RedisSessions::new(self.shared.link.clone(), time_to_live))
+    }
+
+    /// How many connections there are to read with.
+    pub(crate) fn open_reads(&self) -> u32 {
+        self.reads.open()
+    }
+
+    /// Tells Redis who has left, as the last thing.
+    pub(crate) fn close(&self, service: &Pool) {
+        let (members, shared) = (self.members.clone(), self.shared.clone());
+        let forgetting = async move {
+            // Otherwise they are forgotten when their time is over.
+            let _ = timeout(RESPONSE, members.forget(&shared)).await;
+        };
+        let _ = service.spawn_with_handle(forgetting).map(JoinHandle::join);
+        self.end.cancel();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl Bus for Redis {
+    fn watch(&self, room: Option<&str>, ear: Weak<dyn Ear>) -> Watch {
+        self.ears.watch(channel(room), ear)
+    }
+
+    fn catch_up(&self, ear: Arc<dyn Ear>) {
+        self.ears.catch_up(ear);
+    }
+
+    fn append(&self, message: Message, then: Then) -> Doing<'_, Result<(), Away>> {
+        Box::pin(async {
+            if !self.shared.link.is_up() {
+                return Err(Away);
+            }
+            let entry = Entry::new(message, then);
+            self.entries.send(entry).await.map_err(|_| Away)
+        })
+    }
+
+    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Doing<'a, Result<Page, Away>> {
+        Box::pin(self.reads.page(&self.shared, room, after))
+    }
+
+    fn announce<'a>(&'a self, room: Option<&'a str>, heard: Heard) -> Doing<'a, Result<(), Away>> {
+        Box::pin(async move {
+            let mut connection = self.shared.link.now()?.connection;
+            let announced: redis::RedisResult<()> = redis::cmd(self.shared.publish)
+                .arg(channel(room))
+                .arg(announcement::encode(&heard))
+                .query_async(&mut connection)
+                .await;
+            announced.map_err(|error| self.shared.failed(&error))
+        })
+    }
+
+    fn enter<'a>(
+        &'a self,
+        room: &'a Arc<str>,
+        member: &'a Connection,
+    ) -> Doing<'a, Result<u32, Away>> {
+        let user = member.user.get().cloned().unwrap_or_default();
+        Box::pin(async move {
+            self.members
+                .enter(&self.shared, room, member.id, &user)
+                .await
+        })
+    }
+
+    fn leave(&self, room: &Arc<str>, member: u64) {
+        self.members.leave(room, member);
+    }
+
+    fn users<'a>(
+        &'a self,
+        room: &'a str,
+        most: usize,
+    ) -> Doing<'a, Result<Option<Vec<String>>, Away>> {
+        Box::pin(self.reads.users(&self.shared, room, most))
+    }
+
+    fn is_up(&self) -> bool {
+        self.shared.link.is_up()
+    }
+
+    fn goes_on_alone(&self) -> bool {
+        self.away == WhenAway::Local
+    }
+}
+
+fn channel(room: Option<&str>) -> String {
+    room.map_or_else(|| keys::ALL.to_owned(), |room| Keys::of(room).channel)
+}

@@ -1,0 +1,66 @@
+//! How Redis is found and used.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::config::{count, duration};
+
+/// Where Redis is, and what to do without.
+#[derive(Args, Clone, Debug)]
+pub struct RedisArgs {
+    /// Redis to share rooms with other servers through, like <redis://127.0.0.1> or
+    /// <rediss://user:password@host:6380/0>; several of a cluster or of sentinels, separated by commas
+    #[arg(
+        long,
+        env = "CHAT_REDIS",
+        value_name = "URL",
+        value_delimiter = ',',
+        conflicts_with = "data"
+    )]
+    pub redis: Vec<String>,
+
+    /// The Redis is a cluster
+    #[arg(long, env = "CHAT_REDIS_CLUSTER", requires = "redis")]
+    pub redis_cluster: bool,
+
+    /// Ask the Redis, which is a sentinel, for the master of that name
+    #[arg(
+        long,
+        env = "CHAT_REDIS_SENTINEL",
+        value_name = "MASTER",
+        requires = "redis",
+        conflicts_with = "redis_cluster"
+    )]
+    pub redis_sentinel: Option<String>,
+
+    /// What becomes of rooms while Redis is away
+    #[arg(
+        long,
+        env = "CHAT_REDIS_AWAY",
+        value_name = "WHAT",
+        default_value = "refuse"
+    )]
+    pub redis_away: WhenAway,
+
+    /// Connections at most to read old messages from Redis with
+    #[arg(long, env = "CHAT_REDIS_READS", value_name = "N", default_value = "16", value_parser = count)]
+    pub redis_reads: usize,
+
+    /// How long such a connection is kept unused
+    #[arg(long, env = "CHAT_REDIS_READS_IDLE", value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub redis_reads_idle: Duration,
+
+    /// How long such a connection is kept at all
+    #[arg(long, env = "CHAT_REDIS_READS_LIFE", value_name = "TIME", default_value = "30m", value_parser = duration)]
+    pub redis_reads_life: Duration,
+}
+
+/// What becomes of rooms while Redis is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhenAway {
+    /// Nothing can be said: the order of messages is the same everywhere
+    Refuse,
+    /// Those on this server go on among themselves, and begin anew when it is back
+    Local,
+}

@@ -1,0 +1,22 @@
+//! What is done in Redis at one moment. Each script says what it takes.
+
+use redis::Script;
+
+/// All of them; they are named by their hash, which is taken once.
+pub(super) struct Scripts {
+    pub(super) append: Script,
+    pub(super) read: Script,
+    pub(super) members: Script,
+    pub(super) users: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        Self {
+            append: Script::new(include_str!("scripts/append.lua")),
+            read: Script::new(include_str!("scripts/read.lua")),
+            members: Script::new(include_str!("scripts/members.lua")),
+            users: Script::new(include_str!("scripts/users.lua")),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The sessions in Redis: one key each, `user:conn:<id>`, that ends by itself unless it is renewed, and of each user the list
+//! that bounds how many there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{RedisResult, Script};
+use serde_json::json;
+
+use super::link::Link;
+use crate::clock;
+use crate::sessions::{Doing, Record, Store, StoreError};
+
+/// See the module's documentation.
+pub(super) struct RedisSessions {
+    link: Arc<Link>,
+    time_to_live: Duration,
+    open: Script,
+}
+
+impl RedisSessions {
+    pub(super) fn new(link: Arc<Link>, time_to_live: Duration) -> Self {
+        Self {
+            link,
+            time_to_live,
+            open: Script::new(include_str!("scripts/open_session.lua")),
+        }
+    }
+
+    async fn try_open(&self, record: &Record, most: usize) -> Result<bool, StoreError> {
+        let mut connection = self.connection()?;
+        let counted: RedisResult<bool> = self
+            .open
+            .key(of_user(record))
+            .arg(id(record))
+            .arg(clock::millis(self.time_to_live))
+            .arg(most)
+            .invoke_async(&mut connection)
+            .await;
+        if !self.checked(counted)? {
+            return Ok(false);
+        }
+        let Record {
+            user,
+            node,
+            opened,
+            heard,
+            ..
+        } = record;
+        let what = json!({ "user": &**user, "node": &**node, "opened": opened, "heard": heard });
+        let put: RedisResult<()> = redis::cmd("SET")
+            .arg(key(record))
+            .arg(what.to_string())
+            .arg("PX")
+            .arg(clock::millis(self.time_to_live))
+            .query_async(&mut connection)
+            .await;
+        self.checked(put)?;
+        Ok(true)
+    }
+
+    async fn forget(&self, record: &Record) -> Result<(), StoreError> {
+        let mut connection = self.connection()?;
+        let mut uncount = redis::cmd("ZREM");
+        uncount.arg(of_user(record)).arg(id(record));
+        let mut delete = redis::cmd("DEL");
+        delete.arg(key(record));
+        for command in [uncount, delete] {
+            self.checked(command.query_async::<()>(&mut connection).await)?;
+        }
+        Ok(())
+    }
+
+    fn connection(&self) -> Result<super::topology::Connection, StoreError> {
+        let line = self.link.now();
+        line.map(|line| line.connection)
+            .map_err(|away| StoreError::Unreachable(away.into()))
+    }
+
+    fn checked<T>(&self, result: RedisResult<T>) -> Result<T, StoreError> {
+        result.map_err(|error| {
+            if error.is_io_error() || error.is_connection_dropped() {
+                self.link.doubt();
+                StoreError::Unreachable(error.into())
+            } else {
+                StoreError::Refused(error.into())
+            }
+        })
+    }
+}
+
+impl Store for RedisSessions {
+    fn open(&self, record: Record, most: usize) -> Doing<'_, bool> {
+        Box::pin(async move { self.try_open(&record, most).await })
+    }
+
+    fn renew(&self, record: Record) -> Doing<'_, ()> {
+        Box::pin(async move { self.try_open(&record, 0).await.map(drop) })
+    }
+
+    fn close(&self, record: Record) -> Doing<'_, ()> {
+        Box::pin(async move { self.forget(&record).await })
+    }
+}
+
+/// As the client knows it.
+fn id(record: &Record) -> String {
+    format!("{}-{}", record.node, record.id)
+}
+
+fn key(record: &Record) -> String {
+    format!("user:conn:{}", id(record))
+}
+
+fn of_user(record: &Record) -> String {
+    format!("user:conns:{}", record.user)
+}

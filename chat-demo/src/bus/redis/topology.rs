@@ -1,0 +1,261 @@
+//! The ways to Redis: one server, whichever sentinels call the master, or a cluster.
+
+use std::sync::Arc;
+
+use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
+    ProtocolVersion, RedisError as Error, RedisFuture, RedisResult, Value,
+};
+use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::args::RedisArgs;
+use super::{CONNECT, RESPONSE};
+
+/// See the module's documentation.
+#[derive(Clone)]
+pub(super) enum Topology {
+    One(Box<Client>),
+    Sentinels(Arc<Mutex<SentinelClient>>),
+    Cluster(Vec<ConnectionInfo>),
+}
+
+/// A connection, or those to a cluster; a clone is the same.
+#[derive(Clone)]
+pub(super) enum Connection {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// An option of Redis that cannot be used.
+#[derive(Debug, Error)]
+pub enum RedisError {
+    /// An address is none.
+    #[error("--redis {url} cannot be used: {source}")]
+    Address {
+        /// Which one.
+        url: String,
+        /// What is wrong with it.
+        source: Error,
+    },
+    /// Several addresses, of what needs one.
+    #[error("--redis takes one address, unless with --redis-cluster or --redis-sentinel")]
+    Several,
+    /// What was said of the sentinels does not go together.
+    #[error("--redis-sentinel cannot be used: {0}")]
+    Sentinel(Error),
+}
+
+impl Topology {
+    pub(super) fn new(args: &RedisArgs) -> Result<Self, RedisError> {
+        let addresses: Vec<_> = args
+            .redis
+            .iter()
+            .map(|url| address(url))
+            .collect::<Result<_, _>>()?;
+        if args.redis_cluster {
+            return Ok(Self::Cluster(addresses));
+        }
+        if let Some(master) = &args.redis_sentinel {
+            let sentinels = sentinels(addresses, master).map_err(RedisError::Sentinel)?;
+            return Ok(Self::Sentinels(Arc::new(Mutex::new(sentinels))));
+        }
+        let [one] = <[_; 1]>::try_from(addresses).map_err(|_| RedisError::Several)?;
+        let client = Client::open(one).map_err(|source| RedisError::Address {
+            url: args.redis[0].clone(),
+            source,
+        })?;
+        Ok(Self::One(Box::new(client)))
+    }
+
+    /// Whether announcements go to the part of a cluster that has their room.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Connects; what Redis says by itself goes to `pushes`, if there is such.
+    pub(super) async fn connect<P: AsyncPushSender>(
+        &self,
+        pushes: Option<P>,
+    ) -> RedisResult<Connection> {
+        let connecting = async {
+            let mut config = AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(CONNECT))
+                .set_response_timeout(Some(RESPONSE));
+            Ok(match self {
+                Self::One(client) => {
+                    if let Some(pushes) = pushes {
+                        config = config.set_push_sender(pushes);
+                    }
+                    Connection::One(
+                        client
+                            .get_multiplexed_async_connection_with_config(&config)
+                            .await?,
+                    )
+                }
+                Self::Sentinels(sentinels) => {
+                    if let Some(pushes) = pushes {
+                        config = config.set_push_sender(pushes);
+                    }
+                    let mut sentinels = sentinels.lock().await;
+                    Connection::One(sentinels.get_async_connection_with_config(&config).await?)
+                }
+                Self::Cluster(addresses) => {
+                    let client = cluster(addresses.clone(), pushes)?;
+                    Connection::Cluster(client.get_async_connection().await?)
+                }
+            })
+        };
+        let late = |_| Error::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        timeout(2 * CONNECT, connecting).await.map_err(late)?
+    }
+}
+
+impl Connection {
+    /// Hears what is announced in channels from now on.
+    pub(super) async fn subscribe(&mut self, channels: &[&str]) -> RedisResult<()> {
+        match self {
+            Self::One(one) => one.subscribe(channels).await,
+            Self::Cluster(cluster) => {
+                for channel in channels {
+                    cluster.ssubscribe(*channel).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn unsubscribe(&mut self, channels: &[&str]) -> RedisResult<()> {
+        match self {
+            Self::One(one) => one.unsubscribe(channels).await,
+            Self::Cluster(cluster) => {
+                for channel in channels {
+                    cluster.sunsubscribe(*channel).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Fails if it does not answer.
+    pub(super) async fn ping(&mut self) -> RedisResult<()> {
+        redis::cmd("PING").query_async::<Value>(self).await?;
+        Ok(())
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::One(one) => one.req_packed_command(command),
+            Self::Cluster(cluster) => cluster.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::One(one) => one.req_packed_commands(commands, offset, count),
+            Self::Cluster(cluster) => cluster.req_packed_commands(commands, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::One(one) => one.get_db(),
+            Self::Cluster(cluster) => cluster.get_db(),
+        }
+    }
+}
+
+/// An address that is spoken to in the version of the protocol that has announcements among the answers.
+fn address(url: &str) -> Result<ConnectionInfo, RedisError> {
+    let wrong = |source| RedisError::Address {
+        url: url.to_owned(),
+        source,
+    };
+    let info = url.into_connection_info().map_err(wrong)?;
+    let redis = info
+        .redis_settings()
+        .clone()
+        .set_protocol(ProtocolVersion::RESP3);
+    Ok(info.set_redis_settings(redis))
+}
+
+fn sentinels(addresses: Vec<ConnectionInfo>, master: &str) -> RedisResult<SentinelClient> {
+    // What is said of the first holds for the master, too.
+    let settings = addresses[0].redis_settings().clone();
+    let mut builder = SentinelClientBuilder::new(
+        addresses.into_iter().map(|info| info.addr().clone()),
+        master,
+        SentinelServerType::Master,
+    )?
+    .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+    .set_client_to_redis_db(settings.db());
+    if let Some(username) = settings.username() {
+        builder = builder.set_client_to_redis_username(username);
+    }
+    if let Some(password) = settings.password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    builder.build()
+}
+
+fn cluster<P: AsyncPushSender>(
+    addresses: Vec<ConnectionInfo>,
+    pushes: Option<P>,
+) -> RedisResult<ClusterClient> {
+    let mut builder = ClusterClientBuilder::new(addresses)
+        .use_protocol(ProtocolVersion::RESP3)
+        .connection_timeout(CONNECT)
+        .response_timeout(RESPONSE);
+    if let Some(pushes) = pushes {
+        builder = builder.push_sender(pushes);
+    }
+    builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args as _, Command, FromArgMatches as _};
+
+    use super::*;
+
+    fn topology(args: &[&str]) -> Result<Topology, RedisError> {
+        let command = RedisArgs::augment_args(Command::new("chat-demo"))
+            .arg(clap::Arg::new("data").long("data"))
+            .mut_args(|option| option.env(None));
+        let args = std::iter::once(&"chat-demo").chain(args);
+        let matches = command.try_get_matches_from(args).expect("known options");
+        Topology::new(&RedisArgs::from_arg_matches(&matches).expect("valid"))
+    }
+
+    #[test]
+    fn each_way_to_redis_can_be_named() {
+        let one = topology(&["--redis", "redis://127.0.0.1:7000/2"]).expect("an address");
+        let Topology::One(client) = one else {
+            panic!("one server")
+        };
+        assert_eq!(client.get_connection_info().redis_settings().db(), 2);
+        let cluster = topology(&["--redis", "redis://a,redis://b", "--redis-cluster"]);
+        assert!(cluster.expect("addresses").is_cluster());
+        let sentinels = topology(&["--redis", "redis://a,redis://b", "--redis-sentinel", "m"]);
+        assert!(matches!(sentinels, Ok(Topology::Sentinels(_))));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_is_told() {
+        let told = |args: &[&str]| topology(args).map(drop).expect_err("wrong").to_string();
+        assert!(told(&["--redis", "http://a"]).contains("http://a"));
+        assert!(told(&["--redis", "redis://a,redis://b"]).contains("--redis-cluster"));
+    }
+}

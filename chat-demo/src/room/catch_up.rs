@@ -1,0 +1,103 @@
+//! How a room reads from the bus what it has missed, and hears what is announced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+use super::inside::Inside;
+use super::replica::Filled;
+use super::state::State;
+use crate::bus::{Doing, Ear, Heard};
+use crate::wire::Shared;
+
+/// Between two attempts to read.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Between two looks whether members have read what they were given, and how long they have for it.
+const PACE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Inside {
+    /// Does something in line with the other operations, and waits for what comes of it; nothing when the server ends.
+    async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        op: impl FnOnce(&mut State) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (tell, told) = oneshot::channel();
+        let asked = self.send(move |state| drop(tell.send(op(state)))).await;
+        asked.ok()?;
+        told.await.ok()
+    }
+
+    async fn read(self: Arc<Self>) -> Option<()> {
+        let bus = self.common.bus.clone()?;
+        if !self.ask(State::begin_reading).await? {
+            return Some(());
+        }
+        let mut waited = Duration::ZERO;
+        loop {
+            let after = self.ask(|state| state.read_after()).await?;
+            let Ok(page) = bus.read(&self.name, after).await else {
+                self.ask(State::lose_bus).await?;
+                // Who is cut off is told when that is over.
+                if bus.is_up() {
+                    sleep(PAUSE).await;
+                    continue;
+                }
+                return self.ask(State::give_up_reading).await;
+            };
+            let hurry = waited >= PATIENCE;
+            let filled = self
+                .ask(move |state| state.fill(page, after, hurry))
+                .await?;
+            match filled {
+                Filled::Whole => {
+                    if !self.ask(State::end_reading).await? {
+                        return Some(());
+                    }
+                }
+                Filled::InPart => waited = Duration::ZERO,
+                Filled::TooFast => {
+                    sleep(PACE).await;
+                    waited += PACE;
+                }
+            }
+        }
+    }
+}
+
+impl Ear for Inside {
+    fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()> {
+        Box::pin(async move {
+            let inside = self.clone();
+            let hear = move |state: &mut State| match heard {
+                Heard::Message(message) => {
+                    if state.hear(message)
+                        && let Some(bus) = inside.common.bus.clone()
+                    {
+                        bus.catch_up(inside);
+                    }
+                }
+                Heard::Order(update) => state.deliver(&Shared::new(update)),
+                Heard::State(update) => state.deliver(&Shared::new(update)),
+                Heard::Presence(presence) => state.deliver_presence(presence),
+                Heard::Alert(_) => {}
+            };
+            // Closed: the server ends.
+            let _ = self.send(hear).await;
+        })
+    }
+
+    fn catch_up(self: Arc<Self>) -> Doing<'static, ()> {
+        Box::pin(async move {
+            self.read().await;
+        })
+    }
+
+    fn cut_off(self: Arc<Self>) -> Doing<'static, ()> {
+        Box::pin(async move {
+            let _ = self.send(State::lose_bus).await;
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! Redis comes and goes; the servers stay.
+
+use chat_demo::bus::WhenAway;
+use chat_demo::client::{Client, Event};
+use chat_demo::payload::ErrorCode;
+
+use crate::node::{Node, join, message, messages, next, run};
+use crate::redis::{Redis, free_address};
+
+/// Says something until it is kept and heard.
+async fn say(client: &mut Client, room: &str, text: &str) -> u64 {
+    loop {
+        let published = client.publish(room, text, Some(text)).await;
+        published.expect("it is connected");
+        let (mut kept, mut heard) = (None, false);
+        loop {
+            match next(client).await {
+                Event::Ack(ack) => kept = Some(ack.seq),
+                Event::Message(message) => heard |= message.text == text,
+                Event::Error(error) => {
+                    assert_eq!(error.code(), ErrorCode::Overloaded, "{error:?}");
+                    break;
+                }
+                _ => {}
+            }
+            if let (Some(seq), true) = (kept, heard) {
+                return seq;
+            }
+        }
+    }
+}
+
+async fn expect_overloaded(client: &mut Client) {
+    match next(client).await {
+        Event::Error(error) => assert_eq!(error.code(), ErrorCode::Overloaded, "{error:?}"),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn without_redis_nothing_can_be_said_and_then_all_goes_on() {
+    run(async {
+        let mut redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.enter("bob", "tea").await;
+        assert_eq!(say(&mut ann, "tea", "1").await, 1);
+        assert_eq!(message(&mut bob).await.seq, 1);
+        redis.kill();
+        one.until_cut_off().await;
+        assert!(one.get("/readyz").await.ends_with("cut off from Redis\n"));
+        assert!(one.get("/healthz").await.ends_with("ok\n"));
+        ann.publish("tea", "lost?", Some("2"))
+            .await
+            .expect("it is connected");
+        expect_overloaded(&mut ann).await;
+        // Nor can a room be entered that the server does not know.
+        ann.join("milk", None).await.expect("it is connected");
+        expect_overloaded(&mut ann).await;
+        ann.members("tea").await.expect("it is connected");
+        expect_overloaded(&mut ann).await;
+        redis.start_again().await;
+        one.until_ready().await;
+        two.until_ready().await;
+        assert_eq!(say(&mut bob, "tea", "2").await, 2);
+        assert_eq!(messages(&mut ann, 1).await, [(2, "2".to_owned())]);
+        join(&mut ann, "milk", None).await;
+        assert_eq!(say(&mut ann, "milk", "3").await, 1);
+    });
+}
+
+#[test]
+fn a_server_waits_for_a_redis_that_comes_later() {
+    run(async {
+        let address = free_address();
+        let node = Node::cut_off(&format!("redis://{address}"), |_| ());
+        let mut ann = node.connect("ann").await;
+        ann.join("tea", None).await.expect("it is connected");
+        expect_overloaded(&mut ann).await;
+        let _redis = Redis::with(address, &[]).await;
+        node.until_ready().await;
+        join(&mut ann, "tea", None).await;
+        assert_eq!(say(&mut ann, "tea", "hi").await, 1);
+    });
+}
+
+#[test]
+fn rooms_go_on_alone_if_that_is_wanted_and_begin_anew_when_redis_is_back() {
+    run(async {
+        let mut redis = Redis::start().await;
+        let local = |config: &mut chat_demo::config::Config| {
+            config.redis.redis_away = WhenAway::Local;
+        };
+        let node = Node::with(&redis.url(), local).await;
+        let (mut ann, mut bob) = (
+            node.enter("ann", "tea").await,
+            node.enter("bob", "tea").await,
+        );
+        assert_eq!(say(&mut ann, "tea", "1").await, 1);
+        assert_eq!(message(&mut bob).await.seq, 1);
+        redis.kill();
+        node.until_cut_off().await;
+        let alone = say(&mut ann, "tea", "2").await;
+        assert_eq!(messages(&mut bob, 1).await, [(alone, "2".to_owned())]);
+        redis.start_again().await;
+        // The others have not heard what was said meanwhile.
+        let joined = loop {
+            if let Event::Joined(joined) = next(&mut bob).await {
+                break joined;
+            }
+        };
+        assert_eq!((joined.seq, joined.recovered), (1, false));
+        assert_eq!(say(&mut ann, "tea", "3").await, 2);
+        assert_eq!(messages(&mut bob, 1).await, [(2, "3".to_owned())]);
+    });
+}
+
+#[test]
+fn a_redis_that_lost_everything_begins_rooms_anew() {
+    run(async {
+        let redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let mut ann = node.enter("ann", "tea").await;
+        for seq in 1..=3 {
+            assert_eq!(say(&mut ann, "tea", &seq.to_string()).await, seq);
+        }
+        let address = redis.address;
+        drop(redis);
+        node.until_cut_off().await;
+        let _empty = Redis::with(address, &[]).await;
+        let joined = loop {
+            if let Event::Joined(joined) = next(&mut ann).await {
+                break joined;
+            }
+        };
+        assert_eq!((joined.seq, joined.recovered), (0, false));
+        assert_eq!(say(&mut ann, "tea", "again").await, 1);
+    });
+}

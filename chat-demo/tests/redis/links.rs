@@ -1,0 +1,101 @@
+//! What was acknowledged is not lost, doubled or left out, whatever becomes of Redis and the ways to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chat_demo::client::Client;
+use tokio::time::{Instant, sleep};
+
+use crate::load::{Acked, check, listen, publish};
+use crate::node::{Node, join, run};
+use crate::proxy::Proxy;
+use crate::redis::Redis;
+
+const LAST: &str = "the last word";
+
+/// A server whose clients may look back far.
+async fn roomy(redis: &str) -> Node {
+    Node::with(redis, |config| config.history = 100_000).await
+}
+
+/// Publishers on each server and listeners on each, while something happens; then what was heard is checked.
+async fn under_load(nodes: &[Node], happens: impl Future<Output = ()>) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut listeners = Vec::new();
+    let mut publishers = Vec::new();
+    for (number, node) in nodes.iter().enumerate() {
+        for listener in 0..3 {
+            let client = Client::builder(&node.url()).name(format!("l{number}-{listener}"));
+            listeners.push(listen(client, "tea", LAST));
+        }
+        for publisher in 0..2 {
+            let who = number * 2 + publisher;
+            let client = node.enter(&format!("p{who}"), "tea").await;
+            publishers.push(publish(client, "tea", who, stop.clone()));
+        }
+    }
+    happens.await;
+    stop.store(true, Ordering::Relaxed);
+    let mut acked = Acked::new();
+    for publisher in publishers {
+        for (seq, text) in publisher.await.expect("no panic") {
+            let other = acked.insert(seq, text);
+            assert_eq!(other, None, "two texts have the number {seq}");
+        }
+    }
+    for node in nodes {
+        node.until_ready().await;
+    }
+    let mut client = nodes[0].connect("last").await;
+    join(&mut client, "tea", None).await;
+    client
+        .publish("tea", LAST, None)
+        .await
+        .expect("it is connected");
+    assert!(acked.len() > 100, "only {} were said", acked.len());
+    for listener in listeners {
+        check(&listener.await.expect("no panic"), &acked);
+    }
+}
+
+#[test]
+fn twenty_kills_of_redis_lose_nothing_that_was_acknowledged() {
+    run(async {
+        let mut redis = Redis::start().await;
+        let nodes = [roomy(&redis.url()).await, roomy(&redis.url()).await];
+        let url = redis.url();
+        let watching = Node::start(&url).await;
+        under_load(&nodes, async {
+            for _ in 0..20 {
+                // In the midst of it.
+                sleep(Duration::from_millis(200)).await;
+                redis.kill();
+                redis.start_again().await;
+                watching.until_ready().await;
+            }
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_link_that_is_cut_for_ten_seconds_loses_nothing_that_was_acknowledged() {
+    run(async {
+        let redis = Redis::start().await;
+        let proxy = Proxy::start(redis.address).await;
+        let nodes = [roomy(&redis.url()).await, roomy(&proxy.url()).await];
+        under_load(&nodes, async {
+            sleep(Duration::from_millis(500)).await;
+            proxy.stall();
+            let end = Instant::now() + Duration::from_secs(10);
+            nodes[1].until_cut_off().await;
+            assert!(nodes[0].is_ready().await);
+            tokio::time::sleep_until(end).await;
+            proxy.go_on();
+            nodes[1].until_ready().await;
+            sleep(Duration::from_millis(500)).await;
+        })
+        .await;
+    });
+}

@@ -1,0 +1,92 @@
+//! Members of rooms that check what they hear, and publishers that remember what was acknowledged.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chat_demo::client::{Builder, Client, Event, News, Reconnecting, Settings};
+use tokio::task::JoinHandle;
+
+/// What was acknowledged of a room: texts by their numbers.
+pub(crate) type Acked = BTreeMap<u64, String>;
+
+/// Says texts, each once, until it is told to stop; says which were acknowledged.
+pub(crate) fn publish(
+    mut client: Client,
+    room: &str,
+    who: usize,
+    stop: Arc<AtomicBool>,
+) -> JoinHandle<Acked> {
+    let room = room.to_owned();
+    tokio::spawn(async move {
+        let mut acked = Acked::new();
+        for number in 0.. {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let text = format!("{who}-{number}");
+            client
+                .publish(&room, &text, Some(&text))
+                .await
+                .expect("it is connected");
+            loop {
+                match client.next().await.expect("not the end").expect("readable") {
+                    Event::Ack(ack) if ack.id == text => {
+                        acked.insert(ack.seq, text);
+                        break;
+                    }
+                    // Whether it was kept is not known.
+                    Event::Error(error) if error.id.as_ref() == Some(&text) => break,
+                    _ => {}
+                }
+            }
+        }
+        acked
+    })
+}
+
+/// Hears a room to the message with a text, over all connections that it takes; says what it heard, by numbers.
+pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acked> {
+    let (room, last) = (room.to_owned(), last.to_owned());
+    tokio::spawn(async move {
+        let mut client: Reconnecting = client
+            .reconnecting(Settings::default())
+            .expect("an address");
+        client.join(&room, None).expect("a room");
+        let mut heard = Acked::new();
+        loop {
+            match client
+                .next()
+                .await
+                .expect("it never ends")
+                .expect("it goes on")
+            {
+                News::Message(message) => {
+                    let end = message.text == last;
+                    let twice = heard.insert(message.seq, message.text);
+                    assert_eq!(twice, None, "number {} came twice", message.seq);
+                    if end {
+                        return heard;
+                    }
+                }
+                News::Lost { .. } | News::Renumbered { .. } => panic!("something is lost"),
+                _ => {}
+            }
+        }
+    })
+}
+
+/// Whether what was heard is without gaps, and has each text once and all that was acknowledged under its number.
+pub(crate) fn check(heard: &Acked, acked: &Acked) {
+    let (first, last) = (heard.keys().next(), heard.keys().next_back());
+    let (first, last) = (*first.expect("something"), *last.expect("something"));
+    assert_eq!(heard.len() as u64, last - first + 1, "there are gaps");
+    let mut by_text = HashMap::new();
+    for (seq, text) in heard {
+        let other = by_text.insert(text, seq);
+        assert_eq!(other, None, "{text} has two numbers, {seq} and another");
+    }
+    for (seq, text) in acked.range(first..) {
+        assert_eq!(heard.get(seq), Some(text), "what was acknowledged as {seq}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Several servers that share their rooms by Redis, with real sockets.
+
+mod away;
+mod links;
+mod load;
+mod members;
+mod node;
+mod proxy;
+mod redis;
+mod rooms;
+mod sessions;
+mod swarm;
+mod topologies;

@@ -1,0 +1,117 @@
+//! Who is in a room, on all servers.
+
+use std::time::Duration;
+
+use chat_demo::client::{Client, Event};
+use chat_demo::payload::{Presence, PresenceEvent};
+
+use crate::node::{Node, join, next, run};
+use crate::proxy::Proxy;
+use crate::redis::Redis;
+
+async fn members(client: &mut Client, room: &str) -> Vec<String> {
+    client.members(room).await.expect("it is connected");
+    loop {
+        if let Event::Members(members) = next(client).await {
+            let mut users = members.users;
+            users.sort();
+            return users;
+        }
+    }
+}
+
+async fn presence(client: &mut Client) -> (PresenceEvent, String) {
+    match next(client).await {
+        Event::Presence(presence) => {
+            let event = presence.event();
+            let Presence { user, .. } = presence;
+            (event, user)
+        }
+        other => panic!("not presence: {other:?}"),
+    }
+}
+
+#[test]
+fn members_are_counted_and_listed_over_all_servers() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.connect("bob").await;
+        assert_eq!(join(&mut bob, "tea", None).await.members, 2);
+        for client in [&mut ann, &mut bob] {
+            assert_eq!(members(client, "tea").await, ["ann", "bob"]);
+        }
+        bob.leave("tea").await.expect("it is connected");
+        while members(&mut ann, "tea").await != ["ann"] {}
+    });
+}
+
+#[test]
+fn of_a_user_on_two_servers_the_first_and_the_last_connection_are_told() {
+    run(async {
+        let redis = Redis::start().await;
+        let told = |config: &mut chat_demo::config::Config| config.presence_limit = 10;
+        let one = Node::with(&redis.url(), told).await;
+        let two = Node::with(&redis.url(), told).await;
+        let mut ann = one.enter("ann", "tea").await;
+        let bob_here = one.enter("bob", "tea").await;
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Joined, "bob".into())
+        );
+        let bob_there = two.enter("bob", "tea").await;
+        let cat = two.enter("cat", "tea").await;
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Joined, "cat".into())
+        );
+        bob_here.close().await.expect("it is connected");
+        cat.close().await.expect("it is connected");
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Left, "cat".into())
+        );
+        drop(bob_there);
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Left, "bob".into())
+        );
+    });
+}
+
+#[test]
+fn those_on_a_server_that_is_gone_vanish_by_themselves() {
+    run(async {
+        let redis = Redis::start().await;
+        let proxy = Proxy::start(redis.address).await;
+        let short = |config: &mut chat_demo::config::Config| {
+            config.presence_limit = 10;
+            config.session_ttl = Duration::from_secs(3);
+        };
+        let one = Node::with(&redis.url(), short).await;
+        let two = Node::with(&proxy.url(), short).await;
+        let mut ann = one.enter("ann", "tea").await;
+        let _bob = two.enter("bob", "tea").await;
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Joined, "bob".into())
+        );
+        // For the others it is as if its machine had failed.
+        proxy.stall();
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Left, "bob".into())
+        );
+        assert_eq!(members(&mut ann, "tea").await, ["ann"]);
+        // It was only cut off.
+        proxy.go_on();
+        assert_eq!(
+            presence(&mut ann).await,
+            (PresenceEvent::Joined, "bob".into())
+        );
+    });
+}

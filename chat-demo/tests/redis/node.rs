@@ -1,0 +1,139 @@
+//! A server of several, and its clients.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chat_demo::client::{Client, Event};
+use chat_demo::config::Config;
+use chat_demo::payload::{Joined, Message};
+use chat_demo::server::Server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Runs a test, which must not take for ever.
+pub(crate) fn run<F: Future<Output = ()>>(test: F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let patience = Duration::from_secs(120);
+    runtime
+        .block_on(async { timeout(patience, test).await })
+        .expect("the test hangs");
+    runtime.shutdown_background();
+}
+
+pub(crate) struct Node {
+    address: SocketAddr,
+    server: Server,
+}
+
+impl Node {
+    /// A server that shares its rooms by that Redis, once it is connected.
+    pub(crate) async fn start(redis: &str) -> Self {
+        Self::with(redis, |_| ()).await
+    }
+
+    pub(crate) async fn with(redis: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let node = Self::cut_off(redis, change);
+        node.until_ready().await;
+        node
+    }
+
+    /// A server that need not be connected.
+    pub(crate) fn cut_off(redis: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            drain_notice: Duration::ZERO,
+            presence_limit: 0,
+            ..Config::default()
+        };
+        config.redis.redis = vec![redis.to_owned()];
+        change(&mut config);
+        let server = Server::start(config).expect("a free port");
+        Self {
+            address: server.address(),
+            server,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    pub(crate) async fn connect(&self, name: &str) -> Client {
+        let builder = Client::builder(&self.url()).name(name);
+        builder.connect().await.expect("a welcome")
+    }
+
+    /// A client that is in a room.
+    pub(crate) async fn enter(&self, name: &str, room: &str) -> Client {
+        let mut client = self.connect(name).await;
+        join(&mut client, room, None).await;
+        client
+    }
+
+    /// What it answers by HTTP.
+    pub(crate) async fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("it listens");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("text");
+        answer
+    }
+
+    pub(crate) async fn is_ready(&self) -> bool {
+        self.get("/readyz").await.ends_with("ready\n")
+    }
+
+    pub(crate) async fn until_ready(&self) {
+        while !self.is_ready().await {}
+    }
+
+    pub(crate) async fn until_cut_off(&self) {
+        while self.is_ready().await {}
+    }
+
+    pub(crate) async fn stop(self) {
+        let drain = tokio::task::spawn_blocking(|| self.server.drain());
+        drain.await.expect("no panic").expect("all leave");
+    }
+}
+
+pub(crate) async fn next(client: &mut Client) -> Event {
+    let event = client.next().await.expect("not the end");
+    event.expect("something to read")
+}
+
+pub(crate) async fn join(client: &mut Client, room: &str, after: Option<u64>) -> Joined {
+    client.join(room, after).await.expect("it is connected");
+    match next(client).await {
+        Event::Joined(joined) => joined,
+        other => panic!("not joined: {other:?}"),
+    }
+}
+
+/// The next message, whatever comes before.
+pub(crate) async fn message(client: &mut Client) -> Message {
+    loop {
+        if let Event::Message(message) = next(client).await {
+            return message;
+        }
+    }
+}
+
+/// The numbers and the texts of the next messages.
+pub(crate) async fn messages(client: &mut Client, count: usize) -> Vec<(u64, String)> {
+    let mut messages = Vec::new();
+    while messages.len() < count {
+        let Message { seq, text, .. } = message(client).await;
+        messages.push((seq, text));
+    }
+    messages
+}

@@ -1,0 +1,158 @@
+//! A room that is on several servers is one room.
+
+use std::time::Duration;
+
+use chat_demo::client::{Client, Event};
+use chat_demo::config::Config;
+use chat_demo::issue;
+use chat_demo::payload::{Level, OrderUpdate, State};
+use chat_demo::secret::SecretArgs;
+
+use crate::node::{Node, join, message, messages, next, run};
+use crate::redis::Redis;
+
+#[test]
+fn what_is_said_on_one_server_is_heard_on_all_in_one_order() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.enter("bob", "tea").await;
+        for number in 0..50 {
+            ann.publish("tea", &format!("a{number}"), None)
+                .await
+                .expect("it is connected");
+            bob.publish("tea", &format!("b{number}"), None)
+                .await
+                .expect("it is connected");
+        }
+        let heard = messages(&mut ann, 100).await;
+        assert_eq!(heard, messages(&mut bob, 100).await);
+        let numbers: Vec<_> = heard.iter().map(|(seq, _)| *seq).collect();
+        assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
+        for who in ["a", "b"] {
+            let said = heard.iter().filter(|(_, text)| text.starts_with(who));
+            let said: Vec<_> = said.map(|(_, text)| text.as_str()).collect();
+            let order: Vec<_> = (0..50).map(|number| format!("{who}{number}")).collect();
+            assert_eq!(said, order);
+        }
+    });
+}
+
+#[test]
+fn an_ack_names_the_number_that_all_servers_know() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut bob = two.enter("bob", "tea").await;
+        let mut ann = one.enter("ann", "tea").await;
+        ann.publish("tea", "hi", Some("x"))
+            .await
+            .expect("it is connected");
+        let ack = loop {
+            if let Event::Ack(ack) = next(&mut ann).await {
+                break ack;
+            }
+        };
+        assert_eq!((ack.id.as_str(), ack.seq), ("x", 1));
+        let heard = message(&mut bob).await;
+        assert_eq!(
+            (heard.seq, heard.user.as_str(), heard.room.as_str()),
+            (1, "ann", "tea")
+        );
+    });
+}
+
+#[test]
+fn history_and_recovery_are_the_same_on_a_server_that_has_not_had_the_room() {
+    run(async {
+        let redis = Redis::start().await;
+        let one = Node::start(&redis.url()).await;
+        let mut ann = one.enter("ann", "tea").await;
+        for number in 1..=5 {
+            ann.publish("tea", &number.to_string(), None)
+                .await
+                .expect("it is connected");
+        }
+        messages(&mut ann, 5).await;
+        let two = Node::start(&redis.url()).await;
+        let mut bob = two.connect("bob").await;
+        let joined = join(&mut bob, "tea", Some(2)).await;
+        assert_eq!((joined.seq, joined.members, joined.recovered), (5, 2, true));
+        let missed: Vec<_> = (3..=5).map(|seq| (seq, seq.to_string())).collect();
+        assert_eq!(messages(&mut bob, 3).await, missed);
+        bob.history("tea", Some(3), 10)
+            .await
+            .expect("it is connected");
+        let older: Vec<_> = (1..=2).map(|seq| (seq, seq.to_string())).collect();
+        assert_eq!(messages(&mut bob, 2).await, older);
+        // More than a server shows is not recovered.
+        let three = Node::with(&redis.url(), |config| config.history = 2).await;
+        let mut cat = three.connect("cat").await;
+        let joined = join(&mut cat, "tea", Some(1)).await;
+        assert_eq!((joined.seq, joined.recovered), (5, false));
+    });
+}
+
+#[test]
+fn what_has_no_number_reaches_all_servers() {
+    run(async {
+        let redis = Redis::start().await;
+        let secret = "a secret of at least thirty-two bytes";
+        let with_secret = |config: &mut Config| {
+            config.secret.token_secret = Some(secret.parse().expect("long enough"));
+            config.allow_guests = true;
+        };
+        let one = Node::with(&redis.url(), with_secret).await;
+        let two = Node::with(&redis.url(), with_secret).await;
+        let mut ann = one.enter("ann", "orders").await;
+        let mut bob = two.enter("bob", "orders").await;
+        let update = OrderUpdate {
+            order: "7".to_owned(),
+            status: "sent".to_owned(),
+            room: None,
+        };
+        ann.order_update(&update).await.expect("it is connected");
+        ann.user_state(State::Busy).await.expect("it is connected");
+        for client in [&mut ann, &mut bob] {
+            let Event::OrderUpdate(heard) = next(client).await else {
+                panic!("not an order")
+            };
+            assert_eq!((heard.order.as_str(), heard.status.as_str()), ("7", "sent"));
+            let Event::UserState(heard) = next(client).await else {
+                panic!("not a state")
+            };
+            assert_eq!(
+                (heard.user.as_deref(), heard.state()),
+                (Some("guest-ann"), State::Busy)
+            );
+        }
+        let token = issue::run(&issue::Args {
+            secret: SecretArgs {
+                token_secret: Some(secret.parse().expect("long enough")),
+                token_secret_file: None,
+            },
+            user: "root".to_owned(),
+            admin: true,
+            time: Duration::from_secs(60),
+        });
+        let admin = Client::builder(&one.url()).token(token.expect("a token"));
+        let mut admin = admin.connect().await.expect("a welcome");
+        admin
+            .alert(Level::Critical, "fire")
+            .await
+            .expect("it is connected");
+        for client in [&mut admin, &mut ann, &mut bob] {
+            let Event::Alert(alert) = next(client).await else {
+                panic!("not an alert")
+            };
+            assert_eq!(alert.text, "fire");
+        }
+    });
+}

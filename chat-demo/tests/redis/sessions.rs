@@ -1,0 +1,53 @@
+//! Sessions are in Redis, where all servers see them.
+
+use chat_demo::client::{Client, ClientError, Event};
+
+use crate::node::{Node, next, run};
+use crate::redis::Redis;
+
+#[test]
+fn a_session_is_there_as_long_as_its_connection_and_ends_by_itself_otherwise() {
+    run(async {
+        let redis = Redis::start().await;
+        let node = Node::with(&redis.url(), |config| config.node = "n".to_owned()).await;
+        let ann = node.connect("ann").await;
+        let key = format!("user:conn:{}", ann.welcome().session);
+        let record = redis.ask(&["GET", &key]);
+        assert!(
+            record.contains(r#""user":"ann""#) && record.contains(r#""node":"n""#),
+            "{record}"
+        );
+        let left: u64 = redis.ask(&["TTL", &key]).parse().expect("seconds");
+        assert!((290..=300).contains(&left), "{left}");
+        ann.close().await.expect("it is connected");
+        while redis.ask(&["EXISTS", &key]) != "0" {}
+    });
+}
+
+#[test]
+fn the_connections_of_a_user_are_bounded_over_all_servers() {
+    run(async {
+        let redis = Redis::start().await;
+        let one_each = |config: &mut chat_demo::config::Config| config.user_connections = 1;
+        let one = Node::with(&redis.url(), one_each).await;
+        let two = Node::with(&redis.url(), |config| {
+            one_each(config);
+            config.node = "node-2".to_owned();
+        })
+        .await;
+        let ann = one.connect("ann").await;
+        let again = Client::builder(&two.url()).name("ann").connect().await;
+        assert!(
+            matches!(again, Err(ClientError::Refused { .. })),
+            "{again:?}"
+        );
+        ann.close().await.expect("it is connected");
+        let mut third = loop {
+            if let Ok(client) = Client::builder(&two.url()).name("ann").connect().await {
+                break client;
+            }
+        };
+        third.join("tea", None).await.expect("it is connected");
+        assert!(matches!(next(&mut third).await, Event::Joined(_)));
+    });
+}
