@@ -51,7 +51,7 @@ pub(super) enum Filled {
 }
 
 impl Replica {
-    /// Whether a page goes on where this server stands.
+    /// Whether a page goes on where this server stood when it asked.
     fn continues(&self, page: &Page, newest: u64) -> bool {
         // Before its first message a room has no life.
         let same = self.life == Some(page.life) || self.life == Some(0);
@@ -209,12 +209,13 @@ impl State {
         };
         replica.cut_off = false;
         let newest = page.newest;
-        if after.is_none() {
+        let Some(after) = after else {
             replica.life = Some(page.life);
-            replica.announced = replica.announced.max(newest);
             replica.alone = false;
             self.start_from(&page);
-        } else if replica.continues(&page, before) {
+            return self.filled(before, newest);
+        };
+        if replica.continues(&page, after) {
             replica.life = Some(page.life);
             for message in page.messages {
                 if !hurry && self.is_a_member_behind() {
@@ -229,6 +230,11 @@ impl State {
             replica.life = None;
             return Filled::InPart;
         }
+        self.filled(before, newest)
+    }
+
+    /// How far it came, from one number, by a page that knows of another.
+    fn filled(&mut self, before: u64, newest: u64) -> Filled {
         let now = self.log.newest();
         let Some(replica) = &mut self.replica else {
             return Filled::Whole;
