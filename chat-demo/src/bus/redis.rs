@@ -17,6 +17,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anthill::{JoinHandle, Pool};
+use redis::{ErrorKind, ServerErrorKind};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,12 @@ impl Shared {
     /// Something failed: has the connection looked at.
     fn failed(&self, error: &redis::RedisError) -> Away {
         tracing::debug!("Redis did not do it: {error}");
-        self.link.doubt();
+        if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+            // It was the master; sentinels know who is.
+            self.link.renew();
+        } else {
+            self.link.doubt();
+        }
         Away
     }
 }

@@ -140,3 +140,42 @@ fn a_redis_that_lost_everything_begins_rooms_anew() {
         assert_eq!(say(&mut ann, "tea", "again").await, 1);
     });
 }
+
+#[test]
+fn a_full_redis_refuses_and_takes_more_when_it_has_space() {
+    run(async {
+        let redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let mut ann = node.enter("ann", "tea").await;
+        assert_eq!(say(&mut ann, "tea", "1").await, 1);
+        redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+        let published = ann.publish("tea", "2", Some("2")).await;
+        published.expect("it is connected");
+        expect_overloaded(&mut ann).await;
+        redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+        assert_eq!(say(&mut ann, "tea", "3").await, 2);
+    });
+}
+
+#[test]
+fn the_figures_say_whether_redis_is_there() {
+    run(async {
+        let mut redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let _ann = node.enter("ann", "tea").await;
+        let figures = node.get("/metrics").await;
+        assert!(figures.contains("\nchat_redis_up 1\n"), "{figures}");
+        assert!(
+            figures.contains("\nchat_redis_read_connections 1\n"),
+            "{figures}"
+        );
+        assert!(
+            figures.contains("chat_pool_capacity{pool=\"redis_reads\"} 4"),
+            "{figures}"
+        );
+        redis.kill();
+        node.until_cut_off().await;
+        assert!(node.get("/metrics").await.contains("\nchat_redis_up 0\n"));
+        assert!(node.get("/api/stats").await.contains(r#""redis_up":false"#));
+    });
+}

@@ -25,6 +25,8 @@ pub(super) struct Link {
     current: watch::Sender<Option<Line>>,
     /// Told when something has failed that the connection may be the reason of.
     doubt: Notify,
+    /// Told when the connection is of no use any more, although it answers.
+    useless: Notify,
     /// Told when something that came was lost, for it came faster than it could be passed on.
     pub(super) missed: Notify,
 }
@@ -42,6 +44,7 @@ impl Link {
             topology,
             current: watch::Sender::new(None),
             doubt: Notify::new(),
+            useless: Notify::new(),
             missed: Notify::new(),
         }
     }
@@ -65,6 +68,11 @@ impl Link {
         self.doubt.notify_one();
     }
 
+    /// The connection answers, and leads to the wrong Redis: there has to be another.
+    pub(super) fn renew(&self) {
+        self.useless.notify_one();
+    }
+
     /// Keeps a connection, for ever. What Redis says by itself goes to `pushes`.
     pub(super) async fn keep(self: Arc<Self>, pushes: Sender<PushInfo>) {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, Rng::new());
@@ -79,9 +87,15 @@ impl Link {
                     tracing::info!("connected to Redis");
                     let mut pinged = connection.clone();
                     self.current.send_replace(Some(Line { connection, number }));
-                    let reason = self.until_it_fails(&mut pinged).await;
+                    tokio::select! {
+                        error = until_it_fails(&self.doubt, &mut pinged) => {
+                            tracing::warn!("cut off from Redis: {error}");
+                        }
+                        () = self.useless.notified() => {
+                            tracing::warn!("this Redis takes nothing any more");
+                        }
+                    }
                     self.current.send_replace(None);
-                    tracing::warn!("cut off from Redis: {reason}");
                     backoff.lasted(since.elapsed());
                 }
                 // Once, not for each attempt, for as long as it lasts.
@@ -91,17 +105,6 @@ impl Link {
                 Err(_) => {}
             }
             sleep(backoff.next(Duration::ZERO)).await;
-        }
-    }
-
-    /// Asks again and again, and says why there was no answer.
-    async fn until_it_fails(&self, connection: &mut Connection) -> redis::RedisError {
-        loop {
-            if let Err(error) = connection.ping().await {
-                return error;
-            }
-            // Whether it is told or the time is over, the next question follows.
-            let _ = timeout(PING, self.doubt.notified()).await;
         }
     }
 
@@ -118,5 +121,16 @@ impl Link {
             }
             Err(TrySendError::Closed(_)) => Err(Away),
         }
+    }
+}
+
+/// Asks again and again, and says why there was no answer.
+async fn until_it_fails(doubt: &Notify, connection: &mut Connection) -> redis::RedisError {
+    loop {
+        if let Err(error) = connection.ping().await {
+            return error;
+        }
+        // Whether it is told or the time is over, the next question follows.
+        let _ = timeout(PING, doubt.notified()).await;
     }
 }

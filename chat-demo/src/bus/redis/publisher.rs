@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{Pipeline, RedisError, RedisResult};
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 
@@ -89,7 +89,6 @@ impl Publisher {
             if !batch.is_empty() {
                 // A part of a cluster may have been replaced by one that knows nothing.
                 self.known_to = None;
-                self.shared.link.doubt();
                 let _ = timeout(PAUSE, changes.changed()).await;
             }
         }
@@ -117,10 +116,16 @@ impl Publisher {
             match results {
                 Ok(results) => {
                     for (index, result) in indices.into_iter().zip(results) {
-                        seqs[index] = result.inspect_err(not_kept).ok();
+                        seqs[index] = match result {
+                            Ok(seq) => Some(seq),
+                            Err(error) if self.is_final(&error) => Some(0),
+                            Err(_) => None,
+                        };
                     }
                 }
-                Err(error) => not_kept(&error),
+                Err(error) => {
+                    self.is_final(&error);
+                }
             }
         }
         let mut left = Vec::new();
@@ -177,10 +182,16 @@ impl Publisher {
             .arg(u8::from(again))
             .arg(fastrand::u32(1..));
     }
-}
 
-fn not_kept(error: &RedisError) {
-    tracing::debug!("a message was not kept: {error}");
+    /// Whether Redis has refused a message, and would again: it is full, for one. Of what failed otherwise nobody knows.
+    fn is_final(&self, error: &RedisError) -> bool {
+        self.shared.failed(error);
+        matches!(
+            error.kind(),
+            ErrorKind::Extension
+                | ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm)
+        )
+    }
 }
 
 /// Those that may be tried again; the others are told.
