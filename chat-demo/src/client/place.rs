@@ -116,7 +116,7 @@ impl Place {
         }
     }
 
-    /// The server tells how the room stands: first to the join, then after each page.
+    /// The server tells how the room stands: first to the join, then after each page, and when the room begins anew.
     pub(super) fn on_joined(&mut self, joined: Joined, made: &mut Made) {
         if !mem::replace(&mut self.joined, true) {
             self.arrive(joined, made);
@@ -134,6 +134,8 @@ impl Place {
                     messages: mem::take(&mut self.page),
                 });
             }
+            // The room has begun anew.
+            None if joined.seq < self.newest => return self.arrive(joined, made),
             None => {}
         }
         self.newest = self.newest.max(joined.seq);

@@ -296,3 +296,21 @@ fn numbers_end_where_integers_end() {
     assert_eq!(room.told(), [u64::MAX.to_string()]);
     assert_eq!(room.asked(), []);
 }
+
+#[test]
+fn a_room_that_begins_anew_is_told_while_one_is_in_it() {
+    let mut room = Room::at(5);
+    room.say([6, 7]);
+    assert_eq!(room.told(), ["6", "7"]);
+    room.rejoined(2, false);
+    assert_eq!(room.told(), ["renumbered 2"]);
+    assert_eq!(
+        room.asked().len(),
+        2,
+        "what was said in it, and to know when that has come"
+    );
+    room.page([1, 2], 2);
+    assert_eq!(room.told(), ["1", "2", "recovered 2"]);
+    room.say([3]);
+    assert_eq!(room.told(), ["3"]);
+}
