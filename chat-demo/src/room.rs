@@ -195,15 +195,16 @@ impl Membership {
         if let Some(journal) = journal {
             let kept = move |kept: Result<Message, Unkept>| match kept {
                 Ok(message) => room.numbered(source, message),
-                Err(unkept) => room.not_kept(source, unkept.into()),
+                Err(unkept) => source.refuse(unkept.into(), &room.common.tally),
             };
             return Ok(journal.append(message, kept).await?);
         }
         match bus {
             Some(bus) if !(bus.goes_on_alone() && room.is_alone()) => {
                 let kept = move |kept: Result<u64, Away>| match kept {
-                    Ok(seq) => room.kept(&source, seq),
-                    Err(away) => room.not_kept(source, away.into()),
+                    // It is delivered when it is heard.
+                    Ok(seq) => source.acknowledge(&room.name, seq, &room.common.tally),
+                    Err(away) => source.refuse(away.into(), &room.common.tally),
                 };
                 Ok(bus.append(message, Box::new(kept)).await?)
             }

@@ -42,16 +42,6 @@ impl Inside {
         let _ = self.strand.submit(move || inside.apply(deliver));
     }
 
-    /// Tells a publisher that its message is kept elsewhere, from where it is announced.
-    pub(super) fn kept(&self, source: &Source, seq: u64) {
-        source.acknowledge(&self.name, seq, &self.common.tally);
-    }
-
-    pub(super) fn not_kept(&self, source: Source, refusal: Refusal) {
-        let refusal = refusal.with_id(source.id);
-        source.from.refuse(&refusal, &self.common.tally);
-    }
-
     /// How many members there are on all servers, this one among them.
     pub(super) async fn put_down(&self, member: &Connection) -> Option<u32> {
         let bus = self.common.bus.as_ref()?;

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::state::{Newcomer, Source, State};
 use crate::bus::{Away, Page};
 use crate::clock;
-use crate::error::Refusal;
 use crate::payload::Message;
 use crate::subprotocol::Subprotocol;
 use crate::wire;
@@ -124,8 +123,7 @@ impl State {
         if self.is_alone() {
             return self.publish(&source, message);
         }
-        let refusal = Refusal::from(Away).with_id(source.id);
-        self.refuse(&source.from, &refusal);
+        self.refuse(source, Away.into());
     }
 
     /// A message was announced; says whether some before it are missing.

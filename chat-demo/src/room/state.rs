@@ -66,6 +66,11 @@ impl Source {
             self.from.tell(&payload::Ack { id, room, seq }, tally);
         }
     }
+
+    /// Tells its publisher why it was not delivered.
+    pub(super) fn refuse(self, refusal: Refusal, tally: &Tally) {
+        self.from.refuse(&refusal.with_id(self.id), tally);
+    }
 }
 
 struct Member {
@@ -174,8 +179,8 @@ impl State {
         bus.is_some_and(|bus| bus.goes_on_alone())
     }
 
-    pub(super) fn refuse(&self, connection: &Connection, refusal: &Refusal) {
-        connection.refuse(refusal, &self.common.tally);
+    pub(super) fn refuse(&self, source: Source, refusal: Refusal) {
+        source.refuse(refusal, &self.common.tally);
     }
 
     /// Numbers a message, keeps it in the log, and delivers it.
@@ -185,24 +190,18 @@ impl State {
             let message = Shared::new(message);
             (message.encoded(Subprotocol::Json).clone(), message)
         });
-        self.said(source, seq, &message);
+        self.deliver(&message);
+        source.acknowledge(&self.name, seq, &self.common.tally);
     }
 
     /// Keeps a message in the log that has its number, and delivers it.
     pub(super) fn deliver_numbered(&mut self, source: &Source, message: Message) {
         let seq = message.seq;
-        let message = Shared::new(message);
-        let kept = message.encoded(Subprotocol::Json).clone();
-        self.log.push(seq, kept);
-        self.said(source, seq, &message);
-    }
-
-    fn said(&mut self, source: &Source, seq: u64, message: &Shared<Message>) {
-        self.deliver(message);
+        self.next(message);
         source.acknowledge(&self.name, seq, &self.common.tally);
     }
 
-    /// Keeps the next message in the log, which somebody said somewhere, and delivers it.
+    /// Keeps the next message in the log, whoever said it, and delivers it.
     pub(super) fn next(&mut self, message: Message) {
         let seq = message.seq;
         let message = Shared::new(message);
