@@ -1,18 +1,18 @@
 //! What was acknowledged is not lost, doubled or left out, whatever becomes of Redis and the ways to it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chat_demo::client::Client;
-use tokio::time::{Instant, sleep};
+use tokio::join;
 
-use crate::load::{Acked, check, listen, publish};
-use crate::node::{Node, join, run};
+use crate::load::{Acked, Talk, check, listen, publish};
+use crate::node::{self, Node, run};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 
 const LAST: &str = "the last word";
+/// How long a link is cut.
+const CUT: Duration = Duration::from_secs(10);
 
 /// A server whose clients may look back far.
 async fn roomy(redis: &str) -> Node {
@@ -20,8 +20,8 @@ async fn roomy(redis: &str) -> Node {
 }
 
 /// Publishers on each server and listeners on each, while something happens; then what was heard is checked.
-async fn under_load(nodes: &[Node], happens: impl Future<Output = ()>) {
-    let stop = Arc::new(AtomicBool::new(false));
+async fn under_load(nodes: &[Node], happens: impl AsyncFnOnce(&Talk)) {
+    let talk = Talk::new();
     let mut listeners = Vec::new();
     let mut publishers = Vec::new();
     for (number, node) in nodes.iter().enumerate() {
@@ -32,11 +32,11 @@ async fn under_load(nodes: &[Node], happens: impl Future<Output = ()>) {
         for publisher in 0..2 {
             let who = number * 2 + publisher;
             let client = node.enter(&format!("p{who}"), "tea").await;
-            publishers.push(publish(client, "tea", who, stop.clone()));
+            publishers.push(publish(client, "tea", who, &talk));
         }
     }
-    happens.await;
-    stop.store(true, Ordering::Relaxed);
+    happens(&talk).await;
+    talk.end();
     let mut acked = Acked::new();
     for publisher in publishers {
         for (seq, text) in publisher.await.expect("no panic") {
@@ -48,7 +48,7 @@ async fn under_load(nodes: &[Node], happens: impl Future<Output = ()>) {
         node.until_ready().await;
     }
     let mut client = nodes[0].connect("last").await;
-    join(&mut client, "tea", None).await;
+    node::join(&mut client, "tea", None).await;
     client
         .publish("tea", LAST, None)
         .await
@@ -66,10 +66,9 @@ fn twenty_kills_of_redis_lose_nothing_that_was_acknowledged() {
         let nodes = [roomy(&redis.url()).await, roomy(&redis.url()).await];
         let url = redis.url();
         let watching = Node::start(&url).await;
-        under_load(&nodes, async {
+        under_load(&nodes, async |talk| {
             for _ in 0..20 {
-                // In the midst of it.
-                sleep(Duration::from_millis(200)).await;
+                talk.goes_on(20).await;
                 redis.kill();
                 redis.start_again().await;
                 watching.until_ready().await;
@@ -85,16 +84,15 @@ fn a_link_that_is_cut_for_ten_seconds_loses_nothing_that_was_acknowledged() {
         let redis = Redis::start().await;
         let proxy = Proxy::start(redis.address).await;
         let nodes = [roomy(&redis.url()).await, roomy(&proxy.url()).await];
-        under_load(&nodes, async {
-            sleep(Duration::from_millis(500)).await;
-            proxy.stall();
-            let end = Instant::now() + Duration::from_secs(10);
-            nodes[1].until_cut_off().await;
-            assert!(nodes[0].is_ready().await);
-            tokio::time::sleep_until(end).await;
-            proxy.go_on();
+        under_load(&nodes, async |talk| {
+            talk.goes_on(50).await;
+            join!(proxy.stall_for(CUT), async {
+                nodes[1].until_cut_off().await;
+                assert!(nodes[0].is_ready().await);
+                talk.goes_on(50).await;
+            });
             nodes[1].until_ready().await;
-            sleep(Duration::from_millis(500)).await;
+            talk.goes_on(50).await;
         })
         .await;
     });

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch;
 
 use chat_demo::client::{Builder, Client, Event, News, Reconnecting, Settings};
 use tokio::task::JoinHandle;
@@ -10,18 +11,46 @@ use tokio::task::JoinHandle;
 /// What was acknowledged of a room: texts by their numbers.
 pub(crate) type Acked = BTreeMap<u64, String>;
 
-/// Says texts, each once, until it is told to stop; says which were acknowledged.
+/// What publishers have in common.
+#[derive(Clone)]
+pub(crate) struct Talk(Arc<watch::Sender<Said>>);
+
+#[derive(Default)]
+struct Said {
+    acked: usize,
+    enough: bool,
+}
+
+impl Talk {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Said::default())))
+    }
+
+    /// Waits until so many more texts have been acknowledged.
+    pub(crate) async fn goes_on(&self, more: usize) {
+        let mut said = self.0.subscribe();
+        let wanted = said.borrow().acked + more;
+        let waited = said.wait_for(|said| said.acked >= wanted).await;
+        waited.expect("it is counted here");
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.send_modify(|said| said.enough = true);
+    }
+}
+
+/// Says texts, each once, until the talk ends; says which were acknowledged.
 pub(crate) fn publish(
     mut client: Client,
     room: &str,
     who: usize,
-    stop: Arc<AtomicBool>,
+    talk: &Talk,
 ) -> JoinHandle<Acked> {
-    let room = room.to_owned();
+    let (room, talk) = (room.to_owned(), talk.clone());
     tokio::spawn(async move {
         let mut acked = Acked::new();
         for number in 0.. {
-            if stop.load(Ordering::Relaxed) {
+            if talk.0.borrow().enough {
                 break;
             }
             let text = format!("{who}-{number}");
@@ -33,6 +62,7 @@ pub(crate) fn publish(
                 match client.next().await.expect("not the end").expect("readable") {
                     Event::Ack(ack) if ack.id == text => {
                         acked.insert(ack.seq, text);
+                        talk.0.send_modify(|said| said.acked += 1);
                         break;
                     }
                     // Whether it was kept is not known.

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -46,6 +48,13 @@ impl Proxy {
 
     pub(crate) fn go_on(&self) {
         self.stalled.send_replace(false);
+    }
+
+    /// As a link that fails for that long.
+    pub(crate) async fn stall_for(&self, time: Duration) {
+        self.stall();
+        sleep(time).await;
+        self.go_on();
     }
 }
 

@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_demo::client::{Client, Event};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
-use crate::load::{check, listen, publish};
+use crate::load::{Talk, check, listen, publish};
 use crate::node::{Node, message, next, run};
 use crate::redis::Redis;
 
@@ -119,21 +117,17 @@ fn the_clients_of_a_server_that_is_killed_recover_on_another() {
                 listen(client, "tea", "the last word")
             })
             .collect();
-        let stop = Arc::new(AtomicBool::new(false));
+        let talk = Talk::new();
         let said = other.enter("ann", "tea").await;
-        let publisher = publish(said, "tea", 0, stop.clone());
+        let publisher = publish(said, "tea", 0, &talk);
         balancer.until(10).await;
-        let mut bob = other.enter("bob", "tea").await;
-        for _ in 0..50 {
-            message(&mut bob).await;
-        }
+        talk.goes_on(50).await;
         server.kill().await.expect("it runs");
         balancer.until(20).await;
-        for _ in 0..50 {
-            message(&mut bob).await;
-        }
-        stop.store(true, Ordering::Relaxed);
+        talk.goes_on(50).await;
+        talk.end();
         let acked = publisher.await.expect("no panic");
+        let mut bob = other.enter("bob", "tea").await;
         bob.publish("tea", "the last word", None)
             .await
             .expect("it is connected");
