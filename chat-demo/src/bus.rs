@@ -15,7 +15,6 @@ use crate::connection::Connection;
 use crate::payload::{Alert, Message, OrderUpdate, Presence, UserState};
 
 pub(crate) use self::redis::Redis;
-pub use self::redis::{RedisArgs, RedisError, WhenAway};
 
 /// See the module's documentation.
 pub(crate) trait Bus: Send + Sync {
@@ -66,15 +65,15 @@ pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Whom to tell that a message has its number and is kept, or that nobody knows. Called where others wait: it is short.
 pub(crate) type Then = Box<dyn FnOnce(Result<u64, Away>) + Send>;
 
-/// What listens to the bus. Each call returns when it is in line.
+/// What listens to the bus.
 pub(crate) trait Ear: Send + Sync {
-    /// Something was announced.
+    /// Something was announced. Returns when it is in line.
     fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()>;
 
-    /// What is announced from now on is heard; what was before has to be read.
+    /// What is announced from now on is heard; what was before has to be read. Returns when it has been.
     fn catch_up(self: Arc<Self>) -> Doing<'static, ()>;
 
-    /// Nothing is heard for now. Comes again while that lasts.
+    /// Nothing is heard for now.
     fn cut_off(self: Arc<Self>) -> Doing<'static, ()>;
 }
 

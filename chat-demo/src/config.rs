@@ -1,5 +1,8 @@
 //! The server's settings, each a command-line option and an environment variable.
 
+pub(crate) mod parse;
+mod redis;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,10 +10,12 @@ use std::time::Duration;
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 use thiserror::Error;
 
-use crate::bus::RedisArgs;
 use crate::frame;
 use crate::secret::SecretArgs;
 use crate::tls::TlsArgs;
+
+use self::parse::{count, duration};
+pub use self::redis::{RedisArgs, RedisError, WhenAway};
 
 /// The largest `--max-payload`: what the server adds to a text still fits a frame.
 const MAX_MAX_PAYLOAD: usize = 8 << 20;
@@ -255,34 +260,6 @@ impl Default for Config {
 #[error("{0}")]
 pub struct ConfigError(&'static str);
 
-pub(crate) fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("must be at least 1".to_owned()),
-        Ok(count) => Ok(count),
-        Err(_) => Err("not a whole number".to_owned()),
-    }
-}
-
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u32 = number
-        .parse()
-        .map_err(|_| "not a time, like 500ms, 10s or 2m".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number.into())),
-        "s" => Ok(Duration::from_secs(number.into())),
-        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
-        "h" => Ok(Duration::from_secs(u64::from(number) * 3600)),
-        "" => Err(format!(
-            "a unit is missing: {number}ms, {number}s, {number}m or {number}h"
-        )),
-        _ => Err(format!("unknown unit {unit:?}: use ms, s, m or h")),
-    }
-}
-
 fn origin(text: &str) -> Result<String, String> {
     match text.split_once("://") {
         Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
@@ -314,16 +291,6 @@ mod tests {
     #[test]
     fn the_defaults_go_together() {
         assert_eq!(Config::default().check(), Ok(()));
-    }
-
-    #[test]
-    fn times_have_units() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "s", "10", "10d", "-1s", "1.5s", "99999999999s"] {
-            assert!(duration(wrong).is_err(), "{wrong:?} passed");
-        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
-use crate::bus::RedisError;
+use crate::config::RedisError;
 use crate::payload::{self, Bye, ErrorCode};
 use crate::secret::SecretError;
 use crate::subprotocol::Subprotocol;

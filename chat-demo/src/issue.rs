@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::config::duration;
+use crate::config::parse::duration;
 use crate::secret::{SecretArgs, SecretError};
 use crate::token;
 

@@ -17,7 +17,7 @@
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
-//! - [`bus`]: what servers have between them that share rooms.
+//! - `bus`: what servers have between them that share rooms.
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
 //! - `token`: who a client is.
@@ -27,7 +27,6 @@
 //! - [`config`], [`secret`], [`tls`], [`error`], `clock`, `backoff`: settings, why things end, and when.
 //! - `process`: what the system says of this process.
 
-pub mod bus;
 pub mod cli;
 pub mod client;
 pub mod config;
@@ -43,6 +42,7 @@ pub mod subprotocol;
 pub mod tls;
 
 mod backoff;
+mod bus;
 mod clock;
 mod connection;
 mod context;

@@ -1,8 +1,9 @@
 //! `chat-demo`: serves, loads a server, or makes a token.
 
 use std::io::{self, IsTerminal};
-use std::process::{ExitCode, exit};
-use std::sync::mpsc;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chat_demo::cli::{Cli, Command};
 use chat_demo::config::{Config, LogFormat};
@@ -11,7 +12,9 @@ use chat_demo::server::{Server, raise_open_files};
 use chat_demo::{issue, load};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use tokio::signal::unix::{SignalKind, signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use signal_hook::iterator::Signals;
 use tracing_subscriber::EnvFilter;
 
 /// What a shell adds to the number of the signal that ended a program.
@@ -46,13 +49,11 @@ fn main() -> ExitCode {
 
 fn serve(config: Config) -> Result<(), ServeError> {
     log(config.log_format);
+    // Before anybody reads that there is a server to be ended.
+    let mut signals = listen_for_signals()?;
     raise_open_files(config.max_connections);
     let server = Server::start(config)?;
-    let (told, end) = mpsc::channel();
-    let listening = server.spawn(listen_for_signals(told));
-    if end.recv().is_err() {
-        listening.join().map_err(io::Error::other)??;
-    }
+    signals.forever().next();
     server.drain()
 }
 
@@ -69,18 +70,14 @@ fn log(format: LogFormat) {
     }
 }
 
-/// Tells the first SIGTERM or Ctrl-C; the second ends the process at once.
-async fn listen_for_signals(told: mpsc::Sender<()>) -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut next = async || {
-        tokio::select! {
-            _ = terminate.recv() => SignalKind::terminate(),
-            _ = interrupt.recv() => SignalKind::interrupt(),
-        }
-    };
-    next().await;
-    // Heard for as long as the server is there, and so is this task.
-    let _ = told.send(());
-    exit(ENDED_BY_SIGNAL + next().await.as_raw_value())
+/// SIGTERM and Ctrl-C, from now on; the second of them ends the process at once.
+fn listen_for_signals() -> io::Result<Signals> {
+    let told = Arc::new(AtomicBool::new(false));
+    let signals = [SIGTERM, SIGINT];
+    for signal in signals {
+        // In this order, or the first would end it too.
+        flag::register_conditional_shutdown(signal, ENDED_BY_SIGNAL + signal, told.clone())?;
+        flag::register(signal, told.clone())?;
+    }
+    Signals::new(signals)
 }

@@ -53,7 +53,7 @@ const SERVICE: usize = 16;
 
 /// Entrances to the same workers, each with its own bound.
 pub(crate) struct Pools {
-    /// The server's own tasks: one accepts, one listens for signals. The others are its subpools, for they need its
+    /// The server's own tasks: one accepts. The others are its subpools, for they need its
     /// workers, and the reactor that these wait in, until they have ended.
     pub(crate) service: Pool,
     /// Sockets that speak HTTP, those that ask for an upgrade among them.
@@ -122,7 +122,7 @@ impl Node {
         let start = |reads: &Pool| Redis::start(&config, &pools.service, reads.clone());
         let redis = pools.reads.as_ref().map(start).transpose()?.map(Arc::new);
         let store = match &redis {
-            Some(redis) => redis.sessions(config.session_ttl),
+            Some(redis) => redis.sessions(),
             None => Box::new(Memory::new(config.session_ttl)),
         };
         let hub = Hub::new(Common {

@@ -102,13 +102,14 @@ impl Server {
         self.address
     }
 
-    /// Runs a future on the server's own workers, with tokio's signals, timers and sockets. It is one of the server's few
-    /// own tasks, not a connection's.
-    ///
-    /// # Panics
-    ///
-    /// When there are too many of them.
-    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    /// Takes no more connections, tells those that are there, and waits for them to go. Blocks.
+    pub fn drain(mut self) -> Result<(), ServeError> {
+        self.stop_accepting();
+        drain(&self.node)
+    }
+
+    /// Runs one of the server's few own tasks.
+    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
@@ -116,12 +117,6 @@ impl Server {
         service
             .spawn_with_handle(future)
             .expect("the server has few tasks of its own")
-    }
-
-    /// Takes no more connections, tells those that are there, and waits for them to go. Blocks.
-    pub fn drain(mut self) -> Result<(), ServeError> {
-        self.stop_accepting();
-        drain(&self.node)
     }
 
     /// Closes the listener, so that newcomers are refused at once and go elsewhere.

@@ -36,7 +36,8 @@ pub(crate) struct Tally {
     pub(crate) messages: Counter,
     /// Frames that rooms put into a member's outbox.
     pub(crate) deliveries: Counter,
-    /// From the moment that a publish was read to the last outbox that its message was put into.
+    /// From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis
+    /// had kept it.
     pub(crate) fanout: Latency,
     /// Operations that the session store did not do.
     pub(crate) session_failures: Counter,

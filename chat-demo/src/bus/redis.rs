@@ -2,7 +2,6 @@
 //! come over Pub/Sub, and what was missed is read from the stream.
 
 mod announcement;
-mod args;
 mod keys;
 mod link;
 mod members;
@@ -17,7 +16,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anthill::{JoinHandle, Pool};
-use redis::{ErrorKind, ServerErrorKind};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -31,13 +29,10 @@ use self::scripts::Scripts;
 use self::sessions::RedisSessions;
 use self::subscriber::{Ears, Subscriber};
 use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
-use crate::config::Config;
+use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
 use crate::payload::Message;
 use crate::sessions::Store;
-
-pub use self::args::{RedisArgs, WhenAway};
-pub use self::topology::RedisError;
 
 /// Time for a connection, and for an answer.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -69,7 +64,7 @@ struct Shared {
     /// How things are announced.
     publish: &'static str,
     kept: Kept,
-    /// How long the members of a server that is gone are kept.
+    /// How long the members and the sessions of a server that is gone are kept.
     time_to_live: Duration,
     presence_limit: usize,
 }
@@ -80,20 +75,6 @@ struct Kept {
     /// Of these clients are shown so many.
     recent: usize,
     age: Duration,
-}
-
-impl Shared {
-    /// Something failed: has the connection looked at.
-    fn failed(&self, error: &redis::RedisError) -> Away {
-        tracing::debug!("Redis did not do it: {error}");
-        if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
-            // It was the master; sentinels know who is.
-            self.link.renew();
-        } else {
-            self.link.doubt();
-        }
-        Away
-    }
 }
 
 impl Redis {
@@ -170,8 +151,8 @@ impl Redis {
     }
 
     /// The sessions, in the same Redis.
-    pub(crate) fn sessions(&self, time_to_live: Duration) -> Box<dyn Store> {
-        Box::new(RedisSessions::new(self.shared.link.clone(), time_to_live))
+    pub(crate) fn sessions(&self) -> Box<dyn Store> {
+        Box::new(RedisSessions(self.shared.clone()))
     }
 
     /// How many connections there are to read with.
@@ -228,7 +209,7 @@ impl Bus for Redis {
                 .arg(announcement::encode(&heard))
                 .query_async(&mut connection)
                 .await;
-            announced.map_err(|error| self.shared.failed(&error))
+            announced.map_err(|error| self.shared.link.failed(&error))
         })
     }
 

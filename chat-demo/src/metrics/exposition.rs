@@ -83,7 +83,7 @@ fn register(chat: &mut Registry, tally: &Tally) {
     );
     chat.register_with_unit(
         "fanout",
-        "From the moment that a publish was read to the last outbox that its message was put into",
+        "From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis had kept it",
         Unit::Seconds,
         fanout.histogram,
     );

@@ -1,7 +1,7 @@
 //! Redis comes and goes; the servers stay.
 
-use chat_demo::bus::WhenAway;
 use chat_demo::client::{Client, Event};
+use chat_demo::config::WhenAway;
 use chat_demo::payload::ErrorCode;
 
 use crate::node::{Node, join, message, messages, next, run};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use redis::{PushInfo, PushKind};
+use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind};
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
@@ -21,7 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// See the module's documentation.
 pub(super) struct Link {
-    pub(super) topology: Topology,
+    topology: Topology,
     current: watch::Sender<Option<Line>>,
     /// Told when something has failed that the connection may be the reason of.
     doubt: Notify,
@@ -63,14 +63,21 @@ impl Link {
         self.current.subscribe()
     }
 
-    /// Something failed on this connection: whether it still answers is looked at soon.
+    /// Something failed on the connection: whether it still answers is looked at soon.
     pub(super) fn doubt(&self) {
         self.doubt.notify_one();
     }
 
-    /// The connection answers, and leads to the wrong Redis: there has to be another.
-    pub(super) fn renew(&self) {
-        self.useless.notify_one();
+    /// Redis did not do something.
+    pub(super) fn failed(&self, error: &RedisError) -> Away {
+        tracing::debug!("Redis did not do it: {error}");
+        if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+            // It was the master, and answers still; sentinels know who is.
+            self.useless.notify_one();
+        } else {
+            self.doubt();
+        }
+        Away
     }
 
     /// Keeps a connection, for ever. What Redis says by itself goes to `pushes`.
@@ -125,7 +132,7 @@ impl Link {
 }
 
 /// Asks again and again, and says why there was no answer.
-async fn until_it_fails(doubt: &Notify, connection: &mut Connection) -> redis::RedisError {
+async fn until_it_fails(doubt: &Notify, connection: &mut Connection) -> RedisError {
     loop {
         if let Err(error) = connection.ping().await {
             return error;

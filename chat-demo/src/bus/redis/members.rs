@@ -46,7 +46,7 @@ impl Members {
         let mut connection = shared.link.now()?.connection;
         let came = [(id, user.clone())];
         let count = change(shared, &mut connection, room, &came, &[]).await;
-        count.map_err(|error| shared.failed(&error))
+        count.map_err(|error| shared.link.failed(&error))
     }
 
     pub(super) fn leave(&self, room: &Arc<str>, id: u64) {
@@ -111,7 +111,7 @@ async fn say(shared: &Shared, room: &str, members: HashMap<u64, Arc<str>>, there
         };
         let (come, go): (&[Member], &[Member]) = if there { (some, &[]) } else { (&[], some) };
         if let Err(error) = change(shared, &mut line.connection, room, come, go).await {
-            shared.failed(&error);
+            shared.link.failed(&error);
         }
     }
 }

@@ -185,7 +185,7 @@ impl Publisher {
 
     /// Whether Redis has refused a message, and would again: it is full, for one. Of what failed otherwise nobody knows.
     fn is_final(&self, error: &RedisError) -> bool {
-        self.shared.failed(error);
+        self.shared.link.failed(error);
         matches!(
             error.kind(),
             ErrorKind::Extension

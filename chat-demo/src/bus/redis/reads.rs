@@ -7,13 +7,12 @@ use bb8::ManageConnection;
 use redis::{PushInfo, RedisResult};
 use tokio::time::interval;
 
-use super::args::RedisArgs;
+use super::announcement;
+use super::keys::Keys;
 use super::topology::{Connection, Topology};
 use super::{CONNECT, Shared};
 use crate::bus::{Away, Page};
-
-use super::announcement;
-use super::keys::Keys;
+use crate::config::RedisArgs;
 
 /// Messages that are read at once.
 const AT_ONCE: usize = 512;
@@ -83,7 +82,7 @@ impl Reads {
             .arg(most)
             .invoke_async(&mut *connection)
             .await;
-        let (life, newest, messages) = read.map_err(|error| shared.failed(&error))?;
+        let (life, newest, messages) = read.map_err(|error| shared.link.failed(&error))?;
         let messages = messages
             .into_iter()
             .filter_map(|(seq, bytes)| announcement::restored(room, seq, &bytes));
@@ -108,7 +107,7 @@ impl Reads {
             .arg(most)
             .invoke_async(&mut *connection)
             .await;
-        users.map_err(|error| shared.failed(&error))
+        users.map_err(|error| shared.link.failed(&error))
     }
 }
 

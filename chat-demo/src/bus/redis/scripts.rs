@@ -8,6 +8,7 @@ pub(super) struct Scripts {
     pub(super) read: Script,
     pub(super) members: Script,
     pub(super) users: Script,
+    pub(super) open_session: Script,
 }
 
 impl Scripts {
@@ -17,6 +18,7 @@ impl Scripts {
             read: Script::new(include_str!("scripts/read.lua")),
             members: Script::new(include_str!("scripts/members.lua")),
             users: Script::new(include_str!("scripts/users.lua")),
+            open_session: Script::new(include_str!("scripts/open_session.lua")),
         }
     }
 }

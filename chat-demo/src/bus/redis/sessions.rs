@@ -2,38 +2,31 @@
 //! that bounds how many there are.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use redis::{RedisResult, Script};
+use redis::RedisResult;
 use serde_json::json;
 
-use super::link::Link;
+use super::Shared;
+use super::topology::Connection;
 use crate::clock;
 use crate::sessions::{Doing, Record, Store, StoreError};
 
 /// See the module's documentation.
-pub(super) struct RedisSessions {
-    link: Arc<Link>,
-    time_to_live: Duration,
-    open: Script,
-}
+pub(super) struct RedisSessions(pub(super) Arc<Shared>);
 
 impl RedisSessions {
-    pub(super) fn new(link: Arc<Link>, time_to_live: Duration) -> Self {
-        Self {
-            link,
-            time_to_live,
-            open: Script::new(include_str!("scripts/open_session.lua")),
-        }
-    }
-
     async fn try_open(&self, record: &Record, most: usize) -> Result<bool, StoreError> {
         let mut connection = self.connection()?;
-        let counted: RedisResult<bool> = self
-            .open
+        let Shared {
+            scripts,
+            time_to_live,
+            ..
+        } = &*self.0;
+        let counted: RedisResult<bool> = scripts
+            .open_session
             .key(of_user(record))
             .arg(id(record))
-            .arg(clock::millis(self.time_to_live))
+            .arg(clock::millis(*time_to_live))
             .arg(most)
             .invoke_async(&mut connection)
             .await;
@@ -52,7 +45,7 @@ impl RedisSessions {
             .arg(key(record))
             .arg(what.to_string())
             .arg("PX")
-            .arg(clock::millis(self.time_to_live))
+            .arg(clock::millis(*time_to_live))
             .query_async(&mut connection)
             .await;
         self.checked(put)?;
@@ -71,16 +64,16 @@ impl RedisSessions {
         Ok(())
     }
 
-    fn connection(&self) -> Result<super::topology::Connection, StoreError> {
-        let line = self.link.now();
+    fn connection(&self) -> Result<Connection, StoreError> {
+        let line = self.0.link.now();
         line.map(|line| line.connection)
             .map_err(|away| StoreError::Unreachable(away.into()))
     }
 
     fn checked<T>(&self, result: RedisResult<T>) -> Result<T, StoreError> {
         result.map_err(|error| {
+            self.0.link.failed(&error);
             if error.is_io_error() || error.is_connection_dropped() {
-                self.link.doubt();
                 StoreError::Unreachable(error.into())
             } else {
                 StoreError::Refused(error.into())

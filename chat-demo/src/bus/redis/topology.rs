@@ -7,15 +7,14 @@ use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, Pipeline,
-    ProtocolVersion, RedisError as Error, RedisFuture, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    Pipeline, ProtocolVersion, RedisError as Error, RedisFuture, RedisResult, TlsMode, Value,
 };
-use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::args::RedisArgs;
 use super::{CONNECT, RESPONSE};
+use crate::config::{RedisArgs, RedisError};
 
 /// See the module's documentation.
 #[derive(Clone)]
@@ -30,25 +29,6 @@ pub(super) enum Topology {
 pub(super) enum Connection {
     One(MultiplexedConnection),
     Cluster(ClusterConnection),
-}
-
-/// An option of Redis that cannot be used.
-#[derive(Debug, Error)]
-pub enum RedisError {
-    /// An address is none.
-    #[error("--redis {url} cannot be used: {source}")]
-    Address {
-        /// Which one.
-        url: String,
-        /// What is wrong with it.
-        source: Error,
-    },
-    /// Several addresses, of what needs one.
-    #[error("--redis takes one address, unless with --redis-cluster or --redis-sentinel")]
-    Several,
-    /// What was said of the sentinels does not go together.
-    #[error("--redis-sentinel cannot be used: {0}")]
-    Sentinel(Error),
 }
 
 impl Topology {
@@ -194,6 +174,11 @@ fn address(url: &str) -> Result<ConnectionInfo, RedisError> {
 fn sentinels(addresses: Vec<ConnectionInfo>, master: &str) -> RedisResult<SentinelClient> {
     // What is said of the first holds for the master, too.
     let settings = addresses[0].redis_settings().clone();
+    let tls = match addresses[0].addr() {
+        ConnectionAddr::TcpTls { insecure: true, .. } => Some(TlsMode::Insecure),
+        ConnectionAddr::TcpTls { .. } => Some(TlsMode::Secure),
+        _ => None,
+    };
     let mut builder = SentinelClientBuilder::new(
         addresses.into_iter().map(|info| info.addr().clone()),
         master,
@@ -201,6 +186,9 @@ fn sentinels(addresses: Vec<ConnectionInfo>, master: &str) -> RedisResult<Sentin
     )?
     .set_client_to_redis_protocol(ProtocolVersion::RESP3)
     .set_client_to_redis_db(settings.db());
+    if let Some(tls) = tls {
+        builder = builder.set_client_to_redis_tls_mode(tls);
+    }
     if let Some(username) = settings.username() {
         builder = builder.set_client_to_redis_username(username);
     }

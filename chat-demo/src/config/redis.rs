@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use thiserror::Error;
 
-use crate::config::{count, duration};
+use super::parse::{count, duration};
 
 /// Where Redis is, and what to do without.
 #[derive(Args, Clone, Debug)]
@@ -63,4 +64,23 @@ pub enum WhenAway {
     Refuse,
     /// Those on this server go on among themselves, and begin anew when it is back
     Local,
+}
+
+/// An option of Redis that cannot be used.
+#[derive(Debug, Error)]
+pub enum RedisError {
+    /// An address is none.
+    #[error("--redis {url} cannot be used: {source}")]
+    Address {
+        /// Which one.
+        url: String,
+        /// What is wrong with it.
+        source: redis::RedisError,
+    },
+    /// Several addresses, of what needs one.
+    #[error("--redis takes one address, unless with --redis-cluster or --redis-sentinel")]
+    Several,
+    /// What was said of the sentinels does not go together.
+    #[error("--redis-sentinel cannot be used: {0}")]
+    Sentinel(redis::RedisError),
 }
