@@ -1,0 +1,291 @@
+//! A limit by what it does to the throughput.
+
+use std::collections::VecDeque;
+use std::f64::consts::TAU;
+use std::ops::{Add, Mul, RangeInclusive};
+use std::time::Duration;
+
+use super::policy::{Policy, Proposal, whole};
+use super::reason::Reason;
+use super::sample::Sample;
+
+/// Samples of a wave: half of them high, half of them low.
+const PERIOD: usize = 4;
+/// Waves that are looked at together.
+const WAVES: usize = 8;
+const HISTORY: usize = PERIOD * WAVES;
+/// The highest wave.
+const MOST_WAVE: f64 = 20.0;
+/// How much of a gain more threads must bring, as a share of their own share: they are not free.
+const BIAS: f64 = 0.15;
+/// How much the signal must stand above the noise to be believed wholly.
+const SIGNAL_TO_NOISE: f64 = 3.0;
+/// Threads at most, for a second of a sample.
+const MOST_A_SECOND: f64 = 4.0;
+/// Threads at most, at once.
+const MOST_AT_ONCE: f64 = 20.0;
+/// Of the newest noise, in its mean.
+const NOISE_WEIGHT: f64 = 0.01;
+/// Samples are joined until they miscount by no more than this share, a task for each thread at worst.
+const MISCOUNT: f64 = 0.15;
+/// Above it more threads are no help, whatever the throughput says.
+const BUSY: f64 = 0.95;
+
+/// Moves the limit in small waves and follows what helps: for the number of threads.
+///
+/// It raises and lowers the limit a little, sample by sample, and looks for that rhythm in the throughput. Where more does
+/// more it climbs, where more does nothing it comes down. So it needs some hundred tasks a second to see anything, and the
+/// limit never rests: its waves are [trials](super::Change::is_trial), its steps are not.
+///
+/// The algorithm is that of .NET's thread pool: J. L. Hellerstein, V. Morrison, E. Eilebrecht, "Optimizing Concurrency Levels
+/// in the .NET `ThreadPool`", CMG 2008, with the constants of [its
+/// source](https://github.com/dotnet/runtime/blob/main/src/libraries/System.Private.CoreLib/src/System/Threading/PortableThreadPool.HillClimbing.cs).
+#[derive(Clone, Debug, Default)]
+pub struct HillClimbing {
+    /// The limit without its wave, once there is one.
+    center: Option<f64>,
+    wave: f64,
+    noise: f64,
+    /// The newest limits and throughputs, at most so many as are looked at.
+    history: VecDeque<(f64, f64)>,
+    samples: usize,
+    /// Of samples that were too small.
+    ended: u64,
+    elapsed: Duration,
+}
+
+/// What the history says.
+struct Slope {
+    /// How much of the throughput a share of the threads brings, less the bias.
+    real: f64,
+    /// How much that is to be believed, from 0 to 1.
+    confidence: f64,
+}
+
+impl HillClimbing {
+    fn slope(&mut self) -> Option<Slope> {
+        let waves = self.history.len() / PERIOD;
+        let count = waves * PERIOD;
+        // With less there are no neighbouring rhythms to compare with.
+        if waves < 2 {
+            return None;
+        }
+        let newest = self.history.range(self.history.len() - count..);
+        let (limits, throughputs): (Vec<_>, Vec<_>) = newest.copied().unzip();
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+        let (limit, throughput) = (mean(&limits), mean(&throughputs));
+        if limit <= 0.0 || throughput <= 0.0 {
+            return None;
+        }
+        let rhythm = |of: &[f64], mean: f64, period: f64| wave_of(of, period) * (1.0 / mean);
+        let period = PERIOD as f64;
+        let of_limits = rhythm(&limits, limit, period);
+        let of_throughputs = rhythm(&throughputs, throughput, period);
+        // In rhythms that nobody makes there is nothing but noise.
+        let noise = [waves + 1, waves - 1]
+            .map(|waves| count as f64 / waves as f64)
+            .map(|period| rhythm(&throughputs, throughput, period).length())
+            .into_iter()
+            .fold(0.0, f64::max);
+        self.noise = if self.noise > 0.0 {
+            self.noise + NOISE_WEIGHT * (noise - self.noise)
+        } else {
+            noise
+        };
+        let drive = of_limits.length();
+        if drive <= 0.0 {
+            return None;
+        }
+        // The real part of the quotient: what of the throughput goes with the limits.
+        let real = of_throughputs.dot(of_limits) / (drive * drive) - BIAS;
+        let noise = self.noise.max(noise);
+        let confidence = if noise > 0.0 {
+            (drive / noise / SIGNAL_TO_NOISE).min(1.0)
+        } else {
+            1.0
+        };
+        Some(Slope { real, confidence })
+    }
+}
+
+impl Policy for HillClimbing {
+    fn propose(&mut self, sample: &Sample, bounds: &RangeInclusive<usize>) -> Option<Proposal> {
+        self.ended += sample.ended;
+        self.elapsed += sample.elapsed;
+        let limit = sample.limit as f64;
+        if self.ended == 0 || (limit - 1.0) / self.ended as f64 >= MISCOUNT {
+            return None;
+        }
+        let seconds = std::mem::take(&mut self.elapsed).as_secs_f64();
+        let throughput = std::mem::take(&mut self.ended) as f64 / seconds.max(f64::MIN_POSITIVE);
+        self.history.push_back((limit, throughput));
+        if self.history.len() > HISTORY {
+            self.history.pop_front();
+        }
+        self.samples += 1;
+
+        let slope = self.slope();
+        let mut center = self.center.unwrap_or(limit);
+        let before = whole(center);
+        let mut real = 0.0;
+        if let Some(slope) = slope {
+            real = slope.real;
+            let pull = real.clamp(-1.0, 1.0) * slope.confidence;
+            // Squared: small slopes are noise more often than not.
+            let step = pull * pull.abs() * MOST_A_SECOND * seconds;
+            let busy = sample.probe.cpu.is_some_and(|cpu| cpu > BUSY);
+            if step < 0.0 || !busy {
+                center += step.min(MOST_AT_ONCE);
+            }
+        }
+        // High enough to be seen above the noise.
+        let wave = (center * self.noise * SIGNAL_TO_NOISE * 2.0).round();
+        self.wave = wave.clamp(1.0, MOST_WAVE);
+        let (lowest, highest) = (*bounds.start() as f64, *bounds.end() as f64);
+        let center = center.clamp(lowest, (highest - self.wave).max(lowest));
+        self.center = Some(center);
+
+        let high = (self.samples / (PERIOD / 2)) % 2 == 1;
+        let limit = center + if high { self.wave } else { 0.0 };
+        let moved = whole(center) != before;
+        let reason = match real {
+            _ if !moved => Reason::Trial,
+            slope if slope > 0.0 => Reason::MoreHelps { slope },
+            slope => Reason::MoreHinders { slope },
+        };
+        Some(Proposal {
+            // Else there would be no rhythm.
+            at_once: true,
+            ..Proposal::new(limit, reason)
+        })
+    }
+}
+
+/// A complex number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wave {
+    real: f64,
+    imaginary: f64,
+}
+
+impl Wave {
+    fn length(self) -> f64 {
+        self.real.hypot(self.imaginary)
+    }
+
+    fn dot(self, other: Self) -> f64 {
+        self.real * other.real + self.imaginary * other.imaginary
+    }
+}
+
+impl Add for Wave {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            real: self.real + other.real,
+            imaginary: self.imaginary + other.imaginary,
+        }
+    }
+}
+
+impl Mul<f64> for Wave {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self {
+            real: self.real * factor,
+            imaginary: self.imaginary * factor,
+        }
+    }
+}
+
+/// How much of the values goes in waves of that many: one term of their Fourier transform.
+fn wave_of(values: &[f64], period: f64) -> Wave {
+    let term = |(at, value): (usize, &f64)| {
+        let (sine, cosine) = (TAU * at as f64 / period).sin_cos();
+        let real = value * cosine;
+        let imaginary = -value * sine;
+        Wave { real, imaginary }
+    };
+    let sum = values.iter().enumerate().map(term);
+    sum.fold(Wave::default(), Add::add) * (1.0 / values.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The limit after so many samples of half a second, of what does so much a second with so many threads.
+    fn climb(throughput: impl Fn(usize) -> f64, begin: usize, samples: usize, cpu: f64) -> usize {
+        let mut policy = HillClimbing::default();
+        let mut limit = begin;
+        for _ in 0..samples {
+            let mut sample = Sample {
+                elapsed: Duration::from_millis(500),
+                ended: whole(throughput(limit) / 2.0) as u64,
+                limit,
+                ..Sample::default()
+            };
+            sample.probe.cpu = Some(cpu);
+            if let Some(proposal) = policy.propose(&sample, &(2..=64)) {
+                limit = proposal.limit;
+            }
+        }
+        limit
+    }
+
+    #[test]
+    fn it_climbs_where_more_does_more() {
+        let linear = |threads: usize| threads as f64 * 100.0;
+        assert!(climb(linear, 4, 200, 0.1) >= 60);
+    }
+
+    #[test]
+    fn it_comes_down_where_more_does_nothing() {
+        assert!(climb(|_| 2000.0, 40, 1000, 0.1) <= 6);
+    }
+
+    #[test]
+    fn it_stays_about_the_top_of_a_hill() {
+        // Twenty at once is best.
+        let hill = |threads: usize| {
+            let threads = threads as f64;
+            200.0 * threads.min(20.0) - 50.0 * (threads - 20.0).max(0.0)
+        };
+        for begin in [4, 20, 50] {
+            let end = climb(hill, begin, 600, 0.1);
+            assert!((15..=26).contains(&end), "{begin} -> {end}");
+        }
+    }
+
+    #[test]
+    fn busy_processors_are_given_no_more_threads() {
+        let linear = |threads: usize| threads as f64 * 100.0;
+        assert!(climb(linear, 8, 200, 0.99) <= 10);
+    }
+
+    #[test]
+    fn small_samples_are_joined() {
+        let mut policy = HillClimbing::default();
+        let small = Sample {
+            elapsed: Duration::from_secs(1),
+            ended: 10,
+            limit: 8,
+            ..Sample::default()
+        };
+        let proposed: Vec<_> = (0..10)
+            .map(|_| policy.propose(&small, &(1..=64)).is_some())
+            .collect();
+        assert_eq!(proposed.iter().filter(|there| **there).count(), 2);
+        assert_eq!(policy.history.back(), Some(&(8.0, 10.0)));
+    }
+
+    #[test]
+    fn a_rhythm_is_found_and_others_are_not() {
+        let values: Vec<f64> = (0..32).map(|at| f64::from(u8::from(at % 4 < 2))).collect();
+        assert!(wave_of(&values, 4.0).length() > 0.3);
+        assert!(wave_of(&values, 8.0).length() < 1e-9);
+        assert!(wave_of(&[3.0; 32], 4.0).length() < 1e-9);
+    }
+}
