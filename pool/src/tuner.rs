@@ -113,7 +113,8 @@ impl Tuner {
         Self { interval, ..self }
     }
 
-    /// The least change that is made, as a share of the limit; a tenth unless told otherwise. See [`Control::hysteresis`].
+    /// The least change that turns back, as a share of the limit; a tenth unless told otherwise. See
+    /// [`Control::hysteresis`].
     #[must_use]
     pub fn hysteresis(self, share: f64) -> Self {
         let control = self.control.hysteresis(share);

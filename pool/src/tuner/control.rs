@@ -8,6 +8,9 @@ use super::policy::Policy;
 use super::reason::Reason;
 use super::sample::Sample;
 
+/// How much smaller a change may be that goes on in the direction of the one before.
+const ON: f64 = 4.0;
+
 /// A policy under control. It has no clock: time is what samples say.
 ///
 /// ```
@@ -32,7 +35,13 @@ pub struct Control {
     pause: Duration,
     limit: usize,
     clock: Duration,
-    last_change: Option<Duration>,
+    last_change: Option<Last>,
+}
+
+/// The change before.
+struct Last {
+    at: Duration,
+    up: bool,
 }
 
 /// A limit was moved.
@@ -88,8 +97,8 @@ impl Control {
         Self { bounds, ..self }
     }
 
-    /// The least change that is made, as a share of the limit: what is smaller waits until it has grown. A tenth unless
-    /// told otherwise; one that reaches a bound is made, however small it is.
+    /// The least change that turns back, as a share of the limit; a tenth unless told otherwise. For one that goes on a
+    /// quarter of it is enough. What is smaller waits until it has grown; one that reaches a bound is made, however small.
     #[must_use]
     pub fn hysteresis(self, share: f64) -> Self {
         Self {
@@ -127,23 +136,33 @@ impl Control {
         }
         let proposal = proposal?;
         let to = proposal.limit.clamp(lowest, highest);
-        let step = to.abs_diff(self.limit);
-        if step == 0 || (!proposal.at_once && !self.is_due(to, step)) {
+        if to == self.limit || (!proposal.at_once && !self.is_due(to)) {
             return None;
         }
         Some(self.change(to, proposal.reason))
     }
 
-    fn is_due(&self, to: usize, step: usize) -> bool {
-        let rested = |last| self.clock.saturating_sub(last) >= self.pause;
+    fn is_due(&self, to: usize) -> bool {
+        let step = to.abs_diff(self.limit) as f64 / self.limit.max(1) as f64;
         let at_bound = to == *self.bounds.start() || to == *self.bounds.end();
-        self.last_change.is_none_or(rested)
-            && (at_bound || step as f64 >= self.limit as f64 * self.hysteresis)
+        let Some(last) = &self.last_change else {
+            return at_bound || step >= self.hysteresis;
+        };
+        let goes_on = last.up == (to > self.limit);
+        let least = if goes_on {
+            self.hysteresis / ON
+        } else {
+            self.hysteresis
+        };
+        self.clock.saturating_sub(last.at) >= self.pause && (at_bound || step >= least)
     }
 
     fn change(&mut self, to: usize, reason: Reason) -> Change {
         let from = std::mem::replace(&mut self.limit, to);
-        self.last_change = Some(self.clock);
+        self.last_change = Some(Last {
+            at: self.clock,
+            up: to > from,
+        });
         Change {
             from,
             to,

@@ -1,0 +1,176 @@
+//! A tuner and a real pool.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use anthill::Pool;
+use anthill::tuner::{Fixed, Probe, Reason, Stepped, Target, Tuner};
+
+/// One percent each.
+struct Load(AtomicUsize);
+
+impl Load {
+    fn new(percent: usize) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(percent)))
+    }
+
+    fn set(&self, percent: usize) {
+        self.0.store(percent, Ordering::Relaxed);
+    }
+
+    fn policy(self: &Arc<Self>) -> Stepped {
+        let load = self.clone();
+        Stepped::default().by(move |_| load.0.load(Ordering::Relaxed) as f64 / 100.0)
+    }
+}
+
+/// Ticks until there is a change; not for ever.
+fn change(tuner: &mut Tuner) -> Option<anthill::tuner::Change> {
+    (0..1000).find_map(|_| tuner.tick())
+}
+
+#[test]
+fn the_capacity_is_moved() {
+    let pool = Pool::builder().capacity(4).build().unwrap();
+    let load = Load::new(50);
+    let mut tuner = Tuner::new(&pool, Target::Capacity, load.policy()).pause(Duration::ZERO);
+    let up = change(&mut tuner).unwrap();
+    assert_eq!((up.from, up.to, pool.capacity()), (4, 8, 8));
+    assert_eq!(up.to_string(), "4 -> 8: the load is 0.50");
+    load.set(100);
+    assert_eq!(change(&mut tuner).unwrap().to, 16);
+    assert!(change(&mut tuner).is_none(), "that is what it should be");
+    load.set(0);
+    while pool.capacity() > 4 {
+        change(&mut tuner).unwrap();
+    }
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn the_threads_are_moved_and_the_fewest_stay() {
+    let pool = Pool::builder().threads(2..=4).build().unwrap();
+    let load = Load::new(100);
+    let mut tuner = Tuner::new(&pool, Target::Threads, load.policy());
+    assert_eq!(change(&mut tuner).unwrap().to, 16);
+    assert_eq!(pool.threads(), 2..=16);
+    pool.shutdown().unwrap();
+
+    let pool = Pool::builder().threads(6..=8).build().unwrap();
+    let mut tuner = Tuner::new(&pool, Target::Threads, Fixed(3));
+    assert_eq!(change(&mut tuner).unwrap().to, 3);
+    assert_eq!(
+        pool.threads(),
+        3..=3,
+        "the fewest are no more than the most"
+    );
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn more_threads_than_there_may_be_change_nothing() {
+    let pool = Pool::builder().threads(0..=4).build().unwrap();
+    let mut tuner = Tuner::new(&pool, Target::Threads, Fixed(usize::MAX)).bounds(1..=usize::MAX);
+    change(&mut tuner);
+    assert_eq!(pool.threads(), 0..=4);
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_limit_that_somebody_else_moved_is_kept_within_the_bounds() {
+    let pool = Pool::builder().capacity(8).build().unwrap();
+    let load = Load::new(50);
+    let mut tuner = Tuner::new(&pool, Target::Capacity, load.policy()).bounds(4..=16);
+    assert!(change(&mut tuner).is_none());
+    pool.tune(100);
+    let back = change(&mut tuner).unwrap();
+    assert_eq!((back.from, back.to, back.reason), (100, 16, Reason::Bounds));
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_policy_sees_what_the_pool_does_and_what_the_probe_tells() {
+    let pool = Pool::builder().capacity(64).threads(1..=1).build().unwrap();
+    let (begun, has_begun) = mpsc::channel();
+    let (go, wait) = mpsc::channel::<()>();
+    pool.submit(move || {
+        begun.send(()).unwrap();
+        wait.recv().unwrap();
+    })
+    .unwrap();
+    has_begun.recv().unwrap();
+    for _ in 0..9 {
+        pool.submit(|| ()).unwrap();
+    }
+    let (tell, told) = mpsc::channel();
+    let policy = Stepped::default().by(move |sample| {
+        tell.send(*sample).unwrap();
+        0.0
+    });
+    let mut tuner = Tuner::new(&pool, Target::Capacity, policy).probe(|| Probe {
+        cpu: Some(0.5),
+        memory: Some(0.25),
+    });
+    let mut sample = || {
+        while told.try_recv().is_ok() {}
+        loop {
+            tuner.tick();
+            if let Ok(sample) = told.try_recv() {
+                return sample;
+            }
+        }
+    };
+    let first = sample();
+    assert_eq!((first.ended, first.limit), (0, 64));
+    let close = |is: f64, should: f64| (is - should).abs() < 1e-9;
+    assert!(close(first.in_flight, 10.0) && close(first.running, 1.0) && close(first.queued, 9.0));
+    assert_eq!(
+        (first.probe.cpu, first.probe.memory),
+        (Some(0.5), Some(0.25))
+    );
+    go.send(()).unwrap();
+    pool.shutdown().unwrap();
+    let second = sample();
+    assert_eq!(second.ended, 10);
+}
+
+#[test]
+fn a_tuner_of_its_own_thread_tells_its_changes_and_ends_when_it_is_dropped() {
+    let pool = Pool::builder().capacity(4).build().unwrap();
+    let (tell, told) = mpsc::channel();
+    let tuning = Tuner::new(&pool, Target::Capacity, Fixed(12))
+        .interval(Duration::from_millis(10))
+        .start(move |change| tell.send(change.to).unwrap())
+        .unwrap();
+    assert_eq!(told.recv(), Ok(12));
+    drop(tuning);
+    assert!(
+        told.try_recv()
+            .is_err_and(|error| error == mpsc::TryRecvError::Disconnected)
+    );
+    assert_eq!(pool.capacity(), 12);
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_tuner_may_be_dropped_by_what_it_tells() {
+    let pool = Pool::builder().capacity(4).build().unwrap();
+    let slot = Arc::new(Mutex::new(None));
+    let (tell, told) = mpsc::channel();
+    let mine = slot.clone();
+    let held = slot.lock().unwrap();
+    let tuning = Tuner::new(&pool, Target::Capacity, Fixed(12))
+        .interval(Duration::from_millis(10))
+        .start(move |_| {
+            drop(mine.lock().unwrap().take());
+            tell.send(()).unwrap();
+        })
+        .unwrap();
+    let mut held = held;
+    *held = Some(tuning);
+    drop(held);
+    told.recv().unwrap();
+    assert!(told.recv().is_err(), "it has ended");
+    pool.shutdown().unwrap();
+}
