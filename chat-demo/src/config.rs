@@ -14,7 +14,7 @@ use crate::frame;
 use crate::secret::SecretArgs;
 use crate::tls::TlsArgs;
 
-use self::parse::{count, duration};
+use self::parse::{count, duration, percent};
 pub use self::redis::{RedisArgs, RedisError, WhenAway};
 
 /// The largest `--max-payload`: what the server adds to a text still fits a frame.
@@ -166,6 +166,19 @@ pub struct Config {
     #[arg(long, env = "CHAT_THREADS", value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
+    /// Processors in use, in percent of those that the server may use, from which on newcomers are refused, and then
+    /// publishers slowed; 0 for no bound
+    #[arg(long, env = "CHAT_MAX_CPU", value_name = "PERCENT", default_value = "85", value_parser = percent)]
+    pub max_cpu: u8,
+
+    /// Memory in use, in percent of what there is, from which on the same happens; 0 for no bound
+    #[arg(long, env = "CHAT_MAX_MEMORY", value_name = "PERCENT", default_value = "90", value_parser = percent)]
+    pub max_memory: u8,
+
+    /// What moves the limits of the pool while it runs
+    #[arg(long, env = "CHAT_TUNER", value_name = "POLICY", default_value = "off")]
+    pub tuner: TunerPolicy,
+
     /// Web origin that may connect beside the server's own, like <https://example.com>; may be repeated
     #[arg(long, env = "CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub allow_origin: Vec<String>,
@@ -207,6 +220,19 @@ pub enum WhenFull {
     Reject,
     /// Its turn, when one leaves within the handshake timeout; then 503
     Wait,
+}
+
+/// What moves the limits of the pool while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TunerPolicy {
+    /// Nothing: they are as they were given
+    Off,
+    /// Worker threads by the load: 4, 8 or 16
+    Stepped,
+    /// Room operations at a time, by how long they take
+    Gradient,
+    /// Worker threads, by whether more do more
+    HillClimbing,
 }
 
 /// How log lines look.

@@ -79,6 +79,8 @@ pub(crate) enum Refused {
     Subprotocol,
     #[error("all connections are taken")]
     Full,
+    #[error("the server has too much to do already")]
+    Overloaded,
     #[error("the server is going down")]
     Draining,
     /// Nobody is told: no request has come to be answered.
@@ -90,12 +92,13 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::NotWebSocket,
         Self::Key,
         Self::Origin,
         Self::Subprotocol,
         Self::Full,
+        Self::Overloaded,
         Self::Draining,
         Self::Timeout,
         Self::Tls,
@@ -109,6 +112,7 @@ impl Refused {
             Self::Origin => "origin",
             Self::Subprotocol => "subprotocol",
             Self::Full => "full",
+            Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::Timeout => "timeout",
             Self::Tls => "tls",

@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::bus::Bus;
 use crate::error::Refused;
+use crate::guard::Pressure;
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::page;
@@ -164,6 +165,10 @@ async fn route(
             StatusCode::SERVICE_UNAVAILABLE,
             "all connections are taken\n",
         ),
+        "/readyz" if node.guard.pressure() > Pressure::None => {
+            let reason = node.guard.reason();
+            reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"))
+        }
         "/readyz" if node.hub.journal().is_some_and(Journal::is_failing) => {
             reply::text(StatusCode::SERVICE_UNAVAILABLE, "messages cannot be kept\n")
         }

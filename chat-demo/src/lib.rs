@@ -15,9 +15,11 @@
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share; its pools.
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
+//! - `tuning`: what moves the limits of the pools.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `bus`: what servers have between them that share rooms.
+//! - `guard`: what is done when the machine is at its limit.
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
 //! - `token`: who a client is.
@@ -25,7 +27,7 @@
 //! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`secret`], [`tls`], [`error`], `clock`, `backoff`: settings, why things end, and when.
-//! - `process`: what the system says of this process.
+//! - `machine`, `process`: what the system says of itself, and of this process.
 
 pub mod cli;
 pub mod client;
@@ -48,11 +50,13 @@ mod connection;
 mod context;
 mod directory;
 mod echo;
+mod guard;
 mod handlers;
 mod history;
 mod http;
 mod hub;
 mod journal;
+mod machine;
 mod metrics;
 mod node;
 mod outbox;
@@ -67,6 +71,7 @@ mod stream;
 mod tally;
 mod token;
 mod transport;
+mod tuning;
 mod upgrade;
 mod wire;
 

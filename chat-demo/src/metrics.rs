@@ -1,8 +1,10 @@
 //! What is shown of a server, to `/metrics` and `/api/stats`. Nothing in the server decides by it.
 
 mod exposition;
+mod machine;
 mod pools;
 mod snapshot;
+mod tuner;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +15,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use crate::bus::Redis;
+use crate::guard::Guard;
 use crate::hub::Hub;
 use crate::tally::Tally;
+use crate::tuning::Tuning;
 
 pub(crate) use self::snapshot::Snapshot;
 
@@ -33,6 +37,9 @@ pub(crate) struct Live {
     pub(crate) pools: Vec<(&'static str, Pool)>,
     /// What rooms are shared by, if they are.
     pub(crate) redis: Option<Arc<Redis>>,
+    pub(crate) guard: Arc<Guard>,
+    /// What moves the limits of the pools, if anything does.
+    pub(crate) tuning: Option<Arc<Tuning>>,
     pub(crate) started: Instant,
 }
 

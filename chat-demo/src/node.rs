@@ -1,5 +1,6 @@
 //! One server: what all its connections share.
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,7 @@ use crate::bus::{Bus, Redis};
 use crate::clock;
 use crate::config::Config;
 use crate::error::ServeError;
+use crate::guard::{self, Guard};
 use crate::history::{self, History};
 use crate::hub::Hub;
 use crate::journal::{Journal, Kept};
@@ -25,6 +27,7 @@ use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
 use crate::tls::TlsArgs;
 use crate::token::{GUEST, Key};
+use crate::tuning::{self, Tuning};
 use crate::wire;
 
 /// See the module's documentation.
@@ -42,6 +45,8 @@ pub(crate) struct Node {
     /// Takes handshakes, where there is a certificate.
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) metrics: Metrics,
+    /// What is done when the machine is at its limit.
+    pub(crate) guard: Arc<Guard>,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
     connections: AtomicU64,
@@ -91,6 +96,12 @@ impl Pools {
             service,
         })
     }
+
+    /// Runs one of the server's few own tasks, which nobody waits for.
+    pub(crate) fn serve(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let served = self.service.spawn(task);
+        served.expect("the server has few tasks of its own");
+    }
 }
 
 impl Node {
@@ -99,6 +110,15 @@ impl Node {
         let tls = config.tls.as_ref().map(TlsArgs::acceptor).transpose()?;
         let tally = Tally::default();
         let pools = Pools::new(&config, &tally)?;
+        let draining = CancellationToken::new();
+        let guard = Arc::new(Guard::new(guard::Limits::new(&config)));
+        pools.serve(guard::watch(guard.clone(), draining.clone()));
+        let tuned = Tuning::new(config.tuner, &pools, &guard);
+        let tuning = tuned.map(|(tuning, tuner)| {
+            let tuning = Arc::new(tuning);
+            pools.serve(tuning::run(tuning.clone(), tuner, draining.clone()));
+            tuning
+        });
         let history = History::new(history::Limits {
             messages: config.history,
             age: config.history_age,
@@ -144,6 +164,8 @@ impl Node {
             hub: hub.clone(),
             pools: named.into_iter().chain(reads).collect(),
             redis: redis.clone(),
+            guard: guard.clone(),
+            tuning,
             started: Instant::now(),
         };
         Ok(Self {
@@ -163,7 +185,8 @@ impl Node {
             redis,
             metrics: Metrics::new(tally.clone(), live),
             tally,
-            draining: CancellationToken::new(),
+            guard,
+            draining,
             connections: AtomicU64::new(0),
             guests: AtomicU64::new(0),
         })

@@ -78,8 +78,7 @@ impl Server {
             .map_err(io::Error::other)??;
         let router = Arc::new(Router::new(server.node.config.debug_commands));
         let node = server.node.clone();
-        // It ends with the drain, and nobody waits for it.
-        drop(server.spawn(forget(node.clone())));
+        node.pools.serve(forget(node.clone()));
         server.accepting = Some(server.spawn(async move {
             tokio::select! {
                 () = node.draining.cancelled() => {}

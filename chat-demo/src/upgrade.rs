@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::config::{Config, WhenFull};
 use crate::error::Refused;
+use crate::guard::Pressure;
 use crate::node::Node;
 use crate::reply::{Reply, text};
 use crate::subprotocol::Subprotocol;
@@ -37,7 +38,9 @@ impl From<Refused> for Reply {
             Refused::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
             Refused::Key | Refused::Subprotocol | Refused::Tls => StatusCode::BAD_REQUEST,
             Refused::Origin => StatusCode::FORBIDDEN,
-            Refused::Full | Refused::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Refused::Full | Refused::Overloaded | Refused::Draining => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Refused::Timeout => StatusCode::REQUEST_TIMEOUT,
         };
         let mut reply = text(status, format!("{refused}\n"));
@@ -48,7 +51,7 @@ impl From<Refused> for Reply {
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
-            Refused::Full | Refused::Draining => {
+            Refused::Full | Refused::Overloaded | Refused::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             _ => {}
@@ -159,6 +162,9 @@ fn choose_subprotocol(headers: &HeaderMap) -> Result<Option<Subprotocol>, Refuse
 /// A slot of the pool, at once or in time.
 async fn find_place(node: &Node, deadline: Instant) -> Result<Slot, Refused> {
     let pool = &node.pools.connections;
+    if node.guard.pressure() > Pressure::None {
+        return Err(Refused::Overloaded);
+    }
     let slot = match node.config.when_full {
         _ if node.draining.is_cancelled() => None,
         WhenFull::Reject => pool.try_slot().ok(),

@@ -135,6 +135,18 @@ impl Tuner {
         self
     }
 
+    /// Which limit it moves.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// Where the limit stands.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.target.limit(&self.pool)
+    }
+
     /// How often [`tick`](Self::tick) wants to be called: ten times a sample.
     #[must_use]
     pub fn tick_interval(&self) -> Duration {
@@ -143,7 +155,7 @@ impl Tuner {
 
     /// Looks at the pool, and moves its limit if a sample is complete and says so. Never blocks.
     pub fn tick(&mut self) -> Option<Change> {
-        let limit = self.target.limit(&self.pool);
+        let limit = self.limit();
         let sample = self
             .meter
             .read(&self.pool.stats(), Instant::now(), limit, self.interval)?;

@@ -2,6 +2,7 @@
 //! slots, a task for each of the rest. There to measure the same server without our pool; it is no pool to use.
 
 mod strand;
+pub mod tuner;
 
 use std::fmt;
 use std::future::Future;

@@ -10,6 +10,14 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// 0 to 100.
+pub(crate) fn percent(text: &str) -> Result<u8, String> {
+    match text.strip_suffix('%').unwrap_or(text).parse() {
+        Ok(percent @ 0..=100) => Ok(percent),
+        _ => Err("not a percentage, from 0 to 100".to_owned()),
+    }
+}
+
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text
         .find(|letter: char| !letter.is_ascii_digit())
@@ -33,6 +41,16 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn percentages_are_whole_and_at_most_a_hundred() {
+        for (text, is) in [("0", 0), ("85", 85), ("90%", 90), ("100", 100)] {
+            assert_eq!(percent(text), Ok(is));
+        }
+        for wrong in ["", "%", "101", "-1", "8.5", "many"] {
+            assert!(percent(wrong).is_err(), "{wrong:?} passed");
+        }
+    }
 
     #[test]
     fn times_have_units() {

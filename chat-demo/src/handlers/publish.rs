@@ -12,6 +12,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         check_room(&room).map_err(refused)?;
         let membership = context.membership(&room).map_err(refused)?;
         context.charge().map_err(refused)?;
+        context.node.guard.hold_back().await;
         let publishing = membership.publish(context.connection.clone(), text, id.clone());
         publishing.await.map_err(refused)
     })

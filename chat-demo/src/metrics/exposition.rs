@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Live, pools};
+use super::{Live, machine, pools, tuner};
 use crate::bus::Bus;
 use crate::process::Process;
 use crate::tally::Tally;
@@ -147,6 +147,10 @@ impl Collector for Live {
         ];
         for (name, help, unit, value) in gauges {
             gauge(&mut encoder, name, help, unit, value as u64)?;
+        }
+        machine::encode(&self.guard, &mut encoder)?;
+        if let Some(tuning) = &self.tuning {
+            tuner::encode(tuning, &mut encoder)?;
         }
         if let Some(redis) = &self.redis {
             let help = "Whether there is a connection to Redis.";

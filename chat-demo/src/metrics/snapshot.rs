@@ -7,6 +7,8 @@ use anthill::Stats;
 use serde::Serialize;
 
 use super::Live;
+use super::machine::MachineSnapshot;
+use super::tuner::TunerSnapshot;
 use crate::bus::Bus;
 use crate::process::Process;
 use crate::tally::Tally;
@@ -36,7 +38,13 @@ pub(crate) struct Snapshot {
     /// Handshakes.
     refused: u64,
     panics: u64,
+    machine: MachineSnapshot,
+    /// What is done against too much to do: `none`, `refusing`, `slowing`.
+    pressure: &'static str,
+    publish_delay_ms: f64,
     /// Nothing where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuner: Option<TunerSnapshot>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis_up: Option<bool>,
     drops: BTreeMap<&'static str, u64>,
@@ -55,6 +63,8 @@ impl Snapshot {
             pools,
             started,
             redis,
+            guard,
+            tuning,
         } = live;
         let outboxes = hub.outboxes();
         let fanout = tally.fanout.quantiles();
@@ -78,6 +88,10 @@ impl Snapshot {
             fanout_p99_ms: millis(fanout.p99),
             refused: tally.refused.sum(),
             panics: tally.panics.get(),
+            machine: MachineSnapshot::from(&**guard),
+            pressure: guard.pressure().label(),
+            publish_delay_ms: millis(guard.delay()),
+            tuner: tuning.as_deref().map(TunerSnapshot::from),
             redis_up: redis.as_ref().map(|redis| redis.is_up()),
             drops: tally.closed.iter().collect(),
             pools: pools

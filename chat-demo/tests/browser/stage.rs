@@ -39,6 +39,9 @@ impl Stage {
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
+            // Whatever else the machine does meanwhile.
+            max_cpu: 0,
+            max_memory: 0,
             ..Config::default()
         };
         change(&mut config);

@@ -25,6 +25,9 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
 pub(crate) fn serve(change: impl FnOnce(&mut Config)) -> Server {
     let mut config = Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
+        // Whatever else the machine does meanwhile.
+        max_cpu: 0,
+        max_memory: 0,
         ..Config::default()
     };
     config.drain_notice = Duration::ZERO;

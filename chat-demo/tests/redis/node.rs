@@ -48,6 +48,9 @@ impl Node {
             listen: "127.0.0.1:0".parse().expect("an address"),
             drain_notice: Duration::ZERO,
             presence_limit: 0,
+            // Whatever else the machine does meanwhile.
+            max_cpu: 0,
+            max_memory: 0,
             ..Config::default()
         };
         config.redis.redis = vec![redis.to_owned()];

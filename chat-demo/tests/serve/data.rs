@@ -169,6 +169,9 @@ fn a_file_serves_one_server() {
         let config = config::Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             data: Some(path.clone()),
+            // Whatever else the machine does meanwhile.
+            max_cpu: 0,
+            max_memory: 0,
             ..config::Config::default()
         };
         let error = server::Server::start(config)

@@ -48,7 +48,7 @@ fn each_figure_has_help_a_type_and_its_unit_in_its_name() {
                 .unwrap_or_else(|| panic!("{name}: no help"));
             assert!(help.len() > 5 && help.ends_with('.'), "{name}: {help}");
             let unit = figure.rsplit('_').next();
-            let unit = unit.filter(|unit| ["seconds", "bytes"].contains(unit));
+            let unit = unit.filter(|unit| ["seconds", "bytes", "ratio"].contains(unit));
             assert_eq!(units.get(figure).copied(), unit, "{name}");
             used.insert(figure);
         }

@@ -13,6 +13,7 @@ mod http;
 mod logs;
 mod metrics;
 mod misbehaviour;
+mod overload;
 mod page;
 mod presence;
 mod process;

@@ -16,7 +16,7 @@ use crate::http::status;
 pub(crate) struct Figures(pub(crate) HashMap<String, f64>);
 
 impl Figures {
-    fn of(&self, series: &str) -> f64 {
+    pub(crate) fn of(&self, series: &str) -> f64 {
         let value = self.0.get(series);
         *value.unwrap_or_else(|| panic!("no {series} in {:?}", self.0.keys()))
     }
@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Looks until a figure has a value: what a client has seen may be counted a moment later.
-    async fn until_figure(&self, series: &str, value: f64) {
+    pub(crate) async fn until_figure(&self, series: &str, value: f64) {
         #[expect(clippy::float_cmp, reason = "counts are whole")]
         while self.figures().await.of(series) != value {}
     }

@@ -328,6 +328,9 @@ fn error(tls_cert: &Path, tls_key: &Path) -> TlsError {
             tls_cert: tls_cert.to_owned(),
             tls_key: tls_key.to_owned(),
         }),
+        // Whatever else the machine does meanwhile.
+        max_cpu: 0,
+        max_memory: 0,
         ..Config::default()
     };
     match server::Server::start(config).map(drop) {

@@ -1,0 +1,122 @@
+//! The pool's limits follow the load, where that is asked for.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anthill::tuner::{Change, Gradient, HillClimbing, Policy, Probe, Stepped, Target, Tuner};
+use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::TunerPolicy;
+use crate::guard::Guard;
+use crate::node::Pools;
+
+/// Threads for each processor at most, where they are found by climbing.
+const THREADS: usize = 4;
+/// How far the capacity of the fan-out may go down, and how many times up.
+const LEAST_FANOUT: usize = 16;
+const TIMES_FANOUT: usize = 4;
+
+/// What is moved, and what became of it.
+pub(crate) struct Tuning {
+    pub(crate) policy: &'static str,
+    /// Which pool's, by the name that it is shown under, and which of its limits.
+    pub(crate) pool: &'static str,
+    pub(crate) what: &'static str,
+    limit: AtomicUsize,
+    /// Changes that are no trials.
+    pub(crate) changes: Counter,
+    last: Mutex<Option<String>>,
+}
+
+impl Tuning {
+    /// What moves a limit, at the times that it tells; nothing where nothing is to be moved.
+    pub(crate) fn new(
+        policy: TunerPolicy,
+        pools: &Pools,
+        guard: &Arc<Guard>,
+    ) -> Option<(Self, Tuner)> {
+        let (policy, tuner) = match policy {
+            TunerPolicy::Off => return None,
+            TunerPolicy::Stepped => ("stepped", threads(pools, Stepped::default(), 16)),
+            TunerPolicy::HillClimbing => {
+                let processors = thread::available_parallelism().map_or(1, NonZero::get);
+                let most = processors * THREADS;
+                (
+                    "hill_climbing",
+                    threads(pools, HillClimbing::default(), most),
+                )
+            }
+            TunerPolicy::Gradient => {
+                let fanout = &pools.fanout;
+                let most = fanout.stats().capacity.saturating_mul(TIMES_FANOUT);
+                let tuner = Tuner::new(fanout, Target::Capacity, Gradient::default());
+                ("gradient", tuner.bounds(LEAST_FANOUT..=most))
+            }
+        };
+        // The workers are the same for all pools.
+        let (pool, what) = match tuner.target() {
+            Target::Capacity => ("fanout", "capacity"),
+            Target::Threads => ("service", "threads"),
+        };
+        let guard = guard.clone();
+        let tuner = tuner.probe(move || {
+            let usage = guard.usage();
+            Probe {
+                cpu: Some(usage.cpu_percent / 100.0),
+                memory: Some(usage.memory_percent / 100.0),
+            }
+        });
+        let tuning = Self {
+            policy,
+            pool,
+            what,
+            limit: AtomicUsize::new(tuner.limit()),
+            changes: Counter::default(),
+            last: Mutex::new(None),
+        };
+        Some((tuning, tuner))
+    }
+
+    /// Takes note of a change, and says so.
+    pub(crate) fn note(&self, change: &Change) {
+        let Self { pool, what, .. } = self;
+        // Relaxed: to be looked at alone.
+        self.limit.store(change.to, Ordering::Relaxed);
+        if change.is_trial() {
+            tracing::debug!(pool, what, "tuned: {change}");
+            return;
+        }
+        tracing::info!(pool, what, "tuned: {change}");
+        self.changes.inc();
+        *self.last.lock() = Some(change.to_string());
+    }
+
+    /// The last change, for people.
+    pub(crate) fn last(&self) -> Option<String> {
+        self.last.lock().clone()
+    }
+
+    /// Where the limit stands.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+}
+
+/// Moves the limit until the server drains.
+pub(crate) async fn run(tuning: Arc<Tuning>, mut tuner: Tuner, draining: CancellationToken) {
+    let mut ticks = interval(tuner.tick_interval());
+    while draining.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Some(change) = tuner.tick() {
+            tuning.note(&change);
+        }
+    }
+}
+
+fn threads(pools: &Pools, policy: impl Policy + 'static, most: usize) -> Tuner {
+    Tuner::new(&pools.service, Target::Threads, policy).bounds(1..=most)
+}

@@ -1,0 +1,104 @@
+//! A server on a machine at its limit, and limits that follow the load.
+
+use std::time::Duration;
+
+use chat_demo::config::TunerPolicy;
+use chat_demo::frame::Kind;
+use serde_json::{Value, json};
+use tokio::time::interval;
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::harness::{Client, Server, run};
+
+/// Looks now and then, for the server looks at its machine no more often, until the figures are as wanted.
+async fn until(server: &Server, wanted: impl Fn(&Value) -> bool) {
+    let mut looks = interval(Duration::from_millis(50));
+    while !wanted(&server.stats().await) {
+        looks.tick().await;
+    }
+}
+
+#[test]
+fn newcomers_are_refused_first_then_publishers_slowed_and_nobody_is_dropped() {
+    run(async {
+        // Any machine has more in use.
+        let server = Server::with(|config| config.max_memory = 1);
+        assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
+        let mut ann = server.enter_room("ann", "tea").await;
+
+        until(&server, |stats| stats["pressure"] == "refusing").await;
+        let ready = server.http("GET /readyz HTTP/1.1").await;
+        assert_eq!(ready.status, 503);
+        assert!(ready.body.starts_with("memory at "), "{}", ready.body);
+        let stream = tokio::net::TcpStream::connect(server.address).await;
+        let newcomer = Client::over(stream.expect("it listens"), server.request()).await;
+        let Err(Error::Http(refused)) = newcomer.map(drop) else {
+            panic!("it was let in");
+        };
+        assert_eq!(refused.status(), 503);
+        assert!(refused.headers().contains_key("retry-after"));
+        let series = "chat_handshakes_refused_total{reason=\"overloaded\"}";
+        server.until_figure(series, 1.0).await;
+
+        until(&server, |stats| stats["pressure"] == "slowing").await;
+        ann.publish("tea", "milk?").await;
+        let said = ann.expect(Kind::MESSAGE).await;
+        assert_eq!(said["text"], "milk?");
+        let stats = server.stats().await;
+        assert!(stats["publish_delay_ms"].as_f64().expect("a number") >= 10.0);
+        assert_eq!(stats["connections"], 1);
+        let figures = server.figures().await;
+        assert!(figures.of("chat_publish_delay_seconds") >= 0.01);
+        assert!(figures.of("chat_machine_memory_ratio") > 0.01);
+        server.until_figure("chat_pressure", 2.0).await;
+    });
+}
+
+#[test]
+fn the_machine_is_shown() {
+    run(async {
+        let server = Server::start();
+        until(&server, |stats| stats["machine"]["memory_bytes"] != 0).await;
+        let stats = server.stats().await;
+        assert!(stats["machine"]["cpus"].as_u64() >= Some(1));
+        for percent in ["cpu_percent", "memory_percent"] {
+            let percent = stats["machine"][percent].as_f64().expect("a number");
+            assert!((0.0..=100.0).contains(&percent), "{percent}");
+        }
+        assert_eq!(stats["pressure"], "none");
+        assert_eq!(stats.get("tuner"), None, "it is off");
+    });
+}
+
+#[test]
+fn a_tuner_moves_a_limit_and_tells() {
+    run(async {
+        let server = Server::with(|config| {
+            config.threads = Some(2);
+            config.tuner = TunerPolicy::Stepped;
+        });
+        let before = server.stats().await;
+        assert_eq!(before["tuner"]["policy"], "stepped");
+        assert_eq!(before["tuner"]["what"], "threads");
+        // There is little to do: the first step.
+        until(&server, |stats| stats["tuner"]["limit"] == 4).await;
+        let tuner = &server.stats().await["tuner"];
+        assert_eq!(tuner["changes"], 1);
+        let last = tuner["last"].as_str().expect("text");
+        assert!(last.starts_with("2 -> 4: the load is "), "{last}");
+        server.until_figure("chat_tuner_limit", 4.0).await;
+        server.until_figure("chat_tuner_changes_total", 1.0).await;
+    });
+}
+
+#[test]
+fn each_policy_serves() {
+    run(async {
+        for tuner in [TunerPolicy::Gradient, TunerPolicy::HillClimbing] {
+            let server = Server::with(|config| config.tuner = tuner);
+            let mut ann = server.enter_room("ann", "tea").await;
+            ann.publish("tea", "milk?").await;
+            assert_eq!(ann.expect(Kind::MESSAGE).await["text"], json!("milk?"));
+        }
+    });
+}
