@@ -46,8 +46,8 @@ const POOL = [
 ];
 const PROCESS = [
   {
-    title: "CPU, of one core", labels: ["CPU"], format: percent, least: 10,
-    read: ({ rate }) => [rate("cpu_seconds") * 100],
+    title: "CPU, of all cores", labels: ["server", "machine"], format: percent, least: 10,
+    read: ({ now, rate }) => [rate("cpu_seconds") * 100 / now.machine.cpus, now.machine.cpu_percent],
   },
   {
     title: "Memory", labels: ["resident"], format: bytes, least: 1 << 20, unit,
@@ -69,6 +69,10 @@ const FACTS = [
   ["open files", now => whole(now.open_files)],
   ["refused", now => whole(now.refused)],
   ["dropped", now => whole(Object.values(now.drops).reduce((sum, drops) => sum + drops, 0))],
+  ["memory of the machine", now => percent(now.machine.memory_percent)],
+  ["pressure", now => now.pressure],
+  ["publishes held back", now => now.publish_delay_ms ? milliseconds(now.publish_delay_ms) : undefined],
+  ["tuned", now => now.tuner && `${now.tuner.what} of ${now.tuner.pool}: ${now.tuner.last ?? now.tuner.limit}`],
   ["panics", now => whole(now.panics)],
 ];
 

@@ -1,22 +1,24 @@
 //! The capacity follows the load. A task that is accepted shall be done within 100 ms or so, whatever the tasks are: a
-//! small controller looks at `stats()` ten times a second and calls `tune`. What comes too fast waits outside.
+//! policy of a few lines looks at what the pool did in each tenth of a second. What comes too fast waits outside.
 //!
 //! ```console
-//! cargo run -p anthill --example tuning
+//! cargo run -p anthill --features tuner --example tuning
 //! ```
 //!
 //! With a fixed capacity there is no right one: 400 tasks are 50 ms of work while each takes 1 ms on eight threads, and
 //! 250 ms when each takes 5 ms.
 
 use std::error::Error;
+use std::ops::RangeInclusive;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::{Pool, Stats, SubmitError};
+use anthill::tuner::{Policy, Proposal, Reason, Sample, Target, Tuner};
+use anthill::{Pool, SubmitError};
 
 const THREADS: usize = 8;
 /// How long an accepted task shall be in the pool.
-const TARGET_MILLIS: usize = 100;
+const TARGET: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(100);
 
 /// What the load is like for a while.
@@ -51,19 +53,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .threads(0..=THREADS)
         .build()?;
     println!("tasks/s  capacity  in flight  time in the pool");
-    thread::scope(|scope| -> Result<(), Box<dyn Error>> {
-        let producer = scope.spawn(|| produce(&pool));
-        let (mut then, mut before) = (Instant::now(), pool.stats());
-        while !producer.is_finished() {
-            thread::sleep(TICK); // the controller's clock
-            let (now, stats) = (Instant::now(), pool.stats());
-            let tasks = stats.completed - before.completed;
-            let rate = u128::from(tasks) * 1000 / (now - then).as_millis();
-            control(&pool, &stats, usize::try_from(rate)?);
-            (then, before) = (now, stats);
-        }
-        Ok(producer.join().expect("it does not panic")?)
-    })?;
+    let tuning = Tuner::new(&pool, Target::Capacity, InTime)
+        .bounds(THREADS * 2..=10_000)
+        .interval(TICK)
+        .pause(Duration::ZERO) // a change shows within a tick
+        .start(|_| ())?;
+    produce(&pool)?;
+    drop(tuning);
     pool.shutdown()?;
     let stats = pool.stats();
     println!(
@@ -76,21 +72,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One tick. Tasks in the pool = tasks per second * seconds in the pool (Little's law), so the capacity for a time that
-/// is wanted follows from the rate that is measured.
-fn control(pool: &Pool, stats: &Stats, rate: usize) {
-    let millis_in_pool = stats.in_flight * 1000 / rate.max(1);
-    println!(
-        "{rate:7}{:10}{:11}{millis_in_pool:5} ms {}",
-        stats.capacity,
-        stats.in_flight,
-        "#".repeat((millis_in_pool / 10).min(60))
-    );
-    // While there is room, the rate is the producer's and says nothing about what the pool can do.
-    if stats.in_flight * 10 >= stats.capacity * 9 {
-        let wanted = rate * TARGET_MILLIS / 1000;
-        // At most twice as much at once, as a measurement may be off; and never so little that a thread lies idle.
-        pool.tune(wanted.clamp(THREADS * 2, stats.capacity * 2));
+/// As many tasks as are done in time.
+struct InTime;
+
+impl Policy for InTime {
+    fn propose(&mut self, sample: &Sample, _: &RangeInclusive<usize>) -> Option<Proposal> {
+        let latency = sample.latency()?;
+        println!(
+            "{:7.0}{:10}{:11.0}{:5} ms {}",
+            sample.throughput(),
+            sample.limit,
+            sample.in_flight,
+            latency.as_millis(),
+            "#".repeat((latency.as_millis() / 10).min(60) as usize)
+        );
+        // While there is room, the rate is the producer's and says nothing about what the pool can do.
+        if sample.in_flight < sample.limit as f64 * 0.9 {
+            return None;
+        }
+        // Tasks in the pool = tasks per second * seconds in the pool (Little's law), so the capacity for a time that is
+        // wanted follows from the rate that is measured. At most twice as much at once, as a measurement may be off.
+        let wanted = sample.throughput() * TARGET.as_secs_f64();
+        let limit = wanted.min(sample.limit as f64 * 2.0);
+        let reason = Reason::Other(format!("tasks take {latency:.0?} of {TARGET:?}").into());
+        Some(Proposal::new(limit, reason))
     }
 }
 

@@ -44,7 +44,7 @@
 //! | feature | |
 //! |---|---|
 //! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task |
-//! | `tuner` | [`tuner`]: the capacity, or the threads, follow the load |
+//! | `tuner` | module `tuner`: the capacity, or the threads, follow the load |
 //! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
 //! | `tracing` | a span for each task, at level debug: a child of the span in which it was submitted, with the name of the pool and, if it has one, of the task; an error event for a panic that no handler is told |
 //!

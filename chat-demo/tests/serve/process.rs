@@ -24,6 +24,8 @@ impl Process {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .env("RUST_LOG", "info")
+            // Whatever else the machine does meanwhile.
+            .envs([("CHAT_MAX_CPU", "0"), ("CHAT_MAX_MEMORY", "0")])
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary is built");
