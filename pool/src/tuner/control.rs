@@ -22,7 +22,7 @@ const ON: f64 = 4.0;
 /// let busy = Sample {
 ///     elapsed: Duration::from_secs(3),
 ///     in_flight: 4.0,
-///     waiting: 8.0,
+///     waiting: 4.0,
 ///     ..Sample::default()
 /// };
 /// let change = (0..9).find_map(|_| control.observe(&busy)).expect("a change");
