@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check that needs stable Rust (rustup's default profile), a browser and Redis: format, lints, docs, tests, benches once,
+# Every check that needs stable Rust (rustup's default profile), a browser, Redis and valgrind: format, lints, docs, tests, benches once,
 # models.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -10,11 +10,12 @@ done
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 
-# The tests of the chat drive Chromium and start a Redis of their own. CHROMEWEBDRIVER names the folder of Chromium's driver
+# The tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the folder of Chromium's driver
 # if that is not in the PATH.
 missing=()
 command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null || missing+=(chromium chromium-driver)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
+command -v valgrind >/dev/null || missing+=(valgrind)
 if [ ${#missing[@]} != 0 ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "missing; install with 'apt-get install ${missing[*]}'"; exit 1
@@ -32,6 +33,8 @@ step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D
 step cargo test --quiet --locked -p anthill --all-features
 step cargo test --locked -p chat-demo -p benches
 step cargo test --locked -p benches --benches
+# No hot path takes more instructions than it did.
+step cargo run --quiet --release --locked -p instructions
 
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
