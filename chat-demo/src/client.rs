@@ -68,7 +68,11 @@ pub use self::{
     reconnecting::Reconnecting,
     settings::Settings,
 };
-use crate::{frame::Kind, payload};
+use crate::{
+    frame::Kind,
+    payload::{self, Payload},
+    subprotocol::Subprotocol,
+};
 
 /// A connection that has been welcomed.
 ///
@@ -93,7 +97,29 @@ impl Client {
 
     /// Introduces itself over a TCP connection to the server that is already there.
     pub async fn open(stream: TcpStream, url: &str, hello: &payload::Hello) -> Result<Self> {
-        Connection::open(stream, url, hello).await.map(Self::over)
+        Self::open_speaking(stream, url, hello, Subprotocol::Json).await
+    }
+
+    /// As `open`, in any subprotocol: what is said goes by `say` then, and what comes by `next_frame`.
+    pub(crate) async fn open_speaking(
+        stream: TcpStream,
+        url: &str,
+        hello: &payload::Hello,
+        subprotocol: Subprotocol,
+    ) -> Result<Self> {
+        let opened = Connection::open(stream, url, hello, subprotocol).await;
+        opened.map(Self::over)
+    }
+
+    /// Sends a payload in the connection's subprotocol.
+    pub(crate) async fn say<P: Payload>(&mut self, payload: &P) -> Result<()> {
+        self.connection.say(payload)?;
+        poll_fn(|cx| self.connection.poll_flush(cx)).await
+    }
+
+    /// In which subprotocol payloads come.
+    pub(crate) fn subprotocol(&self) -> Subprotocol {
+        self.connection.subprotocol()
     }
 
     fn over(connection: Connection) -> Self {

@@ -12,7 +12,7 @@ use super::{
     settings::Settings,
     stream,
 };
-use crate::payload;
+use crate::{payload, subprotocol::Subprotocol};
 
 /// How long connecting may take unless the program says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ impl Builder {
     pub(super) async fn dial(self) -> Result<Connection> {
         let dialing = async {
             let stream = stream::connect(&self.url).await?;
-            Connection::open(stream, &self.url, &self.hello).await
+            Connection::open(stream, &self.url, &self.hello, Subprotocol::Json).await
         };
         let late = |_| ClientError::Late(self.timeout);
         timeout(self.timeout, dialing).await.map_err(late)?

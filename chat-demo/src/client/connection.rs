@@ -21,17 +21,16 @@ use tokio_tungstenite::{
 
 use super::{
     error::{ClientError, Result, broken},
-    event::{Received, read},
+    event::Received,
     pulse::{Due, Pulse},
     stream::Stream,
 };
 use crate::{
     frame::{Frame, FrameError, HEADER_LEN, Kind, MAX_PAYLOAD},
-    payload,
+    payload::{self, Payload},
+    subprotocol::{PayloadError, Subprotocol, read_text},
 };
 
-/// The subprotocol that the client asks for.
-const SUBPROTOCOL: HeaderValue = HeaderValue::from_static("chat.json.v1");
 /// The library's own 128 KiB would be most of the memory of a program with many clients.
 const READ_BUFFER: usize = 4 * 1024;
 /// Messages that may come at once before the clock is looked at.
@@ -41,6 +40,7 @@ const TURN: usize = 64;
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: WebSocketStream<Stream>,
+    subprotocol: Subprotocol,
     welcome: payload::Welcome,
     /// All that was fed has left.
     flushed: bool,
@@ -53,27 +53,33 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Introduces itself over a stream to the server.
-    pub(super) async fn open(stream: Stream, url: &str, hello: &payload::Hello) -> Result<Self> {
+    pub(super) async fn open(
+        stream: Stream,
+        url: &str,
+        hello: &payload::Hello,
+        subprotocol: Subprotocol,
+    ) -> Result<Self> {
         let mut request = url
             .into_client_request()
             .map_err(|_| ClientError::Address(url.to_owned()))?;
-        request
-            .headers_mut()
-            .insert(SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL);
+        request.headers_mut().insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(subprotocol.name()),
+        );
         // Frames are small and leave whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
         let (mut socket, _) = client_async_with_config(request, stream, Some(config))
             .await
             .map_err(|error| ClientError::Handshake(Box::new(error)))?;
-        let hello = encode(Kind::HELLO, hello, u32::MAX)?;
         socket
-            .send(WsMessage::Binary(hello))
+            .send(said(hello, subprotocol))
             .await
             .map_err(broken)?;
-        let welcome = welcome(&mut socket).await?;
+        let welcome = welcome(&mut socket, subprotocol).await?;
         Ok(Self {
             socket,
+            subprotocol,
             flushed: true,
             pulse: Pulse::new(&welcome),
             welcome,
@@ -86,11 +92,24 @@ impl Connection {
         &self.welcome
     }
 
+    pub(super) fn subprotocol(&self) -> Subprotocol {
+        self.subprotocol
+    }
+
     /// Gives a frame to the socket, which sends it with the next flush at the latest.
     pub(super) fn feed(&mut self, frame: Bytes) -> Result<()> {
+        self.feed_message(WsMessage::Binary(frame))
+    }
+
+    /// As `feed`, in the connection's subprotocol.
+    pub(super) fn say<P: Payload>(&mut self, payload: &P) -> Result<()> {
+        self.feed_message(said(payload, self.subprotocol))
+    }
+
+    fn feed_message(&mut self, message: WsMessage) -> Result<()> {
         self.flushed = false;
         self.pulse.sent = Instant::now();
-        let fed = self.socket.start_send_unpin(WsMessage::Binary(frame));
+        let fed = self.socket.start_send_unpin(message);
         fed.map_err(broken)
     }
 
@@ -111,7 +130,7 @@ impl Connection {
         }
         loop {
             if self.turn < TURN
-                && let Poll::Ready(received) = poll_read(&mut self.socket, cx)
+                && let Poll::Ready(received) = poll_read(&mut self.socket, self.subprotocol, cx)
             {
                 self.turn += 1;
                 self.pulse.heard_something = true;
@@ -145,12 +164,11 @@ impl Connection {
     }
 
     fn beat(&mut self) {
-        let beat = Frame {
-            kind: Kind::HEARTBEAT,
-            payload: &[],
-        };
+        let mut payload = Vec::new();
+        self.subprotocol.write_empty(Kind::HEARTBEAT, &mut payload);
+        let beat = message(Kind::HEARTBEAT, payload, self.subprotocol);
         // As above: the reading side tells what is wrong.
-        let _ = self.feed(beat.encode());
+        let _ = self.feed_message(beat);
     }
 }
 
@@ -170,8 +188,25 @@ pub(super) fn encode<P: Serialize + ?Sized>(kind: Kind, payload: &P, max: u32) -
     Ok(frame.encode())
 }
 
+/// A payload as a message.
+fn said<P: Payload>(payload: &P, subprotocol: Subprotocol) -> WsMessage {
+    let mut bytes = Vec::new();
+    subprotocol.write(payload, &mut bytes);
+    message(P::KIND, bytes, subprotocol)
+}
+
+fn message(kind: Kind, payload: Vec<u8>, subprotocol: Subprotocol) -> WsMessage {
+    if subprotocol == Subprotocol::Text {
+        let text = String::from_utf8(payload).expect("JSON is text");
+        return WsMessage::Text(text.into());
+    }
+    let payload = &payload;
+    WsMessage::Binary(Frame { kind, payload }.encode())
+}
+
 fn poll_read(
     socket: &mut WebSocketStream<Stream>,
+    subprotocol: Subprotocol,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Received>>> {
     loop {
@@ -186,6 +221,9 @@ fn poll_read(
                 });
                 Ok(Received::Close { code, reason })
             }
+            Ok(WsMessage::Text(text)) if subprotocol == Subprotocol::Text => read_text(&text)
+                .map(|kind| Received::Frame(kind, text.into()))
+                .map_err(|_| ClientError::Text),
             Ok(WsMessage::Text(_)) => Err(ClientError::Text),
             Ok(_) => continue,
             Err(error) => Err(broken(error)),
@@ -200,12 +238,17 @@ fn split(message: &Bytes) -> Result<Received> {
     Ok(Received::Frame(frame.kind, payload))
 }
 
-async fn welcome(socket: &mut WebSocketStream<Stream>) -> Result<payload::Welcome> {
-    while let Some(received) = poll_fn(|cx| poll_read(socket, cx)).await {
+async fn welcome(
+    socket: &mut WebSocketStream<Stream>,
+    subprotocol: Subprotocol,
+) -> Result<payload::Welcome> {
+    while let Some(received) = poll_fn(|cx| poll_read(socket, subprotocol, cx)).await {
         match received? {
-            Received::Frame(Kind::WELCOME, payload) => return read(Kind::WELCOME, &payload),
+            Received::Frame(Kind::WELCOME, payload) => {
+                return read_in(subprotocol, &payload);
+            }
             Received::Frame(Kind::ERROR, payload) => {
-                return Err(ClientError::Refused(read(Kind::ERROR, &payload)?));
+                return Err(ClientError::Refused(read_in(subprotocol, &payload)?));
             }
             Received::Frame(..) => {}
             Received::Close { code, reason } => {
@@ -216,5 +259,16 @@ async fn welcome(socket: &mut WebSocketStream<Stream>) -> Result<payload::Welcom
     Err(ClientError::NotWelcome {
         code: 1006,
         reason: String::new(),
+    })
+}
+
+fn read_in<P: Payload>(subprotocol: Subprotocol, payload: &[u8]) -> Result<P> {
+    let kind = P::KIND;
+    subprotocol.read(payload).map_err(|error| match error {
+        PayloadError::Json(source) => ClientError::Payload { kind, source },
+        error => {
+            let source = serde::de::Error::custom(error);
+            ClientError::Payload { kind, source }
+        }
     })
 }

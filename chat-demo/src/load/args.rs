@@ -1,8 +1,14 @@
 //! What to do to which server.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::plan::Shares;
+use crate::config::parse::duration;
+use crate::subprotocol::Subprotocol;
 
 /// Messages a room gets when neither a number nor a time is given.
 const MESSAGES: u64 = 100;
@@ -10,48 +16,93 @@ const MESSAGES: u64 = 100;
 /// Connects many clients, lets some publish, and checks that each gets every message once and in order.
 #[derive(Clone, Debug, Parser)]
 pub struct Args {
-    /// The server's WebSocket.
+    /// The server's WebSocket
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ws")]
     pub target: String,
-    /// How many clients connect.
+    /// How many clients connect
     #[arg(long, short, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
     pub connections: usize,
-    /// Over how many rooms they spread [default: one for each 100 connections].
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub rooms: Option<usize>,
-    /// How many members of each room publish.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
-    pub publishers: usize,
-    /// How many messages each room gets [default: 100, or as many as fit the duration].
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "duration")]
-    pub messages: Option<u64>,
-    /// How long to publish, in seconds.
-    #[arg(long, value_name = "SECS", value_parser = seconds)]
-    pub duration: Option<Duration>,
-    /// Messages a second over all rooms, answered or not [default: as fast as they are acknowledged].
+    /// Connects a second [default: as many as --concurrency allows]
     #[arg(long, value_name = "N", value_parser = rate)]
-    pub rate: Option<f64>,
-    /// Without a rate: how many messages of one publisher may lack their ack.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
-    pub window: usize,
-    /// Length of a text, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(48..=1_000_000))]
-    pub size: u32,
-    /// How many handshakes may be under way.
+    pub connect_rate: Option<f64>,
+    /// How many handshakes may be under way, in each process
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
     pub concurrency: usize,
-    /// From how many loopback addresses to connect, 127.0.0.1 and up; one has about 28,000 ports.
+    /// From how many loopback addresses to connect, 127.0.0.1 and up; one has about 28,000 ports
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=254))]
     pub sources: u8,
-    /// Keep the members idle for so long before publishing, to look at the server.
-    #[arg(long, value_name = "SECS", value_parser = seconds)]
+    /// Over how many processes to spread them [default: as few as the limit of open files allows]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub processes: Option<usize>,
+    /// Over how many rooms they spread [default: one for each 100 connections]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub rooms: Option<usize>,
+    /// How many members of each room publish
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub publishers: usize,
+    /// How many messages each room gets [default: 100, or as many as fit the duration]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "duration")]
+    pub messages: Option<u64>,
+    /// How long to publish
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub duration: Option<Duration>,
+    /// Messages a second over all rooms, answered or not [default: as fast as they are acknowledged]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// How long the rate takes to rise to that
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0s", requires = "rate")]
+    pub ramp: Duration,
+    /// Without a rate: how many messages of one publisher may lack their ack
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub window: usize,
+    /// Length of a text, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(48..=1_000_000))]
+    pub size: u32,
+    /// How payloads are encoded
+    #[arg(long, value_name = "ENCODING", default_value = "json")]
+    pub encoding: Encoding,
+    /// Of those who do not publish, how many read less than what comes, like 5%
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub slow_readers: f64,
+    /// Of those who do not publish, how many lose their connection every ten seconds or so, and come back
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub reconnecting: f64,
+    /// Of those who do not publish, how many are only connected, and in no room
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub idle: f64,
+    /// Keep the members idle for so long before publishing, to look at the server
+    #[arg(long, value_name = "TIME", value_parser = duration)]
     pub hold: Option<Duration>,
-    /// Give up when nothing has arrived for so long.
-    #[arg(long, value_name = "SECS", default_value = "10", value_parser = seconds)]
+    /// Give up when nothing has arrived for so long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub patience: Duration,
-    /// Also write the report here.
+    /// Also write the report here
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
+    /// Be one of several processes, and do what standard input says
+    #[arg(long, hide = true)]
+    pub crew: bool,
+}
+
+/// How payloads are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Encoding {
+    /// chat.json.v1
+    Json,
+    /// chat.protobuf.v1
+    Protobuf,
+    /// chat.text
+    Text,
+}
+
+impl From<Encoding> for Subprotocol {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Json => Self::Json,
+            Encoding::Protobuf => Self::Protobuf,
+            Encoding::Text => Self::Text,
+        }
+    }
 }
 
 impl Args {
@@ -73,27 +124,21 @@ impl Args {
         })
     }
 
-    /// The room that a client joins.
-    #[must_use]
-    pub fn room_of(&self, client: usize) -> usize {
-        client % self.rooms()
-    }
-
-    /// The number of a client among the members of its room.
-    #[must_use]
-    pub fn seat_of(&self, client: usize) -> usize {
-        client / self.rooms()
-    }
-
-    /// How many of the members of `room` publish.
-    #[must_use]
-    pub fn publishers_of(&self, room: usize) -> usize {
-        let members = (self.connections - room).div_ceil(self.rooms());
-        self.publishers.min(members)
+    /// Fails when there are more shares than clients.
+    pub(super) fn shares(&self) -> Result<Shares, &'static str> {
+        let shares = Shares {
+            slow: self.slow_readers,
+            reconnecting: self.reconnecting,
+            idle: self.idle,
+        };
+        if shares.slow + shares.reconnecting + shares.idle > 1.0 {
+            return Err("--slow-readers, --reconnecting and --idle are more than 100% together");
+        }
+        Ok(shares)
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1 is needed".to_owned()),
         Ok(number) => Ok(number),
@@ -101,67 +146,53 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-fn positive(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
-    if number.is_finite() && number > 0.0 {
-        Ok(number)
-    } else {
-        Err("a number above 0 is needed".to_owned())
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
+        Ok(_) => Err("at least 0.001 is needed, and at most 1e9".to_owned()),
+        Err(error) => Err(format!("{error}")),
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
-    match positive(text)? {
-        rate if rate < 0.001 => Err("at least 0.001 is needed".to_owned()),
-        rate => Ok(rate),
+/// From 0 to 1, or from 0% to 100%.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, of) = match text.strip_suffix('%') {
+        Some(percent) => (percent, 100.0),
+        None => (text, 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if (0.0..=of).contains(&number) => Ok(number / of),
+        _ => Err("not a share, like 0.05 or 5%".to_owned()),
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    positive(text)
-        .and_then(|number| Duration::try_from_secs_f64(number).map_err(|error| error.to_string()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn args(line: &str) -> Args {
-        Args::try_parse_from(std::iter::once("load").chain(line.split_whitespace())).unwrap()
-    }
-
-    #[test]
-    fn clients_spread_over_the_rooms_and_the_first_of_each_publish() {
-        let args = args("--connections 7 --rooms 3 --publishers 3");
-        assert_eq!(
-            (0..7)
-                .map(|client| args.room_of(client))
-                .collect::<Vec<_>>(),
-            [0, 1, 2, 0, 1, 2, 0]
-        );
-        assert_eq!(
-            (0..7)
-                .map(|client| args.seat_of(client))
-                .collect::<Vec<_>>(),
-            [0, 0, 0, 1, 1, 1, 2]
-        );
-        assert_eq!(
-            (0..3)
-                .map(|room| args.publishers_of(room))
-                .collect::<Vec<_>>(),
-            [3, 2, 2]
-        );
+    fn args(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("load").chain(line.split_whitespace()))
     }
 
     #[test]
     fn rooms_and_messages_have_sensible_defaults() {
+        let by_default = args("").expect("valid");
         assert_eq!(
-            (args("").rooms(), args("").messages()),
+            (by_default.rooms(), by_default.messages()),
             (10, Some(MESSAGES))
         );
-        assert_eq!(args("--connections 5").rooms(), 1);
-        assert_eq!(args("--connections 5 --rooms 9").rooms(), 5);
-        assert_eq!(args("--duration 0.5").messages(), None);
+        assert_eq!(args("--connections 5").expect("valid").rooms(), 1);
+        assert_eq!(args("--connections 5 --rooms 9").expect("valid").rooms(), 5);
+        assert_eq!(args("--duration 500ms").expect("valid").messages(), None);
+    }
+
+    #[test]
+    fn shares_are_parts_or_percentages() {
+        let args = args("--slow-readers 5% --reconnecting 0.25 --idle 70%").expect("valid");
+        let shares = args.shares().expect("at most all");
+        assert!((shares.slow - 0.05).abs() < 1e-9 && (shares.reconnecting - 0.25).abs() < 1e-9);
+        let args = Args { idle: 0.71, ..args };
+        assert!(args.shares().is_err());
     }
 
     #[test]
@@ -170,12 +201,16 @@ mod tests {
             "--connections 0",
             "--rate 0",
             "--rate NaN",
-            "--duration -1",
+            "--duration -1s",
+            "--duration 5",
+            "--ramp 5s",
             "--size 3",
-            "--messages 1 --duration 1",
+            "--messages 1 --duration 1s",
+            "--idle 101%",
+            "--idle -1",
+            "--encoding morse",
         ] {
-            let words = std::iter::once("load").chain(line.split_whitespace());
-            assert!(Args::try_parse_from(words).is_err(), "{line} passed");
+            assert!(args(line).is_err(), "{line} passed");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 /// The widest gap that is kept in mind: a server gone mad must not take the memory.
 const MAX_GAP: u64 = 1 << 20;
 
@@ -15,11 +17,10 @@ pub(super) struct Ledger {
     next: Box<[u64]>,
     /// Numbers that were passed over, by line.
     missing: BTreeSet<(usize, u64)>,
-    pub(super) counts: Counts,
 }
 
 /// The sums of ledgers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     /// Messages that came, each counted once.
     pub(super) delivered: u64,
@@ -31,7 +32,7 @@ pub(super) struct Counts {
 
 /// Where a number stands in its line; the worst comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub(super) enum Place {
     InOrder,
     Late,
     Again,
@@ -45,7 +46,6 @@ impl Ledger {
         Self {
             next,
             missing: BTreeSet::new(),
-            counts: Counts::default(),
         }
     }
 
@@ -54,18 +54,14 @@ impl Ledger {
         publisher + 1 < self.next.len()
     }
 
+    /// The newest number of the room.
+    pub(super) fn newest(&self) -> u64 {
+        self.next[0] - 1
+    }
+
     /// Enters the message `seq` of the room, the `number`th (from 1) of `publisher`.
-    /// Tells whether it is a new one.
-    pub(super) fn enter(&mut self, seq: u64, publisher: usize, number: u64) -> bool {
-        let place = self.step(0, seq).max(self.step(publisher + 1, number));
-        match place {
-            Place::Again => self.counts.duplicated += 1,
-            Place::Late => self.counts.reordered += 1,
-            Place::InOrder => {}
-        }
-        let new = place != Place::Again;
-        self.counts.delivered += u64::from(new);
-        new
+    pub(super) fn enter(&mut self, seq: u64, publisher: usize, number: u64) -> Place {
+        self.step(0, seq).max(self.step(publisher + 1, number))
     }
 
     fn step(&mut self, line: usize, number: u64) -> Place {
@@ -99,14 +95,14 @@ mod tests {
     /// (delivered, duplicated, reordered).
     fn after(messages: &[(u64, u64)]) -> (u64, u64, u64) {
         let mut ledger = Ledger::new(0, 1);
+        let (mut delivered, mut duplicated, mut reordered) = (0, 0, 0);
         for &(seq, number) in messages {
-            ledger.enter(seq, 0, number);
+            match ledger.enter(seq, 0, number) {
+                Place::InOrder => delivered += 1,
+                Place::Late => (delivered, reordered) = (delivered + 1, reordered + 1),
+                Place::Again => duplicated += 1,
+            }
         }
-        let Counts {
-            delivered,
-            duplicated,
-            reordered,
-        } = ledger.counts;
         (delivered, duplicated, reordered)
     }
 
@@ -151,8 +147,10 @@ mod tests {
     #[test]
     fn publishers_have_their_own_numbers() {
         let mut ledger = Ledger::new(7, 2);
-        assert!(ledger.enter(8, 0, 1) && ledger.enter(9, 1, 1) && ledger.enter(10, 1, 2));
-        assert_eq!((ledger.counts.delivered, ledger.counts.duplicated), (3, 0));
+        for (seq, publisher, number) in [(8, 0, 1), (9, 1, 1), (10, 1, 2)] {
+            assert_eq!(ledger.enter(seq, publisher, number), Place::InOrder);
+        }
+        assert_eq!(ledger.newest(), 10);
     }
 
     #[test]

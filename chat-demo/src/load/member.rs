@@ -1,37 +1,164 @@
-//! One client of the swarm: connects, joins, perhaps publishes, and checks what comes.
+//! One client of the swarm: connects, joins, lives its role, and checks what comes.
 
-use std::{
-    fmt::Display,
-    future::pending,
-    pin::pin,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::fmt::Display;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use serde::Deserialize;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Duration, sleep, timeout};
 
-use super::{
-    ledger::{Counts, Ledger},
-    publisher::{Publisher, Stamp},
-    swarm::{Room, Swarm},
-};
-use crate::{
-    client::{Client, Received},
-    frame::Kind,
-    payload,
-};
+use super::ledger::Ledger;
+use super::plan::Role;
+use super::publisher::{Publisher, Stamp};
+use super::swarm::{Room, Swarm};
+use crate::client::{Client, Received};
+use crate::frame::Kind;
+use crate::payload::{self, Payload};
+use crate::subprotocol::Subprotocol;
 
 /// How long connecting and joining may take.
 const JOIN_TIME: Duration = Duration::from_secs(30);
-/// Latencies are handed in by so many, lest all wait for the one histogram.
-const LATENCIES: usize = 32;
+/// How often a slow reader reads a frame, and how much the system may hold for it.
+const SLOWLY: Duration = Duration::from_millis(100);
+const SMALL_BUFFER: u32 = 4096;
+/// How long one that reconnects keeps a connection, on average, and how long it stays away at least and at most.
+const CONNECTED: f64 = 10.0;
+const AWAY_MS: std::ops::Range<u64> = 100..1000;
+/// The close code of a client that is dropped as too slow.
+const POLICY: u16 = 1008;
 
-/// What a member did.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) counts: Counts,
-    pub(super) last_delivery: Option<Instant>,
+/// Lives the life of one client, until the swarm is done.
+pub(super) async fn run(swarm: Arc<Swarm>, number: usize) {
+    let life = async {
+        let role = swarm.plan.role_of(number);
+        let first = swarm
+            .take_turn(number, enter(&swarm, number, role, None))
+            .await;
+        let (client, after) = match first {
+            Ok(entered) => entered,
+            Err(error) => return swarm.failed(error),
+        };
+        swarm.joined();
+        let ended = match role {
+            Role::Idle => be_idle(client).await,
+            Role::Slow => read_slowly(&swarm, client).await,
+            Role::Publisher(_) | Role::Listener | Role::Reconnecting => {
+                swarm.room_of(number).members.fetch_add(1, Relaxed);
+                Member::new(&swarm, number, role, after).live(client).await
+            }
+        };
+        if let Err(why) = ended {
+            swarm.left(why);
+        }
+    };
+    tokio::select! {
+        () = life => {}
+        () = swarm.done.cancelled() => {}
+    }
+}
+
+/// Connects and joins; the room's newest number, or the one after which it is to go on.
+async fn enter(
+    swarm: &Swarm,
+    number: usize,
+    role: Role,
+    after: Option<u64>,
+) -> Result<(Client, u64), String> {
+    let late = |_| format!("not joined within {} s", JOIN_TIME.as_secs());
+    let entering = async {
+        let mut client = introduce(swarm, number, role).await?;
+        if role == Role::Idle {
+            return Ok((client, 0));
+        }
+        let newest = join(swarm, number, &mut client, after).await?;
+        Ok((client, after.unwrap_or(newest)))
+    };
+    timeout(JOIN_TIME, entering).await.map_err(late)?
+}
+
+async fn introduce(swarm: &Swarm, number: usize, role: Role) -> Result<Client, String> {
+    let hello = payload::Hello {
+        name: Some(format!("load-{number}")),
+        token: None,
+    };
+    let plan = &swarm.plan;
+    let buffer = (role == Role::Slow).then_some(SMALL_BUFFER);
+    let connected = swarm.sources.connect(plan.address, number, buffer).await;
+    let stream = connected.map_err(|error| format!("cannot connect: {error}"))?;
+    let subprotocol = plan.encoding.into();
+    let opened = Client::open_speaking(stream, &plan.target, &hello, subprotocol).await;
+    opened.map_err(text)
+}
+
+async fn join(
+    swarm: &Swarm,
+    number: usize,
+    client: &mut Client,
+    after: Option<u64>,
+) -> Result<u64, String> {
+    let room = swarm.room_of(number).name.clone();
+    client
+        .say(&payload::Join { room, after })
+        .await
+        .map_err(text)?;
+    let subprotocol = client.subprotocol();
+    while let Some(received) = client.next_frame().await {
+        match received.map_err(text)? {
+            Received::Frame(Kind::JOINED, payload) => {
+                let joined: payload::Joined = read(subprotocol, &payload)?;
+                if after.is_some() && !joined.recovered {
+                    return Err("what was missed is not there any more".to_owned());
+                }
+                return Ok(joined.seq);
+            }
+            Received::Frame(Kind::ERROR, payload) => return Err(refusal(subprotocol, &payload)?),
+            Received::Frame(..) => {}
+            Received::Close { code, reason } => return Err(closed(code, &reason)),
+        }
+    }
+    Err("the connection ended while joining".to_owned())
+}
+
+/// Only hears heartbeats.
+async fn be_idle(mut client: Client) -> Result<(), String> {
+    loop {
+        match client.next_frame().await {
+            Some(Ok(Received::Close { code, reason })) => return Err(closed(code, &reason)),
+            Some(Ok(Received::Frame(..))) => {}
+            Some(Err(error)) => return Err(text(error)),
+            None => return Err("the connection ended".to_owned()),
+        }
+    }
+}
+
+/// Reads less than comes, until the server has enough of it.
+async fn read_slowly(swarm: &Swarm, mut client: Client) -> Result<(), String> {
+    loop {
+        match client.next_frame().await {
+            Some(Ok(Received::Frame(..))) => sleep(SLOWLY).await,
+            Some(Ok(Received::Close { code, reason })) if code != POLICY => {
+                return Err(closed(code, &reason));
+            }
+            // A client that is dropped as too slow hears of it, or finds the connection broken.
+            _ => {
+                swarm.dropped_slow.fetch_add(1, Relaxed);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One that is to get every message of its room.
+struct Member<'a> {
+    swarm: &'a Swarm,
+    number: usize,
+    role: Role,
+    room: &'a Room,
+    publisher: Option<Publisher>,
+    ledger: Ledger,
+    /// Latencies of what was due before are its own fault: it was away.
+    back: u64,
 }
 
 /// The part of a message that is looked at, borrowed: there are many.
@@ -42,97 +169,57 @@ struct Seen<'a> {
     text: &'a str,
 }
 
-/// Lives the life of one client, until the swarm is done.
-pub(super) async fn run(swarm: Arc<Swarm>, number: usize) -> Outcome {
-    let mut done = pin!(swarm.done.cancelled());
-    let joined = tokio::select! {
-        joined = join(&swarm, number) => joined,
-        () = &mut done => return Outcome::default(),
-    };
-    let (client, after) = match joined {
-        Ok(joined) => joined,
-        Err(error) => {
-            swarm.failed(error);
-            return Outcome::default();
-        }
-    };
-    swarm.joined(number);
-    let mut member = Member::new(&swarm, number, client, after);
-    tokio::select! {
-        ended = member.stay() => swarm.errors.add(ended),
-        () = done => {}
-    }
-    swarm.left();
-    member.hand_in();
-    Outcome {
-        counts: member.ledger.counts,
-        last_delivery: member.last_delivery,
-    }
-}
-
-/// Takes its turn to connect and join; tells the number after which the room's messages will come.
-async fn join(swarm: &Swarm, number: usize) -> Result<(Client, u64), String> {
-    let _turn = swarm.connecting.acquire().await;
-    let late = |_| format!("not joined within {} s", JOIN_TIME.as_secs());
-    timeout(JOIN_TIME, introduce(swarm, number))
-        .await
-        .map_err(late)?
-}
-
-async fn introduce(swarm: &Swarm, number: usize) -> Result<(Client, u64), String> {
-    let hello = payload::Hello {
-        name: Some(format!("load-{number}")),
-        token: None,
-    };
-    let connected = swarm.sources.connect(swarm.address, number).await;
-    let stream = connected.map_err(|error| format!("cannot connect: {error}"))?;
-    let mut client = Client::open(stream, &swarm.args.target, &hello)
-        .await
-        .map_err(text)?;
-    client
-        .join(&swarm.room_of(number).name, None)
-        .await
-        .map_err(text)?;
-    while let Some(received) = client.next_frame().await {
-        match received.map_err(text)? {
-            Received::Frame(Kind::JOINED, payload) => {
-                let joined: payload::Joined = read(&payload)?;
-                return Ok((client, joined.seq));
-            }
-            Received::Frame(Kind::ERROR, payload) => return Err(refusal(&payload)?),
-            Received::Frame(..) => {}
-            Received::Close { code, reason } => return Err(closed(code, &reason)),
-        }
-    }
-    Err("the connection ended while joining".to_owned())
-}
-
-struct Member<'a> {
-    swarm: &'a Swarm,
-    room: &'a Room,
-    client: Client,
-    publisher: Option<Publisher>,
-    ledger: Ledger,
-    latencies: Vec<u64>,
-    last_delivery: Option<Instant>,
-}
-
 impl<'a> Member<'a> {
-    fn new(swarm: &'a Swarm, number: usize, client: Client, after: u64) -> Self {
-        let args = &swarm.args;
+    fn new(swarm: &'a Swarm, number: usize, role: Role, after: u64) -> Self {
+        let plan = &swarm.plan;
+        let publisher = match role {
+            Role::Publisher(seat) => {
+                let pace = swarm.pace.subscribe();
+                Some(Publisher::new(plan, number, seat, swarm.clock, pace))
+            }
+            _ => None,
+        };
         Self {
             swarm,
+            number,
+            role,
             room: swarm.room_of(number),
-            client,
-            publisher: Publisher::of(args, number, swarm.start.subscribe(), swarm.stop.clone()),
-            ledger: Ledger::new(after, args.publishers_of(args.room_of(number))),
-            latencies: Vec::new(),
-            last_delivery: None,
+            publisher,
+            ledger: Ledger::new(after, plan.publishers_of(plan.room_of(number))),
+            back: 0,
+        }
+    }
+
+    /// Stays, or goes and comes back again and again; tells what has ended it.
+    async fn live(mut self, mut client: Client) -> Result<(), String> {
+        loop {
+            let role = self.role;
+            let lost = async {
+                if role == Role::Reconnecting {
+                    // However long it has lasted, it is as likely to end.
+                    let seconds = -CONNECTED * (1.0 - fastrand::f64()).ln();
+                    sleep(Duration::from_secs_f64(seconds)).await;
+                } else {
+                    pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = self.stay(&mut client) => return Err(ended),
+                () = lost => {}
+            }
+            // Without a goodbye, as networks do it.
+            drop(client);
+            sleep(Duration::from_millis(fastrand::u64(AWAY_MS))).await;
+            let after = Some(self.ledger.newest());
+            (client, _) = enter(self.swarm, self.number, self.role, after).await?;
+            self.back = self.swarm.clock.now();
+            self.swarm.reconnects.fetch_add(1, Relaxed);
         }
     }
 
     /// Publishes and reads until something ends it; tells what.
-    async fn stay(&mut self) -> String {
+    async fn stay(&mut self, client: &mut Client) -> String {
+        let subprotocol = client.subprotocol();
         loop {
             let due = async {
                 match &mut self.publisher {
@@ -142,12 +229,12 @@ impl<'a> Member<'a> {
             };
             let done = tokio::select! {
                 biased;
-                received = self.client.next_frame() => match received {
-                    Some(Ok(received)) => self.take(&received),
+                received = client.next_frame() => match received {
+                    Some(Ok(received)) => self.take(subprotocol, &received),
                     Some(Err(error)) => Err(text(error)),
                     None => Err("the connection ended".to_owned()),
                 },
-                due = due => self.publish(due).await,
+                due = due => self.publish(client, due).await,
             };
             if let Err(ended) = done {
                 return ended;
@@ -155,26 +242,35 @@ impl<'a> Member<'a> {
         }
     }
 
-    async fn publish(&mut self, due: Instant) -> Result<(), String> {
+    async fn publish(&mut self, client: &mut Client, due: u64) -> Result<(), String> {
         let Some(publisher) = &mut self.publisher else {
             return Ok(());
         };
-        let (words, id) = publisher.text(self.swarm.clock_us(due));
+        let (words, id) = publisher.text(due);
         self.room.sent.fetch_add(1, Relaxed);
-        self.client
-            .publish(&self.room.name, &words, Some(&id))
-            .await
-            .map_err(text)
+        let publish = payload::Publish {
+            room: self.room.name.clone(),
+            text: words,
+            id: Some(id),
+        };
+        client.say(&publish).await.map_err(text)
     }
 
-    fn take(&mut self, received: &Received) -> Result<(), String> {
+    fn take(&mut self, subprotocol: Subprotocol, received: &Received) -> Result<(), String> {
         match received {
-            Received::Frame(Kind::MESSAGE, payload) => self.check(payload)?,
+            Received::Frame(Kind::MESSAGE, payload) if subprotocol == Subprotocol::Protobuf => {
+                let message: payload::Message = read(subprotocol, payload)?;
+                self.check(&message.room, message.seq, &message.text);
+            }
+            Received::Frame(Kind::MESSAGE, payload) => {
+                let Seen { room, seq, text } = serde_json::from_slice(payload).map_err(text)?;
+                self.check(room, seq, text);
+            }
             Received::Frame(Kind::ACK, _) => self.answered(),
             Received::Frame(Kind::ERROR, payload) => {
                 self.room.refused.fetch_add(1, Relaxed);
                 self.answered();
-                self.swarm.errors.add(refusal(payload)?);
+                self.swarm.errors.add(refusal(subprotocol, payload)?);
             }
             Received::Frame(..) => {}
             Received::Close { code, reason } => return Err(closed(*code, reason)),
@@ -189,42 +285,28 @@ impl<'a> Member<'a> {
         }
     }
 
-    fn check(&mut self, payload: &[u8]) -> Result<(), String> {
-        let seen: Seen<'_> = read(payload)?;
-        let ours =
-            |stamp: &Stamp| seen.room == self.room.name && self.ledger.knows(stamp.publisher);
-        let Some(stamp) = Stamp::read(seen.text).filter(ours) else {
-            self.swarm.errors.add(format!(
-                "a message that this run did not send, in {:?}",
-                seen.room
-            ));
-            return Ok(());
+    fn check(&mut self, room: &str, seq: u64, text: &str) {
+        let ours = |stamp: &Stamp| room == self.room.name && self.ledger.knows(stamp.publisher);
+        let Some(stamp) = Stamp::read(text).filter(ours) else {
+            let error = format!("a message that this run did not send, in {room:?}");
+            return self.swarm.errors.add(error);
         };
-        let now = Instant::now();
-        if self.ledger.enter(seen.seq, stamp.publisher, stamp.number) {
-            self.swarm.delivered.fetch_add(1, Relaxed);
-            self.last_delivery = Some(now);
-            self.latencies
-                .push(self.swarm.clock_us(now).saturating_sub(stamp.due_us));
-            if self.latencies.len() == LATENCIES {
-                self.hand_in();
-            }
-        }
-        Ok(())
-    }
-
-    fn hand_in(&mut self) {
-        self.swarm.record(self.latencies.drain(..));
+        let now = self.swarm.clock.now();
+        let place = self.ledger.enter(seq, stamp.publisher, stamp.number);
+        let latency = (stamp.due >= self.back).then(|| now.saturating_sub(stamp.due));
+        self.swarm.delivered(self.number, place, now, latency);
     }
 }
 
-fn read<'a, P: Deserialize<'a>>(payload: &'a [u8]) -> Result<P, String> {
-    serde_json::from_slice(payload).map_err(text)
+fn read<P: Payload>(subprotocol: Subprotocol, payload: &[u8]) -> Result<P, String> {
+    subprotocol.read(payload).map_err(text)
 }
 
-fn refusal(payload: &[u8]) -> Result<String, String> {
-    let payload::Error { code, message, .. } = read(payload)?;
-    Ok(format!("refused as {code:?}: {message}"))
+fn refusal(subprotocol: Subprotocol, payload: &[u8]) -> Result<String, String> {
+    let payload::Error { code, message, .. } = read(subprotocol, payload)?;
+    let code =
+        payload::ErrorCode::try_from(code).map_or(code.to_string(), |code| format!("{code:?}"));
+    Ok(format!("refused as {code}: {message}"))
 }
 
 fn closed(code: u16, reason: &str) -> String {

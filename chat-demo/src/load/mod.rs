@@ -1,45 +1,39 @@
 //! `chat-demo load`: many clients against one server, and whether each got what it should.
 
 mod args;
+mod clock;
+mod crew;
 mod ledger;
+mod look;
 mod member;
+mod pace;
+mod plan;
 mod progress;
 mod publisher;
 mod report;
+mod run;
 mod sources;
 mod swarm;
 mod system;
+mod team;
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use thiserror::Error;
-use tokio::{
-    net::TcpStream,
-    signal::ctrl_c,
-    task::JoinSet,
-    time::{Instant, Interval, interval, sleep, timeout},
-};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-pub use self::{args::Args, report::Report};
-use self::{
-    ledger::Counts,
-    member::Outcome,
-    progress::Progress,
-    swarm::{Sums, Swarm},
-};
+use self::run::{Run, Step};
 use crate::client::{self, ClientError};
 
-/// How often the run looks at itself.
-const TICK: Duration = Duration::from_millis(20);
-/// What should not come has so long to come nevertheless: repetitions.
-const GRACE: Duration = Duration::from_millis(200);
+pub use self::args::{Args, Encoding};
+pub use self::report::{Moment, PoolMoment, Report, ServerMoment};
+
 /// How long to look for the server.
 const FIND_TIME: Duration = Duration::from_secs(10);
 /// Open files besides the connections: standard streams, the runtime's own, the report.
@@ -52,9 +46,9 @@ pub enum LoadError {
     /// The target is no address, or nobody answers there.
     #[error(transparent)]
     Target(#[from] ClientError),
-    /// The system gives a process fewer files than the run needs.
+    /// The system gives a process fewer files than it needs.
     #[error(
-        "{needed} open files are needed and {limit} allowed: raise the limit (ulimit -Hn) or run several at once"
+        "{needed} open files are needed in each process and {limit} allowed: raise the limit (ulimit -Hn) or --processes"
     )]
     Files {
         /// One for each connection, and a few.
@@ -62,6 +56,12 @@ pub enum LoadError {
         /// The hard limit.
         limit: u64,
     },
+    /// Clients cannot be more than one thing.
+    #[error("{0}")]
+    Shares(&'static str),
+    /// Other processes did not start.
+    #[error("cannot start a process of the load generator: {0}")]
+    Processes(#[source] io::Error),
     /// The runtime did not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
@@ -77,15 +77,18 @@ pub enum LoadError {
 
 /// Runs the load, prints the report, and fails unless it is clean.
 pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
-    let needed = args.connections as u64 + OTHER_FILES;
-    let limit = rlimit::increase_nofile_limit(needed).unwrap_or(u64::MAX);
-    if limit < needed {
-        return Err(LoadError::Files { needed, limit });
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(LoadError::Runtime)?;
+    if args.crew {
+        let served = runtime.block_on(crew::serve());
+        // It may still be reading, which nothing can end.
+        runtime.shutdown_background();
+        return served
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(LoadError::Processes);
+    }
     let report = runtime.block_on(measure(args.clone()))?;
     print!("{report}");
     if let Some(path) = &args.json {
@@ -105,35 +108,43 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
 
 /// Runs the load: all connect and join, all stay idle for a while, some publish, all leave.
 pub async fn measure(args: Args) -> Result<Report, LoadError> {
-    let server = find(&args.target).await?;
-    let hold = args.hold;
-    let before = system::server_memory(server).await;
-    let swarm = Arc::new(Swarm::new(args, server));
-    let interrupts = tokio::spawn(obey_interrupts(Arc::clone(&swarm)));
-    let mut members = JoinSet::new();
-    for number in 0..swarm.args.connections {
-        members.spawn(member::run(Arc::clone(&swarm), number));
-    }
-
-    let mut run = Run {
-        swarm,
-        tick: interval(TICK),
-    };
+    let mut run = Run::new(&args).await?;
     let connect_seconds = run.connect().await;
-    let idle = match hold {
-        Some(time) => run.hold(time, server).await,
-        None => None,
+    if let Some(time) = args.hold {
+        run.hold(time).await;
+    }
+    let step = Step {
+        rate: args.rate,
+        time: args.duration,
+        messages: args.messages(),
     };
-    let start = Instant::now();
-    let sums = run.publish(start).await;
-    interrupts.abort();
-    run.swarm.done.cancel();
-    let outcomes = members.join_all().await;
-    let mut report = run.report(sums, &outcomes, start);
-    report.connect_seconds = connect_seconds;
-    report.server_bytes_before = before;
-    report.server_bytes_idle = idle;
-    Ok(report)
+    let report = run.step(step).await;
+    run.end().await;
+    Ok(Report {
+        connect_seconds,
+        ..report
+    })
+}
+
+/// Over how many processes the clients are spread: as many as are asked for, or as their files need.
+fn processes(args: &Args) -> Result<usize, LoadError> {
+    let limit = raise_open_files(args.connections)?;
+    let most = usize::try_from(limit.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    let processes = args
+        .processes
+        .unwrap_or_else(|| args.connections.div_ceil(most.max(1)))
+        .min(args.connections);
+    let needed = args.connections.div_ceil(processes) as u64 + OTHER_FILES;
+    if limit < needed {
+        return Err(LoadError::Files { needed, limit });
+    }
+    Ok(processes)
+}
+
+/// Lets this process open files for so many connections, or as many as it may.
+fn raise_open_files(connections: usize) -> Result<u64, LoadError> {
+    let needed = connections as u64 + OTHER_FILES;
+    rlimit::increase_nofile_limit(needed).map_err(LoadError::Runtime)
 }
 
 /// The first of the target's addresses at which somebody answers: one error now, not one for each client.
@@ -144,141 +155,4 @@ async fn find(url: &str) -> Result<SocketAddr, LoadError> {
         Err(late) => Err(late.into()),
     };
     Ok(found.map_err(|source| ClientError::Connect { target, source })?)
-}
-
-/// The first interrupt ends publishing, the second everything.
-async fn obey_interrupts(swarm: Arc<Swarm>) {
-    while ctrl_c().await.is_ok() {
-        swarm.stop.cancel();
-        if swarm.interrupted.swap(true, Relaxed) {
-            swarm.done.cancel();
-        }
-    }
-}
-
-/// The phases, seen from the one who watches the members.
-struct Run {
-    swarm: Arc<Swarm>,
-    tick: Interval,
-}
-
-impl Run {
-    /// Waits until each client has joined or failed; tells the seconds.
-    async fn connect(&mut self) -> f64 {
-        let (mut progress, start) = (Progress::new("connecting"), Instant::now());
-        let all = self.swarm.args.connections as u64;
-        loop {
-            self.tick.tick().await;
-            let (joined, failed) = self.swarm.arrivals();
-            progress.set(joined, all, "");
-            if joined + failed == all || self.swarm.stop.is_cancelled() {
-                let seconds = start.elapsed().as_secs_f64();
-                progress.end(&format!("{joined} of {all} joined in {seconds:.2} s"));
-                return seconds;
-            }
-        }
-    }
-
-    /// Lets the members be idle; tells the server's memory at the end.
-    async fn hold(&mut self, time: Duration, server: SocketAddr) -> Option<u64> {
-        let (mut progress, start) = (Progress::new("holding"), Instant::now());
-        eprintln!(
-            "holding: {} idle members from now, for {} s",
-            self.swarm.arrivals().0,
-            time.as_secs_f32()
-        );
-        let over = || self.swarm.stop.is_cancelled() || self.swarm.is_deserted();
-        while start.elapsed() < time && !over() {
-            self.tick.tick().await;
-            progress.set(start.elapsed().as_secs(), time.as_secs(), "s");
-        }
-        let memory = system::server_memory(server).await;
-        progress.end("over");
-        memory
-    }
-
-    /// Lets the publishers go and waits until all has arrived, or nothing does any more.
-    async fn publish(&mut self, start: Instant) -> Sums {
-        let (mut progress, swarm) = (Progress::new("publishing"), Arc::clone(&self.swarm));
-        swarm.start.send_replace(Some(start));
-        let (mut sums, mut moved) = (swarm.sums(), start);
-        loop {
-            self.tick.tick().await;
-            let before = std::mem::replace(&mut sums, swarm.sums());
-            if sums != before {
-                moved = Instant::now();
-            }
-            let rate = sums.delivered as f64 / start.elapsed().as_secs_f64();
-            progress.set(
-                sums.delivered,
-                sums.expected,
-                &format!("delivered, {rate:.0}/s"),
-            );
-            let given_up = moved.elapsed() > swarm.args.patience;
-            let over = swarm.settled(sums) || swarm.is_deserted() || swarm.done.is_cancelled();
-            if over || given_up {
-                progress.end(&format!(
-                    "{} sent, {} of {} delivered",
-                    sums.sent, sums.delivered, sums.expected
-                ));
-                sleep(GRACE).await;
-                return sums;
-            }
-            if self.is_over_time(start) {
-                swarm.stop.cancel();
-            }
-        }
-    }
-
-    fn is_over_time(&self, start: Instant) -> bool {
-        self.swarm
-            .args
-            .duration
-            .is_some_and(|time| start.elapsed() >= time)
-    }
-
-    fn report(&self, sums: Sums, outcomes: &[Outcome], start: Instant) -> Report {
-        let swarm = &self.swarm;
-        let mut counts = Counts::default();
-        for outcome in outcomes {
-            counts += outcome.counts;
-        }
-        let last = outcomes
-            .iter()
-            .filter_map(|outcome| outcome.last_delivery)
-            .max()
-            .unwrap_or(start);
-        let publish_seconds = (last - start).as_secs_f64();
-        let unanswered = sums.sent.saturating_sub(sums.answered);
-        if unanswered > 0 {
-            swarm
-                .errors
-                .add_many("never acknowledged".to_owned(), unanswered);
-        }
-        let (error_kinds, errors) = swarm.errors.list();
-        Report {
-            connections: swarm.arrivals().0,
-            rooms: swarm.args.rooms() as u64,
-            sent: sums.sent,
-            expected: sums.expected,
-            delivered: counts.delivered,
-            lost: sums.expected.saturating_sub(counts.delivered),
-            duplicated: counts.duplicated,
-            reordered: counts.reordered,
-            errors,
-            error_kinds,
-            publish_seconds,
-            deliveries_per_s: if publish_seconds > 0.0 {
-                counts.delivered as f64 / publish_seconds
-            } else {
-                0.0
-            },
-            p50_ms: swarm.latency_ms(0.5),
-            p99_ms: swarm.latency_ms(0.99),
-            max_ms: swarm.latency_ms(1.0),
-            cpu_seconds: system::cpu_seconds(),
-            interrupted: swarm.interrupted.load(Relaxed),
-            ..Report::default()
-        }
-    }
 }

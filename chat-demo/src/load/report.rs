@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The result of a run.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// Clients that became members of their room.
+    /// Clients that were welcomed, and became members of their room unless they were to be idle.
     pub connections: u64,
     /// Over so many rooms.
     pub rooms: u64,
@@ -37,16 +37,85 @@ pub struct Report {
     pub p50_ms: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
+    /// 999 of 1,000 took no longer.
+    pub p999_ms: f64,
     /// None took longer.
     pub max_ms: f64,
+    /// The latency that each share of the deliveries kept, from 0 to 1: the nearer to 1 the finer.
+    pub percentiles: Vec<(f64, f64)>,
+    /// Clients that were dropped as too slow, of those that were to be slow.
+    pub dropped_slow: u64,
+    /// Times that a client came back, of those that were to lose their connections.
+    pub reconnects: u64,
     /// Processor time of the load generator itself.
     pub cpu_seconds: f64,
     /// Resident memory of the server before the first connection, when it tells.
     pub server_bytes_before: Option<u64>,
     /// The same with all members idle.
     pub server_bytes_idle: Option<u64>,
+    /// What an idle client costs the server, in bytes of resident memory.
+    pub server_rss_bytes_per_connection: Option<u64>,
     /// A user ended the run.
     pub interrupted: bool,
+    /// What the run was like, moment after moment.
+    pub timeline: Vec<Moment>,
+}
+
+/// A short part of a run.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Moment {
+    /// Its end, in seconds since publishing began.
+    pub at_s: f64,
+    /// Messages published in it.
+    pub sent: u64,
+    /// Deliveries that came in it.
+    pub delivered: u64,
+    /// Errors in it.
+    pub errors: u64,
+    /// Half of its deliveries took no longer; 0 without any, as are the next two.
+    pub p50_ms: f64,
+    /// 99 of 100 took no longer.
+    pub p99_ms: f64,
+    /// None took longer.
+    pub max_ms: f64,
+    /// Clients that were there at its end.
+    pub members: u64,
+    /// What the server said of itself, if it did.
+    pub server: Option<ServerMoment>,
+}
+
+/// What a server said of itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ServerMoment {
+    /// Of its process; 100 is one processor.
+    pub cpu_percent: f64,
+    /// Resident memory.
+    pub rss_bytes: u64,
+    /// Of all processors that it may use, by all that runs on them.
+    pub machine_cpu_percent: Option<f64>,
+    /// Of all memory that it may use, by all that uses it.
+    pub machine_memory_percent: Option<f64>,
+    /// Frames that waited for clients.
+    pub outbox_frames: u64,
+    /// Its pools by their names.
+    pub pools: BTreeMap<String, PoolMoment>,
+}
+
+/// How a pool of the server stood.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PoolMoment {
+    /// Slots.
+    pub capacity: u64,
+    /// Slots taken.
+    pub in_flight: u64,
+    /// Tasks on a worker.
+    pub running: u64,
+    /// Tasks ready to run.
+    pub queued: u64,
+    /// Submitters that waited for a slot.
+    pub waiting: u64,
+    /// Worker threads.
+    pub threads: u64,
 }
 
 impl Report {
@@ -55,15 +124,6 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.delivered == self.expected
             && self.lost + self.duplicated + self.reordered + self.errors == 0
-    }
-
-    /// What an idle member costs the server, in bytes of resident memory.
-    #[must_use]
-    pub fn server_bytes_per_connection(&self) -> Option<u64> {
-        let grown = self
-            .server_bytes_idle?
-            .saturating_sub(self.server_bytes_before?);
-        grown.checked_div(self.connections)
     }
 }
 
@@ -79,7 +139,7 @@ impl fmt::Display for Report {
             format_args!("{:.2} s", self.connect_seconds),
         )?;
         if let (Some(bytes), Some(idle)) =
-            (self.server_bytes_per_connection(), self.server_bytes_idle)
+            (self.server_rss_bytes_per_connection, self.server_bytes_idle)
         {
             let idle = idle as f64 / f64::from(1 << 20);
             line(
@@ -106,12 +166,24 @@ impl fmt::Display for Report {
         let Self {
             p50_ms,
             p99_ms,
+            p999_ms,
             max_ms,
             ..
         } = self;
+        if self.dropped_slow > 0 {
+            line(
+                "dropped",
+                format_args!("{} slow readers", self.dropped_slow),
+            )?;
+        }
+        if self.reconnects > 0 {
+            line("reconnects", format_args!("{}", self.reconnects))?;
+        }
         line(
             "latency",
-            format_args!("p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms"),
+            format_args!(
+                "p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, p99.9 {p999_ms:.2} ms, max {max_ms:.2} ms"
+            ),
         )?;
         line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
         let verdict = match (self.is_clean(), self.interrupted) {
@@ -147,18 +219,5 @@ mod tests {
             spoil(&mut report);
             assert!(!report.is_clean());
         }
-    }
-
-    #[test]
-    fn memory_is_told_only_when_the_server_told_it() {
-        let mut report = Report {
-            connections: 4,
-            server_bytes_idle: Some(1400),
-            ..Report::default()
-        };
-        assert_eq!(report.server_bytes_per_connection(), None);
-        report.server_bytes_before = Some(1000);
-        assert_eq!(report.server_bytes_per_connection(), Some(100));
-        assert!(report.to_string().contains("by 100 bytes a connection"));
     }
 }

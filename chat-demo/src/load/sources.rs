@@ -32,17 +32,33 @@ impl Sources {
         }
     }
 
-    /// Connects client number `client` to `target`.
-    pub(super) async fn connect(&self, target: SocketAddr, client: usize) -> io::Result<TcpStream> {
+    /// Connects client number `client` to `target`. The system holds so much for it at most, if that is said.
+    pub(super) async fn connect(
+        &self,
+        target: SocketAddr,
+        client: usize,
+        buffer: Option<u32>,
+    ) -> io::Result<TcpStream> {
+        let limited = |socket: TcpSocket| {
+            if let Some(buffer) = buffer {
+                socket.set_recv_buffer_size(buffer)?;
+            }
+            io::Result::Ok(socket)
+        };
         if self.addresses == 1 {
-            return TcpStream::connect(target).await;
+            let socket = if target.is_ipv4() {
+                TcpSocket::new_v4()
+            } else {
+                TcpSocket::new_v6()
+            };
+            return limited(socket?)?.connect(target).await;
         }
         // With one address the system finds a port when it connects. A bound one is found at the bind, by a search that
         // grows with the connections; counting the ports through spares it.
         let host = u8::try_from(client % usize::from(self.addresses)).expect("less than a u8") + 1;
         let address = Ipv4Addr::new(127, 0, 0, host);
         for _ in self.ports.clone() {
-            let socket = TcpSocket::new_v4()?;
+            let socket = limited(TcpSocket::new_v4()?)?;
             match socket.bind(SocketAddrV4::new(address, self.port()).into()) {
                 Ok(()) => return socket.connect(target).await,
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}

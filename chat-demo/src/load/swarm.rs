@@ -1,181 +1,205 @@
-//! What the members of a run share: its clock, its signals, and its sums.
+//! What the members of one process share: the plan, the pace, and their sums.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Semaphore, watch},
-    time::Instant,
-};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{args::Args, sources::Sources};
+use super::clock::Clock;
+use super::ledger::{Counts, Place};
+use super::look::{self, Look};
+use super::pace::Pace;
+use super::plan::Plan;
+use super::sources::Sources;
+use super::system;
 
 /// Latencies are kept to a thousandth of their value, up to an hour.
 const DIGITS: u8 = 3;
-const MAX_LATENCY_US: u64 = 3_600_000_000;
+const MAX_LATENCY: u64 = 3_600_000_000;
+const SHARDS: usize = 4;
 /// Errors of one run are mostly of a few kinds; beyond so many they are only counted.
 const MAX_KINDS: usize = 16;
 
-/// Everything that the members of one run share.
+/// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Swarm {
-    pub(super) args: Args,
-    pub(super) address: SocketAddr,
+    pub(super) plan: Plan,
+    pub(super) clock: Clock,
     pub(super) sources: Sources,
     /// Turns to connect.
-    pub(super) connecting: Semaphore,
-    /// When publishing begins; the value is its time.
-    pub(super) start: watch::Sender<Option<Instant>>,
-    /// No more publishing.
-    pub(super) stop: CancellationToken,
+    connecting: Semaphore,
+    begun: Instant,
+    /// How to publish; nothing while nobody does.
+    pub(super) pace: watch::Sender<Option<Pace>>,
     /// No more of anything.
     pub(super) done: CancellationToken,
-    /// Messages that came, repetitions not counted.
-    pub(super) delivered: AtomicU64,
     pub(super) errors: Errors,
-    /// A user ended the run.
-    pub(super) interrupted: AtomicBool,
     joined: AtomicU64,
     left: AtomicU64,
     failed: AtomicU64,
+    delivered: AtomicU64,
+    duplicated: AtomicU64,
+    reordered: AtomicU64,
+    last_delivery: AtomicU64,
+    pub(super) dropped_slow: AtomicU64,
+    pub(super) reconnects: AtomicU64,
     rooms: Box<[Room]>,
-    latencies: Mutex<Histogram<u64>>,
-    origin: Instant,
+    /// In microseconds, since they were taken last; several, lest all wait for one.
+    latencies: [Mutex<Histogram<u64>>; SHARDS],
 }
 
 /// One room and what its publishers did.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     pub(super) name: String,
+    pub(super) members: AtomicU64,
     pub(super) sent: AtomicU64,
-    /// Of these, how many the server acknowledged or refused.
     pub(super) answered: AtomicU64,
     pub(super) refused: AtomicU64,
-    members: AtomicU64,
-}
-
-/// The sums over all rooms at one time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sums {
-    pub(super) sent: u64,
-    pub(super) answered: u64,
-    /// How many deliveries the accepted messages ask for: one for each member of their room.
-    pub(super) expected: u64,
-    pub(super) delivered: u64,
 }
 
 impl Swarm {
     /// A swarm that has not begun.
-    pub(super) fn new(args: Args, address: SocketAddr) -> Self {
-        // Rooms of its own: what other runs said must not be in their history.
-        let run = std::process::id();
+    pub(super) fn new(plan: Plan) -> Self {
         let room = |number| Room {
-            name: format!("load-{run}-{number}"),
+            name: plan.room_name(number),
             ..Room::default()
         };
         Self {
-            address,
-            sources: Sources::new(args.sources),
-            connecting: Semaphore::new(args.concurrency),
-            start: watch::Sender::new(None),
-            stop: CancellationToken::new(),
+            clock: Clock::new(),
+            sources: Sources::new(plan.sources),
+            connecting: Semaphore::new(plan.concurrency),
+            begun: Instant::now(),
+            pace: watch::Sender::new(None),
             done: CancellationToken::new(),
-            delivered: AtomicU64::new(0),
             errors: Errors::default(),
-            interrupted: AtomicBool::new(false),
             joined: AtomicU64::new(0),
             left: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-            rooms: (0..args.rooms()).map(room).collect(),
-            latencies: Mutex::new(
-                Histogram::new_with_bounds(1, MAX_LATENCY_US, DIGITS)
-                    .expect("the bounds are an hour and a microsecond"),
-            ),
-            origin: Instant::now(),
-            args,
+            delivered: AtomicU64::new(0),
+            duplicated: AtomicU64::new(0),
+            reordered: AtomicU64::new(0),
+            last_delivery: AtomicU64::new(0),
+            dropped_slow: AtomicU64::new(0),
+            reconnects: AtomicU64::new(0),
+            rooms: (0..plan.rooms).map(room).collect(),
+            latencies: std::array::from_fn(|_| Mutex::new(histogram())),
+            plan,
         }
     }
 
     /// The room of a client.
     pub(super) fn room_of(&self, client: usize) -> &Room {
-        &self.rooms[self.args.room_of(client)]
+        &self.rooms[self.plan.room_of(client)]
     }
 
-    /// A time on the run's clock, in microseconds.
-    pub(super) fn clock_us(&self, time: Instant) -> u64 {
-        u64::try_from(time.duration_since(self.origin).as_micros()).unwrap_or(u64::MAX)
+    /// Waits for a client's turn to connect for the first time, and does it.
+    pub(super) async fn take_turn<T>(&self, client: usize, connect: impl Future<Output = T>) -> T {
+        if let Some(rate) = self.plan.connect_rate {
+            sleep_until(self.begun + Duration::from_secs_f64(client as f64 / rate)).await;
+        }
+        let _turn = self.connecting.acquire().await;
+        connect.await
     }
 
-    /// A client is a member now.
-    pub(super) fn joined(&self, client: usize) {
-        self.room_of(client).members.fetch_add(1, Relaxed);
+    /// A client is there.
+    pub(super) fn joined(&self) {
         self.joined.fetch_add(1, Relaxed);
     }
 
-    /// A member is none any more.
-    pub(super) fn left(&self) {
+    /// One that was there is not any more, and should be.
+    pub(super) fn left(&self, why: String) {
+        self.errors.add(why);
         self.left.fetch_add(1, Relaxed);
     }
 
-    /// Whether no member is left.
-    pub(super) fn is_deserted(&self) -> bool {
-        self.left.load(Relaxed) == self.joined.load(Relaxed)
-    }
-
-    /// A client will never be one.
+    /// A client will never be there.
     pub(super) fn failed(&self, why: String) {
         self.errors.add(why);
         self.failed.fetch_add(1, Relaxed);
     }
 
-    /// How many clients have joined, and how many have failed to.
-    pub(super) fn arrivals(&self) -> (u64, u64) {
-        (self.joined.load(Relaxed), self.failed.load(Relaxed))
-    }
-
-    /// Enters latencies in microseconds.
-    pub(super) fn record(&self, latencies: impl Iterator<Item = u64>) {
-        let mut all = self.latencies.lock();
-        latencies.for_each(|latency| all.saturating_record(latency));
-    }
-
-    /// The latency that `quantile` of the deliveries kept, in milliseconds.
-    pub(super) fn latency_ms(&self, quantile: f64) -> f64 {
-        self.latencies.lock().value_at_quantile(quantile) as f64 / 1000.0
-    }
-
-    /// The sums so far.
-    pub(super) fn sums(&self) -> Sums {
-        let mut sums = Sums {
-            delivered: self.delivered.load(Relaxed),
-            ..Sums::default()
-        };
-        for room in &self.rooms {
-            let sent = room.sent.load(Relaxed);
-            sums.sent += sent;
-            sums.answered += room.answered.load(Relaxed);
-            sums.expected +=
-                sent.saturating_sub(room.refused.load(Relaxed)) * room.members.load(Relaxed);
+    /// A message came to its place in a client's ledger, so long after it was due, if that counts.
+    pub(super) fn delivered(&self, client: usize, place: Place, now: u64, latency: Option<u64>) {
+        match place {
+            Place::Again => {
+                self.duplicated.fetch_add(1, Relaxed);
+                return;
+            }
+            Place::Late => {
+                self.reordered.fetch_add(1, Relaxed);
+            }
+            Place::InOrder => {}
         }
-        sums
+        if let Some(latency) = latency {
+            self.latencies[client % SHARDS]
+                .lock()
+                .saturating_record(latency);
+        }
+        self.last_delivery.fetch_max(now, Relaxed);
+        self.delivered.fetch_add(1, Relaxed);
     }
 
-    /// Whether everything that was to be sent has been, and all that should follow from it has come.
-    pub(super) fn settled(&self, sums: Sums) -> bool {
-        let all = self
-            .args
-            .messages()
-            .map(|messages| messages.saturating_mul(self.rooms.len() as u64));
-        (self.stop.is_cancelled() || all == Some(sums.sent))
-            && sums.answered >= sums.sent
-            && sums.delivered >= sums.expected
+    /// The latencies since this was called before, with their numbers.
+    fn take_latencies(&self) -> Vec<(u64, u64)> {
+        let mut all = Vec::new();
+        for shard in &self.latencies {
+            let mut shard = shard.lock();
+            let values = shard.iter_recorded();
+            all.extend(values.map(|value| {
+                (
+                    value.value_iterated_to(),
+                    value.count_since_last_iteration(),
+                )
+            }));
+            shard.reset();
+        }
+        all
     }
+
+    /// What has happened until now.
+    pub(super) fn look(&self) -> Look {
+        let of = |count: &AtomicU64| count.load(Relaxed);
+        let room = |(number, room): (usize, &Room)| {
+            let told = look::Room {
+                members: of(&room.members),
+                // Before what was sent: nothing was answered that was not.
+                answered: of(&room.answered),
+                refused: of(&room.refused),
+                sent: of(&room.sent),
+            };
+            (number, told)
+        };
+        // After the rooms: no delivery is expected of a message that may have come already.
+        let rooms = self.rooms.iter().enumerate().map(room).collect();
+        Look {
+            joined: of(&self.joined),
+            failed: of(&self.failed),
+            left: of(&self.left),
+            rooms,
+            counts: Counts {
+                delivered: of(&self.delivered),
+                duplicated: of(&self.duplicated),
+                reordered: of(&self.reordered),
+            },
+            dropped_slow: of(&self.dropped_slow),
+            reconnects: of(&self.reconnects),
+            errors: self.errors.list(),
+            last_delivery: of(&self.last_delivery),
+            cpu_seconds: system::cpu_seconds(),
+            latencies: self.take_latencies(),
+        }
+    }
+}
+
+/// For latencies in microseconds.
+pub(super) fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_LATENCY, DIGITS)
+        .expect("the bounds are an hour and a microsecond")
 }
 
 /// What went wrong, by kind.
@@ -187,26 +211,21 @@ pub(super) struct Errors {
 
 impl Errors {
     pub(super) fn add(&self, error: String) {
-        self.add_many(error, 1);
-    }
-
-    pub(super) fn add_many(&self, error: String, number: u64) {
         let mut kinds = self.kinds.lock();
         if kinds.len() < MAX_KINDS || kinds.contains_key(&error) {
-            *kinds.entry(error).or_default() += number;
+            *kinds.entry(error).or_default() += 1;
         } else {
-            self.others.fetch_add(number, Relaxed);
+            self.others.fetch_add(1, Relaxed);
         }
     }
 
-    /// Each kind with its number, and the number of all.
-    pub(super) fn list(&self) -> (BTreeMap<String, u64>, u64) {
+    /// Each kind with its number.
+    fn list(&self) -> BTreeMap<String, u64> {
         let mut kinds = self.kinds.lock().clone();
         let others = self.others.load(Relaxed);
         if others > 0 {
             kinds.insert("others".to_owned(), others);
         }
-        let all = kinds.values().sum();
-        (kinds, all)
+        kinds
     }
 }

@@ -1,33 +1,97 @@
 //! What the machine and the server say of themselves.
 
-use std::{net::SocketAddr, time::Duration};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::Deserialize;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant, interval, timeout};
 
+use super::report::{PoolMoment, ServerMoment};
 use crate::process::Process;
 
 /// How long the server may take to tell its figures.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-#[derive(Deserialize)]
-struct Stats {
-    rss_bytes: u64,
+/// What is looked at of a server's figures.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Stats {
+    pub(super) rss_bytes: u64,
+    cpu_seconds: f64,
+    #[serde(default)]
+    outbox_frames: u64,
+    #[serde(default)]
+    pools: BTreeMap<String, PoolMoment>,
+    #[serde(default)]
+    machine: Option<Machine>,
 }
 
-/// The server's resident memory, if `/api/stats` tells it.
-pub(super) async fn server_memory(server: SocketAddr) -> Option<u64> {
-    timeout(PATIENCE, stats(server))
-        .await
-        .ok()?
-        .map(|stats| stats.rss_bytes)
+#[derive(Clone, Debug, Deserialize)]
+struct Machine {
+    cpu_percent: f64,
+    memory_percent: f64,
 }
 
-async fn stats(server: SocketAddr) -> Option<Stats> {
+/// Asks a server again and again, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    last: watch::Receiver<Option<(Instant, Stats)>>,
+    /// What has been told before.
+    before: Option<(Instant, Stats)>,
+    asking: JoinHandle<()>,
+}
+
+impl Sampler {
+    pub(super) fn start(server: SocketAddr, every: Duration) -> Self {
+        let (told, last) = watch::channel(None);
+        let asking = tokio::spawn(async move {
+            let mut ticks = interval(every);
+            loop {
+                ticks.tick().await;
+                told.send_replace(stats(server).await.map(|stats| (Instant::now(), stats)));
+            }
+        });
+        Self {
+            last,
+            before: None,
+            asking,
+        }
+    }
+
+    /// What the server has said since this was called before, if it has.
+    pub(super) fn moment(&mut self) -> Option<ServerMoment> {
+        let (at, stats) = self.last.borrow().clone()?;
+        let (then, before) = self.before.replace((at, stats.clone()))?;
+        let seconds = at.saturating_duration_since(then).as_secs_f64();
+        if seconds <= 0.0 {
+            return None;
+        }
+        Some(ServerMoment {
+            cpu_percent: ((stats.cpu_seconds - before.cpu_seconds) / seconds * 100.0).max(0.0),
+            rss_bytes: stats.rss_bytes,
+            machine_cpu_percent: stats.machine.as_ref().map(|machine| machine.cpu_percent),
+            machine_memory_percent: stats.machine.as_ref().map(|machine| machine.memory_percent),
+            outbox_frames: stats.outbox_frames,
+            pools: stats.pools,
+        })
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.asking.abort();
+    }
+}
+
+/// What `/api/stats` tells, if anything does.
+pub(super) async fn stats(server: SocketAddr) -> Option<Stats> {
+    timeout(PATIENCE, ask(server)).await.ok()?
+}
+
+async fn ask(server: SocketAddr) -> Option<Stats> {
     let mut stream = TcpStream::connect(server).await.ok()?;
     // HTTP/1.0 asks for a plain body that ends with the connection.
     let request = format!("GET /api/stats HTTP/1.0\r\nHost: {server}\r\n\r\n");

@@ -35,7 +35,7 @@ async fn load(line: &str) -> Report {
 /// The report of a run with one room, two members and ten messages of one publisher.
 async fn lied_to(lie: Lie) -> Report {
     let address = Liar::start(lie).await;
-    let line = "--connections 2 --rooms 1 --messages 10 --window 4 --patience 2";
+    let line = "--connections 2 --rooms 1 --messages 10 --window 4 --patience 2s";
     let report = measure(args(address, line)).await.expect("it runs");
     assert!(!report.is_clean(), "{report}");
     assert_eq!(report.connections, 2, "{report}");
@@ -51,7 +51,7 @@ async fn all_that_is_sent_arrives() {
 
 #[tokio::test]
 async fn a_rate_and_a_duration_bound_what_is_sent() {
-    let report = load("--connections 4 --rooms 2 --rate 100 --duration 0.2").await;
+    let report = load("--connections 4 --rooms 2 --rate 100 --duration 200ms").await;
     assert!(report.is_clean(), "{report}");
     assert!((1..=20).contains(&report.sent), "{report}");
     assert!(!report.interrupted, "{report}");
@@ -103,7 +103,7 @@ async fn a_message_without_its_ack_is_an_error() {
 async fn a_server_that_dies_ends_the_run() {
     let address = Liar::start(Lie::Die).await;
     // So patient that only the end of all members can end it.
-    let line = "--connections 2 --rooms 1 --messages 10 --patience 3600";
+    let line = "--connections 2 --rooms 1 --messages 10 --patience 1h";
     let report = measure(args(address, line)).await.expect("it runs");
     assert!(
         !report.is_clean() && report.lost > 0 && report.errors >= 2,

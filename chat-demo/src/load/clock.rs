@@ -1,0 +1,65 @@
+//! One clock for all processes of a machine.
+
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
+
+/// Tells times in microseconds since the machine started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    /// The same moment, here and everywhere.
+    here: Instant,
+    everywhere: u64,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        let now = clock_gettime(ClockId::Monotonic);
+        let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1000;
+        Self {
+            here: Instant::now(),
+            everywhere: u64::try_from(micros).unwrap_or(0),
+        }
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.micros(Instant::now())
+    }
+
+    /// The time of a moment of this process.
+    pub(super) fn micros(&self, moment: Instant) -> u64 {
+        let after = moment.saturating_duration_since(self.here);
+        let before = self.here.saturating_duration_since(moment);
+        (self.everywhere + micros(after)).saturating_sub(micros(before))
+    }
+
+    /// The moment of this process that a time is.
+    pub(super) fn moment(&self, time: u64) -> Instant {
+        if time >= self.everywhere {
+            self.here + Duration::from_micros(time - self.everywhere)
+        } else {
+            let before = Duration::from_micros(self.everywhere - time);
+            self.here.checked_sub(before).unwrap_or(self.here)
+        }
+    }
+}
+
+/// A time in microseconds.
+pub(super) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_one_time() {
+        let clock = Clock::new();
+        let now = clock.now();
+        for time in [now - 500, now, now + 1_000_000] {
+            assert_eq!(clock.micros(clock.moment(time)), time);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! When which message is due.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::micros;
+
+/// How a step is published, by all together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pace {
+    /// Which step it is.
+    pub(super) step: u64,
+    /// When it begins, on the clock of all.
+    pub(super) start: u64,
+    /// Messages a second over all rooms; else as fast as they are acknowledged.
+    pub(super) rate: Option<f64>,
+    /// How long the rate takes to rise to that.
+    pub(super) ramp: Duration,
+    /// Nothing is due so long after the start.
+    pub(super) time: Option<Duration>,
+    /// How many messages each room gets.
+    pub(super) messages: Option<u64>,
+}
+
+impl Pace {
+    /// When the message with this number, from 0, of all rooms is due at a rate, on the clock of all.
+    pub(super) fn due(&self, rate: f64, number: u64) -> u64 {
+        let (number, ramp) = (number as f64, self.ramp.as_secs_f64());
+        // In a ramp to `rate` the number of messages grows with the square of the time, to half of what it would be.
+        let in_ramp = rate * ramp / 2.0;
+        let seconds = if number < in_ramp {
+            (2.0 * number * ramp / rate).sqrt()
+        } else {
+            number / rate + ramp / 2.0
+        };
+        let due = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        self.start.saturating_add(micros(due))
+    }
+
+    /// Whether nothing is due any more at that time.
+    pub(super) fn is_over(&self, time: u64) -> bool {
+        self.time
+            .is_some_and(|all| time >= self.start.saturating_add(micros(all)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(ramp: Duration) -> Pace {
+        Pace {
+            step: 1,
+            start: 1_000_000,
+            rate: None,
+            ramp,
+            time: Some(Duration::from_secs(10)),
+            messages: None,
+        }
+    }
+
+    #[test]
+    fn a_rate_is_even() {
+        let pace = pace(Duration::ZERO);
+        let due: Vec<_> = (0..4).map(|number| pace.due(100.0, number)).collect();
+        assert_eq!(due, [1_000_000, 1_010_000, 1_020_000, 1_030_000]);
+    }
+
+    #[test]
+    fn a_ramp_rises_evenly_to_its_rate() {
+        let pace = pace(Duration::from_secs(2));
+        let within = |from: u64, to: u64| {
+            let due = (0..1000).map(|number| pace.due(100.0, number) - pace.start);
+            due.filter(|due| (from * 500_000..to * 500_000).contains(due))
+                .count()
+        };
+        // In each half of a second 6.25, 18.75, 31.25, 43.75, and 50 from then on.
+        for (half, count) in [(0, 6), (1, 19), (2, 31), (3, 44), (4, 50), (5, 50)] {
+            assert!(within(half, half + 1).abs_diff(count) <= 1, "{half}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_a_time() {
+        let pace = pace(Duration::ZERO);
+        assert!(!pace.is_over(10_999_999));
+        assert!(pace.is_over(11_000_000));
+    }
+}

@@ -1,0 +1,163 @@
+//! Who does what: all that the members of a run have to know, wherever they live.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::args::Encoding;
+
+/// The golden ratio's fraction: its multiples spread evenly, whatever share of them is taken.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+
+/// The same for all processes of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Plan {
+    /// Part of the rooms' names: what other runs said must not be in their history.
+    pub(super) run: u32,
+    pub(super) target: String,
+    /// Where the target is.
+    pub(super) address: SocketAddr,
+    pub(super) connections: usize,
+    pub(super) rooms: usize,
+    /// In each room.
+    pub(super) publishers: usize,
+    pub(super) window: usize,
+    pub(super) size: usize,
+    pub(super) encoding: Encoding,
+    /// Handshakes under way at once, in each process.
+    pub(super) concurrency: usize,
+    /// Connects a second, over all processes.
+    pub(super) connect_rate: Option<f64>,
+    pub(super) sources: u8,
+    pub(super) shares: Shares,
+}
+
+/// How many of those that do not publish are what.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Shares {
+    pub(super) slow: f64,
+    pub(super) reconnecting: f64,
+    pub(super) idle: f64,
+}
+
+/// What a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Publishes, and reads what comes; its number among the publishers of its room.
+    Publisher(usize),
+    /// Reads what comes.
+    Listener,
+    /// Reads less than what comes.
+    Slow,
+    /// Reads what comes, and now and then loses its connection.
+    Reconnecting,
+    /// Is there.
+    Idle,
+}
+
+impl Plan {
+    /// The room that a client joins.
+    pub(super) fn room_of(&self, client: usize) -> usize {
+        client % self.rooms
+    }
+
+    pub(super) fn room_name(&self, room: usize) -> String {
+        format!("load-{}-{room}", self.run)
+    }
+
+    /// How many of the clients of `room` publish.
+    pub(super) fn publishers_of(&self, room: usize) -> usize {
+        let clients = (self.connections - room).div_ceil(self.rooms);
+        self.publishers.min(clients)
+    }
+
+    pub(super) fn all_publishers(&self) -> usize {
+        (0..self.rooms).map(|room| self.publishers_of(room)).sum()
+    }
+
+    /// What a client is, the same in whichever process it is asked.
+    pub(super) fn role_of(&self, client: usize) -> Role {
+        let seat = client / self.rooms;
+        if seat < self.publishers_of(self.room_of(client)) {
+            return Role::Publisher(seat);
+        }
+        let Shares {
+            slow,
+            reconnecting,
+            idle,
+        } = self.shares;
+        // Of the others each has a place between 0 and 1.
+        let place = ((client - self.all_publishers()) as f64 * GOLDEN).fract();
+        if place < slow {
+            Role::Slow
+        } else if place < slow + reconnecting {
+            Role::Reconnecting
+        } else if place < slow + reconnecting + idle {
+            Role::Idle
+        } else {
+            Role::Listener
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    pub(in super::super) fn plan(connections: usize, rooms: usize, publishers: usize) -> Plan {
+        Plan {
+            run: 1,
+            target: String::new(),
+            address: (Ipv4Addr::LOCALHOST, 1).into(),
+            connections,
+            rooms,
+            publishers,
+            window: 1,
+            size: 80,
+            encoding: Encoding::Json,
+            concurrency: 1,
+            connect_rate: None,
+            sources: 1,
+            shares: Shares::default(),
+        }
+    }
+
+    #[test]
+    fn clients_spread_over_the_rooms_and_the_first_of_each_publish() {
+        let plan = plan(7, 3, 3);
+        let rooms: Vec<_> = (0..7).map(|client| plan.room_of(client)).collect();
+        assert_eq!(rooms, [0, 1, 2, 0, 1, 2, 0]);
+        let publishers: Vec<_> = (0..3).map(|room| plan.publishers_of(room)).collect();
+        assert_eq!(publishers, [3, 2, 2]);
+        assert_eq!(plan.role_of(6), Role::Publisher(2));
+    }
+
+    #[test]
+    fn those_who_do_not_publish_share_the_other_roles() {
+        let mut plan = plan(1100, 10, 10);
+        plan.shares = Shares {
+            slow: 0.1,
+            reconnecting: 0.2,
+            idle: 0.3,
+        };
+        let count = |role| {
+            (0..1100)
+                .filter(|client| plan.role_of(*client) == role)
+                .count()
+        };
+        let publish =
+            (0..1100).filter(|client| matches!(plan.role_of(*client), Role::Publisher(_)));
+        assert_eq!(publish.count(), 100);
+        for (role, wanted) in [
+            (Role::Slow, 100),
+            (Role::Reconnecting, 200),
+            (Role::Idle, 300),
+            (Role::Listener, 400),
+        ] {
+            let count = count(role);
+            assert!(count.abs_diff(wanted) <= 5, "{role:?}: {count}");
+        }
+    }
+}
