@@ -2,17 +2,21 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 /// The message that is tampered with.
 const WRONGED: u64 = 5;
+
+const STALL: Duration = Duration::from_millis(500);
 
 /// What it does to that message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub(crate) enum Lie {
     Mute,
     /// Hangs up on all instead.
     Die,
+    /// Does nothing for a while first.
+    Stall,
 }
 
 /// The room: its newest number, what is held back, and the way to each member.
@@ -70,7 +76,7 @@ impl Liar {
                 Lie::Repeat => self.tell(&message),
                 Lie::Swap => return self.held = Some(message),
                 Lie::Die => self.members.clear(),
-                Lie::None | Lie::Mute => {}
+                Lie::None | Lie::Mute | Lie::Stall => {}
             }
         }
         self.tell(&message);
@@ -119,6 +125,9 @@ async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
                         }))
                     }
                     Kind::PUBLISH => {
+                        if lie == Lie::Stall && room.seq + 1 == WRONGED {
+                            sleep(STALL).await;
+                        }
                         room.publish(lie, &payload);
                         if lie == Lie::Mute && room.seq == WRONGED {
                             continue;

@@ -1,6 +1,8 @@
 //! The load generator against servers good and bad: what it says of them, from the outside.
 
 mod liar;
+mod options;
+mod processes;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -19,17 +21,25 @@ fn args(address: SocketAddr, line: &str) -> Args {
 
 /// The report of a run against a real server.
 async fn load(line: &str) -> Report {
-    let config = Config {
+    load_from(line, |_| ()).await
+}
+
+async fn load_from(line: &str, change: impl FnOnce(&mut Config)) -> Report {
+    let server = serve(change);
+    let report = measure(args(server.address(), line)).await;
+    report.expect("it runs")
+}
+
+fn serve(change: impl FnOnce(&mut Config)) -> Server {
+    let mut config = Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         // Whatever else the machine does meanwhile.
         max_cpu: 0,
         max_memory: 0,
         ..Config::default()
     };
-    let server = Server::start(config).expect("a free port");
-    measure(args(server.address(), line))
-        .await
-        .expect("it runs")
+    change(&mut config);
+    Server::start(config).expect("a free port")
 }
 
 /// The report of a run with one room, two members and ten messages of one publisher.

@@ -1,0 +1,99 @@
+//! What the clients are like, and how they publish.
+
+use chat_demo::load::measure;
+
+use crate::liar::{Liar, Lie};
+use crate::{args, load, load_from};
+
+#[tokio::test]
+async fn each_encoding_is_spoken() {
+    for encoding in ["json", "protobuf", "text"] {
+        let line = format!("--connections 6 --rooms 2 --messages 10 --encoding {encoding}");
+        let report = load(&line).await;
+        assert!(report.is_clean(), "{encoding}: {report}");
+        assert_eq!(report.delivered, 60, "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn slow_readers_are_dropped_and_are_nobody_s_loss() {
+    let line =
+        "--connections 5 --rooms 1 --slow-readers 100% --messages 300 --size 10000 --window 4";
+    let report = load_from(line, |config| config.outbox_frames = 16).await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(
+        (report.dropped_slow, report.delivered),
+        (4, 300),
+        "{report}"
+    );
+}
+
+#[tokio::test]
+async fn who_loses_the_connection_comes_back_and_misses_nothing() {
+    // Each for ten seconds on average: some two dozen within three.
+    let line = "--connections 81 --rooms 1 --reconnecting 100% --rate 50 --duration 3s";
+    let report = load_from(line, |config| config.history = 1000).await;
+    assert!(report.is_clean(), "{report}");
+    assert!(report.reconnects > 0, "{report}");
+}
+
+#[tokio::test]
+async fn what_was_missed_and_is_forgotten_is_an_error() {
+    let line =
+        "--connections 81 --rooms 1 --reconnecting 100% --rate 200 --duration 3s --patience 2s";
+    let report = load_from(line, |config| config.history = 1).await;
+    let why = "what was missed is not there any more";
+    assert!(report.error_kinds.contains_key(why), "{report}");
+}
+
+#[tokio::test]
+async fn idle_clients_are_in_no_room() {
+    let report = load("--connections 10 --rooms 1 --idle 100% --messages 5").await;
+    assert!(report.is_clean(), "{report}");
+    assert_eq!((report.connections, report.delivered), (10, 5));
+}
+
+#[tokio::test]
+async fn in_a_ramp_half_of_the_messages_are_sent() {
+    let report = load("--connections 2 --rooms 1 --rate 100 --ramp 1s --duration 1s").await;
+    assert!(report.is_clean(), "{report}");
+    assert!((1..=50).contains(&report.sent), "{report}");
+}
+
+#[tokio::test]
+async fn connects_keep_their_rate() {
+    // The last is due after a tenth of a second.
+    let report = load("--connections 11 --rooms 1 --connect-rate 100 --messages 1").await;
+    assert!(report.is_clean(), "{report}");
+    assert!(report.connect_seconds >= 0.1, "{report}");
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_is_charged_for_all_that_was_due_meanwhile() {
+    // Half a second at the fifth message; the others are due within a fifth.
+    let address = Liar::start(Lie::Stall).await;
+    let line = "--connections 2 --rooms 1 --rate 100 --messages 20";
+    let report = measure(args(address, line)).await.expect("it runs");
+    assert!(report.is_clean(), "{report}");
+    assert!(report.p50_ms >= 300.0, "{report}");
+}
+
+#[tokio::test]
+async fn the_moments_of_a_run_are_all_of_it() {
+    let report = load("--connections 20 --rooms 2 --rate 100 --duration 1500ms").await;
+    assert!(report.is_clean(), "{report}");
+    let sum = |of: fn(&chat_demo::load::Moment) -> u64| report.timeline.iter().map(of).sum::<u64>();
+    assert_eq!(sum(|moment| moment.sent), report.sent);
+    assert_eq!(sum(|moment| moment.delivered), report.delivered);
+    let last = report.timeline.last().expect("a moment");
+    assert_eq!(last.members, 20);
+    let told = report
+        .timeline
+        .iter()
+        .filter_map(|moment| moment.server.as_ref());
+    assert!(told.clone().count() > 0, "the server tells of itself");
+    assert!(told.last().expect("some").pools.contains_key("fanout"));
+    let (shares, latencies): (Vec<_>, Vec<_>) = report.percentiles.into_iter().unzip();
+    assert!(shares.is_sorted() && latencies.is_sorted(), "they rise");
+    assert_eq!(latencies.last(), Some(&report.max_ms));
+}

@@ -1,0 +1,130 @@
+//! The load generator as a program, in several processes.
+
+use std::fs;
+use std::process::Stdio;
+
+use chat_demo::load::Report;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::serve;
+
+struct Program {
+    child: Child,
+    progress: Lines<BufReader<ChildStderr>>,
+    folder: TempDir,
+}
+
+impl Program {
+    fn start(target: &str, line: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
+            .args(["load", "--target", target])
+            .args(line.split_whitespace())
+            .arg("--json")
+            .arg(folder.path().join("report.json"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("it is built");
+        let stderr = child.stderr.take().expect("it is piped");
+        Self {
+            child,
+            progress: BufReader::new(stderr).lines(),
+            folder,
+        }
+    }
+
+    /// Reads until a line begins so.
+    async fn until(&mut self, begin: &str) -> String {
+        loop {
+            let line = self.progress.next_line().await.expect("text");
+            let line = line.expect("it goes on");
+            if line.starts_with(begin) {
+                return line;
+            }
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        let id = self.child.id().expect("it runs");
+        Pid::from_raw(id.try_into().expect("a small number"))
+    }
+
+    /// Its processes.
+    fn children(&self) -> Vec<Pid> {
+        let id = self.pid();
+        let threads = fs::read_dir(format!("/proc/{id}/task")).expect("it runs");
+        let children = threads.map(|thread| {
+            let path = thread.expect("a thread").path().join("children");
+            fs::read_to_string(path).unwrap_or_default()
+        });
+        let children: String = children.collect::<Vec<_>>().join(" ");
+        let numbers = children.split_whitespace();
+        numbers
+            .map(|number| Pid::from_raw(number.parse().expect("a number")))
+            .collect()
+    }
+
+    /// Whether it ended well, and its report.
+    async fn end(mut self) -> (bool, Report) {
+        while let Some(_line) = self.progress.next_line().await.expect("text") {}
+        let ended = self.child.wait().await.expect("it is ours");
+        let report = fs::read(self.folder.path().join("report.json")).expect("a report");
+        (
+            ended.success(),
+            serde_json::from_slice(&report).expect("JSON"),
+        )
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_spread_over_processes() {
+    let server = serve(|_| ());
+    let target = format!("ws://{}/ws", server.address());
+    let line = "--processes 3 --connections 10 --rooms 2 --publishers 2 --messages 30 --window 4";
+    let program = Program::start(&target, line);
+    let (ended_well, report) = program.end().await;
+    assert!(ended_well, "{report}");
+    assert_eq!((report.connections, report.sent), (10, 60));
+    assert_eq!((report.delivered, report.lost), (300, 0));
+    assert!(report.p99_ms > 0.0 && report.p99_ms < 60_000.0, "{report}");
+}
+
+#[tokio::test]
+async fn a_process_that_dies_is_told_and_does_not_keep_the_others() {
+    let server = serve(|_| ());
+    let target = format!("ws://{}/ws", server.address());
+    let line = "--processes 2 --connections 4 --rooms 1 --rate 20 --duration 1h --patience 1s";
+    let mut program = Program::start(&target, line);
+    program.until("connecting: 4 of 4").await;
+    let children = program.children();
+    assert_eq!(children.len(), 2);
+    for child in &children {
+        kill(*child, Signal::SIGKILL).expect("it runs");
+    }
+    let (ended_well, report) = program.end().await;
+    assert!(!ended_well);
+    let why = "a process of the load generator ended";
+    assert_eq!(report.error_kinds[why], 2, "{report}");
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_with_the_report_so_far() {
+    for processes in ["1", "2"] {
+        let server = serve(|_| ());
+        let target = format!("ws://{}/ws", server.address());
+        let line =
+            format!("--processes {processes} --connections 4 --rooms 1 --rate 100 --duration 1h");
+        let mut program = Program::start(&target, &line);
+        program.until("connecting: 4 of 4").await;
+        // It has begun to publish, or is about to.
+        kill(program.pid(), Signal::SIGINT).expect("it runs");
+        let (ended_well, report) = program.end().await;
+        assert!(ended_well && report.interrupted, "{report}");
+    }
+}
