@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 
+use super::{rounds::LimitArgs, serve::ServeArgs};
+
 /// Messages a room gets when neither a number nor a time is given.
 const MESSAGES: u64 = 100;
 
@@ -52,6 +54,15 @@ pub struct Args {
     /// Also write the report here.
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
+    /// Also write it here as a page with plots
+    #[arg(long, value_name = "PATH")]
+    pub html: Option<PathBuf>,
+    /// The server, if it is to be started for this.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// The limit, if it is to be found.
+    #[command(flatten)]
+    pub limit: LimitArgs,
 }
 
 impl Args {
@@ -93,7 +104,7 @@ impl Args {
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1 is needed".to_owned()),
         Ok(number) => Ok(number),
@@ -110,7 +121,7 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     match positive(text)? {
         rate if rate < 0.001 => Err("at least 0.001 is needed".to_owned()),
         rate => Ok(rate),

@@ -1,19 +1,27 @@
 //! `chat-demo load`: many clients against one server, and whether each got what it should.
 
 mod args;
+mod goals;
 mod ledger;
+mod limit;
 mod member;
+mod page;
 mod progress;
 mod publisher;
 mod report;
+mod rounds;
+mod run;
+mod serve;
 mod sources;
 mod swarm;
 mod system;
+mod tuning;
+mod verdict;
 
 use std::{
     fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
@@ -27,10 +35,19 @@ use tokio::{
     time::{Instant, Interval, interval, sleep, timeout},
 };
 
-pub use self::{args::Args, report::Report};
+pub use self::{
+    args::Args,
+    goals::{Goal, Goals, Step},
+    page::{PageError, PlotError},
+    report::Report,
+    rounds::LimitArgs,
+    serve::{ServeArgs, ServeError},
+    verdict::{Bound, Limit, Round},
+};
 use self::{
     ledger::Counts,
     member::Outcome,
+    page::About,
     progress::Progress,
     swarm::{Sums, Swarm},
 };
@@ -65,6 +82,12 @@ pub enum LoadError {
     /// The runtime did not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
+    /// There is no server to load.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The page could not be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The report could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -73,6 +96,13 @@ pub enum LoadError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl LoadError {
+    fn write(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Write { path, source }
+    }
 }
 
 /// Runs the load, prints the report, and fails unless it is clean.
@@ -90,13 +120,15 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
     print!("{report}");
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).map_err(io::Error::from);
-        let written = json.and_then(|json| fs::write(path, json));
-        written.map_err(|source| LoadError::Write {
-            path: path.clone(),
-            source,
-        })?;
+        json.and_then(|json| fs::write(path, json))
+            .map_err(|source| LoadError::write(path, source))?;
     }
-    Ok(if report.is_clean() {
+    if let Some(path) = &args.html {
+        let page = page::html(&report, &About::here())?;
+        fs::write(path, page).map_err(|source| LoadError::write(path, source))?;
+    }
+    let found = report.limit.as_ref().is_none_or(|limit| limit.rate > 0.0);
+    Ok(if report.is_clean() && found {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -104,7 +136,22 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
 }
 
 /// Runs the load: all connect and join, all stay idle for a while, some publish, all leave.
-pub async fn measure(args: Args) -> Result<Report, LoadError> {
+pub async fn measure(mut args: Args) -> Result<Report, LoadError> {
+    if args.limit.find_limit {
+        return rounds::find(args).await;
+    }
+    let server = args.serve.start(args.connections).await?;
+    if let Some(server) = &server {
+        args.target = server.target();
+    }
+    let report = measure_once(args).await;
+    if let Some(server) = server {
+        server.end().await?;
+    }
+    report
+}
+
+async fn measure_once(args: Args) -> Result<Report, LoadError> {
     let server = find(&args.target).await?;
     let hold = args.hold;
     let before = system::server_memory(server).await;

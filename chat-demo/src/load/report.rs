@@ -1,11 +1,12 @@
 //! What a run found, for people and for programs.
+#![allow(missing_docs)]
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The result of a run.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Clients that became members of their room.
     pub connections: u64,
@@ -47,6 +48,44 @@ pub struct Report {
     pub server_bytes_idle: Option<u64>,
     /// A user ended the run.
     pub interrupted: bool,
+    pub p999_ms: f64,
+    pub server_rss_bytes_per_connection: Option<u64>,
+    pub timeline: Vec<Moment>,
+    pub percentiles: Vec<(f64, f64)>,
+    pub dropped_slow: u64,
+    pub reconnects: u64,
+    pub limit: Option<super::verdict::Limit>,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Moment {
+    /// Since publishing began, in seconds.
+    pub at_s: f64,
+    pub sent: u64,
+    pub delivered: u64,
+    pub errors: u64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub max_ms: f64,
+    pub members: u64,
+    pub server: Option<ServerMoment>,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ServerMoment {
+    pub cpu_percent: f64,
+    pub rss_bytes: u64,
+    pub machine_cpu_percent: Option<f64>,
+    pub machine_memory_percent: Option<f64>,
+    pub outbox_frames: u64,
+    pub pools: BTreeMap<String, PoolMoment>,
+}
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PoolMoment {
+    pub capacity: u64,
+    pub in_flight: u64,
+    pub running: u64,
+    pub queued: u64,
+    pub waiting: u64,
+    pub threads: u64,
 }
 
 impl Report {
@@ -114,6 +153,10 @@ impl fmt::Display for Report {
             format_args!("p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms"),
         )?;
         line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
+        if let Some(limit) = &self.limit {
+            write!(f, "{limit}")?;
+        }
+        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
         let verdict = match (self.is_clean(), self.interrupted) {
             (true, false) => "every member got every message once, in order",
             (true, true) => "interrupted; until then every member got every message once, in order",

@@ -21,13 +21,13 @@ struct Stats {
 
 /// The server's resident memory, if `/api/stats` tells it.
 pub(super) async fn server_memory(server: SocketAddr) -> Option<u64> {
-    timeout(PATIENCE, stats(server))
+    timeout(PATIENCE, stats::<Stats>(server))
         .await
         .ok()?
         .map(|stats| stats.rss_bytes)
 }
 
-async fn stats(server: SocketAddr) -> Option<Stats> {
+pub(super) async fn stats<S: serde::de::DeserializeOwned>(server: SocketAddr) -> Option<S> {
     let mut stream = TcpStream::connect(server).await.ok()?;
     // HTTP/1.0 asks for a plain body that ends with the connection.
     let request = format!("GET /api/stats HTTP/1.0\r\nHost: {server}\r\n\r\n");

@@ -1,6 +1,7 @@
 //! The load generator against servers good and bad: what it says of them, from the outside.
 
 mod liar;
+mod served;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
