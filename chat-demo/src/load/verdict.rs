@@ -109,24 +109,28 @@ impl Bound {
         let average = |value: fn(&Step) -> Option<f64>| {
             mean(broken.iter().filter_map(|step| value(step))).unwrap_or(0.0)
         };
-        let cpu = average(|step| step.cpu_percent) >= NEARLY * goals.cpu_percent;
-        let memory = average(|step| step.memory_percent) >= NEARLY * goals.memory_percent;
-        let own = average(|step| Some(step.own_cpu_percent));
+        let (server, own) = (
+            average(|step| step.server_cpu_percent),
+            average(|step| Some(step.own_cpu_percent)),
+        );
+        let busy = average(|step| step.cpu_percent) >= NEARLY * goals.cpu_percent;
+        let foreign = busy && average(|step| step.others_cpu_percent) * cpus > server + own;
+        let (cpu, memory) = (
+            busy && !foreign,
+            average(|step| step.memory_percent) >= NEARLY * goals.memory_percent,
+        );
         // On one machine with the server it need not fill that alone to be what fills it.
-        let server = average(|step| step.server_cpu_percent);
-        let others = average(|step| step.others_cpu_percent);
-        let most = cpu && own > server;
-        let all = own >= NEARLY * goals.cpu_percent * cpus;
+        let overworked = cpu && own > server || own >= NEARLY * goals.cpu_percent * cpus;
         let lossy = broken
             .iter()
             .filter(|step| step.broke.contains(&Goal::Loss))
             .count();
         match (cpu, memory) {
-            _ if cpu && others * cpus > server + own => Self::Others,
-            _ if most || all => Self::LoadGenerator,
+            _ if overworked => Self::LoadGenerator,
             (true, true) => Self::CpuAndMemory,
             (true, false) => Self::Cpu,
             (false, true) => Self::Memory,
+            (false, false) if foreign => Self::Others,
             (false, false) if lossy * 2 > broken.len() => Self::Loss,
             (false, false) => Self::Latency,
         }

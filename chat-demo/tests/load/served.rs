@@ -36,7 +36,7 @@ fn reports(line: &str) -> (Output, Value, String) {
         folder.path(),
         &format!("--json r.json --html r.html {line}"),
     );
-    let read = |name| fs::read_to_string(folder.path().join(name)).expect(&text(&output.stderr));
+    let read = |name| fs::read_to_string(folder.path().join(name)).expect("it was written");
     let json = serde_json::from_str(&read("r.json")).expect("it is JSON");
     let page = read("r.html");
     (output, json, page)
