@@ -9,6 +9,9 @@ use super::report::{PoolMoment, Report, ServerMoment};
 /// The first second is no measure of a step: the server wakes up.
 const WARM_UP_S: f64 = 1.0;
 
+/// Some of what nobody's process has is the kernel's own, for the sockets of ours; what is above are other programs.
+const MANY_OTHERS_PERCENT: f64 = 30.0;
+
 /// What a load must keep to count as borne.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Goals {
@@ -125,6 +128,15 @@ impl Goals {
 }
 
 impl Step {
+    /// Whether it says nothing of the server: it broke while other programs took much of the machine.
+    pub(super) fn is_disturbed(&self) -> bool {
+        let much = |others| others > MANY_OTHERS_PERCENT;
+        let of_processors = |goal: &Goal| matches!(goal, Goal::Cpu | Goal::Latency);
+        !self.held()
+            && self.broke.iter().all(of_processors)
+            && self.others_cpu_percent.is_some_and(much)
+    }
+
     /// Whether it kept the goals.
     #[must_use]
     pub fn held(&self) -> bool {
@@ -256,6 +268,22 @@ mod tests {
         // 60 of 100 are taken; half of the server's 60 and of the load generator's 20 are 40.
         assert!((others(Some(2.0)).expect("told") - 20.0).abs() < 1e-9);
         assert_eq!(others(None), None);
+    }
+
+    #[test]
+    fn only_a_step_that_broke_can_have_been_disturbed() {
+        let mut step = Step {
+            others_cpu_percent: Some(60.0),
+            ..Step::default()
+        };
+        assert!(!step.is_disturbed());
+        step.broke.push(Goal::Latency);
+        assert!(step.is_disturbed());
+        step.broke.push(Goal::Memory);
+        assert!(!step.is_disturbed(), "others' processors are no reason");
+        step.broke.pop();
+        step.others_cpu_percent = Some(10.0);
+        assert!(!step.is_disturbed());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use self::{
     args::Args,
     goals::{Goal, Goals, Step},
     page::{PageError, PlotError},
-    report::Report,
+    report::{Moment, PoolMoment, Report, ServerMoment},
     rounds::LimitArgs,
     serve::{ServeArgs, ServeError},
     verdict::{Bound, Limit, Round},
@@ -144,11 +144,11 @@ pub async fn measure(mut args: Args) -> Result<Report, LoadError> {
     if let Some(server) = &server {
         args.target = server.target();
     }
-    let report = measure_once(args).await;
+    let mut report = measure_once(args).await?;
     if let Some(server) = server {
-        server.end().await?;
+        server.end_into(&mut report).await;
     }
-    report
+    Ok(report)
 }
 
 async fn measure_once(args: Args) -> Result<Report, LoadError> {

@@ -295,7 +295,7 @@ mod tests {
             "Round 2",
             "--threads 4",
             "the network",
-            "± 9",
+            "± 9&nbsp;%",
         ] {
             assert!(page.contains(text), "{text} is missing");
         }

@@ -1,9 +1,10 @@
 //! What a run found, for people and for programs.
-#![allow(missing_docs)]
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+
+use super::verdict::Limit;
 
 /// The result of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -48,43 +49,76 @@ pub struct Report {
     pub server_bytes_idle: Option<u64>,
     /// A user ended the run.
     pub interrupted: bool,
+    /// 999 of 1,000 took no longer.
     pub p999_ms: f64,
+    /// By how much the server's resident memory grew for each connection, when it tells.
     pub server_rss_bytes_per_connection: Option<u64>,
+    /// What the run was like, a moment after another.
     pub timeline: Vec<Moment>,
+    /// The latency that each share of the deliveries kept: (share in 0..=1, ms), rising.
     pub percentiles: Vec<(f64, f64)>,
+    /// Clients that were dropped as too slow, of those that were to be slow; no error.
     pub dropped_slow: u64,
+    /// Times that reconnecting clients came back.
     pub reconnects: u64,
-    pub limit: Option<super::verdict::Limit>,
+    /// The limit, if it was looked for. The other figures are of the step that stands for it.
+    pub limit: Option<Limit>,
 }
+
+/// What one moment of a run was like.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Moment {
-    /// Since publishing began, in seconds.
+    /// Its end, since publishing began, in seconds.
     pub at_s: f64,
+    /// Messages published in this span.
     pub sent: u64,
+    /// Deliveries in this span.
     pub delivered: u64,
+    /// What went wrong in this span.
     pub errors: u64,
+    /// Half of the deliveries in this span took no longer; 0 without any.
     pub p50_ms: f64,
+    /// 99 of 100 took no longer.
     pub p99_ms: f64,
+    /// None took longer.
     pub max_ms: f64,
+    /// Clients that are members.
     pub members: u64,
+    /// What the server said of itself, if it did.
     pub server: Option<ServerMoment>,
 }
+
+/// What a server said of itself in a moment.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServerMoment {
+    /// Of the server's process in this span, 100 is one processor.
     pub cpu_percent: f64,
+    /// Its resident memory.
     pub rss_bytes: u64,
+    /// Of its machine, all that runs there together, when that is known.
     pub machine_cpu_percent: Option<f64>,
+    /// The same of the memory.
     pub machine_memory_percent: Option<f64>,
+    /// Frames that wait for clients.
     pub outbox_frames: u64,
+    /// By the name of the pool.
     pub pools: BTreeMap<String, PoolMoment>,
 }
+
+/// A pool of the server in a moment.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PoolMoment {
+    /// How many tasks it takes.
     pub capacity: u64,
+    /// How many it has.
     pub in_flight: u64,
+    /// Of its threads, how many run a task.
     pub running: u64,
+    /// Tasks that wait for a thread.
     pub queued: u64,
+    /// Callers that wait for a place.
     pub waiting: u64,
+    /// Its threads.
     pub threads: u64,
 }
 

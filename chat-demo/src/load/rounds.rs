@@ -18,6 +18,9 @@ use crate::config::parse::duration;
 /// Without `--rate` the first step makes so many deliveries a second: few for any server.
 const FIRST_DELIVERIES: f64 = 1000.0;
 
+/// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
+const MAX_DISTURBED: usize = 20;
+
 /// How to find the limit.
 #[derive(clap::Args, Clone, Debug)]
 pub struct LimitArgs {
@@ -119,22 +122,21 @@ async fn round(args: &Args, reason: String) -> Result<Found, LoadError> {
     if let Some(server) = &server {
         target.target = server.target();
     }
-    let found = search(target, reason).await;
+    let mut found = search(&target, reason).await?;
     if let Some(server) = server {
-        server.end().await?;
+        server.end_into(&mut found.report).await;
     }
-    found
+    Ok(found)
 }
 
-async fn search(args: Args, reason: String) -> Result<Found, LoadError> {
+async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
     let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
     // With a server of its own it is on one machine for sure.
     let shared = args.serve.serve.then(|| cpus() as f64);
-    let mut searches = Searches::new(args.limit.range(&args), args.limit.repeat);
+    let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
     let (mut steps, mut reports, mut twice_or_late) = (Vec::new(), Vec::new(), (0, 0));
-    let mut run = Run::new(args.clone()).await?;
-    let mut connect_seconds = run.connect().await;
-    let mut interrupted = false;
+    let (mut disturbed, mut interrupted) = (0, false);
+    let run = Run::new(args.clone()).await?;
     while let Some(rate) = searches.next() {
         let report = run.step(Some(rate), args.limit.step).await;
         twice_or_late.0 += report.duplicated;
@@ -146,21 +148,15 @@ async fn search(args: Args, reason: String) -> Result<Found, LoadError> {
         let mut step = goals.judge(rate, seconds, shared, &report);
         step.search = searches.number();
         eprintln!("step {}: {step}", steps.len() + 1);
+        if step.is_disturbed() && disturbed < MAX_DISTURBED {
+            disturbed += 1;
+            eprintln!("other programs took much of the machine: once more");
+            continue;
+        }
         searches.tell(step.held());
-        let lost = report
-            .timeline
-            .last()
-            .is_some_and(|moment| moment.members < report.connections);
         steps.push(step);
         reports.push(report);
-        // Who was dropped by an overloaded server is no burden to it any more.
-        if lost {
-            run.end().await;
-            run = Run::new(args.clone()).await?;
-            connect_seconds = run.connect().await;
-        }
     }
-    run.end().await;
 
     let mut round = Round {
         options: args.serve.options.clone(),
@@ -177,7 +173,7 @@ async fn search(args: Args, reason: String) -> Result<Found, LoadError> {
         Some(number) => (round.steps[number].clone(), reports.swap_remove(number)),
         None => (Step::default(), reports.pop().unwrap_or_default()),
     };
-    (report.connect_seconds, report.interrupted) = (connect_seconds, interrupted);
+    report.interrupted = interrupted;
     Ok(Found {
         round,
         at_limit,

@@ -1,4 +1,11 @@
-//! Stand-in for the run that keeps its members from step to step: this one connects anew for each.
+//! A run in steps. Each step connects its members anew: those of one step are no burden to the next.
+
+use std::{collections::BTreeMap, mem, net::SocketAddr, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use serde::Deserialize;
+use sysinfo::System;
+use tokio::time::{Instant, sleep};
 
 use super::{
     LoadError,
@@ -6,18 +13,18 @@ use super::{
     report::{Moment, PoolMoment, Report, ServerMoment},
     system,
 };
-use serde::Deserialize;
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
-use sysinfo::System;
 
+/// Between two looks at the server.
+const SPAN: Duration = Duration::from_millis(500);
+
+/// Members that can be put under load step by step.
+#[derive(Debug)]
 pub(super) struct Run {
     args: Args,
+    server: SocketAddr,
 }
 
+/// What the server says of itself.
 #[derive(Deserialize)]
 struct Stats {
     rss_bytes: u64,
@@ -30,88 +37,80 @@ struct Stats {
 }
 
 impl Run {
+    /// A run against the target, if somebody answers there.
     pub(super) async fn new(args: Args) -> Result<Self, LoadError> {
-        super::find(&args.target).await?;
-        Ok(Self { args })
+        let server = super::find(&args.target).await?;
+        Ok(Self { args, server })
     }
-    #[expect(clippy::unused_async, reason = "stand-in")]
-    pub(super) async fn connect(&mut self) -> f64 {
-        0.0
-    }
-    pub(super) async fn step(&mut self, rate: Option<f64>, time: Duration) -> Report {
+
+    /// Publishes at that many messages a second for so long, and reports on that alone.
+    pub(super) async fn step(&self, rate: Option<f64>, time: Duration) -> Report {
         let args = Args {
             rate,
             duration: Some(time),
             messages: None,
             ..self.args.clone()
         };
-        let server = super::find(&args.target).await.unwrap();
-        let sampler = tokio::spawn(sample(server));
+        let moments = Arc::new(Mutex::new(Vec::new()));
+        let looking = tokio::spawn(look(self.server, moments.clone()));
         let before = system::cpu_seconds();
-        let mut report = super::measure_once(args).await.unwrap();
+        let report = super::measure_once(args).await;
+        looking.abort();
+        let mut report = report.unwrap_or_else(|error| Report {
+            errors: 1,
+            error_kinds: [(error.to_string(), 1)].into(),
+            ..Report::default()
+        });
         report.cpu_seconds -= before;
-        sampler.abort();
-        report.timeline = match sampler.await {
-            Ok(timeline) => timeline,
-            Err(_) => std::mem::take(&mut *SAMPLES.lock()),
-        };
-        let n = report.timeline.iter().position(|m| m.sent > 0).unwrap_or(0);
-        let zero = report.timeline.get(n).map_or(0.0, |m| m.at_s) - 0.5;
-        report.timeline = report.timeline.split_off(n);
-        for m in &mut report.timeline {
-            m.at_s -= zero;
-            m.p50_ms = report.p50_ms;
-            m.p99_ms = report.p99_ms;
-            m.max_ms = report.max_ms;
-            m.members = report.connections;
-        }
-        report.percentiles = vec![
-            (0.0, report.p50_ms / 2.0),
-            (0.5, report.p50_ms),
-            (0.99, report.p99_ms),
-            (0.9999, report.max_ms),
-            (1.0, report.max_ms),
-        ];
+        report.timeline = from_the_first_message(mem::take(&mut *moments.lock()));
         report
     }
-    #[expect(clippy::unused_async, reason = "stand-in")]
-    pub(super) async fn end(self) {}
 }
 
-static SAMPLES: parking_lot::Mutex<Vec<Moment>> = parking_lot::Mutex::new(Vec::new());
-
-async fn sample(server: SocketAddr) -> Vec<Moment> {
+/// Looks at the server now and then, for ever.
+async fn look(server: SocketAddr, moments: Arc<Mutex<Vec<Moment>>>) {
     let mut system = System::new();
     system.refresh_cpu_usage();
-    let start = Instant::now();
-    let mut before: Option<(f64, Stats)> = None;
+    let mut before: Option<(Instant, Stats)> = None;
     loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        sleep(SPAN).await;
         system.refresh_cpu_usage();
         system.refresh_memory();
         let Some(stats) = system::stats::<Stats>(server).await else {
             continue;
         };
-        let at = start.elapsed().as_secs_f64();
+        let now = Instant::now();
         if let Some((then, old)) = &before {
-            SAMPLES.lock().push(Moment {
-                at_s: at,
+            let span = (now - *then).as_secs_f64();
+            let memory = system.used_memory() as f64 / system.total_memory() as f64;
+            moments.lock().push(Moment {
+                at_s: span,
                 sent: stats.messages - old.messages,
                 delivered: stats.deliveries - old.deliveries,
                 members: stats.connections,
                 server: Some(ServerMoment {
-                    cpu_percent: (stats.cpu_seconds - old.cpu_seconds) / (at - then) * 100.0,
+                    cpu_percent: (stats.cpu_seconds - old.cpu_seconds) / span * 100.0,
                     rss_bytes: stats.rss_bytes,
                     machine_cpu_percent: Some(f64::from(system.global_cpu_usage())),
-                    machine_memory_percent: Some(
-                        system.used_memory() as f64 / system.total_memory() as f64 * 100.0,
-                    ),
+                    machine_memory_percent: Some(memory * 100.0),
                     outbox_frames: stats.outbox_frames,
                     pools: stats.pools.clone(),
                 }),
                 ..Moment::default()
             });
         }
-        before = Some((at, stats));
+        before = Some((now, stats));
     }
+}
+
+/// Turns spans into times since publishing began, as well as the server knows.
+fn from_the_first_message(mut moments: Vec<Moment>) -> Vec<Moment> {
+    let first = moments.iter().position(|moment| moment.sent > 0);
+    let mut moments = moments.split_off(first.unwrap_or(0));
+    let mut at_s = 0.0;
+    for moment in &mut moments {
+        at_s += moment.at_s;
+        moment.at_s = at_s;
+    }
+    moments
 }

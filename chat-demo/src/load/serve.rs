@@ -23,6 +23,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::report::Report;
 use crate::config::Config;
 
 /// How long it may take to listen. A journal is read before that.
@@ -182,8 +183,16 @@ impl Server {
         )
     }
 
+    /// Ends it; a bad end is an error of the run.
+    pub(super) async fn end_into(self, report: &mut Report) {
+        if let Err(error) = self.end().await {
+            report.errors += 1;
+            *report.error_kinds.entry(error.to_string()).or_default() += 1;
+        }
+    }
+
     /// Asks it to end and waits for that.
-    pub(super) async fn end(mut self) -> Result<(), ServeError> {
+    async fn end(mut self) -> Result<(), ServeError> {
         let id = self.id().try_into().expect("ids of processes are small");
         // It may have ended on its own; then its status says why.
         let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
