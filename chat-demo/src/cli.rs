@@ -21,7 +21,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Loads a server and measures how it bears up
-    Load(load::Args),
+    Load(Box<load::Args>),
     /// Makes a token for a user
     Token(issue::Args),
 }

@@ -7,6 +7,8 @@ use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use super::plan::Shares;
+use super::rounds::LimitArgs;
+use super::serve::ServeArgs;
 use crate::config::parse::duration;
 use crate::subprotocol::Subprotocol;
 
@@ -79,6 +81,15 @@ pub struct Args {
     /// Also write the report here
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
+    /// Also write it here as a page with plots
+    #[arg(long, value_name = "PATH")]
+    pub html: Option<PathBuf>,
+    /// The server, if it is to be started for this.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// The limit, if it is to be found.
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Be one of several processes, and do what standard input says
     #[arg(long, hide = true)]
     pub crew: bool,

@@ -3,24 +3,31 @@
 mod args;
 mod clock;
 mod crew;
+mod goals;
 mod ledger;
+mod limit;
 mod look;
 mod member;
 mod pace;
+mod page;
 mod plan;
 mod progress;
 mod publisher;
 mod report;
+mod rounds;
 mod run;
+mod serve;
 mod sources;
 mod swarm;
 mod system;
 mod team;
+mod tuning;
+mod verdict;
 
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,11 +35,17 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use self::run::{Run, Step};
+use self::page::About;
+use self::run::{Phase, Run};
 use crate::client::{self, ClientError};
 
 pub use self::args::{Args, Encoding};
+pub use self::goals::{Goal, Goals, Step};
+pub use self::page::{PageError, PlotError};
 pub use self::report::{Moment, PoolMoment, Report, ServerMoment};
+pub use self::rounds::LimitArgs;
+pub use self::serve::{ServeArgs, ServeError};
+pub use self::verdict::{Bound, Limit, Round};
 
 /// How long to look for the server.
 const FIND_TIME: Duration = Duration::from_secs(10);
@@ -65,6 +78,12 @@ pub enum LoadError {
     /// The runtime did not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
+    /// There is no server to load.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The page could not be made.
+    #[error(transparent)]
+    Page(#[from] PageError),
     /// The report could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -73,6 +92,13 @@ pub enum LoadError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl LoadError {
+    fn write(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Write { path, source }
+    }
 }
 
 /// Runs the load, prints the report, and fails unless it is clean.
@@ -93,13 +119,15 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
     print!("{report}");
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).map_err(io::Error::from);
-        let written = json.and_then(|json| fs::write(path, json));
-        written.map_err(|source| LoadError::Write {
-            path: path.clone(),
-            source,
-        })?;
+        json.and_then(|json| fs::write(path, json))
+            .map_err(|source| LoadError::write(path, source))?;
     }
-    Ok(if report.is_clean() {
+    if let Some(path) = &args.html {
+        let page = page::html(&report, &About::here())?;
+        fs::write(path, page).map_err(|source| LoadError::write(path, source))?;
+    }
+    let found = report.limit.as_ref().is_none_or(|limit| limit.rate > 0.0);
+    Ok(if report.is_clean() && found {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -107,18 +135,33 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
 }
 
 /// Runs the load: all connect and join, all stay idle for a while, some publish, all leave.
-pub async fn measure(args: Args) -> Result<Report, LoadError> {
-    let mut run = Run::new(&args).await?;
+pub async fn measure(mut args: Args) -> Result<Report, LoadError> {
+    if args.limit.find_limit {
+        return rounds::find(args).await;
+    }
+    let server = args.serve.start(args.connections).await?;
+    if let Some(server) = &server {
+        args.target = server.target();
+    }
+    let mut report = measure_once(&args).await?;
+    if let Some(server) = server {
+        server.end_into(&mut report).await;
+    }
+    Ok(report)
+}
+
+async fn measure_once(args: &Args) -> Result<Report, LoadError> {
+    let mut run = Run::new(args).await?;
     let connect_seconds = run.connect().await;
     if let Some(time) = args.hold {
         run.hold(time).await;
     }
-    let step = Step {
+    let phase = Phase {
         rate: args.rate,
         time: args.duration,
         messages: args.messages(),
     };
-    let report = run.step(step).await;
+    let report = run.step(phase).await;
     run.end().await;
     Ok(Report {
         connect_seconds,

@@ -13,7 +13,7 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
     /// Part of the rooms' names: what other runs said must not be in their history.
-    pub(super) run: u32,
+    pub(super) run: String,
     pub(super) target: String,
     /// Where the target is.
     pub(super) address: SocketAddr,
@@ -108,7 +108,7 @@ pub(super) mod tests {
 
     pub(in super::super) fn plan(connections: usize, rooms: usize, publishers: usize) -> Plan {
         Plan {
-            run: 1,
+            run: String::new(),
             target: String::new(),
             address: (Ipv4Addr::LOCALHOST, 1).into(),
             connections,

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::verdict::Limit;
+
 /// The result of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
@@ -59,6 +61,8 @@ pub struct Report {
     pub interrupted: bool,
     /// What the run was like, moment after moment.
     pub timeline: Vec<Moment>,
+    /// The limit, if it was looked for. The other figures are of the step that stands for it.
+    pub limit: Option<Limit>,
 }
 
 /// A short part of a run.
@@ -186,6 +190,10 @@ impl fmt::Display for Report {
             ),
         )?;
         line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
+        if let Some(limit) = &self.limit {
+            write!(f, "{limit}")?;
+        }
+        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
         let verdict = match (self.is_clean(), self.interrupted) {
             (true, false) => "every member got every message once, in order",
             (true, true) => "interrupted; until then every member got every message once, in order",

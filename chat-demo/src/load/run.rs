@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use hdrhistogram::Histogram;
 use tokio::signal::ctrl_c;
@@ -30,6 +30,8 @@ const MOMENT: Duration = Duration::from_millis(500);
 const LEAD: Duration = Duration::from_millis(300);
 /// What should not come has so long to come nevertheless: repetitions.
 const GRACE: Duration = Duration::from_millis(200);
+/// Runs of this process: what one said must not be heard by the next.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 /// Microseconds in a millisecond.
 const MILLI: f64 = 1000.0;
 
@@ -54,9 +56,9 @@ pub(super) struct Run {
     memory_idle: Option<u64>,
 }
 
-/// What a step is to be like.
+/// How a step is published.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
+pub(super) struct Phase {
     /// Messages a second over all rooms; else as fast as they are acknowledged.
     pub(super) rate: Option<f64>,
     pub(super) time: Option<Duration>,
@@ -71,7 +73,7 @@ impl Run {
         let processes = super::processes(args)?;
         let memory_before = stats(address).await.map(|stats| stats.rss_bytes);
         let plan = Plan {
-            run: std::process::id(),
+            run: format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Relaxed)),
             target: args.target.clone(),
             address,
             connections: args.connections,
@@ -144,7 +146,7 @@ impl Run {
 
     /// Lets the publishers go, waits until all has arrived or nothing does any more, and reports on this alone. Members
     /// stay for the next step.
-    pub(super) async fn step(&mut self, step: Step) -> Report {
+    pub(super) async fn step(&mut self, phase: Phase) -> Report {
         self.steps += 1;
         let lead = if self.several { LEAD } else { Duration::ZERO };
         // What nobody has taken is not of this step.
@@ -154,14 +156,14 @@ impl Run {
         let pace = Pace {
             step: self.steps,
             start: self.clock.micros(start),
-            rate: step.rate,
+            rate: phase.rate,
             ramp: self.ramp,
-            time: step.time,
-            messages: step.messages,
+            time: phase.time,
+            messages: phase.messages,
         };
         self.team.pace(Some(pace)).await;
         let mut course = Course::new(start, &self.before);
-        let given_up = self.follow(step, start, &mut course).await;
+        let given_up = self.follow(phase, start, &mut course).await;
         self.team.pace(None).await;
         if !given_up {
             sleep(GRACE + lead).await;
@@ -182,9 +184,9 @@ impl Run {
     }
 
     /// Looks at a step until it is over; whether that is because there is nothing to wait for.
-    async fn follow(&mut self, step: Step, start: Instant, course: &mut Course) -> bool {
+    async fn follow(&mut self, phase: Phase, start: Instant, course: &mut Course) -> bool {
         let mut progress = Progress::new("publishing");
-        let all = step
+        let all = phase
             .messages
             .map(|messages| messages.saturating_mul(self.rooms));
         let (mut moved, mut published) = (start, false);
@@ -197,7 +199,7 @@ impl Run {
                 moved = now;
             }
             progress.set(sums.delivered, sums.expected, &course.note());
-            let is_over = step.time.is_some_and(|time| now >= start + time);
+            let is_over = phase.time.is_some_and(|time| now >= start + time);
             if !published && (is_over || self.interrupts.stop.is_cancelled()) {
                 published = true;
                 self.team.pace(None).await;

@@ -3,6 +3,7 @@
 mod liar;
 mod options;
 mod processes;
+mod served;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 

@@ -1,0 +1,386 @@
+//! Which rate to try next on the way to the highest that holds. Knows neither clock nor server: it asks for a rate and
+//! is told whether that held.
+//!
+//! A machine is noisy: the same rate holds now and breaks a minute later. So a rate is taken for broken only when two of
+//! three trials break, the limit is one that held in two of three trials of its own, and the search as a whole is
+//! repeated. What is told is the median of the limits, and how far apart the outcomes were.
+
+/// The steps in which the limit is known: a rate and one that is less than so much higher are not told apart.
+const RESOLUTION: f64 = 1.05;
+/// The next rate on the way up is this much higher.
+const STRIDE: f64 = 1.6;
+/// How a later search begins: near the earlier limit, and so far from it. Strides grow from there.
+const SHORT_STRIDE: f64 = 1.1;
+/// One search ends after so many trials, whatever it knows by then.
+const MAX_TRIALS: u32 = 60;
+
+/// What a search may ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    /// Where the first search begins.
+    pub(super) first: f64,
+    /// No rate below is asked for; a server that breaks here has no limit.
+    pub(super) lowest: f64,
+    /// No rate above is asked for.
+    pub(super) highest: f64,
+}
+
+/// Several searches for one limit.
+#[derive(Debug)]
+pub(super) struct Searches {
+    range: Range,
+    repeat: usize,
+    search: Search,
+    limits: Vec<f64>,
+    /// The highest rate that was found to hold, and the lowest that was found to break.
+    highest_held: f64,
+    lowest_broken: f64,
+}
+
+impl Searches {
+    /// So many searches, at least one, in that range.
+    pub(super) fn new(range: Range, repeat: usize) -> Self {
+        Self {
+            range,
+            repeat,
+            search: Search::new(range.first, STRIDE, range),
+            limits: Vec::new(),
+            highest_held: 0.0,
+            lowest_broken: f64::INFINITY,
+        }
+    }
+
+    /// The rate to try next, until all is known.
+    pub(super) fn next(&self) -> Option<f64> {
+        (self.limits.len() < self.repeat).then_some(self.search.rate)
+    }
+
+    /// Which search is under way, from 1.
+    pub(super) fn number(&self) -> usize {
+        self.limits.len() + 1
+    }
+
+    /// What became of the rate that was asked for.
+    pub(super) fn tell(&mut self, held: bool) {
+        let rate = self.search.rate;
+        match self.search.tell(held) {
+            Some(true) => self.highest_held = self.highest_held.max(rate),
+            Some(false) => self.lowest_broken = self.lowest_broken.min(rate),
+            None => {}
+        }
+        if self.search.is_over() {
+            let limit = self.search.limit();
+            self.limits.push(limit);
+            let first = limit.max(self.range.lowest);
+            self.search = Search::new(first, SHORT_STRIDE, self.range);
+        }
+    }
+
+    /// The limit of each search that has ended.
+    pub(super) fn limits(&self) -> &[f64] {
+        &self.limits
+    }
+
+    /// The median of the limits; 0 if nothing held. Before the first search has ended: the highest rate that held.
+    pub(super) fn limit(&self) -> f64 {
+        let mut limits = self.limits.clone();
+        limits.sort_by(f64::total_cmp);
+        match limits.len() {
+            0 => self.search.limit(),
+            all if all % 2 == 1 => limits[all / 2],
+            all => f64::midpoint(limits[all / 2 - 1], limits[all / 2]),
+        }
+    }
+
+    /// By how much another such run may differ, in percent of the limit: from the lowest rate that broke or was a limit
+    /// to the highest that held, and the resolution, in which each of them is known.
+    pub(super) fn noise_percent(&self) -> f64 {
+        let limit = self.limit();
+        let resolution = RESOLUTION - 1.0;
+        if limit <= 0.0 {
+            return resolution * 100.0;
+        }
+        let low = self
+            .limits
+            .iter()
+            .copied()
+            .fold(self.lowest_broken.min(limit), f64::min);
+        let high = self
+            .limits
+            .iter()
+            .copied()
+            .fold(self.highest_held.max(limit), f64::max);
+        ((high - low) / limit + resolution) * 100.0
+    }
+}
+
+/// One search: up in strides until a rate breaks, then halving what lies between, then confirming.
+#[derive(Debug)]
+struct Search {
+    range: Range,
+    rate: f64,
+    stride: f64,
+    held: Option<f64>,
+    broken: Option<f64>,
+    /// Trials of this rate: how many held, how many broke.
+    votes: (u32, u32),
+    confirming: bool,
+    over: bool,
+    trials: u32,
+}
+
+impl Search {
+    fn new(first: f64, stride: f64, range: Range) -> Self {
+        Self {
+            range,
+            rate: first.clamp(range.lowest, range.highest),
+            stride,
+            held: None,
+            broken: None,
+            votes: (0, 0),
+            confirming: false,
+            over: false,
+            trials: 0,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.over || self.trials >= MAX_TRIALS
+    }
+
+    fn limit(&self) -> f64 {
+        self.held.unwrap_or(0.0)
+    }
+
+    /// Takes one vote; tells what the rate does once that is clear.
+    fn tell(&mut self, held: bool) -> Option<bool> {
+        self.trials += 1;
+        let (holds, breaks) = &mut self.votes;
+        *(if held { &mut *holds } else { &mut *breaks }) += 1;
+        // On the way one trial that holds is enough: the limit itself is confirmed.
+        let enough = if self.confirming || *breaks > 0 { 2 } else { 1 };
+        let decided = if *breaks >= 2 {
+            false
+        } else if *holds >= enough {
+            true
+        } else {
+            return None;
+        };
+        self.votes = (0, 0);
+        if decided {
+            self.held = Some(self.rate);
+            self.over = self.confirming;
+        } else {
+            self.broken = Some(self.rate);
+            if self.confirming {
+                // It held once and does not any more: look again, close below.
+                (self.held, self.confirming) = (None, false);
+                self.stride = RESOLUTION;
+            }
+        }
+        if !self.over {
+            self.go_on();
+        }
+        Some(decided)
+    }
+
+    /// Chooses the next rate.
+    fn go_on(&mut self) {
+        let Range {
+            lowest, highest, ..
+        } = self.range;
+        match (self.held, self.broken) {
+            (Some(held), None) if held < highest => self.rate = (held * self.stride).min(highest),
+            (None, Some(broken)) if broken > lowest => {
+                self.rate = (broken / self.stride).max(lowest);
+            }
+            (None, _) => self.over = true,
+            (Some(held), Some(broken)) if broken / held > RESOLUTION => {
+                self.rate = (held * broken).sqrt();
+                return;
+            }
+            (Some(held), _) => (self.rate, self.confirming) = (held, true),
+        }
+        self.stride = self.stride.powi(2).min(STRIDE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDE: Range = Range {
+        first: 10.0,
+        lowest: 1.0,
+        highest: 1e6,
+    };
+    /// More trials than any run of three searches may take.
+    const MANY: usize = 3 * MAX_TRIALS as usize;
+
+    /// A server that bears a rate at most, more or less.
+    struct Simulated {
+        bears: f64,
+        noise: f64,
+        random: fastrand::Rng,
+    }
+
+    impl Simulated {
+        fn new(bears: f64, noise: f64, seed: u64) -> Self {
+            Self {
+                bears,
+                noise,
+                random: fastrand::Rng::with_seed(seed),
+            }
+        }
+
+        fn holds(&mut self, rate: f64) -> bool {
+            // The sum of twelve is nearly normal, with a deviation of one.
+            let normal = (0..12).map(|_| self.random.f64()).sum::<f64>() - 6.0;
+            rate <= self.bears * (self.noise * normal).exp()
+        }
+
+        /// The searches as they end against it, and the rates that were tried.
+        fn search(&mut self, range: Range) -> (Searches, Vec<f64>) {
+            let mut searches = Searches::new(range, 3);
+            let mut tried = Vec::new();
+            while let Some(rate) = searches.next() {
+                assert!(
+                    rate.is_finite() && rate > 0.0 && tried.len() < MANY,
+                    "{tried:?}"
+                );
+                tried.push(rate);
+                searches.tell(self.holds(rate));
+            }
+            (searches, tried)
+        }
+    }
+
+    #[test]
+    fn a_quiet_server_s_limit_is_found_to_the_resolution_in_few_trials() {
+        for bears in [1.5, 9.0, 10.0, 1000.0, 123_456.0] {
+            let (searches, tried) = Simulated::new(bears, 0.0, 1).search(WIDE);
+            let limit = searches.limit();
+            assert!(
+                limit <= bears && bears < limit * RESOLUTION,
+                "{limit} of {bears}"
+            );
+            assert!(tried.len() < 60, "{bears}: {} trials", tried.len());
+            assert!(
+                (searches.noise_percent() - 5.0).abs() < 1e-9,
+                "{searches:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_noisy_server_s_limit_is_found_to_its_noise() {
+        for noise in [0.02, 0.1, 0.2] {
+            let near = (0..1000).filter(|&seed| {
+                let (searches, _) = Simulated::new(1000.0, noise, seed).search(WIDE);
+                (searches.limit() / 1000.0).ln().abs() <= 0.05 + noise
+            });
+            let near = near.count();
+            assert!(near >= 950, "{near} of 1000 at a noise of {noise}");
+        }
+    }
+
+    #[test]
+    fn two_runs_differ_by_less_than_the_noise_that_each_tells() {
+        for noise in [0.0, 0.02, 0.05, 0.1, 0.2] {
+            let agree = (0..1000).filter(|seed| {
+                let run = |seed| Simulated::new(1000.0, noise, seed).search(WIDE).0;
+                let (one, other) = (run(2 * seed), run(2 * seed + 1));
+                let apart = (one.limit() - other.limit()).abs();
+                [one, other]
+                    .iter()
+                    .all(|run| apart <= run.noise_percent() / 100.0 * run.limit())
+            });
+            let agree = agree.count();
+            assert!(agree >= 950, "{agree} of 1000 at a noise of {noise}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_breaks_once_by_chance_is_not_taken_for_broken() {
+        let mut searches = Searches::new(WIDE, 1);
+        let mut hiccups = 0;
+        while let Some(rate) = searches.next() {
+            // Each rate between 20 and 50 breaks the first time.
+            let hiccup = (20.0..50.0).contains(&rate) && searches.search.votes == (0, 0);
+            hiccups += u32::from(hiccup);
+            searches.tell(rate <= 1000.0 && !hiccup);
+        }
+        assert!(hiccups > 0);
+        assert!(
+            searches.limit() > 1000.0 / RESOLUTION,
+            "{}",
+            searches.limit()
+        );
+        assert!(searches.noise_percent() < 6.0, "{searches:?}");
+    }
+
+    #[test]
+    fn a_limit_that_does_not_hold_when_confirmed_is_lowered() {
+        let mut searches = Searches::new(WIDE, 1);
+        let mut trials = 0;
+        while let Some(rate) = searches.next() {
+            trials += 1;
+            let bears = if searches.search.confirming {
+                800.0
+            } else {
+                1000.0
+            };
+            searches.tell(rate <= bears);
+            assert!(trials <= MAX_TRIALS);
+        }
+        assert!(
+            (700.0..=800.0).contains(&searches.limit()),
+            "{}",
+            searches.limit()
+        );
+        assert!(searches.noise_percent() > 5.0, "the noise was seen");
+    }
+
+    #[test]
+    fn where_nothing_holds_the_limit_is_none_at_all() {
+        let (searches, tried) = Simulated::new(0.5, 0.0, 1).search(WIDE);
+        assert!(searches.limit() <= 0.0, "{}", searches.limit());
+        assert!(tried.iter().all(|&rate| rate >= WIDE.lowest), "{tried:?}");
+    }
+
+    #[test]
+    fn where_nothing_breaks_the_limit_is_the_highest_rate_allowed() {
+        let range = Range {
+            highest: 777.0,
+            ..WIDE
+        };
+        let (searches, tried) = Simulated::new(1e9, 0.0, 1).search(range);
+        assert_eq!(searches.limits(), [777.0, 777.0, 777.0]);
+        assert!(tried.iter().all(|&rate| rate <= 777.0), "{tried:?}");
+    }
+
+    #[test]
+    fn a_range_of_one_rate_is_searched_too() {
+        let range = Range {
+            first: 5.0,
+            lowest: 5.0,
+            highest: 5.0,
+        };
+        let limits = [9.0, 1.0].map(|bears| Simulated::new(bears, 0.0, 1).search(range).0.limits);
+        assert_eq!(limits, [[5.0; 3], [0.0; 3]]);
+    }
+
+    #[test]
+    fn what_flips_at_random_ends_nevertheless() {
+        for seed in 0..100 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut searches = Searches::new(WIDE, 3);
+            let mut trials = 0;
+            while let Some(rate) = searches.next() {
+                trials += 1;
+                assert!(trials <= MANY && (WIDE.lowest..=WIDE.highest).contains(&rate));
+                searches.tell(random.bool());
+            }
+        }
+    }
+}

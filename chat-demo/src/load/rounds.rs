@@ -1,0 +1,232 @@
+//! The closed loop: step by step to the highest load that holds the goals, and once more with another setting.
+
+use std::{thread, time::Duration};
+
+use super::{
+    LoadError,
+    args::Args,
+    goals::{Goals, Step},
+    limit::{Range, Searches},
+    report::Report,
+    run::{Phase, Run},
+    serve,
+    tuning::Tuning,
+    verdict::{Bound, Limit, Round},
+};
+use crate::config::parse::duration;
+
+/// Without `--rate` the first step makes so many deliveries a second: few for any server.
+const FIRST_DELIVERIES: f64 = 1000.0;
+
+/// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
+const MAX_DISTURBED: usize = 20;
+
+/// How to find the limit.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LimitArgs {
+    /// Find the highest rate that holds the goals: raise it until one breaks, back off, narrow it down
+    #[arg(long, conflicts_with_all = ["messages", "duration"])]
+    pub find_limit: bool,
+    /// Goal: 99 of 100 deliveries take no longer
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration, requires = "find_limit")]
+    pub p99: Duration,
+    /// Goal: so much of the server's processors at most, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
+    pub cpu: f64,
+    /// Goal: so much of the server's memory at most, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
+    pub memory: f64,
+    /// How long each rate is tried
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, requires = "find_limit")]
+    pub step: Duration,
+    /// No higher rate is tried
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = super::args::rate, requires = "find_limit")]
+    pub max_rate: f64,
+    /// How often the limit is looked for; the median counts
+    #[arg(long, value_name = "N", default_value = "3", value_parser = super::args::at_least_one, requires = "find_limit")]
+    pub repeat: usize,
+    /// Change one setting of the server by what bound it, and look again
+    #[arg(long, requires = "find_limit", requires = "serve")]
+    pub tune: bool,
+}
+
+/// Looks for the limit, and reports on the step that stands for it.
+pub(super) async fn find(args: Args) -> Result<Report, LoadError> {
+    let goals = args.limit.goals();
+    let first = round(&args, "the server as it was given".to_owned()).await?;
+    let mut found = vec![first];
+    if args.limit.tune && !found[0].report.interrupted {
+        match found[0].tuning(&args)? {
+            Some(tuning) => {
+                let mut tuned = args.clone();
+                tuned.serve.options = tuning.apply(&args.serve.options);
+                found.push(round(&tuned, tuning.reason).await?);
+            }
+            None => eprintln!(
+                "tuning: no setting helps against {}",
+                found[0].round.bound_by
+            ),
+        }
+    }
+    let kept = usize::from(found.len() > 1 && found[1].beats(&found[0]));
+    found[kept].round.kept = true;
+    let mut report = found[kept].report.clone();
+    // A message that came twice or late is wrong at any load.
+    report.duplicated = found.iter().map(|found| found.twice_or_late.0).sum();
+    report.reordered = found.iter().map(|found| found.twice_or_late.1).sum();
+    let round = &found[kept].round;
+    report.limit = Some(Limit {
+        rate: round.rate,
+        bound_by: round.bound_by,
+        advice: round.bound_by.advice().to_owned(),
+        noise_percent: round.noise_percent,
+        deliveries_per_s: found[kept].at_limit.deliveries_per_s,
+        p99_ms: found[kept].at_limit.p99_ms,
+        cpu_percent: found[kept].at_limit.cpu_percent,
+        memory_percent: found[kept].at_limit.memory_percent,
+        goals,
+        rounds: found.into_iter().map(|found| found.round).collect(),
+    });
+    Ok(report)
+}
+
+/// What a round found.
+struct Found {
+    round: Round,
+    /// The step that stands for the limit, and its report; empty where nothing held.
+    at_limit: Step,
+    report: Report,
+    /// Deliveries that came twice, and late, in all steps.
+    twice_or_late: (u64, u64),
+}
+
+impl Found {
+    /// Whether its limit is higher by more than the noise of either.
+    fn beats(&self, other: &Self) -> bool {
+        let noise = self.round.noise_percent.max(other.round.noise_percent) / 100.0;
+        self.round.rate > other.round.rate * (1.0 + noise)
+    }
+
+    fn tuning(&self, args: &Args) -> Result<Option<Tuning>, LoadError> {
+        let config = serve::settings(&args.serve.options)?;
+        let above = self.round.just_above();
+        let fanout = above.iter().find_map(|step| step.fanout.as_ref());
+        Ok(Tuning::of(self.round.bound_by, &config, fanout, cpus()))
+    }
+}
+
+/// Searches one server for its limit; one of its own with `--serve`.
+async fn round(args: &Args, reason: String) -> Result<Found, LoadError> {
+    let server = args.serve.start(args.connections).await?;
+    let mut target = args.clone();
+    if let Some(server) = &server {
+        target.target = server.target();
+    }
+    let mut found = search(&target, reason).await?;
+    if let Some(server) = server {
+        server.end_into(&mut found.report).await;
+    }
+    Ok(found)
+}
+
+async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
+    let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
+    // With a server of its own it is on one machine for sure.
+    let shared = args.serve.serve.then(|| cpus() as f64);
+    let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
+    let (mut steps, mut reports, mut twice_or_late) = (Vec::new(), Vec::new(), (0, 0));
+    let (mut disturbed, mut interrupted) = (0, false);
+    let mut run = Run::new(args).await?;
+    let mut connect_seconds = run.connect().await;
+    while let Some(rate) = searches.next() {
+        let phase = Phase {
+            rate: Some(rate),
+            time: Some(args.limit.step),
+            messages: None,
+        };
+        let report = run.step(phase).await;
+        let lost = report
+            .timeline
+            .last()
+            .is_some_and(|last| last.members < report.connections);
+        twice_or_late.0 += report.duplicated;
+        twice_or_late.1 += report.reordered;
+        if report.interrupted {
+            interrupted = true;
+            break;
+        }
+        let mut step = goals.judge(rate, seconds, shared, &report);
+        step.search = searches.number();
+        eprintln!("step {}: {step}", steps.len() + 1);
+        if step.is_disturbed() && disturbed < MAX_DISTURBED {
+            disturbed += 1;
+            eprintln!("other programs took much of the machine: once more");
+            continue;
+        }
+        searches.tell(step.held());
+        steps.push(step);
+        reports.push(report);
+        // Who was dropped by an overloaded server is no burden to it any more.
+        if lost {
+            run.end().await;
+            run = Run::new(args).await?;
+            connect_seconds = run.connect().await;
+        }
+    }
+    run.end().await;
+
+    let mut round = Round {
+        options: args.serve.options.clone(),
+        reason,
+        kept: false,
+        rate: searches.limit(),
+        noise_percent: searches.noise_percent(),
+        bound_by: Bound::Nothing,
+        limits: searches.limits().to_vec(),
+        steps,
+    };
+    round.bound_by = Bound::of(&round.just_above(), &goals, cpus() as f64);
+    let (at_limit, mut report) = match round.nearest_held(round.rate) {
+        Some(number) => (round.steps[number].clone(), reports.swap_remove(number)),
+        None => (Step::default(), reports.pop().unwrap_or_default()),
+    };
+    (report.connect_seconds, report.interrupted) = (connect_seconds, interrupted);
+    Ok(Found {
+        round,
+        at_limit,
+        report,
+        twice_or_late,
+    })
+}
+
+impl LimitArgs {
+    fn goals(&self) -> Goals {
+        Goals {
+            p99_ms: self.p99.as_secs_f64() * 1000.0,
+            cpu_percent: self.cpu,
+            memory_percent: self.memory,
+        }
+    }
+
+    /// From one message a step to the highest rate that is allowed.
+    fn range(&self, args: &Args) -> Range {
+        let highest = self.max_rate;
+        let members = args.connections as f64 / args.rooms() as f64;
+        Range {
+            first: args.rate.unwrap_or(FIRST_DELIVERIES / members),
+            lowest: (1.0 / self.step.as_secs_f64()).min(highest),
+            highest,
+        }
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
+        _ => Err("not a percentage above 0 and up to 100".to_owned()),
+    }
+}
+
+fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,336 @@
+//! What the search for a limit found: the limit, what stands in the way of more, and what to change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::goals::{Goal, Goals, Step, mean};
+
+/// Goals are not met to the percent: a resource this near to its goal is high.
+const NEARLY: f64 = 0.9;
+
+/// The highest load that kept the goals.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Limit {
+    /// Messages a second over all rooms; 0 if no rate kept the goals.
+    pub rate: f64,
+    /// Deliveries a second that came of it.
+    pub deliveries_per_s: f64,
+    /// 99 of 100 took no longer.
+    pub p99_ms: f64,
+    /// How busy the server's machine was.
+    pub cpu_percent: Option<f64>,
+    /// How full its memory was.
+    pub memory_percent: Option<f64>,
+    /// What stands in the way of more.
+    pub bound_by: Bound,
+    /// What to change.
+    pub advice: String,
+    /// By how much another such run may differ, in percent of the rate.
+    pub noise_percent: f64,
+    /// What counted as borne.
+    pub goals: Goals,
+    /// One round, or two with a tuning in between.
+    pub rounds: Vec<Round>,
+}
+
+/// One server, searched for its limit.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Round {
+    /// The options of the server, if it was started for this.
+    pub options: Vec<String>,
+    /// Why with these.
+    pub reason: String,
+    /// Whether the limit told is this one's.
+    pub kept: bool,
+    /// Its limit, the median of the searches'.
+    pub rate: f64,
+    /// By how much another such round may differ.
+    pub noise_percent: f64,
+    /// What stands in the way of more.
+    pub bound_by: Bound,
+    /// The limit that each search found.
+    pub limits: Vec<f64>,
+    /// All that was tried, in order.
+    pub steps: Vec<Step>,
+}
+
+/// What stands in the way of more load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// Nothing was found to: the highest rate that was allowed held.
+    #[default]
+    Nothing,
+    /// The server's processors.
+    Cpu,
+    /// Its memory.
+    Memory,
+    /// Both.
+    CpuAndMemory,
+    /// Neither, yet messages come late.
+    Latency,
+    /// Neither, yet messages get lost or connections end.
+    Loss,
+    /// The load generator takes more than the server does.
+    LoadGenerator,
+    /// Other programs on the machine take more than both.
+    Others,
+}
+
+impl Round {
+    /// The step that stands for a rate: one that held, the nearest; of several the last.
+    pub(super) fn nearest_held(&self, rate: f64) -> Option<usize> {
+        let apart = |step: &Step| (step.rate / rate).ln().abs();
+        let held = self.steps.iter().enumerate().rev();
+        held.filter(|(_, step)| step.held())
+            .min_by(|(_, one), (_, other)| apart(one).total_cmp(&apart(other)))
+            .map(|(number, _)| number)
+    }
+
+    /// The steps that broke at the lowest rate above the limit that did.
+    pub(super) fn just_above(&self) -> Vec<&Step> {
+        let broken = || {
+            self.steps
+                .iter()
+                .filter(|step| !step.held() && step.rate > self.rate)
+        };
+        let lowest = broken().map(|step| step.rate).fold(f64::INFINITY, f64::min);
+        broken().filter(|step| step.rate <= lowest).collect()
+    }
+}
+
+impl Bound {
+    /// What stood in the way in those steps, which broke, on a machine with so many processors.
+    pub(super) fn of(broken: &[&Step], goals: &Goals, cpus: f64) -> Self {
+        if broken.is_empty() {
+            return Self::Nothing;
+        }
+        let average = |value: fn(&Step) -> Option<f64>| {
+            mean(broken.iter().filter_map(|step| value(step))).unwrap_or(0.0)
+        };
+        let (server, own) = (
+            average(|step| step.server_cpu_percent),
+            average(|step| Some(step.own_cpu_percent)),
+        );
+        let busy = average(|step| step.cpu_percent) >= NEARLY * goals.cpu_percent;
+        let foreign = busy && average(|step| step.others_cpu_percent) * cpus > server + own;
+        let (cpu, memory) = (
+            busy && !foreign,
+            average(|step| step.memory_percent) >= NEARLY * goals.memory_percent,
+        );
+        // On one machine with the server it need not fill that alone to be what fills it.
+        let overworked = cpu && own > server || own >= NEARLY * goals.cpu_percent * cpus;
+        let lossy = broken
+            .iter()
+            .filter(|step| step.broke.contains(&Goal::Loss))
+            .count();
+        match (cpu, memory) {
+            _ if overworked => Self::LoadGenerator,
+            (true, true) => Self::CpuAndMemory,
+            (true, false) => Self::Cpu,
+            (false, true) => Self::Memory,
+            (false, false) if foreign => Self::Others,
+            (false, false) if lossy * 2 > broken.len() => Self::Loss,
+            (false, false) => Self::Latency,
+        }
+    }
+
+    /// What to change.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Nothing => {
+                "The highest rate that was allowed still held: raise --max-rate, or add connections."
+            }
+            Self::Cpu => {
+                "The processors are full. Find what takes them (--profile) and make it cheaper, or give the server more cores."
+            }
+            Self::Memory => {
+                "The memory is full. Buffer less (--outbox-frames, --outbox-bytes, --history-bytes), or give the server more memory."
+            }
+            Self::CpuAndMemory => {
+                "Processors and memory are full at once. Look at the design: fewer or smaller deliveries, or more servers."
+            }
+            Self::Latency => {
+                "Neither processors nor memory are full, so messages wait for something else. Look at what waits and queues in the pools, then at the network."
+            }
+            Self::Loss => {
+                "Neither processors nor memory are full, yet messages are lost or connections end. Look at the kinds of errors, and at clients dropped as too slow (--outbox-frames, --outbox-bytes)."
+            }
+            Self::Others => {
+                "Other programs take more of the processors than server and load generator together. End them and measure again: this says nothing of the server."
+            }
+            Self::LoadGenerator => {
+                "The load generator takes more of the processors than the server. Run it on another machine: alone, the server bears more than this."
+            }
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "nothing",
+            Self::Cpu => "the processors",
+            Self::Memory => "the memory",
+            Self::CpuAndMemory => "processors and memory",
+            Self::Latency => "latency",
+            Self::Loss => "loss",
+            Self::LoadGenerator => "the load generator",
+            Self::Others => "other programs on the machine",
+        })
+    }
+}
+
+/// For people: lines like those of a report.
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
+        for (number, round) in self.rounds.iter().enumerate() {
+            let Round {
+                rate,
+                noise_percent,
+                bound_by,
+                ..
+            } = round;
+            line(
+                &format!("round {}", number + 1),
+                format_args!(
+                    "{rate:.1}/s ± {noise_percent:.0} %, bound by {bound_by}; {}: {}",
+                    round.settings(),
+                    round.reason
+                ),
+            )?;
+        }
+        let Self {
+            rate,
+            noise_percent,
+            deliveries_per_s,
+            p99_ms,
+            bound_by,
+            advice,
+            ..
+        } = self;
+        if *rate > 0.0 {
+            line(
+                "limit",
+                format_args!(
+                    "{rate:.1} messages/s ± {noise_percent:.0} %: {deliveries_per_s:.0} deliveries/s, p99 {p99_ms:.2} ms"
+                ),
+            )?;
+        } else {
+            line("limit", format_args!("none: no rate kept the goals"))?;
+        }
+        line("bound by", format_args!("{bound_by}"))?;
+        line("advice", format_args!("{advice}"))
+    }
+}
+
+impl Round {
+    /// The options of the server, in words.
+    #[must_use]
+    pub fn settings(&self) -> String {
+        if self.options.is_empty() {
+            "as it is".to_owned()
+        } else {
+            self.options.join(" ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOALS: Goals = Goals {
+        p99_ms: 50.0,
+        cpu_percent: 85.0,
+        memory_percent: 90.0,
+    };
+
+    fn step(cpu: f64, memory: f64, server: f64, own: f64, broke: Goal) -> Step {
+        Step {
+            cpu_percent: Some(cpu),
+            memory_percent: Some(memory),
+            server_cpu_percent: Some(server),
+            own_cpu_percent: own,
+            broke: vec![broke],
+            ..Step::default()
+        }
+    }
+
+    #[test]
+    fn what_bounds_is_named_by_the_table() {
+        let late = Goal::Latency;
+        for (step, bound) in [
+            (step(90.0, 20.0, 120.0, 50.0, Goal::Cpu), Bound::Cpu),
+            (step(80.0, 20.0, 120.0, 50.0, late), Bound::Cpu),
+            (step(20.0, 95.0, 120.0, 50.0, Goal::Memory), Bound::Memory),
+            (step(90.0, 95.0, 120.0, 50.0, late), Bound::CpuAndMemory),
+            (step(40.0, 20.0, 120.0, 50.0, late), Bound::Latency),
+            (step(40.0, 20.0, 120.0, 50.0, Goal::Loss), Bound::Loss),
+            // Of a machine that is full, more than half is its own.
+            (step(90.0, 20.0, 50.0, 120.0, late), Bound::LoadGenerator),
+            // On a machine of its own, which it fills.
+            (step(30.0, 20.0, 300.0, 190.0, late), Bound::LoadGenerator),
+        ] {
+            assert_eq!(Bound::of(&[&step], &GOALS, 2.0), bound, "{step}");
+        }
+        let others = Step {
+            others_cpu_percent: Some(60.0),
+            ..step(95.0, 20.0, 40.0, 30.0, Goal::Cpu)
+        };
+        assert_eq!(Bound::of(&[&others], &GOALS, 2.0), Bound::Others);
+        assert_eq!(Bound::of(&[], &GOALS, 2.0), Bound::Nothing);
+    }
+
+    #[test]
+    fn what_broke_first_is_what_broke_at_the_lowest_rate_above_the_limit() {
+        let step = |rate, broke: &[Goal]| Step {
+            rate,
+            broke: broke.to_vec(),
+            ..Step::default()
+        };
+        let round = Round {
+            rate: 100.0,
+            steps: vec![
+                step(50.0, &[Goal::Latency]),
+                step(100.0, &[]),
+                step(160.0, &[Goal::Loss]),
+                step(105.0, &[Goal::Cpu]),
+                step(105.0, &[Goal::Latency]),
+                step(104.0, &[]),
+                step(100.0, &[]),
+            ],
+            ..Round::default()
+        };
+        let broke: Vec<_> = round
+            .just_above()
+            .iter()
+            .flat_map(|s| s.broke.clone())
+            .collect();
+        assert_eq!(broke, [Goal::Cpu, Goal::Latency]);
+        assert_eq!(round.nearest_held(100.0), Some(6));
+        assert_eq!(round.nearest_held(105.0), Some(5));
+        assert_eq!(Round::default().nearest_held(1.0), None);
+    }
+
+    #[test]
+    fn a_limit_is_told_with_its_noise_and_what_to_do() {
+        let mut limit = Limit {
+            rate: 1000.0,
+            noise_percent: 12.0,
+            bound_by: Bound::Cpu,
+            advice: Bound::Cpu.advice().to_owned(),
+            ..Limit::default()
+        };
+        let text = limit.to_string();
+        assert!(
+            text.contains("1000.0 messages/s ± 12 %") && text.contains("--profile"),
+            "{text}"
+        );
+        limit.rate = 0.0;
+        assert!(limit.to_string().contains("no rate kept the goals"));
+    }
+}

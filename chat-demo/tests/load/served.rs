@@ -1,0 +1,151 @@
+//! The program as it is typed: it starts a server of its own, and leaves its reports behind.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Runs `chat-demo load` with those options in a folder.
+fn load(folder: &Path, line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_chat-demo"))
+        .arg("load")
+        .args(line.split_whitespace())
+        .current_dir(folder)
+        .output()
+        .expect("it is there")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What it says when it refuses to run.
+fn refusal(line: &str) -> String {
+    let folder = TempDir::new().expect("a folder");
+    let output = load(folder.path(), line);
+    assert!(!output.status.success(), "{line} passed");
+    text(&output.stderr)
+}
+
+/// The reports of a run: as JSON, and as a page.
+fn reports(line: &str) -> (Output, Value, String) {
+    let folder = TempDir::new().expect("a folder");
+    let output = load(
+        folder.path(),
+        &format!("--json r.json --html r.html {line}"),
+    );
+    let read = |name| fs::read_to_string(folder.path().join(name)).expect("it was written");
+    let json = serde_json::from_str(&read("r.json")).expect("it is JSON");
+    let page = read("r.html");
+    (output, json, page)
+}
+
+#[test]
+fn a_run_against_a_server_of_its_own_leaves_both_reports() {
+    let (output, json, page) =
+        reports("--serve --connections 4 --rooms 2 --messages 5 -- --fanout 7");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(
+        (&json["sent"], &json["delivered"]),
+        (&10.into(), &20.into())
+    );
+    assert!(json["limit"].is_null(), "{json}");
+    assert!(
+        page.contains("--fanout 7") && page.contains("Latency over time"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_server_of_its_own_ends_with_the_run() {
+    let folder = TempDir::new().expect("a folder");
+    let output = load(
+        folder.path(),
+        "--serve --profile --connections 2 --messages 1",
+    );
+    let told = text(&output.stderr);
+    let (_, process) = told.split_once("process ").expect(&told);
+    let (process, _) = process.split_once('\n').expect(&told);
+    assert!(
+        told.contains(&format!("-p {process} ")),
+        "how to profile it: {told}"
+    );
+    assert!(
+        !Path::new("/proc").join(process).exists(),
+        "{process} is still there"
+    );
+}
+
+#[test]
+fn the_limit_of_a_server_is_found_and_told() {
+    let line = "--serve --connections 4 --rooms 2 --find-limit --step 200ms --max-rate 40 --repeat 1 \
+                --p99 60s --cpu 100";
+    let (output, json, page) = reports(line);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let limit = &json["limit"];
+    assert_eq!(limit["rate"], 40.0, "{limit}");
+    assert_eq!(limit["bound_by"], "nothing", "{limit}");
+    let steps = limit["rounds"][0]["steps"].as_array().expect("the steps");
+    assert!(steps.len() >= 2 && steps.iter().all(|step| step["rate"].as_f64() <= Some(40.0)));
+    assert_eq!(text(&output.stderr).matches(": holds").count(), steps.len());
+    assert!(page.contains("The limit is 40 messages a second"), "{page}");
+}
+
+#[test]
+fn a_search_that_finds_no_limit_fails() {
+    let line =
+        "--serve --connections 2 --find-limit --step 1s --max-rate 1 --repeat 1 --memory 0.001";
+    let (output, json, _) = reports(line);
+    assert!(!output.status.success(), "{json}");
+    assert_eq!(json["limit"]["rate"], 0.0, "{json}");
+}
+
+#[test]
+fn a_tuning_is_a_second_round_with_its_reason() {
+    // No machine uses as little memory.
+    let line = "--serve --connections 2 --find-limit --step 1s --max-rate 1 --repeat 1 --memory 0.001 \
+                --tune -- --threads 2";
+    let (_, json, page) = reports(line);
+    let rounds = json["limit"]["rounds"].as_array().expect("the rounds");
+    assert_eq!(rounds.len(), 2, "{json}");
+    assert_ne!(rounds[0]["options"], rounds[1]["options"]);
+    let kept = rounds.iter().filter(|round| round["kept"] == true).count();
+    assert_eq!(kept, 1, "{json}");
+    assert!(page.contains("Round 2"), "{page}");
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for line in [
+        "--serve --target ws://127.0.0.1:1/ws",
+        "--profile",
+        "--tune",
+        "--find-limit --tune",
+        "--find-limit --messages 3",
+        "--find-limit --duration 1s",
+        "--p99 50ms",
+        "--serve --find-limit --cpu 0",
+        "--serve --find-limit --memory 101",
+    ] {
+        let told = refusal(line);
+        assert!(told.contains("error: "), "{line}: {told}");
+    }
+    let told = refusal("--connections 2 -- --fanout 7");
+    assert!(told.contains("--serve"), "{told}");
+}
+
+#[test]
+fn a_server_that_does_not_start_is_told_with_its_last_words() {
+    let wrong = refusal("--serve -- --fan-in 7");
+    assert!(wrong.contains("--fan-in"), "{wrong}");
+    // The settings are valid one by one; the server finds that they do not go together.
+    let ended = refusal("--serve -- --heartbeat 80s");
+    assert!(
+        ended.contains("did not start") && ended.contains("--idle-timeout"),
+        "{ended}"
+    );
+    let folder = refusal("--serve -- --data /nowhere/chat.redb");
+    assert!(folder.contains("/nowhere/chat.redb"), "{folder}");
+}
