@@ -136,7 +136,8 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
     let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
     let (mut steps, mut reports, mut twice_or_late) = (Vec::new(), Vec::new(), (0, 0));
     let (mut disturbed, mut interrupted) = (0, false);
-    let run = Run::new(args.clone()).await?;
+    let mut run = Run::new(args.clone()).await?;
+    let mut connect_seconds = run.connect().await;
     while let Some(rate) = searches.next() {
         let report = run.step(Some(rate), args.limit.step).await;
         twice_or_late.0 += report.duplicated;
@@ -148,15 +149,24 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         let mut step = goals.judge(rate, seconds, shared, &report);
         step.search = searches.number();
         eprintln!("step {}: {step}", steps.len() + 1);
+        let last = report.timeline.last();
+        let some_left = last.is_some_and(|moment| moment.members < report.connections);
         if step.is_disturbed() && disturbed < MAX_DISTURBED {
             disturbed += 1;
             eprintln!("other programs took much of the machine: once more");
-            continue;
+        } else {
+            searches.tell(step.held());
+            steps.push(step);
+            reports.push(report);
         }
-        searches.tell(step.held());
-        steps.push(step);
-        reports.push(report);
+        // Who was dropped under too much load is no burden to the server any more: all come anew.
+        if some_left {
+            run.end().await;
+            run = Run::new(args.clone()).await?;
+            connect_seconds = run.connect().await;
+        }
     }
+    run.end().await;
 
     let mut round = Round {
         options: args.serve.options.clone(),
@@ -173,7 +183,7 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         Some(number) => (round.steps[number].clone(), reports.swap_remove(number)),
         None => (Step::default(), reports.pop().unwrap_or_default()),
     };
-    report.interrupted = interrupted;
+    (report.connect_seconds, report.interrupted) = (connect_seconds, interrupted);
     Ok(Found {
         round,
         at_limit,

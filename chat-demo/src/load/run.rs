@@ -43,8 +43,26 @@ impl Run {
         Ok(Self { args, server })
     }
 
+    /// Connects and joins all; tells the seconds. They are let go again: each step has members of its own.
+    pub(super) async fn connect(&mut self) -> f64 {
+        let nothing = Args {
+            messages: Some(0),
+            duration: None,
+            ..self.args.clone()
+        };
+        let joined = super::measure_once(nothing).await;
+        joined.map_or(0.0, |report| report.connect_seconds)
+    }
+
+    /// Lets all go.
+    #[expect(
+        clippy::unused_async,
+        reason = "members that stayed would have to leave"
+    )]
+    pub(super) async fn end(self) {}
+
     /// Publishes at that many messages a second for so long, and reports on that alone.
-    pub(super) async fn step(&self, rate: Option<f64>, time: Duration) -> Report {
+    pub(super) async fn step(&mut self, rate: Option<f64>, time: Duration) -> Report {
         let args = Args {
             rate,
             duration: Some(time),
