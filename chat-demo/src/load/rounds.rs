@@ -138,8 +138,9 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
     let (mut disturbed, mut interrupted) = (0, false);
     let mut run = Run::new(args.clone()).await?;
     let mut connect_seconds = run.connect().await;
-    while let Some(rate) = searches.next() {
-        let report = run.step(Some(rate), args.limit.step).await;
+    let mut run = Some(run);
+    while let (Some(rate), Some(members)) = (searches.next(), &mut run) {
+        let report = members.step(Some(rate), args.limit.step).await;
         twice_or_late.0 += report.duplicated;
         twice_or_late.1 += report.reordered;
         if report.interrupted {
@@ -161,12 +162,18 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         }
         // Who was dropped under too much load is no burden to the server any more: all come anew.
         if some_left {
-            run.end().await;
-            run = Run::new(args.clone()).await?;
-            connect_seconds = run.connect().await;
+            end(run.take()).await;
+            match Run::new(args.clone()).await {
+                Ok(mut anew) => {
+                    connect_seconds = anew.connect().await;
+                    run = Some(anew);
+                }
+                // What was found until then is worth telling.
+                Err(error) => eprintln!("the search ends here: {error}"),
+            }
         }
     }
-    run.end().await;
+    end(run).await;
 
     let mut round = Round {
         options: args.serve.options.clone(),
@@ -190,6 +197,12 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         report,
         twice_or_late,
     })
+}
+
+async fn end(run: Option<Run>) {
+    if let Some(run) = run {
+        run.end().await;
+    }
 }
 
 impl LimitArgs {
