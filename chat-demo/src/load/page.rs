@@ -94,7 +94,8 @@ mod filters {
 }
 
 fn draw(plots: &[plot::Plot]) -> Result<Vec<Drawing>, PlotError> {
-    plots.iter().map(plot::Plot::draw).collect()
+    let plots = plots.iter().filter(|plot| plot.has_points());
+    plots.map(plot::Plot::draw).collect()
 }
 
 impl RoundView<'_> {

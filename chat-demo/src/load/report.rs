@@ -190,17 +190,16 @@ impl fmt::Display for Report {
             ),
         )?;
         line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
-        if let Some(limit) = &self.limit {
-            write!(f, "{limit}")?;
-        }
-        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
         let verdict = match (self.is_clean(), self.interrupted) {
             (true, false) => "every member got every message once, in order",
             (true, true) => "interrupted; until then every member got every message once, in order",
             (false, false) => "FAILED",
             (false, true) => "FAILED, or interrupted in mid-air",
         };
-        line("result", format_args!("{verdict}"))
+        line("result", format_args!("{verdict}"))?;
+        self.limit
+            .as_ref()
+            .map_or(Ok(()), |limit| write!(f, "{limit}"))
     }
 }
 

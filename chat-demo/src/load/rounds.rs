@@ -138,17 +138,14 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
     let (mut disturbed, mut interrupted) = (0, false);
     let mut run = Run::new(args).await?;
     let mut connect_seconds = run.connect().await;
-    while let Some(rate) = searches.next() {
+    let mut run = Some(run);
+    while let (Some(rate), Some(members)) = (searches.next(), &mut run) {
         let phase = Phase {
             rate: Some(rate),
             time: Some(args.limit.step),
             messages: None,
         };
-        let report = run.step(phase).await;
-        let lost = report
-            .timeline
-            .last()
-            .is_some_and(|last| last.members < report.connections);
+        let report = members.step(phase).await;
         twice_or_late.0 += report.duplicated;
         twice_or_late.1 += report.reordered;
         if report.interrupted {
@@ -158,22 +155,30 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         let mut step = goals.judge(rate, seconds, shared, &report);
         step.search = searches.number();
         eprintln!("step {}: {step}", steps.len() + 1);
+        let last = report.timeline.last();
+        let some_left = last.is_some_and(|moment| moment.members < report.connections);
         if step.is_disturbed() && disturbed < MAX_DISTURBED {
             disturbed += 1;
             eprintln!("other programs took much of the machine: once more");
-            continue;
+        } else {
+            searches.tell(step.held());
+            steps.push(step);
+            reports.push(report);
         }
-        searches.tell(step.held());
-        steps.push(step);
-        reports.push(report);
-        // Who was dropped by an overloaded server is no burden to it any more.
-        if lost {
-            run.end().await;
-            run = Run::new(args).await?;
-            connect_seconds = run.connect().await;
+        // Who was dropped under too much load is no burden to the server any more: all come anew.
+        if some_left {
+            end(run.take()).await;
+            match Run::new(args).await {
+                Ok(mut anew) => {
+                    connect_seconds = anew.connect().await;
+                    run = Some(anew);
+                }
+                // What was found until then is worth telling.
+                Err(error) => eprintln!("the search ends here: {error}"),
+            }
         }
     }
-    run.end().await;
+    end(run).await;
 
     let mut round = Round {
         options: args.serve.options.clone(),
@@ -197,6 +202,12 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         report,
         twice_or_late,
     })
+}
+
+async fn end(run: Option<Run>) {
+    if let Some(run) = run {
+        run.end().await;
+    }
 }
 
 impl LimitArgs {

@@ -53,7 +53,7 @@ fn a_run_against_a_server_of_its_own_leaves_both_reports() {
     );
     assert!(json["limit"].is_null(), "{json}");
     assert!(
-        page.contains("--fanout 7") && page.contains("Latency over time"),
+        page.contains("--fanout 7") && page.contains("<h2>Figures</h2>"),
         "{page}"
     );
 }

@@ -109,10 +109,13 @@ pub(super) fn number(value: f64) -> String {
     let digits = match value.abs() {
         100.0.. => 0,
         10.0.. => 1,
-        _ if value.fract() == 0.0 => 0,
         _ => 2,
     };
     let text = format!("{value:.digits$}");
+    let text = match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.'),
+        None => &text,
+    };
     let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut grouped = String::new();
     for (place, digit) in whole.chars().enumerate() {
@@ -121,7 +124,7 @@ pub(super) fn number(value: f64) -> String {
         }
         grouped.push(digit);
     }
-    grouped + rest.strip_suffix(".0").unwrap_or(rest)
+    grouped + rest
 }
 
 #[cfg(test)]
@@ -134,6 +137,10 @@ mod tests {
             (0.0, "0"),
             (0.456, "0.46"),
             (3.0, "3"),
+            (1.7, "1.7"),
+            (5.000_001, "5"),
+            (10.0, "10"),
+            (100.0, "100"),
             (12.34, "12.3"),
             (50.0, "50"),
             (1234.5, "1,234"),

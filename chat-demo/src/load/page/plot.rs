@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::scale::Scale;
 
 /// What the plot measures itself in; the page scales it.
-const SIZE: (u32, u32) = (480, 250);
+const SIZE: (u32, u32) = (480, 256);
 const LETTERS: u32 = 14;
 /// More would overlap.
 const MAX_LABELS: usize = 16;
@@ -116,6 +116,11 @@ impl Plot {
         lines.chain(marks).collect()
     }
 
+    /// Whether there is anything to see.
+    pub(super) fn has_points(&self) -> bool {
+        self.lines.iter().any(|line| !self.places(line).is_empty())
+    }
+
     /// The graphic, and what stands around it.
     pub(super) fn draw(&self) -> Result<Drawing, PlotError> {
         let mut svg = String::new();
@@ -154,7 +159,7 @@ impl Plot {
         let mut chart = ChartBuilder::on(&area)
             .margin_top(LETTERS + 12)
             .margin_right(24)
-            .x_label_area_size(38)
+            .x_label_area_size(44)
             .y_label_area_size(44)
             .build_cartesian_2d(xs, ys)
             .map_err(|error| error.to_string())?;
@@ -268,6 +273,7 @@ mod tests {
 
     #[test]
     fn a_plot_of_nothing_is_one_nevertheless() {
+        assert!(!plot(vec![(1.0, 0.0)]).has_points() && plot(vec![(1.0, 2.0)]).has_points());
         assert!(plot(Vec::new()).draw().is_ok());
         assert!(plot(vec![(f64::NAN, 1.0)]).draw().is_ok());
     }
