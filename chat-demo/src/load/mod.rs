@@ -180,6 +180,9 @@ async fn measure_once(args: Args) -> Result<Report, LoadError> {
     report.connect_seconds = connect_seconds;
     report.server_bytes_before = before;
     report.server_bytes_idle = idle;
+    report.server_rss_bytes_per_connection = idle
+        .zip(before)
+        .and_then(|(idle, before)| idle.saturating_sub(before).checked_div(report.connections));
     Ok(report)
 }
 
@@ -322,7 +325,9 @@ impl Run {
             },
             p50_ms: swarm.latency_ms(0.5),
             p99_ms: swarm.latency_ms(0.99),
+            p999_ms: swarm.latency_ms(0.999),
             max_ms: swarm.latency_ms(1.0),
+            percentiles: swarm.percentiles(),
             cpu_seconds: system::cpu_seconds(),
             interrupted: swarm.interrupted.load(Relaxed),
             ..Report::default()

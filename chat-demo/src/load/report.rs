@@ -39,86 +39,87 @@ pub struct Report {
     pub p50_ms: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
+    /// 999 of 1000 took no longer.
+    pub p999_ms: f64,
     /// None took longer.
     pub max_ms: f64,
+    /// The latency in milliseconds that each share (0 to 1) of the deliveries kept, rising; the shares come the closer
+    /// the nearer they are to 1.
+    pub percentiles: Vec<(f64, f64)>,
+    /// What the run was like, a moment after another.
+    pub timeline: Vec<Moment>,
     /// Processor time of the load generator itself.
     pub cpu_seconds: f64,
     /// Resident memory of the server before the first connection, when it tells.
     pub server_bytes_before: Option<u64>,
     /// The same with all members idle.
     pub server_bytes_idle: Option<u64>,
-    /// A user ended the run.
-    pub interrupted: bool,
-    /// 999 of 1,000 took no longer.
-    pub p999_ms: f64,
-    /// By how much the server's resident memory grew for each connection, when it tells.
+    /// What a connected member costs the server, in bytes of resident memory.
     pub server_rss_bytes_per_connection: Option<u64>,
-    /// What the run was like, a moment after another.
-    pub timeline: Vec<Moment>,
-    /// The latency that each share of the deliveries kept: (share in 0..=1, ms), rising.
-    pub percentiles: Vec<(f64, f64)>,
-    /// Clients that were dropped as too slow, of those that were to be slow; no error.
+    /// Slow readers that the server dropped as too slow; that is no error.
     pub dropped_slow: u64,
     /// Times that reconnecting clients came back.
     pub reconnects: u64,
+    /// A user ended the run.
+    pub interrupted: bool,
     /// The limit, if it was looked for. The other figures are of the step that stands for it.
     pub limit: Option<Limit>,
 }
 
-/// What one moment of a run was like.
+/// What happened in one span of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Moment {
-    /// Its end, since publishing began, in seconds.
+    /// When the span ended, in seconds since publishing began.
     pub at_s: f64,
-    /// Messages published in this span.
+    /// Messages published in it.
     pub sent: u64,
-    /// Deliveries in this span.
+    /// Deliveries in it.
     pub delivered: u64,
-    /// What went wrong in this span.
+    /// Errors in it.
     pub errors: u64,
-    /// Half of the deliveries in this span took no longer; 0 without any.
+    /// Half of its deliveries took no longer; 0 without any, like the next two.
     pub p50_ms: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
     /// None took longer.
     pub max_ms: f64,
-    /// Clients that are members.
+    /// Clients that were members at its end.
     pub members: u64,
     /// What the server said of itself, if it did.
     pub server: Option<ServerMoment>,
 }
 
-/// What a server said of itself in a moment.
+/// The server in one span of a run, as `/api/stats` tells it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServerMoment {
-    /// Of the server's process in this span, 100 is one processor.
+    /// Of the server's process in this span; 100 is one processor.
     pub cpu_percent: f64,
     /// Its resident memory.
     pub rss_bytes: u64,
-    /// Of its machine, all that runs there together, when that is known.
+    /// Of all processors of the machine, whatever runs on it; nothing where nobody tells.
     pub machine_cpu_percent: Option<f64>,
-    /// The same of the memory.
+    /// Of the memory of the machine.
     pub machine_memory_percent: Option<f64>,
-    /// Frames that wait for clients.
+    /// What waits in all outboxes together.
     pub outbox_frames: u64,
     /// By the name of the pool.
     pub pools: BTreeMap<String, PoolMoment>,
 }
 
-/// A pool of the server in a moment.
+/// A pool of the server at one instant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PoolMoment {
     /// How many tasks it takes.
     pub capacity: u64,
-    /// How many it has.
+    /// Tasks that were accepted and have not ended.
     pub in_flight: u64,
-    /// Of its threads, how many run a task.
+    /// Of these, on a worker.
     pub running: u64,
-    /// Tasks that wait for a thread.
+    /// Of these, waiting for a worker.
     pub queued: u64,
-    /// Callers that wait for a place.
+    /// Submitters that wait to get in.
     pub waiting: u64,
-    /// Its threads.
+    /// Its workers.
     pub threads: u64,
 }
 
@@ -128,15 +129,6 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.delivered == self.expected
             && self.lost + self.duplicated + self.reordered + self.errors == 0
-    }
-
-    /// What an idle member costs the server, in bytes of resident memory.
-    #[must_use]
-    pub fn server_bytes_per_connection(&self) -> Option<u64> {
-        let grown = self
-            .server_bytes_idle?
-            .saturating_sub(self.server_bytes_before?);
-        grown.checked_div(self.connections)
     }
 }
 
@@ -152,7 +144,7 @@ impl fmt::Display for Report {
             format_args!("{:.2} s", self.connect_seconds),
         )?;
         if let (Some(bytes), Some(idle)) =
-            (self.server_bytes_per_connection(), self.server_bytes_idle)
+            (self.server_rss_bytes_per_connection, self.server_bytes_idle)
         {
             let idle = idle as f64 / f64::from(1 << 20);
             line(
@@ -179,12 +171,15 @@ impl fmt::Display for Report {
         let Self {
             p50_ms,
             p99_ms,
+            p999_ms,
             max_ms,
             ..
         } = self;
         line(
             "latency",
-            format_args!("p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, max {max_ms:.2} ms"),
+            format_args!(
+                "p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, p99.9 {p999_ms:.2} ms, max {max_ms:.2} ms"
+            ),
         )?;
         line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
         let verdict = match (self.is_clean(), self.interrupted) {
@@ -232,9 +227,8 @@ mod tests {
             server_bytes_idle: Some(1400),
             ..Report::default()
         };
-        assert_eq!(report.server_bytes_per_connection(), None);
-        report.server_bytes_before = Some(1000);
-        assert_eq!(report.server_bytes_per_connection(), Some(100));
+        assert!(!report.to_string().contains("a connection"));
+        report.server_rss_bytes_per_connection = Some(100);
         assert!(report.to_string().contains("by 100 bytes a connection"));
     }
 }

@@ -19,6 +19,8 @@ use super::{args::Args, sources::Sources};
 /// Latencies are kept to a thousandth of their value, up to an hour.
 const DIGITS: u8 = 3;
 const MAX_LATENCY_US: u64 = 3_600_000_000;
+/// So finely percentiles are told: between 50 and 75 of 100, between 75 and 87.5, and so on.
+const POINTS_A_HALVING: u32 = 4;
 /// Errors of one run are mostly of a few kinds; beyond so many they are only counted.
 const MAX_KINDS: usize = 16;
 
@@ -148,6 +150,18 @@ impl Swarm {
     /// The latency that `quantile` of the deliveries kept, in milliseconds.
     pub(super) fn latency_ms(&self, quantile: f64) -> f64 {
         self.latencies.lock().value_at_quantile(quantile) as f64 / 1000.0
+    }
+
+    /// The latency that each of many shares of the deliveries kept, in milliseconds: a few for each halving of the rest.
+    pub(super) fn percentiles(&self) -> Vec<(f64, f64)> {
+        let latencies = self.latencies.lock();
+        let points = latencies.iter_quantiles(POINTS_A_HALVING);
+        points
+            .map(|point| {
+                let kept = point.value_iterated_to() as f64 / 1000.0;
+                (point.quantile_iterated_to(), kept)
+            })
+            .collect()
     }
 
     /// The sums so far.
