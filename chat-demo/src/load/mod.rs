@@ -2,8 +2,10 @@
 
 mod args;
 mod clock;
+mod course;
 mod crew;
 mod goals;
+mod interrupts;
 mod ledger;
 mod limit;
 mod look;
