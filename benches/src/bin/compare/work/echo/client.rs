@@ -13,8 +13,7 @@ use tokio::runtime;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep;
 
-use super::Load;
-use super::server::Wire;
+use super::{Load, Wire};
 
 /// How many connect at the same time.
 const CONNECTING: usize = 500;
@@ -61,10 +60,11 @@ impl Exchange {
     }
 }
 
-/// Connects, loads the server, and counts for as long as the load says.
+/// Connects, loads the server for `warm_up`, and counts for as long as `window` says.
 pub(super) fn run(
     server: SocketAddr,
     load: Load,
+    (warm_up, window): (Duration, Duration),
     server_cpu: impl Fn() -> io::Result<Duration>,
 ) -> io::Result<Echoes> {
     let runtime = runtime::Builder::new_current_thread()
@@ -73,15 +73,15 @@ pub(super) fn run(
     let local = LocalSet::new();
     runtime.block_on(local.run_until(async {
         let streams = connect_all(server, load).await?;
-        let exchange = Rc::new(Exchange::new(load.wire, load.size));
+        let exchange = Rc::new(Exchange::new(load.wire, load.bytes));
         let latency = Rc::new(RefCell::new(None));
         for stream in streams {
             tokio::task::spawn_local(converse(stream, exchange.clone(), latency.clone()));
         }
-        sleep(load.warm_up).await;
+        sleep(warm_up).await;
         let (start, cpu) = (Instant::now(), server_cpu()?);
         *latency.borrow_mut() = Some(Histogram::new(3).expect("three digits"));
-        sleep(load.window).await;
+        sleep(window).await;
         let latency = latency.take().expect("it was set");
         Ok(Echoes {
             latency,
