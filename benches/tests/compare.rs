@@ -57,7 +57,7 @@ fn each<const N: usize>(names: [&str; N], cases: usize) -> BTreeMap<String, usiz
 #[test]
 fn every_peer_plays_every_part_that_it_can() {
     let folder = tempfile::tempdir().expect("a folder");
-    let records = records(folder.path(), &["--connections", "1,3", "--rounds", "2"]);
+    let records = records(folder.path(), &["--connections", "2", "--rounds", "2"]);
 
     for work in ["spin1us", "spin10us", "latency", "waiting", "idle"] {
         assert_eq!(peers(&records, work), each(CLOSURES, 1), "{work}");
@@ -74,7 +74,7 @@ fn every_peer_plays_every_part_that_it_can() {
     assert_eq!(peers(&records, "blocking10ms"), blocking);
     let expiring = each(["anthill", "rusty_pool", "tokio-blocking"], 1);
     assert_eq!(peers(&records, "expiry"), expiring);
-    let servers = each(["anthill", "anthill-beside", "tokio"], 8);
+    let servers = each(["anthill", "anthill-beside", "tokio"], 4);
     assert_eq!(peers(&records, "echo"), servers);
 
     for record in &records {
@@ -161,6 +161,43 @@ fn a_peer_that_says_no_figures_is_named() {
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("broken is to say figures as JSON"), "{said}");
+}
+
+#[test]
+fn a_name_that_no_peer_has_is_refused() {
+    let output = compare(&["noop", "--only", "anthil"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("no peer is called anthil; there are anthill,"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_others_go_on_when_a_peer_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("figures.json");
+    let path = json.to_str().expect("a path in UTF-8");
+    let output = compare(&[
+        "tree",
+        "spin1us",
+        "--only",
+        "anthill,broken",
+        "--peer",
+        "broken=false",
+        "--json",
+        path,
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("2 parts failed"),
+        "{said}"
+    );
+    let text = fs::read_to_string(&json).expect("it was written");
+    let records: Vec<Value> = serde_json::from_str(&text).expect("a list of records");
+    assert_eq!(peers(&records, "tree"), each(["anthill"], 1));
+    assert_eq!(peers(&records, "spin1us"), each(["anthill"], 1));
 }
 
 #[test]

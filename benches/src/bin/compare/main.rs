@@ -22,7 +22,6 @@ mod work;
 
 use std::error::Error;
 use std::fs;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -32,7 +31,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use crate::record::Record;
-use crate::rounds::Foreign;
+use crate::rounds::{Contest, Foreign};
 use crate::work::{Effort, Plan, Work};
 
 /// After so long a peer is taken to be stuck.
@@ -140,40 +139,44 @@ fn compare(cli: &Cli) -> Result<(), Box<dyn Error>> {
         connections: cli.connections.clone(),
     };
     let rounds = if plan.effort == Effort::Full { 5 } else { 1 };
-    let rounds = cli.rounds.unwrap_or(rounds) as usize;
+    let mut contest = Contest {
+        rounds: cli.rounds.unwrap_or(rounds) as usize,
+        only: &cli.only,
+        foreign: &cli.peers,
+        failures: 0,
+    };
+    contest.check()?;
     let mut measured = Vec::new();
+    // Whether it can be written is to be known before the work is done, and what was done is not to be lost.
+    write(cli, &measured)?;
     for work in &work::ALL {
         if cli.works.is_empty() || cli.works.iter().any(|name| name == work.name) {
-            let cases = (work.cases)(&plan);
-            let records = rounds::compare(work, &cases, rounds, &cli.only, &cli.peers)?;
-            println!("{}", table::detailed(work, &records));
-            measured.push((work, records));
+            let records = contest.compare(work, &(work.cases)(&plan));
+            if !records.is_empty() {
+                println!("{}", table::detailed(work, &records));
+                measured.push((work, records));
+                write(cli, &measured)?;
+            }
         }
     }
-    write(cli, &measured, rounds)
+    match contest.failures {
+        0 => Ok(()),
+        failures => Err(format!("{failures} parts failed").into()),
+    }
 }
 
-fn write(
-    cli: &Cli,
-    measured: &[(&Work, Vec<Record>)],
-    rounds: usize,
-) -> Result<(), Box<dyn Error>> {
-    let all = measured
-        .iter()
-        .flat_map(|(_, records)| records.clone())
-        .collect::<Vec<_>>();
-    if let Some(path) = &cli.json {
-        record::write_json(&all, fs::File::create(path)?)?;
-    }
-    if let Some(path) = &cli.markdown {
-        let mut file = fs::File::create(path)?;
-        write!(file, "{}", table::preamble(&all, rounds))?;
-        for (work, records) in measured {
-            write!(file, "\n{}", table::summary(work, records))?;
+fn write(cli: &Cli, measured: &[(&Work, Vec<Record>)]) -> Result<(), Box<dyn Error>> {
+    let records = measured.iter().flat_map(|(_, records)| records.clone());
+    let records = records.collect::<Vec<_>>();
+    let outputs = [
+        (&cli.json, record::json(&records)?),
+        (&cli.markdown, table::page(measured, &records)),
+        (&cli.plots, plot::page(measured)?),
+    ];
+    for (path, text) in outputs {
+        if let Some(path) = path {
+            fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         }
-    }
-    if let Some(path) = &cli.plots {
-        fs::write(path, plot::page(measured)?)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use plotters::prelude::*;
 
 use crate::machine;
 use crate::record::{Record, Spread};
+use crate::table;
 use crate::work::{Shown, Work};
 
 const COLUMNS: usize = 2;
@@ -87,6 +88,9 @@ fn chart(
         .iter()
         .filter_map(|record| Some((record.peer.as_str(), *record.figures.get(shown.figure)?)))
         .collect::<Vec<_>>();
+    if bars.is_empty() {
+        return Ok(());
+    }
     // The first is at the top.
     bars.reverse();
     let most = bars
@@ -98,11 +102,13 @@ fn chart(
         .margin(8)
         .x_label_area_size(24)
         .y_label_area_size(130)
-        .build_cartesian_2d(0.0..most * 1.05, (0..bars.len().max(1)).into_segmented())?;
+        .build_cartesian_2d(0.0..most * 1.05, (0..bars.len() - 1).into_segmented())?;
     chart
         .configure_mesh()
         .disable_y_mesh()
         .x_labels(5)
+        .x_max_light_lines(1)
+        .x_label_formatter(&|at| table::short(*at))
         .y_labels(bars.len())
         .y_label_formatter(&|at| match at {
             SegmentValue::CenterOf(bar) => {

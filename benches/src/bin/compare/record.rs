@@ -1,7 +1,6 @@
 //! What was measured, as it stands in the JSON.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -72,9 +71,8 @@ impl Spread {
     }
 }
 
-pub(crate) fn write_json(records: &[Record], mut file: impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut file, records)?;
-    writeln!(file)
+pub(crate) fn json(records: &[Record]) -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(records)? + "\n")
 }
 
 #[cfg(test)]

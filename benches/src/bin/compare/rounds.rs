@@ -1,5 +1,6 @@
 //! Has the peers play their parts, each in a process of its own, one after the other, round by round.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use clap::Args;
@@ -10,6 +11,9 @@ use crate::meter::Figures;
 use crate::process::PeerProcess;
 use crate::record::{Record, Rounds};
 use crate::work::{self, Case, Player, Work};
+
+/// Tasks of a round that counts, at most: more make no difference.
+const COUNTED: usize = 100_000;
 
 /// A program that plays a part as this one's children do, given as NAME=COMMAND.
 #[derive(Clone, Debug)]
@@ -104,73 +108,130 @@ impl Contestant<'_> {
     }
 }
 
-/// A work, all its cases, all peers. `only` names those that take part, or is empty.
-pub(crate) fn compare(
-    work: &Work,
-    cases: &[Case],
-    rounds: usize,
-    only: &[String],
-    foreign: &[Foreign],
-) -> io::Result<Vec<Record>> {
-    let mut contestants = (work.players)()
-        .into_iter()
-        .map(Contestant::Own)
-        .chain(foreign.iter().map(Contestant::Foreign))
-        .collect::<Vec<_>>();
-    contestants.retain(|peer| only.is_empty() || only.iter().any(|name| name == peer.name()));
-    let mut records = Vec::new();
-    for case in cases {
-        eprintln!("{} {}", work.name, (work.label)(case));
-        records.extend(compare_in(work, case, rounds, &contestants)?);
-    }
-    Ok(records)
+/// Who plays, and how well.
+pub(crate) struct Contest<'a> {
+    pub(crate) rounds: usize,
+    /// Names of those that take part; all if there are none.
+    pub(crate) only: &'a [String],
+    pub(crate) foreign: &'a [Foreign],
+    /// What went wrong so far.
+    pub(crate) failures: usize,
 }
 
-fn compare_in(
-    work: &Work,
-    case: &Case,
-    rounds: usize,
-    contestants: &[Contestant<'_>],
-) -> io::Result<Vec<Record>> {
-    let mut results = contestants
-        .iter()
-        .map(|peer| (peer, Rounds::default(), unknown(), unknown()))
-        .collect::<Vec<_>>();
-    for round in 0..rounds {
-        // Who follows whom differs, and nobody is always first.
-        let first = round % results.len().max(1);
-        for turn in 0..results.len() {
-            let turn = (turn + first) % contestants.len();
-            let (peer, rounds, lang, version) = &mut results[turn];
-            let line = peer.play(work, case)?;
-            rounds.add(line.figures);
-            (*lang, *version) = (line.lang, line.version);
-        }
-    }
-    if work.counted {
-        let counting = Case {
-            count: true,
-            ..case.clone()
-        };
-        for (peer, rounds, ..) in &mut results {
-            if matches!(peer, Contestant::Own(_)) {
-                rounds.add(peer.play(work, &counting)?.figures);
+impl Contest<'_> {
+    /// That each name of `only` is a peer's.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let own = work::ALL.iter().flat_map(|work| (work.players)());
+        let own = own.map(|player| player.name.to_owned());
+        let foreign = self.foreign.iter().map(|foreign| foreign.name.clone());
+        let names = own.chain(foreign).collect::<BTreeSet<_>>();
+        match self.only.iter().find(|&name| !names.contains(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                Err(format!("no peer is called {name}; there are {names}"))
             }
         }
     }
-    results.retain(|(_, rounds, ..)| !rounds.is_empty());
-    let record =
-        |(peer, rounds_of_it, lang, version): (&Contestant<'_>, Rounds, String, String)| Record {
-            work: work.name,
-            peer: peer.name().to_owned(),
-            lang,
-            version,
-            bound: peer.bound(case),
-            case: case.clone(),
-            rounds,
-            figures: rounds_of_it.spreads(),
+
+    /// All cases of a work.
+    pub(crate) fn compare(&mut self, work: &Work, cases: &[Case]) -> Vec<Record> {
+        let own = (work.players)().into_iter().map(Contestant::Own);
+        let foreign = self.foreign.iter().map(Contestant::Foreign);
+        let mut contestants = own.chain(foreign).collect::<Vec<_>>();
+        let only = self.only;
+        contestants.retain(|peer| only.is_empty() || only.iter().any(|name| name == peer.name()));
+        let mut records = Vec::new();
+        for case in cases {
+            eprintln!("{} {}", work.name, (work.label)(case));
+            records.extend(self.compare_in(work, case, &contestants));
+        }
+        records
+    }
+
+    fn compare_in(
+        &mut self,
+        work: &Work,
+        case: &Case,
+        contestants: &[Contestant<'_>],
+    ) -> Vec<Record> {
+        let count = self.rounds.min(work.most_rounds);
+        let mut playing = contestants.iter().map(Playing::new).collect::<Vec<_>>();
+        for _ in 0..count {
+            for peer in &mut playing {
+                peer.play(work, case);
+            }
+            // Who follows whom differs, and nobody is always first.
+            playing.rotate_left(1.min(contestants.len()));
+        }
+        if work.counted {
+            let counting = Case {
+                count: true,
+                tasks: case.tasks.min(COUNTED),
+                ..case.clone()
+            };
+            let own = |peer: &&mut Playing<'_>| matches!(peer.peer, Contestant::Own(_));
+            for peer in playing.iter_mut().filter(own) {
+                peer.play(work, &counting);
+            }
+        }
+        self.failures += playing.iter().filter(|peer| peer.failed).count();
+        playing.retain(|peer| !peer.failed && !peer.rounds.is_empty());
+        let place = |peer: &Playing<'_>| {
+            let same = |other: &Contestant<'_>| other.name() == peer.peer.name();
+            contestants.iter().position(same)
         };
-    Ok(results.into_iter().map(record).collect())
+        playing.sort_by_key(place);
+        let record = |peer: Playing<'_>| Record {
+            work: work.name,
+            peer: peer.peer.name().to_owned(),
+            lang: peer.lang,
+            version: peer.version,
+            bound: peer.peer.bound(case),
+            case: case.clone(),
+            rounds: count,
+            figures: peer.rounds.spreads(),
+        };
+        playing.into_iter().map(record).collect()
+    }
+}
+
+/// A peer in one case.
+struct Playing<'a> {
+    peer: &'a Contestant<'a>,
+    lang: String,
+    version: String,
+    rounds: Rounds,
+    /// It has said why, and is out.
+    failed: bool,
+}
+
+impl<'a> Playing<'a> {
+    fn new(peer: &'a Contestant<'a>) -> Self {
+        Self {
+            peer,
+            lang: unknown(),
+            version: unknown(),
+            rounds: Rounds::default(),
+            failed: false,
+        }
+    }
+
+    fn play(&mut self, work: &Work, case: &Case) {
+        if self.failed {
+            return;
+        }
+        match self.peer.play(work, case) {
+            Ok(line) => {
+                self.rounds.add(line.figures);
+                (self.lang, self.version) = (line.lang, line.version);
+            }
+            Err(error) => {
+                self.failed = true;
+                eprintln!("compare: {}: {error}", self.peer.name());
+            }
+        }
+    }
 }
 
 /// Plays a part, and says what came of it.

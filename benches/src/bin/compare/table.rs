@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::iter;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use crate::machine;
 use crate::record::Record;
-use crate::work::{Shown, Work, grouped};
+use crate::work::{Case, Shown, Work, grouped};
 
 /// Each case and peer a row, each figure a column: median, least and most of all rounds.
 pub(crate) fn detailed(work: &Work, records: &[Record]) -> String {
@@ -33,69 +34,86 @@ pub(crate) fn detailed(work: &Work, records: &[Record]) -> String {
         }));
         table.add_row(row);
     }
-    finished(work, &table, records)
+    finished(work, &table.to_string(), records)
 }
 
-/// Each case and figure a row, each peer a column: medians, the best of each row in bold.
-pub(crate) fn summary(work: &Work, records: &[Record]) -> String {
-    let mut peers = Vec::new();
-    for record in records {
-        if !peers.iter().any(|&(peer, _)| peer == &record.peer) {
-            peers.push((&record.peer, named(record)));
-        }
-    }
-    // A peer may hold the bound of one case by a semaphore, and have no bound in another.
-    for record in records.iter().filter(|record| starred(record)) {
-        let peer = peers.iter_mut().find(|(peer, _)| peer == &&record.peer);
-        peer.expect("it was put there").1 = named(record);
-    }
+/// Medians, the best of each row in bold: each case a row and each peer a column, a table for each figure. Where there is one
+/// case, its figures are the rows.
+fn summary(work: &Work, records: &[Record]) -> String {
     let mut cases = Vec::new();
+    let mut peers = Vec::<&Record>::new();
     for record in records {
         if !cases.contains(&&record.case) {
             cases.push(&record.case);
         }
-    }
-    let mut header = vec![String::new()];
-    header.extend(peers.iter().map(|(_, name)| name.clone()));
-    let mut table = new_table(header, 1);
-    for shown in work.shown {
-        for &case in &cases {
-            let values = peers.iter().map(|&(peer, _)| {
-                let here = |record: &&Record| &record.peer == peer && &record.case == case;
-                let figures = &records.iter().find(here)?.figures;
-                Some(figures.get(shown.figure)?.median / shown.unit)
-            });
-            let values = values.collect::<Vec<_>>();
-            if values.iter().any(Option::is_some) {
-                let label = (work.label)(case);
-                let comma = if label.is_empty() { "" } else { ", " };
-                let mut row = vec![format!("{label}{comma}{}", shown.heading)];
-                row.extend(marked(&values, shown));
-                table.add_row(row);
-            }
+        match peers.iter_mut().find(|known| known.peer == record.peer) {
+            None => peers.push(record),
+            // A peer may have a semaphore in one case, and no bound in another.
+            Some(known) if starred(record) => *known = record,
+            Some(_) => (),
         }
     }
-    finished(work, &table, records)
+    let row = |case: &Case, shown: &Shown| {
+        let value = |peer: &&Record| {
+            let mut same = records.iter().filter(|record| record.peer == peer.peer);
+            let figures = &same.find(|record| &record.case == case)?.figures;
+            Some(figures.get(shown.figure)?.median / shown.unit)
+        };
+        marked(&peers.iter().map(value).collect::<Vec<_>>(), shown)
+    };
+    let table = |heading: &str| {
+        let names = peers.iter().map(|&peer| named(peer));
+        new_table(iter::once(heading.to_owned()).chain(names).collect(), 1)
+    };
+    let mut tables = Vec::new();
+    if let [case] = cases[..] {
+        let mut table = table("");
+        for shown in work.shown {
+            let cells = iter::once(shown.heading.to_owned());
+            table.add_row(cells.chain(row(case, shown)));
+        }
+        tables.push(table.to_string());
+    } else {
+        for shown in work.shown {
+            let mut table = table(shown.heading);
+            for case in &cases {
+                let cells = iter::once((work.label)(case));
+                table.add_row(cells.chain(row(case, shown)));
+            }
+            tables.push(table.to_string());
+        }
+    }
+    finished(work, &tables.join("\n\n"), records)
 }
 
-/// What stands above all tables: where, with what, when and how.
-pub(crate) fn preamble(records: &[Record], rounds: usize) -> String {
-    let mut versions = BTreeSet::new();
-    for record in records {
-        let name = record
-            .peer
-            .strip_suffix("-blocking")
-            .unwrap_or(&record.peer);
-        if record.lang != "rust" || !name.contains('-') || machine::version(name) == record.version
-        {
-            versions.insert(format!("{name} {}", record.version));
-        }
+/// Where, with what, when and how, and the short tables of all works.
+pub(crate) fn page(measured: &[(&Work, Vec<Record>)], all: &[Record]) -> String {
+    let mut page = preamble(all);
+    for (work, records) in measured {
+        page.push('\n');
+        page.push_str(&summary(work, records));
     }
+    page
+}
+
+fn preamble(records: &[Record]) -> String {
+    // `tokio-blocking` needs no mention beside `tokio`.
+    let variant = |record: &Record| {
+        let is_of = |other: &Record| {
+            let rest = record.peer.strip_prefix(&other.peer);
+            rest.is_some_and(|rest| rest.starts_with('-')) && other.version == record.version
+        };
+        records.iter().any(is_of)
+    };
+    let versions = records
+        .iter()
+        .filter(|record| !variant(record))
+        .map(|record| format!("{} {}", record.peer, record.version))
+        .collect::<BTreeSet<_>>();
     let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
-    let plural = if rounds == 1 { "" } else { "s" };
     format!(
-        "Measured on {}, with `{}`: medians of {rounds} round{plural}, each peer in a process of its own, rounds \
-         interleaved. {versions}. The best of each row is bold.\n",
+        "Measured on {}, with `{}`. Each peer has a process of its own, and rounds are interleaved; the figures are \
+         medians, the best of each row bold. {versions}.\n",
         machine::described(),
         machine::command(),
     )
@@ -114,8 +132,17 @@ fn new_table(header: Vec<String>, texts: usize) -> Table {
     table
 }
 
-fn finished(work: &Work, table: &Table, records: &[Record]) -> String {
-    let mut text = format!("{} (`{}`)\n\n{table}\n", work.about, work.name);
+fn finished(work: &Work, tables: &str, records: &[Record]) -> String {
+    let rounds = records
+        .iter()
+        .map(|record| record.rounds)
+        .max()
+        .unwrap_or(0);
+    let plural = if rounds == 1 { "" } else { "s" };
+    let mut text = format!(
+        "{} (`{}`, {rounds} round{plural}).\n\n{tables}\n",
+        work.about, work.name
+    );
     if records.iter().any(starred) {
         text.push_str(
             "\n\\* has no bound of its own; where there is a capacity, a semaphore holds it.\n",
@@ -125,7 +152,7 @@ fn finished(work: &Work, table: &Table, records: &[Record]) -> String {
 }
 
 fn starred(record: &Record) -> bool {
-    record.bound == Some("semaphore") && record.work != "echo"
+    record.bound == Some("semaphore")
 }
 
 fn named(record: &Record) -> String {
@@ -154,7 +181,7 @@ fn marked(values: &[Option<f64>], shown: &Shown) -> Vec<String> {
 }
 
 /// Three digits or so.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     let mut text = String::new();
     let size = value.abs();
     let written = if size >= 100.0 {

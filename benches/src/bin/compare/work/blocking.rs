@@ -9,7 +9,6 @@ use crate::meter::Figures;
 use crate::peers::{AsyncExecutor, Peer, Tokio};
 
 const TIME: Duration = Duration::from_millis(10);
-const CAPACITY: usize = 1_000;
 
 pub(super) const WORK: Work = Work {
     name: "blocking10ms",
@@ -17,14 +16,16 @@ pub(super) const WORK: Work = Work {
     cases,
     label: |case| format!("{} sleeps", grouped(case.tasks)),
     players,
+    most_rounds: 3,
     counted: true,
     serves: false,
     shown: &[SECONDS, CPU_NS, PEAK],
 };
 
 fn cases(plan: &Plan) -> Vec<Case> {
-    let tasks = plan.effort.of(1_000_000, 20_000, 1_000);
-    vec![Case::new(CAPACITY, tasks).capacity(CAPACITY)]
+    let tasks = plan.effort.of(1_000_000, 20_000, 200);
+    let threads = plan.effort.of(1_000, 1_000, 50);
+    vec![Case::new(threads, tasks).capacity(threads)]
 }
 
 /// Without those whose threads are not for blocking.

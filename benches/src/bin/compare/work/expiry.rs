@@ -21,6 +21,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label: unnamed,
     players,
+    most_rounds: usize::MAX,
     counted: false,
     serves: false,
     shown: &[Shown {

@@ -17,6 +17,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label: unnamed,
     players: super::players::<Idle>,
+    most_rounds: usize::MAX,
     counted: false,
     serves: false,
     shown: &[

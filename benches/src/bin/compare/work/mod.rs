@@ -37,6 +37,8 @@ pub(crate) struct Work {
     /// Tells a case from the others of this work.
     pub(crate) label: fn(&Case) -> String,
     pub(crate) players: fn() -> Vec<Player>,
+    /// Of a long work fewer.
+    pub(crate) most_rounds: usize,
     /// Whether a round more counts what is allocated, and how many tasks are in the pool.
     pub(crate) counted: bool,
     /// Whether a peer of another language gives a server to the client of this program, and measures nothing itself.

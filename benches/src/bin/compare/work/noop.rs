@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{ALLOCATIONS, BYTES, CPU_NS, Case, NS, OfClosures, Plan, Work, grouped, measure};
+use super::{CPU_NS, Case, NS, OfClosures, Plan, Work, grouped, measure};
 use crate::meter::Figures;
 use crate::peers::Peer;
 
@@ -12,9 +12,10 @@ pub(super) const WORK: Work = Work {
     cases,
     label,
     players: super::players::<Noop>,
+    most_rounds: usize::MAX,
     counted: true,
     serves: false,
-    shown: &[NS, CPU_NS, ALLOCATIONS, BYTES],
+    shown: &[NS, CPU_NS],
 };
 
 fn cases(plan: &Plan) -> Vec<Case> {

@@ -15,6 +15,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label: |case| format!("{} sleeps", grouped(case.tasks)),
     players,
+    most_rounds: usize::MAX,
     counted: true,
     serves: false,
     shown: &[SECONDS, CPU_NS, PEAK, super::ALLOCATIONS, super::BYTES],

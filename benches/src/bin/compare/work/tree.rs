@@ -15,6 +15,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label: unnamed,
     players,
+    most_rounds: usize::MAX,
     counted: true,
     serves: false,
     shown: &[NS, CPU_NS, ALLOCATIONS, PEAK],
@@ -73,16 +74,17 @@ fn branch(scope: &Scope<'_>, tally: &'static Tally, depth: u32) {
 }
 
 fn measure(case: &Case, plant: impl Fn(&'static Tally, u32)) -> io::Result<Figures> {
-    let depth = case.tasks.ilog2();
+    let depth = (case.tasks + 1).ilog2() - 1;
+    let nodes = |depth: u32| (2 << depth) - 1;
     let few = depth.min(10);
     let warm_up = Tally::new(None);
     plant(warm_up, few);
-    warm_up.wait((2 << few) - 1);
+    warm_up.wait(nodes(few));
     let tally = case.tally();
     let meter = Meter::start(case.count)?;
     plant(tally, depth);
-    tally.wait(case.tasks);
-    let figures = meter.stop(case.tasks)?;
-    tally.check(case.tasks)?;
+    tally.wait(nodes(depth));
+    let figures = meter.stop(nodes(depth))?;
+    tally.check(nodes(depth))?;
     Ok(figures)
 }

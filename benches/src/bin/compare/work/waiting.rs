@@ -16,6 +16,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label: unnamed,
     players: super::players::<Waiting>,
+    most_rounds: usize::MAX,
     counted: false,
     serves: false,
     shown: &[BYTES, ALLOCATIONS, PEAK],

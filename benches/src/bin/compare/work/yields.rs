@@ -17,6 +17,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label: unnamed,
     players,
+    most_rounds: usize::MAX,
     counted: true,
     serves: false,
     shown: &[

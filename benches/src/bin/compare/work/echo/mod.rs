@@ -19,7 +19,7 @@ use crate::process::PeerProcess;
 use server::Runtime;
 
 const SIZES: [usize; 2] = [64, 1024];
-/// More than there are connections.
+/// Of the pool: more than there are connections, for tokio has no bound.
 const CAPACITY: usize = 50_000;
 /// Files that the client and the server may have open, each.
 const FILES: u64 = 60_000;
@@ -32,6 +32,7 @@ pub(super) const WORK: Work = Work {
     cases,
     label,
     players,
+    most_rounds: usize::MAX,
     counted: false,
     serves: true,
     shown: &[
@@ -121,10 +122,7 @@ fn cases(plan: &Plan) -> Vec<Case> {
                     },
                     ..Case::new(plan.threads, connections)
                 };
-                cases.push(
-                    case.capacity(CAPACITY)
-                        .window(plan.effort, [1_000, 300, 30]),
-                );
+                cases.push(case.window(plan.effort, [1_000, 300, 30]));
             }
         }
     }
