@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Every check that needs stable Rust (rustup's default profile), a browser and Redis: format, lints, docs, tests, benches once,
-# models.
+# Every check that needs stable Rust (rustup's default profile), a browser and Redis: format, lints, docs, tests, models.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -31,7 +30,6 @@ step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
 step cargo test --quiet --locked -p anthill --all-features
 step cargo test --locked -p chat-demo -p benches
-step cargo test --locked -p benches --benches
 
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"

@@ -45,7 +45,7 @@ impl OfClosures for Idle {
         produce(case, || pool.submit(|| tally.ran()));
         tally.wait(case.tasks);
         tally.check(case.tasks)?;
-        thread::sleep(SETTLING);
+        thread::sleep(SETTLING.min(case.watched()));
         let (start, cpu) = (Instant::now(), meter::cpu_time()?);
         thread::sleep(case.watched());
         let used = meter::cpu_time()?.saturating_sub(cpu);
