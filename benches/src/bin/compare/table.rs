@@ -139,8 +139,16 @@ fn finished(work: &Work, tables: &str, records: &[Record]) -> String {
         .max()
         .unwrap_or(0);
     let plural = if rounds == 1 { "" } else { "s" };
+    let tasks = records.iter().map(|record| record.case.tasks);
+    let least = tasks.clone().min().map_or_else(String::new, grouped);
+    let most = tasks.max().map_or_else(String::new, grouped);
+    let tasks = if least == most {
+        least
+    } else {
+        format!("{least} to {most}")
+    };
     let mut text = format!(
-        "{} (`{}`, {rounds} round{plural}).\n\n{tables}\n",
+        "{} (`{}`, {tasks} tasks, {rounds} round{plural}).\n\n{tables}\n",
         work.about, work.name
     );
     if records.iter().any(starred) {

@@ -4,7 +4,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use super::{CPU_NS, Case, OfClosures, PEAK, Plan, Player, SECONDS, Work, grouped, measure};
+use super::{CPU_NS, Case, OfClosures, PEAK, Plan, Player, SECONDS, Work, measure, unnamed};
 use crate::meter::Figures;
 use crate::peers::{AsyncExecutor, Peer, Tokio};
 
@@ -14,7 +14,7 @@ pub(super) const WORK: Work = Work {
     name: "blocking10ms",
     about: "Closures that block their thread for 10 ms, on 1,000 threads at capacity 1,000: the floor for a million is 10 s",
     cases,
-    label: |case| format!("{} sleeps", grouped(case.tasks)),
+    label: unnamed,
     players,
     most_rounds: 3,
     counted: true,

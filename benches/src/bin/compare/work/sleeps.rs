@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::{CPU_NS, Case, PEAK, Plan, Player, SECONDS, Work, grouped, measure};
+use super::{CPU_NS, Case, PEAK, Plan, Player, SECONDS, Work, measure, unnamed};
 use crate::meter::Figures;
 use crate::peers::{Anthill, AsyncExecutor, Bounded, Timers, Tokio};
 
@@ -13,7 +13,7 @@ pub(super) const WORK: Work = Work {
     name: "sleep10ms",
     about: "Futures that sleep 10 ms, at most 50,000 at a time: the floor for a million is 0.2 s",
     cases,
-    label: |case| format!("{} sleeps", grouped(case.tasks)),
+    label: unnamed,
     players,
     most_rounds: usize::MAX,
     counted: true,
