@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
 
 use serde_json::Value;
 
@@ -152,6 +155,42 @@ fn a_peer_of_another_language_takes_part() {
     assert_eq!(shell["ns_per_task"]["median"], 7.0);
     // --work, --threads, --capacity, --producers, --tasks, each with its value.
     assert_eq!(shell["asked"]["median"], 10.0);
+}
+
+#[test]
+fn a_server_that_echoes_something_else_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    // One client for each of two sizes; the other wire waits for a handshake, which this ends by closing.
+    let server = thread::spawn(move || {
+        for _ in 0..4 {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut first = [0];
+            stream.read_exact(&mut first).expect("a byte");
+            // The client may have seen enough before the end.
+            let _ = stream.write_all(&[b'x'; 2000]);
+        }
+    });
+    let peer = format!("liar=sh -c 'echo {address}; exec sleep 60' sh");
+    let args = [
+        "echo",
+        "--connections",
+        "1",
+        "--only",
+        "liar",
+        "--peer",
+        &peer,
+    ];
+    let output = compare(&args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert_eq!(
+        said.matches("the server echoed something else").count(),
+        2,
+        "{said}"
+    );
+    assert_eq!(said.matches("compare: liar: ").count(), 4, "{said}");
+    server.join().expect("it saw four clients");
 }
 
 #[test]

@@ -13,7 +13,7 @@ const THREADS: usize = 64;
 /// How often it looks, in a part of the expiry.
 const LOOKS: u32 = 500;
 /// After so many times the expiry it is said that they stay.
-const LIMIT: u32 = 20;
+const LIMIT: u32 = 100;
 
 pub(super) const WORK: Work = Work {
     name: "expiry",
