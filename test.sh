@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every check that needs stable Rust (rustup's default profile), a browser, Redis and valgrind: format, lints, docs, tests, benches once,
-# models.
+# Every check that needs stable Rust (rustup's default profile), a browser, Redis and valgrind: format, lints, docs, tests,
+# instruction counts, models.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -32,7 +32,6 @@ step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
 step cargo test --quiet --locked -p anthill --all-features
 step cargo test --locked -p chat-demo -p benches
-step cargo test --locked -p benches --benches
 # No hot path takes more instructions than it did.
 step cargo run --quiet --release --locked -p instructions
 

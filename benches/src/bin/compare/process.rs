@@ -1,15 +1,16 @@
 //! Peers in processes of their own, and what the kernel says of them.
 
 use std::env;
-use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// A peer at work; ended when dropped.
+use crate::meter;
+
+/// A process that plays a part; ended when dropped.
 pub(crate) struct PeerProcess {
     child: Child,
     /// The first line that it printed.
@@ -18,24 +19,33 @@ pub(crate) struct PeerProcess {
 
 impl PeerProcess {
     /// Starts this program with other arguments, and waits for the first line that it prints.
-    pub(crate) fn start(args: &[String]) -> io::Result<Self> {
-        let mut child = Command::new(env::current_exe()?)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut said = String::new();
+    pub(crate) fn of_this_program(args: &[String]) -> io::Result<Self> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args(args);
+        Self::start(command, args)
+    }
+
+    /// Starts another program, given as a line of shell, with arguments after its own, and waits for its first line.
+    pub(crate) fn of_another(program: &str, args: &[String]) -> io::Result<Self> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("exec {program} \"$@\""));
+        command.arg(program).args(args);
+        Self::start(command, args)
+    }
+
+    fn start(mut command: Command, args: &[String]) -> io::Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
         let stdout = child.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut said)?;
-        let peer = Self {
+        let mut peer = Self {
             child,
-            said: said.trim().to_owned(),
+            said: String::new(),
         };
+        BufReader::new(stdout).read_line(&mut peer.said)?;
+        peer.said.truncate(peer.said.trim_end().len());
         if peer.said.is_empty() {
-            return Err(io::Error::other(format!(
-                "a peer failed: {}",
-                args.join(" ")
-            )));
+            let part = args.join(" ");
+            return Err(io::Error::other(format!("a peer said nothing: {part}")));
         }
         Ok(peer)
     }
@@ -46,6 +56,11 @@ impl PeerProcess {
         let clock = clock_getcpuclockid(Pid::from_raw(id))?;
         Ok(clock_gettime(clock)?.into())
     }
+
+    /// The most memory that it has had.
+    pub(crate) fn peak_memory_kib(&self) -> io::Result<f64> {
+        meter::status(&self.child.id().to_string(), "VmHWM:")
+    }
 }
 
 impl Drop for PeerProcess {
@@ -54,17 +69,4 @@ impl Drop for PeerProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The processor time of this process, from its start.
-pub(crate) fn own_cpu_time() -> io::Result<Duration> {
-    Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
-}
-
-/// The most memory that this process has had, in KiB.
-pub(crate) fn own_peak_memory() -> io::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
-        .ok_or_else(|| io::Error::other("the kernel does not tell peak memory"))
 }

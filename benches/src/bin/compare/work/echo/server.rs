@@ -6,7 +6,6 @@ use std::net;
 use std::thread;
 
 use anthill::Pool;
-use benches::THREADS;
 use clap::ValueEnum;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,23 +14,26 @@ use tokio::runtime::{self, Handle};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// More than there are connections.
-const CAPACITY: usize = 50_000;
+use super::{CAPACITY, Wire};
+
 const BACKLOG: i32 = 4096;
 /// What a connection reads at a time. With the library's own 128 KiB a thousand connections measure the memory's speed.
 const READ_BUFFER: usize = 2048;
 
+/// What a server is started with.
 #[derive(clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct ServerArgs {
     #[arg(long)]
     runtime: Runtime,
     #[arg(long)]
     wire: Wire,
+    #[arg(long)]
+    threads: usize,
 }
 
 /// What runs the handlers, on as many workers.
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Runtime {
+pub(super) enum Runtime {
     /// The pool, whose idle worker waits in the reactor.
     Anthill,
     /// tokio's multi-thread runtime.
@@ -40,34 +42,12 @@ pub(crate) enum Runtime {
     AnthillBeside,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Wire {
-    Tcp,
-    Ws,
-}
-
 impl Runtime {
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Anthill => "anthill",
             Self::Tokio => "tokio",
             Self::AnthillBeside => "anthill-beside",
-        }
-    }
-
-    pub(crate) fn crate_name(self) -> &'static str {
-        match self {
-            Self::Tokio => "tokio",
-            Self::Anthill | Self::AnthillBeside => "anthill",
-        }
-    }
-}
-
-impl Wire {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Ws => "ws",
         }
     }
 }
@@ -91,12 +71,12 @@ impl Spawn for Handle {
 }
 
 /// Serves, and says where, until its standard input ends.
-pub(crate) fn run(args: &Args) -> io::Result<()> {
+pub(crate) fn serve(args: &ServerArgs) -> io::Result<()> {
     let listener = net::TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     deepen(&listener)?;
     listener.set_nonblocking(true)?;
-    let pool = Pool::builder().capacity(CAPACITY).threads(0..=THREADS);
+    let pool = Pool::builder().capacity(CAPACITY).threads(0..=args.threads);
     match args.runtime {
         Runtime::Anthill => {
             let pool = pool.tokio().build().map_err(io::Error::other)?;
@@ -105,7 +85,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
         }
         Runtime::Tokio => {
             let runtime = runtime::Builder::new_multi_thread()
-                .worker_threads(THREADS)
+                .worker_threads(args.threads)
                 .enable_all()
                 .build()?;
             let handle = runtime.handle().clone();

@@ -1,6 +1,7 @@
 //! The clients: each sends when its last message has come back.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -13,8 +14,7 @@ use tokio::runtime;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::sleep;
 
-use super::Load;
-use super::server::Wire;
+use super::{Load, Wire};
 
 /// How many connect at the same time.
 const CONNECTING: usize = 500;
@@ -29,7 +29,7 @@ pub(super) struct Echoes {
 /// All bytes of one exchange.
 struct Exchange {
     request: Vec<u8>,
-    reply: usize,
+    reply: Vec<u8>,
 }
 
 impl Exchange {
@@ -37,34 +37,40 @@ impl Exchange {
         let payload = vec![b'e'; size];
         match wire {
             Wire::Tcp => Self {
-                request: payload,
-                reply: size,
+                request: payload.clone(),
+                reply: payload,
             },
-            Wire::Ws => {
-                // RFC 6455, 5.2: a binary message in one frame; clients mask, and a mask of zeros changes nothing.
-                let short = size < 126;
-                let mut request = vec![0x82];
-                if short {
-                    request.push(0x80 | u8::try_from(size).expect("it is short"));
-                } else {
-                    request.push(0x80 | 0x7e);
-                    request.extend(u16::try_from(size).expect("up to 64 KiB").to_be_bytes());
-                }
-                request.extend([0; 4]);
-                request.extend(payload);
-                Self {
-                    request,
-                    reply: size + if short { 2 } else { 4 },
-                }
-            }
+            Wire::Ws => Self {
+                // Clients mask, and a mask of zeros changes nothing.
+                request: [frame_header(size, 0x80), vec![0; 4], payload.clone()].concat(),
+                reply: [frame_header(size, 0), payload].concat(),
+            },
         }
     }
 }
 
-/// Connects, loads the server, and counts for as long as the load says.
+/// RFC 6455, 5.2: of a binary message in one frame.
+fn frame_header(size: usize, mask: u8) -> Vec<u8> {
+    if let Ok(short @ 0..0x7e) = u8::try_from(size) {
+        return vec![0x82, mask | short];
+    }
+    let size = u16::try_from(size).expect("up to 64 KiB");
+    [[0x82, mask | 0x7e], size.to_be_bytes()].concat()
+}
+
+/// What the conversations have come to.
+#[derive(Default)]
+struct Seen {
+    /// Once it counts.
+    latency: Option<Histogram<u64>>,
+    failure: Option<io::Error>,
+}
+
+/// Connects, loads the server for `warm_up`, and counts for as long as `window` says.
 pub(super) fn run(
     server: SocketAddr,
     load: Load,
+    (warm_up, window): (Duration, Duration),
     server_cpu: impl Fn() -> io::Result<Duration>,
 ) -> io::Result<Echoes> {
     let runtime = runtime::Builder::new_current_thread()
@@ -73,21 +79,29 @@ pub(super) fn run(
     let local = LocalSet::new();
     runtime.block_on(local.run_until(async {
         let streams = connect_all(server, load).await?;
-        let exchange = Rc::new(Exchange::new(load.wire, load.size));
-        let latency = Rc::new(RefCell::new(None));
+        let exchange = Rc::new(Exchange::new(load.wire, load.bytes));
+        let seen = Rc::new(RefCell::new(Seen::default()));
         for stream in streams {
-            tokio::task::spawn_local(converse(stream, exchange.clone(), latency.clone()));
+            let (exchange, seen) = (exchange.clone(), seen.clone());
+            tokio::task::spawn_local(async move {
+                let Err(error) = converse(stream, &exchange, &seen).await;
+                seen.borrow_mut().failure = Some(error);
+            });
         }
-        sleep(load.warm_up).await;
+        sleep(warm_up).await;
         let (start, cpu) = (Instant::now(), server_cpu()?);
-        *latency.borrow_mut() = Some(Histogram::new(3).expect("three digits"));
-        sleep(load.window).await;
-        let latency = latency.take().expect("it was set");
-        Ok(Echoes {
-            latency,
-            time: start.elapsed(),
-            server_cpu: server_cpu()?.saturating_sub(cpu),
-        })
+        seen.borrow_mut().latency = Some(Histogram::new(3).expect("three digits"));
+        sleep(window).await;
+        let (time, server_cpu) = (start.elapsed(), server_cpu()?.saturating_sub(cpu));
+        let seen = seen.take();
+        match seen.failure {
+            Some(error) => Err(error),
+            None => Ok(Echoes {
+                latency: seen.latency.expect("it was set"),
+                time,
+                server_cpu,
+            }),
+        }
     }))
 }
 
@@ -123,20 +137,23 @@ async fn connect(server: SocketAddr, wire: Wire) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Until the runtime ends.
+/// Until the runtime ends, or something is wrong.
 async fn converse(
     mut stream: TcpStream,
-    exchange: Rc<Exchange>,
-    latency: Rc<RefCell<Option<Histogram<u64>>>>,
-) -> io::Result<()> {
-    let mut reply = vec![0; exchange.reply];
+    exchange: &Exchange,
+    seen: &RefCell<Seen>,
+) -> io::Result<Infallible> {
+    let mut reply = vec![0; exchange.reply.len()];
     loop {
         let start = Instant::now();
         stream.write_all(&exchange.request).await?;
         stream.read_exact(&mut reply).await?;
-        if let Some(latency) = &mut *latency.borrow_mut() {
+        if let Some(latency) = &mut seen.borrow_mut().latency {
             let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
             latency.record(elapsed).expect("it grows as needed");
+        }
+        if reply != exchange.reply {
+            return Err(io::Error::other("the server echoed something else"));
         }
     }
 }

@@ -1,0 +1,119 @@
+//! Pools that run closures alone.
+
+use std::thread;
+use std::time::Duration;
+
+use executors::Executor;
+use executors::crossbeam_workstealing_pool::{self as workstealing, ThreadPool};
+use executors::parker::{DynParker, SmallThreadData, StaticParker};
+
+use super::{Expiring, Peer};
+
+/// rayon's `spawn`.
+pub(crate) struct Rayon(pub(crate) rayon::ThreadPool);
+
+impl Peer for Rayon {
+    const NAME: &'static str = "rayon";
+    const BOUNDS: bool = false;
+
+    fn new(threads: usize, _capacity: Option<usize>) -> Self {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        Self(builder.build().expect("threads can be started"))
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        self.0.spawn(task);
+    }
+}
+
+/// threadpool's `execute`.
+pub(crate) struct Threadpool(threadpool::ThreadPool);
+
+impl Peer for Threadpool {
+    const NAME: &'static str = "threadpool";
+    const BOUNDS: bool = false;
+
+    fn new(threads: usize, _capacity: Option<usize>) -> Self {
+        Self(threadpool::ThreadPool::new(threads))
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        self.0.execute(task);
+    }
+}
+
+/// `rusty_pool`'s `execute`.
+pub(crate) struct RustyPool(rusty_pool::ThreadPool);
+
+impl Peer for RustyPool {
+    const NAME: &'static str = "rusty_pool";
+    const BOUNDS: bool = false;
+
+    fn new(threads: usize, _capacity: Option<usize>) -> Self {
+        Self(rusty_pool::ThreadPool::new(threads, threads, Duration::MAX))
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        self.0.execute(task);
+    }
+}
+
+impl Expiring for RustyPool {
+    fn expiring(threads: usize, expiry: Duration) -> Self {
+        Self(rusty_pool::ThreadPool::new(0, threads, expiry))
+    }
+}
+
+/// The work-stealing pool of executors.
+pub(crate) enum Executors {
+    Small(ThreadPool<StaticParker<SmallThreadData>>),
+    /// For more threads than the small one can have.
+    Large(ThreadPool<DynParker>),
+}
+
+impl Peer for Executors {
+    const NAME: &'static str = "executors";
+    const BOUNDS: bool = false;
+
+    fn new(threads: usize, _capacity: Option<usize>) -> Self {
+        if threads <= 32 {
+            Self::Small(workstealing::small_pool(threads))
+        } else {
+            Self::Large(workstealing::pool_with_auto_parker(threads))
+        }
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        match self {
+            Self::Small(pool) => pool.execute(task),
+            Self::Large(pool) => pool.execute(task),
+        }
+    }
+}
+
+/// Threads behind a crossbeam-channel of boxed closures: what one writes without a pool.
+pub(crate) struct Channel(crossbeam_channel::Sender<Job>);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Peer for Channel {
+    const NAME: &'static str = "crossbeam-channel";
+    const BOUNDS: bool = true;
+
+    fn new(threads: usize, capacity: Option<usize>) -> Self {
+        let (jobs, queue) = match capacity {
+            // The threads hold one each beside those in the channel.
+            Some(capacity) => crossbeam_channel::bounded::<Job>(capacity.saturating_sub(threads)),
+            None => crossbeam_channel::unbounded(),
+        };
+        for _ in 0..threads {
+            let queue = queue.clone();
+            thread::spawn(move || queue.into_iter().for_each(|job| job()));
+        }
+        Self(jobs)
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        self.0.send(Box::new(task)).expect("the threads are there");
+    }
+}

@@ -1,0 +1,50 @@
+//! The same as closures that block their threads: a million sleeps of 10 ms, a thousand at a time.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use super::{CPU_NS, Case, OfClosures, PEAK, Plan, Player, SECONDS, Work, measure, unnamed};
+use crate::meter::Figures;
+use crate::peers::{AsyncExecutor, Peer, Tokio};
+
+const TIME: Duration = Duration::from_millis(10);
+
+pub(super) const WORK: Work = Work {
+    name: "blocking10ms",
+    about: "Closures that block their thread for 10 ms, on 1,000 threads at capacity 1,000: the floor for a million is 10 s",
+    cases,
+    label: unnamed,
+    players,
+    most_rounds: 3,
+    counted: true,
+    serves: false,
+    shown: &[SECONDS, CPU_NS, PEAK],
+};
+
+fn cases(plan: &Plan) -> Vec<Case> {
+    let tasks = plan.effort.of(1_000_000, 20_000, 200);
+    let threads = plan.effort.of(1_000, 1_000, 50);
+    vec![Case::new(threads, tasks).capacity(threads)]
+}
+
+/// Without those whose threads are not for blocking.
+fn players() -> Vec<Player> {
+    let mut players = super::players::<Blocking>();
+    players.retain(|player| ![Tokio::NAME, AsyncExecutor::NAME].contains(&player.name));
+    players
+}
+
+struct Blocking;
+
+impl OfClosures for Blocking {
+    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::kept::<P>(case);
+        measure(case, |tally| {
+            pool.submit(|| {
+                thread::sleep(TIME);
+                tally.ran();
+            });
+        })
+    }
+}

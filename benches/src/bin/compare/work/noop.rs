@@ -1,0 +1,54 @@
+//! Closures that do nothing: what does it cost to hand one over?
+
+use std::io;
+
+use super::{CPU_NS, Case, NS, OfClosures, Plan, Work, grouped, measure};
+use crate::meter::Figures;
+use crate::peers::Peer;
+
+pub(super) const WORK: Work = Work {
+    name: "noop",
+    about: "Closures that do nothing, submitted from outside",
+    cases,
+    label,
+    players: super::players::<Noop>,
+    most_rounds: usize::MAX,
+    counted: true,
+    serves: false,
+    shown: &[NS, CPU_NS],
+};
+
+fn cases(plan: &Plan) -> Vec<Case> {
+    let many = plan.effort.of(1_000_000, 100_000, 1_000);
+    let mut cases = Vec::new();
+    for capacity in [None, Some(50_000), Some(1_000), Some(2)] {
+        // Where each task has to wait for another it takes ten times as long.
+        let tasks = if capacity == Some(2) { many / 10 } else { many };
+        for producers in [1, 4, 16] {
+            cases.push(Case {
+                capacity,
+                producers,
+                ..Case::new(plan.threads, tasks)
+            });
+        }
+    }
+    cases
+}
+
+fn label(case: &Case) -> String {
+    let bound = case.capacity.map_or_else(
+        || "no bound".to_owned(),
+        |capacity| format!("capacity {}", grouped(capacity)),
+    );
+    let plural = if case.producers == 1 { "" } else { "s" };
+    format!("{bound}, {} producer{plural}", case.producers)
+}
+
+struct Noop;
+
+impl OfClosures for Noop {
+    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::kept::<P>(case);
+        measure(case, |tally| pool.submit(|| tally.ran()))
+    }
+}

@@ -1,0 +1,280 @@
+//! The comparison at its smallest: every work, every peer, and all that it writes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+
+use serde_json::Value;
+
+/// All pools that run closures.
+const CLOSURES: [&str; 9] = [
+    "anthill",
+    "async-executor",
+    "crossbeam-channel",
+    "executors",
+    "rayon",
+    "rusty_pool",
+    "threadpool",
+    "tokio",
+    "tokio-blocking",
+];
+
+fn compare(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_compare"))
+        .arg("--smoke")
+        .args(args)
+        .output()
+        .expect("it runs")
+}
+
+/// The records, or what went wrong.
+fn records(folder: &Path, args: &[&str]) -> Vec<Value> {
+    let json = folder.join("figures.json");
+    let mut all = vec!["--json", json.to_str().expect("a path in UTF-8")];
+    all.extend(args);
+    let output = compare(&all);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let text = fs::read_to_string(&json).expect("it was written");
+    serde_json::from_str(&text).expect("a list of records")
+}
+
+/// The peers of a work, and how many cases each has.
+fn peers(records: &[Value], work: &str) -> BTreeMap<String, usize> {
+    let mut peers = BTreeMap::new();
+    for record in records.iter().filter(|record| record["work"] == work) {
+        let name = record["impl"].as_str().expect("a name").to_owned();
+        *peers.entry(name).or_default() += 1;
+    }
+    peers
+}
+
+fn each<const N: usize>(names: [&str; N], cases: usize) -> BTreeMap<String, usize> {
+    names.map(|name| (name.to_owned(), cases)).into()
+}
+
+#[test]
+fn every_peer_plays_every_part_that_it_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let records = records(folder.path(), &["--connections", "2", "--rounds", "2"]);
+
+    for work in ["spin1us", "spin10us", "latency", "waiting", "idle"] {
+        assert_eq!(peers(&records, work), each(CLOSURES, 1), "{work}");
+    }
+    assert_eq!(peers(&records, "noop"), each(CLOSURES, 12));
+    let mut tree = each(CLOSURES, 1);
+    tree.insert("rayon-scope".to_owned(), 1);
+    assert_eq!(peers(&records, "tree"), tree);
+    let futures = each(["anthill", "async-executor", "tokio"], 1);
+    assert_eq!(peers(&records, "yield"), futures);
+    assert_eq!(peers(&records, "sleep10ms"), futures);
+    let mut blocking = each(CLOSURES, 1);
+    blocking.retain(|name, _| name != "tokio" && name != "async-executor");
+    assert_eq!(peers(&records, "blocking10ms"), blocking);
+    let expiring = each(["anthill", "rusty_pool", "tokio-blocking"], 1);
+    assert_eq!(peers(&records, "expiry"), expiring);
+    let servers = each(["anthill", "anthill-beside", "tokio"], 4);
+    assert_eq!(peers(&records, "echo"), servers);
+
+    for record in &records {
+        assert_shape(record);
+    }
+}
+
+/// Every record has the keys of its case, and every figure its three values in order.
+fn assert_shape(record: &Value) {
+    let name = format!("{} of {}", record["work"], record["impl"]);
+    assert_eq!(record["lang"], "rust", "{name}");
+    let version = record["version"].as_str().expect("a version");
+    assert!(
+        version.starts_with(|first: char| first.is_ascii_digit()),
+        "{name}: {version}"
+    );
+    for key in ["threads", "producers", "tasks"] {
+        assert!(record[key].as_u64() > Some(0), "{name}: {key}");
+    }
+    assert_eq!(record["rounds"], 2, "{name}");
+    let bound = record["bound"].is_string();
+    assert_eq!(
+        bound,
+        record["capacity"].is_u64(),
+        "{name}: who holds the bound"
+    );
+    let work = record["work"].as_str().expect("a name");
+    let counted = ["allocs_per_task", "bytes_per_task"];
+    let timed = ["wall_s", "ns_per_task", "cpu_ns_per_task"];
+    let (figures, counts): (&[&str], bool) = match work {
+        "latency" => (&["p50_ns", "p99_ns", "p999_ns"], false),
+        "waiting" => (&counted, false),
+        "idle" => (&["cpu_percent"], false),
+        "expiry" => (&["times_expiry"], false),
+        "echo" => (&["ops_per_cpu_s", "ops_per_s", "p50_ns", "p99_ns"], false),
+        _ => (&timed, true),
+    };
+    let counted = if counts { &counted[..] } else { &[] };
+    for key in figures.iter().chain(counted).chain(&["peak_rss_kib"]) {
+        let value = |part| record[key][part].as_f64().unwrap_or(f64::NAN);
+        let (min, median, max) = (value("min"), value("median"), value("max"));
+        assert!(
+            min <= median && median <= max && min >= 0.0,
+            "{name}: {key}"
+        );
+    }
+}
+
+#[test]
+fn a_peer_of_another_language_takes_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("peer.sh");
+    // It does one work alone, and says what it was asked.
+    let text = "[ \"$2\" = spin1us ] || { echo '{}'; exit; }\n\
+                echo '{\"lang\":\"sh\",\"version\":\"5\",\"ns_per_task\":7,\"asked\":'$#'}'\n";
+    fs::write(&script, text).expect("it is written");
+    let peer = format!("shell=sh {}", script.display());
+    let args = [
+        "spin1us",
+        "noop",
+        "--only",
+        "anthill,shell",
+        "--peer",
+        &peer,
+    ];
+    let records = records(folder.path(), &args);
+    assert_eq!(peers(&records, "spin1us"), each(["anthill", "shell"], 1));
+    assert_eq!(peers(&records, "noop"), each(["anthill"], 12));
+    let shell = records.iter().find(|record| record["impl"] == "shell");
+    let shell = shell.expect("it took part");
+    assert_eq!(
+        (&shell["lang"], &shell["version"]),
+        (&"sh".into(), &"5".into())
+    );
+    assert_eq!(shell["ns_per_task"]["median"], 7.0);
+    // --work, --threads, --capacity, --producers, --tasks, each with its value.
+    assert_eq!(shell["asked"]["median"], 10.0);
+}
+
+#[test]
+fn a_server_that_echoes_something_else_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    // One client for each of two sizes; the other wire waits for a handshake, which this ends by closing.
+    let server = thread::spawn(move || {
+        for _ in 0..4 {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut first = [0];
+            stream.read_exact(&mut first).expect("a byte");
+            // The client may have seen enough before the end.
+            let _ = stream.write_all(&[b'x'; 2000]);
+        }
+    });
+    let peer = format!("liar=sh -c 'echo {address}; exec sleep 60' sh");
+    let args = [
+        "echo",
+        "--connections",
+        "1",
+        "--only",
+        "liar",
+        "--peer",
+        &peer,
+    ];
+    let output = compare(&args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    assert_eq!(
+        said.matches("the server echoed something else").count(),
+        2,
+        "{said}"
+    );
+    assert_eq!(said.matches("compare: liar: ").count(), 4, "{said}");
+    server.join().expect("it saw four clients");
+}
+
+#[test]
+fn a_peer_that_says_no_figures_is_named() {
+    let args = ["spin1us", "--only", "broken", "--peer", "broken=echo hello"];
+    let output = compare(&args);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("broken is to say figures as JSON"), "{said}");
+}
+
+#[test]
+fn a_name_that_no_peer_has_is_refused() {
+    let output = compare(&["noop", "--only", "anthil"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("no peer is called anthil; there are anthill,"),
+        "{said}"
+    );
+}
+
+#[test]
+fn the_others_go_on_when_a_peer_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let json = folder.path().join("figures.json");
+    let path = json.to_str().expect("a path in UTF-8");
+    let output = compare(&[
+        "tree",
+        "spin1us",
+        "--only",
+        "anthill,broken",
+        "--peer",
+        "broken=false",
+        "--json",
+        path,
+    ]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("2 parts failed"),
+        "{said}"
+    );
+    let text = fs::read_to_string(&json).expect("it was written");
+    let records: Vec<Value> = serde_json::from_str(&text).expect("a list of records");
+    assert_eq!(peers(&records, "tree"), each(["anthill"], 1));
+    assert_eq!(peers(&records, "spin1us"), each(["anthill"], 1));
+}
+
+#[test]
+fn the_short_tables_tell_where_and_how_and_mark_the_best() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (markdown, page) = (
+        folder.path().join("table.md"),
+        folder.path().join("plots.html"),
+    );
+    let args = [
+        "spin1us",
+        "--only",
+        "anthill,rayon",
+        "--markdown",
+        markdown.to_str().expect("a path in UTF-8"),
+        "--plots",
+        page.to_str().expect("a path in UTF-8"),
+    ];
+    let records = records(folder.path(), &args);
+    let version = records[0]["version"].as_str().expect("a version");
+    let text = fs::read_to_string(&markdown).expect("it was written");
+    assert!(
+        text.contains("Linux") && text.contains("rustc 1."),
+        "{text}"
+    );
+    assert!(text.contains("--bin compare -- --smoke"), "{text}");
+    assert!(text.contains(&format!("anthill {version}")), "{text}");
+    let row = text.lines().find(|line| line.starts_with("| ns a task"));
+    let row = row.expect("a row of the figure");
+    assert_eq!(row.matches("**").count(), 2, "{row}");
+    assert!(
+        text.contains("rayon\\*") && text.contains("a semaphore holds it"),
+        "{text}"
+    );
+    let page = fs::read_to_string(&page).expect("it was written");
+    assert_eq!(
+        page.matches("<svg").count(),
+        2,
+        "a plot for each figure that is shown"
+    );
+}
