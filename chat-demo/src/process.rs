@@ -45,6 +45,29 @@ impl Process {
     }
 }
 
+/// What became of the time of all processors, since the machine started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Processors {
+    pub(crate) all: u64,
+    /// What the host of a virtual machine gave to others though it was wanted here.
+    pub(crate) stolen: u64,
+}
+
+/// How that stands; nothing where there is no `/proc` of Linux's kind.
+pub(crate) fn processors() -> Option<Processors> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let times = stat.lines().next()?.strip_prefix("cpu ")?;
+    let times: Vec<u64> = times
+        .split_whitespace()
+        .map_while(|time| time.parse().ok())
+        .collect();
+    Some(Processors {
+        // What guests have is counted as the user's already.
+        all: times.iter().take(8).sum(),
+        stolen: *times.get(7)?,
+    })
+}
+
 /// When the machine started, in seconds since the epoch.
 fn boot_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
@@ -101,6 +124,12 @@ mod tests {
         let started = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(now.start_seconds);
         let age = SystemTime::now().duration_since(started);
         assert!(age.expect("it was in the past") < Duration::from_secs(24 * 60 * 60));
+    }
+
+    #[test]
+    fn the_processors_have_time() {
+        let times = processors().expect("there is a /proc");
+        assert!(times.all > 0 && times.stolen < times.all, "{times:?}");
     }
 
     #[test]

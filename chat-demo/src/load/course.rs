@@ -65,6 +65,7 @@ impl Course {
             p99_ms: quantile(&self.latencies, 0.99),
             max_ms: quantile(&self.latencies, 1.0),
             members: self.now.joined.saturating_sub(self.now.left),
+            stolen_percent: sampler.stolen_percent(),
             server: sampler.moment(),
         });
         self.all.add(&self.latencies).expect("both are alike");

@@ -12,6 +12,9 @@ const WARM_UP_S: f64 = 1.0;
 /// Some of what nobody's process has is the kernel's own, for the sockets of ours; what is above are other programs.
 const MANY_OTHERS_PERCENT: f64 = 30.0;
 
+/// So much of a virtual machine's processors may be its host's for others: more, and all that runs on it comes late.
+const MUCH_STOLEN_PERCENT: f64 = 1.0;
+
 /// What a load must keep to count as borne.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Goals {
@@ -60,6 +63,8 @@ pub struct Step {
     pub own_cpu_percent: f64,
     /// Of the machine, what is neither the server's nor the load generator's, where both run on it.
     pub others_cpu_percent: Option<f64>,
+    /// Of the load generator's machine, what its host gave to others, where it is a virtual one; the mean.
+    pub stolen_percent: Option<f64>,
     /// Deliveries that did not come, came twice or late, and errors.
     pub wrong: u64,
     /// The most that was seen in the server's pool for fan-out.
@@ -103,6 +108,7 @@ impl Goals {
             server_cpu_percent: mean(during().map(|server| server.cpu_percent)),
             own_cpu_percent: report.cpu_seconds / report.publish_seconds.max(seconds) * 100.0,
             others_cpu_percent: None,
+            stolen_percent: mean(moments().filter_map(|moment| moment.stolen_percent)),
             wrong,
             fanout: most(during()),
             broke: Vec::new(),
@@ -128,13 +134,15 @@ impl Goals {
 }
 
 impl Step {
-    /// Whether it says nothing of the server: it broke while other programs took much of the machine.
+    /// Whether it says nothing of the server: it broke while other programs, or other machines on the same host, took much
+    /// of the processors.
     pub(super) fn is_disturbed(&self) -> bool {
-        let much = |others| others > MANY_OTHERS_PERCENT;
+        let others = self.others_cpu_percent;
+        let much = others.is_some_and(|others| others > MANY_OTHERS_PERCENT);
+        let stolen = self.stolen_percent;
+        let stolen = stolen.is_some_and(|stolen| stolen > MUCH_STOLEN_PERCENT);
         let of_processors = |goal: &Goal| matches!(goal, Goal::Cpu | Goal::Latency);
-        !self.held()
-            && self.broke.iter().all(of_processors)
-            && self.others_cpu_percent.is_some_and(much)
+        !self.held() && self.broke.iter().all(of_processors) && (much || stolen)
     }
 
     /// Whether it kept the goals.
@@ -163,6 +171,9 @@ impl fmt::Display for Step {
         }
         if let Some(memory) = self.memory_percent {
             write!(f, ", memory {memory:.0} %")?;
+        }
+        if let Some(stolen) = self.stolen_percent.filter(|stolen| *stolen >= 1.0) {
+            write!(f, ", {stolen:.0} % stolen by the host")?;
         }
         if self.wrong > 0 {
             write!(f, ", {} wrong", self.wrong)?;
@@ -283,6 +294,9 @@ mod tests {
         assert!(!step.is_disturbed(), "others' processors are no reason");
         step.broke.pop();
         step.others_cpu_percent = Some(10.0);
+        step.stolen_percent = Some(20.0);
+        assert!(step.is_disturbed(), "its processors were elsewhere");
+        step.stolen_percent = Some(0.5);
         assert!(!step.is_disturbed());
     }
 

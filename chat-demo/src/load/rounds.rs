@@ -19,7 +19,7 @@ use crate::config::parse::duration;
 const FIRST_DELIVERIES: f64 = 1000.0;
 
 /// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
-const MAX_DISTURBED: usize = 20;
+const MAX_DISTURBED: usize = 60;
 
 /// How to find the limit.
 #[derive(clap::Args, Clone, Debug)]
@@ -159,7 +159,7 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         let some_left = last.is_some_and(|moment| moment.members < report.connections);
         if step.is_disturbed() && disturbed < MAX_DISTURBED {
             disturbed += 1;
-            eprintln!("other programs took much of the machine: once more");
+            eprintln!("others took much of the machine: once more");
         } else {
             searches.tell(step.held());
             steps.push(step);

@@ -144,6 +144,7 @@ impl Run {
         // What nobody has taken is not of this step.
         self.team.look();
         self.sampler.moment();
+        self.sampler.stolen_percent();
         let start = Instant::now() + lead;
         let pace = Pace {
             step: self.steps,

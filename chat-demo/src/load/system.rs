@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, interval, timeout};
 
 use super::report::{PoolMoment, ServerMoment};
-use crate::process::Process;
+use crate::process::{Process, Processors, processors};
 
 /// How long the server may take to tell its figures.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -41,6 +41,7 @@ pub(super) struct Sampler {
     last: watch::Receiver<Option<(Instant, Stats)>>,
     /// What has been told before.
     before: Option<(Instant, Stats)>,
+    processors: Option<Processors>,
     asking: JoinHandle<()>,
 }
 
@@ -57,8 +58,18 @@ impl Sampler {
         Self {
             last,
             before: None,
+            processors: processors(),
             asking,
         }
+    }
+
+    /// How much of this machine its host has given to others since this was called before, in percent.
+    pub(super) fn stolen_percent(&mut self) -> Option<f64> {
+        let now = processors()?;
+        let before = self.processors.replace(now)?;
+        let all = now.all.checked_sub(before.all).filter(|all| *all > 0)?;
+        let stolen = now.stolen.saturating_sub(before.stolen);
+        Some(stolen as f64 / all as f64 * 100.0)
     }
 
     /// What the server has said since this was called before, if it has.
