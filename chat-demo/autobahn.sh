@@ -37,7 +37,7 @@ if ! "$python" -c 'import autobahntestsuite' 2>/dev/null; then
 fi
 
 cargo build --quiet --locked --release -p chat-demo
-coproc SERVER { exec "$target/release/chat-demo" --echo --listen 127.0.0.1:0; }
+coproc SERVER { exec "$target/release/chat-demo" --echo --listen 127.0.0.1:0 --max-cpu 0 --max-memory 0; }
 server=$SERVER_PID
 trap 'kill "$server" 2>/dev/null || true' EXIT
 address=

@@ -21,6 +21,9 @@ impl Target {
     pub(crate) fn start() -> Self {
         let config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
+            // Whatever else the machine does meanwhile.
+            max_cpu: 0,
+            max_memory: 0,
             ..Config::default()
         };
         Self(Server::start(config).expect("a free port"))
