@@ -1,35 +1,21 @@
 //! From where to connect: several loopback addresses have several times the ports of one.
 
 use std::{
-    fs, io,
+    io,
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
-    ops::RangeInclusive,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Linux's own default, where it does not tell.
-const EPHEMERAL_PORTS: RangeInclusive<u16> = 32_768..=60_999;
-
-/// Hands out local addresses, round robin.
-#[derive(Debug)]
+/// The first so many addresses of 127.0.0.1 and up, or, with one, whatever the system takes.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sources {
     addresses: u8,
-    ports: RangeInclusive<u16>,
-    next: AtomicU32,
 }
 
 impl Sources {
-    /// The first `addresses` of 127.0.0.1 and up.
     pub(super) fn new(addresses: u8) -> Self {
-        // Runs side by side begin at different ports.
-        let next = AtomicU32::new(std::process::id().wrapping_mul(7919));
-        Self {
-            addresses,
-            ports: ephemeral_ports().unwrap_or(EPHEMERAL_PORTS),
-            next,
-        }
+        Self { addresses }
     }
 
     /// Connects client number `client` to `target`. The system holds so much for it at most, if that is said.
@@ -39,45 +25,36 @@ impl Sources {
         client: usize,
         buffer: Option<u32>,
     ) -> io::Result<TcpStream> {
-        let limited = |socket: TcpSocket| {
-            if let Some(buffer) = buffer {
-                socket.set_recv_buffer_size(buffer)?;
-            }
-            io::Result::Ok(socket)
-        };
-        if self.addresses == 1 {
-            let socket = if target.is_ipv4() {
-                TcpSocket::new_v4()
-            } else {
-                TcpSocket::new_v6()
-            };
-            return limited(socket?)?.connect(target).await;
+        let socket = match target {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        if let Some(buffer) = buffer {
+            socket.set_recv_buffer_size(buffer)?;
         }
-        // With one address the system finds a port when it connects. A bound one is found at the bind, by a search that
-        // grows with the connections; counting the ports through spares it.
-        let host = u8::try_from(client % usize::from(self.addresses)).expect("less than a u8") + 1;
-        let address = Ipv4Addr::new(127, 0, 0, host);
-        for _ in self.ports.clone() {
-            let socket = limited(TcpSocket::new_v4()?)?;
-            match socket.bind(SocketAddrV4::new(address, self.port()).into()) {
-                Ok(()) => return socket.connect(target).await,
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(error),
-            }
+        if self.addresses > 1 {
+            leave_port_to_connect(&socket)?;
+            socket.bind(SocketAddrV4::new(self.address(client), 0).into())?;
         }
-        Err(io::ErrorKind::AddrNotAvailable.into())
+        socket.connect(target).await
     }
 
-    fn port(&self) -> u16 {
-        let (first, last) = (u32::from(*self.ports.start()), u32::from(*self.ports.end()));
-        let port = first + self.next.fetch_add(1, Relaxed) % (last - first + 1);
-        u16::try_from(port).expect("within a range of u16")
+    fn address(self, client: usize) -> Ipv4Addr {
+        let host = client % usize::from(self.addresses) + 1;
+        Ipv4Addr::new(127, 0, 0, u8::try_from(host).expect("at most as many"))
     }
 }
 
-fn ephemeral_ports() -> Option<RangeInclusive<u16>> {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
-    let (first, last) = range.trim().split_once(char::is_whitespace)?;
-    let ports = first.parse().ok()?..=last.trim().parse().ok()?;
-    (!ports.is_empty()).then_some(ports)
+/// A port found at the bind may serve one connection only, and is looked for longer the more there are. One found at
+/// the connect may serve one to each target, and is found at once.
+#[cfg(target_os = "linux")]
+fn leave_port_to_connect(socket: &TcpSocket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+    Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
+}
+
+/// Other systems find the port at the bind.
+#[cfg(not(target_os = "linux"))]
+fn leave_port_to_connect(_: &TcpSocket) -> io::Result<()> {
+    Ok(())
 }
