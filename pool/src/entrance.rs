@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use crossbeam_utils::CachePadded;
-
 use crate::slots::{Joined, NoSlot, Slots};
 use crate::spin::Spin;
 use crate::stats::{Counter, Rejections};
@@ -57,8 +55,6 @@ pub(crate) struct Entrance {
     discarding: AtomicBool,
     /// How often it was opened again.
     pub(crate) reopened: Counter,
-    /// Slots that became a task's.
-    pub(crate) accepted: CachePadded<Counter>,
     pub(crate) rejections: Rejections,
 }
 
@@ -70,7 +66,6 @@ impl Entrance {
             max_waiting,
             discarding: AtomicBool::new(false),
             reopened: Counter::default(),
-            accepted: CachePadded::default(),
             rejections: Rejections::default(),
         }
     }
@@ -94,7 +89,7 @@ impl Entrance {
         if self.slots.is_closed() {
             return Load::Closed;
         }
-        let (taken, capacity) = self.slots.usage();
+        let (taken, capacity) = self.slots.rough_usage();
         match self.slots.waiting() {
             0 if taken < capacity => Load::Free(taken),
             waiting => Load::Full(taken + waiting),
@@ -120,6 +115,9 @@ impl Entrance {
         }
         let mut spin = Spin::default();
         while spin.turn() {
+            if !self.slots.seem_free() {
+                continue;
+            }
             match self.slots.try_acquire() {
                 Err(NoSlot::Full) => {}
                 settled => return Ok(settled?),

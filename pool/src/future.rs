@@ -33,7 +33,7 @@ impl Gate {
         F: Future + Send + 'static,
         F::Output: Into<End>,
     {
-        self.entrance().accepted.add();
+        self.entrance().slots.accepted().add();
         let future = trace::future(&self.scheduler.settings.name, future);
         match self.sample() {
             None => self.unmeasured_runnable(future),

@@ -88,7 +88,7 @@ impl Gate {
         match way {
             Way::Slot => self.scheduler.schedule(self.task(job)),
             Way::InPlace => {
-                self.entrance().accepted.add();
+                self.entrance().slots.accepted().add();
                 let job = trace::job(&self.scheduler.settings.name, job);
                 self.scheduler.hand_over_reactor();
                 settle(&self.scheduler, End::of(job));
@@ -98,7 +98,7 @@ impl Gate {
 
     /// A closure that has a slot of this entrance, as a task.
     pub(crate) fn task(&self, job: impl Job) -> Task<Seat> {
-        self.entrance().accepted.add();
+        self.entrance().slots.accepted().add();
         let job = trace::job(&self.scheduler.settings.name, job);
         match self.sample() {
             None => self.unmeasured(job),

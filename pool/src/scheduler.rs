@@ -345,6 +345,12 @@ impl Shared {
         }
     }
 
+    pub(crate) fn tune(&self, entrance: &Entrance, capacity: usize) {
+        if entrance.slots.tune(capacity) {
+            self.drained(entrance);
+        }
+    }
+
     pub(crate) fn stats(&self, entrance: &Entrance) -> Stats {
         let (in_flight, capacity) = entrance.slots.usage();
         let (threads, idle_threads) = self.idle.threads();
@@ -365,7 +371,7 @@ impl Shared {
             threads,
             idle_threads,
             // After the tallies: no task has ended that was not accepted.
-            accepted: entrance.accepted.get(),
+            accepted: entrance.slots.accepted().get(),
             completed,
             panicked,
             cancelled,

@@ -1,39 +1,46 @@
 //! Slots: how many tasks may be in the pool, and the line of those that wait to get in.
 //!
-//! One word holds how many slots are taken, how many there are, whether somebody waits and whether it is closed. So
-//! each of these is decided by one atomic step: `in flight <= capacity` holds at every instant, and a submit is
-//! either before a close or after it.
+//! Two words, so that those who come and those who leave do not meet at one. `entered` is the submitters': how many
+//! slots are taken, how many there are, whether somebody waits and whether it is closed, so that each of these is decided
+//! by one atomic step, and a submit is either before a close or after it. `left` is the workers': how many of the taken
+//! slots have come back since somebody last collected them.
 //!
-//! A slot that comes free while somebody waits goes to the first in line. A newcomer cannot take it: as long as the
-//! word says that there is a line, newcomers go to its end. The line is an ordered map of tickets, so that giving up
-//! from the middle costs no walk.
+//! Only when `entered` says that all are taken, what has left is collected: taken off both words. Until then a slot that
+//! has come back counts as taken at the entrance, never the other way round, so `in flight <= capacity` holds at every
+//! instant. Whatever else there is to do, with the line, a close, another capacity, is done under one lock, collecting
+//! included.
+//!
+//! A slot that comes free while somebody waits goes to the first in line. A newcomer cannot take it: as long as
+//! `entered` says that there is a line, newcomers go to its end. `left` says so, too, and whoever leaves then serves the
+//! line. The line is an ordered map of tickets, so that giving up from the middle costs no walk.
 
 use std::collections::BTreeMap;
 
 use crossbeam_utils::CachePadded;
 
+use crate::stats::Counter;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::waiter::{Outcome, Waiter};
 
 /// The largest capacity. It stands for "unlimited": nobody has memory for as many tasks.
 pub(crate) const UNLIMITED: usize = (1 << 31) - 1;
 
-/// The word.
+/// A word.
 ///
-/// | bits | |
-/// |---|---|
-/// | 0 | closed |
-/// | 1 | somebody is in line |
-/// | 2 to 32 | slots taken, by tasks and by those that hold one in reserve |
-/// | 33 to 63 | capacity |
+/// | bits | of `entered` | of `left` |
+/// |---|---|---|
+/// | 0 | closed | closed |
+/// | 1 | somebody is in line | somebody is in line |
+/// | 2 to 32 | slots taken, by tasks and by those that hold one in reserve | those of them that have come back |
+/// | 33 to 63 | capacity | |
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Word(u64);
 
 const CLOSED: u64 = 1;
 const LINE: u64 = 1 << 1;
-const TAKEN_ONE: u64 = 1 << 2;
-const TAKEN_MASK: u64 = (UNLIMITED as u64) << 2;
+const ONE: u64 = 1 << 2;
+const COUNT_MASK: u64 = (UNLIMITED as u64) << 2;
 const CAPACITY_SHIFT: u32 = 33;
 
 impl Word {
@@ -45,8 +52,8 @@ impl Word {
         self.0 & LINE != 0
     }
 
-    fn taken(self) -> usize {
-        ((self.0 & TAKEN_MASK) >> 2) as usize
+    fn count(self) -> usize {
+        ((self.0 & COUNT_MASK) >> 2) as usize
     }
 
     /// `usize::MAX` when unlimited, as it was asked for.
@@ -58,7 +65,7 @@ impl Word {
     }
 
     fn has_free(self) -> bool {
-        self.taken() < (self.0 >> CAPACITY_SHIFT) as usize
+        self.count() < (self.0 >> CAPACITY_SHIFT) as usize
     }
 
     fn with_capacity(self, capacity: usize) -> Self {
@@ -85,8 +92,16 @@ pub(crate) enum Joined {
 
 #[derive(Debug)]
 pub(crate) struct Slots {
-    word: CachePadded<AtomicU64>,
+    front: CachePadded<Front>,
+    left: CachePadded<AtomicU64>,
     line: Mutex<Line>,
+}
+
+/// What a submitter changes; on one cache line, since it changes both.
+#[derive(Debug)]
+struct Front {
+    entered: AtomicU64,
+    accepted: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -97,15 +112,19 @@ struct Line {
 
 impl Slots {
     pub(crate) fn new(capacity: usize) -> Self {
-        let word = Word(0).with_capacity(capacity);
+        let entered = AtomicU64::new(Word(0).with_capacity(capacity).0);
         Self {
-            word: CachePadded::new(AtomicU64::new(word.0)),
+            front: CachePadded::new(Front {
+                entered,
+                accepted: Counter::default(),
+            }),
+            left: CachePadded::new(AtomicU64::new(0)),
             line: Mutex::new(Line::default()),
         }
     }
 
     fn load(&self) -> Word {
-        Word(self.word.load(Ordering::Acquire))
+        Word(self.front.entered.load(Ordering::Acquire))
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -114,8 +133,34 @@ impl Slots {
 
     /// How many slots are taken, and how many there are, of one instant.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        let word = self.load();
-        (word.taken(), word.capacity())
+        let _nobody_collects = self.line.lock();
+        let mut before = self.load();
+        loop {
+            // Acquire: who finds a slot to have come back sees what was done in it.
+            let left = Word(self.left.load(Ordering::Acquire));
+            let after = self.load();
+            // Nobody collects, so `entered` only grows: what is the same before and after was so in between.
+            if before == after {
+                return (after.count() - left.count(), after.capacity());
+            }
+            before = after;
+        }
+    }
+
+    /// As `usage`, but for a look in passing: the two are of different instants.
+    pub(crate) fn rough_usage(&self) -> (usize, usize) {
+        let left = Word(self.left.load(Ordering::Relaxed));
+        let entered = self.load();
+        (
+            entered.count().saturating_sub(left.count()),
+            entered.capacity(),
+        )
+    }
+
+    /// Whether a look at the slots is worth while for one that found none free.
+    pub(crate) fn seem_free(&self) -> bool {
+        let (taken, capacity) = self.rough_usage();
+        taken < capacity
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -126,24 +171,43 @@ impl Slots {
         }
     }
 
+    /// Counts slots that became a task's.
+    pub(crate) fn accepted(&self) -> &Counter {
+        &self.front.accepted
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.load().is_closed()
     }
 
-    /// Whether it is closed and the last slot has come back.
+    /// Whether it is closed and the last slot has come back and was collected: who did that has been told.
     pub(crate) fn is_drained(&self) -> bool {
-        let word = self.load();
-        word.is_closed() && word.taken() == 0
+        let entered = self.load();
+        entered.is_closed() && entered.count() == 0
     }
 
     /// Takes a slot if one is free and nobody waits for it.
     pub(crate) fn try_acquire(&self) -> Result<(), NoSlot> {
-        self.take(|word| !word.has_line())
+        match self.take(|entered| !entered.has_line()) {
+            Err(NoSlot::Full) => self.try_collected(),
+            settled => settled,
+        }
+    }
+
+    /// As `try_acquire`, with a look at what has left.
+    #[cold]
+    fn try_collected(&self) -> Result<(), NoSlot> {
+        let line = self.line.lock();
+        if line.waiters.is_empty() {
+            self.take_collected(&line)
+        } else {
+            Err(NoSlot::Full)
+        }
     }
 
     /// Takes a slot if one is free, the pool is open and `also` agrees.
     fn take(&self, also: impl Fn(Word) -> bool) -> Result<(), NoSlot> {
-        let mut word = Word(self.word.load(Ordering::Relaxed));
+        let mut word = Word(self.front.entered.load(Ordering::Relaxed));
         loop {
             if word.is_closed() {
                 return Err(NoSlot::Closed);
@@ -151,10 +215,10 @@ impl Slots {
             if !word.has_free() || !also(word) {
                 return Err(NoSlot::Full);
             }
-            // Acquire pairs with the Release in `release`: a task begins after the one ended whose slot it has.
-            let taken = self.word.compare_exchange_weak(
+            // Acquire pairs with the Release in `collect`: a task begins after the one ended whose slot it has.
+            let taken = self.front.entered.compare_exchange_weak(
                 word.0,
-                word.0 + TAKEN_ONE,
+                word.0 + ONE,
                 Ordering::Acquire,
                 Ordering::Relaxed,
             );
@@ -165,29 +229,57 @@ impl Slots {
         }
     }
 
+    /// As `take`, for whoever has a right to go first, and after a look at what has left.
+    fn take_collected(&self, line: &MutexGuard<'_, Line>) -> Result<(), NoSlot> {
+        match self.take(|_| true) {
+            Err(NoSlot::Full) => {
+                let drained = self.collect(line);
+                debug_assert!(!drained, "it was open, and the lock keeps it so");
+                self.take(|_| true)
+            }
+            settled => settled,
+        }
+    }
+
+    /// Takes what has left off both words. True when that was the last of a closed pool.
+    #[must_use]
+    fn collect(&self, _one_at_a_time: &MutexGuard<'_, Line>) -> bool {
+        // Acquire pairs with the Release in `release`, Release with the Acquire in `take` and `load`.
+        let left = Word(self.left.fetch_and(!COUNT_MASK, Ordering::Acquire));
+        let count = left.0 & COUNT_MASK;
+        if count == 0 {
+            return false;
+        }
+        let entered = Word(self.front.entered.fetch_sub(count, Ordering::Release));
+        debug_assert!(
+            entered.count() >= left.count(),
+            "a slot came back that nobody had"
+        );
+        entered.is_closed() && entered.count() == left.count()
+    }
+
     /// Gives a slot back. True when it was the last one of a closed pool, which happens once.
     #[must_use]
     pub(crate) fn release(&self) -> bool {
-        // Release pairs with the Acquire in `take`; Acquire lets the one that ends the last task see all others' ends.
-        let word = Word(self.word.fetch_sub(TAKEN_ONE, Ordering::AcqRel));
-        debug_assert!(word.taken() > 0, "a slot came back that nobody had");
-        if word.has_line() {
-            self.serve_line();
-        }
-        word.is_closed() && word.taken() == 1
+        // Release pairs with the Acquire in `collect`.
+        let left = Word(self.left.fetch_add(ONE, Ordering::Release));
+        (left.has_line() || left.is_closed()) && self.serve_line()
     }
 
-    /// Gives free slots to those who wait, first come first served.
+    /// Gives free slots to those who wait, first come first served. True when the last one of a closed pool has come back.
     ///
-    /// Each release that finds the line's bit comes here after its slot is free, and each joiner looks at the word
-    /// after it has set the bit, both under the lock. So whichever is second sees the other: no slot stays free
-    /// while somebody waits.
-    fn serve_line(&self) {
+    /// Each release that finds the line's bit in `left` comes here after it, and each joiner collects what has left after it
+    /// has set the bit. So whichever is second sees the other: no slot stays free while somebody waits.
+    #[cold]
+    #[must_use]
+    fn serve_line(&self) -> bool {
+        let mut drained = false;
         loop {
             let waiter = {
                 let mut line = self.line.lock();
+                drained |= self.collect(&line);
                 if line.waiters.is_empty() || self.take(|_| true).is_err() {
-                    return;
+                    return drained;
                 }
                 let (_, waiter) = line.waiters.pop_first().expect("the line is not empty");
                 self.unmark_if_empty(&line);
@@ -198,10 +290,23 @@ impl Slots {
         }
     }
 
-    /// Takes back the mark that there is a line. Call it under the lock.
-    fn unmark_if_empty(&self, line: &Line) {
+    /// Marks both words.
+    fn mark(&self, _line: &MutexGuard<'_, Line>, mark: u64) -> Word {
+        self.left.fetch_or(mark, Ordering::Relaxed);
+        // AcqRel: a close sees what was done before it, and what comes after sees the close.
+        Word(self.front.entered.fetch_or(mark, Ordering::AcqRel))
+    }
+
+    /// Takes a mark off both words.
+    fn unmark(&self, _line: &MutexGuard<'_, Line>, mark: u64) -> Word {
+        self.left.fetch_and(!mark, Ordering::Relaxed);
+        Word(self.front.entered.fetch_and(!mark, Ordering::AcqRel))
+    }
+
+    /// Takes back the mark that there is a line.
+    fn unmark_if_empty(&self, line: &MutexGuard<'_, Line>) {
         if line.waiters.is_empty() {
-            self.word.fetch_and(!LINE, Ordering::Relaxed);
+            self.unmark(line, LINE);
         }
     }
 
@@ -214,9 +319,9 @@ impl Slots {
         let mut line = self.line.lock();
         // The mark first, the look second: a slot that comes free in between is seen here, one that comes later
         // sees the mark. Both are steps on one word, so no fence is needed.
-        self.word.fetch_or(LINE, Ordering::Relaxed);
+        self.mark(&line, LINE);
         if line.waiters.is_empty() {
-            match self.take(|_| true) {
+            match self.take_collected(&line) {
                 Err(NoSlot::Full) => {}
                 settled => {
                     self.unmark_if_empty(&line);
@@ -245,18 +350,22 @@ impl Slots {
     }
 
     /// Changes the capacity. More slots go to those who wait at once; with fewer, nothing is let in until enough have
-    /// come back.
-    pub(crate) fn tune(&self, capacity: usize) {
-        let mut word = Word(self.word.load(Ordering::Relaxed));
-        while let Err(now) = self.word.compare_exchange_weak(
-            word.0,
-            word.with_capacity(capacity).0,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        ) {
-            word = Word(now);
+    /// come back. True when the last slot of a closed pool has.
+    #[must_use]
+    pub(crate) fn tune(&self, capacity: usize) -> bool {
+        {
+            let _one_at_a_time = self.line.lock();
+            let mut word = Word(self.front.entered.load(Ordering::Relaxed));
+            while let Err(now) = self.front.entered.compare_exchange_weak(
+                word.0,
+                word.with_capacity(capacity).0,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                word = Word(now);
+            }
         }
-        self.serve_line();
+        self.serve_line()
     }
 
     /// Closes: nobody gets in any more. Everybody in line has been settled and is to be woken by the caller. True when
@@ -264,20 +373,22 @@ impl Slots {
     #[must_use]
     pub(crate) fn close(&self) -> (bool, Vec<Arc<Waiter>>) {
         let mut line = self.line.lock();
-        let word = Word(self.word.fetch_or(CLOSED, Ordering::AcqRel));
+        // What comes back from here on sees the mark and comes for the lock; what did before is collected.
+        let before = self.mark(&line, CLOSED);
+        let drained = self.collect(&line) || (!before.is_closed() && before.count() == 0);
         let sent_away: Vec<_> = std::mem::take(&mut line.waiters).into_values().collect();
         self.unmark_if_empty(&line);
         for waiter in &sent_away {
             waiter.settle(Outcome::Closed);
         }
-        (!word.is_closed() && word.taken() == 0, sent_away)
+        (drained, sent_away)
     }
 
     /// Lets tasks in again. True when no slot was taken: the end had been told. Two that reopen must not meet.
     pub(crate) fn reopen(&self) -> bool {
-        // Release: who gets in sees what the one that reopened did before.
-        let word = Word(self.word.fetch_and(!CLOSED, Ordering::AcqRel));
-        word.taken() == 0
+        let line = self.line.lock();
+        // Without collecting, for what comes back last is told by whoever collects it while it is closed.
+        self.unmark(&line, CLOSED).count() == 0
     }
 }
 

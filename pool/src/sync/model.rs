@@ -6,7 +6,7 @@ use loom as engine;
 use shuttle as engine;
 
 pub(crate) use engine::hint::spin_loop;
-pub(crate) use engine::sync::{Arc, atomic};
+pub(crate) use engine::sync::{Arc, MutexGuard, atomic};
 pub(crate) use engine::thread_local;
 
 // Few enough to be reached.
@@ -22,7 +22,7 @@ impl<T> Mutex<T> {
         Self(engine::sync::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> engine::sync::MutexGuard<'_, T> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0
             .lock()
             .expect("a thread of a model that panics ends the model")

@@ -4,7 +4,7 @@ pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::{Arc, atomic};
 pub(crate) use std::thread_local;
 
-pub(crate) use parking_lot::Mutex;
+pub(crate) use parking_lot::{Mutex, MutexGuard};
 
 /// After so many tasks a worker looks into the common queue although its own is not empty, so that futures that wake
 /// each other on one worker for ever keep nobody else waiting.
@@ -55,6 +55,6 @@ pub(crate) mod thread {
     pub(crate) fn spins() -> u32 {
         use std::sync::OnceLock;
         static SPINS: OnceLock<u32> = OnceLock::new();
-        *SPINS.get_or_init(|| if num_cpus::get() > 1 { 12 } else { 0 })
+        *SPINS.get_or_init(|| if num_cpus::get() > 1 { 48 } else { 0 })
     }
 }
