@@ -44,7 +44,15 @@ impl Gate {
     }
 
     /// As `enter`, for a closure: where a wait would deadlock, it runs in place if that is the pool's policy.
+    #[inline]
     pub(crate) fn enter_closure(&self, patience: Patience) -> Result<Way, Refusal> {
+        if self.entrance().slots.take_free() {
+            return Ok(Way::Slot);
+        }
+        self.enter_full(patience)
+    }
+
+    fn enter_full(&self, patience: Patience) -> Result<Way, Refusal> {
         match self.try_enter(patience) {
             Ok(()) => Ok(Way::Slot),
             Err(Refusal::WouldDeadlock) if self.runs_in_place() => Ok(Way::InPlace),

@@ -17,6 +17,7 @@ use crate::idle::{Idle, Recruit};
 use crate::names::Names;
 use crate::panic::TaskPanic;
 use crate::queues::Queues;
+use crate::reactor::SharedReactor;
 use crate::seat::{Kept, Seat};
 use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
@@ -88,8 +89,9 @@ impl Scheduler {
     ) -> Self {
         let queues = Queues::new(max);
         Self(Arc::new(Shared {
-            tallies: (0..=queues.locals())
+            tallies: (0..queues.locals())
                 .map(|_| CachePadded::default())
+                .chain([CachePadded::new(Tally::shared())])
                 .collect(),
             idle: Idle::new(min, max),
             settings,
@@ -110,6 +112,7 @@ impl Scheduler {
     }
 
     /// Makes a task run: on the worker that calls, if one does, else on any.
+    #[inline]
     pub(crate) fn schedule(&self, task: Task<Seat>) {
         match Seat::find(self) {
             Some(seat) => self.schedule_at(&seat, task),
@@ -128,12 +131,14 @@ impl Scheduler {
     }
 
     /// Makes a task run on any worker, after those that wait for one already.
+    #[inline]
     pub(crate) fn defer(&self, task: Task<Seat>) {
         self.queues.push(task);
         self.notify();
     }
 
     /// Sees to it that somebody comes for work that was just pushed: P2 to P4 of the protocol in `idle`.
+    #[inline]
     pub(crate) fn notify(&self) {
         // P2: pairs with S2 and F2.
         fence(Ordering::SeqCst);
@@ -152,6 +157,7 @@ impl Scheduler {
     }
 
     /// Wakes a sleeper, or starts a thread, unless somebody searches already.
+    #[cold]
     pub(crate) fn help(&self) {
         match self.idle.recruit() {
             Recruit::Wake(parker) => {
@@ -169,10 +175,14 @@ impl Scheduler {
 
     /// Sees to it that events are waited for while a worker does something that may take long: if somebody is free, it is
     /// called, finds nothing to do, and waits in the reactor.
+    #[inline]
     pub(crate) fn hand_over_reactor(&self) {
-        let Some(shared) = &self.settings.reactor else {
-            return;
-        };
+        if let Some(shared) = &self.settings.reactor {
+            self.hand_over(shared);
+        }
+    }
+
+    fn hand_over(&self, shared: &SharedReactor) {
         // Pairs with S2: either this sees that somebody is about to sleep, or that one sees that the reactor is free.
         fence(Ordering::SeqCst);
         // With no thread at all nobody is a worker, and help would come round to here again.
@@ -301,12 +311,12 @@ impl Shared {
     /// Counts how a task ended, and reports its panic if nobody else has it.
     pub(crate) fn settle(&self, tally: &Tally, end: End) {
         match end {
-            End::Completed => tally.completed.add(),
-            End::Cancelled => tally.cancelled.add(),
-            End::Discarded => tally.discarded.add(),
+            End::Completed => tally.count(|ends| &ends.completed),
+            End::Cancelled => tally.count(|ends| &ends.cancelled),
+            End::Discarded => tally.count(|ends| &ends.discarded),
             End::Counted => {}
             End::Panicked(payload) => {
-                tally.panicked.add();
+                tally.count(|ends| &ends.panicked);
                 if let Some(payload) = payload {
                     self.report(payload);
                 }
@@ -339,6 +349,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(crate) fn release(&self, entrance: &Entrance) {
         if entrance.slots.release() {
             self.drained(entrance);

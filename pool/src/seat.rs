@@ -9,7 +9,7 @@ use crate::queues::Own;
 use crate::reactor::{self, Holder};
 use crate::scheduler::Scheduler;
 use crate::stats::Tally;
-use crate::sync::thread_local;
+use crate::sync::{thread, thread_local};
 use crate::task::Task;
 use crate::unwind::Payload;
 
@@ -72,6 +72,7 @@ impl Seat {
         });
         // A thread that is about to end finds no seat any more, and does without.
         let _ = CURRENT.try_with(|current| current.replace(Some(Rc::clone(&seat))));
+        thread::set_seated(true);
         Seated(Some(seat))
     }
 
@@ -136,7 +137,16 @@ impl Seat {
     }
 
     /// The seat of the calling thread in this pool, if it has one there.
+    #[inline]
     pub(crate) fn find(scheduler: &Scheduler) -> Option<Rc<Self>> {
+        // Those who submit from outside are told at once.
+        if !thread::is_seated() {
+            return None;
+        }
+        Self::find_among(scheduler)
+    }
+
+    fn find_among(scheduler: &Scheduler) -> Option<Rc<Self>> {
         let mut seat = Self::top()?;
         while !seat.scheduler.is(scheduler) {
             seat = seat.before.clone()?;
@@ -210,6 +220,7 @@ impl std::ops::Deref for Seated {
 impl Drop for Seated {
     fn drop(&mut self) {
         let Some(seat) = self.0.take() else { return };
+        thread::set_seated(seat.before.is_some());
         let _ = CURRENT.try_with(|current| current.replace(seat.before.clone()));
         // Nobody but `CURRENT` shared it, so this is the last owner, and the queue goes back.
         if let Some(Seat {

@@ -186,6 +186,12 @@ impl Slots {
         entered.is_closed() && entered.count() == 0
     }
 
+    /// As `try_acquire`, but without a look at what has left.
+    #[inline]
+    pub(crate) fn take_free(&self) -> bool {
+        self.take(|entered| !entered.has_line()).is_ok()
+    }
+
     /// Takes a slot if one is free and nobody waits for it.
     pub(crate) fn try_acquire(&self) -> Result<(), NoSlot> {
         match self.take(|entered| !entered.has_line()) {
@@ -259,6 +265,7 @@ impl Slots {
     }
 
     /// Gives a slot back. True when it was the last one of a closed pool, which happens once.
+    #[inline]
     #[must_use]
     pub(crate) fn release(&self) -> bool {
         // Release pairs with the Acquire in `collect`.

@@ -114,6 +114,12 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// As `add`, where no two threads do it at once.
+    fn add_alone(&self) {
+        let count = self.0.load(Ordering::Relaxed);
+        self.0.store(count + 1, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -131,10 +137,32 @@ pub(crate) struct Rejections {
 /// Tasks ended on one worker. Each worker has its own, so that counting is no traffic between cores.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
+    /// Whether it is that of all threads without one of their own.
+    shared: bool,
     pub(crate) completed: Counter,
     pub(crate) panicked: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) discarded: Counter,
+}
+
+impl Tally {
+    pub(crate) fn shared() -> Self {
+        Self {
+            shared: true,
+            ..Self::default()
+        }
+    }
+
+    /// Counts an end. A tally that is not shared is that of the calling worker.
+    #[inline]
+    pub(crate) fn count(&self, ends: impl FnOnce(&Self) -> &Counter) {
+        let counter = ends(self);
+        if self.shared {
+            counter.add();
+        } else {
+            counter.add_alone();
+        }
+    }
 }
 
 /// What happened to threads.

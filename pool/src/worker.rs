@@ -74,9 +74,15 @@ impl Worker {
     }
 
     /// Leaves its place if there are too many workers, and what it has to the others.
+    #[inline]
     fn retire(&self) -> bool {
+        self.seat.scheduler.idle.has_surplus() && self.give_up_place()
+    }
+
+    #[cold]
+    fn give_up_place(&self) -> bool {
         let scheduler = &self.seat.scheduler;
-        if !scheduler.idle.has_surplus() || !scheduler.idle.retire(self.searching) {
+        if !scheduler.idle.retire(self.searching) {
             return false;
         }
         // It counts as searching from here on, so whoever misses these tasks on their way leaves them to it: it looks
@@ -89,24 +95,35 @@ impl Worker {
         true
     }
 
+    #[inline]
     fn find(&mut self) -> Option<Task<Seat>> {
-        let own = self.seat.own.as_ref();
-        let queues = &self.seat.scheduler.queues;
         if self.ran == LOOK_OUTSIDE {
-            self.ran = 0;
-            // Behind what is in the own queue already: the order stays that of arrival.
-            if let Some(own) = own {
-                queues.refill(own);
-                self.moved = true;
-            }
-            // Events, too, wait for at most so many tasks.
-            if let Some(held) = self.try_hold_reactor() {
-                self.seat.poll(&held);
-            }
+            self.look_outside();
         }
+        let own = self.seat.own.as_ref();
         if let Some(task) = own.and_then(Own::pop) {
             return Some(task);
         }
+        self.find_elsewhere()
+    }
+
+    /// What others bring is not kept waiting by those in the own queue that bring each other.
+    fn look_outside(&mut self) {
+        self.ran = 0;
+        // Behind what is in the own queue already: the order stays that of arrival.
+        if let Some(own) = &self.seat.own {
+            self.seat.scheduler.queues.refill(own);
+            self.moved = true;
+        }
+        // Events, too, wait for at most so many tasks.
+        if let Some(held) = self.try_hold_reactor() {
+            self.seat.poll(&held);
+        }
+    }
+
+    fn find_elsewhere(&mut self) -> Option<Task<Seat>> {
+        let own = self.seat.own.as_ref();
+        let queues = &self.seat.scheduler.queues;
         let mut task = queues.take_common(own);
         if task.is_none() && self.searching {
             task = queues.steal(own);

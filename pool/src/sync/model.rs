@@ -30,7 +30,7 @@ impl<T> Mutex<T> {
 }
 
 pub(crate) mod thread {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
     use std::io;
     use std::ops::Range;
     use std::time::Instant;
@@ -83,6 +83,19 @@ pub(crate) mod thread {
             }
             self.0.spawn(f)
         }
+    }
+
+    super::thread_local! {
+        #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
+        static SEATED: Cell<bool> = Cell::new(false);
+    }
+
+    pub(crate) fn is_seated() -> bool {
+        SEATED.try_with(Cell::get).unwrap_or(false)
+    }
+
+    pub(crate) fn set_seated(yes: bool) {
+        let _ = SEATED.try_with(|seated| seated.set(yes));
     }
 
     /// A token of its own: loom's `unpark` also wakes a thread that waits for something else, such as another's end.

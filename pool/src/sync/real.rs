@@ -14,6 +14,7 @@ pub(crate) const LOOK_OUTSIDE: u32 = 61;
 pub(crate) const BUDGET: usize = 64;
 
 pub(crate) mod thread {
+    use std::cell::Cell;
     use std::time::Instant;
 
     pub(crate) use std::thread::{Builder, yield_now};
@@ -49,6 +50,20 @@ pub(crate) mod thread {
         pub(crate) fn signal(&self) {
             self.0.unpark();
         }
+    }
+
+    std::thread_local! {
+        static SEATED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Whether the calling thread has a seat in some pool. To ask costs next to nothing.
+    #[inline]
+    pub(crate) fn is_seated() -> bool {
+        SEATED.get()
+    }
+
+    pub(crate) fn set_seated(yes: bool) {
+        SEATED.set(yes);
     }
 
     /// How often to look again before parking: never where the one looked for has no core to run on meanwhile.
