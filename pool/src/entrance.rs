@@ -113,7 +113,7 @@ impl Entrance {
             // The slot that it would wait for may be that of the very task which it is running.
             return Err(Refusal::WouldDeadlock);
         }
-        let mut spin = Spin::default();
+        let mut spin = Spin::submitter();
         while spin.turn() {
             if !self.slots.seem_free() {
                 continue;

@@ -167,7 +167,7 @@ impl Worker {
     /// Looks again for a few microseconds, for much comes sooner than a thread falls asleep and wakes up.
     fn is_worth_another_look(&self) -> bool {
         let queues = &self.seat.scheduler.queues;
-        let mut spin = Spin::default();
+        let mut spin = Spin::worker();
         while spin.turn() {
             if queues.has_work() {
                 return true;

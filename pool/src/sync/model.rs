@@ -134,7 +134,7 @@ pub(crate) mod thread {
     }
 
     /// Looking again before parking adds schedules and no behaviour.
-    pub(crate) fn spins() -> u32 {
-        0
+    pub(crate) fn may_spin() -> bool {
+        false
     }
 }

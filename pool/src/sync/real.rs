@@ -66,10 +66,10 @@ pub(crate) mod thread {
         SEATED.set(yes);
     }
 
-    /// How often to look again before parking: never where the one looked for has no core to run on meanwhile.
-    pub(crate) fn spins() -> u32 {
+    /// Whether there is more than one core.
+    pub(crate) fn may_spin() -> bool {
         use std::sync::OnceLock;
-        static SPINS: OnceLock<u32> = OnceLock::new();
-        *SPINS.get_or_init(|| if num_cpus::get() > 1 { 48 } else { 0 })
+        static SEVERAL: OnceLock<bool> = OnceLock::new();
+        *SEVERAL.get_or_init(|| num_cpus::get() > 1)
     }
 }
