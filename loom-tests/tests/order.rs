@@ -7,9 +7,10 @@
 
 use std::pin::pin;
 
+use anthill::Pool;
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom_tests::{Record, check, check_within, poll_once, pool};
+use loom_tests::{Record, beside, check, check_within, other, poll_once, pool};
 
 /// A word, and a task that writes 1 into it.
 fn word() -> (Arc<AtomicUsize>, impl FnOnce() + Send + 'static) {
@@ -57,6 +58,29 @@ fn one_that_gets_a_slot_at_once_sees_what_was_done_in_it() {
         assert!(is_written(&word));
         drop(slot);
         pool.shutdown().unwrap();
+    });
+}
+
+#[test]
+fn one_that_gets_a_slot_which_another_collected_sees_what_was_done_in_it() {
+    check(|| {
+        let pool = pool(2, 1);
+        let held = [pool.try_slot().unwrap(), pool.try_slot().unwrap()];
+        let (word, write) = word();
+        let leaves = other(move || {
+            write();
+            drop(held);
+        });
+        // Whichever of the two comes first may find both slots, and leave one to the second.
+        let look = move |pool: &Pool| {
+            let slot = pool.try_slot();
+            assert!(slot.is_err() || is_written(&word));
+            slot
+        };
+        let rival = beside(&pool, look.clone());
+        let slot = look(&pool);
+        leaves.join().unwrap();
+        drop((slot, rival.join().unwrap()));
     });
 }
 

@@ -186,15 +186,20 @@ impl Slots {
         entered.is_closed() && entered.count() == 0
     }
 
-    /// As `try_acquire`, but without a look at what has left.
+    /// As `try_acquire`, but without a look at what has left: false does not mean that there is no slot.
     #[inline]
     pub(crate) fn take_free(&self) -> bool {
-        self.take(|entered| !entered.has_line()).is_ok()
+        self.take_uncollected().is_ok()
+    }
+
+    #[inline]
+    fn take_uncollected(&self) -> Result<(), NoSlot> {
+        self.take(|entered| !entered.has_line())
     }
 
     /// Takes a slot if one is free and nobody waits for it.
     pub(crate) fn try_acquire(&self) -> Result<(), NoSlot> {
-        match self.take(|entered| !entered.has_line()) {
+        match self.take_uncollected() {
             Err(NoSlot::Full) => self.try_collected(),
             settled => settled,
         }

@@ -112,7 +112,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I14",
         fault: "a busy worker does not look for events",
         file: "worker.rs",
-        find: "                self.seat.poll(&held);",
+        find: "            self.seat.poll(&held);",
         replace: "                drop(held);",
         killer: Model("reactor"),
     },

@@ -56,7 +56,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "a worker with tasks of its own does not look outside",
         file: "worker.rs",
-        find: "                queues.refill(own);\n",
+        find: "            self.seat.scheduler.queues.refill(own);\n",
         replace: "",
         killer: Model("futures"),
     },
