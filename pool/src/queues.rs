@@ -71,6 +71,7 @@ impl<T> Queues<T> {
         self.stealers.len()
     }
 
+    #[inline]
     pub(crate) fn push(&self, task: T) {
         self.common.push(task);
     }

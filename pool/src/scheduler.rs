@@ -112,7 +112,11 @@ impl Scheduler {
     }
 
     /// Makes a task run: on the worker that calls, if one does, else on any.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a task handed on by value is copied again"
+    )]
+    #[inline(always)]
     pub(crate) fn schedule(&self, task: Task<Seat>) {
         match Seat::find(self) {
             Some(seat) => self.schedule_at(&seat, task),
@@ -131,7 +135,8 @@ impl Scheduler {
     }
 
     /// Makes a task run on any worker, after those that wait for one already.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as for `schedule`")]
+    #[inline(always)]
     pub(crate) fn defer(&self, task: Task<Seat>) {
         self.queues.push(task);
         self.notify();
