@@ -132,4 +132,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         replace: "            Some(_unbegun) => End::Completed,",
         killer: Model("reopen"),
     },
+    Mutant {
+        invariant: "I8",
+        fault: "a thread that did a worker's job for once has lost the seat that it had before",
+        file: "seat.rs",
+        find: "thread::set_seated(seat.before.is_some())",
+        replace: "thread::set_seated(false)",
+        killer: Test("discard"),
+    },
 ];
