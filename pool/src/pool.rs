@@ -186,7 +186,7 @@ impl Pool {
     /// # }
     /// ```
     pub fn tune(&self, capacity: usize) {
-        self.gate().scheduler.tune(self.gate().entrance(), capacity);
+        self.gate().entrance().slots.tune(capacity);
     }
 
     /// Changes how many threads there are, for the pool and its subpools together. With more, what waits is begun at

@@ -361,12 +361,6 @@ impl Shared {
         }
     }
 
-    pub(crate) fn tune(&self, entrance: &Entrance, capacity: usize) {
-        if entrance.slots.tune(capacity) {
-            self.drained(entrance);
-        }
-    }
-
     pub(crate) fn stats(&self, entrance: &Entrance) -> Stats {
         let (in_flight, capacity) = entrance.slots.usage();
         let (threads, idle_threads) = self.idle.threads();

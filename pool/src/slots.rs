@@ -10,6 +10,9 @@
 //! instant. Whatever else there is to do, with the line, a close, another capacity, is done under one lock, collecting
 //! included.
 //!
+//! A close notes in `left` how many it comes to when all are back, and nothing is collected until a reopen. So the one that
+//! gives back the last slot knows it by the same step.
+//!
 //! A slot that comes free while somebody waits goes to the first in line. A newcomer cannot take it: as long as
 //! `entered` says that there is a line, newcomers go to its end. `left` says so, too, and whoever leaves then serves the
 //! line. The line is an ordered map of tickets, so that giving up from the middle costs no walk.
@@ -33,7 +36,7 @@ pub(crate) const UNLIMITED: usize = (1 << 31) - 1;
 /// | 0 | closed | closed |
 /// | 1 | somebody is in line | somebody is in line |
 /// | 2 to 32 | slots taken, by tasks and by those that hold one in reserve | those of them that have come back |
-/// | 33 to 63 | capacity | |
+/// | 33 to 63 | capacity | while it is closed: how many have come back when the last one has |
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Word(u64);
 
@@ -41,7 +44,8 @@ const CLOSED: u64 = 1;
 const LINE: u64 = 1 << 1;
 const ONE: u64 = 1 << 2;
 const COUNT_MASK: u64 = (UNLIMITED as u64) << 2;
-const CAPACITY_SHIFT: u32 = 33;
+const LIMIT_SHIFT: u32 = 33;
+const LIMIT_MASK: u64 = (UNLIMITED as u64) << LIMIT_SHIFT;
 
 impl Word {
     fn is_closed(self) -> bool {
@@ -56,21 +60,31 @@ impl Word {
         ((self.0 & COUNT_MASK) >> 2) as usize
     }
 
-    /// `usize::MAX` when unlimited, as it was asked for.
+    /// What the count may come to.
+    fn limit(self) -> usize {
+        (self.0 >> LIMIT_SHIFT) as usize
+    }
+
+    fn with_limit(self, limit: usize) -> Self {
+        Self(self.0 & !LIMIT_MASK | (limit.min(UNLIMITED) as u64) << LIMIT_SHIFT)
+    }
+
+    /// Of `entered`; `usize::MAX` when unlimited, as it was asked for.
     fn capacity(self) -> usize {
-        match (self.0 >> CAPACITY_SHIFT) as usize {
+        match self.limit() {
             UNLIMITED => usize::MAX,
             limited => limited,
         }
     }
 
+    /// Of `entered`.
     fn has_free(self) -> bool {
-        self.count() < (self.0 >> CAPACITY_SHIFT) as usize
+        self.count() < self.limit()
     }
 
-    fn with_capacity(self, capacity: usize) -> Self {
-        let rest = self.0 & ((1 << CAPACITY_SHIFT) - 1);
-        Self(rest | (capacity.min(UNLIMITED) as u64) << CAPACITY_SHIFT)
+    /// Of `left`: whether all have come back from a closed pool.
+    fn is_drained(self) -> bool {
+        self.is_closed() && self.count() == self.limit()
     }
 }
 
@@ -112,7 +126,7 @@ struct Line {
 
 impl Slots {
     pub(crate) fn new(capacity: usize) -> Self {
-        let entered = AtomicU64::new(Word(0).with_capacity(capacity).0);
+        let entered = AtomicU64::new(Word(0).with_limit(capacity).0);
         Self {
             front: CachePadded::new(Front {
                 entered,
@@ -124,7 +138,13 @@ impl Slots {
     }
 
     fn load(&self) -> Word {
+        // Acquire, for `usage`: what is looked at next is looked at later.
         Word(self.front.entered.load(Ordering::Acquire))
+    }
+
+    fn load_left(&self) -> Word {
+        // Acquire: who finds a slot to have come back sees what was done in it.
+        Word(self.left.load(Ordering::Acquire))
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -136,8 +156,7 @@ impl Slots {
         let _nobody_collects = self.line.lock();
         let mut before = self.load();
         loop {
-            // Acquire: who finds a slot to have come back sees what was done in it.
-            let left = Word(self.left.load(Ordering::Acquire));
+            let left = self.load_left();
             let after = self.load();
             // Nobody collects, so `entered` only grows: what is the same before and after was so in between.
             if before == after {
@@ -180,10 +199,9 @@ impl Slots {
         self.load().is_closed()
     }
 
-    /// Whether it is closed and the last slot has come back and was collected: who did that has been told.
+    /// Whether it is closed and the last slot has come back.
     pub(crate) fn is_drained(&self) -> bool {
-        let entered = self.load();
-        entered.is_closed() && entered.count() == 0
+        self.load_left().is_drained()
     }
 
     /// As `try_acquire`, but without a look at what has left: false does not mean that there is no slot.
@@ -244,54 +262,52 @@ impl Slots {
     fn take_collected(&self, line: &MutexGuard<'_, Line>) -> Result<(), NoSlot> {
         match self.take(|_| true) {
             Err(NoSlot::Full) => {
-                let drained = self.collect(line);
-                debug_assert!(!drained, "it was open, and the lock keeps it so");
+                self.collect(line);
                 self.take(|_| true)
             }
             settled => settled,
         }
     }
 
-    /// Takes what has left off both words. True when that was the last of a closed pool.
-    #[must_use]
-    fn collect(&self, _one_at_a_time: &MutexGuard<'_, Line>) -> bool {
+    /// Takes what has left off both words. Not when it is closed.
+    fn collect(&self, _one_at_a_time: &MutexGuard<'_, Line>) {
         // Acquire pairs with the Release in `release`, Release with the Acquire in `take` and `load`.
         let left = Word(self.left.fetch_and(!COUNT_MASK, Ordering::Acquire));
         let count = left.0 & COUNT_MASK;
-        if count == 0 {
-            return false;
+        if count > 0 {
+            let entered = Word(self.front.entered.fetch_sub(count, Ordering::Release));
+            debug_assert!(
+                entered.count() >= left.count(),
+                "a slot came back that nobody had"
+            );
         }
-        let entered = Word(self.front.entered.fetch_sub(count, Ordering::Release));
-        debug_assert!(
-            entered.count() >= left.count(),
-            "a slot came back that nobody had"
-        );
-        entered.is_closed() && entered.count() == left.count()
     }
 
     /// Gives a slot back. True when it was the last one of a closed pool, which happens once.
     #[inline]
     #[must_use]
     pub(crate) fn release(&self) -> bool {
-        // Release pairs with the Acquire in `collect`.
-        let left = Word(self.left.fetch_add(ONE, Ordering::Release));
-        (left.has_line() || left.is_closed()) && self.serve_line()
+        // Release pairs with the Acquire in `collect`; Acquire lets the one that ends the last task see all others' ends.
+        let before = self.left.fetch_add(ONE, Ordering::AcqRel);
+        let left = Word(before + ONE);
+        if left.has_line() {
+            self.serve_line();
+        }
+        left.is_drained()
     }
 
-    /// Gives free slots to those who wait, first come first served. True when the last one of a closed pool has come back.
+    /// Gives free slots to those who wait, first come first served.
     ///
     /// Each release that finds the line's bit in `left` comes here after it, and each joiner collects what has left after it
     /// has set the bit. So whichever is second sees the other: no slot stays free while somebody waits.
     #[cold]
-    #[must_use]
-    fn serve_line(&self) -> bool {
-        let mut drained = false;
+    fn serve_line(&self) {
         loop {
             let waiter = {
                 let mut line = self.line.lock();
-                drained |= self.collect(&line);
-                if line.waiters.is_empty() || self.take(|_| true).is_err() {
-                    return drained;
+                // Also when it was closed meanwhile: nobody waits then.
+                if line.waiters.is_empty() || self.take_collected(&line).is_err() {
+                    return;
                 }
                 let (_, waiter) = line.waiters.pop_first().expect("the line is not empty");
                 self.unmark_if_empty(&line);
@@ -302,26 +318,14 @@ impl Slots {
         }
     }
 
-    /// Marks both words.
-    fn mark(&self, _line: &MutexGuard<'_, Line>, mark: u64) -> Word {
-        self.left.fetch_or(mark, Ordering::Relaxed);
-        // AcqRel: a close sees what was done before it, and what comes after sees the close.
-        Word(self.front.entered.fetch_or(mark, Ordering::AcqRel))
-    }
-
-    /// Takes a mark off both words.
-    fn unmark(&self, _line: &MutexGuard<'_, Line>, mark: u64) -> Word {
-        self.left.fetch_and(!mark, Ordering::Relaxed);
-        Word(self.front.entered.fetch_and(!mark, Ordering::AcqRel))
-    }
-
     /// Takes back the mark that there is a line.
     fn unmark_if_empty(&self, line: &MutexGuard<'_, Line>) {
         if line.waiters.is_empty() {
-            self.unmark(line, LINE);
+            // Relaxed: both are read again under the lock where it matters.
+            self.left.fetch_and(!LINE, Ordering::Relaxed);
+            self.front.entered.fetch_and(!LINE, Ordering::Relaxed);
         }
     }
-
     /// Goes to the end of the line, if no slot is free and fewer than `max_waiting` are in it.
     pub(crate) fn join_line(
         &self,
@@ -329,9 +333,10 @@ impl Slots {
         max_waiting: usize,
     ) -> Result<Joined, NoSlot> {
         let mut line = self.line.lock();
-        // The mark first, the look second: a slot that comes free in between is seen here, one that comes later
+        // The marks first, the look second: a slot that comes back in between is seen here, one that comes later
         // sees the mark. Both are steps on one word, so no fence is needed.
-        self.mark(&line, LINE);
+        self.front.entered.fetch_or(LINE, Ordering::Relaxed);
+        self.left.fetch_or(LINE, Ordering::Relaxed);
         if line.waiters.is_empty() {
             match self.take_collected(&line) {
                 Err(NoSlot::Full) => {}
@@ -362,22 +367,18 @@ impl Slots {
     }
 
     /// Changes the capacity. More slots go to those who wait at once; with fewer, nothing is let in until enough have
-    /// come back. True when the last slot of a closed pool has.
-    #[must_use]
-    pub(crate) fn tune(&self, capacity: usize) -> bool {
-        {
-            let _one_at_a_time = self.line.lock();
-            let mut word = Word(self.front.entered.load(Ordering::Relaxed));
-            while let Err(now) = self.front.entered.compare_exchange_weak(
-                word.0,
-                word.with_capacity(capacity).0,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                word = Word(now);
-            }
+    /// come back.
+    pub(crate) fn tune(&self, capacity: usize) {
+        let mut word = Word(self.front.entered.load(Ordering::Relaxed));
+        while let Err(now) = self.front.entered.compare_exchange_weak(
+            word.0,
+            word.with_limit(capacity).0,
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        ) {
+            word = Word(now);
         }
-        self.serve_line()
+        self.serve_line();
     }
 
     /// Closes: nobody gets in any more. Everybody in line has been settled and is to be woken by the caller. True when
@@ -385,9 +386,16 @@ impl Slots {
     #[must_use]
     pub(crate) fn close(&self) -> (bool, Vec<Arc<Waiter>>) {
         let mut line = self.line.lock();
-        // What comes back from here on sees the mark and comes for the lock; what did before is collected.
-        let before = self.mark(&line, CLOSED);
-        let drained = self.collect(&line) || (!before.is_closed() && before.count() == 0);
+        // From here on nobody enters.
+        let before = Word(self.front.entered.fetch_or(CLOSED, Ordering::AcqRel));
+        if before.is_closed() {
+            return (false, Vec::new());
+        }
+        // From here on each that leaves sees the mark, and how many there are. Acquire: a close that finds all gone sees
+        // their ends.
+        let mark = Word(CLOSED).with_limit(self.load().count()).0;
+        let left = self.left.fetch_or(mark, Ordering::AcqRel);
+        let drained = Word(left | mark).is_drained();
         let sent_away: Vec<_> = std::mem::take(&mut line.waiters).into_values().collect();
         self.unmark_if_empty(&line);
         for waiter in &sent_away {
@@ -398,9 +406,13 @@ impl Slots {
 
     /// Lets tasks in again. True when no slot was taken: the end had been told. Two that reopen must not meet.
     pub(crate) fn reopen(&self) -> bool {
-        let line = self.line.lock();
-        // Without collecting, for what comes back last is told by whoever collects it while it is closed.
-        self.unmark(&line, CLOSED).count() == 0
+        let _one_at_a_time = self.line.lock();
+        // Before anybody enters: each that left until here saw that it was closed, and the last of them that it was last.
+        let unmark = !(CLOSED | LIMIT_MASK);
+        let left = Word(self.left.fetch_and(unmark, Ordering::AcqRel));
+        // Release: who gets in sees what the one that reopened did before.
+        self.front.entered.fetch_and(!CLOSED, Ordering::Release);
+        left.is_drained()
     }
 }
 

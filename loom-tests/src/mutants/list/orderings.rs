@@ -16,8 +16,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "order",
         fault: "a slot comes back without a release",
         file: "slots.rs",
-        find: "fetch_add(ONE, Ordering::Release)",
-        replace: "fetch_add(ONE, Ordering::Relaxed)",
+        find: "fetch_add(ONE, Ordering::AcqRel)",
+        replace: "fetch_add(ONE, Ordering::Acquire)",
         killer: Model("order"),
     },
     Mutant {
@@ -40,8 +40,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "order",
         fault: "who finds a subpool drained does not acquire what its tasks did",
         file: "slots.rs",
-        find: "Word(self.front.entered.load(Ordering::Acquire))",
-        replace: "Word(self.front.entered.load(Ordering::Relaxed))",
+        find: "Word(self.left.load(Ordering::Acquire))",
+        replace: "Word(self.left.load(Ordering::Relaxed))",
         killer: Model("order"),
     },
     Mutant {
