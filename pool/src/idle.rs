@@ -41,6 +41,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::parker::Parker;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::thread::processors;
 use crate::sync::{Arc, Mutex};
 
 /// The most threads that a pool can have.
@@ -233,10 +234,11 @@ impl Idle {
         self.change(0, LIVE + SEARCHING);
     }
 
-    /// A worker that runs out of work begins to search, unless half of the threads do so already.
+    /// A worker that runs out of work begins to search, unless half of the threads do so already, or of the processors:
+    /// those who search more than that only take them from the others.
     pub(crate) fn begin_search(&self) -> bool {
         let census = self.look();
-        if 2 * census.searching() >= census.live() {
+        if 2 * census.searching() >= census.live().min(processors()) {
             return false;
         }
         self.change(SEARCHING, 0);

@@ -107,7 +107,9 @@ impl<T> Queues<T> {
     pub(crate) fn steal(&self, own: Option<&Own<T>>) -> Option<T> {
         let first = own.map_or(0, |own| own.index + 1);
         let (after, before) = (&self.stealers[first..], &self.stealers[..first]);
-        after.iter().chain(before).find_map(|stealer| {
+        // Most are empty, and to see that costs less than to try: a thief registers with each other that steals.
+        let full = |stealer: &&Stealer<T>| !stealer.is_empty();
+        after.iter().chain(before).filter(full).find_map(|stealer| {
             loop {
                 let steal = match own {
                     Some(own) => stealer.steal_batch_and_pop(&own.queue),

@@ -133,6 +133,11 @@ pub(crate) mod thread {
         }
     }
 
+    /// As many as there are threads in any model.
+    pub(crate) fn processors() -> usize {
+        usize::MAX
+    }
+
     /// Looking again before parking adds schedules and no behaviour.
     pub(crate) fn may_spin() -> bool {
         false

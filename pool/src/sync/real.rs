@@ -66,10 +66,15 @@ pub(crate) mod thread {
         SEATED.set(yes);
     }
 
-    /// Whether there is more than one core.
-    pub(crate) fn may_spin() -> bool {
+    /// How many threads can run at once.
+    pub(crate) fn processors() -> usize {
         use std::sync::OnceLock;
-        static SEVERAL: OnceLock<bool> = OnceLock::new();
-        *SEVERAL.get_or_init(|| num_cpus::get() > 1)
+        static PROCESSORS: OnceLock<usize> = OnceLock::new();
+        *PROCESSORS.get_or_init(num_cpus::get)
+    }
+
+    /// Whether the one that is waited for has a processor to run on meanwhile.
+    pub(crate) fn may_spin() -> bool {
+        processors() > 1
     }
 }
