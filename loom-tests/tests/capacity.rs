@@ -62,6 +62,23 @@ fn reserved_slots_count() {
 }
 
 #[test]
+fn nobody_is_refused_who_finds_a_slot_free_all_the_time() {
+    check(|| {
+        let pool = pool(2, 1);
+        let take = |pool: &Pool| drop(pool.try_slot().expect("of two slots at most two are held"));
+        let take_twice = move |pool: &Pool| {
+            take(pool);
+            take(pool);
+        };
+        take_twice(&pool);
+        let other = beside(&pool, take_twice);
+        take(&pool);
+        other.join().unwrap();
+        assert_eq!(pool.in_flight(), 0);
+    });
+}
+
+#[test]
 fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
     check(|| {
         let pool = pool(2, 1);

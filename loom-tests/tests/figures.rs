@@ -105,3 +105,18 @@ fn a_pool_without_work_has_no_thread_in_the_end() {
         pool.shutdown().unwrap();
     });
 }
+
+#[test]
+fn in_flight_is_of_one_instant() {
+    check(|| {
+        let pool = pool(4, 1);
+        let one_after_the_other = |pool: &anthill::Pool| {
+            drop(pool.try_slot().unwrap());
+            drop(pool.try_slot().unwrap());
+        };
+        let other = beside(&pool, one_after_the_other);
+        assert!(pool.in_flight() <= 1);
+        other.join().unwrap();
+        assert_eq!(pool.in_flight(), 0);
+    });
+}

@@ -143,18 +143,29 @@ fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
     });
 }
 
-#[test]
-fn a_newcomer_does_not_overtake_the_line() {
-    check(|| {
+/// Tries for a slot while the only one comes back, with one in line.
+fn a_newcomer_and_the_line(prepare: fn(&Pool)) {
+    check(move || {
         let (pool, held) = full();
         let mut first = pin!(pool.slot_async());
         assert!(poll_once(first.as_mut()).is_pending());
-        let releases = other(move || drop(held));
+        prepare(&pool);
         // Before the slot comes back, while it is on its way to the line, and after.
-        assert!(pool.try_slot().is_err());
-        releases.join().unwrap();
+        let newcomer = beside(&pool, |pool| pool.try_slot().is_err());
+        drop(held);
+        assert!(newcomer.join().unwrap(), "overtook the line");
         assert!(poll_once(first.as_mut()).is_ready());
     });
+}
+
+#[test]
+fn a_newcomer_does_not_overtake_the_line() {
+    a_newcomer_and_the_line(|_| ());
+}
+
+#[test]
+fn a_newcomer_does_not_overtake_the_line_of_a_pool_that_was_tuned() {
+    a_newcomer_and_the_line(|pool| pool.tune(1));
 }
 
 #[test]

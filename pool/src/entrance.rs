@@ -144,7 +144,7 @@ impl Entrance {
     }
 
     pub(crate) fn is_discarding(&self) -> bool {
-        // Relaxed, here and below: a task that came after a reopen came through the word of `slots`, which was changed
+        // Relaxed, here and below: a task that came after a reopen came through `entered` of the slots, which was changed
         // after this; and it makes no difference which of those before it are still run.
         self.discarding.load(Ordering::Relaxed)
     }

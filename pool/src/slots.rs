@@ -138,7 +138,7 @@ impl Slots {
     }
 
     fn load(&self) -> Word {
-        // Acquire, for `usage`: what is looked at next is looked at later.
+        // Acquire: who finds a slot to be free again sees what was done in it.
         Word(self.front.entered.load(Ordering::Acquire))
     }
 
@@ -153,17 +153,13 @@ impl Slots {
 
     /// How many slots are taken, and how many there are, of one instant.
     pub(crate) fn usage(&self) -> (usize, usize) {
-        let _nobody_collects = self.line.lock();
-        let mut before = self.load();
-        loop {
-            let left = self.load_left();
-            let after = self.load();
-            // Nobody collects, so `entered` only grows: what is the same before and after was so in between.
-            if before == after {
-                return (after.count() - left.count(), after.capacity());
-            }
-            before = after;
-        }
+        let line = self.line.lock();
+        // As long as there seems to be a line nobody enters without the lock, so `entered` stays as it is. Acquire: `left` is
+        // looked at after that.
+        let entered = Word(self.front.entered.fetch_or(LINE, Ordering::Acquire));
+        let left = self.load_left();
+        self.unmark_if_empty(&line);
+        (entered.count() - left.count(), entered.capacity())
     }
 
     /// As `usage`, but for a look in passing: the two are of different instants.
@@ -244,11 +240,12 @@ impl Slots {
             if !word.has_free() || !also(word) {
                 return Err(NoSlot::Full);
             }
-            // Acquire pairs with the Release in `collect`: a task begins after the one ended whose slot it has.
+            // Acquire pairs with the Release in `collect`: a task begins after the one ended whose slot it has. Release pairs
+            // with the Acquire in `usage`: who counts this slot counts what this thread has seen come back.
             let taken = self.front.entered.compare_exchange_weak(
                 word.0,
                 word.0 + ONE,
-                Ordering::Acquire,
+                Ordering::AcqRel,
                 Ordering::Relaxed,
             );
             match taken {
@@ -260,17 +257,18 @@ impl Slots {
 
     /// As `take`, for whoever has a right to go first, and after a look at what has left.
     fn take_collected(&self, line: &MutexGuard<'_, Line>) -> Result<(), NoSlot> {
-        match self.take(|_| true) {
-            Err(NoSlot::Full) => {
-                self.collect(line);
-                self.take(|_| true)
+        loop {
+            match self.take(|_| true) {
+                // Newcomers may have been faster, with what was collected here, and may have left again.
+                Err(NoSlot::Full) if self.collect(line) => {}
+                // If all are taken and none has left, it is full: as long as nobody collects, `entered` only grows.
+                settled => return settled,
             }
-            settled => settled,
         }
     }
 
-    /// Takes what has left off both words. Not when it is closed.
-    fn collect(&self, _one_at_a_time: &MutexGuard<'_, Line>) {
+    /// Takes what has left off both words; true if that was something. Not when it is closed.
+    fn collect(&self, _one_at_a_time: &MutexGuard<'_, Line>) -> bool {
         // Acquire pairs with the Release in `release`, Release with the Acquire in `take` and `load`.
         let left = Word(self.left.fetch_and(!COUNT_MASK, Ordering::Acquire));
         let count = left.0 & COUNT_MASK;
@@ -281,13 +279,15 @@ impl Slots {
                 "a slot came back that nobody had"
             );
         }
+        count > 0
     }
 
     /// Gives a slot back. True when it was the last one of a closed pool, which happens once.
     #[inline]
     #[must_use]
     pub(crate) fn release(&self) -> bool {
-        // Release pairs with the Acquire in `collect`; Acquire lets the one that ends the last task see all others' ends.
+        // Release pairs with the Acquire in `collect`, and wherever else this word is read; Acquire lets the one that ends the
+        // last task see all others' ends.
         let before = self.left.fetch_add(ONE, Ordering::AcqRel);
         let left = Word(before + ONE);
         if left.has_line() {
@@ -298,8 +298,8 @@ impl Slots {
 
     /// Gives free slots to those who wait, first come first served.
     ///
-    /// Each release that finds the line's bit in `left` comes here after it, and each joiner collects what has left after it
-    /// has set the bit. So whichever is second sees the other: no slot stays free while somebody waits.
+    /// Each release that finds the line's bit in `left` comes here after it, and the first that joins collects what has left
+    /// after it has set the bit. So whichever is second sees the other: no slot stays free while somebody waits.
     #[cold]
     fn serve_line(&self) {
         loop {
@@ -369,6 +369,7 @@ impl Slots {
     /// Changes the capacity. More slots go to those who wait at once; with fewer, nothing is let in until enough have
     /// come back.
     pub(crate) fn tune(&self, capacity: usize) {
+        let one_at_a_time = self.line.lock();
         let mut word = Word(self.front.entered.load(Ordering::Relaxed));
         while let Err(now) = self.front.entered.compare_exchange_weak(
             word.0,
@@ -378,6 +379,7 @@ impl Slots {
         ) {
             word = Word(now);
         }
+        drop(one_at_a_time);
         self.serve_line();
     }
 
@@ -407,7 +409,7 @@ impl Slots {
     /// Lets tasks in again. True when no slot was taken: the end had been told. Two that reopen must not meet.
     pub(crate) fn reopen(&self) -> bool {
         let _one_at_a_time = self.line.lock();
-        // Before anybody enters: each that left until here saw that it was closed, and the last of them that it was last.
+        // Before anybody enters: each that left since the close saw it, and the last of them that it was last.
         let unmark = !(CLOSED | LIMIT_MASK);
         let left = Word(self.left.fetch_and(unmark, Ordering::AcqRel));
         // Release: who gets in sees what the one that reopened did before.

@@ -11,7 +11,7 @@ const SUBMITTER: u32 = 3 * WORKER;
 /// Looks between two in which the processor is offered to others, for the one that is waited for may need this very core.
 const YIELD: u32 = 16;
 
-/// How long a look waits for the next, in hints to the processor: some 50 to 200 ns, depending on its kind.
+/// How long a look waits for the next, in hints to the processor: some 10 to 200 ns, depending on its kind.
 const PAUSE: u32 = 4;
 
 /// A budget of looks: parking and unparking a thread costs two system calls and a context switch, and much of what is

@@ -110,6 +110,21 @@ fn a_reopened_pool_says_again_when_it_is_drained() {
 }
 
 #[test]
+fn each_life_counts_its_own_ends() {
+    let slots = Slots::new(3);
+    for tasks in [1, 2, 3] {
+        for _ in 0..tasks {
+            slots.try_acquire().unwrap();
+        }
+        assert!(!slots.close().0);
+        for left in (0..tasks).rev() {
+            assert_eq!(slots.release(), left == 0);
+        }
+        assert!(slots.is_drained() && slots.reopen());
+    }
+}
+
+#[test]
 fn unlimited_is_the_largest_capacity() {
     let slots = Slots::new(usize::MAX);
     assert_eq!(slots.capacity(), usize::MAX);

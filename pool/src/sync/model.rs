@@ -133,7 +133,7 @@ pub(crate) mod thread {
         }
     }
 
-    /// As many as there are threads in any model.
+    /// No fewer than there are threads in any model.
     pub(crate) fn processors() -> usize {
         usize::MAX
     }

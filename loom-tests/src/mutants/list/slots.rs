@@ -38,6 +38,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
+        fault: "one that finds no slot free looks only once at what has left",
+        file: "slots.rs",
+        find: "                Err(NoSlot::Full) if self.collect(line) => {}\n",
+        replace: "                Err(NoSlot::Full) => {\n                    let _ = self.collect(line);\n                    return self.take(|_| true);\n                }\n",
+        killer: Model("capacity"),
+    },
+    Mutant {
+        invariant: "figures",
+        fault: "what is in flight is read while others enter",
+        file: "slots.rs",
+        find: "self.front.entered.fetch_or(LINE, Ordering::Acquire)",
+        replace: "self.front.entered.fetch_or(0, Ordering::Acquire)",
+        killer: Model("figures"),
+    },
+    Mutant {
+        invariant: "I4",
         fault: "one that joins the line does not look at what has left",
         file: "slots.rs",
         find: "        if line.waiters.is_empty() {\n            match self.take_collected(&line)",
@@ -96,8 +112,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I4",
         fault: "tuning up does not serve the line",
         file: "slots.rs",
-        find: "        }\n        self.serve_line();\n    }\n\n    /// Closes",
-        replace: "        }\n    }\n\n    /// Closes",
+        find: "        drop(one_at_a_time);\n        self.serve_line();\n",
+        replace: "        drop(one_at_a_time);\n",
         killer: Model("waiting"),
     },
     Mutant {
@@ -226,6 +242,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "slots.rs",
         find: "            word.with_limit(capacity).0,",
         replace: "            word.with_limit(capacity).0 & !LINE,",
-        killer: Model("capacity"),
+        killer: Model("waiting"),
     },
 ];
