@@ -17,6 +17,8 @@
 //! `entered` says that there is a line, newcomers go to its end. `left` says so, too, and whoever leaves then serves the
 //! line. The line is an ordered map of tickets, so that giving up from the middle costs no walk.
 
+mod word;
+
 use std::collections::BTreeMap;
 
 use crossbeam_utils::CachePadded;
@@ -25,68 +27,7 @@ use crate::stats::Counter;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::waiter::{Outcome, Waiter};
-
-/// The largest capacity. It stands for "unlimited": nobody has memory for as many tasks.
-pub(crate) const UNLIMITED: usize = (1 << 31) - 1;
-
-/// A word.
-///
-/// | bits | of `entered` | of `left` |
-/// |---|---|---|
-/// | 0 | closed | closed |
-/// | 1 | somebody is in line | somebody is in line |
-/// | 2 to 32 | slots taken, by tasks and by those that hold one in reserve | those of them that have come back |
-/// | 33 to 63 | capacity | while it is closed: how many have come back when the last one has |
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Word(u64);
-
-const CLOSED: u64 = 1;
-const LINE: u64 = 1 << 1;
-const ONE: u64 = 1 << 2;
-const COUNT_MASK: u64 = (UNLIMITED as u64) << 2;
-const LIMIT_SHIFT: u32 = 33;
-const LIMIT_MASK: u64 = (UNLIMITED as u64) << LIMIT_SHIFT;
-
-impl Word {
-    fn is_closed(self) -> bool {
-        self.0 & CLOSED != 0
-    }
-
-    fn has_line(self) -> bool {
-        self.0 & LINE != 0
-    }
-
-    fn count(self) -> usize {
-        ((self.0 & COUNT_MASK) >> 2) as usize
-    }
-
-    /// What the count may come to.
-    fn limit(self) -> usize {
-        (self.0 >> LIMIT_SHIFT) as usize
-    }
-
-    fn with_limit(self, limit: usize) -> Self {
-        Self(self.0 & !LIMIT_MASK | (limit.min(UNLIMITED) as u64) << LIMIT_SHIFT)
-    }
-
-    /// Of `entered`; `usize::MAX` when unlimited, as it was asked for.
-    fn capacity(self) -> usize {
-        match self.limit() {
-            UNLIMITED => usize::MAX,
-            limited => limited,
-        }
-    }
-
-    /// Of `entered`.
-    fn has_free(self) -> bool {
-        self.count() < self.limit()
-    }
-
-    /// Of `left`: whether all have come back from a closed pool.
-    fn is_drained(self) -> bool {
-        self.is_closed() && self.count() == self.limit()
-    }
-}
+use word::{CLOSED, COUNT_MASK, LIMIT_MASK, LINE, ONE, Word};
 
 /// Why there is no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

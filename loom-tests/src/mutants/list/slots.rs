@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I1",
         fault: "a full pool lets one more in",
-        file: "slots.rs",
+        file: "slots/word.rs",
         find: "self.count() < self.limit()",
         replace: "self.count() <= self.limit()",
         killer: Model("capacity"),
