@@ -267,6 +267,7 @@ impl Slots {
             self.front.entered.fetch_and(!LINE, Ordering::Relaxed);
         }
     }
+
     /// Goes to the end of the line, if no slot is free and fewer than `max_waiting` are in it.
     pub(crate) fn join_line(
         &self,
