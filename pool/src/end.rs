@@ -22,18 +22,19 @@ impl From<()> for End {
 }
 
 impl End {
-    /// Runs a job to its end, panics included.
-    pub(crate) fn of(job: impl Job) -> Self {
-        unwind::catch(|| job.run()).unwrap_or_else(|payload| Self::Panicked(Some(payload)))
+    /// Runs a job to its end, panics included. `begun` is called as in [`Job::run`].
+    pub(crate) fn of(job: impl Job, begun: impl FnOnce()) -> Self {
+        unwind::catch(|| job.run(begun)).unwrap_or_else(|payload| Self::Panicked(Some(payload)))
     }
 }
 
 /// What is to be done at the turn of a task that is a closure.
 pub(crate) trait Job: Send + 'static {
-    /// Runs it. Its panic may go through.
-    fn run(self) -> End;
+    /// Runs it. Calls `begun` once the task can no longer be cancelled, and not at all if there is nothing to run. A
+    /// panic of the task may pass through.
+    fn run(self, begun: impl FnOnce()) -> End;
 
-    /// Drops it undone, for its pool begins nothing more.
+    /// Drops it undone, because its pool begins nothing more.
     fn discard(self) -> End;
 }
 
@@ -42,7 +43,8 @@ where
     F: FnOnce() -> E + Send + 'static,
     E: Into<End>,
 {
-    fn run(self) -> End {
+    fn run(self, begun: impl FnOnce()) -> End {
+        begun();
         self().into()
     }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use async_task::Builder;
 use pin_project_lite::pin_project;
 
+use crate::activity::Doing;
 use crate::end::End;
 use crate::gate::{Gate, settle};
 use crate::seat::Seat;
@@ -73,7 +74,7 @@ fn schedule(runnable: Runnable) {
 
 fn task(runnable: Runnable) -> Task<Seat> {
     Task::new(move |seat: &Seat| {
-        seat.serve(runnable.metadata().entrance().id());
+        seat.serve(Doing::Future, runnable.metadata().entrance().id());
         // A future that suspends itself and leaves its waker with nobody can never go on. async-task drops it, and its
         // slot with it, when the last waker goes; without one it would be forgotten.
         let _last = runnable.waker();

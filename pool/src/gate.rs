@@ -99,7 +99,7 @@ impl Gate {
                 self.entrance().slots.accepted().add();
                 let job = trace::job(&self.scheduler.settings.name, job);
                 self.scheduler.hand_over_reactor();
-                settle(&self.scheduler, End::of(job));
+                settle(&self.scheduler, End::of(job, || ()));
             }
         }
     }

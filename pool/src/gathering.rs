@@ -185,9 +185,12 @@ impl Stub {
 }
 
 impl Job for Stub {
-    fn run(mut self) -> End {
-        self.take()
-            .map_or(End::Counted, |task| self.gathering.run(task))
+    fn run(mut self, begun: impl FnOnce()) -> End {
+        let Some(task) = self.take() else {
+            return End::Counted;
+        };
+        begun();
+        self.gathering.run(task)
     }
 
     fn discard(mut self) -> End {

@@ -202,9 +202,12 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    fn run(self) -> End {
+    fn run(self, begun: impl FnOnce()) -> End {
         match self.0.begin() {
-            Some(Unbegun(f)) => self.0.finish(unwind::catch(f)),
+            Some(Unbegun(f)) => {
+                begun();
+                self.0.finish(unwind::catch(f))
+            }
             None => self.0.missed(),
         }
     }

@@ -59,6 +59,7 @@
     allow(rustdoc::broken_intra_doc_links, reason = "models link no parking_lot")
 )]
 
+mod activity;
 mod balance;
 mod build_error;
 mod builder;

@@ -104,9 +104,9 @@ pub(crate) struct SampledJob<J> {
 }
 
 impl<J: Job> Job for SampledJob<J> {
-    fn run(self) -> End {
+    fn run(self, begun: impl FnOnce()) -> End {
         let begin = Instant::now();
-        let end = End::of(self.job);
+        let end = End::of(self.job, begun);
         // Else there was nothing to run any more.
         if let End::Completed | End::Panicked(_) = end {
             self.sample.waited_until(begin);

@@ -11,6 +11,7 @@ use std::ops::Deref;
 
 use crossbeam_utils::CachePadded;
 
+use crate::activity::Activities;
 use crate::end::End;
 use crate::entrance::Entrance;
 use crate::idle::{Idle, Recruit};
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     /// One for each worker with a queue of its own, and the last for all other threads.
     tallies: Box<[CachePadded<Tally>]>,
     pub(crate) threads: ThreadCounters,
+    pub(crate) activities: Activities,
     /// Named tasks that have begun.
     pub(crate) names: Mutex<Names>,
     /// Those that wait for the end of the pool or of a subpool.
@@ -101,6 +103,7 @@ impl Scheduler {
             open: AtomicUsize::new(1),
             queues,
             threads: ThreadCounters::default(),
+            activities: Activities::default(),
             names: Mutex::new(Names::default()),
             watchers: Mutex::new(Vec::new()),
         }))
@@ -364,6 +367,7 @@ impl Shared {
     pub(crate) fn stats(&self, entrance: &Entrance) -> Stats {
         let (in_flight, capacity) = entrance.slots.usage();
         let (threads, idle_threads) = self.idle.threads();
+        let doings = self.activities.count();
         let sum = |count: fn(&Tally) -> u64| self.tallies.iter().map(|tally| count(tally)).sum();
         let (completed, panicked, cancelled, discarded) = (
             sum(|tally| tally.completed.get()),
@@ -374,7 +378,10 @@ impl Shared {
         Stats {
             capacity,
             in_flight,
-            running: threads.saturating_sub(idle_threads),
+            running: doings.closures + doings.futures,
+            running_closures: doings.closures,
+            running_futures: doings.futures,
+            in_reactor: doings.reactor,
             queued: self.queues.len(),
             waiting: entrance.slots.waiting(),
             free: capacity.saturating_sub(in_flight),

@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use crate::activity::{Activity, Doing};
 use crate::end::End;
 use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
@@ -23,8 +25,8 @@ pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
     /// None for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
-    /// The id of the entrance of the task that runs, or ran last; 0 before the first.
-    entrance: Cell<usize>,
+    /// What runs here, and the entrance of the task that does.
+    activity: Arc<Activity>,
     events: Cell<Events>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
@@ -64,9 +66,9 @@ impl Seat {
 
     fn occupy(scheduler: Scheduler, own: Option<Own<Task<Self>>>) -> Seated {
         let seat = Rc::new(Self {
+            activity: scheduler.activities.add(),
             scheduler,
             own,
-            entrance: Cell::new(0),
             events: Cell::new(Events::NotHere),
             before: Self::top(),
         });
@@ -104,8 +106,10 @@ impl Seat {
     ) -> (Unparked, Result<(), Payload>) {
         let ended = Cell::new(Ok(()));
         self.events.set(Events::None);
+        self.activity.set(Doing::Reactor, 0);
         let is_over = || self.events.get() == Events::Some || held.is_broken();
         let unparked = parker.park_in_reactor(|| ended.set(held.park()), is_over);
+        self.activity.clear();
         self.events.set(Events::NotHere);
         (unparked, ended.into_inner())
     }
@@ -155,28 +159,28 @@ impl Seat {
     }
 
     /// Notes that a task runs here now which has a slot of the entrance with this id.
-    pub(crate) fn serve(&self, entrance: usize) {
-        self.entrance.set(entrance);
+    pub(crate) fn serve(&self, doing: Doing, entrance: usize) {
+        self.activity.set(doing, entrance);
     }
 
     /// Notes that what runs here now has no slot.
     pub(crate) fn serve_nobody(&self) {
-        self.entrance.set(0);
+        self.activity.clear();
     }
 
     /// Runs `f` on the calling thread as something that has no slot, whatever task runs there.
     pub(crate) fn without_slot(f: impl FnOnce()) {
         let top = Self::top();
-        let before = top.as_ref().map(|seat| seat.entrance.replace(0));
+        let before = top.as_ref().map(|seat| seat.activity.take());
         f();
         if let (Some(seat), Some(before)) = (top, before) {
-            seat.entrance.set(before);
+            seat.activity.restore(before);
         }
     }
 
     /// Whether the task that runs here has a slot of the entrance with this id.
     pub(crate) fn serves(&self, entrance: usize) -> bool {
-        self.entrance.get() == entrance
+        self.activity.entrance() == entrance
     }
 
     /// Whether a task with a slot of the entrance with this id may be run in the place of the one that the calling
@@ -222,7 +226,8 @@ impl Drop for Seated {
         let Some(seat) = self.0.take() else { return };
         thread::set_seated(seat.before.is_some());
         let _ = CURRENT.try_with(|current| current.replace(seat.before.clone()));
-        // Nobody but `CURRENT` shared it, so this is the last owner, and the queue goes back.
+        seat.scheduler.activities.remove(&seat.activity);
+        // Only `CURRENT` shared the seat, so this is the last owner, and the queue goes back.
         if let Some(Seat {
             scheduler,
             own: Some(own),

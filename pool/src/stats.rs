@@ -33,8 +33,15 @@ pub struct Stats {
     pub capacity: usize,
     /// Slots taken: tasks accepted and not yet ended, and slots held in reserve.
     pub in_flight: usize,
-    /// Tasks being run right now, never more than there are threads. A future counts while it is polled.
+    /// Tasks that workers run right now: `running_closures` and `running_futures` together. A task that counts here
+    /// can no longer be cancelled before it begins.
     pub running: usize,
+    /// Workers inside a closure, at most as many as [`Builder::threads`](crate::Builder::threads) allows.
+    pub running_closures: usize,
+    /// Workers polling a future.
+    pub running_futures: usize,
+    /// Workers waiting in the reactor: 1 or 0.
+    pub in_reactor: usize,
     /// Tasks that could run and wait for a worker: closures not begun, futures woken.
     pub queued: usize,
     /// Submitters waiting for a slot, threads and futures.
@@ -82,6 +89,9 @@ impl Stats {
             capacity: self.capacity.saturating_add(other.capacity),
             in_flight: self.in_flight + other.in_flight,
             running: self.running + other.running,
+            running_closures: self.running_closures + other.running_closures,
+            running_futures: self.running_futures + other.running_futures,
+            in_reactor: self.in_reactor + other.in_reactor,
             queued: self.queued + other.queued,
             waiting: self.waiting + other.waiting,
             free: self.free.saturating_add(other.free),

@@ -59,8 +59,8 @@ mod spans {
     }
 
     impl<J: Job> Job for Spanned<J> {
-        fn run(self) -> End {
-            self.span.in_scope(|| self.task.run())
+        fn run(self, begun: impl FnOnce()) -> End {
+            self.span.in_scope(|| self.task.run(begun))
         }
 
         fn discard(self) -> End {

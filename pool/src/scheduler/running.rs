@@ -1,6 +1,7 @@
 //! How a worker runs what it has found.
 
 use super::Scheduler;
+use crate::activity::Doing;
 use crate::end::{End, Job};
 use crate::entrance::Entrance;
 use crate::seat::Seat;
@@ -12,14 +13,15 @@ impl Scheduler {
     pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, job: impl Job) {
         let _slot = Held { seat, entrance };
         self.hand_over_reactor();
-        seat.serve(entrance.id());
+        let begun = || seat.serve(Doing::Closure, entrance.id());
         let end = if entrance.is_discarding() {
+            begun();
             unwind::catch(|| job.discard()).unwrap_or_else(|payload| {
                 self.report(payload);
                 End::Discarded
             })
         } else {
-            End::of(job)
+            End::of(job, begun)
         };
         self.settle(seat.tally(), end);
     }

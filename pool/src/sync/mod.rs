@@ -28,6 +28,12 @@ mod deque_plain;
 #[cfg(all(anthill_loom, anthill_plain_deque))]
 pub(crate) use deque_plain::{Injector, Local, Stealer};
 
+/// For figures alone: what orders nothing is the same in a model, and adds no schedules to it.
+pub(crate) mod figures {
+    pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
+    pub(crate) use std::sync::{Mutex, MutexGuard};
+}
+
 pub(crate) use crossbeam_deque::Steal;
 #[cfg(not(anthill_loom))]
 pub(crate) use crossbeam_deque::{Injector, Stealer, Worker as Local};
