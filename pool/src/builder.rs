@@ -11,6 +11,7 @@ use crate::entrance::Entrance;
 use crate::idle::MAX_THREADS;
 use crate::panic::TaskPanic;
 use crate::pool::Pool;
+use crate::priority::Priority;
 use crate::reactor::{MakeReactor, Reactor, SharedReactor};
 use crate::sampling::Sampler;
 use crate::scheduler::Scheduler;
@@ -360,7 +361,12 @@ impl Builder {
             around: self.around,
         };
         let min = settings.fewest(min);
-        let root = Entrance::new(self.capacity, self.nonblocking, self.max_waiting);
+        let root = Entrance::new(
+            self.capacity,
+            Priority::Normal,
+            self.nonblocking,
+            self.max_waiting,
+        );
         let pool = Pool::new(Scheduler::new(settings, root, (min, max), worker::work));
         // On an error the pool is dropped, which closes it and lets the threads that did start leave.
         pool.start_threads(min).map_err(BuildError::Thread)?;

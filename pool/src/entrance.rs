@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::priority::Priority;
 use crate::slots::{Joined, NoSlot, Slots};
 use crate::spin::Spin;
 use crate::stats::{Counter, Rejections};
@@ -48,6 +49,8 @@ pub(crate) enum Load {
 #[derive(Debug)]
 pub(crate) struct Entrance {
     pub(crate) slots: Slots,
+    /// Of its closures.
+    pub(crate) priority: Priority,
     /// What a plain submit does when no slot is free.
     pub(crate) nonblocking: bool,
     pub(crate) max_waiting: usize,
@@ -59,9 +62,15 @@ pub(crate) struct Entrance {
 }
 
 impl Entrance {
-    pub(crate) fn new(capacity: usize, nonblocking: bool, max_waiting: usize) -> Self {
+    pub(crate) fn new(
+        capacity: usize,
+        priority: Priority,
+        nonblocking: bool,
+        max_waiting: usize,
+    ) -> Self {
         Self {
             slots: Slots::new(capacity),
+            priority,
             nonblocking,
             max_waiting,
             discarding: AtomicBool::new(false),

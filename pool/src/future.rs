@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use crate::activity::Doing;
 use crate::end::End;
 use crate::gate::{Gate, settle};
+use crate::scheduler::Scheduler;
 use crate::seat::Seat;
 use crate::task::Task;
 use crate::trace;
@@ -25,7 +26,7 @@ impl Gate {
         F: Future + Send + 'static,
         F::Output: Into<End>,
     {
-        self.runnable(future).schedule();
+        spawn(&self.scheduler, self.runnable(future));
     }
 
     /// A future that has a slot of this entrance, not scheduled yet.
@@ -60,15 +61,20 @@ impl Gate {
     }
 }
 
-/// Makes a future run that was woken. As it captures nothing, a wake-up counts no references.
+/// Makes a new future run.
+pub(crate) fn spawn(scheduler: &Scheduler, runnable: Runnable) {
+    scheduler.spawn(Seat::find(scheduler).as_deref(), task(runnable));
+}
+
+/// Makes a future run that was woken. It captures nothing, so a wake-up counts no references.
 fn schedule(runnable: Runnable) {
-    // Once it is in a queue it may run, end, and let go of its gate, before this call is over. So the scheduler that is
-    // used is the worker's own, or counted.
+    // Once in a queue the future may run, end, and drop its gate before this call returns. So the scheduler used here is
+    // the worker's own, or counted.
     if let Some(seat) = Seat::find(&runnable.metadata().scheduler) {
-        seat.scheduler.schedule_at(&seat, task(runnable));
+        seat.scheduler.wake(&seat, task(runnable));
     } else {
         let scheduler = runnable.metadata().scheduler.clone();
-        scheduler.defer(task(runnable));
+        scheduler.defer_future(task(runnable));
     }
 }
 

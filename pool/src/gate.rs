@@ -94,11 +94,15 @@ impl Gate {
     /// Runs a closure that got in.
     pub(crate) fn submit(&self, way: Way, job: impl Job) {
         match way {
-            Way::Slot => self.scheduler.schedule(self.task(job)),
+            Way::Slot => self
+                .scheduler
+                .schedule(self.task(job), self.entrance().priority),
             Way::InPlace => {
                 self.entrance().slots.accepted().add();
                 let job = trace::job(&self.scheduler.settings.name, job);
-                self.scheduler.hand_over_reactor();
+                if let Some(seat) = Seat::find(&self.scheduler) {
+                    seat.occupy_in_place();
+                }
                 settle(&self.scheduler, End::of(job, || ()));
             }
         }

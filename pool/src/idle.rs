@@ -1,104 +1,75 @@
 //! Who searches, who sleeps, who is woken.
 //!
-//! The race is always the same. One side makes work visible and then looks whether somebody must be told; the other
-//! says that it is going to sleep and then looks once more for work. Each side needs its two steps in this order for
-//! everybody, which takes a `fence(SeqCst)` between them, and there is one on both sides:
+//! The race is always the same. One side makes work visible and then looks whether a worker must be woken; the other
+//! announces its sleep and then looks once more for work. Each side needs its two steps in this order for all others,
+//! which takes a `fence(SeqCst)` between them on both sides:
 //!
-//! | one that brings work | one that goes to sleep | one that stops searching |
+//! | a producer | a worker that goes to sleep | a worker that stops searching |
 //! |---|---|---|
 //! | P1 push the task | S1 [`Idle::announce`]: into the stack, into the census | F1 [`Idle::end_search`]: out of the census |
 //! | P2 fence | S2 fence | F2 fence |
 //! | P3 [`Idle::wants_help`]: look at the census | S3 look at every queue | F3 look at every queue |
-//! | P4 [`Idle::recruit`] if nobody searches | S4 [`Idle::withdraw`] if there is work | F4 [`Idle::recruit`] if there is work |
+//! | P4 [`Idle::recruit`] if none searches | S4 [`Idle::withdraw`] if there is work | F4 [`Idle::recruit`] if there is work |
 //!
 //! **No task is stranded.** The fences P2 and S2 have an order. If P2 is first, S3 sees the task. If S2 is first, P3
-//! sees the sleeper and wakes it. The same holds for P2 and F2: a producer that finds somebody searching leaves the
-//! task to it, and that worker, when it finds something else first, is either seen to have stopped or looks at the
-//! queues after stopping. Only the last searcher must look, because any other leaves one behind that will.
+//! sees the sleeper and wakes it. The same holds for P2 and F2: a producer that sees a searcher leaves the task to it,
+//! and that worker, when it finds another task first, is either seen to have stopped or looks at the queues after
+//! stopping. Only the last searcher must look, because any other leaves a searcher behind.
 //!
-//! **Nothing is stranded on its way.** A worker that moves tasks from one queue to another does P2 to P4 for those that it
-//! does not run at once: between the two queues, S3 and F3 cannot see them.
+//! **Nothing is stranded on its way.** A worker that moves tasks from one queue to another does P2 to P4 for those that
+//! it does not run at once: between the two queues, S3 and F3 cannot see them.
 //!
-//! **At most one wake-up is under way.** The one that wakes a sleeper, or starts a thread, counts it as searching in
-//! the same step, under the lock. From then until that worker finds something, others see a searcher and wake nobody.
-//! It then wakes the next itself, but only if there is work left, so one task wakes one worker.
+//! **At most one wake-up is under way.** Waking a sleeper, or starting a thread, counts it as searching in the same
+//! step, under the lock. From then until that worker finds something, producers see a searcher and wake no other. It
+//! then wakes the next itself, but only if there is work left, so one task wakes one worker.
+//!
+//! **Closures do not keep futures waiting.** At most `max` workers are *occupied*, that is, run closures. A worker
+//! occupies itself before it takes its first closure ([`Idle::occupy`]) and stays so until it sleeps or polls futures
+//! alone. Then it does O2 fence, O3 look at the queues of futures and at the reactor, O4 [`Idle::recruit`] if there is
+//! something and every worker that is awake is occupied. A producer of a future does P1 to P4 with the same question.
+//! The fences P2 and O2 have an order: either O3 sees the future, or P3 sees that all are occupied. If no sleeper is
+//! left, one thread beyond `max` is started, which can never occupy itself while the others do. It stays, mostly in the
+//! reactor, until it expires, so that short closures start no thread each.
+//!
+//! **A closure left to occupied workers is run.** A producer that sees `max` occupied wakes none, and a worker that
+//! cannot occupy itself sleeps beside waiting closures. An occupied worker stops being so on its way to sleep, by S1, or
+//! by [`Idle::vacate`], which is its F1. So its S3, or its F3, sees the closure.
 //!
 //! **Cold threads leave.** The stack gives the worker that slept last, so the bottom of it is never woken when there
 //! is little to do, and expires. A worker that expires takes itself off the stack under the lock: either it is still
-//! there, and nobody has counted on it, or it was popped, and then it has been woken and stays. Off the stack it counts
-//! as searching until [`Idle::dismiss`], which is its F1: a task that was left to it in between is found by its F3.
-
+//! there, and no producer has counted on it, or it was popped, and then it has been woken and stays. Off the stack it
+//! counts as searching until [`Idle::dismiss`], which is its F1: a task that was left to it is found by its F3.
 //!
-//! **Events are waited for.** In a pool with a [reactor](crate::Reactor) one sleeper holds it. It has a place of its own below
-//! the stack, so that it is woken after all others. An event that it handles gives it work, and it leaves by itself, as in
-//! S4, but not to search: it has what it needs, and does P2 to P4 for what it does not run at once. Then nobody waits
-//! for events until some worker falls asleep, and each that does takes the reactor if it is free; but a closure may run
-//! for long, so before one begins while the reactor is free, a sleeper is called to take it. That call and a worker on its
-//! way to sleep must not miss each other: after S2 that one looks whether the reactor is free, too. And a worker that
-//! leaves, to which the call may have been left, makes it again.
+//! **Events are waited for.** In a pool with a [reactor](crate::Reactor) one sleeper holds it. It has a place of its own
+//! below the stack, so that it is woken after all others. An event that it handles gives it work, and it leaves by
+//! itself, as in S4, but not to search: it has what it needs, and does P2 to P4 for what it does not run at once. Then
+//! the reactor is free until some worker falls asleep; each that does takes it. O3 covers the case that all become
+//! occupied before: the recruit finds nothing to do and takes the reactor. A recruit and a worker on its way to sleep
+//! must not miss each other: after S2 a worker looks whether the reactor is free, too. And a worker that leaves, to which
+//! the reactor may have been left, does O2 to O4 again.
+
+mod census;
+mod stack;
 
 use crossbeam_utils::CachePadded;
 
+use crate::lane::Lane;
 use crate::parker::Parker;
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::thread::processors;
 use crate::sync::{Arc, Mutex};
+pub(crate) use census::MAX_THREADS;
+use census::{Census, LIVE, OCCUPIED, SEARCHING, SLEEPING};
+use stack::Stack;
 
-/// The most threads that a pool can have.
-pub(crate) const MAX_THREADS: usize = u16::MAX as usize - 1;
-
-/// What all workers are doing, in one word, so that a look at it is of one instant.
-///
-/// | bits | |
-/// |---|---|
-/// | 0 to 15 | searching: looking for work and not yet asleep |
-/// | 16 to 31 | sleeping: in the stack |
-/// | 32 to 47 | live: all threads, those that are being started too |
-/// | 48 to 63 | the most that may live |
-///
-/// `sleeping` and `live` change under the lock of the stack only.
-#[derive(Clone, Copy)]
-struct Census(u64);
-
-const SEARCHING: u64 = 1;
-const SLEEPING: u64 = 1 << 16;
-const LIVE: u64 = 1 << 32;
-const MAX_SHIFT: u32 = 48;
-
-impl Census {
-    fn field(self, shift: u32) -> usize {
-        ((self.0 >> shift) & 0xffff) as usize
-    }
-
-    fn searching(self) -> usize {
-        self.field(0)
-    }
-
-    fn sleeping(self) -> usize {
-        self.field(16)
-    }
-
-    fn live(self) -> usize {
-        self.field(32)
-    }
-
-    fn max(self) -> usize {
-        self.field(MAX_SHIFT)
-    }
-
-    fn may_start(self) -> bool {
-        self.live() < self.max()
-    }
-}
-
-/// What became of a call for help.
+/// What became of a request for help.
 #[derive(Debug)]
 pub(crate) enum Recruit {
     /// This one slept and must be unparked; it counts as searching from now on.
     Wake(Arc<Parker>),
     /// A thread must be started; it counts as live and searching from now on.
     Start,
-    /// Somebody searches already, or nobody is left.
+    /// A worker searches already, enough are awake, or none is left.
     Nobody,
 }
 
@@ -119,43 +90,58 @@ pub(crate) struct Idle {
     stack: Mutex<Stack>,
     /// The fewest that stay. Changed under the lock of the stack.
     fewest: AtomicUsize,
+    /// The most that may be inside closures at once. Changed under the lock of the stack.
+    max: AtomicUsize,
+    /// A hint that more live than may. Changed under the lock of the stack.
+    surplus: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Stack {
-    /// The newest sleeper on top.
-    sleepers: Vec<Arc<Parker>>,
-    /// The one that waits in the reactor: woken after all others, so that events go on being waited for.
-    in_reactor: Option<Arc<Parker>>,
-    /// Workers that have expired or are too many and still count as live, so that no two leave where only one may.
-    leaving: usize,
+/// How the census counts a worker that is awake.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awake {
+    pub(crate) searching: bool,
+    pub(crate) occupied: bool,
+}
+
+impl Awake {
+    fn counts(self) -> u64 {
+        let count = |counted, unit| if counted { unit } else { 0 };
+        count(self.searching, SEARCHING) + count(self.occupied, OCCUPIED)
+    }
 }
 
 impl Idle {
     pub(crate) fn new(min_threads: usize, max_threads: usize) -> Self {
         Self {
-            census: CachePadded::new(AtomicU64::new((max_threads as u64) << MAX_SHIFT)),
+            census: CachePadded::new(AtomicU64::new(0)),
             stack: Mutex::new(Stack::default()),
             fewest: AtomicUsize::new(min_threads),
+            max: AtomicUsize::new(max_threads),
+            surplus: AtomicBool::new(false),
         }
     }
 
     /// Changes how many threads there are: at least and at most.
     pub(crate) fn limit(&self, min_threads: usize, max_threads: usize) {
-        let _stack = self.stack.lock();
+        let mut stack = self.stack.lock();
         self.fewest.store(min_threads, Ordering::Relaxed);
-        let max = self.look().max();
-        self.change((max_threads as u64) << MAX_SHIFT, (max as u64) << MAX_SHIFT);
+        self.max.store(max_threads, Ordering::Relaxed);
+        self.note_count(&mut stack, self.live());
     }
 
-    /// The fewest threads that stay, and the most that there may be.
+    /// The fewest threads that stay, and the most that may be inside closures at once.
     pub(crate) fn limits(&self) -> (usize, usize) {
-        (self.fewest(), self.look().max())
+        (self.fewest(), self.max())
     }
 
     /// The fewest threads that stay.
     pub(crate) fn fewest(&self) -> usize {
         self.fewest.load(Ordering::Relaxed)
+    }
+
+    fn max(&self) -> usize {
+        // Relaxed: where the order matters, a fence or the lock of the stack stands before the call.
+        self.max.load(Ordering::Relaxed)
     }
 
     fn look(&self) -> Census {
@@ -182,31 +168,31 @@ impl Idle {
         (census.live(), census.searching() + census.sleeping())
     }
 
-    /// P3: whether work that was just pushed needs somebody. A fence stands before the call.
-    pub(crate) fn wants_help(&self) -> bool {
-        let census = self.look();
-        census.searching() == 0 && (census.sleeping() > 0 || census.may_start())
+    /// P3: whether work that was just pushed needs another worker. A fence stands before the call.
+    pub(crate) fn wants_help(&self, lane: Lane) -> bool {
+        self.look().wants_help(lane, self.max())
     }
 
-    /// P4 and F4: picks the one to help.
-    pub(crate) fn recruit(&self) -> Recruit {
+    /// P4, O4 and F4: picks the worker to help.
+    pub(crate) fn recruit(&self, lane: Lane) -> Recruit {
         let mut stack = self.stack.lock();
-        let census = self.look();
-        if census.searching() > 0 {
+        let (census, max) = (self.look(), self.max());
+        if !census.wants_help(lane, max) {
             return Recruit::Nobody;
         }
         if let Some(parker) = stack.pop() {
             self.change(SEARCHING, SLEEPING);
             return Recruit::Wake(parker);
         }
-        if census.may_start() {
+        if census.may_start(lane, max, stack.has_extra) {
+            stack.has_extra |= census.live() >= max;
             self.change(LIVE + SEARCHING, 0);
             return Recruit::Start;
         }
         Recruit::Nobody
     }
 
-    /// As `recruit`, but only one that sleeps and even if others search.
+    /// As `recruit`, but picks a sleeper only, even if others search.
     pub(crate) fn recruit_sleeper(&self) -> Option<Arc<Parker>> {
         let mut stack = self.stack.lock();
         let parker = stack.pop();
@@ -219,7 +205,7 @@ impl Idle {
     /// Counts a thread that is going to be started whatever the others do; false if there are enough.
     pub(crate) fn enlist(&self) -> bool {
         let _stack = self.stack.lock();
-        let may_start = self.look().may_start();
+        let may_start = self.live() < self.max();
         if may_start {
             self.change(LIVE + SEARCHING, 0);
         }
@@ -231,11 +217,13 @@ impl Idle {
     pub(crate) fn dismiss(&self, was_leaving: bool) {
         let mut stack = self.stack.lock();
         stack.leaving -= usize::from(was_leaving);
-        self.change(0, LIVE + SEARCHING);
+        let live = self.change(0, LIVE + SEARCHING).live() - 1;
+        self.note_count(&mut stack, live);
     }
 
     /// A worker that runs out of work begins to search, unless half of the threads do so already, or of the processors:
-    /// those who search more than that only take them from the others.
+    /// more searchers only take processors from the others.
+    #[must_use]
     pub(crate) fn begin_search(&self) -> bool {
         let census = self.look();
         if 2 * census.searching() >= census.live().min(processors()) {
@@ -245,7 +233,7 @@ impl Idle {
         true
     }
 
-    /// Counts one that is about to leave as searching, until it is dismissed.
+    /// Counts a worker that is about to leave as searching, until it is dismissed.
     pub(crate) fn count_as_searching(&self) {
         self.change(SEARCHING, 0);
     }
@@ -256,22 +244,59 @@ impl Idle {
         self.change(0, SEARCHING).searching() == 1
     }
 
-    /// S1: into the stack, or into the place of the one in the reactor, which the caller holds. The caller then does S2 to
-    /// S4. True if more live than may: it is to retire instead, for whoever made it so has woken those only that were
-    /// asleep before.
-    pub(crate) fn announce(&self, parker: &Arc<Parker>, searching: bool, in_reactor: bool) -> bool {
+    /// O1: the caller is about to run closures, if fewer than `max` workers do. It then does O2 to O4.
+    #[must_use]
+    pub(crate) fn occupy(&self) -> bool {
+        let mut census = self.look();
+        loop {
+            if census.occupied() >= self.max() {
+                return false;
+            }
+            // Relaxed: as for `change`.
+            let occupied = self.census.compare_exchange_weak(
+                census.0,
+                census.0 + OCCUPIED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            match occupied {
+                Ok(_) => return true,
+                Err(now) => census = Census(now),
+            }
+        }
+    }
+
+    /// As `occupy`, for a worker whose task runs a closure in its own place, however many others do.
+    pub(crate) fn occupy_in_place(&self) {
+        self.change(OCCUPIED, 0);
+    }
+
+    /// The caller no longer runs closures. It then does F2 to F4.
+    pub(crate) fn vacate(&self) {
+        self.change(0, OCCUPIED);
+    }
+
+    /// Whether a worker that is not occupied may occupy itself.
+    pub(crate) fn may_occupy(&self) -> bool {
+        self.look().occupied() < self.max()
+    }
+
+    /// S1: into the stack, or into the place of the worker in the reactor, which the caller holds. The caller then does
+    /// S2 to S4. True if more live than may: it is to retire instead, because only workers that were asleep before are
+    /// woken when the limit changes.
+    pub(crate) fn announce(&self, parker: &Arc<Parker>, was: Awake, in_reactor: bool) -> bool {
         let mut stack = self.stack.lock();
         if in_reactor {
             stack.in_reactor = Some(Arc::clone(parker));
         } else {
             stack.sleepers.push(Arc::clone(parker));
         }
-        let census = self.change(SLEEPING, if searching { SEARCHING } else { 0 });
-        census.live() - stack.leaving > census.max()
+        self.change(SLEEPING, was.counts());
+        self.is_too_many(&stack, false)
     }
 
-    /// S4: out of the stack again, to search or to run what it has. False if somebody has popped it: then it counts
-    /// as searching, and its parker has been notified or is about to be.
+    /// S4: out of the stack again, to search or to run what it has. False if another thread has popped it: then it
+    /// counts as searching, and its parker has been notified or is about to be.
     pub(crate) fn withdraw(&self, parker: &Arc<Parker>, to_search: bool) -> bool {
         let mut stack = self.stack.lock();
         let found = stack.remove(parker);
@@ -281,20 +306,33 @@ impl Idle {
         found
     }
 
-    /// Whether more live than may.
+    /// A hint that more live than may.
     pub(crate) fn has_surplus(&self) -> bool {
+        self.surplus.load(Ordering::Relaxed)
+    }
+
+    /// Notes how `live` threads relate to `max`, after either has changed.
+    fn note_count(&self, stack: &mut Stack, live: usize) {
+        stack.has_extra &= live > self.max();
+        let most = self.max() + usize::from(stack.has_extra);
+        self.surplus.store(live > most, Ordering::Relaxed);
+    }
+
+    /// Whether a worker is to leave because more live than may. The only one that is not occupied stays for the futures.
+    fn is_too_many(&self, stack: &Stack, occupied: bool) -> bool {
         let census = self.look();
-        census.live() > census.max()
+        let live = census.live() - stack.leaving;
+        let is_last = stack.has_extra && !occupied && census.occupied() + 1 >= live;
+        live > self.max() + usize::from(stack.has_extra) && !is_last
     }
 
     /// A worker that is awake leaves, if more live than may. It then counts as searching until it is dismissed.
-    pub(crate) fn retire(&self, searching: bool) -> bool {
+    pub(crate) fn retire(&self, was: Awake) -> bool {
         let mut stack = self.stack.lock();
-        let census = self.look();
-        let leaves = census.live() - stack.leaving > census.max();
+        let leaves = self.is_too_many(&stack, was.occupied);
         if leaves {
             stack.leaving += 1;
-            self.change(if searching { 0 } else { SEARCHING }, 0);
+            self.change(SEARCHING, was.counts());
         }
         leaves
     }
@@ -313,7 +351,7 @@ impl Idle {
         Expiry::Leaves
     }
 
-    /// Wakes everybody, to look whether the pool has ended, or whether they are too many.
+    /// Wakes all sleepers, to look whether the pool has ended, or whether they are too many.
     pub(crate) fn wake_all(&self) {
         let sleepers = {
             let mut stack = self.stack.lock();
@@ -326,29 +364,5 @@ impl Idle {
         for parker in sleepers {
             parker.unpark();
         }
-    }
-}
-
-impl Stack {
-    fn pop(&mut self) -> Option<Arc<Parker>> {
-        self.sleepers.pop().or_else(|| self.in_reactor.take())
-    }
-
-    fn remove(&mut self, parker: &Arc<Parker>) -> bool {
-        let holder = self
-            .in_reactor
-            .take_if(|holder| Arc::ptr_eq(holder, parker));
-        if holder.is_some() {
-            return true;
-        }
-        // From the top: whoever withdraws came last, most often.
-        let place = self
-            .sleepers
-            .iter()
-            .rposition(|other| Arc::ptr_eq(other, parker));
-        if let Some(place) = place {
-            self.sleepers.remove(place);
-        }
-        place.is_some()
     }
 }

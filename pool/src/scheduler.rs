@@ -15,10 +15,11 @@ use crate::activity::Activities;
 use crate::end::End;
 use crate::entrance::Entrance;
 use crate::idle::{Idle, Recruit};
+use crate::lane::Lane;
 use crate::names::Names;
 use crate::panic::TaskPanic;
+use crate::priority::Priority;
 use crate::queues::Queues;
-use crate::reactor::SharedReactor;
 use crate::seat::{Kept, Seat};
 use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
@@ -114,60 +115,108 @@ impl Scheduler {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Makes a task run: on the worker that calls, if one does, else on any.
+    /// Makes a closure run: on the calling worker if there is one, else on any.
     #[expect(
         clippy::inline_always,
         reason = "a task handed on by value is copied again"
     )]
     #[inline(always)]
-    pub(crate) fn schedule(&self, task: Task<Seat>) {
+    pub(crate) fn schedule(&self, task: Task<Seat>, priority: Priority) {
         match Seat::find(self) {
-            Some(seat) => self.schedule_at(&seat, task),
-            None => self.defer(task),
+            Some(seat) => self.schedule_at(&seat, task, priority),
+            None => self.defer(task, priority),
         }
     }
 
-    /// Makes a task run at this seat of the calling thread, or, where that has no queue, anywhere.
-    pub(crate) fn schedule_at(&self, seat: &Seat, task: Task<Seat>) {
-        match seat.keep(task) {
-            // The worker is about to come for it, as soon as it has seen what else has happened.
-            Kept::ByEvent => {}
-            Kept::Here => self.notify(),
-            Kept::Not(task) => self.defer(task),
+    fn schedule_at(&self, seat: &Seat, task: Task<Seat>, priority: Priority) {
+        // A worker's own queue has no priorities.
+        if priority != Priority::Normal || !seat.may_run_closures() {
+            return self.defer(task, priority);
+        }
+        match seat.keep(Lane::Closures, task) {
+            // Also of an event: the task that submits it may be one of the reactor, which may wait for it.
+            Kept::Here | Kept::ByEvent => self.notify(Lane::Closures),
+            Kept::Not(task) => self.defer(task, priority),
         }
     }
 
-    /// Makes a task run on any worker, after those that wait for one already.
+    /// Makes a closure run on any worker, after those that wait for one already.
     #[expect(clippy::inline_always, reason = "as for `schedule`")]
     #[inline(always)]
-    pub(crate) fn defer(&self, task: Task<Seat>) {
-        self.queues.push(task);
-        self.notify();
+    pub(crate) fn defer(&self, task: Task<Seat>, priority: Priority) {
+        self.queues.push_closure(task, priority);
+        self.notify(Lane::Closures);
     }
 
-    /// Sees to it that somebody comes for work that was just pushed: P2 to P4 of the protocol in `idle`.
-    #[inline]
-    pub(crate) fn notify(&self) {
-        // P2: pairs with S2 and F2.
-        fence(Ordering::SeqCst);
-        if self.idle.wants_help() {
-            self.help();
+    /// Makes a new future run, at this seat of the calling thread if it has one.
+    pub(crate) fn spawn(&self, seat: Option<&Seat>, task: Task<Seat>) {
+        let kept = match seat {
+            Some(seat) => seat.keep(Lane::Futures, task),
+            None => Kept::Not(task),
+        };
+        match kept {
+            // Also of an event, as for a closure.
+            Kept::Here | Kept::ByEvent => self.notify(Lane::Futures),
+            Kept::Not(task) => self.defer_future(task),
         }
     }
 
-    /// F2 to F4, for a worker that was the last to search and has found something.
+    /// Makes a future run that was woken at this seat of the calling thread.
+    pub(crate) fn wake(&self, seat: &Seat, task: Task<Seat>) {
+        match seat.keep(Lane::Futures, task) {
+            // The worker takes it next, and shows the others what it does not run at once.
+            Kept::ByEvent => {}
+            Kept::Here => self.notify(Lane::Futures),
+            Kept::Not(task) => self.defer_future(task),
+        }
+    }
+
+    /// Makes a future run on any worker.
+    pub(crate) fn defer_future(&self, task: Task<Seat>) {
+        self.queues.push_future(task);
+        self.notify(Lane::Futures);
+    }
+
+    /// Wakes a worker for work that was just pushed, if none comes for it by itself: P2 to P4 of the protocol in `idle`.
+    #[inline]
+    pub(crate) fn notify(&self, lane: Lane) {
+        // P2: pairs with S2, F2 and O2.
+        fence(Ordering::SeqCst);
+        if self.idle.wants_help(lane) {
+            self.help(lane);
+        }
+    }
+
+    /// F2 to F4, for a worker that was the last to search and has found something, or is no longer occupied.
     pub(crate) fn pass_on_search(&self) {
         // F2: pairs with P2.
         fence(Ordering::SeqCst);
-        if self.queues.has_work() {
-            self.help();
+        for lane in Lane::ALL {
+            if self.idle.wants_help(lane) && self.queues.has_work(lane) {
+                self.help(lane);
+            }
         }
     }
 
-    /// Wakes a sleeper, or starts a thread, unless somebody searches already.
+    /// O2 to O4, for a worker that has occupied itself or leaves: futures and events are not left waiting for closures.
+    pub(crate) fn attend(&self) {
+        // O2: pairs with P2 and S2.
+        fence(Ordering::SeqCst);
+        // With no thread at all no worker counts on the reactor, and help would come round to here again.
+        if self.idle.live() == 0 || !self.idle.wants_help(Lane::Futures) {
+            return;
+        }
+        let reactor = self.settings.reactor.as_ref();
+        if reactor.is_some_and(|reactor| !reactor.is_held()) || self.queues.has_work(Lane::Futures)
+        {
+            self.help(Lane::Futures);
+        }
+    }
+
+    /// Wakes a sleeper, or starts a thread, unless a worker searches already or enough are awake.
     #[cold]
-    pub(crate) fn help(&self) {
-        match self.idle.recruit() {
+    fn help(&self, lane: Lane) {
+        match self.idle.recruit(lane) {
             Recruit::Wake(parker) => {
                 self.threads.wakeups.add();
                 parker.unpark();
@@ -178,24 +227,6 @@ impl Scheduler {
                 }
             }
             Recruit::Nobody => {}
-        }
-    }
-
-    /// Sees to it that events are waited for while a worker does something that may take long: if somebody is free, it is
-    /// called, finds nothing to do, and waits in the reactor.
-    #[inline]
-    pub(crate) fn hand_over_reactor(&self) {
-        if let Some(shared) = &self.settings.reactor {
-            self.hand_over(shared);
-        }
-    }
-
-    fn hand_over(&self, shared: &SharedReactor) {
-        // Pairs with S2: either this sees that somebody is about to sleep, or that one sees that the reactor is free.
-        fence(Ordering::SeqCst);
-        // With no thread at all nobody is a worker, and help would come round to here again.
-        if !shared.is_held() && self.idle.live() > 0 && self.idle.wants_help() {
-            self.help();
         }
     }
 
@@ -246,7 +277,7 @@ impl Scheduler {
     fn do_without_thread(&self) {
         // Pairs with P2, as F2 does.
         fence(Ordering::SeqCst);
-        if !self.queues.has_work() {
+        if !Lane::ALL.into_iter().any(|lane| self.queues.has_work(lane)) {
             return;
         }
         if let Some(parker) = self.idle.recruit_sleeper() {
@@ -301,9 +332,9 @@ impl Scheduler {
         // It counted as searching until now, and others may have left their task to it.
         self.pass_on_search();
         self.keep_fewest();
-        // The reactor, too, may have been left to it.
+        // The reactor may have been left to it, too.
         if !self.has_ended() {
-            self.hand_over_reactor();
+            self.attend();
         }
         // Without a look whether the pool has ended: that look and the census would need an order of their own against
         // those who watch for both. The list's lock gives it: they look after they are in the list.

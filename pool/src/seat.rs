@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::activity::{Activity, Doing};
 use crate::end::End;
+use crate::lane::Lane;
 use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
 use crate::reactor::{self, Holder};
@@ -25,12 +26,32 @@ pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
     /// None for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
+    occupancy: Cell<Occupancy>,
     /// What runs here, and the entrance of the task that does.
     activity: Arc<Activity>,
     events: Cell<Events>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
     before: Option<Rc<Seat>>,
+}
+
+/// Whether the census counts the thread as occupied by closures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occupancy {
+    /// The census does not know the thread, which does a worker's job for once.
+    NoWorker,
+    /// It runs no closures.
+    Free,
+    /// It runs closures.
+    Occupied,
+    /// It is occupied because a future that it polls has run a closure in its own place, and may begin no other.
+    InPlace,
+}
+
+impl Occupancy {
+    pub(crate) fn is_counted(self) -> bool {
+        matches!(self, Self::Occupied | Self::InPlace)
+    }
 }
 
 /// Whether the worker waits in the reactor, and if so, whether an event has put a task into its queue.
@@ -43,12 +64,12 @@ enum Events {
 
 /// What became of a task that the calling thread was to keep for itself.
 pub(crate) enum Kept {
-    /// It is no worker of the pool, or has no queue.
+    /// It has no queues.
     Not(Task<Seat>),
     /// It is in the thread's own queue.
     Here,
-    /// Likewise, and the thread waits in the reactor, whose event this is: it comes for it as soon as it has handled the
-    /// others.
+    /// It is in the thread's own queue. The thread waits in the reactor and is handling an event: it takes the task as
+    /// soon as it has handled the other events.
     ByEvent,
 }
 
@@ -56,19 +77,20 @@ impl Seat {
     /// Takes a worker's seat on the calling thread, until the guard is dropped.
     pub(crate) fn take(scheduler: Scheduler) -> Seated {
         let own = scheduler.queues.claim();
-        Self::occupy(scheduler, own)
+        Self::occupy(scheduler, own, Occupancy::Free)
     }
 
     /// Takes a seat without a queue, for a thread that is no worker and does a worker's job for once.
     pub(crate) fn borrow(scheduler: Scheduler) -> Seated {
-        Self::occupy(scheduler, None)
+        Self::occupy(scheduler, None, Occupancy::NoWorker)
     }
 
-    fn occupy(scheduler: Scheduler, own: Option<Own<Task<Self>>>) -> Seated {
+    fn occupy(scheduler: Scheduler, own: Option<Own<Task<Self>>>, occupancy: Occupancy) -> Seated {
         let seat = Rc::new(Self {
             activity: scheduler.activities.add(),
             scheduler,
             own,
+            occupancy: Cell::new(occupancy),
             events: Cell::new(Events::NotHere),
             before: Self::top(),
         });
@@ -78,12 +100,38 @@ impl Seat {
         Seated(Some(seat))
     }
 
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        self.occupancy.get()
+    }
+
+    pub(crate) fn set_occupancy(&self, occupancy: Occupancy) {
+        self.occupancy.set(occupancy);
+    }
+
+    /// Whether a closure that is put into the own queue can be run here.
+    pub(crate) fn may_run_closures(&self) -> bool {
+        match self.occupancy.get() {
+            Occupancy::Occupied => true,
+            Occupancy::NoWorker => false,
+            Occupancy::Free | Occupancy::InPlace => self.scheduler.idle.may_occupy(),
+        }
+    }
+
+    /// A future that is polled here is about to run a closure in its own place.
+    pub(crate) fn occupy_in_place(&self) {
+        if self.occupancy.get() == Occupancy::Free {
+            self.occupancy.set(Occupancy::InPlace);
+            self.scheduler.idle.occupy_in_place();
+            self.scheduler.attend();
+        }
+    }
+
     /// Puts the task into the own queue, if there is one.
-    pub(crate) fn keep(&self, task: Task<Self>) -> Kept {
+    pub(crate) fn keep(&self, lane: Lane, task: Task<Self>) -> Kept {
         let Some(own) = &self.own else {
             return Kept::Not(task);
         };
-        own.push(task);
+        own.push(lane, task);
         match self.events.get() {
             Events::NotHere => return Kept::Here,
             Events::None => {
@@ -189,8 +237,7 @@ impl Seat {
         Self::top().is_some_and(|seat| {
             let may = seat.serves(entrance) && !seat.scheduler.is_discarding(entrance);
             if may {
-                // As before any closure.
-                seat.scheduler.hand_over_reactor();
+                seat.occupy_in_place();
             }
             may
         })

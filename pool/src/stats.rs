@@ -163,6 +163,11 @@ impl Tally {
         }
     }
 
+    /// How many tasks have ended.
+    pub(crate) fn ended(&self) -> u64 {
+        self.completed.get() + self.panicked.get() + self.cancelled.get() + self.discarded.get()
+    }
+
     /// Counts an end. A tally that is not shared is that of the calling worker.
     #[inline]
     pub(crate) fn count(&self, ends: impl FnOnce(&Self) -> &Counter) {

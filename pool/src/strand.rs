@@ -147,8 +147,15 @@ fn push(line: &Arc<Line>, entry: Entry) {
     let attended = std::mem::replace(&mut inbox.attended, true);
     drop(inbox);
     if !attended {
-        line.gate.scheduler.schedule(attendant(line));
+        schedule(line);
     }
+}
+
+/// Makes the pool run the next entries.
+fn schedule(line: &Arc<Line>) {
+    let gate = &line.gate;
+    gate.scheduler
+        .schedule(attendant(line), gate.entrance().priority);
 }
 
 /// A task for the next entries. It has no slot of its own: those that wait have theirs.
@@ -173,12 +180,14 @@ fn run(line: &Arc<Line>, seat: &Seat) {
             Entry::Closure(task) => crate::scheduler::run(task, seat),
             // The strand goes on when it gives up its turn.
             Entry::Future(runnable) => {
-                runnable.schedule();
+                crate::future::spawn(&line.gate.scheduler, runnable);
                 return;
             }
         }
     }
-    line.gate.scheduler.defer(attendant(line));
+    let gate = &line.gate;
+    gate.scheduler
+        .defer(attendant(line), gate.entrance().priority);
 }
 
 /// A strand's turn, had by its future from submission to end, whatever the end.
@@ -186,7 +195,7 @@ struct Turn(Arc<Line>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.gate.scheduler.schedule(attendant(&self.0));
+        schedule(&self.0);
     }
 }
 

@@ -1,27 +1,31 @@
 //! A worker's life: find, run, search, sleep, leave.
 
+mod find;
+
 use std::time::Instant;
 
-use crate::idle::Expiry;
+use crate::idle::{Awake, Expiry};
+use crate::lane::Lane;
 use crate::parker::{Parker, Unparked};
-use crate::queues::Own;
+use crate::priority::Priority;
 use crate::reactor::Holder;
 use crate::scheduler::{Leave, Scheduler, run};
-use crate::seat::{Seat, Seated};
+use crate::seat::{Occupancy, Seat, Seated};
 use crate::spin::Spin;
+use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Arc, LOOK_OUTSIDE};
-use crate::task::Task;
+use find::Course;
 
 /// What a worker's thread does, from its start to its end.
 pub(crate) fn work(scheduler: Scheduler) {
     let shared = scheduler.settings.reactor.as_ref();
     Worker {
         parker: Arc::new(Parker::with(shared.map(|shared| shared.reactor.clone()))),
+        course: Course::new(scheduler.queues.locals()),
         seat: Seat::take(scheduler),
         searching: true,
-        ran: 0,
         moved: false,
+        newly_occupied: false,
     }
     .work();
 }
@@ -31,10 +35,11 @@ struct Worker {
     parker: Arc<Parker>,
     /// Whether the census counts this worker as searching. It is born so.
     searching: bool,
-    /// Tasks since it last looked outside its own queue.
-    ran: u32,
-    /// Whether tasks may have come into the own queue of which the others do not know.
+    /// Whether tasks may have come into the own queues of which the others do not know.
     moved: bool,
+    /// Whether it has occupied itself and not yet seen to futures and events.
+    newly_occupied: bool,
+    course: Course,
 }
 
 /// Why a worker is up again.
@@ -59,13 +64,14 @@ impl Worker {
             if let Some(task) = self.find() {
                 self.stop_searching();
                 self.show_what_was_moved();
-                self.ran += 1;
+                self.leave_attended();
+                self.course.ran += 1;
                 run(task, &self.seat);
             } else if !self.go_on_searching() {
                 match self.sleep() {
                     Wake::Search => self.searching = true,
-                    // Events came, so it has looked outside.
-                    Wake::Run => self.ran = 0,
+                    // Events came, so it has looked beyond its own queues.
+                    Wake::Run => self.course.ran = 0,
                     Wake::End => return self.leave(Leave::Ended),
                     Wake::Expired => return self.leave(Leave::Expired),
                 }
@@ -73,7 +79,7 @@ impl Worker {
         }
     }
 
-    /// Leaves its place if there are too many workers, and what it has to the others.
+    /// Leaves its place if there are too many workers, and its tasks to the others.
     #[inline]
     fn retire(&self) -> bool {
         self.seat.scheduler.idle.has_surplus() && self.give_up_place()
@@ -82,63 +88,49 @@ impl Worker {
     #[cold]
     fn give_up_place(&self) -> bool {
         let scheduler = &self.seat.scheduler;
-        if !scheduler.idle.retire(self.searching) {
+        if !scheduler.idle.retire(self.awake()) {
             return false;
         }
-        // It counts as searching from here on, so whoever misses these tasks on their way leaves them to it: it looks
-        // for work left behind when it has stopped, as each that leaves does.
+        self.seat.set_occupancy(Occupancy::Free);
+        // It counts as searching from here on, so a producer that misses these tasks on their way leaves them to it: it
+        // looks for work left behind when it has stopped, as each worker that leaves does.
         if let Some(own) = &self.seat.own {
-            while let Some(task) = own.pop() {
-                scheduler.queues.push(task);
+            while let Some(task) = own.pop(Lane::Futures) {
+                scheduler.queues.push_future(task);
+            }
+            while let Some(task) = own.pop(Lane::Closures) {
+                scheduler.queues.push_closure(task, Priority::Normal);
             }
         }
         true
     }
 
-    #[inline]
-    fn find(&mut self) -> Option<Task<Seat>> {
-        if self.ran == LOOK_OUTSIDE {
-            self.look_outside();
+    /// How the census counts this worker.
+    fn awake(&self) -> Awake {
+        Awake {
+            searching: self.searching,
+            occupied: self.seat.occupancy().is_counted(),
         }
-        let own = self.seat.own.as_ref();
-        if let Some(task) = own.and_then(Own::pop) {
-            return Some(task);
-        }
-        self.find_elsewhere()
-    }
-
-    /// What others bring is not kept waiting by those in the own queue that bring each other.
-    fn look_outside(&mut self) {
-        self.ran = 0;
-        // Behind what is in the own queue already: the order stays that of arrival.
-        if let Some(own) = &self.seat.own {
-            self.seat.scheduler.queues.refill(own);
-            self.moved = true;
-        }
-        // Events, too, wait for at most so many tasks.
-        if let Some(held) = self.try_hold_reactor() {
-            self.seat.poll(&held);
-        }
-    }
-
-    fn find_elsewhere(&mut self) -> Option<Task<Seat>> {
-        let own = self.seat.own.as_ref();
-        let queues = &self.seat.scheduler.queues;
-        let mut task = queues.take_common(own);
-        if task.is_none() && self.searching {
-            task = queues.steal(own);
-        }
-        self.moved = task.is_some();
-        task
     }
 
     /// On the way from one queue to another, tasks are in neither: who looked at both in that moment, and went to sleep
     /// or stopped searching, has not seen them. So they count as work that was just pushed.
     fn show_what_was_moved(&mut self) {
-        if std::mem::take(&mut self.moved)
-            && self.seat.own.as_ref().is_some_and(|own| !own.is_empty())
-        {
-            self.seat.scheduler.notify();
+        if !std::mem::take(&mut self.moved) {
+            return;
+        }
+        let Some(own) = &self.seat.own else { return };
+        for lane in Lane::ALL {
+            if !own.is_empty(lane) {
+                self.seat.scheduler.notify(lane);
+            }
+        }
+    }
+
+    /// Sees to futures and events before the first of the closures that may take long.
+    fn leave_attended(&mut self) {
+        if std::mem::take(&mut self.newly_occupied) {
+            self.seat.scheduler.attend();
         }
     }
 
@@ -169,7 +161,7 @@ impl Worker {
         let queues = &self.seat.scheduler.queues;
         let mut spin = Spin::worker();
         while spin.turn() {
-            if queues.has_work() {
+            if Lane::ALL.into_iter().any(|lane| queues.has_work(lane)) {
                 return true;
             }
         }
@@ -178,18 +170,21 @@ impl Worker {
 
     /// S1 to S4 of the protocol in `idle`, and the sleep itself: in the reactor, if nobody else is there.
     fn sleep(&mut self) -> Wake {
-        let searching = std::mem::take(&mut self.searching);
+        let was = self.awake();
+        self.searching = false;
+        self.newly_occupied = false;
+        self.seat.set_occupancy(Occupancy::Free);
         // Whatever ends the sleep, an event may have put tasks into the own queue meanwhile.
         self.moved = true;
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
         let held = self.try_hold_reactor();
-        let surplus = idle.announce(&self.parker, searching, held.is_some());
+        let surplus = idle.announce(&self.parker, was, held.is_some());
         // S2: pairs with P2.
         fence(Ordering::SeqCst);
         let reactor = scheduler.settings.reactor.as_ref();
         let may_hold = held.is_none() && reactor.is_some_and(|reactor| !reactor.is_held());
-        if scheduler.queues.has_work() || scheduler.has_ended() || surplus || may_hold {
+        if self.has_work() || scheduler.has_ended() || surplus || may_hold {
             self.withdraw();
             return self.up();
         }
@@ -209,6 +204,13 @@ impl Worker {
         // Not before: what a panic handler submits is to be seen by the others.
         self.seat.report(ended);
         wake
+    }
+
+    /// Whether a task waits anywhere that this worker, which runs none, may run.
+    fn has_work(&self) -> bool {
+        let scheduler = &self.seat.scheduler;
+        scheduler.queues.has_work(Lane::Futures)
+            || (scheduler.queues.has_work(Lane::Closures) && scheduler.idle.may_occupy())
     }
 
     /// Sleeps until it is notified or expires.
@@ -239,6 +241,15 @@ impl Worker {
     /// Popped by somebody: the notification is this worker's and must not meet it at its next sleep.
     fn take_notification(&self) {
         self.parker.park(None);
+    }
+
+    /// Handles the events that there are, unless another worker holds the reactor; true if it did.
+    fn poll_reactor(&self) -> bool {
+        let held = self.try_hold_reactor();
+        held.is_some_and(|held| {
+            self.seat.poll(&held);
+            true
+        })
     }
 
     fn try_hold_reactor(&self) -> Option<Holder<'_>> {

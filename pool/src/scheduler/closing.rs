@@ -3,6 +3,7 @@
 use super::{Scheduler, Shared, run};
 use crate::entrance::Entrance;
 use crate::error::ReopenError;
+use crate::priority::Priority;
 use crate::seat::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -77,7 +78,12 @@ impl Shared {
     /// A second entrance. On a closed pool it is closed as well.
     pub(crate) fn add_subpool(&self, capacity: usize) -> Arc<Entrance> {
         let root = &self.root;
-        let entrance = Arc::new(Entrance::new(capacity, root.nonblocking, root.max_waiting));
+        let entrance = Arc::new(Entrance::new(
+            capacity,
+            Priority::Normal,
+            root.nonblocking,
+            root.max_waiting,
+        ));
         let mut subpools = self.subpools.lock();
         if subpools.closed {
             let (_never_counted_as_open, _nobody) = entrance.slots.close();

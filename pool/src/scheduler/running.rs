@@ -12,7 +12,6 @@ impl Scheduler {
     /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
     pub(crate) fn run_closure(&self, seat: &Seat, entrance: &Entrance, job: impl Job) {
         let _slot = Held { seat, entrance };
-        self.hand_over_reactor();
         let begun = || seat.serve(Doing::Closure, entrance.id());
         let end = if entrance.is_discarding() {
             begun();

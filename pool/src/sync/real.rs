@@ -6,9 +6,15 @@ pub(crate) use std::thread_local;
 
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 
-/// After so many tasks a worker looks into the common queue although its own is not empty, so that futures that wake
-/// each other on one worker for ever keep nobody else waiting.
+/// After so many tasks a worker looks beyond its own queues, so that tasks which bring each other on one worker without
+/// end do not keep others waiting.
 pub(crate) const LOOK_OUTSIDE: u32 = 61;
+
+/// After so many looks a worker takes tasks along that wait behind a long one of another worker.
+pub(crate) const LOOK_AT_OTHERS: u32 = 4;
+
+/// How many futures a worker polls in a row while a closure waits.
+pub(crate) const IN_A_ROW: u32 = 16;
 
 /// How many closures a strand runs before other tasks of its worker get their turn.
 pub(crate) const BUDGET: usize = 64;

@@ -226,7 +226,8 @@ fn check_threads(model: &Model, stats: &Stats) -> Result<(), String> {
     let (least, most) = if ended {
         (0, 0)
     } else {
-        (min.max(busy), max.max(busy))
+        // One more may be there for futures.
+        (min.max(busy), max.max(busy) + 1)
     };
     if (least..=most).contains(&stats.threads) {
         return Ok(());

@@ -118,14 +118,15 @@ impl Queue {
         matches!(item, Item::Strand(strand) if self.strands[strand].left == self.turn)
     }
 
-    /// A worker comes for this one.
-    fn take(&mut self, item: Item) -> Result<(), String> {
+    /// A worker comes for this one. Those of another lane may be taken before or after it.
+    fn take(&mut self, item: Item, same_lane: impl Fn(Item) -> bool) -> Result<(), String> {
         let place = self.items.iter().position(|&(_, other)| other == item);
         let Some(place) = place else {
             return Err(format!("{item:?} is not in the queue"));
         };
         let (turn, _) = self.items.remove(place);
-        match self.items.iter().find(|&&(other, _)| other < turn) {
+        let before = |&&(earlier, other): &&(usize, Item)| earlier < turn && same_lane(other);
+        match self.items.iter().find(before) {
             Some(first) if !self.mixed && !self.may_be_kept(item) => {
                 Err(format!("{first:?} is before {item:?}"))
             }
@@ -163,10 +164,39 @@ impl Model {
         self.tasks.iter().filter(running).count() + self.queue.between()
     }
 
+    /// How many closures run, and workers are with a strand.
+    fn occupied(&self) -> usize {
+        let running =
+            |task: &&crate::model::Task| task.stage == Stage::Running && !task.kind.is_future();
+        self.tasks.iter().filter(running).count() + self.queue.between()
+    }
+
+    /// Whether it is polled, where a closure would be run.
+    fn is_future(&self, item: Item) -> bool {
+        matches!(item, Item::Task(id) if self.tasks[id].kind.is_future())
+    }
+
+    /// Whether a worker must come for one that waits.
+    fn has_worker(&self, item: Item) -> bool {
+        let (busy, occupied) = (self.busy(), self.occupied());
+        busy < self.max_threads || (self.is_future(item) && busy == occupied)
+    }
+
+    /// Whether a worker may come for one that waits: a thread beyond the others may be there for futures, and runs
+    /// closures while fewer than the most are running.
+    fn may_have_worker(&self, item: Item) -> bool {
+        if self.is_future(item) {
+            self.busy() <= self.max_threads || self.has_worker(item)
+        } else {
+            self.busy() <= self.max_threads && self.occupied() < self.max_threads
+        }
+    }
+
     /// Whether the workers have nothing left to do but what the test tells them.
     pub(crate) fn is_settled(&self) -> bool {
+        let mut items = self.queue.items.iter();
         self.queue.between() == 0
-            && (self.queue.len() == 0 || self.busy() >= self.max_threads)
+            && !items.any(|&(_, item)| self.has_worker(item))
             && self
                 .tasks
                 .iter()
@@ -201,7 +231,7 @@ impl Model {
 
     /// Has workers come by so many husks, as far as they can by now.
     fn sweep(&mut self, count: &mut u64) {
-        while *count > 0 && self.busy() < self.max_threads {
+        while *count > 0 && self.busy() <= self.max_threads {
             let items = self.queue.items.iter();
             let first = items.clone().find(|(_, item)| self.will_run(*item));
             let last_turn = match first {
@@ -231,10 +261,13 @@ impl Model {
     }
 
     fn come_for(&mut self, item: Item) -> Result<(), String> {
-        if self.busy() >= self.max_threads && !self.queue.may_be_kept(item) {
+        if !self.may_have_worker(item) && !self.queue.may_be_kept(item) {
             return Err("no worker is free".to_owned());
         }
-        self.queue.take(item)
+        let (tasks, is_future) = (&self.tasks, self.is_future(item));
+        let same_lane =
+            |other| matches!(other, Item::Task(id) if tasks[id].kind.is_future()) == is_future;
+        self.queue.take(item, same_lane)
     }
 
     /// A worker comes for a task, by way of its strand if it has one.

@@ -1,0 +1,88 @@
+//! A worker's own queues, and how others steal from them.
+
+use super::repeat;
+use crate::lane::Lane;
+use crate::sync::{Local, Stealer};
+
+/// A worker's own queues, one for each lane.
+pub(crate) struct Own<T> {
+    pub(crate) index: usize,
+    futures: Local<T>,
+    closures: Local<T>,
+}
+
+impl<T> Own<T> {
+    pub(super) fn new(index: usize) -> Self {
+        Self {
+            index,
+            futures: Local::new_fifo(),
+            closures: Local::new_fifo(),
+        }
+    }
+
+    pub(super) fn stealers(&self) -> Stealers<T> {
+        Stealers {
+            futures: self.futures.stealer(),
+            closures: self.closures.stealer(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn queue(&self, lane: Lane) -> &Local<T> {
+        match lane {
+            Lane::Futures => &self.futures,
+            Lane::Closures => &self.closures,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, lane: Lane, task: T) {
+        self.queue(lane).push(task);
+    }
+
+    #[inline]
+    pub(crate) fn pop(&self, lane: Lane) -> Option<T> {
+        self.queue(lane).pop()
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self, lane: Lane) -> bool {
+        self.queue(lane).is_empty()
+    }
+}
+
+/// What other workers know of a worker's queues.
+pub(super) struct Stealers<T> {
+    futures: Stealer<T>,
+    closures: Stealer<T>,
+}
+
+impl<T> Stealers<T> {
+    fn stealer(&self, lane: Lane) -> &Stealer<T> {
+        match lane {
+            Lane::Futures => &self.futures,
+            Lane::Closures => &self.closures,
+        }
+    }
+
+    /// Takes a task. A thief with queues of its own takes up to half of the others along.
+    pub(super) fn steal(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
+        let stealer = self.stealer(lane);
+        // Most are empty, and to see that costs less than to try: a thief registers with each other that steals.
+        if stealer.is_empty() {
+            return None;
+        }
+        repeat(|| match own {
+            Some(own) => stealer.steal_batch_and_pop(own.queue(lane)),
+            None => stealer.steal(),
+        })
+    }
+
+    pub(super) fn has_work(&self, lane: Lane) -> bool {
+        !self.stealer(lane).is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.futures.len() + self.closures.len()
+    }
+}

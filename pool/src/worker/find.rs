@@ -1,0 +1,229 @@
+//! Which task a worker runs next.
+//!
+//! Futures first, so that what an event or another thread has woken does not wait behind closures; but after
+//! [`IN_A_ROW`] of them a closure, if one waits and the worker may run it. Closures by the shares of their priorities.
+//! Own queues come before the common ones, and those before the queues of other workers. So that this starves nothing, a
+//! worker looks beyond its own queues after every [`LOOK_OUTSIDE`] tasks.
+
+use super::Worker;
+use crate::lane::Lane;
+use crate::priority::{Priority, Turn};
+use crate::seat::{Occupancy, Seat};
+use crate::sync::{IN_A_ROW, LOOK_AT_OTHERS, LOOK_OUTSIDE};
+use crate::task::Task;
+
+/// What a worker remembers of its choices.
+pub(super) struct Course {
+    /// Tasks since it last looked beyond its own queues.
+    pub(super) ran: u32,
+    /// Futures since the last closure.
+    row: u32,
+    /// Whether it has run a closure since it last looked beyond its own queues.
+    ran_closure: bool,
+    /// Looks beyond its own queues since it last looked at another worker's.
+    looks: u32,
+    /// Whose queues it looks at next, and how many tasks of that worker had ended at the last look at it.
+    other: usize,
+    ended: Vec<u64>,
+    turn: Turn,
+}
+
+impl Course {
+    pub(super) fn new(locals: usize) -> Self {
+        Self {
+            ran: 0,
+            row: 0,
+            ran_closure: false,
+            looks: 0,
+            other: 0,
+            ended: vec![0; locals],
+            turn: Turn::new(),
+        }
+    }
+}
+
+impl Worker {
+    #[inline]
+    pub(super) fn find(&mut self) -> Option<Task<Seat>> {
+        if self.course.ran >= LOOK_OUTSIDE {
+            self.look_outside();
+        }
+        if self.course.row < IN_A_ROW {
+            if let Some(task) = self.next_future() {
+                return Some(task);
+            }
+        }
+        if let Some(task) = self.next_closure() {
+            // Futures that were left for it are for others.
+            self.moved |= self.course.row >= IN_A_ROW;
+            self.course.row = 0;
+            self.course.ran_closure = true;
+            return Some(task);
+        }
+        self.find_beyond()
+    }
+
+    /// A future, from the own queue or the common one.
+    #[inline]
+    fn next_future(&mut self) -> Option<Task<Seat>> {
+        let own = self.seat.own.as_ref();
+        let mut task = own.and_then(|own| own.pop(Lane::Futures));
+        if task.is_none() && self.seat.scheduler.queues.has_common_futures() {
+            task = self.take_common_future();
+        }
+        self.course.row += u32::from(task.is_some());
+        task
+    }
+
+    fn take_common_future(&mut self) -> Option<Task<Seat>> {
+        // A worker that also runs closures takes no future along that would have to wait for them.
+        let own = match self.seat.occupancy() {
+            Occupancy::Free => self.seat.own.as_ref(),
+            _ => None,
+        };
+        let task = self.seat.scheduler.queues.take_common(Lane::Futures, own);
+        self.moved |= task.is_some() && own.is_some();
+        task
+    }
+
+    /// A closure, if this worker may run one.
+    #[inline]
+    fn next_closure(&mut self) -> Option<Task<Seat>> {
+        if self.seat.occupancy() != Occupancy::Occupied && !self.occupy() {
+            return None;
+        }
+        let (own, queues) = (self.seat.own.as_ref(), &self.seat.scheduler.queues);
+        let moved = &mut self.moved;
+        let mut unprioritized = || {
+            let task = own.and_then(|own| own.pop(Lane::Closures));
+            task.or_else(|| {
+                let task = queues.take_common(Lane::Closures, own);
+                *moved |= task.is_some();
+                task
+            })
+        };
+        if !queues.has_priorities() {
+            return unprioritized();
+        }
+        self.course.turn.next(|priority| match priority {
+            Priority::Normal => unprioritized(),
+            Priority::High | Priority::Low => queues.take_prioritized(priority),
+        })
+    }
+
+    /// Begins to count as occupied by closures, if one waits and not enough others do.
+    fn occupy(&mut self) -> bool {
+        let (seat, queues) = (&self.seat, &self.seat.scheduler.queues);
+        let has_own = seat
+            .own
+            .as_ref()
+            .is_some_and(|own| !own.is_empty(Lane::Closures));
+        let waits = has_own
+            || queues.has_common_closures()
+            || (self.searching && queues.has_work(Lane::Closures));
+        if !waits {
+            return false;
+        }
+        if seat.occupancy() == Occupancy::InPlace {
+            self.vacate();
+        }
+        if !self.seat.scheduler.idle.occupy() {
+            if has_own {
+                self.give_back_closures();
+            }
+            return false;
+        }
+        self.seat.set_occupancy(Occupancy::Occupied);
+        self.newly_occupied = true;
+        true
+    }
+
+    /// Others run closures, and those in the own queue are for them.
+    #[cold]
+    fn give_back_closures(&self) {
+        let Some(own) = &self.seat.own else { return };
+        while let Some(task) = own.pop(Lane::Closures) {
+            self.seat.scheduler.defer(task, Priority::Normal);
+        }
+    }
+
+    /// No longer counts as occupied.
+    fn vacate(&self) {
+        self.seat.set_occupancy(Occupancy::Free);
+        self.seat.scheduler.idle.vacate();
+        // As F1: closures may have been left to this worker.
+        self.seat.scheduler.pass_on_search();
+    }
+
+    /// When neither a future in its turn nor a closure was found.
+    fn find_beyond(&mut self) -> Option<Task<Seat>> {
+        if std::mem::take(&mut self.course.row) >= IN_A_ROW {
+            if let Some(task) = self.next_future() {
+                return Some(task);
+            }
+        }
+        if !self.searching {
+            return None;
+        }
+        let (own, queues) = (self.seat.own.as_ref(), &self.seat.scheduler.queues);
+        let mut task = queues.steal(Lane::Futures, own);
+        if task.is_none() && self.seat.occupancy() == Occupancy::Occupied {
+            task = queues.steal(Lane::Closures, own);
+        }
+        self.moved |= task.is_some();
+        task
+    }
+
+    /// What others bring is not kept waiting by tasks in the own queues that bring each other.
+    #[cold]
+    fn look_outside(&mut self) {
+        self.course.ran = 0;
+        let is_occupied = self.seat.occupancy() == Occupancy::Occupied;
+        if let Some(own) = &self.seat.own {
+            // Behind what is in the own queues already: the order stays that of arrival.
+            let queues = &self.seat.scheduler.queues;
+            queues.refill(Lane::Futures, own);
+            if is_occupied {
+                queues.refill(Lane::Closures, own);
+            }
+            self.moved = true;
+        }
+        self.course.looks += 1;
+        if self.course.looks >= LOOK_AT_OTHERS {
+            self.course.looks = 0;
+            self.look_at_another();
+        }
+        if is_occupied && !std::mem::take(&mut self.course.ran_closure) {
+            self.vacate();
+        }
+        // Events, too, wait for at most so many tasks.
+        if self.poll_reactor() {
+            // While it was held, a worker that occupied itself saw no need to have it attended.
+            self.newly_occupied |= self.seat.occupancy().is_counted();
+        }
+    }
+
+    /// Tasks behind one that takes long, in the queues of another worker, are taken along.
+    fn look_at_another(&mut self) {
+        let Some(own) = &self.seat.own else { return };
+        let (course, scheduler) = (&mut self.course, &self.seat.scheduler);
+        course.other = (course.other + 1) % course.ended.len();
+        let other = course.other;
+        if other == own.index {
+            return;
+        }
+        let ended = scheduler.tally(Some(other)).ended();
+        if std::mem::replace(&mut course.ended[other], ended) != ended {
+            return;
+        }
+        let may_run_closures = self.seat.occupancy() == Occupancy::Occupied;
+        for lane in Lane::ALL {
+            if lane == Lane::Closures && !may_run_closures {
+                continue;
+            }
+            if let Some(task) = scheduler.queues.steal_from(other, lane, own) {
+                own.push(lane, task);
+            }
+        }
+    }
+}
