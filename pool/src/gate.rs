@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::end::{End, Job};
 use crate::entrance::{Entrance, Patience, Refusal};
+use crate::priority::Priority;
 use crate::sampling::{Sample, SampledJob};
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
@@ -92,32 +93,51 @@ impl Gate {
     }
 
     /// Runs a closure that got in.
+    #[expect(
+        clippy::inline_always,
+        reason = "a task handed on by value is copied again"
+    )]
+    #[inline(always)]
     pub(crate) fn submit(&self, way: Way, job: impl Job) {
         match way {
-            Way::Slot => self
-                .scheduler
-                .schedule(self.task(job), self.entrance().priority),
-            Way::InPlace => {
-                self.entrance().slots.accepted().add();
-                let job = trace::job(&self.scheduler.settings.name, job);
-                if let Some(seat) = Seat::find(&self.scheduler) {
-                    seat.occupy_in_place();
-                }
-                settle(&self.scheduler, End::of(job, || ()));
-            }
+            Way::Slot => self.scheduler.schedule(self.task(job), self.priority()),
+            Way::InPlace => self.run_in_place(job),
         }
     }
 
+    /// The priority of closures.
+    pub(crate) fn priority(&self) -> Priority {
+        let subpool = self.subpool.as_ref();
+        subpool.map_or(Priority::Normal, |entrance| entrance.priority)
+    }
+
+    #[cold]
+    fn run_in_place(&self, job: impl Job) {
+        self.entrance().slots.accepted().add();
+        let job = trace::job(&self.scheduler.settings.name, job);
+        if let Some(seat) = Seat::find(&self.scheduler) {
+            seat.occupy_in_place();
+        }
+        settle(&self.scheduler, End::of(job, || ()));
+    }
+
     /// A closure that has a slot of this entrance, as a task.
+    #[inline]
     pub(crate) fn task(&self, job: impl Job) -> Task<Seat> {
         self.entrance().slots.accepted().add();
         let job = trace::job(&self.scheduler.settings.name, job);
         match self.sample() {
             None => self.unmeasured(job),
-            Some(sample) => self.unmeasured(SampledJob { job, sample }),
+            Some(sample) => self.measured(SampledJob { job, sample }),
         }
     }
 
+    #[inline(never)]
+    fn measured(&self, job: impl Job) -> Task<Seat> {
+        self.unmeasured(job)
+    }
+
+    #[inline]
     fn unmeasured(&self, job: impl Job) -> Task<Seat> {
         match &self.subpool {
             // The worker knows the pool's own entrance, so the closure need not carry it.

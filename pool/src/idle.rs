@@ -69,7 +69,7 @@ pub(crate) enum Recruit {
     Wake(Arc<Parker>),
     /// A thread must be started; it counts as live and searching from now on.
     Start,
-    /// A worker searches already, enough are awake, or none is left.
+    /// A worker searches already, or none is left.
     Nobody,
 }
 
@@ -173,17 +173,18 @@ impl Idle {
         self.look().wants_help(lane, self.max())
     }
 
-    /// P4, O4 and F4: picks the worker to help.
+    /// P4, O4 and F4: picks the worker to help. `wants_help` said so just before.
     pub(crate) fn recruit(&self, lane: Lane) -> Recruit {
         let mut stack = self.stack.lock();
-        let (census, max) = (self.look(), self.max());
-        if !census.wants_help(lane, max) {
+        let census = self.look();
+        if census.searching() > 0 {
             return Recruit::Nobody;
         }
         if let Some(parker) = stack.pop() {
             self.change(SEARCHING, SLEEPING);
             return Recruit::Wake(parker);
         }
+        let max = self.max();
         if census.may_start(lane, max, stack.has_extra) {
             stack.has_extra |= census.live() >= max;
             self.change(LIVE + SEARCHING, 0);

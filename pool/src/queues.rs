@@ -7,13 +7,15 @@
 //! off where all workers look first.
 
 mod own;
+mod uses;
 
 pub(crate) use own::Own;
 use own::Stealers;
+pub(crate) use uses::Uses;
 
 use crate::lane::Lane;
 use crate::priority::Priority;
-use crate::sync::figures::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Injector, Mutex, Steal};
 
 /// The most local queues. A thief looks into each.
@@ -23,13 +25,13 @@ const LOCALS: usize = 64;
 const BATCH: usize = 32;
 
 pub(crate) struct Queues<T> {
+    uses: Uses,
     futures: Injector<T>,
-    closures: Injector<T>,
-    high: Injector<T>,
-    low: Injector<T>,
-    /// Whether an entrance may push to `high` or `low`.
-    has_priorities: AtomicBool,
+    /// One for each priority.
+    closures: [Injector<T>; 3],
+    /// The first `claimed` of them have belonged to a worker.
     stealers: Box<[Stealers<T>]>,
+    claimed: AtomicUsize,
     /// The local queues that no worker has now.
     vacant: Mutex<Vec<Own<T>>>,
     /// How many workers share what waits.
@@ -44,12 +46,11 @@ impl<T> Queues<T> {
             .map(Own::new)
             .collect();
         Self {
+            uses: Uses::new(),
             futures: Injector::new(),
-            closures: Injector::new(),
-            high: Injector::new(),
-            low: Injector::new(),
-            has_priorities: AtomicBool::new(false),
+            closures: std::array::from_fn(|_| Injector::new()),
             stealers: vacant.iter().rev().map(Own::stealers).collect(),
+            claimed: AtomicUsize::new(0),
             vacant: Mutex::new(vacant),
             workers: max_threads.min(LOCALS),
         }
@@ -57,7 +58,18 @@ impl<T> Queues<T> {
 
     /// Local queues for a worker that begins, if some are left.
     pub(crate) fn claim(&self) -> Option<Own<T>> {
-        self.vacant.lock().pop()
+        let mut vacant = self.vacant.lock();
+        let own = vacant.pop()?;
+        // Relaxed: a push to these queues comes after it, and the fences of the protocol in `idle` order that.
+        if self.claimed.load(Ordering::Relaxed) <= own.index {
+            self.claimed.store(own.index + 1, Ordering::Relaxed);
+        }
+        Some(own)
+    }
+
+    /// What thieves may look into.
+    fn claimed(&self) -> &[Stealers<T>] {
+        &self.stealers[..self.claimed.load(Ordering::Relaxed)]
     }
 
     /// The queues of a worker that ends. What is left there is for thieves, and for the next worker that has them.
@@ -69,43 +81,40 @@ impl<T> Queues<T> {
         self.stealers.len()
     }
 
-    /// An entrance with this priority is about to be there.
-    pub(crate) fn expect(&self, priority: Priority) {
-        if priority != Priority::Normal {
-            // Relaxed: it is seen by a worker that sees a push which comes after it.
-            self.has_priorities.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether closures may wait at more than one priority.
-    #[inline]
-    pub(crate) fn has_priorities(&self) -> bool {
-        self.has_priorities.load(Ordering::Relaxed)
+    /// What is in use, so that nobody looks at the rest.
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.uses
     }
 
     #[inline]
     pub(crate) fn push_future(&self, task: T) {
+        self.uses.add(Uses::FUTURES);
         self.futures.push(task);
     }
 
     #[inline]
     pub(crate) fn push_closure(&self, task: T, priority: Priority) {
-        self.common(priority).push(task);
+        self.closures[priority as usize].push(task);
     }
 
-    fn common(&self, priority: Priority) -> &Injector<T> {
-        match priority {
-            Priority::High => &self.high,
-            Priority::Normal => &self.closures,
-            Priority::Low => &self.low,
+    fn may_have(&self, lane: Lane) -> bool {
+        lane == Lane::Closures || self.uses.includes(Uses::FUTURES)
+    }
+
+    /// Puts a task into a worker's own queue.
+    #[inline]
+    pub(crate) fn push_own(&self, own: &Own<T>, lane: Lane, task: T) {
+        if lane == Lane::Futures {
+            self.uses.add(Uses::FUTURES);
         }
+        own.queue(lane).push(task);
     }
 
     /// The common queue of a lane from which batches are taken.
     fn shared(&self, lane: Lane) -> &Injector<T> {
         match lane {
             Lane::Futures => &self.futures,
-            Lane::Closures => &self.closures,
+            Lane::Closures => &self.closures[Priority::Normal as usize],
         }
     }
 
@@ -123,12 +132,15 @@ impl<T> Queues<T> {
 
     /// The next closure of a priority, from the common queue.
     pub(crate) fn take_prioritized(&self, priority: Priority) -> Option<T> {
-        steal_one(self.common(priority))
+        steal_one(&self.closures[priority as usize])
     }
 
     /// The next task of a lane's common queue. With own queues the worker takes its share of the others along.
     pub(crate) fn take_common(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
         let queue = self.shared(lane);
+        if queue.is_empty() {
+            return None;
+        }
         let Some(own) = own else {
             return steal_one(queue);
         };
@@ -137,13 +149,16 @@ impl<T> Queues<T> {
 
     /// A task of a lane out of another worker's queue.
     pub(crate) fn steal(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
+        if !self.may_have(lane) {
+            return None;
+        }
         let first = own.map_or(0, |own| own.index + 1);
-        let (after, before) = (&self.stealers[first..], &self.stealers[..first]);
+        let (before, after) = self.claimed().split_at(first);
         let mut others = after.iter().chain(before);
         others.find_map(|stealers| stealers.steal(lane, own))
     }
 
-    /// As `steal`, from the worker that had these local queues when the caller last looked at them.
+    /// As `steal`, from the worker that has the local queues with this index.
     pub(crate) fn steal_from(&self, index: usize, lane: Lane, own: &Own<T>) -> Option<T> {
         self.stealers[index].steal(lane, Some(own))
     }
@@ -170,23 +185,39 @@ impl<T> Queues<T> {
 
     /// Whether a closure waits in a common queue.
     pub(crate) fn has_common_closures(&self) -> bool {
-        !self.closures.is_empty()
-            || (self.has_priorities() && !(self.high.is_empty() && self.low.is_empty()))
+        let waits = |priority: Priority| !self.closures[priority as usize].is_empty();
+        if self.uses.includes(Uses::PRIORITIES) {
+            Priority::ALL.into_iter().any(waits)
+        } else {
+            waits(Priority::Normal)
+        }
+    }
+
+    /// Whether a task waits in a common queue.
+    pub(crate) fn has_common_work(&self) -> bool {
+        self.has_common_closures() || (self.may_have(Lane::Futures) && self.has_common_futures())
     }
 
     /// Whether a task waits anywhere in this lane. A task whose push has begun counts.
     pub(crate) fn has_work(&self, lane: Lane) -> bool {
+        if !self.may_have(lane) {
+            return false;
+        }
         let common = match lane {
             Lane::Futures => self.has_common_futures(),
             Lane::Closures => self.has_common_closures(),
         };
-        common || self.stealers.iter().any(|stealers| stealers.has_work(lane))
+        common
+            || self
+                .claimed()
+                .iter()
+                .any(|stealers| stealers.has_work(lane))
     }
 
     pub(crate) fn len(&self) -> usize {
-        let common = [&self.futures, &self.closures, &self.high, &self.low];
-        common.map(Injector::len).iter().sum::<usize>()
-            + self.stealers.iter().map(Stealers::len).sum::<usize>()
+        self.futures.len()
+            + self.closures.iter().map(Injector::len).sum::<usize>()
+            + self.claimed().iter().map(Stealers::len).sum::<usize>()
     }
 }
 

@@ -128,6 +128,7 @@ impl Scheduler {
         }
     }
 
+    #[inline(never)]
     fn schedule_at(&self, seat: &Seat, task: Task<Seat>, priority: Priority) {
         // A worker's own queue has no priorities.
         if priority != Priority::Normal || !seat.may_run_closures() {

@@ -131,7 +131,7 @@ impl Seat {
         let Some(own) = &self.own else {
             return Kept::Not(task);
         };
-        own.push(lane, task);
+        self.scheduler.queues.push_own(own, lane, task);
         match self.events.get() {
             Events::NotHere => return Kept::Here,
             Events::None => {

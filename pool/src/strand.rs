@@ -154,8 +154,7 @@ fn push(line: &Arc<Line>, entry: Entry) {
 /// Makes the pool run the next entries.
 fn schedule(line: &Arc<Line>) {
     let gate = &line.gate;
-    gate.scheduler
-        .schedule(attendant(line), gate.entrance().priority);
+    gate.scheduler.schedule(attendant(line), gate.priority());
 }
 
 /// A task for the next entries. It has no slot of its own: those that wait have theirs.
@@ -186,8 +185,7 @@ fn run(line: &Arc<Line>, seat: &Seat) {
         }
     }
     let gate = &line.gate;
-    gate.scheduler
-        .defer(attendant(line), gate.entrance().priority);
+    gate.scheduler.defer(attendant(line), gate.priority());
 }
 
 /// A strand's turn, had by its future from submission to end, whatever the end.

@@ -11,6 +11,11 @@ use crate::pool::Pool;
 use crate::slot::Slot;
 
 /// Gives a task that got in to `accept`, and one that did not back to its submitter.
+#[expect(
+    clippy::inline_always,
+    reason = "a task handed on by value is copied again"
+)]
+#[inline(always)]
 pub(crate) fn admit<W, T, R>(
     entered: Result<W, Refusal>,
     task: T,

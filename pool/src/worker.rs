@@ -21,7 +21,7 @@ pub(crate) fn work(scheduler: Scheduler) {
     let shared = scheduler.settings.reactor.as_ref();
     Worker {
         parker: Arc::new(Parker::with(shared.map(|shared| shared.reactor.clone()))),
-        course: Course::new(scheduler.queues.locals()),
+        course: Course::new(),
         seat: Seat::take(scheduler),
         searching: true,
         moved: false,
@@ -62,16 +62,15 @@ impl Worker {
                 return self.leave(Leave::Surplus);
             }
             if let Some(task) = self.find() {
-                self.stop_searching();
-                self.show_what_was_moved();
-                self.leave_attended();
-                self.course.ran += 1;
+                if self.searching | self.moved | self.newly_occupied {
+                    self.see_to_others();
+                }
                 run(task, &self.seat);
             } else if !self.go_on_searching() {
                 match self.sleep() {
                     Wake::Search => self.searching = true,
                     // Events came, so it has looked beyond its own queues.
-                    Wake::Run => self.course.ran = 0,
+                    Wake::Run => self.course.begin_anew(),
                     Wake::End => return self.leave(Leave::Ended),
                     Wake::Expired => return self.leave(Leave::Expired),
                 }
@@ -95,10 +94,10 @@ impl Worker {
         // It counts as searching from here on, so a producer that misses these tasks on their way leaves them to it: it
         // looks for work left behind when it has stopped, as each worker that leaves does.
         if let Some(own) = &self.seat.own {
-            while let Some(task) = own.pop(Lane::Futures) {
+            while let Some(task) = own.pop_apart(Lane::Futures) {
                 scheduler.queues.push_future(task);
             }
-            while let Some(task) = own.pop(Lane::Closures) {
+            while let Some(task) = own.pop_apart(Lane::Closures) {
                 scheduler.queues.push_closure(task, Priority::Normal);
             }
         }
@@ -111,6 +110,14 @@ impl Worker {
             searching: self.searching,
             occupied: self.seat.occupancy().is_counted(),
         }
+    }
+
+    /// Before a task is run that may take long.
+    #[cold]
+    fn see_to_others(&mut self) {
+        self.stop_searching();
+        self.show_what_was_moved();
+        self.leave_attended();
     }
 
     /// On the way from one queue to another, tasks are in neither: who looked at both in that moment, and went to sleep
@@ -156,12 +163,16 @@ impl Worker {
         reactor.is_none() && self.is_worth_another_look()
     }
 
-    /// Looks again for a few microseconds, for much comes sooner than a thread falls asleep and wakes up.
+    /// Spins for a few microseconds: work often arrives sooner than a park and unpark take. The queues of other workers
+    /// are looked at less often, because each look at one takes a fence.
     fn is_worth_another_look(&self) -> bool {
         let queues = &self.seat.scheduler.queues;
         let mut spin = Spin::worker();
+        let mut looks = 0_u32;
         while spin.turn() {
-            if Lane::ALL.into_iter().any(|lane| queues.has_work(lane)) {
+            looks += 1;
+            let everywhere = || Lane::ALL.into_iter().any(|lane| queues.has_work(lane));
+            if queues.has_common_work() || (looks % 8 == 0 && everywhere()) {
                 return true;
             }
         }

@@ -36,12 +36,13 @@ impl<T> Own<T> {
     }
 
     #[inline]
-    pub(crate) fn push(&self, lane: Lane, task: T) {
-        self.queue(lane).push(task);
+    pub(crate) fn pop(&self, lane: Lane) -> Option<T> {
+        self.queue(lane).pop()
     }
 
-    #[inline]
-    pub(crate) fn pop(&self, lane: Lane) -> Option<T> {
+    /// As `pop`, where it is not worth while to have the code in place.
+    #[inline(never)]
+    pub(crate) fn pop_apart(&self, lane: Lane) -> Option<T> {
         self.queue(lane).pop()
     }
 

@@ -30,7 +30,7 @@ pub(crate) use deque_plain::{Injector, Local, Stealer};
 
 /// For figures alone: what orders nothing is the same in a model, and adds no schedules to it.
 pub(crate) mod figures {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use std::sync::{Mutex, MutexGuard};
 }
 

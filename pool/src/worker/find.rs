@@ -8,6 +8,7 @@
 use super::Worker;
 use crate::lane::Lane;
 use crate::priority::{Priority, Turn};
+use crate::queues::Uses;
 use crate::seat::{Occupancy, Seat};
 use crate::sync::{IN_A_ROW, LOOK_AT_OTHERS, LOOK_OUTSIDE};
 use crate::task::Task;
@@ -15,11 +16,11 @@ use crate::task::Task;
 /// What a worker remembers of its choices.
 pub(super) struct Course {
     /// Tasks since it last looked beyond its own queues.
-    pub(super) ran: u32,
+    ran: u32,
     /// Futures since the last closure.
     row: u32,
-    /// Whether it has run a closure since it last looked beyond its own queues.
-    ran_closure: bool,
+    /// Futures since it last looked beyond its own queues.
+    polled: u32,
     /// Looks beyond its own queues since it last looked at another worker's.
     looks: u32,
     /// Whose queues it looks at next, and how many tasks of that worker had ended at the last look at it.
@@ -29,15 +30,32 @@ pub(super) struct Course {
 }
 
 impl Course {
-    pub(super) fn new(locals: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             ran: 0,
             row: 0,
-            ran_closure: false,
+            polled: 0,
             looks: 0,
             other: 0,
-            ended: vec![0; locals],
+            ended: Vec::new(),
             turn: Turn::new(),
+        }
+    }
+
+    /// The worker has looked beyond its own queues.
+    pub(super) fn begin_anew(&mut self) {
+        (self.ran, self.polled) = (0, 0);
+    }
+
+    #[inline]
+    fn chose(&mut self, lane: Lane) {
+        self.ran += 1;
+        match lane {
+            Lane::Futures => {
+                self.row += 1;
+                self.polled += 1;
+            }
+            Lane::Closures => self.row = 0,
         }
     }
 }
@@ -45,6 +63,36 @@ impl Course {
 impl Worker {
     #[inline]
     pub(super) fn find(&mut self) -> Option<Task<Seat>> {
+        if let (Some(own), Some(lane)) = (&self.seat.own, self.own_lane()) {
+            if let Some(task) = own.pop(lane) {
+                self.course.chose(lane);
+                return Some(task);
+            }
+        }
+        self.find_elsewhere()
+    }
+
+    /// The lane of the own queue from which the next task comes, where that is plain.
+    #[inline]
+    fn own_lane(&self) -> Option<Lane> {
+        let (own, queues) = (self.seat.own.as_ref()?, &self.seat.scheduler.queues);
+        if self.course.ran >= LOOK_OUTSIDE {
+            return None;
+        }
+        if !queues.uses().is_plain() {
+            if !own.is_empty(Lane::Futures) {
+                return (self.course.row < IN_A_ROW).then_some(Lane::Futures);
+            }
+            if queues.has_common_futures() || queues.uses().includes(Uses::PRIORITIES) {
+                return None;
+            }
+        }
+        let may_run = self.seat.occupancy() == Occupancy::Occupied;
+        may_run.then_some(Lane::Closures)
+    }
+
+    #[inline(never)]
+    fn find_elsewhere(&mut self) -> Option<Task<Seat>> {
         if self.course.ran >= LOOK_OUTSIDE {
             self.look_outside();
         }
@@ -56,22 +104,26 @@ impl Worker {
         if let Some(task) = self.next_closure() {
             // Futures that were left for it are for others.
             self.moved |= self.course.row >= IN_A_ROW;
-            self.course.row = 0;
-            self.course.ran_closure = true;
+            self.course.chose(Lane::Closures);
             return Some(task);
         }
         self.find_beyond()
     }
 
     /// A future, from the own queue or the common one.
-    #[inline]
     fn next_future(&mut self) -> Option<Task<Seat>> {
+        let queues = &self.seat.scheduler.queues;
+        if !queues.uses().includes(Uses::FUTURES) {
+            return None;
+        }
         let own = self.seat.own.as_ref();
-        let mut task = own.and_then(|own| own.pop(Lane::Futures));
-        if task.is_none() && self.seat.scheduler.queues.has_common_futures() {
+        let mut task = own.and_then(|own| own.pop_apart(Lane::Futures));
+        if task.is_none() && queues.has_common_futures() {
             task = self.take_common_future();
         }
-        self.course.row += u32::from(task.is_some());
+        if task.is_some() {
+            self.course.chose(Lane::Futures);
+        }
         task
     }
 
@@ -87,7 +139,6 @@ impl Worker {
     }
 
     /// A closure, if this worker may run one.
-    #[inline]
     fn next_closure(&mut self) -> Option<Task<Seat>> {
         if self.seat.occupancy() != Occupancy::Occupied && !self.occupy() {
             return None;
@@ -95,14 +146,14 @@ impl Worker {
         let (own, queues) = (self.seat.own.as_ref(), &self.seat.scheduler.queues);
         let moved = &mut self.moved;
         let mut unprioritized = || {
-            let task = own.and_then(|own| own.pop(Lane::Closures));
+            let task = own.and_then(|own| own.pop_apart(Lane::Closures));
             task.or_else(|| {
                 let task = queues.take_common(Lane::Closures, own);
                 *moved |= task.is_some();
                 task
             })
         };
-        if !queues.has_priorities() {
+        if !queues.uses().includes(Uses::PRIORITIES) {
             return unprioritized();
         }
         self.course.turn.next(|priority| match priority {
@@ -142,7 +193,7 @@ impl Worker {
     #[cold]
     fn give_back_closures(&self) {
         let Some(own) = &self.seat.own else { return };
-        while let Some(task) = own.pop(Lane::Closures) {
+        while let Some(task) = own.pop_apart(Lane::Closures) {
             self.seat.scheduler.defer(task, Priority::Normal);
         }
     }
@@ -166,18 +217,24 @@ impl Worker {
             return None;
         }
         let (own, queues) = (self.seat.own.as_ref(), &self.seat.scheduler.queues);
-        let mut task = queues.steal(Lane::Futures, own);
+        let mut lane = Lane::Futures;
+        let mut task = queues.steal(lane, own);
         if task.is_none() && self.seat.occupancy() == Occupancy::Occupied {
-            task = queues.steal(Lane::Closures, own);
+            lane = Lane::Closures;
+            task = queues.steal(lane, own);
         }
-        self.moved |= task.is_some();
+        if task.is_some() {
+            self.moved = true;
+            self.course.chose(lane);
+        }
         task
     }
 
     /// What others bring is not kept waiting by tasks in the own queues that bring each other.
     #[cold]
     fn look_outside(&mut self) {
-        self.course.ran = 0;
+        let ran = std::mem::take(&mut self.course.ran);
+        let ran_closure = std::mem::take(&mut self.course.polled) < ran;
         let is_occupied = self.seat.occupancy() == Occupancy::Occupied;
         if let Some(own) = &self.seat.own {
             // Behind what is in the own queues already: the order stays that of arrival.
@@ -193,7 +250,7 @@ impl Worker {
             self.course.looks = 0;
             self.look_at_another();
         }
-        if is_occupied && !std::mem::take(&mut self.course.ran_closure) {
+        if is_occupied && !ran_closure {
             self.vacate();
         }
         // Events, too, wait for at most so many tasks.
@@ -207,6 +264,7 @@ impl Worker {
     fn look_at_another(&mut self) {
         let Some(own) = &self.seat.own else { return };
         let (course, scheduler) = (&mut self.course, &self.seat.scheduler);
+        course.ended.resize(scheduler.queues.locals(), 0);
         course.other = (course.other + 1) % course.ended.len();
         let other = course.other;
         if other == own.index {
@@ -214,6 +272,7 @@ impl Worker {
         }
         let ended = scheduler.tally(Some(other)).ended();
         if std::mem::replace(&mut course.ended[other], ended) != ended {
+            // It goes on.
             return;
         }
         let may_run_closures = self.seat.occupancy() == Occupancy::Occupied;
@@ -222,7 +281,7 @@ impl Worker {
                 continue;
             }
             if let Some(task) = scheduler.queues.steal_from(other, lane, own) {
-                own.push(lane, task);
+                scheduler.queues.push_own(own, lane, task);
             }
         }
     }
