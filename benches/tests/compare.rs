@@ -79,6 +79,21 @@ fn every_peer_plays_every_part_that_it_can() {
     assert_eq!(peers(&records, "expiry"), expiring);
     let servers = each(["anthill", "anthill-beside", "tokio"], 4);
     assert_eq!(peers(&records, "echo"), servers);
+    let hosts = [
+        "anthill",
+        "anthill-two-pools",
+        "async-executor-blocking",
+        "tokio-blocking",
+        "tokio-inline",
+        "tokio-rayon",
+    ];
+    let mut mixed = each(hosts, 4);
+    // It speaks TCP alone.
+    mixed.insert("async-executor-blocking".to_owned(), 2);
+    assert_eq!(peers(&records, "mixed"), mixed);
+    let mut reverse = each(hosts, 1);
+    reverse.remove("anthill-two-pools");
+    assert_eq!(peers(&records, "mixed_yield"), reverse);
 
     for record in &records {
         assert_shape(record);
@@ -113,6 +128,11 @@ fn assert_shape(record: &Value) {
         "idle" => (&["cpu_percent"], false),
         "expiry" => (&["times_expiry"], false),
         "echo" => (&["ops_per_cpu_s", "ops_per_s", "p50_ns", "p99_ns"], false),
+        "mixed" => (
+            &["p50_ns", "p999_ns", "timer_p99_ns", "closures_per_s"],
+            false,
+        ),
+        "mixed_yield" => (&["closures_per_s", "yields_per_s"], false),
         _ => (&timed, true),
     };
     let counted = if counts { &counted[..] } else { &[] };

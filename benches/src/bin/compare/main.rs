@@ -98,6 +98,8 @@ enum Part {
     Play(rounds::Part),
     #[command(hide = true)]
     EchoServer(work::ServerArgs),
+    #[command(hide = true)]
+    MixedServer(work::MixedArgs),
 }
 
 fn main() -> ExitCode {
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
             rounds::play(part).map_err(Into::into)
         }
         Some(Part::EchoServer(args)) => work::serve(args).map_err(Into::into),
+        Some(Part::MixedServer(args)) => work::serve_mixed(args).map_err(Into::into),
         None => compare(&cli),
     };
     match done {

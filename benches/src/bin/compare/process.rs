@@ -1,8 +1,8 @@
 //! Peers in processes of their own, and what the kernel says of them.
 
 use std::env;
-use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -13,6 +13,7 @@ use crate::meter;
 /// A process that plays a part; ended when dropped.
 pub(crate) struct PeerProcess {
     child: Child,
+    says: BufReader<ChildStdout>,
     /// The first line that it printed.
     pub(crate) said: String,
 }
@@ -20,8 +21,17 @@ pub(crate) struct PeerProcess {
 impl PeerProcess {
     /// Starts this program with other arguments, and waits for the first line that it prints.
     pub(crate) fn of_this_program(args: &[String]) -> io::Result<Self> {
+        Self::of_this_program_in(args, &[])
+    }
+
+    /// As `of_this_program`, with these variables in its environment.
+    pub(crate) fn of_this_program_in(
+        args: &[String],
+        environment: &[(&str, String)],
+    ) -> io::Result<Self> {
         let mut command = Command::new(env::current_exe()?);
         command.args(args);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self::start(command, args)
     }
 
@@ -39,15 +49,35 @@ impl PeerProcess {
         let stdout = child.stdout.take().expect("it is piped");
         let mut peer = Self {
             child,
+            says: BufReader::new(stdout),
             said: String::new(),
         };
-        BufReader::new(stdout).read_line(&mut peer.said)?;
-        peer.said.truncate(peer.said.trim_end().len());
+        peer.said = peer.line()?;
         if peer.said.is_empty() {
             let part = args.join(" ");
             return Err(io::Error::other(format!("a peer said nothing: {part}")));
         }
         Ok(peer)
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.says.read_line(&mut line)?;
+        line.truncate(line.trim_end().len());
+        Ok(line)
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) fn tell(&self, line: &str) -> io::Result<()> {
+        let mut stdin = self.child.stdin.as_ref().expect("it is piped");
+        writeln!(stdin, "{line}")
+    }
+
+    /// Writes a line to its standard input, and returns the next line that it prints.
+    pub(crate) fn ask(&mut self, line: &str) -> io::Result<String> {
+        self.tell(line)?;
+        self.line()
     }
 
     /// The processor time that it has used.

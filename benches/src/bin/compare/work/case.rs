@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::echo::Asked;
+use super::mixed::Mix;
 use crate::tally::Tally;
 
 /// How much is done.
@@ -59,6 +60,9 @@ pub(crate) struct Case {
     #[command(flatten)]
     #[serde(flatten)]
     pub(crate) echo: Asked,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) mix: Mix,
     /// Count what is allocated, and how many tasks are in the pool, instead of measuring times
     #[arg(long)]
     #[serde(skip)]
@@ -75,6 +79,7 @@ impl Case {
             tasks,
             window_ms: None,
             echo: Asked::default(),
+            mix: Mix::default(),
             count: false,
         }
     }
@@ -115,6 +120,9 @@ impl Case {
         add("wire", wire.map(|wire| wire.name().to_owned()));
         add("bytes", bytes.map(|bytes| bytes.to_string()));
         add("connections", connections.map(|count| count.to_string()));
+        let Mix { busy_us, yielders } = self.mix;
+        add("busy-us", busy_us.map(|time| time.to_string()));
+        add("yielders", yielders.map(|count| count.to_string()));
         if self.count {
             args.push("--count".to_owned());
         }

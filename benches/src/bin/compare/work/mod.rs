@@ -6,6 +6,7 @@ mod echo;
 mod expiry;
 mod idle;
 mod latency;
+mod mixed;
 mod noop;
 mod sleeps;
 mod spin;
@@ -15,6 +16,7 @@ mod yields;
 
 pub(crate) use self::case::{Case, Effort, Plan};
 pub(crate) use self::echo::{ServerArgs, load, serve};
+pub(crate) use self::mixed::{MixedArgs, serve as serve_mixed};
 
 use std::io;
 use std::thread;
@@ -55,7 +57,7 @@ pub(crate) struct Shown {
 }
 
 /// All, in the order in which they are measured.
-pub(crate) static ALL: [Work; 12] = [
+pub(crate) static ALL: [Work; 14] = [
     noop::WORK,
     spin::ONE_US,
     spin::TEN_US,
@@ -68,6 +70,8 @@ pub(crate) static ALL: [Work; 12] = [
     idle::WORK,
     expiry::WORK,
     echo::WORK,
+    mixed::WORK,
+    mixed::REVERSE,
 ];
 
 /// One peer's way to play a part.

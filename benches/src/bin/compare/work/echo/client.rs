@@ -27,13 +27,13 @@ pub(super) struct Echoes {
 }
 
 /// All bytes of one exchange.
-struct Exchange {
-    request: Vec<u8>,
-    reply: Vec<u8>,
+pub(in crate::work) struct Exchange {
+    pub(in crate::work) request: Vec<u8>,
+    pub(in crate::work) reply: Vec<u8>,
 }
 
 impl Exchange {
-    fn new(wire: Wire, size: usize) -> Self {
+    pub(in crate::work) fn new(wire: Wire, size: usize) -> Self {
         let payload = vec![b'e'; size];
         match wire {
             Wire::Tcp => Self {
@@ -78,7 +78,7 @@ pub(super) fn run(
         .build()?;
     let local = LocalSet::new();
     runtime.block_on(local.run_until(async {
-        let streams = connect_all(server, load).await?;
+        let streams = connect_all(server, load.wire, load.connections).await?;
         let exchange = Rc::new(Exchange::new(load.wire, load.bytes));
         let seen = Rc::new(RefCell::new(Seen::default()));
         for stream in streams {
@@ -105,14 +105,18 @@ pub(super) fn run(
     }))
 }
 
-async fn connect_all(server: SocketAddr, load: Load) -> io::Result<Vec<TcpStream>> {
-    let mut streams = Vec::with_capacity(load.connections);
+pub(in crate::work) async fn connect_all(
+    server: SocketAddr,
+    wire: Wire,
+    connections: usize,
+) -> io::Result<Vec<TcpStream>> {
+    let mut streams = Vec::with_capacity(connections);
     let mut connecting = JoinSet::new();
-    for _ in 0..load.connections {
+    for _ in 0..connections {
         if connecting.len() == CONNECTING {
             streams.extend(connecting.join_next().await.transpose()?.transpose()?);
         }
-        connecting.spawn_local(connect(server, load.wire));
+        connecting.spawn_local(connect(server, wire));
     }
     while let Some(stream) = connecting.join_next().await {
         streams.push(stream??);

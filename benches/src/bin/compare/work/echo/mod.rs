@@ -12,7 +12,9 @@ use std::net::SocketAddr;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+pub(super) use self::client::{Exchange, connect_all};
 pub(crate) use self::server::{ServerArgs, serve};
+pub(super) use self::server::{accept, listener};
 use super::{Case, Plan, Player, Shown, Work, grouped};
 use crate::meter::{self, Figures};
 use crate::process::PeerProcess;

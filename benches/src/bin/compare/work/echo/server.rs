@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io::{self, Read};
 use std::net;
+use std::pin::Pin;
 use std::thread;
 
 use anthill::Pool;
@@ -10,7 +11,7 @@ use clap::ValueEnum;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{self, Handle};
+use tokio::runtime;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -52,35 +53,14 @@ impl Runtime {
     }
 }
 
-/// Who takes futures.
-trait Spawn: Clone + Send + Sync + 'static {
-    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
-}
-
-impl Spawn for Pool {
-    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.try_spawn(future).expect("there is room");
-    }
-}
-
-impl Spawn for Handle {
-    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        // Named, for the trait's own `spawn` is another.
-        drop(Handle::spawn(self, future));
-    }
-}
-
 /// Serves, and says where, until its standard input ends.
 pub(crate) fn serve(args: &ServerArgs) -> io::Result<()> {
-    let listener = net::TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    deepen(&listener)?;
-    listener.set_nonblocking(true)?;
+    let (listener, address) = listener()?;
     let pool = Pool::builder().capacity(CAPACITY).threads(0..=args.threads);
     match args.runtime {
         Runtime::Anthill => {
             let pool = pool.tokio().build().map_err(io::Error::other)?;
-            Spawn::spawn(&pool, accept(listener, args.wire, pool.clone()));
+            serve_in(&pool, listener, args.wire);
             announce_and_wait(address)
         }
         Runtime::Tokio => {
@@ -89,7 +69,9 @@ pub(crate) fn serve(args: &ServerArgs) -> io::Result<()> {
                 .enable_all()
                 .build()?;
             let handle = runtime.handle().clone();
-            drop(runtime.spawn(accept(listener, args.wire, handle)));
+            drop(runtime.spawn(accept(listener, args.wire, move |handler| {
+                drop(handle.spawn(handler));
+            })));
             announce_and_wait(address)
         }
         Runtime::AnthillBeside => {
@@ -102,15 +84,26 @@ pub(crate) fn serve(args: &ServerArgs) -> io::Result<()> {
                 .tokio_handle(handle)
                 .build()
                 .map_err(io::Error::other)?;
-            Spawn::spawn(&pool, accept(listener, args.wire, pool.clone()));
+            serve_in(&pool, listener, args.wire);
             announce_and_wait(address)
         }
     }
 }
 
-/// Room for all clients at once.
-fn deepen(listener: &net::TcpListener) -> io::Result<()> {
-    socket2::SockRef::from(listener).listen(BACKLOG)
+fn serve_in(pool: &Pool, listener: net::TcpListener, wire: Wire) {
+    let handlers = pool.clone();
+    let spawn = move |handler| handlers.try_spawn(handler).expect("there is room");
+    pool.try_spawn(accept(listener, wire, spawn))
+        .expect("there is room");
+}
+
+/// A listener with room for all clients at once, and where it listens.
+pub(in crate::work) fn listener() -> io::Result<(net::TcpListener, net::SocketAddr)> {
+    let listener = net::TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    socket2::SockRef::from(&listener).listen(BACKLOG)?;
+    listener.set_nonblocking(true)?;
+    Ok((listener, address))
 }
 
 fn announce_and_wait(address: net::SocketAddr) -> io::Result<()> {
@@ -119,15 +112,23 @@ fn announce_and_wait(address: net::SocketAddr) -> io::Result<()> {
     Ok(())
 }
 
-async fn accept(listener: net::TcpListener, wire: Wire, spawn: impl Spawn) {
+/// The handler of one connection.
+type Handler = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Accepts connections, and hands a handler of each to `spawn`.
+pub(in crate::work) async fn accept(
+    listener: net::TcpListener,
+    wire: Wire,
+    spawn: impl Fn(Handler) + Send,
+) {
     let listener = TcpListener::from_std(listener).expect("the reactor takes it");
     loop {
         let (stream, _) = listener.accept().await.expect("there are files enough");
         stream.set_nodelay(true).expect("it is a TCP socket");
         // A client that leaves ends its future alone.
         match wire {
-            Wire::Tcp => spawn.spawn(async { _ = echo(stream).await }),
-            Wire::Ws => spawn.spawn(async { _ = echo_messages(stream).await }),
+            Wire::Tcp => spawn(Box::pin(async { _ = echo(stream).await })),
+            Wire::Ws => spawn(Box::pin(async { _ = echo_messages(stream).await })),
         }
     }
 }
