@@ -19,6 +19,7 @@ fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(2))
+        .nresamples(10_000)
         .configure_from_args();
     closures::bench(&mut criterion);
     futures::bench(&mut criterion);
