@@ -32,6 +32,8 @@ step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
 step cargo test --quiet --locked -p anthill --all-features
 step cargo test --locked -p chat-demo -p benches
+# Each bench runs once. Of the same packages, so that nothing is built twice.
+step cargo test --quiet --locked -p chat-demo -p benches --bench engine
 # No hot path takes more instructions than it did.
 step cargo run --quiet --release --locked -p instructions
 
