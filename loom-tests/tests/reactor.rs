@@ -143,7 +143,7 @@ fn an_event_is_heard_by_the_worker_that_falls_asleep() {
 
 #[test]
 fn a_submit_wakes_the_worker_in_the_reactor() {
-    check(|| {
+    check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
         pool.spawn(device.clone().event()).unwrap();
@@ -325,5 +325,64 @@ fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
         device.happen();
         pool.shutdown().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
+    });
+}
+
+#[test]
+fn an_event_is_heard_while_a_closure_occupies_the_only_worker() {
+    check_within(1, || {
+        let device = Device::new();
+        let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
+        let (send, wait) = channel();
+        let event = device.clone().event();
+        pool.spawn(async move {
+            event.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        device.happen();
+        pool.shutdown().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
+    });
+}
+
+#[test]
+fn an_event_that_a_closure_causes_and_awaits_is_heard() {
+    check_within(1, || {
+        let device = Device::new();
+        let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
+        let (send, wait) = channel();
+        let (event, happens) = (device.clone().event(), device.clone());
+        pool.spawn(async move {
+            event.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        pool.submit(move || {
+            happens.happen();
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
+    });
+}
+
+#[test]
+fn what_the_reactor_itself_submits_is_shown_to_the_others() {
+    check_within(1, || {
+        let device = Device::new();
+        let pool = device.reactor(keeping(2..=2).capacity(1)).build().unwrap();
+        let (send, wait) = channel();
+        let slot = pool.try_slot().unwrap();
+        // As a task of the reactor's own, which waits for what it submits.
+        device.on_event(0, move || {
+            slot.submit(move || send.send(()).unwrap());
+            wait.recv().unwrap();
+        });
+        device.happen();
+        pool.shutdown().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (1, 0));
     });
 }

@@ -73,7 +73,10 @@ impl Activities {
 
     /// Its worker has left.
     pub(crate) fn remove(&self, activity: &Arc<Activity>) {
-        self.lock().retain(|other| !Arc::ptr_eq(other, activity));
+        let mut all = self.lock();
+        if let Some(place) = all.iter().position(|other| Arc::ptr_eq(other, activity)) {
+            all.swap_remove(place);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Activity>>> {

@@ -32,8 +32,8 @@
 //! reactor, until it expires, so that short closures start no thread each.
 //!
 //! **A closure left to occupied workers is run.** A producer that sees `max` occupied wakes none, and a worker that
-//! cannot occupy itself sleeps beside waiting closures. An occupied worker stops being so on its way to sleep, by S1, or
-//! by [`Idle::vacate`], which is its F1. So its S3, or its F3, sees the closure.
+//! cannot occupy itself sleeps beside waiting closures. An occupied worker stops being so on its way to sleep, by S1, and
+//! then its S3 sees the closure; or by [`Idle::vacate`] while it polls futures, and then it looks for closures itself.
 //!
 //! **Cold threads leave.** The stack gives the worker that slept last, so the bottom of it is never woken when there
 //! is little to do, and expires. A worker that expires takes itself off the stack under the lock: either it is still
@@ -272,7 +272,7 @@ impl Idle {
         self.change(OCCUPIED, 0);
     }
 
-    /// The caller no longer runs closures. It then does F2 to F4.
+    /// The caller no longer runs closures, but goes on to look for some.
     pub(crate) fn vacate(&self) {
         self.change(0, OCCUPIED);
     }

@@ -188,7 +188,7 @@ impl Scheduler {
         }
     }
 
-    /// F2 to F4, for a worker that was the last to search and has found something, or is no longer occupied.
+    /// F2 to F4, for a worker that was the last to search and has found something.
     pub(crate) fn pass_on_search(&self) {
         // F2: pairs with P2.
         fence(Ordering::SeqCst);

@@ -153,6 +153,8 @@ pub(crate) struct Tally {
     pub(crate) panicked: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) discarded: Counter,
+    /// How often the worker has looked beyond its own queues: as long as this grows, no task holds it up.
+    pub(crate) looks: Counter,
 }
 
 impl Tally {
@@ -161,11 +163,6 @@ impl Tally {
             shared: true,
             ..Self::default()
         }
-    }
-
-    /// How many tasks have ended.
-    pub(crate) fn ended(&self) -> u64 {
-        self.completed.get() + self.panicked.get() + self.cancelled.get() + self.discarded.get()
     }
 
     /// Counts an end. A tally that is not shared is that of the calling worker.

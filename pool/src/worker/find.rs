@@ -23,9 +23,9 @@ pub(super) struct Course {
     polled: u32,
     /// Looks beyond its own queues since it last looked at another worker's.
     looks: u32,
-    /// Whose queues it looks at next, and how many tasks of that worker had ended at the last look at it.
+    /// Whose queues it looks at next, and how often each worker had looked beyond its own when this one looked at it.
     other: usize,
-    ended: Vec<u64>,
+    seen: Vec<u64>,
     turn: Turn,
 }
 
@@ -37,7 +37,7 @@ impl Course {
             polled: 0,
             looks: 0,
             other: 0,
-            ended: Vec::new(),
+            seen: Vec::new(),
             turn: Turn::new(),
         }
     }
@@ -63,7 +63,8 @@ impl Course {
 impl Worker {
     #[inline]
     pub(super) fn find(&mut self) -> Option<Task<Seat>> {
-        if let (Some(own), Some(lane)) = (&self.seat.own, self.own_lane()) {
+        let lane = self.own_lane();
+        if let (Some(own), Some(lane)) = (&self.seat.own, lane) {
             if let Some(task) = own.pop(lane) {
                 self.course.chose(lane);
                 return Some(task);
@@ -74,14 +75,20 @@ impl Worker {
 
     /// The lane of the own queue from which the next task comes, where that is plain.
     #[inline]
-    fn own_lane(&self) -> Option<Lane> {
+    fn own_lane(&mut self) -> Option<Lane> {
         let (own, queues) = (self.seat.own.as_ref()?, &self.seat.scheduler.queues);
         if self.course.ran >= LOOK_OUTSIDE {
             return None;
         }
         if !queues.uses().is_plain() {
             if !own.is_empty(Lane::Futures) {
-                return (self.course.row < IN_A_ROW).then_some(Lane::Futures);
+                if self.course.row >= IN_A_ROW {
+                    if !own.is_empty(Lane::Closures) || queues.has_common_closures() {
+                        return None;
+                    }
+                    self.course.row = 0;
+                }
+                return Some(Lane::Futures);
             }
             if queues.has_common_futures() || queues.uses().includes(Uses::PRIORITIES) {
                 return None;
@@ -198,12 +205,10 @@ impl Worker {
         }
     }
 
-    /// No longer counts as occupied.
+    /// No longer counts as occupied. Closures that were left to this worker still come to it, after a row of futures.
     fn vacate(&self) {
         self.seat.set_occupancy(Occupancy::Free);
         self.seat.scheduler.idle.vacate();
-        // As F1: closures may have been left to this worker.
-        self.seat.scheduler.pass_on_search();
     }
 
     /// When neither a future in its turn nor a closure was found.
@@ -245,6 +250,7 @@ impl Worker {
             }
             self.moved = true;
         }
+        self.seat.tally().count(|tally| &tally.looks);
         self.course.looks += 1;
         if self.course.looks >= LOOK_AT_OTHERS {
             self.course.looks = 0;
@@ -264,14 +270,14 @@ impl Worker {
     fn look_at_another(&mut self) {
         let Some(own) = &self.seat.own else { return };
         let (course, scheduler) = (&mut self.course, &self.seat.scheduler);
-        course.ended.resize(scheduler.queues.locals(), 0);
-        course.other = (course.other + 1) % course.ended.len();
+        course.seen.resize(scheduler.queues.locals(), 0);
+        course.other = (course.other + 1) % course.seen.len();
         let other = course.other;
         if other == own.index {
             return;
         }
-        let ended = scheduler.tally(Some(other)).ended();
-        if std::mem::replace(&mut course.ended[other], ended) != ended {
+        let looks = scheduler.tally(Some(other)).looks.get();
+        if std::mem::replace(&mut course.seen[other], looks) != looks {
             // It goes on.
             return;
         }

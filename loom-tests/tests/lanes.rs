@@ -1,0 +1,229 @@
+//! I15, I16: futures that are woken run while closures occupy every worker, closures run while futures keep coming, and
+//! no closure is left to a worker that does not come for it.
+#![cfg(anthill_loom)]
+
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+use anthill::Pool;
+use loom::sync::mpsc::channel;
+use loom::sync::{Arc, Mutex};
+use loom_tests::{Record, check, check_within, other, pool};
+
+/// Something that one thread sets and one future awaits.
+#[derive(Clone, Default)]
+struct Signal(Arc<Mutex<(bool, Option<Waker>)>>);
+
+impl Signal {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new((false, None))))
+    }
+
+    fn set(&self) {
+        let waker = {
+            let mut state = self.0.lock().unwrap();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    async fn wait(self) {
+        poll_fn(|cx| {
+            let mut state = self.0.lock().unwrap();
+            if state.0 {
+                return Poll::Ready(());
+            }
+            state.1 = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Ends the pool, and sees that so many tasks have returned.
+fn end(pool: &Pool, tasks: u64) {
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, tasks);
+}
+
+#[test]
+fn a_future_that_a_closure_wakes_runs_beside_it() {
+    check_within(1, || {
+        let (pool, signal) = (pool(2, 1), Signal::new());
+        let (send, wait) = channel();
+        let woken = signal.clone().wait();
+        pool.spawn(async move {
+            woken.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        pool.submit(move || {
+            signal.set();
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        end(&pool, 2);
+    });
+}
+
+#[test]
+fn a_future_that_another_thread_wakes_runs_beside_a_closure() {
+    check_within(1, || {
+        let (pool, signal) = (pool(2, 1), Signal::new());
+        let (send, wait) = channel();
+        let woken = signal.clone().wait();
+        pool.spawn(async move {
+            woken.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        let waker = other(move || signal.set());
+        waker.join().unwrap();
+        end(&pool, 2);
+    });
+}
+
+#[test]
+fn a_new_future_runs_beside_a_closure() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        let (send, wait) = channel();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        pool.spawn(async move { send.send(()).unwrap() }).unwrap();
+        end(&pool, 2);
+    });
+}
+
+#[test]
+fn a_future_that_is_queued_first_runs_beside_a_closure() {
+    check(|| {
+        let pool = pool(3, 1);
+        let (send, wait) = channel();
+        let (first, second) = (send.clone(), send);
+        pool.spawn(async move { first.send(()).unwrap() }).unwrap();
+        pool.submit(move || {
+            wait.recv().unwrap();
+            wait.recv().unwrap();
+        })
+        .unwrap();
+        pool.spawn(async move { second.send(()).unwrap() }).unwrap();
+        end(&pool, 3);
+    });
+}
+
+#[test]
+fn a_closure_that_a_future_brings_is_run_by_the_occupied_worker() {
+    check_within(1, || {
+        let pool = pool(3, 1);
+        let (send, wait) = channel();
+        let ran = Record::new();
+        let (slot, last) = (pool.try_slot().unwrap(), ran.task());
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        // It runs beside the first closure, on a thread that may run no closure meanwhile.
+        pool.spawn(async move {
+            slot.submit(last);
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        end(&pool, 3);
+        assert_eq!(ran.count(), 1);
+    });
+}
+
+#[test]
+fn no_more_closures_run_at_once_than_threads_are_allowed() {
+    check_within(1, || {
+        let pool = pool(3, 1);
+        // Neither is seen by the engine, so that looking adds no schedules.
+        let running = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let most = Record::new();
+        let closure = || {
+            let (running, most) = (running.clone(), most.clone());
+            move || {
+                if running.fetch_add(1, std::sync::atomic::Ordering::SeqCst) > 0 {
+                    most.add();
+                }
+                loom::thread::yield_now();
+                running.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        };
+        pool.submit(closure()).unwrap();
+        pool.spawn(async {}).unwrap();
+        pool.submit(closure()).unwrap();
+        end(&pool, 3);
+        assert_eq!(most.count(), 0, "two closures ran at once");
+    });
+}
+
+#[test]
+fn a_closure_runs_beside_a_future_that_wakes_itself() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let (seen, runs) = (ran.clone(), ran.task());
+        pool.spawn(poll_fn(move |cx| {
+            if seen.count() > 0 {
+                return Poll::Ready(());
+            }
+            loom::thread::yield_now();
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+        .unwrap();
+        pool.submit(runs).unwrap();
+        end(&pool, 2);
+    });
+}
+
+/// Submits itself until the other has run.
+fn submit_until(pool: &Pool, ran: Record) {
+    let own = pool.clone();
+    let closure = move || {
+        if ran.count() == 0 {
+            loom::thread::yield_now();
+            submit_until(&own, ran);
+        }
+    };
+    // Refused only when the other has run and the pool is closed.
+    _ = pool.try_submit(closure);
+}
+
+#[test]
+fn a_future_runs_beside_closures_that_bring_each_other() {
+    check_within(1, || {
+        let pool = pool(3, 1);
+        let ran = Record::new();
+        let runs = ran.task();
+        submit_until(&pool, ran);
+        let future = pool.spawn_with_handle(async move { runs() }).unwrap();
+        future.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().panicked, 0);
+    });
+}
+
+#[test]
+fn a_thread_for_futures_is_there_again_after_the_limit_rose() {
+    check_within(0, || {
+        let pool = pool(4, 1);
+        let (first, wait_first) = channel();
+        let (second, wait_second) = channel();
+        let (called, call) = channel();
+        pool.submit(move || wait_first.recv().unwrap()).unwrap();
+        pool.spawn(async move { called.send(()).unwrap() }).unwrap();
+        call.recv().unwrap();
+        // What was one thread too many, for the future alone, is now one of two for closures.
+        pool.tune_threads(0..=2).unwrap();
+        pool.submit(move || wait_second.recv().unwrap()).unwrap();
+        pool.spawn(async move {
+            first.send(()).unwrap();
+            second.send(()).unwrap();
+        })
+        .unwrap();
+        end(&pool, 4);
+    });
+}
