@@ -61,31 +61,39 @@ pub(crate) struct Doings {
 
 /// The activities of all workers of a pool.
 #[derive(Debug, Default)]
-pub(crate) struct Activities(Mutex<Vec<Arc<Activity>>>);
+pub(crate) struct Activities(Mutex<Lists>);
+
+#[derive(Debug, Default)]
+struct Lists {
+    all: Vec<Arc<Activity>>,
+    /// Those whose workers have left, for the next ones.
+    vacant: Vec<Arc<Activity>>,
+}
 
 impl Activities {
     /// The activity of a worker that begins.
-    pub(crate) fn add(&self) -> Arc<Activity> {
-        let activity = Arc::<Activity>::default();
-        self.lock().push(Arc::clone(&activity));
-        activity
+    pub(crate) fn claim(&self) -> Arc<Activity> {
+        let mut lists = self.lock();
+        lists.vacant.pop().unwrap_or_else(|| {
+            let activity = Arc::<Activity>::default();
+            lists.all.push(Arc::clone(&activity));
+            activity
+        })
     }
 
-    /// Its worker has left.
-    pub(crate) fn remove(&self, activity: &Arc<Activity>) {
-        let mut all = self.lock();
-        if let Some(place) = all.iter().position(|other| Arc::ptr_eq(other, activity)) {
-            all.swap_remove(place);
-        }
+    /// The activity of a worker that has left.
+    pub(crate) fn vacate(&self, activity: Arc<Activity>) {
+        activity.clear();
+        self.lock().vacant.push(activity);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Activity>>> {
+    fn lock(&self) -> MutexGuard<'_, Lists> {
         self.0.lock().expect("nothing panics under this lock")
     }
 
     pub(crate) fn count(&self) -> Doings {
         let mut doings = Doings::default();
-        for activity in self.lock().iter() {
+        for activity in &self.lock().all {
             match activity.0.load(Ordering::Acquire) & DOING {
                 1 => doings.closures += 1,
                 2 => doings.futures += 1,

@@ -87,7 +87,7 @@ impl Seat {
 
     fn occupy(scheduler: Scheduler, own: Option<Own<Task<Self>>>, occupancy: Occupancy) -> Seated {
         let seat = Rc::new(Self {
-            activity: scheduler.activities.add(),
+            activity: scheduler.activities.claim(),
             scheduler,
             own,
             occupancy: Cell::new(occupancy),
@@ -273,7 +273,7 @@ impl Drop for Seated {
         let Some(seat) = self.0.take() else { return };
         thread::set_seated(seat.before.is_some());
         let _ = CURRENT.try_with(|current| current.replace(seat.before.clone()));
-        seat.scheduler.activities.remove(&seat.activity);
+        seat.scheduler.activities.vacate(Arc::clone(&seat.activity));
         // Only `CURRENT` shared the seat, so this is the last owner, and the queue goes back.
         if let Some(Seat {
             scheduler,
