@@ -173,14 +173,20 @@ impl Idle {
         self.look().wants_help(lane, self.max())
     }
 
-    /// P4, O4 and F4: picks the worker to help. `wants_help` said so just before.
-    pub(crate) fn recruit(&self, lane: Lane) -> Recruit {
+    /// P4, O4 and F4: picks the worker to help. `wants_help` said so just before. A caller that itself waits in the
+    /// reactor, and is called by an event, is not picked.
+    pub(crate) fn recruit(&self, lane: Lane, by_event: bool) -> Recruit {
         let mut stack = self.stack.lock();
         let census = self.look();
         if census.searching() > 0 {
             return Recruit::Nobody;
         }
-        if let Some(parker) = stack.pop() {
+        let picked = if by_event {
+            stack.sleepers.pop()
+        } else {
+            stack.pop()
+        };
+        if let Some(parker) = picked {
             self.change(SEARCHING, SLEEPING);
             return Recruit::Wake(parker);
         }

@@ -135,8 +135,8 @@ impl Scheduler {
             return self.defer(task, priority);
         }
         match seat.keep(Lane::Closures, task) {
-            // Also of an event: the task that submits it may be one of the reactor, which may wait for it.
-            Kept::Here | Kept::ByEvent => self.notify(Lane::Closures),
+            Kept::Here => self.notify(Lane::Closures),
+            Kept::ByEvent => self.notify_by_event(Lane::Closures),
             Kept::Not(task) => self.defer(task, priority),
         }
     }
@@ -156,8 +156,8 @@ impl Scheduler {
             None => Kept::Not(task),
         };
         match kept {
-            // Also of an event, as for a closure.
-            Kept::Here | Kept::ByEvent => self.notify(Lane::Futures),
+            Kept::Here => self.notify(Lane::Futures),
+            Kept::ByEvent => self.notify_by_event(Lane::Futures),
             Kept::Not(task) => self.defer_future(task),
         }
     }
@@ -184,7 +184,18 @@ impl Scheduler {
         // P2: pairs with S2, F2 and O2.
         fence(Ordering::SeqCst);
         if self.idle.wants_help(lane) {
-            self.help(lane);
+            self.help(lane, false);
+        }
+    }
+
+    /// As `notify`, for a task of the reactor's own that submits: it may wait for what it submits, and then this worker
+    /// does not return from the reactor to run it.
+    #[cold]
+    fn notify_by_event(&self, lane: Lane) {
+        // P2: pairs with S2, F2 and O2.
+        fence(Ordering::SeqCst);
+        if self.idle.wants_help(lane) {
+            self.help(lane, true);
         }
     }
 
@@ -194,7 +205,7 @@ impl Scheduler {
         fence(Ordering::SeqCst);
         for lane in Lane::ALL {
             if self.idle.wants_help(lane) && self.queues.has_work(lane) {
-                self.help(lane);
+                self.help(lane, false);
             }
         }
     }
@@ -210,14 +221,14 @@ impl Scheduler {
         let reactor = self.settings.reactor.as_ref();
         if reactor.is_some_and(|reactor| !reactor.is_held()) || self.queues.has_work(Lane::Futures)
         {
-            self.help(Lane::Futures);
+            self.help(Lane::Futures, false);
         }
     }
 
     /// Wakes a sleeper, or starts a thread, unless a worker searches already or enough are awake.
     #[cold]
-    fn help(&self, lane: Lane) {
-        match self.idle.recruit(lane) {
+    fn help(&self, lane: Lane, by_event: bool) {
+        match self.idle.recruit(lane, by_event) {
             Recruit::Wake(parker) => {
                 self.threads.wakeups.add();
                 parker.unpark();
