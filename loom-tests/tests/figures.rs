@@ -120,3 +120,15 @@ fn in_flight_is_of_one_instant() {
         assert_eq!(pool.in_flight(), 0);
     });
 }
+
+#[test]
+fn a_task_that_counts_as_running_cannot_be_cancelled() {
+    check(|| {
+        let pool = pool(1, 1);
+        let task = pool.submit_with_handle(|| ()).unwrap();
+        let (running, cancelled) = (pool.stats().running, task.cancel());
+        assert!(running == 0 || !cancelled);
+        drop(task);
+        pool.shutdown().unwrap();
+    });
+}

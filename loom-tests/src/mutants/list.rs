@@ -2,6 +2,7 @@
 
 mod ends;
 mod figures;
+mod lanes;
 mod orderings;
 mod reactor;
 mod slots;
@@ -17,6 +18,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
         .chain(ends::MUTANTS)
         .chain(tasks::MUTANTS)
         .chain(reactor::MUTANTS)
+        .chain(lanes::MUTANTS)
         .chain(orderings::MUTANTS)
         .chain(figures::MUTANTS)
 }

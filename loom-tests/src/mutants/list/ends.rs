@@ -16,8 +16,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I7",
         fault: "one that goes to sleep does not look whether all has ended",
         file: "worker.rs",
-        find: "if scheduler.queues.has_work() || scheduler.has_ended() || surplus",
-        replace: "if scheduler.queues.has_work() || surplus",
+        find: "if self.has_work() || scheduler.has_ended() || surplus",
+        replace: "if self.has_work() || surplus",
         killer: Model("close"),
     },
     Mutant {

@@ -7,17 +7,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "a worker that sleeps counts as running",
-        file: "scheduler.rs",
-        find: "running: threads.saturating_sub(idle_threads)",
-        replace: "running: threads",
+        file: "activity.rs",
+        find: "    pub(crate) fn clear(&self) {\n        self.restore(0);\n",
+        replace: "    pub(crate) fn clear(&self) {\n",
         killer: Model("figures"),
     },
     Mutant {
         invariant: "figures",
         fault: "what a worker took along does not count as queued",
         file: "queues.rs",
-        find: "self.common.len() + self.stealers.iter().map(Stealer::len).sum::<usize>()",
-        replace: "self.common.len()",
+        find: "\n            + self.claimed().iter().map(Stealers::len).sum::<usize>()",
+        replace: "",
         killer: Model("figures"),
     },
     Mutant {
