@@ -60,9 +60,11 @@
 )]
 
 mod activity;
+mod backlog;
 mod balance;
 mod build_error;
 mod builder;
+mod cap;
 mod end;
 mod entrance;
 mod error;

@@ -31,6 +31,7 @@ impl Pool {
             pool: self,
             capacity: 1024,
             priority: Priority::Normal,
+            threads: None,
             nonblocking: root.nonblocking,
             max_waiting: root.max_waiting,
         }
@@ -48,6 +49,7 @@ impl Pool {
 ///     .subpool()
 ///     .capacity(64)
 ///     .priority(Priority::Low)
+///     .threads(2)
 ///     .nonblocking(true)
 ///     .build()?;
 /// thumbnails.submit(|| println!("one of at most 64"))?;
@@ -61,6 +63,7 @@ pub struct SubpoolBuilder<'a> {
     pool: &'a Pool,
     capacity: usize,
     priority: Priority,
+    threads: Option<usize>,
     nonblocking: bool,
     max_waiting: usize,
 }
@@ -107,6 +110,39 @@ impl SubpoolBuilder<'_> {
     /// ```
     pub fn priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
+        self
+    }
+
+    /// Sets how many of the pool's threads closures of the subpool may occupy at once. Default: no limit.
+    ///
+    /// Further closures wait in the subpool, each in its slot, and leave the other threads to the rest of the pool. So
+    /// closures that block cannot occupy every thread. With a limit of 1, closures run in the order in which they were
+    /// accepted. A closure that has to wait for another one that is not yet running needs a second thread, except in
+    /// [`JoinHandle::join`](crate::JoinHandle::join) and [`Pool::scope`], which run it in place.
+    ///
+    /// The limit applies to the closures of all handles, slots, groups and scopes of the subpool. A
+    /// [strand](Pool::strand) counts as one closure while it runs closures. Futures are not limited, because they do not
+    /// occupy a thread while they wait; neither are closures that a future runs in place.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().threads(0..=4).build()?;
+    /// let queries = pool.subpool().threads(3).build()?;
+    /// let (go, wait) = std::sync::mpsc::channel::<()>();
+    /// let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    /// for _ in 0..100 {
+    ///     let wait = std::sync::Arc::clone(&wait);
+    ///     queries.submit(move || _ = wait.lock().unwrap().recv())?;
+    /// }
+    /// // Three threads block; the fourth is left to the pool.
+    /// assert_eq!(pool.submit_with_handle(|| 6 * 7)?.join()?, 42);
+    /// # drop(go);
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
         self
     }
 
@@ -160,17 +196,24 @@ impl SubpoolBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::ZeroCapacity`] for a [`capacity`](Self::capacity) of 0.
+    /// [`BuildError::ZeroCapacity`] for a [`capacity`](Self::capacity) of 0, and [`BuildError::ZeroThreads`] for
+    /// [`threads`](Self::threads) of 0.
     pub fn build(self) -> Result<Pool, BuildError> {
         if self.capacity == 0 {
             return Err(BuildError::ZeroCapacity);
         }
-        let entrance = Entrance::new(
+        if self.threads == Some(0) {
+            return Err(BuildError::ZeroThreads);
+        }
+        let mut entrance = Entrance::new(
             self.capacity,
             self.priority,
             self.nonblocking,
             self.max_waiting,
         );
+        if let Some(threads) = self.threads {
+            entrance = entrance.with_cap(threads);
+        }
         Ok(self.pool.at_subpool(entrance))
     }
 }

@@ -58,8 +58,21 @@ impl Scheduler {
             };
             run(task, &seat);
         }
+        self.discard_capped(&seat);
         drop(seat);
         self.subpools.lock().discarding -= 1;
+    }
+
+    /// Discards what waits at subpools for others of their closures to end.
+    fn discard_capped(&self, seat: &Seat) {
+        if !self.root.is_discarding() {
+            return;
+        }
+        // No subpool is opened again meanwhile: the pool is closed until `discarding` is 0.
+        let open = self.subpools.lock().open.clone();
+        for entrance in &open {
+            entrance.run_waiting(seat);
+        }
     }
 
     /// Opens an entrance again, the pool's own or a subpool.
