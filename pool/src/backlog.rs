@@ -32,9 +32,22 @@ impl<T> Backlog<T> {
     pub(crate) fn push(&self, entry: T) -> bool {
         let mut state = self.0.lock();
         state.waiting.push_back(entry);
-        let more = state.attendants < state.most;
-        state.attendants += u32::from(more);
-        more
+        state.enlist()
+    }
+
+    /// Appends an entry, or returns it if the caller has to send one more attendant, which counts already and brings the
+    /// entry along.
+    ///
+    /// With several attendants, one could otherwise run the entry before the new one is in the pool. The new one would
+    /// then come to a pool that may have ended.
+    #[must_use = "an entry that is returned does not wait"]
+    pub(crate) fn push_beyond_limit(&self, entry: T) -> Option<T> {
+        let mut state = self.0.lock();
+        if state.enlist() {
+            return Some(entry);
+        }
+        state.waiting.push_back(entry);
+        None
     }
 
     /// Takes the next entry for an attendant. With none, the attendant no longer counts and has to leave.
@@ -68,6 +81,13 @@ impl<T> Backlog<T> {
 }
 
 impl<T> State<T> {
+    /// Counts one more attendant, if there may be one more.
+    fn enlist(&mut self) -> bool {
+        let more = self.attendants < self.most;
+        self.attendants += u32::from(more);
+        more
+    }
+
     fn dismiss(&mut self) {
         // In one step with the look at the queue, or an entry that is pushed in between waits for ever.
         self.attendants -= 1;
@@ -94,12 +114,10 @@ mod tests {
     #[test]
     fn no_more_attendants_come_than_may() {
         let backlog = Backlog::new(2);
-        assert_eq!(
-            [1, 2, 3].map(|entry| backlog.push(entry)),
-            [true, true, false]
-        );
-        assert_eq!(backlog.take(), Some(1));
-        assert!(!backlog.push(4), "the attendant still counts");
+        let pushed = [1, 2, 3, 4].map(|entry| backlog.push_beyond_limit(entry));
+        assert_eq!(pushed, [Some(1), Some(2), None, None]);
+        assert_eq!((backlog.has_more(), backlog.take()), (true, Some(3)));
+        assert!(!backlog.push(5), "both attendants still count");
     }
 
     #[test]

@@ -60,26 +60,28 @@ impl Gate {
 
     #[inline(never)]
     fn queue_up(&self, cap: &Cap, task: Task<Seat>) {
-        if cap.push(task) {
-            let attendant = self.attendant();
+        if let Some(task) = cap.push_beyond_limit(task) {
+            let gate = self.clone();
+            let attendant = Task::new(move |seat: &Seat| gate.attend(task, seat));
             self.scheduler.schedule(attendant, self.priority());
         }
     }
 
-    /// A task for the next closure. It has no slot of its own: each that waits has one.
-    fn attendant(&self) -> Task<Seat> {
-        let gate = self.clone();
-        Task::new(move |seat: &Seat| gate.attend(seat))
-    }
-
-    /// Runs one closure that waits.
-    fn attend(&self, seat: &Seat) {
-        let cap = self.cap().expect("an attendant is sent by a cap");
-        let Some(task) = cap.take() else { return };
+    /// Runs one closure as an attendant, and sends the attendant on if others wait.
+    fn attend(&self, task: Task<Seat>, seat: &Seat) {
         // The task's panic is caught where it is run; a panic of what it owned must not end the attendant either.
         scheduler::run(task, seat);
-        if cap.has_more() {
-            self.scheduler.defer(self.attendant(), self.priority());
+        if self.cap().is_some_and(Cap::has_more) {
+            let gate = self.clone();
+            let attendant = Task::new(move |seat: &Seat| gate.attend_next(seat));
+            self.scheduler.defer(attendant, self.priority());
+        }
+    }
+
+    fn attend_next(&self, seat: &Seat) {
+        // Other attendants may have been faster, and a discard.
+        if let Some(task) = self.cap().and_then(Cap::take) {
+            self.attend(task, seat);
         }
     }
 }
