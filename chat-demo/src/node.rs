@@ -87,11 +87,12 @@ impl Pools {
         }
         let service = builder.build()?;
         let shared = !config.redis.redis.is_empty();
-        let reads = shared.then(|| service.subpool(Redis::first_reads(config)));
+        let subpool = |capacity| service.subpool().capacity(capacity).build();
+        let reads = shared.then(|| subpool(Redis::first_reads(config)));
         Ok(Self {
-            front: service.subpool(config.max_handshakes)?,
-            connections: service.subpool(config.max_connections)?,
-            fanout: service.subpool(config.fanout)?,
+            front: subpool(config.max_handshakes)?,
+            connections: subpool(config.max_connections)?,
+            fanout: subpool(config.fanout)?,
             reads: reads.transpose()?,
             service,
         })

@@ -120,7 +120,7 @@ fn only_in_a_slot_of_the_same_entrance_a_task_runs_in_the_place_of_another() {
             .capacity(1)
             .reentrancy(Reentrancy::RunInPlace);
         let pool = builder.build().unwrap();
-        let side = pool.subpool(1).unwrap();
+        let side = pool.subpool().capacity(1).build().unwrap();
         let go = held_up(&side);
         let (tell, told) = channel();
         let (own, ran) = (pool.clone(), Record::new());

@@ -76,7 +76,7 @@ fn shutdown_waits_for_the_panic_handler() {
             .build()
             .unwrap();
         // A subpool's end is that of its tasks. The pool's own also waits for the threads, and so for all on them.
-        let subpool = pool.subpool(1).unwrap();
+        let subpool = pool.subpool().capacity(1).build().unwrap();
         subpool.submit(panicking.panicking()).unwrap();
         subpool.shutdown().unwrap();
         assert_eq!((panicking.count(), handled.count()), (1, 1));
@@ -138,7 +138,7 @@ fn dropping_the_last_handle_runs_what_was_accepted_and_lets_the_threads_leave() 
 fn a_subpool_ends_before_its_pool_does() {
     check(|| {
         let pool = pool(1, 1);
-        let subpool = pool.subpool(1).unwrap();
+        let subpool = pool.subpool().capacity(1).build().unwrap();
         let ran = Record::new();
         subpool.submit(ran.task()).unwrap();
         let closer = beside(&pool, |pool| pool.shutdown().unwrap());

@@ -132,7 +132,7 @@ fn the_end_of_a_pool_is_after_all_its_tasks() {
 fn the_end_of_a_subpool_is_after_its_tasks() {
     check(|| {
         let pool = pool(1, 1);
-        let side = pool.subpool(1).unwrap();
+        let side = pool.subpool().capacity(1).build().unwrap();
         let (word, write) = word();
         side.submit(write).unwrap();
         side.shutdown().unwrap();

@@ -76,7 +76,7 @@ fn the_fewest_threads_are_there_in_every_life() {
 fn a_subpool_that_is_reopened_closes_with_its_pool() {
     check(|| {
         let pool = pool(1, 1);
-        let side = pool.subpool(1).unwrap();
+        let side = pool.subpool().capacity(1).build().unwrap();
         let ran = Record::new();
         side.submit(ran.task()).unwrap();
         side.close();
@@ -174,7 +174,10 @@ fn one_that_discards_runs_nothing_of_the_next_life() {
 fn a_subpool_that_has_ended_is_off_the_list_and_no_other() {
     check_within(1, || {
         let pool = pool(1, 1);
-        let (ended, other) = (pool.subpool(1).unwrap(), pool.subpool(1).unwrap());
+        let (ended, other) = (
+            pool.subpool().capacity(1).build().unwrap(),
+            pool.subpool().capacity(1).build().unwrap(),
+        );
         ended.submit(|| ()).unwrap();
         ended.shutdown().unwrap();
         assert!(!other.is_closed());

@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .name("bank")
         .capacity(usize::MAX) // the slots that count are those of the transfers
         .build()?;
-    let transfers = pool.subpool(64)?;
+    let transfers = pool.subpool().capacity(64).build()?;
     let accounts: Vec<_> = (0..ACCOUNTS).map(|_| Account::open(&pool)).collect();
 
     let start = Instant::now();

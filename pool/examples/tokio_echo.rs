@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .panic_handler(|panic| eprintln!("{panic}"))
         .build()?;
     // The server's own tasks take no connection's slot: they come in by a door of their own.
-    let own = connections.subpool(2)?;
+    let own = connections.subpool().capacity(2).build()?;
 
     let listener = own.spawn_with_handle(TcpListener::bind("127.0.0.1:7070"))?;
     let listener = listener.join()??;

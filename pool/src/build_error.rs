@@ -28,6 +28,8 @@ pub enum BuildError {
         /// The most that there can be.
         limit: usize,
     },
+    /// `threads(0)` for a subpool: none of its closures could ever run.
+    ZeroThreads,
     /// A pool of no shards: nothing could ever be accepted.
     ZeroShards,
     /// `sample_times(0)`: measuring one of no tasks. Leave the setting out to measure none.
@@ -56,6 +58,9 @@ impl fmt::Display for BuildError {
                     "{asked} threads were asked for; a pool has {limit} at most"
                 )
             }
+            Self::ZeroThreads => f.write_str(
+                "threads(0) lets no closure of the subpool run; use 1 or more, or leave it out for no limit",
+            ),
             Self::ZeroShards => f.write_str("a pool of 0 shards accepts no task; use 1 or more"),
             Self::ZeroSampling => {
                 f.write_str("sample_times(0) measures no task; use 1 or more, or leave it out")

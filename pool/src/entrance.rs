@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::cap::Cap;
 use crate::priority::Priority;
 use crate::slots::{Joined, NoSlot, Slots};
 use crate::spin::Spin;
@@ -54,6 +55,8 @@ pub(crate) struct Entrance {
     /// What a plain submit does when no slot is free.
     pub(crate) nonblocking: bool,
     pub(crate) max_waiting: usize,
+    /// Where closures wait if there is a limit of how many workers they occupy. In a box: few entrances have one.
+    pub(crate) cap: Option<Box<Cap>>,
     /// Whether tasks that have not begun are dropped instead of run. Set with a close, and reset before a reopen.
     discarding: AtomicBool,
     /// How often it was opened again.
@@ -73,6 +76,7 @@ impl Entrance {
             priority,
             nonblocking,
             max_waiting,
+            cap: None,
             discarding: AtomicBool::new(false),
             reopened: Counter::default(),
             rejections: Rejections::default(),

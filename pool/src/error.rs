@@ -273,7 +273,7 @@ impl fmt::Display for Unfinished {
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
-/// let uploads = pool.subpool(8).unwrap();
+/// let uploads = pool.subpool().capacity(8).build().unwrap();
 /// pool.close();
 /// assert_eq!(uploads.reopen(), Err(anthill::ReopenError::PoolClosed));
 /// ```

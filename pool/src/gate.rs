@@ -100,7 +100,7 @@ impl Gate {
     #[inline(always)]
     pub(crate) fn submit(&self, way: Way, job: impl Job) {
         match way {
-            Way::Slot => self.scheduler.schedule(self.task(job), self.priority()),
+            Way::Slot => self.schedule(self.task(job)),
             Way::InPlace => self.run_in_place(job),
         }
     }

@@ -63,7 +63,7 @@ impl Pool {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let squares = pool.subpool(4)?.group(); // at most four of them are in progress
+    /// let squares = pool.subpool().capacity(4).build()?.group(); // at most four of them are in progress
     /// for n in 0..10 {
     ///     squares.submit(move || n * n)?;
     /// }

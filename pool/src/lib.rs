@@ -60,9 +60,11 @@
 )]
 
 mod activity;
+mod backlog;
 mod balance;
 mod build_error;
 mod builder;
+mod cap;
 mod end;
 mod entrance;
 mod error;
@@ -104,6 +106,7 @@ mod strand;
 mod strand_submit;
 mod strands;
 mod submit;
+mod subpool;
 mod sync;
 mod task;
 #[cfg(feature = "tokio")]
@@ -140,6 +143,7 @@ pub use slot::Slot;
 pub use stats::Stats;
 pub use strand::Strand;
 pub use strands::Strands;
+pub use subpool::SubpoolBuilder;
 #[cfg(feature = "tokio")]
 pub use tokio_reactor::TokioReactor;
 

@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::build_error::BuildError;
 use crate::builder::{Builder, check_threads};
+use crate::entrance::Entrance;
 use crate::gate::Gate;
 use crate::sampling::Times;
 use crate::scheduler::{Rest, Scheduler};
@@ -139,32 +140,11 @@ impl Pool {
         &self.handle.gate
     }
 
-    /// A second bounded entrance to the same threads: tasks submitted through it have their own slots, and count in
-    /// neither this pool's capacity nor any other's. It closes by itself, or together with the pool; a
-    /// subpool of a closed pool is closed. Whether plain submits wait, and how many may, is as for the pool.
-    ///
-    /// It keeps the pool open: the pool closes by itself when its handles and its subpools are gone.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().capacity(10_000).build()?;
-    /// let uploads = pool.subpool(8)?;
-    /// uploads.submit(|| println!("one of at most eight"))?;
-    /// # pool.shutdown()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError::ZeroCapacity`].
-    pub fn subpool(&self, capacity: usize) -> Result<Self, BuildError> {
-        if capacity == 0 {
-            return Err(BuildError::ZeroCapacity);
-        }
+    /// A handle of a subpool with this entrance.
+    pub(crate) fn at_subpool(&self, entrance: Entrance) -> Self {
         let scheduler = self.gate().scheduler.clone();
-        let subpool = Some(scheduler.add_subpool(capacity));
-        Ok(Self::at(Gate { scheduler, subpool }, Some(self.clone())))
+        let subpool = Some(scheduler.add_subpool(entrance));
+        Self::at(Gate { scheduler, subpool }, Some(self.clone()))
     }
 }
 
@@ -235,7 +215,7 @@ impl Pool {
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
     /// let pool = anthill::Pool::builder().capacity(100).build()?;
-    /// let uploads = pool.subpool(8)?;
+    /// let uploads = pool.subpool().capacity(8).build()?;
     /// assert_eq!((pool.capacity(), uploads.capacity()), (100, 8));
     /// # Ok(())
     /// # }

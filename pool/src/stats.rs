@@ -42,7 +42,8 @@ pub struct Stats {
     pub running_futures: usize,
     /// Workers waiting in the reactor: 1 or 0.
     pub in_reactor: usize,
-    /// Tasks that could run and wait for a worker: closures not begun, futures woken.
+    /// Tasks that could run and wait for a worker: closures not begun, futures woken. Those that wait for others to end
+    /// do not count: in a strand, or beyond the [`threads`](crate::SubpoolBuilder::threads) of a subpool.
     pub queued: usize,
     /// Submitters waiting for a slot, threads and futures.
     pub waiting: usize,

@@ -1,6 +1,5 @@
 //! Strands: tasks one at a time and in order, on whichever worker is free.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -9,12 +8,13 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
+use crate::backlog::Backlog;
 use crate::end::{End, Job};
 use crate::future::Runnable;
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;
-use crate::sync::{Arc, BUDGET, Mutex};
+use crate::sync::{Arc, BUDGET};
 use crate::task::Task;
 
 /// A line of tasks that run one at a time, in the order in which they were accepted. Strands of one pool run in
@@ -50,15 +50,8 @@ pub struct Strand(Arc<Line>);
 /// What the handles of a strand and its tasks share.
 struct Line {
     gate: Gate,
-    inbox: Mutex<Inbox>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    waiting: VecDeque<Entry>,
-    /// Whether somebody will come for the next entry: a task of the pool that runs the strand or waits to, or the
-    /// strand's future, when that ends. True as long as anything waits.
-    attended: bool,
+    /// Its one attendant is a task of the pool that runs the strand or waits to, or the strand's future, when that ends.
+    inbox: Backlog<Entry>,
 }
 
 /// One task of a strand.
@@ -91,7 +84,7 @@ impl Strand {
     pub(crate) fn new(gate: Gate) -> Self {
         Self(Arc::new(Line {
             gate,
-            inbox: Mutex::new(Inbox::default()),
+            inbox: Backlog::new(1),
         }))
     }
 
@@ -137,24 +130,19 @@ impl Strand {
     /// ```
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.0.inbox.lock().waiting.len()
+        self.0.inbox.len()
     }
 }
 
 fn push(line: &Arc<Line>, entry: Entry) {
-    let mut inbox = line.inbox.lock();
-    inbox.waiting.push_back(entry);
-    let attended = std::mem::replace(&mut inbox.attended, true);
-    drop(inbox);
-    if !attended {
+    if line.inbox.push(entry) {
         schedule(line);
     }
 }
 
 /// Makes the pool run the next entries.
 fn schedule(line: &Arc<Line>) {
-    let gate = &line.gate;
-    gate.scheduler.schedule(attendant(line), gate.priority());
+    line.gate.schedule(attendant(line));
 }
 
 /// A task for the next entries. It has no slot of its own: those that wait have theirs.
@@ -166,14 +154,9 @@ fn attendant(line: &Arc<Line>) -> Task<Seat> {
 /// Runs what waits, in order, until nothing does, a future has its turn, or the budget is spent.
 fn run(line: &Arc<Line>, seat: &Seat) {
     for _ in 0..BUDGET {
-        let mut inbox = line.inbox.lock();
-        let Some(entry) = inbox.waiting.pop_front() else {
-            inbox.attended = false;
-            // A burst's memory is not an idle strand's to keep.
-            inbox.waiting = VecDeque::new();
+        let Some(entry) = line.inbox.take() else {
             return;
         };
-        drop(inbox);
         match entry {
             // Its panic is caught where it is run; that of what it owned must not end the strand either.
             Entry::Closure(task) => crate::scheduler::run(task, seat),
@@ -184,8 +167,7 @@ fn run(line: &Arc<Line>, seat: &Seat) {
             }
         }
     }
-    let gate = &line.gate;
-    gate.scheduler.defer(attendant(line), gate.priority());
+    line.gate.defer(attendant(line));
 }
 
 /// A strand's turn, had by its future from submission to end, whatever the end.

@@ -89,7 +89,7 @@ fn a_suspended_future_is_dropped_when_it_is_woken() {
 #[test]
 fn of_a_subpool_only_its_own_tasks_are_dropped() {
     let (pool, gate) = busy(10);
-    let side = pool.subpool(10).unwrap();
+    let side = pool.subpool().capacity(10).build().unwrap();
     let mine = pool.submit_with_handle(|| 1).unwrap();
     let theirs = side.submit_with_handle(|| 2).unwrap();
     side.discard();
@@ -141,7 +141,7 @@ fn a_worker_may_discard_its_own_pool() {
 #[test]
 fn one_that_joins_what_was_discarded_does_not_run_it() {
     let pool = pool(8, 2);
-    let side = pool.subpool(4).unwrap();
+    let side = pool.subpool().capacity(4).build().unwrap();
     let own = side.clone();
     let ran_elsewhere = side.submit_with_handle(move || {
         // The other worker takes it at once, or drops it.

@@ -116,7 +116,7 @@ fn what_cannot_run_in_place_is_refused() {
 #[test]
 fn a_task_of_another_entrance_lends_no_slot() {
     let pool = in_place(1);
-    let side = pool.subpool(1).unwrap();
+    let side = pool.subpool().capacity(1).build().unwrap();
     let held = pool.try_slot().unwrap();
     let root = pool.clone();
     let refused = within(&side, move |side| {

@@ -68,7 +68,7 @@ fn one_that_waits_for_the_end_is_told_that_it_does_not_come() {
 #[test]
 fn subpools_are_opened_one_by_one_and_after_their_pool() {
     let pool = pool(1, 1);
-    let side = pool.subpool(1).unwrap();
+    let side = pool.subpool().capacity(1).build().unwrap();
     pool.close();
     assert_eq!(side.reopen(), Err(ReopenError::PoolClosed));
     pool.reopen().unwrap();
@@ -96,7 +96,7 @@ fn the_fewest_threads_are_there_again() {
 fn at_any_time() {
     const ROUNDS: usize = 2_000;
     let pool = Pool::builder().capacity(4).threads(1..=2).build().unwrap();
-    let side = pool.subpool(2).unwrap();
+    let side = pool.subpool().capacity(2).build().unwrap();
     let ran = Arc::new(AtomicU64::new(0));
     let start = Barrier::new(4);
     thread::scope(|scope| {

@@ -240,7 +240,7 @@ fn a_panic_in_place_of_the_one_that_joins_goes_to_it() {
 fn a_task_of_another_entrance_does_not_run_in_place() {
     // Its bound would not hold if those that wait for it ran it in their slots.
     let pool = pool(8, 2);
-    let side = pool.subpool(1).unwrap();
+    let side = pool.subpool().capacity(1).build().unwrap();
     let joins = pool.submit_with_handle(move || {
         let here = || std::thread::current().id();
         side.submit_with_handle(here).unwrap().join().unwrap() == here()

@@ -36,7 +36,7 @@ fn an_accept_loop_serves_more_clients_than_there_are_slots() {
     const CLIENTS: usize = 50;
     let pool = Pool::builder().capacity(4).tokio().build().unwrap();
     // The accept loop is not one of the four.
-    let service = pool.subpool(1).unwrap();
+    let service = pool.subpool().capacity(1).build().unwrap();
     let listener = run(&service, TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     let (own, most) = (pool.clone(), Arc::new(AtomicUsize::new(0)));

@@ -79,7 +79,7 @@ fn a_subpool_has_a_capacity_of_its_own() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
-    let subpool = pool.subpool(2).unwrap();
+    let subpool = pool.subpool().capacity(2).build().unwrap();
     subpool.try_submit(|| ()).unwrap();
     subpool.try_submit(|| ()).unwrap();
     assert!(matches!(
@@ -100,11 +100,11 @@ fn a_subpool_has_a_capacity_of_its_own() {
 #[test]
 fn closing_a_pool_closes_its_subpools() {
     let pool = pool(1, 1);
-    let subpool = pool.subpool(1).unwrap();
+    let subpool = pool.subpool().capacity(1).build().unwrap();
     pool.shutdown().unwrap();
     assert!(matches!(subpool.submit(|| ()), Err(SubmitError::Closed(_))));
     assert!(
-        pool.subpool(1).unwrap().is_closed(),
+        pool.subpool().capacity(1).build().unwrap().is_closed(),
         "a subpool of a closed pool is closed"
     );
 }
@@ -113,7 +113,7 @@ fn closing_a_pool_closes_its_subpools() {
 fn a_subpool_keeps_its_pool_open() {
     let subpool = {
         let pool = Pool::builder().capacity(1).threads(0..=1).build().unwrap();
-        pool.subpool(1).unwrap()
+        pool.subpool().capacity(1).build().unwrap()
     };
     subpool.submit(|| ()).unwrap();
     subpool.shutdown().unwrap();

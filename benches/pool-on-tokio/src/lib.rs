@@ -92,6 +92,26 @@ impl Builder {
     }
 }
 
+/// A subpool to be.
+#[must_use]
+pub struct SubpoolBuilder<'a> {
+    pool: &'a Pool,
+    capacity: usize,
+}
+
+impl SubpoolBuilder<'_> {
+    /// How many tasks may be in it at once.
+    pub fn capacity(mut self, tasks: usize) -> Self {
+        self.capacity = tasks;
+        self
+    }
+
+    /// Slots of their own on the pool's threads.
+    pub fn build(self) -> Result<Pool, BuildError> {
+        Ok(Pool::with(self.pool.runtime.clone(), self.capacity))
+    }
+}
+
 impl Pool {
     /// A pool to be.
     #[must_use]
@@ -111,8 +131,11 @@ impl Pool {
     }
 
     /// Slots of their own on the same threads.
-    pub fn subpool(&self, capacity: usize) -> Result<Self, BuildError> {
-        Ok(Self::with(self.runtime.clone(), capacity))
+    pub fn subpool(&self) -> SubpoolBuilder<'_> {
+        SubpoolBuilder {
+            pool: self,
+            capacity: 1024,
+        }
     }
 
     /// A slot, if there is one.

@@ -4,6 +4,7 @@ use super::{Scheduler, Shared, run};
 use crate::entrance::Entrance;
 use crate::error::ReopenError;
 use crate::priority::Priority;
+use crate::queues::Uses;
 use crate::seat::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -57,8 +58,21 @@ impl Scheduler {
             };
             run(task, &seat);
         }
+        self.discard_capped(&seat);
         drop(seat);
         self.subpools.lock().discarding -= 1;
+    }
+
+    /// Discards what waits at subpools for others of their closures to end.
+    fn discard_capped(&self, seat: &Seat) {
+        if !self.root.is_discarding() {
+            return;
+        }
+        // No subpool is opened again meanwhile: the pool is closed until `discarding` is 0.
+        let open = self.subpools.lock().open.clone();
+        for entrance in &open {
+            entrance.run_waiting(seat);
+        }
     }
 
     /// Opens an entrance again, the pool's own or a subpool.
@@ -75,15 +89,13 @@ impl Scheduler {
 }
 
 impl Shared {
-    /// A second entrance. On a closed pool it is closed as well.
-    pub(crate) fn add_subpool(&self, capacity: usize) -> Arc<Entrance> {
-        let root = &self.root;
-        let entrance = Arc::new(Entrance::new(
-            capacity,
-            Priority::Normal,
-            root.nonblocking,
-            root.max_waiting,
-        ));
+    /// Adds a second entrance. On a closed pool it is closed as well.
+    pub(crate) fn add_subpool(&self, entrance: Entrance) -> Arc<Entrance> {
+        if entrance.priority != Priority::Normal {
+            // Before the first push, or workers do not look at the queues of the other priorities.
+            self.queues.uses().add(Uses::PRIORITIES);
+        }
+        let entrance = Arc::new(entrance);
         let mut subpools = self.subpools.lock();
         if subpools.closed {
             let (_never_counted_as_open, _nobody) = entrance.slots.close();

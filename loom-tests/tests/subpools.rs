@@ -1,0 +1,76 @@
+//! The closures of a subpool with a limit of one thread run one at a time, and none is left waiting.
+#![cfg(anthill_loom)]
+
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom_tests::{Record, check, check_within, other, pool};
+
+#[test]
+fn closures_of_a_capped_subpool_never_meet() {
+    check_within(1, || {
+        let pool = pool(1, 2);
+        let side = pool.subpool().capacity(2).threads(1).build().unwrap();
+        let inside = loom::sync::Arc::new(AtomicUsize::new(0));
+        let met = Record::new();
+        let task = || {
+            let (inside, met) = (inside.clone(), met.clone());
+            move || {
+                // A load and a store, not one step: the second task must also see what the first one did.
+                if inside.load(Ordering::Relaxed) % 2 == 1 {
+                    met.add();
+                }
+                inside.store(inside.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                inside.store(inside.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            }
+        };
+        side.submit(task()).unwrap();
+        side.submit(task()).unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((met.count(), inside.load(Ordering::Relaxed)), (0, 4));
+    });
+}
+
+#[test]
+fn a_closure_that_comes_while_the_attendant_leaves_is_run() {
+    check(|| {
+        let pool = pool(1, 1);
+        let side = pool.subpool().capacity(2).threads(1).build().unwrap();
+        let ran = Record::new();
+        let (also, task) = (side.clone(), ran.task());
+        let submitter = other(move || also.submit(task).unwrap());
+        side.submit(ran.task()).unwrap();
+        submitter.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), side.in_flight()), (2, 0));
+    });
+}
+
+#[test]
+fn two_submitters_and_two_workers_lose_no_capped_closure() {
+    check_within(1, || {
+        let pool = pool(1, 2);
+        let side = pool.subpool().capacity(2).threads(1).build().unwrap();
+        let ran = Record::new();
+        let (also, task) = (side.clone(), ran.task());
+        let submitter = other(move || also.submit(task).unwrap());
+        side.submit(ran.task()).unwrap();
+        submitter.join().unwrap();
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), side.in_flight()), (2, 0));
+    });
+}
+
+#[test]
+fn a_discard_beside_an_attendant_loses_no_slot() {
+    check_within(1, || {
+        let pool = pool(1, 1);
+        let side = pool.subpool().capacity(2).threads(1).build().unwrap();
+        let ran = Record::new();
+        side.submit(ran.task()).unwrap();
+        side.submit(ran.task()).unwrap();
+        pool.discard();
+        pool.shutdown().unwrap();
+        let stats = side.stats();
+        let ended = (stats.completed + stats.discarded, side.in_flight());
+        assert_eq!((ended, stats.completed), ((2, 0), ran.count() as u64));
+    });
+}

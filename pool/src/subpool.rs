@@ -1,0 +1,219 @@
+//! Settings of a subpool.
+
+use crate::build_error::BuildError;
+use crate::entrance::Entrance;
+use crate::pool::Pool;
+use crate::priority::Priority;
+
+impl Pool {
+    /// Returns a builder for a subpool: a second bounded entrance to the threads of this pool.
+    ///
+    /// A subpool is a `Pool` with slots of its own. Its tasks do not count in the capacity of any other pool or subpool,
+    /// and a full subpool does not stop submits to another. Its closures can have a [priority](Priority), and a limit of
+    /// how many threads they [occupy](SubpoolBuilder::threads).
+    ///
+    /// A subpool closes on its own, or together with the pool. It keeps the pool open: the pool closes by itself once all
+    /// handles of the pool and of its subpools are dropped. A subpool of a closed pool is closed from the start. A subpool
+    /// of a subpool belongs to the pool; the capacity, priority and threads of the outer subpool do not apply to it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(10_000).build()?;
+    /// let uploads = pool.subpool().capacity(8).build()?;
+    /// uploads.submit(|| println!("one of at most eight"))?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn subpool(&self) -> SubpoolBuilder<'_> {
+        let root = &self.gate().scheduler.root;
+        SubpoolBuilder {
+            pool: self,
+            capacity: 1024,
+            priority: Priority::Normal,
+            threads: None,
+            nonblocking: root.nonblocking,
+            max_waiting: root.max_waiting,
+        }
+    }
+}
+
+/// Settings of a subpool, from [`Pool::subpool`].
+///
+/// ```
+/// use anthill::{Pool, Priority};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::builder().build()?;
+/// let thumbnails = pool
+///     .subpool()
+///     .capacity(64)
+///     .priority(Priority::Low)
+///     .threads(2)
+///     .nonblocking(true)
+///     .build()?;
+/// thumbnails.submit(|| println!("one of at most 64"))?;
+/// # pool.shutdown()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until `build` is called"]
+#[derive(Clone, Debug)]
+pub struct SubpoolBuilder<'a> {
+    pool: &'a Pool,
+    capacity: usize,
+    priority: Priority,
+    threads: Option<usize>,
+    nonblocking: bool,
+    max_waiting: usize,
+}
+
+impl SubpoolBuilder<'_> {
+    /// Sets how many tasks may be in the subpool at once, from acceptance to their end. Default: 1024.
+    ///
+    /// `usize::MAX` is unlimited. [`Pool::tune`] changes the capacity later.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let uploads = pool.subpool().capacity(1).build()?;
+    /// let held = uploads.slot()?;
+    /// assert!(uploads.try_submit(|| println!("a second")).is_err());
+    /// assert!(pool.try_submit(|| println!("the pool has slots of its own")).is_ok());
+    /// # drop(held);
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn capacity(mut self, tasks: usize) -> Self {
+        self.capacity = tasks;
+        self
+    }
+
+    /// Sets the priority of closures. Default: [`Priority::Normal`], which is also that of the pool's own closures.
+    ///
+    /// Futures have no priority.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::{Pool, Priority};
+    ///
+    /// let pool = Pool::builder().build()?;
+    /// let requests = pool.subpool().priority(Priority::High).build()?;
+    /// let reports = pool.subpool().priority(Priority::Low).build()?;
+    /// reports.submit(|| println!("starts last if all threads are busy"))?;
+    /// pool.submit(|| println!("starts second"))?;
+    /// requests.submit(|| println!("starts first"))?;
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets how many of the pool's threads closures of the subpool may occupy at once. Default: no limit.
+    ///
+    /// Further closures wait in the subpool, each in its slot, and leave the other threads to the rest of the pool. So
+    /// closures that block cannot occupy every thread. With a limit of 1, closures run in the order in which they were
+    /// accepted. A closure that has to wait for another one that is not yet running needs a second thread, except in
+    /// [`JoinHandle::join`](crate::JoinHandle::join) and [`Pool::scope`], which run it in place.
+    ///
+    /// The limit applies to the closures of all handles, slots, groups and scopes of the subpool. A
+    /// [strand](Pool::strand) counts as one closure while it runs closures. Futures are not limited, because they do not
+    /// occupy a thread while they wait; neither are closures that a future runs in place.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().threads(0..=4).build()?;
+    /// let queries = pool.subpool().threads(3).build()?;
+    /// let (go, wait) = std::sync::mpsc::channel::<()>();
+    /// let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    /// for _ in 0..100 {
+    ///     let wait = std::sync::Arc::clone(&wait);
+    ///     queries.submit(move || _ = wait.lock().unwrap().recv())?;
+    /// }
+    /// // Three threads block; the fourth is left to the pool.
+    /// assert_eq!(pool.submit_with_handle(|| 6 * 7)?.join()?, 42);
+    /// # drop(go);
+    /// # pool.shutdown()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Sets whether plain calls such as [`Pool::submit`] refuse when the subpool is full instead of waiting. Default: as
+    /// the pool was [built](crate::Builder::nonblocking).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let uploads = pool.subpool().capacity(1).nonblocking(true).build()?;
+    /// let held = uploads.slot()?;
+    /// let refused = uploads.submit(|| println!("no room"));
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn nonblocking(mut self, yes: bool) -> Self {
+        self.nonblocking = yes;
+        self
+    }
+
+    /// Sets how many submitters may wait for a slot of the subpool at once, threads and futures together. Default: as
+    /// the pool was [built](crate::Builder::max_waiting). Further submitters get
+    /// [`Full`](crate::SubmitError::Full).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let uploads = pool.subpool().capacity(1).max_waiting(0).build()?;
+    /// let held = uploads.slot()?;
+    /// let refused = uploads.submit(|| println!("no room"));
+    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_waiting(mut self, submitters: usize) -> Self {
+        self.max_waiting = submitters;
+        self
+    }
+
+    /// Opens the subpool. On a closed pool it is closed from the start.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let refused = pool.subpool().capacity(0).build();
+    /// assert!(matches!(refused, Err(anthill::BuildError::ZeroCapacity)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::ZeroCapacity`] for a [`capacity`](Self::capacity) of 0, and [`BuildError::ZeroThreads`] for
+    /// [`threads`](Self::threads) of 0.
+    pub fn build(self) -> Result<Pool, BuildError> {
+        if self.capacity == 0 {
+            return Err(BuildError::ZeroCapacity);
+        }
+        if self.threads == Some(0) {
+            return Err(BuildError::ZeroThreads);
+        }
+        let mut entrance = Entrance::new(
+            self.capacity,
+            self.priority,
+            self.nonblocking,
+            self.max_waiting,
+        );
+        if let Some(threads) = self.threads {
+            entrance = entrance.with_cap(threads);
+        }
+        Ok(self.pool.at_subpool(entrance))
+    }
+}
