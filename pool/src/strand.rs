@@ -14,6 +14,7 @@ use crate::future::Runnable;
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;
+use crate::sync::thread::Slice;
 use crate::sync::{Arc, BUDGET};
 use crate::task::Task;
 
@@ -151,15 +152,21 @@ fn attendant(line: &Arc<Line>) -> Task<Seat> {
     Task::new(move |seat: &Seat| run(&line, seat))
 }
 
-/// Runs what waits, in order, until nothing does, a future has its turn, or the budget is spent.
+/// Runs what waits, in order, until nothing does, a future has its turn, or the budget or the time slice is spent.
 fn run(line: &Arc<Line>, seat: &Seat) {
+    let mut slice = None;
     for _ in 0..BUDGET {
         let Some(entry) = line.inbox.take() else {
             return;
         };
         match entry {
             // Its panic is caught where it is run; that of what it owned must not end the strand either.
-            Entry::Closure(task) => crate::scheduler::run(task, seat),
+            Entry::Closure(task) => {
+                crate::scheduler::run(task, seat);
+                if slice.get_or_insert_with(Slice::begin).is_over() {
+                    break;
+                }
+            }
             // The strand goes on when it gives up its turn.
             Entry::Future(runnable) => {
                 crate::future::spawn(&line.gate.scheduler, runnable);

@@ -109,7 +109,11 @@ struct Load {
 
 impl Load {
     fn new(pool: &Pool) -> Self {
-        let subpool = pool.subpool(CLOSURES).expect("valid settings");
+        let subpool = pool
+            .subpool()
+            .capacity(CLOSURES)
+            .build()
+            .expect("valid settings");
         let full = subpool.clone();
         // Each submit waits while the subpool is full, and fails once it is closed.
         let submitter = thread::spawn(move || while full.submit(spin).is_ok() {});

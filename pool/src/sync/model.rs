@@ -135,6 +135,19 @@ pub(crate) mod thread {
         }
     }
 
+    /// A model has no clock: a strand keeps its worker until its budget is spent.
+    pub(crate) struct Slice;
+
+    impl Slice {
+        pub(crate) fn begin() -> Self {
+            Self
+        }
+
+        pub(crate) fn is_over(&self) -> bool {
+            false
+        }
+    }
+
     /// No fewer than there are threads in any model.
     pub(crate) fn processors() -> usize {
         usize::MAX

@@ -16,12 +16,12 @@ pub(crate) const LOOK_AT_OTHERS: u32 = 4;
 /// How many futures a worker polls in a row while a closure waits.
 pub(crate) const IN_A_ROW: u32 = 16;
 
-/// How many closures a strand runs before other tasks of its worker get their turn.
+/// How many closures a strand runs at most before other tasks of its worker get their turn.
 pub(crate) const BUDGET: usize = 64;
 
 pub(crate) mod thread {
     use std::cell::Cell;
-    use std::time::Instant;
+    use std::time::{Duration, Instant};
 
     pub(crate) use std::thread::{Builder, yield_now};
 
@@ -55,6 +55,22 @@ pub(crate) mod thread {
 
         pub(crate) fn signal(&self) {
             self.0.unpark();
+        }
+    }
+
+    /// How long a strand keeps its worker while it has more closures.
+    const SLICE: Duration = Duration::from_micros(200);
+
+    /// The time that a strand has had since its first closure.
+    pub(crate) struct Slice(Instant);
+
+    impl Slice {
+        pub(crate) fn begin() -> Self {
+            Self(Instant::now())
+        }
+
+        pub(crate) fn is_over(&self) -> bool {
+            self.0.elapsed() >= SLICE
         }
     }
 

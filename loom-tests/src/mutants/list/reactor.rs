@@ -8,7 +8,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I14",
         fault: "a closure is run without handing the reactor over",
         file: "scheduler.rs",
-        find: "        if reactor.is_some_and(|reactor| !reactor.is_held())\n            || self.queues.has_work(Lane::Futures)\n",
+        find: "        if reactor.is_some_and(|reactor| !reactor.is_held()) || self.queues.has_work(Lane::Futures)\n",
         replace: "        if reactor.is_none() && self.queues.has_work(Lane::Futures)\n",
         killer: Model("reactor"),
     },

@@ -176,7 +176,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "one whose start failed does not look for what was left to it",
         file: "scheduler.rs",
-        find: "        if !Lane::ALL\n            .into_iter()\n            .any(|lane| self.queues.has_work(lane))\n        {\n            return;\n        }\n",
+        find: "        if !Lane::ALL.into_iter().any(|lane| self.queues.has_work(lane)) {\n            return;\n        }\n",
         replace: "        if true {\n            return;\n        }\n",
         killer: Model("refused"),
     },

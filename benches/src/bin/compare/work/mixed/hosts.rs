@@ -88,7 +88,8 @@ pub(super) struct Anthill {
 impl Anthill {
     pub(super) fn new(threads: usize) -> io::Result<Self> {
         let futures = Self::futures(threads)?;
-        let closures = futures.subpool(CLOSURES).map_err(io::Error::other)?;
+        let closures = futures.subpool().capacity(CLOSURES).build();
+        let closures = closures.map_err(io::Error::other)?;
         Ok(Self { futures, closures })
     }
 
