@@ -21,7 +21,7 @@ use crate::worker;
 /// Settings of a [`Pool`], from [`Pool::builder`].
 ///
 /// Three limits, three names: [`capacity`](Self::capacity) is how many tasks may be in the pool,
-/// [`threads`](Self::threads) how many may run at once, [`max_waiting`](Self::max_waiting) how many submitters may
+/// [`threads`](Self::threads) how many closures may run at once, [`max_waiting`](Self::max_waiting) how many submitters may
 /// wait to get in.
 ///
 /// ```
@@ -110,9 +110,12 @@ impl Builder {
         self
     }
 
-    /// How many threads there are: at least the start of the range, also when there is nothing to do, and at most its
-    /// end. Default: `0..=num_cpus`. For closures that block, as many as are to block at once. With a
-    /// [reactor](Self::reactor) there is at least one.
+    /// Sets how many workers stay when idle (the start of the range) and how many may be inside closures at once (its
+    /// end). Default: `0..=num_cpus`. For closures that block, take as many as are to block at once. With a
+    /// [reactor](Self::reactor) at least one stays.
+    ///
+    /// While all of them are inside closures and a future can go on, or events are awaited, one thread more is started.
+    /// It polls futures, runs no closure meanwhile, and expires like any other.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {

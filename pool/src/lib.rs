@@ -27,11 +27,14 @@
 //! | limit | bounds | beyond it |
 //! |---|---|---|
 //! | [`capacity`](Builder::capacity) | tasks in the pool | submitters wait or are refused |
-//! | [`threads`](Builder::threads) | tasks that run at once | tasks wait in the pool |
+//! | [`threads`](Builder::threads) | closures that run at once | closures wait in the pool |
 //! | [`max_waiting`](Builder::max_waiting) | submitters that wait | submitters are refused |
 //!
 //! Code that blocks occupies a thread, so a pool for blocking closures wants as many threads as are to block at
 //! once. Code that waits should be a future: it costs a slot and no thread.
+//!
+//! Futures run while closures occupy every worker: one thread beyond `threads` is started for them when it is needed.
+//! [`guide_scheduling`] shows in one picture what runs before what, and what is never starved.
 //!
 //! # Panics
 //!
@@ -159,3 +162,7 @@ struct Readme;
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/from-ants.md")]
 pub mod guide_from_ants {}
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/scheduling.md")]
+pub mod guide_scheduling {}

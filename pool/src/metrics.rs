@@ -19,6 +19,7 @@ impl Pool {
     /// |---|---|---|
     /// | `anthill_capacity`, `anthill_in_flight`, `anthill_free` | | slots |
     /// | `anthill_running`, `anthill_queued` | | tasks on a worker, and waiting for one |
+    /// | `anthill_running_closures`, `anthill_running_futures`, `anthill_in_reactor` | | workers by what they do |
     /// | `anthill_waiting` | | submitters waiting for a slot |
     /// | `anthill_threads`, `anthill_idle_threads` | | worker threads |
     /// | `anthill_accepted_total` | | tasks accepted |
@@ -44,6 +45,9 @@ impl Pool {
             ("anthill_in_flight", stats.in_flight),
             ("anthill_free", stats.free),
             ("anthill_running", stats.running),
+            ("anthill_running_closures", stats.running_closures),
+            ("anthill_running_futures", stats.running_futures),
+            ("anthill_in_reactor", stats.in_reactor),
             ("anthill_queued", stats.queued),
             ("anthill_waiting", stats.waiting),
             ("anthill_threads", stats.threads),

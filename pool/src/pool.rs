@@ -35,8 +35,8 @@ use crate::sync::Arc;
 ///
 /// # Order
 ///
-/// Tasks submitted by one thread are started roughly in that order, and with one worker thread in exactly that order
-/// as long as all are closures. What happened before a task was submitted is seen by the task, and what the
+/// Futures that can go on run before closures. Closures submitted by one thread to one entrance start roughly in that
+/// order, and with one worker thread in exactly that order. What happened before a task was submitted is seen by the task, and what the
 /// task did is seen by whoever finds it ended, for example after `shutdown`.
 ///
 /// # When a thread does not start

@@ -11,9 +11,10 @@ use crate::unwind::{self, Payload};
 ///
 /// One idle worker at a time holds it and waits in [`park`](Self::park), which handles what happens: it calls wakers, and
 /// the futures behind them become work for that very worker, without another thread in between. The other idle workers
-/// sleep on their own. The holder that an event has given work runs it, and while nobody holds the reactor, a busy worker
-/// calls [`poll`](Self::poll) now and then; before a closure is run, which may take long, an idle worker is called to hold
-/// it. So at any time at most one thread is in `park` or `poll`.
+/// sleep on their own. A holder that an event has given work leaves the reactor and runs it. While the reactor is free, a
+/// busy worker calls [`poll`](Self::poll) after every 61 tasks, and a worker about to run closures wakes an idle one to
+/// hold the reactor; if closures occupy every worker, one more thread is started for it. At any time at most one thread
+/// is in `park` or `poll`.
 ///
 /// With the feature `tokio` there is the reactor of tokio: `Builder::tokio`.
 ///

@@ -41,14 +41,13 @@ impl Builder {
     ///
     /// # Blocking
     ///
-    /// A worker that leaves the reactor for an event runs what that event has woken, and nobody waits for events until some
-    /// worker is idle again, or 61 tasks have run. So a future that computes or blocks between two awaits holds up every
-    /// event of the pool, as it would on tokio's own runtime. What takes long belongs into a closure, for which the reactor
-    /// is handed to another worker: `pool.submit_with_handle(f)?.await`.
+    /// Closures may compute or block for as long as they like: while they occupy every worker, one thread beyond
+    /// [`threads`](Self::threads) waits for events and polls the futures that they wake. A closure may also block on events
+    /// itself, with `Handle::block_on`, `blocking_recv`, or whatever a library does inside.
     ///
-    /// A closure may block on events: with `Handle::block_on`, `blocking_recv`, or whatever a library does inside. They
-    /// come as long as one thread of the pool is left to wait for them, so have one thread more than closures that block at
-    /// once. In a future, `Handle::block_on` would wait for ever: await instead.
+    /// A future must not: one that computes or blocks between two awaits holds its worker, and while closures occupy the
+    /// others it holds up every event of the pool, as it would on a runtime of tokio. What takes long belongs into a
+    /// closure: `pool.submit_with_handle(f)?.await`. In a future, `Handle::block_on` would wait for ever: await instead.
     ///
     /// tokio makes a task of its own give way after so many operations. It does not do that for tasks of the pool: a future
     /// that finds everything ready without end keeps its worker, until it yields by itself.
