@@ -131,10 +131,10 @@ fn a_high_closure_overtakes_a_backlog() {
 
 #[test]
 fn endless_streams_do_not_starve_a_low_closure() {
-    fn stream(subpool: Pool, ended: Arc<AtomicUsize>) {
+    fn stream(subpool: &Pool, ended: Arc<AtomicUsize>) {
         if ended.load(Ordering::SeqCst) == 0 {
             let next = subpool.clone();
-            _ = subpool.try_submit(move || stream(next, ended));
+            _ = subpool.try_submit(move || stream(&next, ended));
         }
     }
     let pool = pool(100, 1);
@@ -142,7 +142,7 @@ fn endless_streams_do_not_starve_a_low_closure() {
     for priority in [Priority::High, Priority::Normal] {
         let subpool = prioritized(&pool, priority);
         for _ in 0..20 {
-            stream(subpool.clone(), Arc::clone(&ended));
+            stream(&subpool, Arc::clone(&ended));
         }
     }
     let end = Arc::clone(&ended);
@@ -203,7 +203,9 @@ fn no_more_closures_run_at_once_than_the_limit() {
                 let meet = Arc::clone(&meet);
                 pool.submit_with_handle(move || _ = meet.wait()).unwrap()
             });
-            handles.map(|handle| handle.join().unwrap());
+            for handle in handles {
+                handle.join().unwrap();
+            }
             assert_eq!(inside.most(), 0);
             gate.open();
         }
