@@ -57,9 +57,10 @@ impl Turn {
     pub(crate) fn next<T>(&mut self, mut take: impl FnMut(Priority) -> Option<T>) -> Option<T> {
         for _ in 0..2 {
             for (left, priority) in self.0.iter_mut().zip(Priority::ALL) {
-                if *left > 0
-                    && let Some(task) = take(priority)
-                {
+                if *left == 0 {
+                    continue;
+                }
+                if let Some(task) = take(priority) {
                     *left -= 1;
                     return Some(task);
                 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use anthill::{JoinError, ReopenError, ShutdownError, SubmitError};
-use support::{Gate, pool};
+use support::{Gate, eventually, pool};
 
 /// A pool of one thread, which is busy until the gate opens.
 fn busy(capacity: usize) -> (anthill::Pool, Gate) {
@@ -23,9 +23,18 @@ fn busy(capacity: usize) -> (anthill::Pool, Gate) {
     (pool, gate)
 }
 
+/// As `busy`, with the thread for futures busy as well.
+fn busy_with_both(capacity: usize) -> (anthill::Pool, Gate) {
+    let (pool, gate) = busy(capacity);
+    let wait = gate.clone();
+    pool.spawn(async move { wait.wait() }).unwrap();
+    eventually(|| pool.stats().running_futures == 1);
+    (pool, gate)
+}
+
 #[test]
 fn what_has_not_begun_is_dropped_before_the_call_returns() {
-    let (pool, gate) = busy(10);
+    let (pool, gate) = busy_with_both(10);
     let owned = Arc::new(());
     for _ in 0..4 {
         let owned = Arc::clone(&owned);
@@ -36,16 +45,16 @@ fn what_has_not_begun_is_dropped_before_the_call_returns() {
     pool.discard();
     assert_eq!(Arc::strong_count(&owned), 1);
     let stats = pool.stats();
-    assert_eq!((stats.discarded, stats.in_flight), (5, 1));
+    assert_eq!((stats.discarded, stats.in_flight), (5, 2));
     assert!(matches!(pool.submit(|| ()), Err(SubmitError::Closed(_))));
     gate.open();
     pool.shutdown().unwrap();
-    assert_eq!(pool.stats().completed, 1);
+    assert_eq!(pool.stats().completed, 2);
 }
 
 #[test]
 fn handles_hear_of_it() {
-    let (pool, gate) = busy(10);
+    let (pool, gate) = busy_with_both(10);
     let closure = pool.submit_with_handle(|| 1).unwrap();
     let future = pool.spawn_with_handle(async { 2 }).unwrap();
     let third = pool.strand();
