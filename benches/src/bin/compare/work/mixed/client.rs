@@ -1,19 +1,20 @@
 //! The client: sends when it is time, whatever has come back.
+//!
+//! It runs on async-io, whose timers are exact to microseconds where tokio's round up to a millisecond, which would count
+//! as the server's.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use futures_lite::future;
+use async_executor::LocalExecutor;
+use async_io::{Async, Timer};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use hdrhistogram::Histogram;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime;
-use tokio::task::LocalSet;
-use tokio::time::{sleep, sleep_until};
 
 use super::super::echo::{Exchange, Wire, connect_all};
 use super::{BYTES, CONNECTIONS, RATE};
@@ -49,36 +50,34 @@ pub(super) fn run(
     (warm_up, window): (Duration, Duration),
     start: impl FnOnce() -> io::Result<()>,
 ) -> io::Result<Figures> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let local = LocalSet::new();
-    runtime.block_on(local.run_until(async {
-        let streams = connect_all(server, wire, CONNECTIONS).await?;
+    let streams = connect(server, wire)?;
+    let executor = LocalExecutor::new();
+    async_io::block_on(executor.run(async {
         let exchange = Rc::new(Exchange::new(wire, BYTES));
         let seen = Rc::new(RefCell::new(Seen::default()));
         let mut under_way = Vec::new();
         let begin = Instant::now();
         let period = Duration::from_secs_f64(CONNECTIONS as f64 / f64::from(RATE));
         for (index, stream) in streams.into_iter().enumerate() {
-            let (read, write) = stream.into_split();
+            let stream = Rc::new(stream);
             let due = Due::default();
             under_way.push(due.clone());
             // Staggered over one period.
             let first = begin + period.mul_f64(index as f64 / CONNECTIONS as f64);
-            let sends = send(write, exchange.clone(), due.clone(), first, period);
-            let hears = hear(read, exchange.reply.clone(), due, seen.clone());
+            let sends = send(stream.clone(), exchange.clone(), due.clone(), first, period);
+            let hears = hear(stream, exchange.reply.clone(), due, seen.clone());
             let failed = seen.clone();
-            tokio::task::spawn_local(async move {
+            let conversation = executor.spawn(async move {
                 let ended = future::try_zip(sends, hears).await;
                 failed.borrow_mut().failure = ended.err();
             });
+            conversation.detach();
         }
-        sleep(warm_up).await;
+        Timer::after(warm_up).await;
         start()?;
         let counts = Histogram::new(3).expect("three digits");
         seen.borrow_mut().counts = Some((Instant::now(), counts));
-        sleep(window).await;
+        Timer::after(window).await;
         let mut seen = seen.take();
         if let Some(error) = seen.failure {
             return Err(error);
@@ -98,30 +97,41 @@ pub(super) fn run(
     }))
 }
 
+/// Connects by tokio, as the client of `echo` does.
+fn connect(server: SocketAddr, wire: Wire) -> io::Result<Vec<Async<TcpStream>>> {
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let local = tokio::task::LocalSet::new();
+    let streams = runtime.block_on(local.run_until(connect_all(server, wire, CONNECTIONS)))?;
+    let streams = streams.into_iter().map(tokio::net::TcpStream::into_std);
+    streams.map(|stream| Async::new(stream?)).collect()
+}
+
 async fn send(
-    mut write: OwnedWriteHalf,
+    stream: Rc<Async<TcpStream>>,
     exchange: Rc<Exchange>,
     under_way: Due,
     mut due: Instant,
     period: Duration,
 ) -> io::Result<()> {
     loop {
-        sleep_until(due.into()).await;
+        Timer::at(due).await;
         under_way.borrow_mut().push_back(due);
-        write.write_all(&exchange.request).await?;
+        (&*stream).write_all(&exchange.request).await?;
         due += period;
     }
 }
 
 async fn hear(
-    mut read: OwnedReadHalf,
+    stream: Rc<Async<TcpStream>>,
     expected: Vec<u8>,
     under_way: Due,
     seen: Rc<RefCell<Seen>>,
 ) -> io::Result<()> {
     let mut reply = vec![0; expected.len()];
     loop {
-        read.read_exact(&mut reply).await?;
+        (&*stream).read_exact(&mut reply).await?;
         let due = under_way.borrow_mut().pop_front();
         let due = due.ok_or_else(|| io::Error::other("the server echoed what was not sent"))?;
         seen.borrow_mut().record(due);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_io::Async;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use hdrhistogram::Histogram;
+use nix::time::{ClockId, clock_gettime};
 
 use super::super::echo::{Wire, accept, listener};
 use super::hosts::{Anthill, Closures, Host, Kind, Smol, Tokio};
@@ -205,11 +206,26 @@ fn fill<H: Host>(host: &H, busy: Duration, counts: &Arc<Counts>) -> ! {
     loop {
         let counts = counts.clone();
         host.submit(move || {
-            let start = Instant::now();
-            while start.elapsed() < busy {
-                std::hint::spin_loop();
-            }
+            spin(busy);
             counts.closures.fetch_add(1, Ordering::Relaxed);
         });
     }
+}
+
+/// Computes for so long, by the time that the thread has had on a processor: else closures on more threads than there are
+/// processors would count work that they have not done.
+fn spin(busy: Duration) {
+    /// The clock is a system call.
+    const STEP: u32 = 1_000;
+    let Ok(start) = cpu_time() else { return };
+    while cpu_time().is_ok_and(|now| now.saturating_sub(start) < busy) {
+        for _ in 0..STEP {
+            std::hint::black_box(());
+        }
+    }
+}
+
+/// The processor time of the calling thread.
+fn cpu_time() -> nix::Result<Duration> {
+    Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
