@@ -176,7 +176,7 @@ fn a_closure_that_waits_does_not_stop_events_while_a_worker_is_free() {
 
 #[test]
 fn what_an_event_brings_beyond_one_task_is_shown_to_the_others() {
-    check_within(2, || {
+    check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=2).capacity(2)).build().unwrap();
         let (send, wait) = channel();
@@ -292,12 +292,16 @@ fn an_event_brings_a_closure_that_waits_for_the_next(builder: Builder) {
 
 #[test]
 fn a_worker_on_its_way_to_sleep_takes_the_reactor_that_is_handed_over() {
-    check(|| an_event_brings_a_closure_that_waits_for_the_next(keeping(0..=2)));
+    check_within(1, || {
+        an_event_brings_a_closure_that_waits_for_the_next(keeping(0..=2))
+    });
 }
 
 #[test]
 fn a_worker_that_leaves_passes_on_the_reactor_that_is_handed_over() {
-    check(|| an_event_brings_a_closure_that_waits_for_the_next(expiring(0..=2)));
+    check_within(1, || {
+        an_event_brings_a_closure_that_waits_for_the_next(expiring(0..=2))
+    });
 }
 
 #[test]
