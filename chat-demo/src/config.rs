@@ -14,7 +14,7 @@ use crate::frame;
 use crate::secret::SecretArgs;
 use crate::tls::TlsArgs;
 
-use self::parse::{count, duration, percent};
+use self::parse::{busy, count, duration, percent};
 pub use self::redis::{RedisArgs, RedisError, WhenAway};
 
 /// The largest `--max-payload`: what the server adds to a text still fits a frame.
@@ -205,11 +205,26 @@ pub struct Config {
     pub log_format: LogFormat,
 
     /// Let frames of type 0x7F make their handler panic
-    #[arg(long, env = "CHAT_DEBUG_COMMANDS")]
+    #[arg(long, env = "CHAT_DEBUG_COMMANDS", help_heading = "Debugging")]
     pub debug_commands: bool,
 
+    /// Keep 64 closures in the pool, each of which occupies a worker for that long: 1ms to 1s
+    #[arg(
+        long,
+        env = "CHAT_DEBUG_CLOSURES",
+        value_name = "TIME",
+        value_parser = busy,
+        help_heading = "Debugging"
+    )]
+    pub debug_closures: Option<Duration>,
+
     /// Send each WebSocket message back instead of chatting: for conformance tests
-    #[arg(long, env = "CHAT_ECHO", hide_short_help = true)]
+    #[arg(
+        long,
+        env = "CHAT_ECHO",
+        hide_short_help = true,
+        help_heading = "Debugging"
+    )]
     pub echo: bool,
 }
 
@@ -328,6 +343,7 @@ mod tests {
             ("--hello-timeout", "soon"),
             ("--allow-origin", "example.com"),
             ("--when-full", "cry"),
+            ("--debug-closures", "0ms"),
         ] {
             let error = parse(&[option, value]).expect_err(option).to_string();
             assert!(error.contains(option) && error.contains(value), "{error}");

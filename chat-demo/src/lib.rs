@@ -16,6 +16,7 @@
 //! - `node`: what all connections of a server share; its pools.
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `tuning`: what moves the limits of the pools.
+//! - `closures`: work that occupies the workers, for debugging.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `bus`: what servers have between them that share rooms.
@@ -46,6 +47,7 @@ pub mod tls;
 mod backoff;
 mod bus;
 mod clock;
+mod closures;
 mod connection;
 mod context;
 mod directory;

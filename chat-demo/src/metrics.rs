@@ -15,6 +15,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use crate::bus::Redis;
+use crate::closures::Closures;
 use crate::guard::Guard;
 use crate::hub::Hub;
 use crate::tally::Tally;
@@ -40,6 +41,8 @@ pub(crate) struct Live {
     pub(crate) guard: Arc<Guard>,
     /// What moves the limits of the pools, if anything does.
     pub(crate) tuning: Option<Arc<Tuning>>,
+    /// What occupies the workers for debugging, if anything does.
+    pub(crate) closures: Option<Closures>,
     pub(crate) started: Instant,
 }
 

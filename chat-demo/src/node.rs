@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bus::{Bus, Redis};
 use crate::clock;
+use crate::closures::Closures;
 use crate::config::Config;
 use crate::error::ServeError;
 use crate::guard::{self, Guard};
@@ -47,6 +48,8 @@ pub(crate) struct Node {
     pub(crate) metrics: Metrics,
     /// What is done when the machine is at its limit.
     pub(crate) guard: Arc<Guard>,
+    /// Occupy the workers, for debugging.
+    pub(crate) closures: Option<Closures>,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
     connections: AtomicU64,
@@ -111,6 +114,9 @@ impl Node {
         let tls = config.tls.as_ref().map(TlsArgs::acceptor).transpose()?;
         let tally = Tally::default();
         let pools = Pools::new(&config, &tally)?;
+        let closures = config.debug_closures;
+        let closures = closures.map(|time| Closures::new(&pools.service, time));
+        let closures = closures.transpose()?;
         let draining = CancellationToken::new();
         let guard = Arc::new(Guard::new(guard::Limits::new(&config)));
         pools.serve(guard::watch(guard.clone(), draining.clone()));
@@ -161,12 +167,15 @@ impl Node {
             ("fanout", pools.fanout.clone()),
         ];
         let reads = pools.reads.clone().map(|reads| ("redis_reads", reads));
+        let debug = closures.as_ref();
+        let debug = debug.map(|closures| ("debug_closures", closures.pool.clone()));
         let live = Live {
             hub: hub.clone(),
-            pools: named.into_iter().chain(reads).collect(),
+            pools: named.into_iter().chain(reads).chain(debug).collect(),
             redis: redis.clone(),
             guard: guard.clone(),
             tuning,
+            closures: closures.clone(),
             started: Instant::now(),
         };
         Ok(Self {
@@ -187,6 +196,7 @@ impl Node {
             metrics: Metrics::new(tally.clone(), live),
             tally,
             guard,
+            closures,
             draining,
             connections: AtomicU64::new(0),
             guests: AtomicU64::new(0),

@@ -79,6 +79,9 @@ impl Server {
         let router = Arc::new(Router::new(server.node.config.debug_commands));
         let node = server.node.clone();
         node.pools.serve(forget(node.clone()));
+        if let Some(closures) = node.closures.clone() {
+            node.pools.serve(closures.run(node.draining.clone()));
+        }
         server.accepting = Some(server.spawn(async move {
             tokio::select! {
                 () = node.draining.cancelled() => {}

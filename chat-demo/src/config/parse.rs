@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// What a closure for debugging may take. A drain cannot interrupt one, so it must be short.
+const BUSY_MIN: Duration = Duration::from_millis(1);
+const BUSY_MAX: Duration = Duration::from_secs(1);
+
 pub(crate) fn count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".to_owned()),
@@ -38,6 +42,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How long one closure is busy.
+pub(crate) fn busy(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if (BUSY_MIN..=BUSY_MAX).contains(&time) => Ok(time),
+        _ => Err("out of range: use 1ms to 1s".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +71,22 @@ mod tests {
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         for wrong in ["", "s", "10", "10d", "-1s", "1.5s", "99999999999s"] {
             assert!(duration(wrong).is_err(), "{wrong:?} passed");
+        }
+    }
+
+    #[test]
+    fn closures_are_busy_for_1ms_to_1s() {
+        for (text, time) in [("1ms", BUSY_MIN), ("1s", BUSY_MAX)] {
+            assert_eq!(busy(text), Ok(time));
+        }
+        for (wrong, message) in [
+            ("0ms", "use 1ms to 1s"),
+            ("1001ms", "use 1ms to 1s"),
+            ("10", "a unit is missing"),
+            ("soon", "not a time"),
+        ] {
+            let error = busy(wrong).expect_err(wrong);
+            assert!(error.contains(message), "{error}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::Live;
 use super::machine::MachineSnapshot;
 use super::tuner::TunerSnapshot;
 use crate::bus::Bus;
+use crate::closures::Closures;
 use crate::process::Process;
 use crate::tally::Tally;
 
@@ -47,6 +48,9 @@ pub(crate) struct Snapshot {
     tuner: Option<TunerSnapshot>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis_up: Option<bool>,
+    /// Closures of `--debug-closures` that ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug_closures: Option<u64>,
     drops: BTreeMap<&'static str, u64>,
     pools: BTreeMap<&'static str, PoolSnapshot>,
     /// The process from here on; 0 where the system does not tell.
@@ -65,6 +69,7 @@ impl Snapshot {
             redis,
             guard,
             tuning,
+            closures,
         } = live;
         let outboxes = hub.outboxes();
         let fanout = tally.fanout.quantiles();
@@ -93,6 +98,7 @@ impl Snapshot {
             publish_delay_ms: millis(guard.delay()),
             tuner: tuning.as_deref().map(TunerSnapshot::from),
             redis_up: redis.as_ref().map(|redis| redis.is_up()),
+            debug_closures: closures.as_ref().map(Closures::ran),
             drops: tally.closed.iter().collect(),
             pools: pools
                 .iter()

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod capacity;
+mod closures;
 mod conversation;
 mod data;
 mod drain;

@@ -1,0 +1,64 @@
+//! Closures that occupy the workers of the pool, for `--debug-closures`.
+
+use std::hint;
+use std::time::{Duration, Instant};
+
+use anthill::{BuildError, Pool};
+use prometheus_client::metrics::counter::Counter;
+use tokio_util::sync::CancellationToken;
+
+/// Slots of the subpool, and so closures that run or are queued.
+const SLOTS: usize = 64;
+
+/// A subpool that is full of closures; a clone has the same subpool.
+#[derive(Clone)]
+pub(crate) struct Closures {
+    pub(crate) pool: Pool,
+    time: Duration,
+    ran: Counter,
+}
+
+impl Closures {
+    /// Adds a subpool to `pool`, whose closures are busy for `time` each.
+    pub(crate) fn new(pool: &Pool, time: Duration) -> Result<Self, BuildError> {
+        Ok(Self {
+            pool: pool.subpool(SLOTS)?,
+            time,
+            ran: Counter::default(),
+        })
+    }
+
+    /// Submits a closure whenever a slot is free, until the server drains.
+    pub(crate) async fn run(self, draining: CancellationToken) {
+        loop {
+            let slot = tokio::select! {
+                // First, or slots that a drain frees are taken again and again.
+                biased;
+                () = draining.cancelled() => return,
+                slot = self.pool.slot_async() => slot,
+            };
+            let Ok(slot) = slot else { return };
+            let (time, ran, draining) = (self.time, self.ran.clone(), draining.clone());
+            slot.submit(move || {
+                // Skip what is queued, or it delays the drain.
+                if !draining.is_cancelled() {
+                    spin(time);
+                    ran.inc();
+                }
+            });
+        }
+    }
+
+    /// Returns how many closures ran.
+    pub(crate) fn ran(&self) -> u64 {
+        self.ran.get()
+    }
+}
+
+/// Occupies a processor.
+fn spin(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        hint::spin_loop();
+    }
+}
