@@ -3,7 +3,7 @@
 use std::hint;
 use std::time::{Duration, Instant};
 
-use anthill::{BuildError, Pool};
+use anthill::{BuildError, Pool, Priority};
 use prometheus_client::metrics::counter::Counter;
 use tokio_util::sync::CancellationToken;
 
@@ -19,10 +19,13 @@ pub(crate) struct Closures {
 }
 
 impl Closures {
-    /// Adds a subpool to `pool`, whose closures are busy for `time` each.
+    /// Adds a subpool of low priority to `pool`, whose closures are busy for `time` each. They leave one worker to the
+    /// rooms, if there are several.
     pub(crate) fn new(pool: &Pool, time: Duration) -> Result<Self, BuildError> {
+        let workers = *pool.threads().end();
+        let subpool = pool.subpool().capacity(SLOTS).priority(Priority::Low);
         Ok(Self {
-            pool: pool.subpool(SLOTS)?,
+            pool: subpool.threads((workers - 1).max(1)).build()?,
             time,
             ran: Counter::default(),
         })
