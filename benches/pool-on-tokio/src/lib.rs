@@ -99,10 +99,27 @@ pub struct SubpoolBuilder<'a> {
     capacity: usize,
 }
 
+/// What runs first, where that is known.
+#[derive(Clone, Copy, Debug)]
+pub enum Priority {
+    /// What the chat server asks for.
+    Low,
+}
+
 impl SubpoolBuilder<'_> {
     /// How many tasks may be in it at once.
     pub fn capacity(mut self, tasks: usize) -> Self {
         self.capacity = tasks;
+        self
+    }
+
+    /// tokio has no priorities: nothing changes.
+    pub fn priority(self, _priority: Priority) -> Self {
+        self
+    }
+
+    /// tokio runs tasks on all of its threads: nothing changes.
+    pub fn threads(self, _threads: usize) -> Self {
         self
     }
 
@@ -128,6 +145,13 @@ impl Pool {
             slots: Arc::new(Semaphore::new(capacity)),
             capacity: Arc::new(capacity.into()),
         }
+    }
+
+    /// The workers of the runtime.
+    #[must_use]
+    pub fn threads(&self) -> RangeInclusive<usize> {
+        let workers = self.runtime.handle().metrics().num_workers();
+        workers..=workers
     }
 
     /// Slots of their own on the same threads.
