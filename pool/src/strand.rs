@@ -164,7 +164,10 @@ fn run(line: &Arc<Line>, seat: &Seat) {
             Entry::Closure(task) => {
                 crate::scheduler::run(task, seat);
                 if slice.get_or_insert_with(Slice::begin).is_over() {
-                    break;
+                    if line.inbox.has_more() {
+                        break;
+                    }
+                    return;
                 }
             }
             // The strand goes on when it gives up its turn.
