@@ -54,14 +54,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I3",
-        fault: "a worker with tasks of its own does not look outside",
-        file: "worker/find.rs",
-        find: "            queues.refill(Lane::Futures, own);\n",
-        replace: "",
-        killer: Model("futures"),
-    },
-    Mutant {
-        invariant: "I3",
         fault: "a sleeper is picked and not woken",
         file: "scheduler.rs",
         find: "            Recruit::Wake(parker) => {\n                self.threads.wakeups.add();\n                parker.unpark();",
