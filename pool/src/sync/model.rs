@@ -143,6 +143,7 @@ pub(crate) mod thread {
             Self
         }
 
+        #[expect(clippy::unused_self, reason = "the signature is that of `real`")]
         pub(crate) fn is_over(&self) -> bool {
             false
         }
