@@ -14,14 +14,14 @@ fn a_task_that_comes_while_the_only_worker_expires_is_run() {
 #[test]
 fn a_task_that_comes_while_two_workers_expire_is_run() {
     check_within(1, || {
-        run_two_in_a_row(&expiring(0..=2).capacity(2).build().unwrap())
+        run_two_in_a_row(&expiring(0..=2).capacity(2).build().unwrap());
     });
 }
 
 #[test]
 fn two_submitters_find_a_worker_while_one_expires() {
     check_within(1, || {
-        run_two_at_once(&expiring(0..=1).capacity(2).build().unwrap())
+        run_two_at_once(&expiring(0..=1).capacity(2).build().unwrap());
     });
 }
 

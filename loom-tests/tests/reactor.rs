@@ -293,14 +293,14 @@ fn an_event_brings_a_closure_that_waits_for_the_next(builder: Builder) {
 #[test]
 fn a_worker_on_its_way_to_sleep_takes_the_reactor_that_is_handed_over() {
     check_within(1, || {
-        an_event_brings_a_closure_that_waits_for_the_next(keeping(0..=2))
+        an_event_brings_a_closure_that_waits_for_the_next(keeping(0..=2));
     });
 }
 
 #[test]
 fn a_worker_that_leaves_passes_on_the_reactor_that_is_handed_over() {
     check_within(1, || {
-        an_event_brings_a_closure_that_waits_for_the_next(expiring(0..=2))
+        an_event_brings_a_closure_that_waits_for_the_next(expiring(0..=2));
     });
 }
 
