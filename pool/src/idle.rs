@@ -173,20 +173,33 @@ impl Idle {
         self.look().wants_help(lane, self.max())
     }
 
-    /// P4, O4 and F4: picks the worker to help. `wants_help` said so just before. A caller that itself waits in the
-    /// reactor, and is called by an event, is not picked.
-    pub(crate) fn recruit(&self, lane: Lane, by_event: bool) -> Recruit {
+    /// P4, O4 and F4: picks the worker to help. `wants_help` said so just before.
+    #[inline]
+    pub(crate) fn recruit(&self, lane: Lane) -> Recruit {
+        self.recruit_by(lane, Stack::pop)
+    }
+
+    /// As `recruit`, for a caller that is itself the sleeper in the reactor, and so is not picked.
+    pub(crate) fn recruit_other(&self, lane: Lane) -> Recruit {
+        self.recruit_by(lane, |stack| stack.sleepers.pop())
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "every submit to a sleeping pool takes this way"
+    )]
+    #[inline(always)]
+    fn recruit_by(
+        &self,
+        lane: Lane,
+        pop: impl FnOnce(&mut Stack) -> Option<Arc<Parker>>,
+    ) -> Recruit {
         let mut stack = self.stack.lock();
         let census = self.look();
         if census.searching() > 0 {
             return Recruit::Nobody;
         }
-        let picked = if by_event {
-            stack.sleepers.pop()
-        } else {
-            stack.pop()
-        };
-        if let Some(parker) = picked {
+        if let Some(parker) = pop(&mut stack) {
             self.change(SEARCHING, SLEEPING);
             return Recruit::Wake(parker);
         }

@@ -184,7 +184,7 @@ impl Scheduler {
         // P2: pairs with S2, F2 and O2.
         fence(Ordering::SeqCst);
         if self.idle.wants_help(lane) {
-            self.help(lane, false);
+            self.help(lane);
         }
     }
 
@@ -195,7 +195,7 @@ impl Scheduler {
         // P2: pairs with S2, F2 and O2.
         fence(Ordering::SeqCst);
         if self.idle.wants_help(lane) {
-            self.help(lane, true);
+            self.act(self.idle.recruit_other(lane));
         }
     }
 
@@ -205,7 +205,7 @@ impl Scheduler {
         fence(Ordering::SeqCst);
         for lane in Lane::ALL {
             if self.idle.wants_help(lane) && self.queues.has_work(lane) {
-                self.help(lane, false);
+                self.help(lane);
             }
         }
     }
@@ -221,14 +221,23 @@ impl Scheduler {
         let reactor = self.settings.reactor.as_ref();
         if reactor.is_some_and(|reactor| !reactor.is_held()) || self.queues.has_work(Lane::Futures)
         {
-            self.help(Lane::Futures, false);
+            self.help(Lane::Futures);
         }
     }
 
     /// Wakes a sleeper, or starts a thread, unless a worker searches already or enough are awake.
     #[cold]
-    fn help(&self, lane: Lane, by_event: bool) {
-        match self.idle.recruit(lane, by_event) {
+    fn help(&self, lane: Lane) {
+        self.act(self.idle.recruit(lane));
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "every submit to a sleeping pool takes this way"
+    )]
+    #[inline(always)]
+    fn act(&self, recruit: Recruit) {
+        match recruit {
             Recruit::Wake(parker) => {
                 self.threads.wakeups.add();
                 parker.unpark();

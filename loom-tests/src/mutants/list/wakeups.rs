@@ -8,8 +8,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "no fence P2 between a push and the look for sleepers",
         file: "scheduler.rs",
-        find: "        // P2: pairs with S2, F2 and O2.\n        fence(Ordering::SeqCst);\n        if self.idle.wants_help(lane) {\n            self.help(lane, false);",
-        replace: "        if self.idle.wants_help(lane) {\n            self.help(lane, false);",
+        find: "        // P2: pairs with S2, F2 and O2.\n        fence(Ordering::SeqCst);\n        if self.idle.wants_help(lane) {\n            self.help(lane);",
+        replace: "        if self.idle.wants_help(lane) {\n            self.help(lane);",
         killer: Model("wakeup"),
     },
     Mutant {
