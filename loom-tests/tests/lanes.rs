@@ -179,6 +179,27 @@ fn a_closure_runs_beside_a_future_that_wakes_itself() {
     });
 }
 
+#[test]
+fn a_new_future_runs_beside_a_future_that_wakes_itself() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        let ran = Record::new();
+        let (seen, runs) = (ran.clone(), ran.task());
+        pool.spawn(poll_fn(move |cx| {
+            if seen.count() > 0 {
+                return Poll::Ready(());
+            }
+            loom::thread::yield_now();
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }))
+        .unwrap();
+        // No closure is there, so no other worker comes for it.
+        pool.spawn(async move { runs() }).unwrap();
+        end(&pool, 2);
+    });
+}
+
 /// Submits itself until the other has run.
 fn submit_until(pool: &Pool, ran: Record) {
     let own = pool.clone();

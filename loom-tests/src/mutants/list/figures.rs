@@ -7,9 +7,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "a worker that sleeps counts as running",
-        file: "activity.rs",
-        find: "    pub(crate) fn clear(&self) {\n        self.restore(0);\n",
-        replace: "    pub(crate) fn clear(&self) {\n",
+        file: "scheduler.rs",
+        find: "            running: doings.closures + doings.futures,\n",
+        replace: "            running: threads,\n",
         killer: Model("figures"),
     },
     Mutant {

@@ -1,6 +1,6 @@
-//! Futures beside closures.
+//! Futures beside closures, and subpools beside each other.
 
-use crate::mutants::Killer::Model;
+use crate::mutants::Killer::{Model, Test};
 use crate::mutants::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -83,5 +83,29 @@ pub(super) const MUTANTS: &[Mutant] = &[
         find: "        let begun = || seat.serve(Doing::Closure, entrance.id());\n",
         replace: "        seat.serve(Doing::Closure, entrance.id());\n        let begun = || ();\n",
         killer: Model("figures"),
+    },
+    Mutant {
+        invariant: "subpool",
+        fault: "an attendant that leaves still counts",
+        file: "backlog.rs",
+        find: "        self.attendants -= 1;\n",
+        replace: "",
+        killer: Model("subpools"),
+    },
+    Mutant {
+        invariant: "subpool",
+        fault: "an attendant is not sent on to what waits",
+        file: "cap.rs",
+        find: "            self.scheduler.defer(attendant, self.priority());\n",
+        replace: "            drop(attendant);\n",
+        killer: Model("subpools"),
+    },
+    Mutant {
+        invariant: "subpool",
+        fault: "the discard of a pool misses what waits at a limit",
+        file: "scheduler/closing.rs",
+        find: "        self.discard_capped(&seat);\n",
+        replace: "",
+        killer: Test("subpools"),
     },
 ];

@@ -66,7 +66,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "backlog.rs",
         find: "        let more = self.attendants < self.most;\n",
         replace: "        let more = true;\n",
-        killer: Model("strand"),
+        killer: Model("subpools"),
     },
     Mutant {
         invariant: "I12",

@@ -172,4 +172,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         replace: "        if true {\n            return;\n        }\n",
         killer: Model("refused"),
     },
+    Mutant {
+        invariant: "I16",
+        fault: "a worker with futures of its own does not look for others",
+        file: "worker/find.rs",
+        find: "            queues.refill(Lane::Futures, own);\n",
+        replace: "",
+        killer: Model("lanes"),
+    },
 ];
