@@ -193,9 +193,13 @@ impl<T> Queues<T> {
         }
     }
 
-    /// Whether a task waits in a common queue.
-    pub(crate) fn has_common_work(&self) -> bool {
-        self.has_common_closures() || (self.may_have(Lane::Futures) && self.has_common_futures())
+    /// Whether a task waits in a common queue of this lane.
+    pub(crate) fn has_common_work(&self, lane: Lane) -> bool {
+        self.may_have(lane)
+            && match lane {
+                Lane::Futures => self.has_common_futures(),
+                Lane::Closures => self.has_common_closures(),
+            }
     }
 
     /// Whether a task waits anywhere in this lane. A task whose push has begun counts.
@@ -203,11 +207,7 @@ impl<T> Queues<T> {
         if !self.may_have(lane) {
             return false;
         }
-        let common = match lane {
-            Lane::Futures => self.has_common_futures(),
-            Lane::Closures => self.has_common_closures(),
-        };
-        common
+        self.has_common_work(lane)
             || self
                 .claimed()
                 .iter()

@@ -171,8 +171,10 @@ impl Worker {
         let mut looks = 0_u32;
         while spin.turn() {
             looks += 1;
-            let everywhere = || Lane::ALL.into_iter().any(|lane| queues.has_work(lane));
-            if queues.has_common_work() || (looks % 8 == 0 && everywhere()) {
+            let everywhere = looks % 8 == 0;
+            if self.sees(|lane| queues.has_common_work(lane))
+                || (everywhere && self.sees(|lane| queues.has_work(lane)))
+            {
                 return true;
             }
         }
@@ -195,7 +197,8 @@ impl Worker {
         fence(Ordering::SeqCst);
         let reactor = scheduler.settings.reactor.as_ref();
         let may_hold = held.is_none() && reactor.is_some_and(|reactor| !reactor.is_held());
-        if self.has_work() || scheduler.has_ended() || surplus || may_hold {
+        let has_work = self.sees(|lane| scheduler.queues.has_work(lane));
+        if has_work || scheduler.has_ended() || surplus || may_hold {
             self.withdraw();
             return self.up();
         }
@@ -217,11 +220,10 @@ impl Worker {
         wake
     }
 
-    /// Whether a task waits anywhere that this worker, which runs none, may run.
-    fn has_work(&self) -> bool {
-        let scheduler = &self.seat.scheduler;
-        scheduler.queues.has_work(Lane::Futures)
-            || (scheduler.queues.has_work(Lane::Closures) && scheduler.idle.may_occupy())
+    /// Whether there is work in a lane of which this worker may run tasks. A worker that counted the closures it may not
+    /// run would never sleep beside them.
+    fn sees(&self, has_work: impl Fn(Lane) -> bool) -> bool {
+        has_work(Lane::Futures) || (has_work(Lane::Closures) && self.seat.may_run_closures())
     }
 
     /// Sleeps until it is notified or expires.
