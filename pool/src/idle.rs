@@ -126,7 +126,7 @@ impl Idle {
         let mut stack = self.stack.lock();
         self.fewest.store(min_threads, Ordering::Relaxed);
         self.max.store(max_threads, Ordering::Relaxed);
-        self.note_count(&mut stack, self.live());
+        self.note_count(&mut stack);
     }
 
     /// The fewest threads that stay, and the most that may be inside closures at once.
@@ -162,10 +162,10 @@ impl Idle {
         self.look().live()
     }
 
-    /// All threads, and those of them that have nothing to do, of one instant.
+    /// All threads, and those of them that sleep, of one instant.
     pub(crate) fn threads(&self) -> (usize, usize) {
         let census = self.look();
-        (census.live(), census.searching() + census.sleeping())
+        (census.live(), census.sleeping())
     }
 
     /// P3: whether work that was just pushed needs another worker. A fence stands before the call.
@@ -237,8 +237,8 @@ impl Idle {
     pub(crate) fn dismiss(&self, was_leaving: bool) {
         let mut stack = self.stack.lock();
         stack.leaving -= usize::from(was_leaving);
-        let live = self.change(0, LIVE + SEARCHING).live() - 1;
-        self.note_count(&mut stack, live);
+        self.change(0, LIVE + SEARCHING);
+        self.note_count(&mut stack);
     }
 
     /// A worker that runs out of work begins to search, unless half of the threads do so already, or of the processors:
@@ -331,11 +331,13 @@ impl Idle {
         self.surplus.load(Ordering::Relaxed)
     }
 
-    /// Notes how `live` threads relate to `max`, after either has changed.
-    fn note_count(&self, stack: &mut Stack, live: usize) {
-        stack.has_extra &= live > self.max();
-        let most = self.max() + usize::from(stack.has_extra);
-        self.surplus.store(live > most, Ordering::Relaxed);
+    /// Notes how many live, and how many of them are to leave, after a change of either.
+    fn note_count(&self, stack: &mut Stack) {
+        let (census, max) = (self.look(), self.max());
+        // Where all that are left are occupied, the thread for futures has left, even if more than `max` remain.
+        stack.has_extra &= census.live() > max && census.live() > census.occupied();
+        let most = max + usize::from(stack.has_extra);
+        self.surplus.store(census.live() > most, Ordering::Relaxed);
     }
 
     /// Whether a worker is to leave because more live than may. The only one that is not occupied stays for the futures.

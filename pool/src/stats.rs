@@ -51,7 +51,7 @@ pub struct Stats {
     pub free: usize,
     /// Worker threads.
     pub threads: usize,
-    /// Worker threads that have nothing to do.
+    /// Worker threads that are parked, in the reactor too. A thread that looks for work or starts is not one of them.
     pub idle_threads: usize,
     /// Tasks accepted at this entrance since it was built.
     pub accepted: u64,

@@ -90,6 +90,44 @@ fn no_more_closures_run_at_once_than_threads_are_allowed() {
 }
 
 #[test]
+fn a_thread_that_may_run_no_closure_sleeps_beside_them() {
+    let (pool, gate) = (support::pool(100, 1), Gate::new());
+    hold_all(&pool, &gate);
+    pool.submit(|| ()).unwrap();
+    pool.spawn_with_handle(async {}).unwrap().join().unwrap();
+    eventually(|| pool.stats().idle_threads == 1);
+    assert_eq!((pool.stats().threads, pool.stats().queued), (2, 1));
+    gate.open();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn fewer_closures_run_once_fewer_threads_are_allowed() {
+    let gates: [Gate; 3] = Default::default();
+    let pool = Pool::builder()
+        .threads(2..=2)
+        .idle_expiry(Duration::ZERO)
+        .build()
+        .unwrap();
+    gates[..2]
+        .iter()
+        .for_each(|gate| pool.submit(gate.waiter()).unwrap());
+    eventually(|| pool.stats().running_closures == 2);
+    pool.tune_threads(0..=1).unwrap();
+    // The thread for futures expires, so that two workers are left, both inside closures.
+    pool.spawn_with_handle(async {}).unwrap().join().unwrap();
+    eventually(|| pool.stats().threads == 2);
+    pool.submit(gates[2].waiter()).unwrap();
+    gates[0].open();
+    // The worker that has ended its closure does not begin the next beside the other one.
+    eventually(|| pool.stats().threads - pool.stats().idle_threads == 1);
+    assert_eq!(pool.stats().queued, 1);
+    gates[1].open();
+    gates[2].open();
+    pool.shutdown().unwrap();
+}
+
+#[test]
 fn the_thread_for_futures_expires_as_any_other() {
     let builder = Pool::builder().threads(0..=1).idle_expiry(Duration::ZERO);
     let (pool, gate) = (builder.build().unwrap(), Gate::new());
