@@ -112,6 +112,8 @@ pub(crate) struct Model {
     pub(crate) discarding: bool,
     pub(crate) min_threads: usize,
     pub(crate) max_threads: usize,
+    /// The most workers that are busy, beside the one for futures: more than `max_threads` after that was lowered.
+    pub(crate) most_busy: usize,
     pub(crate) tasks: Vec<Task>,
     pub(crate) queue: Queue,
     pub(crate) books: Books,
@@ -129,6 +131,7 @@ impl Model {
             discarding: false,
             min_threads: settings.min_threads,
             max_threads: settings.max_threads,
+            most_busy: settings.max_threads,
             tasks: Vec::new(),
             queue: Queue::default(),
             books: Books::default(),
@@ -341,6 +344,7 @@ impl Model {
         let possible = max > 0 && min <= max;
         if possible {
             (self.min_threads, self.max_threads) = (min, max);
+            self.most_busy = max.max(self.busy());
             self.queue.mix();
         }
         Reply::Tuned(possible)

@@ -25,7 +25,7 @@ enum Place {
     Queue,
     /// A worker runs a task of it.
     Worker,
-    /// A worker is about to run the next task of it.
+    /// A worker is about to run the next task of it, or to enqueue it again since its time slice is over.
     Next,
 }
 
@@ -59,7 +59,7 @@ impl Queue {
         self.mixed = true;
     }
 
-    /// Orders again what comes from now on, if nothing is there and at most one worker.
+    /// Orders again what comes from now on, if nothing is there and at most one worker is.
     pub(crate) fn sort(&mut self, workers: usize) {
         if self.items.is_empty() {
             self.mixed = workers > 1;
@@ -111,6 +111,17 @@ impl Queue {
     fn between(&self) -> usize {
         let lines = self.strands.iter();
         lines.filter(|line| line.place == Place::Next).count()
+    }
+
+    /// Enqueues again a strand whose worker may have spent the strand's time slice, if there is one.
+    fn end_slice(&mut self) -> bool {
+        let next = |line: &Line| line.place == Place::Next;
+        let Some(strand) = self.strands.iter().position(next) else {
+            return false;
+        };
+        self.strands[strand].place = Place::Queue;
+        self.items.push((self.turn, Item::Strand(strand)));
+        true
     }
 
     /// Whether a worker may be with this one still, from before it was pushed.
@@ -186,10 +197,15 @@ impl Model {
     /// closures while fewer than the most are running.
     fn may_have_worker(&self, item: Item) -> bool {
         if self.is_future(item) {
-            self.busy() <= self.max_threads || self.has_worker(item)
+            self.busy() <= self.most_busy || self.has_worker(item)
         } else {
-            self.busy() <= self.max_threads && self.occupied() < self.max_threads
+            self.busy() <= self.most_busy && self.occupied() < self.max_threads
         }
+    }
+
+    /// Lets those go that were busy when the limit was lowered and are no more.
+    pub(crate) fn lower_most_busy(&mut self) {
+        self.most_busy = self.most_busy.min(self.busy()).max(self.max_threads);
     }
 
     /// Whether the workers have nothing left to do but what the test tells them.
@@ -218,6 +234,8 @@ impl Model {
         if swept > 0 {
             return Err(format!("{swept} more were undone than could be"));
         }
+        // If none was enqueued again, a worker is free for it, and the model is not settled.
+        while self.queue.end_slice() {}
         Ok(())
     }
 
@@ -231,7 +249,8 @@ impl Model {
 
     /// Has workers come by so many husks, as far as they can by now.
     fn sweep(&mut self, count: &mut u64) {
-        while *count > 0 && self.busy() <= self.max_threads {
+        // A worker between two tasks of a strand may leave it for a while.
+        while *count > 0 && self.busy() - self.queue.between() <= self.most_busy {
             let items = self.queue.items.iter();
             let first = items.clone().find(|(_, item)| self.will_run(*item));
             let last_turn = match first {
@@ -261,8 +280,10 @@ impl Model {
     }
 
     fn come_for(&mut self, item: Item) -> Result<(), String> {
-        if !self.may_have_worker(item) && !self.queue.may_be_kept(item) {
-            return Err("no worker is free".to_owned());
+        while !self.may_have_worker(item) && !self.queue.may_be_kept(item) {
+            if !self.queue.end_slice() {
+                return Err("no worker is free".to_owned());
+            }
         }
         let (tasks, is_future) = (&self.tasks, self.is_future(item));
         let same_lane =
