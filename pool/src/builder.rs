@@ -8,14 +8,13 @@ use std::time::Duration;
 
 use crate::build_error::BuildError;
 use crate::entrance::Entrance;
-use crate::idle::MAX_THREADS;
 use crate::panic::TaskPanic;
 use crate::pool::Pool;
 use crate::priority::Priority;
 use crate::reactor::{MakeReactor, Reactor, SharedReactor};
 use crate::sampling::Sampler;
 use crate::scheduler::Scheduler;
-use crate::settings::{Around, Hooks, PanicHandler, Reentrancy, Settings};
+use crate::settings::{Around, Hooks, PanicHandler, Reentrancy, Settings, check_threads};
 use crate::worker;
 
 /// Settings of a [`Pool`], from [`Pool::builder`].
@@ -375,20 +374,6 @@ impl Builder {
         pool.start_threads(min).map_err(BuildError::Thread)?;
         Ok(pool)
     }
-}
-
-/// Whether a pool can have this range of threads.
-pub(crate) fn check_threads(min: usize, max: usize) -> Result<(), BuildError> {
-    if max == 0 || min > max {
-        return Err(BuildError::NoThreads { min, max });
-    }
-    if max > MAX_THREADS {
-        return Err(BuildError::TooManyThreads {
-            asked: max,
-            limit: MAX_THREADS,
-        });
-    }
-    Ok(())
 }
 
 impl fmt::Debug for Builder {

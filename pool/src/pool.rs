@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::build_error::BuildError;
-use crate::builder::{Builder, check_threads};
+use crate::builder::Builder;
 use crate::entrance::Entrance;
 use crate::gate::Gate;
 use crate::sampling::Times;
 use crate::scheduler::{Rest, Scheduler};
+use crate::settings::check_threads;
 use crate::stats::Stats;
 use crate::sync::Arc;
 

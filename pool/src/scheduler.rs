@@ -2,9 +2,11 @@
 
 mod closing;
 mod running;
+mod threads;
 
 pub(crate) use closing::Rest;
 pub(crate) use running::run;
+pub(crate) use threads::Leave;
 
 use std::fmt;
 use std::ops::Deref;
@@ -24,22 +26,11 @@ use crate::seat::{Kept, Seat};
 use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
-use crate::sync::{Arc, Mutex, thread};
+use crate::sync::{Arc, Mutex};
 use crate::task::Task;
 use crate::trace;
 use crate::unwind;
 use crate::waiter::Waiter;
-
-/// Why a worker leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Leave {
-    /// The pool has ended.
-    Ended,
-    /// It had nothing to do for long enough.
-    Expired,
-    /// There are more threads than may be.
-    Surplus,
-}
 
 /// A handle to what the workers share.
 #[derive(Clone)]
@@ -249,117 +240,6 @@ impl Scheduler {
             }
             Recruit::Nobody => {}
         }
-    }
-
-    /// Starts threads until `count` live.
-    pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
-        while self.idle.live() < count && self.idle.enlist() {
-            self.start_thread()
-                .inspect_err(|_| self.do_without_thread())?;
-        }
-        Ok(())
-    }
-
-    /// Starts the threads that are to be there while the pool is open. Those that do not start are counted.
-    pub(crate) fn keep_fewest(&self) {
-        // Between a change of `open` or of the census and a look at the other, on all sides: a worker that leaves an
-        // ended pool and one that reopens it do not both count on the other.
-        fence(Ordering::SeqCst);
-        if !self.has_ended() {
-            let _counted = self.start_threads(self.idle.fewest());
-        }
-    }
-
-    /// Starts the thread that the census counts already.
-    fn start_thread(&self) -> std::io::Result<()> {
-        let mut builder = thread::Builder::new().name(self.settings.name.to_string());
-        if let Some(size) = self.settings.stack_size {
-            builder = builder.stack_size(size);
-        }
-        let scheduler = self.clone();
-        let life = move || {
-            let own = scheduler.clone();
-            scheduler.within(|| (own.work)(own));
-        };
-        match builder.spawn(life) {
-            Ok(_) => {
-                self.threads.started.add();
-                Ok(())
-            }
-            Err(error) => {
-                self.threads.start_failures.add();
-                self.idle.dismiss(false);
-                Err(error)
-            }
-        }
-    }
-
-    /// The system gives no thread. Others may have left their task to it while it counted as searching.
-    fn do_without_thread(&self) {
-        // Pairs with P2, as F2 does.
-        fence(Ordering::SeqCst);
-        if !Lane::ALL.into_iter().any(|lane| self.queues.has_work(lane)) {
-            return;
-        }
-        if let Some(parker) = self.idle.recruit_sleeper() {
-            self.threads.wakeups.add();
-            parker.unpark();
-        }
-        if Seat::is_on(self) {
-            // A worker comes for it itself, and so does a thread that does the job of one further up its stack.
-            return;
-        }
-        // With no thread at all, this one does the work: late is better than never. Where there are some, they come
-        // for it as soon as they have time.
-        self.within(|| {
-            let seat = Seat::borrow(self.clone());
-            while self.idle.live() == 0 {
-                let Some(task) = self.queues.take_any() else {
-                    return;
-                };
-                run(task, &seat);
-            }
-        });
-    }
-
-    /// Does a worker's work where tasks find what they look for. It is done in any case, whatever a reactor does.
-    fn within(&self, work: impl FnOnce()) {
-        let (left, ran) = self.settings.within(work);
-        if let Err(payload) = ran {
-            self.report(payload);
-        }
-        if let Some(work) = left {
-            work();
-        }
-    }
-
-    /// Changes how many threads there are.
-    pub(crate) fn limit_threads(&self, min: usize, max: usize) {
-        self.idle.limit(min, max);
-        // Those that sleep and are too many leave at once, those that run a task after it; and those that stay may have to
-        // watch the clock from now on.
-        self.idle.wake_all();
-        self.keep_fewest();
-        // What waits may be run by more now.
-        self.pass_on_search();
-    }
-
-    /// Takes a worker that searches out of the pool.
-    pub(crate) fn dismiss(&self, why: Leave) {
-        if why == Leave::Expired {
-            self.threads.expired.add();
-        }
-        self.idle.dismiss(why != Leave::Ended);
-        // It counted as searching until now, and others may have left their task to it.
-        self.pass_on_search();
-        self.keep_fewest();
-        // The reactor may have been left to it, too.
-        if !self.has_ended() {
-            self.attend();
-        }
-        // Without a look whether the pool has ended: that look and the census would need an order of their own against
-        // those who watch for both. The list's lock gives it: they look after they are in the list.
-        self.tell_watchers();
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::build_error::BuildError;
+use crate::idle::MAX_THREADS;
 use crate::panic::TaskPanic;
 use crate::reactor::SharedReactor;
 use crate::sampling::Sampler;
@@ -86,4 +88,18 @@ impl Settings {
         });
         (life, ran)
     }
+}
+
+/// Whether a pool can have this range of threads.
+pub(crate) fn check_threads(min: usize, max: usize) -> Result<(), BuildError> {
+    if max == 0 || min > max {
+        return Err(BuildError::NoThreads { min, max });
+    }
+    if max > MAX_THREADS {
+        return Err(BuildError::TooManyThreads {
+            asked: max,
+            limit: MAX_THREADS,
+        });
+    }
+    Ok(())
 }

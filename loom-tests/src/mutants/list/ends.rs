@@ -16,8 +16,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I7",
         fault: "one that goes to sleep does not look whether all has ended",
         file: "worker.rs",
-        find: "if self.has_work() || scheduler.has_ended() || surplus",
-        replace: "if self.has_work() || surplus",
+        find: "if has_work || scheduler.has_ended() || surplus",
+        replace: "if has_work || surplus",
         killer: Model("close"),
     },
     Mutant {
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "the last worker to leave tells nobody",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        // those who watch for both. The list's lock gives it: they look after they are in the list.\n        self.tell_watchers();",
         replace: "",
         killer: Model("close"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "a worker that leaves starts no successor in the new life",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        self.pass_on_search();\n        self.keep_fewest();\n        // The reactor",
         replace: "        self.pass_on_search();\n        // The reactor",
         killer: Model("reopen"),

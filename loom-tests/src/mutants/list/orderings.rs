@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "no fence between a change of `open` or the census and a look at the other",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        fence(Ordering::SeqCst);\n        if !self.has_ended()",
         replace: "        if !self.has_ended()",
         killer: Model("reopen"),

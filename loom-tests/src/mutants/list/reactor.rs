@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a worker that leaves does not pass on the reactor that was left to it",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        if !self.has_ended() {\n            self.attend();\n        }\n",
         replace: "",
         killer: Model("reactor"),

@@ -32,7 +32,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "no last look before going to sleep",
         file: "worker.rs",
-        find: "if self.has_work() || scheduler.has_ended() || surplus",
+        find: "if has_work || scheduler.has_ended() || surplus",
         replace: "if scheduler.has_ended() || surplus",
         killer: Model("wakeup"),
     },
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "a worker that leaves does not look for what was left to it",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        // It counted as searching until now, and others may have left their task to it.\n        self.pass_on_search();",
         replace: "",
         killer: Model("expiry"),
@@ -127,7 +127,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "those that sleep are not told that they are too many",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        self.idle.wake_all();\n        self.keep_fewest();",
         replace: "        self.keep_fewest();",
         killer: Model("threads"),
@@ -135,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "with more threads nobody looks for what waits",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        // What waits may be run by more now.\n        self.pass_on_search();\n",
         replace: "",
         killer: Model("threads"),
@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a thread that did not start counts as one",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false);",
         replace: "                self.threads.start_failures.add();",
         killer: Crowd,
@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "no fence between a start that failed and the look for what was left to it",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        // Pairs with P2, as F2 does.\n        fence(Ordering::SeqCst);",
         replace: "",
         killer: Model("refused"),
@@ -167,7 +167,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "one whose start failed does not look for what was left to it",
-        file: "scheduler.rs",
+        file: "scheduler/threads.rs",
         find: "        if !Lane::ALL.into_iter().any(|lane| self.queues.has_work(lane)) {\n            return;\n        }\n",
         replace: "        if true {\n            return;\n        }\n",
         killer: Model("refused"),
