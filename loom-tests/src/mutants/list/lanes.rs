@@ -108,4 +108,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         replace: "",
         killer: Test("subpools"),
     },
+    Mutant {
+        invariant: "I10",
+        fault: "a thread for futures that has left counts as one that is there",
+        file: "idle.rs",
+        find: " && census.live() > census.occupied();",
+        replace: ";",
+        killer: Test("lanes"),
+    },
+    Mutant {
+        invariant: "I16",
+        fault: "a worker beyond the limit looks for closures and never sleeps",
+        file: "worker.rs",
+        find: "(has_work(Lane::Closures) && self.seat.may_run_closures())",
+        replace: "has_work(Lane::Closures)",
+        killer: Test("lanes"),
+    },
 ];
