@@ -51,7 +51,7 @@ fn end(pool: &Pool, tasks: u64) {
 
 #[test]
 fn a_future_that_a_closure_wakes_runs_beside_it() {
-    check_within(1, || {
+    check(|| {
         let (pool, signal) = (pool(2, 1), Signal::new());
         let (send, wait) = channel();
         let woken = signal.clone().wait();
@@ -71,7 +71,7 @@ fn a_future_that_a_closure_wakes_runs_beside_it() {
 
 #[test]
 fn a_future_that_another_thread_wakes_runs_beside_a_closure() {
-    check_within(1, || {
+    check(|| {
         let (pool, signal) = (pool(2, 1), Signal::new());
         let (send, wait) = channel();
         let woken = signal.clone().wait();
@@ -89,7 +89,7 @@ fn a_future_that_another_thread_wakes_runs_beside_a_closure() {
 
 #[test]
 fn a_new_future_runs_beside_a_closure() {
-    check_within(1, || {
+    check(|| {
         let pool = pool(2, 1);
         let (send, wait) = channel();
         pool.submit(move || wait.recv().unwrap()).unwrap();
@@ -159,21 +159,27 @@ fn no_more_closures_run_at_once_than_threads_are_allowed() {
     });
 }
 
+/// Spawns a future that wakes itself until the returned closure has run.
+fn spawn_until_run(pool: &Pool) -> impl FnOnce() + Send + 'static {
+    let ran = Record::new();
+    let runs = ran.task();
+    pool.spawn(poll_fn(move |cx| {
+        if ran.count() > 0 {
+            return Poll::Ready(());
+        }
+        loom::thread::yield_now();
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }))
+    .unwrap();
+    runs
+}
+
 #[test]
 fn a_closure_runs_beside_a_future_that_wakes_itself() {
-    check_within(1, || {
+    check(|| {
         let pool = pool(2, 1);
-        let ran = Record::new();
-        let (seen, runs) = (ran.clone(), ran.task());
-        pool.spawn(poll_fn(move |cx| {
-            if seen.count() > 0 {
-                return Poll::Ready(());
-            }
-            loom::thread::yield_now();
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }))
-        .unwrap();
+        let runs = spawn_until_run(&pool);
         pool.submit(runs).unwrap();
         end(&pool, 2);
     });
@@ -181,19 +187,9 @@ fn a_closure_runs_beside_a_future_that_wakes_itself() {
 
 #[test]
 fn a_new_future_runs_beside_a_future_that_wakes_itself() {
-    check_within(1, || {
+    check(|| {
         let pool = pool(2, 1);
-        let ran = Record::new();
-        let (seen, runs) = (ran.clone(), ran.task());
-        pool.spawn(poll_fn(move |cx| {
-            if seen.count() > 0 {
-                return Poll::Ready(());
-            }
-            loom::thread::yield_now();
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }))
-        .unwrap();
+        let runs = spawn_until_run(&pool);
         // No closure is there, so no other worker comes for it.
         pool.spawn(async move { runs() }).unwrap();
         end(&pool, 2);

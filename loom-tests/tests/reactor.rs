@@ -154,24 +154,28 @@ fn a_submit_wakes_the_worker_in_the_reactor() {
     });
 }
 
+/// A closure waits for a future, and the future for an event.
+fn a_closure_waits_for_an_event(threads: usize) {
+    let device = Device::new();
+    let pool = device.reactor(keeping(0..=threads).capacity(2));
+    let pool = pool.build().unwrap();
+    let (send, wait) = channel();
+    let event = device.clone().event();
+    pool.spawn(async move {
+        event.await;
+        send.send(()).unwrap();
+    })
+    .unwrap();
+    // The worker that runs it may have left the reactor for it.
+    pool.submit(move || wait.recv().unwrap()).unwrap();
+    device.happen();
+    pool.shutdown().unwrap();
+    assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
+}
+
 #[test]
 fn a_closure_that_waits_does_not_stop_events_while_a_worker_is_free() {
-    check_within(1, || {
-        let device = Device::new();
-        let pool = device.reactor(keeping(0..=2).capacity(2)).build().unwrap();
-        let (send, wait) = channel();
-        let event = device.clone().event();
-        pool.spawn(async move {
-            event.await;
-            send.send(()).unwrap();
-        })
-        .unwrap();
-        // Whoever runs it may have left the reactor for it.
-        pool.submit(move || wait.recv().unwrap()).unwrap();
-        device.happen();
-        pool.shutdown().unwrap();
-        assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
-    });
+    check_within(1, || a_closure_waits_for_an_event(2));
 }
 
 #[test]
@@ -334,21 +338,7 @@ fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
 
 #[test]
 fn an_event_is_heard_while_a_closure_occupies_the_only_worker() {
-    check_within(1, || {
-        let device = Device::new();
-        let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
-        let (send, wait) = channel();
-        let event = device.clone().event();
-        pool.spawn(async move {
-            event.await;
-            send.send(()).unwrap();
-        })
-        .unwrap();
-        pool.submit(move || wait.recv().unwrap()).unwrap();
-        device.happen();
-        pool.shutdown().unwrap();
-        assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
-    });
+    check_within(1, || a_closure_waits_for_an_event(1));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![cfg(anthill_loom)]
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom_tests::{Record, check, check_within, other, pool};
+use loom_tests::{Record, beside, check, check_within, pool};
 
 #[test]
 fn closures_of_a_capped_subpool_never_meet() {
@@ -29,34 +29,27 @@ fn closures_of_a_capped_subpool_never_meet() {
     });
 }
 
+/// Two threads submit to a subpool of one thread.
+fn two_submit_to_a_capped_subpool(threads: usize) {
+    let pool = pool(1, threads);
+    let side = pool.subpool().capacity(2).threads(1).build().unwrap();
+    let ran = Record::new();
+    let task = ran.task();
+    let submitter = beside(&side, move |side| side.submit(task).unwrap());
+    side.submit(ran.task()).unwrap();
+    submitter.join().unwrap();
+    pool.shutdown().unwrap();
+    assert_eq!((ran.count(), side.in_flight()), (2, 0));
+}
+
 #[test]
 fn a_closure_that_comes_while_the_attendant_leaves_is_run() {
-    check(|| {
-        let pool = pool(1, 1);
-        let side = pool.subpool().capacity(2).threads(1).build().unwrap();
-        let ran = Record::new();
-        let (also, task) = (side.clone(), ran.task());
-        let submitter = other(move || also.submit(task).unwrap());
-        side.submit(ran.task()).unwrap();
-        submitter.join().unwrap();
-        pool.shutdown().unwrap();
-        assert_eq!((ran.count(), side.in_flight()), (2, 0));
-    });
+    check(|| two_submit_to_a_capped_subpool(1));
 }
 
 #[test]
 fn two_submitters_and_two_workers_lose_no_capped_closure() {
-    check_within(1, || {
-        let pool = pool(1, 2);
-        let side = pool.subpool().capacity(2).threads(1).build().unwrap();
-        let ran = Record::new();
-        let (also, task) = (side.clone(), ran.task());
-        let submitter = other(move || also.submit(task).unwrap());
-        side.submit(ran.task()).unwrap();
-        submitter.join().unwrap();
-        pool.shutdown().unwrap();
-        assert_eq!((ran.count(), side.in_flight()), (2, 0));
-    });
+    check_within(1, || two_submit_to_a_capped_subpool(2));
 }
 
 #[test]

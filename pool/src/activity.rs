@@ -66,7 +66,7 @@ pub(crate) struct Activities(Mutex<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     all: Vec<Arc<Activity>>,
-    /// Those whose workers have left, for the next ones.
+    /// Activities of workers that have left, to be reused.
     vacant: Vec<Arc<Activity>>,
 }
 

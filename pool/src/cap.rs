@@ -46,7 +46,7 @@ impl Gate {
         }
     }
 
-    /// Makes a closure run, or an attendant of a strand, after those that wait already.
+    /// Enqueues a closure, or an attendant of a strand, behind the waiting ones.
     pub(crate) fn defer(&self, task: Task<Seat>) {
         match self.cap() {
             None => self.scheduler.defer(task, self.priority()),

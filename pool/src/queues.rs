@@ -81,7 +81,7 @@ impl<T> Queues<T> {
         self.stealers.len()
     }
 
-    /// What is in use, so that nobody looks at the rest.
+    /// Which queues are in use. Workers skip the others.
     pub(crate) fn uses(&self) -> &Uses {
         &self.uses
     }

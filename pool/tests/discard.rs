@@ -7,19 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use anthill::{JoinError, ReopenError, ShutdownError, SubmitError};
-use support::{Gate, eventually, pool};
+use support::{Gate, eventually, occupy, pool};
 
 /// A pool of one thread, which is busy until the gate opens.
 fn busy(capacity: usize) -> (anthill::Pool, Gate) {
     let (pool, gate) = (pool(capacity, 1), Gate::new());
-    let (said, begun) = mpsc::channel();
-    let wait = gate.clone();
-    pool.submit(move || {
-        said.send(()).unwrap();
-        wait.wait();
-    })
-    .unwrap();
-    begun.recv().unwrap();
+    occupy(&pool, &gate);
     (pool, gate)
 }
 

@@ -6,19 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use anthill::{BuildError, JoinError, Pool, Priority, ReopenError, SubmitError};
-use support::{Gate, eventually, pool};
-
-/// Occupies a worker of `pool` until the gate opens, and returns once it does.
-fn occupy(pool: &Pool, gate: &Gate) {
-    let (said, begun) = mpsc::channel();
-    let wait = gate.clone();
-    pool.submit(move || {
-        said.send(()).unwrap();
-        wait.wait();
-    })
-    .unwrap();
-    begun.recv().unwrap();
-}
+use support::{Gate, eventually, occupy, pool};
 
 /// A list to which tasks add what they are.
 #[derive(Clone, Default)]

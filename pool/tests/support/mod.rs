@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -46,6 +46,18 @@ impl Gate {
         let gate = self.clone();
         move || gate.wait()
     }
+}
+
+/// Occupies a worker of `pool` until the gate opens, and returns once it does.
+pub(crate) fn occupy(pool: &Pool, gate: &Gate) {
+    let (said, begun) = mpsc::channel();
+    let wait = gate.waiter();
+    pool.submit(move || {
+        said.send(()).unwrap();
+        wait();
+    })
+    .unwrap();
+    begun.recv().unwrap();
 }
 
 /// Returns once `condition` holds. One that never does is a failure and not a hang; nothing else counts on the time.

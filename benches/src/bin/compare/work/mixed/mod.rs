@@ -158,7 +158,7 @@ fn players() -> Vec<Player> {
     kinds.map(|&kind| player(kind)).collect()
 }
 
-/// Two pools side by side are not one that is fair.
+/// Two pools, one for closures and one for futures, share no capacity, priority or limit of threads.
 fn reverse_players() -> Vec<Player> {
     let kinds = Kind::value_variants().iter();
     let kinds = kinds.filter(|&&kind| kind != Kind::AnthillTwoPools);
