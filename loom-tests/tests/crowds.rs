@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anthill::{Builder, JoinError, Pool, Strand, SubmitError, refuse_thread_starts};
+use anthill::{Builder, JoinError, Pool, Priority, Strand, SubmitError, refuse_thread_starts};
 use loom_tests::{Record, check, expiring, keeping};
 use shuttle::future::{block_on, yield_now};
 use shuttle::rand::{Rng, thread_rng};
@@ -246,5 +246,60 @@ fn a_life_after_the_end() {
         join(submitters);
         pool.shutdown().unwrap();
         books.balance(&pool);
+    });
+}
+
+/// Two tasks for subpools that chance chooses: a closure, a future, or one of each.
+fn submit_beside(subpools: &[(Pool, Books, Books)]) {
+    for _ in 0..2 {
+        let (subpool, closures, futures) = &subpools[thread_rng().gen_range(0..subpools.len())];
+        match thread_rng().gen_range(0..4) {
+            0 => subpool.submit(closures.closure()).unwrap(),
+            1 => subpool.spawn(futures.future()).unwrap(),
+            2 => subpool.strand().submit(closures.closure()).unwrap(),
+            _ => {
+                let future = subpool.spawn_with_handle(futures.future()).unwrap();
+                subpool.submit(closures.closure()).unwrap();
+                closures.accepted.add();
+                future.join().unwrap();
+            }
+        }
+        closures.accepted.add();
+    }
+}
+
+#[test]
+fn subpools_of_each_priority() {
+    check(|| {
+        let pool = build(expiring(0..=2));
+        let subpool = |priority| {
+            let subpool = pool.subpool().capacity(CAPACITY).priority(priority);
+            // Of the least urgent closures one runs at a time.
+            let subpool = match priority {
+                Priority::Low => subpool.threads(1),
+                _ => subpool,
+            };
+            (subpool.build().unwrap(), Books::default(), Books::default())
+        };
+        let subpools = [Priority::High, Priority::Normal, Priority::Low].map(subpool);
+        let one = || {
+            let subpools = subpools.clone();
+            move || submit_beside(&subpools)
+        };
+        join((0..SUBMITTERS).map(|_| thread::spawn(one())).collect());
+        pool.shutdown().unwrap();
+        let (mut accepted, mut completed) = (0, 0);
+        for (subpool, closures, futures) in &subpools {
+            accepted += closures.accepted.count();
+            completed += closures.completed.count() + futures.completed.count();
+            assert_eq!(subpool.in_flight(), 0);
+            assert!(futures.running.1.load(Ordering::SeqCst) <= CAPACITY);
+        }
+        assert_eq!(
+            (accepted, pool.stats().completed),
+            (completed, completed as u64)
+        );
+        let [_, _, (_, least_urgent, _)] = &subpools;
+        assert!(least_urgent.running.1.load(Ordering::SeqCst) <= 1);
     });
 }
