@@ -232,13 +232,27 @@ impl Idle {
         may_start
     }
 
-    /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to end. The caller then
-    /// does F2 to F4.
-    pub(crate) fn dismiss(&self, was_leaving: bool) {
+    /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to end, perhaps after a
+    /// hook. The caller then does F2 to F4.
+    pub(crate) fn dismiss(&self, was_leaving: bool, has_hook: bool) {
         let mut stack = self.stack.lock();
         stack.leaving -= usize::from(was_leaving);
+        stack.in_stop_hooks += usize::from(has_hook);
         self.change(0, LIVE + SEARCHING);
         self.note_count(&mut stack);
+    }
+
+    /// A thread that was dismissed has called its hook.
+    pub(crate) fn end_stop_hook(&self) {
+        self.stack.lock().in_stop_hooks -= 1;
+    }
+
+    /// Whether every thread has left, its hook included.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.live() == 0 && {
+            let stack = self.stack.lock();
+            self.live() == 0 && stack.in_stop_hooks == 0
+        }
     }
 
     /// A worker that runs out of work begins to search, unless half of the threads do so already, or of the processors:
@@ -251,11 +265,6 @@ impl Idle {
         }
         self.change(SEARCHING, 0);
         true
-    }
-
-    /// Counts a worker that is about to leave as searching, until it is dismissed.
-    pub(crate) fn count_as_searching(&self) {
-        self.change(SEARCHING, 0);
     }
 
     /// F1: a searcher has found something. True if it was the last; it must then do F2 to F4.

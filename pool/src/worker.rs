@@ -289,17 +289,10 @@ impl Worker {
 
     fn leave(self, why: Leave) {
         let scheduler = self.seat.scheduler.clone();
-        let stop = scheduler.settings.hooks.stop.as_ref();
-        if stop.is_some() {
-            // Not as a searcher, to which others leave their tasks, for it may take long.
-            if scheduler.idle.end_search() {
-                scheduler.pass_on_search();
-            }
-            scheduler.call(stop);
-            scheduler.idle.count_as_searching();
-        }
         // The queue goes back before the thread stops counting, so that the next one finds it.
         drop(self.seat);
         scheduler.dismiss(why);
+        // It counts no longer, or work would be left to it for as long as the hook takes.
+        scheduler.call_stop_hook();
     }
 }

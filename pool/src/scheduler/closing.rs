@@ -232,7 +232,7 @@ impl Shared {
 
     /// Whether it has ended and every worker has left.
     pub(crate) fn is_gone(&self) -> bool {
-        self.has_ended() && self.idle.live() == 0
+        self.has_ended() && self.idle.is_deserted()
     }
 
     /// Adds one that waits for an end. It looks at the state after this and not before.

@@ -55,7 +55,7 @@ impl Scheduler {
             }
             Err(error) => {
                 self.threads.start_failures.add();
-                self.idle.dismiss(false);
+                self.idle.dismiss(false, false);
                 Err(error)
             }
         }
@@ -116,7 +116,8 @@ impl Scheduler {
         if why == Leave::Expired {
             self.threads.expired.add();
         }
-        self.idle.dismiss(why != Leave::Ended);
+        self.idle
+            .dismiss(why != Leave::Ended, self.settings.hooks.stop.is_some());
         // It counted as searching until now, and others may have left their task to it.
         self.pass_on_search();
         self.keep_fewest();
@@ -127,5 +128,15 @@ impl Scheduler {
         // Without a look whether the pool has ended: that look and the census would need an order of their own against
         // those who watch for both. The list's lock gives it: they look after they are in the list.
         self.tell_watchers();
+    }
+
+    /// Calls the hook of a thread that has been dismissed.
+    pub(crate) fn call_stop_hook(&self) {
+        let stop = self.settings.hooks.stop.as_ref();
+        if stop.is_some() {
+            self.call(stop);
+            self.idle.end_stop_hook();
+            self.tell_watchers();
+        }
     }
 }

@@ -72,7 +72,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I8",
         fault: "shutdown does not wait for the threads",
         file: "scheduler/closing.rs",
-        find: "self.has_ended() && self.idle.live() == 0",
+        find: "self.has_ended() && self.idle.is_deserted()",
         replace: "self.has_ended()",
         killer: Model("close"),
     },

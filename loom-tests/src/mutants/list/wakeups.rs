@@ -152,7 +152,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "a thread that did not start counts as one",
         file: "scheduler/threads.rs",
-        find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false);",
+        find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false, false);",
         replace: "                self.threads.start_failures.add();",
         killer: Crowd,
     },
