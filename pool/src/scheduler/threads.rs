@@ -134,7 +134,10 @@ impl Scheduler {
     pub(crate) fn call_stop_hook(&self) {
         let stop = self.settings.hooks.stop.as_ref();
         if stop.is_some() {
+            // As on a worker: a submit that would wait for the own pool is refused.
+            let seat = Seat::borrow(self.clone());
             self.call(stop);
+            drop(seat);
             self.idle.end_stop_hook();
             self.tell_watchers();
         }
