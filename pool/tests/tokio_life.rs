@@ -26,9 +26,9 @@ fn run<T: Send + 'static>(pool: &Pool, future: impl Future<Output = T> + Send + 
     pool.spawn_with_handle(future).unwrap().join().unwrap()
 }
 
-/// Waits until the only worker waits in the reactor.
+/// Waits until every worker is parked, one of them in the reactor.
 fn until_idle(pool: &Pool) {
-    eventually(|| pool.stats().idle_threads == 1);
+    eventually(|| pool.stats().idle_threads == pool.stats().threads);
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// The log's lines, after `f` and its pool.
+/// The log's lines after `f` and its pool, sorted: a future may overtake a closure.
 fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
@@ -50,7 +50,9 @@ fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
     pool.shutdown().unwrap();
     let bytes = log.0.lock().unwrap().clone();
     let text = String::from_utf8(bytes).unwrap();
-    text.lines().map(str::to_owned).collect()
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }
 
 #[test]
