@@ -193,13 +193,9 @@ impl<T> Queues<T> {
         }
     }
 
-    /// Whether a task waits in a common queue of this lane.
-    pub(crate) fn has_common_work(&self, lane: Lane) -> bool {
-        self.may_have(lane)
-            && match lane {
-                Lane::Futures => self.has_common_futures(),
-                Lane::Closures => self.has_common_closures(),
-            }
+    /// Whether a task waits in a common queue.
+    pub(crate) fn has_common_work(&self) -> bool {
+        self.has_common_closures() || (self.may_have(Lane::Futures) && self.has_common_futures())
     }
 
     /// Whether a task waits anywhere in this lane. A task whose push has begun counts.
@@ -207,7 +203,11 @@ impl<T> Queues<T> {
         if !self.may_have(lane) {
             return false;
         }
-        self.has_common_work(lane)
+        let common = match lane {
+            Lane::Futures => self.has_common_futures(),
+            Lane::Closures => self.has_common_closures(),
+        };
+        common
             || self
                 .claimed()
                 .iter()

@@ -171,10 +171,9 @@ impl Worker {
         let mut looks = 0_u32;
         while spin.turn() {
             looks += 1;
-            let everywhere = looks % 8 == 0;
-            if self.sees(|lane| queues.has_common_work(lane))
-                || (everywhere && self.sees(|lane| queues.has_work(lane)))
-            {
+            let everywhere = || Lane::ALL.into_iter().any(|lane| queues.has_work(lane));
+            let waits = queues.has_common_work() || (looks % 8 == 0 && everywhere());
+            if waits && self.sees(|lane| queues.has_work(lane)) {
                 return true;
             }
         }
