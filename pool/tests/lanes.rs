@@ -223,6 +223,7 @@ mod with_a_reactor {
         builder.tokio().build().unwrap()
     }
 
+    /// A timer of the reactor: it is what these tests are about, and orders nothing.
     async fn timer() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

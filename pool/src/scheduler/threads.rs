@@ -27,7 +27,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Starts the threads that are to be there while the pool is open. Those that do not start are counted.
+    /// Starts the fewest threads that stay while the pool is open. Counts threads that fail to start.
     pub(crate) fn keep_fewest(&self) {
         // Between a change of `open` or of the census and a look at the other, on all sides: a worker that leaves an
         // ended pool and one that reopens it do not both count on the other.
@@ -103,8 +103,7 @@ impl Scheduler {
     /// Changes how many threads there are.
     pub(crate) fn limit_threads(&self, min: usize, max: usize) {
         self.idle.limit(min, max);
-        // Those that sleep and are too many leave at once, those that run a task after it; and those that stay may have to
-        // watch the clock from now on.
+        // Surplus sleepers leave at once, busy workers after their task. Sleepers that stay may now have to expire.
         self.idle.wake_all();
         self.keep_fewest();
         // What waits may be run by more now.

@@ -110,7 +110,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I10",
-        fault: "a thread for futures that has left counts as one that is there",
+        fault: "a departed thread for futures still counts",
         file: "idle.rs",
         find: " && census.live() > census.occupied();",
         replace: ";",
