@@ -12,7 +12,7 @@ use crate::scheduler::Scheduler;
 use crate::seat::Seat;
 use crate::settings::Reentrancy;
 use crate::slots::{Joined, NoSlot};
-use crate::sync::Arc;
+use crate::sync::{Arc, thread};
 use crate::task::Task;
 use crate::trace;
 use crate::waiter::{Outcome, Waiter};
@@ -100,9 +100,25 @@ impl Gate {
     #[inline(always)]
     pub(crate) fn submit(&self, way: Way, job: impl Job) {
         match way {
-            Way::Slot => self.schedule(self.task(job)),
+            Way::Slot if self.is_plain() => {
+                self.entrance().slots.accepted().add();
+                let job = trace::job(&self.scheduler.settings.name, job);
+                // The task is made where it is handed on, so that it is copied only once.
+                self.scheduler.defer(Self::root_task(job), Priority::Normal);
+            }
+            Way::Slot => self.submit_any(job),
             Way::InPlace => self.run_in_place(job),
         }
+    }
+
+    /// Whether closures go to the pool's own entrance, none is measured, and the calling thread is no worker.
+    fn is_plain(&self) -> bool {
+        self.subpool.is_none() && self.scheduler.settings.sampler.is_none() && !thread::is_seated()
+    }
+
+    #[inline(never)]
+    fn submit_any(&self, job: impl Job) {
+        self.schedule(self.task(job));
     }
 
     /// The priority of closures.
@@ -140,15 +156,21 @@ impl Gate {
     #[inline]
     fn unmeasured(&self, job: impl Job) -> Task<Seat> {
         match &self.subpool {
-            // The worker knows the pool's own entrance, so the closure need not carry it.
-            None => Task::new(move |seat: &Seat| {
-                seat.scheduler.run_closure(seat, &seat.scheduler.root, job);
-            }),
+            None => Self::root_task(job),
             Some(entrance) => {
                 let entrance = Arc::clone(entrance);
                 Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, job))
             }
         }
+    }
+
+    /// A closure that has a slot of the pool's own entrance. The worker knows that, so the task need not carry it.
+    #[expect(clippy::inline_always, reason = "as for `submit`")]
+    #[inline(always)]
+    fn root_task(job: impl Job) -> Task<Seat> {
+        Task::new(move |seat: &Seat| {
+            seat.scheduler.run_closure(seat, &seat.scheduler.root, job);
+        })
     }
 
     /// The measure of a task that is accepted now, if it is one of those that are measured.

@@ -22,7 +22,7 @@ use crate::names::Names;
 use crate::panic::TaskPanic;
 use crate::priority::Priority;
 use crate::queues::Queues;
-use crate::seat::{Kept, Seat};
+use crate::seat::Seat;
 use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -122,13 +122,23 @@ impl Scheduler {
     #[inline(never)]
     fn schedule_at(&self, seat: &Seat, task: Task<Seat>, priority: Priority) {
         // A worker's own queue has no priorities.
-        if priority != Priority::Normal || !seat.may_run_closures() {
-            return self.defer(task, priority);
+        let may_keep = priority == Priority::Normal && seat.may_run_closures();
+        match seat.own.as_ref().filter(|_| may_keep) {
+            Some(own) => {
+                self.queues.push_own(own, Lane::Closures, task);
+                self.notify_of_own(seat, Lane::Closures);
+            }
+            None => self.defer(task, priority),
         }
-        match seat.keep(Lane::Closures, task) {
-            Kept::Here => self.notify(Lane::Closures),
-            Kept::ByEvent => self.notify_by_event(Lane::Closures),
-            Kept::Not(task) => self.defer(task, priority),
+    }
+
+    /// Notifies of a task that was put into the own queue of the calling thread. Also of one by an event: it may be a task
+    /// of the reactor's own that waits for it, and then the thread does not return from the reactor to run it.
+    fn notify_of_own(&self, seat: &Seat, lane: Lane) {
+        if seat.note_push() {
+            self.notify_by_event(lane);
+        } else {
+            self.notify(lane);
         }
     }
 
@@ -142,24 +152,24 @@ impl Scheduler {
 
     /// Makes a new future run, at this seat of the calling thread if it has one.
     pub(crate) fn spawn(&self, seat: Option<&Seat>, task: Task<Seat>) {
-        let kept = match seat {
-            Some(seat) => seat.keep(Lane::Futures, task),
-            None => Kept::Not(task),
-        };
-        match kept {
-            Kept::Here => self.notify(Lane::Futures),
-            Kept::ByEvent => self.notify_by_event(Lane::Futures),
-            Kept::Not(task) => self.defer_future(task),
+        match seat.and_then(|seat| Some((seat, seat.own.as_ref()?))) {
+            Some((seat, own)) => {
+                self.queues.push_own(own, Lane::Futures, task);
+                self.notify_of_own(seat, Lane::Futures);
+            }
+            None => self.defer_future(task),
         }
     }
 
     /// Makes a future run that was woken at this seat of the calling thread.
     pub(crate) fn wake(&self, seat: &Seat, task: Task<Seat>) {
-        match seat.keep(Lane::Futures, task) {
-            // The worker takes it next, and shows the others what it does not run at once.
-            Kept::ByEvent => {}
-            Kept::Here => self.notify(Lane::Futures),
-            Kept::Not(task) => self.defer_future(task),
+        let Some(own) = &seat.own else {
+            return self.defer_future(task);
+        };
+        self.queues.push_own(own, Lane::Futures, task);
+        // Of an event, the worker takes it next, and shows the others what it does not run at once.
+        if !seat.note_push() {
+            self.notify(Lane::Futures);
         }
     }
 
@@ -179,8 +189,7 @@ impl Scheduler {
         }
     }
 
-    /// As `notify`, for a task of the reactor's own that submits: it may wait for what it submits, and then this worker
-    /// does not return from the reactor to run it.
+    /// As `notify`, for the worker in the reactor.
     #[cold]
     fn notify_by_event(&self, lane: Lane) {
         // P2: pairs with S2, F2 and O2.

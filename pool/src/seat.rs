@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::activity::{Activity, Doing};
 use crate::end::End;
-use crate::lane::Lane;
 use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
 use crate::reactor::{self, Holder};
@@ -62,17 +61,6 @@ enum Events {
     Some,
 }
 
-/// What became of a task that the calling thread was to keep for itself.
-pub(crate) enum Kept {
-    /// It has no queues.
-    Not(Task<Seat>),
-    /// It is in the thread's own queue.
-    Here,
-    /// It is in the thread's own queue. The thread waits in the reactor and is handling an event: it takes the task as
-    /// soon as it has handled the other events.
-    ByEvent,
-}
-
 impl Seat {
     /// Takes a worker's seat on the calling thread, until the guard is dropped.
     pub(crate) fn take(scheduler: Scheduler) -> Seated {
@@ -126,23 +114,22 @@ impl Seat {
         }
     }
 
-    /// Puts the task into the own queue, if there is one.
-    pub(crate) fn keep(&self, lane: Lane, task: Task<Self>) -> Kept {
-        let Some(own) = &self.own else {
-            return Kept::Not(task);
-        };
-        self.scheduler.queues.push_own(own, lane, task);
-        match self.events.get() {
-            Events::NotHere => return Kept::Here,
-            Events::None => {
-                self.events.set(Events::Some);
-                if let Some(shared) = &self.scheduler.settings.reactor {
-                    reactor::unpark(&*shared.reactor);
-                }
-            }
-            Events::Some => {}
+    /// Notes that a task has come into the own queue. True if the thread waits in the reactor and is handling an event: it
+    /// takes the task as soon as it has handled the other events.
+    #[inline]
+    pub(crate) fn note_push(&self) -> bool {
+        let events = self.events.get();
+        if events == Events::None {
+            self.end_wait();
         }
-        Kept::ByEvent
+        events != Events::NotHere
+    }
+
+    fn end_wait(&self) {
+        self.events.set(Events::Some);
+        if let Some(shared) = &self.scheduler.settings.reactor {
+            reactor::unpark(&*shared.reactor);
+        }
     }
 
     /// Waits in the reactor, until it is notified or an event has put a task into the own queue.

@@ -172,7 +172,7 @@ impl Worker {
         while spin.turn() {
             looks += 1;
             let everywhere = || Lane::ALL.into_iter().any(|lane| queues.has_work(lane));
-            let waits = queues.has_common_work() || (looks % 8 == 0 && everywhere());
+            let waits = queues.has_common_work() || (looks % 16 == 0 && everywhere());
             if waits && self.sees(|lane| queues.has_work(lane)) {
                 return true;
             }

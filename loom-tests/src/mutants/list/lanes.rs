@@ -72,8 +72,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I14",
         fault: "what a task of the reactor submits is not shown to the others",
         file: "scheduler.rs",
-        find: "            Kept::ByEvent => self.notify_by_event(Lane::Closures),\n",
-        replace: "            Kept::ByEvent => {}\n",
+        find: "        if seat.note_push() {\n            self.notify_by_event(lane);\n",
+        replace: "        if seat.note_push() {\n            let _ = lane;\n",
         killer: Model("reactor"),
     },
     Mutant {

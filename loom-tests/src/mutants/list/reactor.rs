@@ -24,7 +24,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I14",
         fault: "an event that brings work does not end the wait",
         file: "seat.rs",
-        find: "                if let Some(shared) = &self.scheduler.settings.reactor {\n                    reactor::unpark(&*shared.reactor);\n                }\n",
+        find: "        if let Some(shared) = &self.scheduler.settings.reactor {\n            reactor::unpark(&*shared.reactor);\n        }\n",
         replace: "",
         killer: Model("reactor"),
     },
