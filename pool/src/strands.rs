@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::gate::Gate;
 use crate::pool::Pool;
@@ -11,14 +11,16 @@ use crate::strand::Strand;
 use crate::sync::{Arc, Mutex};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-/// The fewest strands at which those that nobody needs are looked for.
+/// The fewest calls between two looks for unneeded strands.
 const FEWEST: usize = 64;
 
 /// Strands by key: tasks with the same key run one at a time and in order, tasks with different keys in parallel.
 ///
-/// A strand comes with the first use of its key. It is given up, sooner or later, when nobody has a handle of it and it
-/// has no tasks; its key then gets a new one, with nothing lost but the memory it took. So there are about
-/// as many as are in use, or at most twice that.
+/// A strand comes with the first use of its key. It is given up when no handle of it is left and it has no tasks; its key
+/// then gets a new one, with nothing lost but the memory it took. Unneeded strands are looked for in [`strand`](Self::strand),
+/// once in as many calls as there are strands, so that there are at most twice as many as were in use at that time.
+///
+/// `Hash` and `Clone` of a key run outside the lock of the map, and may use the map again. `Eq` runs under it and must not.
 ///
 /// A clone is another handle of the same strands. They do not keep their pool open.
 ///
@@ -36,13 +38,58 @@ const FEWEST: usize = 64;
 /// ```
 pub struct Strands<K> {
     gate: Gate,
+    hasher: RandomState,
     map: Arc<Mutex<Map<K>>>,
 }
 
 struct Map<K> {
-    strands: HashMap<K, Strand>,
-    /// At how many strands those that nobody needs are looked for next.
-    sweep_at: usize,
+    /// By the hash of the key, so that the map never calls `Hash` itself: a panic there could lose strands.
+    strands: HashMap<u64, Vec<(K, Strand)>>,
+    len: usize,
+    /// Calls left until unneeded strands are looked for.
+    calls: usize,
+}
+
+impl<K: Eq> Map<K> {
+    fn get<Q: Eq + ?Sized>(&self, hash: u64, key: &Q) -> Option<Strand>
+    where
+        K: Borrow<Q>,
+    {
+        let same_hash = self.strands.get(&hash)?;
+        let mut found = same_hash.iter().filter(|(other, _)| other.borrow() == key);
+        found.next().map(|(_, strand)| strand.clone())
+    }
+
+    fn insert(&mut self, hash: u64, key: K, strand: Strand) {
+        // Mostly it stays the only one with this hash.
+        let same_hash = self
+            .strands
+            .entry(hash)
+            .or_insert_with(|| Vec::with_capacity(1));
+        same_hash.push((key, strand));
+        self.len += 1;
+    }
+
+    /// Counts a call. Returns unneeded strands, to be dropped outside the lock: the drop of a key may do anything.
+    fn count_call(&mut self) -> Vec<(K, Strand)> {
+        let mut unneeded = Vec::new();
+        self.calls = self.calls.saturating_sub(1);
+        if self.calls > 0 {
+            return unneeded;
+        }
+        self.strands.retain(|_, same_hash| {
+            let is_needed = |entry: &(K, Strand)| !entry.1.is_forgotten();
+            if !same_hash.iter().all(is_needed) {
+                let (needed, others) = std::mem::take(same_hash).into_iter().partition(is_needed);
+                *same_hash = needed;
+                unneeded.extend::<Vec<_>>(others);
+            }
+            !same_hash.is_empty()
+        });
+        self.len -= unneeded.len();
+        self.calls = FEWEST.max(self.len);
+        unneeded
+    }
 }
 
 impl Pool {
@@ -61,10 +108,12 @@ impl Pool {
     pub fn strands<K: Eq + Hash>(&self) -> Strands<K> {
         let map = Map {
             strands: HashMap::new(),
-            sweep_at: FEWEST,
+            len: 0,
+            calls: FEWEST,
         };
         Strands {
             gate: self.gate().clone(),
+            hasher: RandomState::new(),
             map: Arc::new(Mutex::new(map)),
         }
     }
@@ -92,30 +141,28 @@ impl<K: Eq + Hash> Strands<K> {
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
     {
+        let hash = self.hasher.hash_one(key);
         let mut map = self.map.lock();
-        if let Some(strand) = map.strands.get(key) {
-            return strand.clone();
-        }
-        let mut forgotten = Vec::new();
-        if map.strands.len() >= map.sweep_at {
-            for (key, strand) in std::mem::take(&mut map.strands) {
-                if strand.is_forgotten() {
-                    forgotten.push((key, strand));
-                } else {
-                    map.strands.insert(key, strand);
-                }
-            }
-            map.sweep_at = FEWEST.max(2 * map.strands.len());
+        let unneeded = map.count_call();
+        let found = map.get(hash, key);
+        drop(map);
+        drop(unneeded);
+        found.unwrap_or_else(|| self.add(hash, key.to_owned()))
+    }
+
+    /// The strand of a key that had none, unless another thread has added it meanwhile.
+    fn add(&self, hash: u64, key: K) -> Strand {
+        let mut map = self.map.lock();
+        if let Some(strand) = map.get(hash, &key) {
+            drop(map);
+            return strand;
         }
         let strand = Strand::new(self.gate.clone());
-        map.strands.insert(key.to_owned(), strand.clone());
-        drop(map);
-        // Outside the lock: the drop of a key may do anything.
-        drop(forgotten);
+        map.insert(hash, key, strand.clone());
         strand
     }
 
-    /// How many strands there are, those that nobody needs any more included.
+    /// Returns how many strands there are, unneeded ones that are not dropped yet included.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -128,7 +175,7 @@ impl<K: Eq + Hash> Strands<K> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.map.lock().strands.len()
+        self.map.lock().len
     }
 
     /// Whether there are none.
@@ -151,6 +198,7 @@ impl<K> Clone for Strands<K> {
     fn clone(&self) -> Self {
         Self {
             gate: self.gate.clone(),
+            hasher: self.hasher.clone(),
             map: Arc::clone(&self.map),
         }
     }
@@ -163,7 +211,7 @@ impl<K> RefUnwindSafe for Strands<K> {}
 impl<K> fmt::Debug for Strands<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Strands")
-            .field("strands", &self.map.lock().strands.len())
+            .field("strands", &self.map.lock().len)
             .finish_non_exhaustive()
     }
 }

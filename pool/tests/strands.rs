@@ -2,12 +2,14 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier, Mutex, mpsc};
+use std::hash::{Hash, Hasher};
+use std::panic::{catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, Strands, SubmitError};
 use support::{Gate, block_on, eventually, pool, yield_now};
 
 #[test]
@@ -271,4 +273,59 @@ fn strands_of_different_keys_run_in_parallel() {
     }
     pool.shutdown().unwrap();
     assert_eq!(strands.len(), 2);
+}
+
+#[test]
+fn unneeded_strands_go_while_other_keys_are_used() {
+    let pool = pool(1, 1);
+    let strands = pool.strands::<u32>();
+    drop(
+        (0..10_000)
+            .map(|key| strands.strand(&key))
+            .collect::<Vec<_>>(),
+    );
+    for _ in 0..11_000 {
+        drop(strands.strand(&7));
+    }
+    assert_eq!(strands.len(), 1);
+    pool.shutdown().unwrap();
+}
+
+/// A key that may panic, or use the map again, when it is hashed.
+#[derive(Clone, PartialEq, Eq)]
+struct HostileKey(u32);
+
+static PANICS: AtomicBool = AtomicBool::new(false);
+static REENTERED: OnceLock<Strands<HostileKey>> = OnceLock::new();
+
+impl Hash for HostileKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if PANICS.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("the key"));
+        }
+        if let Some(strands) = REENTERED.get() {
+            let _ = strands.len();
+        }
+        self.0.hash(state);
+    }
+}
+
+#[test]
+fn a_hostile_hash_loses_no_strand_and_holds_no_lock() {
+    let pool = pool(1, 1);
+    let strands = pool.strands::<HostileKey>();
+    let kept: Vec<_> = (0..100)
+        .map(|key| strands.strand(&HostileKey(key)))
+        .collect();
+    PANICS.store(true, Ordering::Relaxed);
+    for key in 0..1_000 {
+        assert!(catch_unwind(|| strands.strand(&HostileKey(key))).is_err());
+    }
+    PANICS.store(false, Ordering::Relaxed);
+    assert!(REENTERED.set(strands.clone()).is_ok());
+    for key in 0..1_000 {
+        drop(strands.strand(&HostileKey(key % 100)));
+    }
+    assert_eq!(strands.len(), kept.len());
+    pool.shutdown().unwrap();
 }
