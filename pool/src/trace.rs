@@ -18,10 +18,16 @@ mod spans {
 
     use crate::end::{End, Job};
     use crate::panic::TaskPanic;
+    use crate::unwind;
 
-    /// A child of the span in which the task is submitted.
+    /// Makes a child of the span in which the task is submitted. The task has a slot by now, which a panic of the
+    /// subscriber would leak, so that such a task runs without a span.
     fn span(pool: &str) -> Span {
-        tracing::debug_span!(target: "anthill", "task", pool, task = Empty)
+        let span = || tracing::debug_span!(target: "anthill", "task", pool, task = Empty);
+        unwind::catch(span).unwrap_or_else(|payload| {
+            unwind::discard(payload);
+            Span::none()
+        })
     }
 
     /// A closure that runs in its span.

@@ -10,7 +10,7 @@ use tracing::{Event, Metadata, Subscriber};
 
 use support::pool;
 
-/// Panics at each event, and at each span that is entered.
+/// Panics at each event, and if asked for at each span that is made or entered.
 struct Panics;
 
 impl Subscriber for Panics {
@@ -19,6 +19,9 @@ impl Subscriber for Panics {
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
+        if MAKES.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("the subscriber"));
+        }
         Id::from_u64(1)
     }
 
@@ -40,6 +43,7 @@ impl Subscriber for Panics {
 }
 
 static ENTERS: AtomicBool = AtomicBool::new(false);
+static MAKES: AtomicBool = AtomicBool::new(false);
 
 /// One test, for there is one subscriber.
 #[test]
@@ -87,6 +91,19 @@ fn scopes_hold_and_workers_live() {
     }));
     assert!(ended.is_err(), "its task was not run");
     ENTERS.store(false, Ordering::Relaxed);
+
+    // With a slot taken: it comes back, and the task runs.
+    MAKES.store(true, Ordering::Relaxed);
+    pool.submit(|| ()).unwrap();
+    pool.spawn(async {}).unwrap();
+    pool.strand().submit(|| ()).unwrap();
+    assert_eq!(pool.submit_with_handle(|| 6).unwrap().join().unwrap(), 6);
+    assert_eq!(
+        pool.spawn_with_handle(async { 7 }).unwrap().join().unwrap(),
+        7
+    );
+    MAKES.store(false, Ordering::Relaxed);
     pool.shutdown().unwrap();
+    assert_eq!(pool.in_flight(), 0);
     assert_eq!(pool.stats().threads, 0);
 }
