@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::policy::{Policy, Proposal};
+use super::policy::{Policy, Proposal, bounded};
 use super::reason::Reason;
 use super::sample::Sample;
 
@@ -48,7 +48,7 @@ impl Usual {
         if self.samples <= WARM_UP {
             self.seconds += (seconds - self.seconds) / f64::from(self.samples);
         } else {
-            self.seconds += (seconds - self.seconds) * 2.0 / f64::from(window + 1);
+            self.seconds += (seconds - self.seconds) * 2.0 / (f64::from(window) + 1.0);
         }
     }
 }
@@ -70,7 +70,12 @@ impl Gradient {
     #[must_use]
     pub fn tolerance(self, times: f64) -> Self {
         Self {
-            tolerance: times.max(1.0),
+            // Infinity times a usual latency of zero would be no number.
+            tolerance: if times.is_nan() {
+                1.0
+            } else {
+                times.clamp(1.0, f64::MAX)
+            },
             ..self
         }
     }
@@ -79,7 +84,11 @@ impl Gradient {
     #[must_use]
     pub fn smoothing(self, share: f64) -> Self {
         Self {
-            smoothing: share.clamp(0.0, 1.0),
+            smoothing: if share.is_nan() {
+                0.0
+            } else {
+                share.clamp(0.0, 1.0)
+            },
             ..self
         }
     }
@@ -106,17 +115,18 @@ impl Policy for Gradient {
         if self.usual.seconds > 2.0 * seconds {
             self.usual.seconds *= RECOVERY;
         }
-        let limit = *self.limit.get_or_insert(sample.limit as f64);
+        // Changes that are still held back make the two differ; if they differ by more, another has set the limit.
+        let real = sample.limit as f64;
+        let limit = self.limit.unwrap_or(real).clamp(real / 2.0, real * 2.0);
         if sample.in_flight < limit / 2.0 {
             return None;
         }
         let gradient = (self.tolerance * self.usual.seconds / seconds).clamp(STEEPEST, 1.0);
         let queue = limit.sqrt().max(1.0);
         let wanted = limit * gradient + queue;
-        let limit = (limit + self.smoothing * (wanted - limit))
-            .clamp(*bounds.start() as f64, *bounds.end() as f64);
+        let limit = bounded(limit + self.smoothing * (wanted - limit), bounds);
         self.limit = Some(limit);
-        let usual = Duration::from_secs_f64(self.usual.seconds);
+        let usual = Duration::try_from_secs_f64(self.usual.seconds).unwrap_or(Duration::MAX);
         let reason = if gradient < 1.0 {
             Reason::Crowded { latency, usual }
         } else {

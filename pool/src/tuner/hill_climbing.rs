@@ -93,7 +93,7 @@ impl HillClimbing {
             noise
         };
         let drive = of_limits.length();
-        if drive <= 0.0 {
+        if drive.is_nan() || drive <= 0.0 {
             return None;
         }
         // The real part of the quotient: what of the throughput goes with the limits.
@@ -110,8 +110,8 @@ impl HillClimbing {
 
 impl Policy for HillClimbing {
     fn propose(&mut self, sample: &Sample, bounds: &RangeInclusive<usize>) -> Option<Proposal> {
-        self.ended += sample.ended;
-        self.elapsed += sample.elapsed;
+        self.ended = self.ended.saturating_add(sample.ended);
+        self.elapsed = self.elapsed.saturating_add(sample.elapsed);
         let limit = sample.limit as f64;
         if self.ended == 0 || (limit - 1.0) / self.ended as f64 >= MISCOUNT {
             return None;
@@ -142,7 +142,7 @@ impl Policy for HillClimbing {
         let wave = (center * self.noise * SIGNAL_TO_NOISE * 2.0).round();
         self.wave = wave.clamp(1.0, MOST_WAVE);
         let (lowest, highest) = (*bounds.start() as f64, *bounds.end() as f64);
-        let center = center.clamp(lowest, (highest - self.wave).max(lowest));
+        let center = center.min(highest - self.wave).max(lowest);
         self.center = Some(center);
 
         let high = (self.samples / (PERIOD / 2)) % 2 == 1;

@@ -61,6 +61,11 @@ pub(super) fn whole(limit: f64) -> usize {
     limit.round() as usize
 }
 
+/// The limit, brought to the bounds. Unlike `clamp` it does not panic on bounds that are empty.
+pub(super) fn bounded(limit: f64, bounds: &RangeInclusive<usize>) -> f64 {
+    limit.min(*bounds.end() as f64).max(*bounds.start() as f64)
+}
+
 /// Always the same limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixed(pub usize);

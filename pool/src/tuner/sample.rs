@@ -53,7 +53,7 @@ impl Sample {
         }
     }
 
-    /// How long a task was in the pool, on average, by Little's law; nothing where too few ended.
+    /// How long a task was in the pool, on average, by Little's law; `None` if too few ended, or the mean is not finite.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
         self.time_of(self.in_flight)
@@ -79,7 +79,9 @@ impl Sample {
 
     fn time_of(&self, tasks: f64) -> Option<Duration> {
         // As many at a time, so many a second: J. D. C. Little, "A Proof for the Queuing Formula L = λW", 1961.
-        (self.ended >= FEW).then(|| self.elapsed.mul_f64(tasks.max(0.0) / self.ended as f64))
+        let seconds = self.elapsed.as_secs_f64() * tasks.max(0.0) / self.ended as f64;
+        let time = Duration::try_from_secs_f64(seconds).ok();
+        time.filter(|_| self.ended >= FEW)
     }
 }
 

@@ -90,6 +90,10 @@ impl Default for Stepped {
 impl Policy for Stepped {
     fn propose(&mut self, sample: &Sample, _: &RangeInclusive<usize>) -> Option<Proposal> {
         let now = (self.score)(sample).clamp(0.0, 1.0);
+        if now.is_nan() {
+            // It would stay in the mean.
+            return None;
+        }
         let score = self.mean.map_or(now, |mean| mean + WEIGHT * (now - mean));
         self.mean = Some(score);
         // Just below a bound both steps are right, and the one that is taken is kept.
