@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anthill::{JoinError, Pool, SubmitError};
-use loom_tests::{Record, check, pool};
+use loom_tests::{Record, beside, check, pool};
 
 #[test]
 fn a_scope_returns_after_its_tasks_have_ended() {
@@ -113,5 +113,49 @@ fn a_group_that_stops_runs_no_more_of_its_tasks() {
         pool.shutdown().unwrap();
         let stats = pool.stats();
         assert_eq!((stats.completed, stats.cancelled), (1, cancelled as u64));
+    });
+}
+
+/// A task of the only worker waits for a task of its own, while another thread discards.
+fn a_wait_beside_a_discard(wait: fn(&Pool)) {
+    let pool = pool(2, 1);
+    let own = pool.clone();
+    pool.submit(move || wait(&own)).unwrap();
+    let discards = beside(&pool, Pool::discard);
+    discards.join().unwrap();
+    // Hangs, if the wait does.
+    pool.shutdown().unwrap();
+    assert_eq!(pool.in_flight(), 0);
+}
+
+#[test]
+fn a_join_beside_a_discard_ends() {
+    check(|| {
+        a_wait_beside_a_discard(|pool| {
+            if let Ok(part) = pool.submit_with_handle(|| 1) {
+                assert!(matches!(part.join(), Ok(1) | Err(JoinError::Cancelled)));
+            }
+        });
+    });
+}
+
+#[test]
+fn a_scope_beside_a_discard_ends() {
+    check(|| {
+        a_wait_beside_a_discard(|pool| {
+            let scope = || pool.scope(|scope| _ = scope.submit(|| ()));
+            let _discarded = catch_unwind(AssertUnwindSafe(scope));
+        });
+    });
+}
+
+#[test]
+fn a_group_beside_a_discard_ends() {
+    check(|| {
+        a_wait_beside_a_discard(|pool| {
+            let group = pool.group();
+            let _refused = group.submit(|| 1);
+            let _cancelled = group.wait();
+        });
     });
 }

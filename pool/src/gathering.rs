@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::end::{End, Job};
-use crate::seat::Seat;
+use crate::seat::{Help, Seat};
 use crate::sync::{Arc, Mutex};
 use crate::task::Task;
 use crate::unwind::{self, Payload};
@@ -58,11 +58,6 @@ impl Gathering {
         self.0.lock().unbegun.pop_front()
     }
 
-    /// The newest: what it needs is still warm, and the oldest, which is likely to be the largest part, is for others.
-    fn last(&self) -> Option<Task<()>> {
-        self.0.lock().unbegun.pop_back()
-    }
-
     fn run(&self, task: Task<()>) -> End {
         let ended = unwind::catch(|| task.run(&()));
         self.end(ended, End::Completed)
@@ -96,13 +91,20 @@ impl Gathering {
         end
     }
 
-    /// Until all have ended, runs those that nobody has begun, if the calling thread runs a task of the same entrance.
+    /// Until all have ended, runs or discards those that nobody has begun, oldest first, if the calling thread runs a task
+    /// of the same entrance.
     pub(crate) fn help(&self, entrance: usize) {
-        while Seat::may_run_here(entrance) {
-            while let Some(task) = self.last() {
-                Seat::settle_here(self.run(task));
+        loop {
+            let help = Seat::help_with(entrance);
+            if help == Help::Leaves {
+                return;
             }
-            if self.wait(true) {
+            if let Some(task) = self.first() {
+                Seat::settle_here(match help {
+                    Help::Discards => self.discard(task),
+                    Help::Runs | Help::Leaves => self.run(task),
+                });
+            } else if self.wait(true) {
                 return;
             }
         }

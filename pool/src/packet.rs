@@ -225,9 +225,14 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
     fn watch(&self, waiter: &Arc<Waiter>) -> bool {
         let mut state = self.0.lock();
         let waits = matches!(state.stage, Stage::Resting(_) | Stage::Running);
-        if waits {
-            state.waiter = Some(Arc::clone(waiter));
-        }
+        let replaced = if waits {
+            state.waiter.replace(Arc::clone(waiter))
+        } else {
+            None
+        };
+        drop(state);
+        // Outside the lock: the drop of a waker may do anything, and may wait for what this packet is for.
+        drop(replaced);
         waits
     }
 

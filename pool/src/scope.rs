@@ -12,7 +12,7 @@ use crate::pool::Pool;
 use crate::submit::admit;
 use crate::sync::Arc;
 use crate::task::Task;
-use crate::unwind;
+use crate::unwind::{self, Payload};
 
 impl Pool {
     /// Calls `f` with a scope, whose tasks may borrow what was there before it, and returns when all of them have ended.
@@ -46,6 +46,20 @@ impl Pool {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
     {
+        // Panics begin here, where nothing of the scope is left: its drop may switch threads in a model.
+        match self.run_scope(f) {
+            Ok(value) => value,
+            Err(Failure::Panic(payload)) => resume_unwind(payload),
+            Err(Failure::Discarded(count)) => {
+                panic!("the pool discarded {count} tasks of the scope")
+            }
+        }
+    }
+
+    fn run_scope<'env, F, R>(&self, f: F) -> Result<R, Failure>
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+    {
         let scope = Scope {
             gate: self.gate().clone(),
             gathering: Gathering::new(),
@@ -58,19 +72,23 @@ impl Pool {
         drop(until_all_have_ended);
         let (panic, discarded) = scope.gathering.take_ends();
         match (result, panic) {
-            (Ok(_), None) if discarded > 0 => {
-                panic!("the pool discarded {discarded} tasks of the scope")
-            }
-            (Ok(value), None) => value,
-            (Ok(_), Some(payload)) => resume_unwind(unwind::unmark(payload).0),
+            (Ok(_), None) if discarded > 0 => Err(Failure::Discarded(discarded)),
+            (Ok(value), None) => Ok(value),
+            (Ok(_), Some(payload)) => Err(Failure::Panic(unwind::unmark(payload).0)),
             (Err(payload), others) => {
                 if let Some(other) = others {
                     scope.gate.scheduler.report(other);
                 }
-                resume_unwind(payload)
+                Err(Failure::Panic(payload))
             }
         }
     }
+}
+
+/// Why a scope has no value.
+enum Failure {
+    Panic(Payload),
+    Discarded(usize),
 }
 
 /// What [`Pool::scope`] calls its function with: the way in for tasks that borrow. Tasks may submit others to their own

@@ -61,6 +61,17 @@ enum Events {
     Some,
 }
 
+/// What a thread does with a task for which its own task waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Help {
+    /// It leaves the task to others: its own has no slot of the same entrance.
+    Leaves,
+    /// It runs the task in the place of its own.
+    Runs,
+    /// It discards the task, because the entrance discards what has not begun and no other worker may come.
+    Discards,
+}
+
 impl Seat {
     /// Takes a worker's seat on the calling thread, until the guard is dropped.
     pub(crate) fn take(scheduler: Scheduler) -> Seated {
@@ -218,16 +229,18 @@ impl Seat {
         self.activity.entrance() == entrance
     }
 
-    /// Whether a task with a slot of the entrance with this id may be run in the place of the one that the calling
-    /// thread runs: that has one too, and the entrance does not discard what has not begun.
-    pub(crate) fn may_run_here(entrance: usize) -> bool {
-        Self::top().is_some_and(|seat| {
-            let may = seat.serves(entrance) && !seat.scheduler.is_discarding(entrance);
-            if may {
-                seat.occupy_in_place();
-            }
-            may
-        })
+    /// What the calling thread does itself with a task that has a slot of the entrance with this id, and for which the
+    /// task that it runs waits.
+    pub(crate) fn help_with(entrance: usize) -> Help {
+        let top = Self::top();
+        let Some(seat) = top.filter(|seat| seat.serves(entrance)) else {
+            return Help::Leaves;
+        };
+        if seat.scheduler.is_discarding(entrance) {
+            return Help::Discards;
+        }
+        seat.occupy_in_place();
+        Help::Runs
     }
 
     /// Counts an end on the calling worker.

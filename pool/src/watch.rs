@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::packet::Joint;
-use crate::seat::Seat;
+use crate::seat::{Help, Seat};
 use crate::sync::Arc;
 use crate::waiter::Waiter;
 
@@ -39,10 +39,13 @@ impl<T> Watch<T> {
         self.wait_until(None);
     }
 
-    /// The first half of `wait`.
+    /// The first half of `wait`. Where the entrance discards, the task is cancelled: this worker may be the only one that
+    /// could come for it.
     pub(crate) fn run_here(&self) {
-        if self.entrance.is_some_and(Seat::may_run_here) {
-            self.packet.run_here();
+        match self.entrance.map(Seat::help_with) {
+            Some(Help::Runs) => self.packet.run_here(),
+            Some(Help::Discards) => _ = self.packet.cancel(),
+            Some(Help::Leaves) | None => {}
         }
     }
 

@@ -2,12 +2,13 @@
 
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use anthill::{JoinError, ReopenError, ShutdownError, SubmitError};
-use support::{Gate, eventually, occupy, pool};
+use anthill::{JoinError, Pool, ReopenError, ShutdownError, SubmitError};
+use support::{Gate, PATIENCE, eventually, occupy, pool};
 
 /// A pool of one thread, which is busy until the gate opens.
 fn busy(capacity: usize) -> (anthill::Pool, Gate) {
@@ -181,4 +182,61 @@ fn a_thread_that_is_about_to_end_may_discard() {
     gate.open();
     pool.shutdown().unwrap();
     assert_eq!(pool.stats().discarded, 2);
+}
+
+/// Runs `f` in a task of the only worker, at the pool's own entrance and at a subpool, once it is discarding.
+fn in_a_task_of_each_discarding_entrance(f: fn(&Pool)) {
+    let pool = || pool(10, 1);
+    let subpool = || {
+        let (pool, keeps) = (pool(), 10);
+        let subpool = pool.subpool().capacity(keeps).build().unwrap();
+        (subpool, Some(pool))
+    };
+    for (entrance, pool) in [(pool(), None), subpool()] {
+        let own = entrance.clone();
+        let task = entrance.submit_with_handle(move || f(&own)).unwrap();
+        task.join_timeout(PATIENCE)
+            .expect("it does not hang")
+            .unwrap();
+        entrance.shutdown().unwrap();
+        drop(pool);
+    }
+}
+
+#[test]
+fn a_task_that_joins_its_discarded_tasks_goes_on() {
+    in_a_task_of_each_discarding_entrance(|pool| {
+        let closure = pool.submit_with_handle(|| 1).unwrap();
+        let future = pool.spawn_with_handle(async { 2 }).unwrap();
+        let late = pool.try_slot().unwrap();
+        pool.discard();
+        // After the discard has gone through the queues.
+        late.submit(|| ());
+        assert!(matches!(closure.join(), Err(JoinError::Cancelled)));
+        assert!(matches!(future.join(), Ok(2) | Err(JoinError::Cancelled)));
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_its_discarded_group_goes_on() {
+    in_a_task_of_each_discarding_entrance(|pool| {
+        let group = pool.group();
+        group.submit(|| 1).unwrap();
+        group.submit(|| 2).unwrap();
+        pool.discard();
+        assert!(matches!(group.wait().values(), Err(JoinError::Cancelled)));
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_its_discarded_scope_goes_on() {
+    in_a_task_of_each_discarding_entrance(|pool| {
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            pool.scope(|scope| {
+                scope.submit(|| ()).unwrap();
+                pool.discard();
+            });
+        }));
+        assert!(ended.is_err(), "its task was discarded");
+    });
 }

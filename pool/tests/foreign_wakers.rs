@@ -7,9 +7,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use anthill::{Pool, Slot};
-use support::{eventually, pool};
+use support::{Gate, eventually, pool};
 
 /// A waker that panics, silently.
 fn spiteful() -> Waker {
@@ -113,4 +114,51 @@ fn a_waker_that_submits_may_be_woken() {
         !seen.recv().unwrap(),
         "the slot was granted to the one in line"
     );
+}
+
+/// A waker that, when it is dropped, lets the task end and waits for that.
+struct WaitsOnDrop {
+    gate: Gate,
+    pool: Pool,
+    ended: mpsc::Sender<bool>,
+}
+
+impl Wake for WaitsOnDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for WaitsOnDrop {
+    fn drop(&mut self) {
+        self.gate.open();
+        let shut = self.pool.shutdown_timeout(Duration::from_secs(20));
+        let _ = self.ended.send(shut.is_ok());
+    }
+}
+
+#[test]
+fn replaced_waker_of_a_handle_is_dropped_outside_locks() {
+    let (pool, gate) = (pool(1, 1), Gate::new());
+    let mut handle = pin!(pool.submit_with_handle(gate.waiter()).unwrap());
+    let (ended, has_ended) = mpsc::channel();
+    let waker = Waker::from(Arc::new(WaitsOnDrop { gate, pool, ended }));
+    let polled = handle.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    drop(waker);
+    let _ = handle
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(has_ended.recv().unwrap());
+}
+
+#[test]
+fn waker_of_a_handle_is_dropped_outside_locks_by_a_join() {
+    let (pool, gate) = (pool(1, 1), Gate::new());
+    let mut handle = pool.submit_with_handle(gate.waiter()).unwrap();
+    let (ended, has_ended) = mpsc::channel();
+    let waker = Waker::from(Arc::new(WaitsOnDrop { gate, pool, ended }));
+    let polled = pin!(&mut handle).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    drop(waker);
+    let _ = handle.join_timeout(Duration::from_secs(20));
+    assert!(has_ended.recv().unwrap());
 }

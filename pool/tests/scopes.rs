@@ -281,3 +281,21 @@ fn in_place_the_very_task_runs_before_its_submit_returns() {
     // The first has a slot and waits for a worker; the second finds none.
     assert_eq!(order.unwrap().join().unwrap(), [2, 3, 1]);
 }
+
+#[test]
+fn tasks_of_a_scope_in_a_task_run_in_submission_order() {
+    let pool = pool(10, 1);
+    let own = pool.clone();
+    let task = pool.submit_with_handle(move || {
+        let order = Mutex::new(Vec::new());
+        own.scope(|scope| {
+            for n in 0..5 {
+                let order = &order;
+                scope.submit(move || order.lock().unwrap().push(n)).unwrap();
+            }
+        });
+        order.into_inner().unwrap()
+    });
+    assert_eq!(task.unwrap().join().unwrap(), [0, 1, 2, 3, 4]);
+    pool.shutdown().unwrap();
+}

@@ -323,3 +323,33 @@ fn a_shutdown_can_be_awaited_on_the_very_thread_that_drives_the_reactor() {
         assert_eq!((pool.stats().completed, pool.stats().threads), (10, 0));
     });
 }
+
+/// Notes, when it is dropped, whether a task of tokio can be spawned there.
+struct Cleanup(Arc<AtomicUsize>);
+
+impl Drop for Cleanup {
+    fn drop(&mut self) {
+        if Handle::try_current().is_ok() {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn discarded_tasks_are_dropped_in_the_context_of_tokio() {
+    let (pool, gate) = (pool(1), support::Gate::new());
+    support::occupy(&pool, &gate);
+    let in_context = Arc::new(AtomicUsize::new(0));
+    let wait = gate.clone();
+    // The thread for futures is busy as well, so that the tasks are dropped by `discard`.
+    pool.spawn(async move { wait.wait() }).unwrap();
+    eventually(|| pool.stats().running_futures == 1);
+    let cleanup = || Cleanup(Arc::clone(&in_context));
+    let (closure, future) = (cleanup(), cleanup());
+    pool.submit(move || drop(closure)).unwrap();
+    pool.spawn(async move { drop(future) }).unwrap();
+    pool.discard();
+    assert_eq!(in_context.load(Ordering::Relaxed), 2);
+    gate.open();
+    pool.shutdown().unwrap();
+}

@@ -51,15 +51,17 @@ impl Scheduler {
     pub(crate) fn discard_queued(&self) {
         // As long as this counts the pool is not reopened: no task of a new life can be among those found here.
         self.subpools.lock().discarding += 1;
-        let seat = Seat::borrow(self.clone());
-        while self.root.is_discarding() {
-            let Some(task) = self.queues.take_any() else {
-                break;
-            };
-            run(task, &seat);
-        }
-        self.discard_capped(&seat);
-        drop(seat);
+        // As on a worker: what a task owned may use the reactor when it is dropped.
+        self.within(|| {
+            let seat = Seat::borrow(self.clone());
+            while self.root.is_discarding() {
+                let Some(task) = self.queues.take_any() else {
+                    break;
+                };
+                run(task, &seat);
+            }
+            self.discard_capped(&seat);
+        });
         self.subpools.lock().discarding -= 1;
     }
 

@@ -90,7 +90,7 @@ impl Scheduler {
     }
 
     /// Does a worker's work where tasks find what they look for. It is done in any case, whatever a reactor does.
-    fn within(&self, work: impl FnOnce()) {
+    pub(super) fn within(&self, work: impl FnOnce()) {
         let (left, ran) = self.settings.within(work);
         if let Err(payload) = ran {
             self.report(payload);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anthill::Pool;
 
 /// How long a test waits for what must come, on a machine however slow.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A pool of `capacity` slots on up to `threads` threads.
 pub(crate) fn pool(capacity: usize, threads: usize) -> Pool {

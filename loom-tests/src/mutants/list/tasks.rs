@@ -120,8 +120,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "scope",
         fault: "a worker in a scope runs none of its tasks",
         file: "gathering.rs",
-        find: "        while Seat::may_run_here(entrance) {",
-        replace: "        while false && Seat::may_run_here(entrance) {",
+        find: "let help = Seat::help_with(entrance);",
+        replace: "let help = Help::Leaves;",
         killer: Model("together"),
     },
     Mutant {
