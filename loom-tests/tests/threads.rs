@@ -61,3 +61,21 @@ fn with_more_threads_a_task_behind_one_that_waits_is_run() {
         assert_eq!(pool.stats().completed, 2);
     });
 }
+
+#[test]
+fn a_task_that_comes_while_a_thread_starts_is_run() {
+    check_within(1, || {
+        let (call, wait) = channel();
+        let wait = std::sync::Mutex::new(Some(wait));
+        // The first thread starts for as long as the task takes to be run by a second.
+        let builder = keeping(0..=2).capacity(1).on_thread_start(move || {
+            let first = wait.lock().unwrap().take();
+            if let Some(wait) = first {
+                wait.recv().unwrap();
+            }
+        });
+        let pool = builder.build().unwrap();
+        pool.submit(move || call.send(()).unwrap()).unwrap();
+        pool.shutdown().unwrap();
+    });
+}

@@ -243,8 +243,9 @@ impl Builder {
         self.clone().name(format!("{}-{index}", self.name))
     }
 
-    /// What each thread calls when it starts, before its first task: to set a priority or a thread-local. Keep it short:
-    /// the task for which the thread was started waits. A hook that panics is contained and counted in
+    /// What each thread calls when it starts, before its first task: to set a priority or a thread-local. It may take long:
+    /// meanwhile idle threads are woken and others are started for the tasks that wait. It counts as a closure within
+    /// [`threads`](Self::threads). A hook that panics is contained and counted in
     /// [`Stats::handler_panics`](crate::Stats::handler_panics).
     ///
     /// ```
@@ -262,9 +263,9 @@ impl Builder {
         self
     }
 
-    /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it. Keep it
-    /// short as well: until it has returned the thread counts, and no other takes its place. A panic is contained and
-    /// counted, as in [`on_thread_start`](Self::on_thread_start).
+    /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it. The thread counts no
+    /// longer, and another may have taken its place. A panic is contained and counted, as in
+    /// [`on_thread_start`](Self::on_thread_start).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -232,26 +232,20 @@ impl Idle {
         may_start
     }
 
-    /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to end, perhaps after a
-    /// hook. The caller then does F2 to F4.
-    pub(crate) fn dismiss(&self, was_leaving: bool, has_hook: bool) {
+    /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to exit. The caller then
+    /// does F2 to F4.
+    pub(crate) fn dismiss(&self, was_leaving: bool) {
         let mut stack = self.stack.lock();
         stack.leaving -= usize::from(was_leaving);
-        stack.in_stop_hooks += usize::from(has_hook);
         self.change(0, LIVE + SEARCHING);
         self.note_count(&mut stack);
     }
 
-    /// A thread that was dismissed has called its hook.
-    pub(crate) fn end_stop_hook(&self) {
-        self.stack.lock().in_stop_hooks -= 1;
-    }
-
-    /// Whether every thread has left, its hook included.
+    /// Whether every thread is dismissed. What each did before that has happened before this returns true.
     pub(crate) fn is_deserted(&self) -> bool {
         self.live() == 0 && {
-            let stack = self.stack.lock();
-            self.live() == 0 && stack.in_stop_hooks == 0
+            let _stack = self.stack.lock();
+            self.live() == 0
         }
     }
 

@@ -3,10 +3,12 @@
 mod closing;
 mod running;
 mod threads;
+mod watchers;
 
 pub(crate) use closing::Rest;
 pub(crate) use running::run;
 pub(crate) use threads::Leave;
+use watchers::Watchers;
 
 use std::fmt;
 use std::ops::Deref;
@@ -26,11 +28,10 @@ use crate::seat::Seat;
 use crate::settings::{Hook, Settings};
 use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, thread};
 use crate::task::Task;
 use crate::trace;
 use crate::unwind;
-use crate::waiter::Waiter;
 
 /// A handle to what the workers share.
 #[derive(Clone)]
@@ -61,8 +62,8 @@ pub(crate) struct Shared {
     pub(crate) activities: Activities,
     /// Named tasks that have begun.
     pub(crate) names: Mutex<Names>,
-    /// Those that wait for the end of the pool or of a subpool.
-    watchers: Mutex<Vec<Arc<Waiter>>>,
+    started: thread::Started,
+    pub(crate) watchers: Arc<Watchers>,
 }
 
 impl fmt::Debug for Scheduler {
@@ -97,7 +98,8 @@ impl Scheduler {
             threads: ThreadCounters::default(),
             activities: Activities::default(),
             names: Mutex::new(Names::default()),
-            watchers: Mutex::new(Vec::new()),
+            started: thread::Started::default(),
+            watchers: Arc::new(Watchers::new()),
         }))
     }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use crate::error::{ReopenError, ShutdownError, Unfinished};
 use crate::pool::Pool;
 use crate::scheduler::{Rest, Scheduler};
-use crate::seat::Seat;
 use crate::sync::Arc;
 use crate::waiter::Waiter;
 
@@ -77,9 +76,9 @@ impl Pool {
         self.gate().entrance().slots.is_closed()
     }
 
-    /// Closes, and waits until everything accepted has ended, panic handlers included, and the threads have left. For a
-    /// subpool the threads stay, since they are the pool's. To give up what has not begun, call
-    /// [`discard`](Self::discard) before.
+    /// Closes, and waits until everything accepted has ended, panic handlers included, and the threads have exited:
+    /// destructors of thread-locals have run, and the threads are joined. For a subpool the threads stay, since they are
+    /// the pool's. To give up what has not begun, call [`discard`](Self::discard) before.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -93,7 +92,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::FromWorker`] if a worker of this pool calls: it would wait for itself. The pool is closed then.
+    /// [`ShutdownError::FromWorker`] if a thread of this pool calls, in a task, a hook or the destructor of a thread-local:
+    /// it would wait for itself. The pool is closed then.
     /// [`ShutdownError::Reopened`] if it is opened again meanwhile.
     ///
     /// This blocks the calling thread. In async code, and above all on a thread whose runtime the tasks need in order to
@@ -166,7 +166,7 @@ impl Pool {
     /// Closes the pool; returns which of its lives that ends. A worker must not wait for it.
     fn begin_end(&self) -> Result<u64, ShutdownError> {
         let life = self.end_life(Rest::Run);
-        if Seat::is_on(&self.gate().scheduler) {
+        if self.gate().scheduler.is_home() {
             return Err(ShutdownError::FromWorker);
         }
         Ok(life)
@@ -178,7 +178,7 @@ impl Pool {
             scheduler: &self.gate().scheduler,
             waiter: Arc::new(waiter),
         };
-        watcher.scheduler.watch(&watcher.waiter);
+        watcher.scheduler.watchers.add(&watcher.waiter);
         watcher
     }
 
@@ -239,6 +239,6 @@ struct Watcher<'a> {
 
 impl Drop for Watcher<'_> {
     fn drop(&mut self) {
-        self.scheduler.unwatch(&self.waiter);
+        self.scheduler.watchers.remove(&self.waiter);
     }
 }

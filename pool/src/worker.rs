@@ -55,8 +55,7 @@ enum Wake {
 
 impl Worker {
     fn work(mut self) {
-        let scheduler = self.seat.scheduler.clone();
-        scheduler.call(scheduler.settings.hooks.start.as_ref());
+        self.call_start_hook();
         loop {
             if self.retire() {
                 return self.leave(Leave::Surplus);
@@ -76,6 +75,21 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// The hook may take long, as a closure may: meanwhile others search, are started, and see to futures and events.
+    fn call_start_hook(&mut self) {
+        let scheduler = self.seat.scheduler.clone();
+        let start = scheduler.settings.hooks.start.as_ref();
+        if start.is_none() {
+            return;
+        }
+        if scheduler.idle.occupy() {
+            self.seat.set_occupancy(Occupancy::Occupied);
+            self.newly_occupied = true;
+        }
+        self.see_to_others();
+        scheduler.call(start);
     }
 
     /// Leaves its place if there are too many workers, and its tasks to the others.
@@ -291,7 +305,6 @@ impl Worker {
         // The queue goes back before the thread stops counting, so that the next one finds it.
         drop(self.seat);
         scheduler.dismiss(why);
-        // It counts no longer, or work would be left to it for as long as the hook takes.
-        scheduler.call_stop_hook();
+        scheduler.exit();
     }
 }

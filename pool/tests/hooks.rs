@@ -2,11 +2,11 @@
 
 mod support;
 
-use std::sync::mpsc;
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 
 use anthill::Pool;
-use support::Gate;
+use support::{Gate, eventually, occupy};
 
 #[test]
 fn each_thread_calls_them_once_around_its_tasks() {
@@ -61,5 +61,51 @@ fn while_one_that_leaves_takes_its_time_others_do_the_work() {
     heard.recv().unwrap();
     assert_eq!(pool.submit_with_handle(|| 7).unwrap().join().unwrap(), 7);
     gate.open();
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn threads_start_at_once_however_long_each_takes() {
+    let together = Arc::new(Barrier::new(10));
+    let in_hooks = Arc::clone(&together);
+    let pool = Pool::builder()
+        .threads(0..=10)
+        .on_thread_start(move || _ = in_hooks.wait())
+        .build()
+        .unwrap();
+    for _ in 0..10 {
+        let together = Arc::clone(&together);
+        pool.submit(move || _ = together.wait()).unwrap();
+    }
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 10);
+}
+
+#[test]
+fn while_a_thread_starts_an_idle_one_is_woken() {
+    let (gate, begins) = (Gate::new(), Gate::new());
+    let (said, heard) = mpsc::channel();
+    let wait = begins.clone();
+    let pool = Pool::builder()
+        .threads(0..=2)
+        .on_thread_start(move || {
+            said.send(()).unwrap();
+            wait.wait();
+        })
+        .build()
+        .unwrap();
+    begins.open();
+    occupy(&pool, &gate);
+    heard.recv().unwrap();
+    begins.close();
+    pool.submit(|| ()).unwrap();
+    heard.recv().unwrap();
+    // The second thread is in its hook. The first, once idle, does the work of both.
+    gate.open();
+    eventually(|| pool.stats().completed == 2 && pool.stats().idle_threads == 1);
+    pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+    let task = async { 7 };
+    assert_eq!(pool.spawn_with_handle(task).unwrap().join().unwrap(), 7);
+    begins.open();
     pool.shutdown().unwrap();
 }

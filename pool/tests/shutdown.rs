@@ -7,8 +7,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anthill::ShutdownError;
-use support::{Gate, eventually, pool};
+use anthill::{Pool, ShutdownError};
+use support::{Gate, PATIENCE, block_on, eventually, pool};
 
 #[test]
 fn shutdown_runs_everything_accepted_and_ends_the_threads() {
@@ -124,4 +124,75 @@ fn submits_that_race_with_a_close_are_run_or_handed_back() {
             .sum();
         assert_eq!(ran.load(Ordering::Relaxed), accepted);
     }
+}
+
+/// Says that its thread has come to the end of its thread-locals, and what a shutdown says there.
+struct AtEnd(Option<(Pool, mpsc::Sender<Result<(), ShutdownError>>)>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some((pool, said)) = self.0.take() {
+            // Time for a shutdown that does not wait for this to return.
+            for _ in 0..100 {
+                thread::yield_now();
+            }
+            said.send(pool.shutdown()).unwrap();
+        }
+    }
+}
+
+thread_local! {
+    static AT_END: std::cell::RefCell<AtEnd> = const { std::cell::RefCell::new(AtEnd(None)) };
+}
+
+/// A pool whose only thread has something to destroy at its end, and what that says.
+fn with_destructor() -> (Pool, mpsc::Receiver<Result<(), ShutdownError>>) {
+    let (said, heard) = mpsc::channel();
+    let pool = Pool::builder().threads(1..=1).build().unwrap();
+    let own = pool.clone();
+    let keep = move || AT_END.with_borrow_mut(|at_end| at_end.0 = Some((own, said)));
+    pool.submit_with_handle(keep).unwrap().join().unwrap();
+    (pool, heard)
+}
+
+#[test]
+fn when_it_returns_threads_have_run_their_destructors() {
+    for _ in 0..100 {
+        let (pool, heard) = with_destructor();
+        pool.shutdown().unwrap();
+        assert_eq!(heard.try_recv(), Ok(Err(ShutdownError::FromWorker)));
+
+        let (pool, heard) = with_destructor();
+        pool.shutdown_timeout(PATIENCE).unwrap();
+        assert!(heard.try_recv().is_ok());
+
+        let (pool, heard) = with_destructor();
+        block_on(pool.shutdown_async()).unwrap();
+        assert!(heard.try_recv().is_ok());
+    }
+}
+
+#[test]
+fn it_waits_for_a_destructor_for_as_long_as_it_is_told() {
+    struct Waits(Option<Gate>);
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            if let Some(gate) = self.0.take() {
+                gate.wait();
+            }
+        }
+    }
+    thread_local! {
+        static WAITS: std::cell::RefCell<Waits> = const { std::cell::RefCell::new(Waits(None)) };
+    }
+
+    let gate = Gate::new();
+    let pool = pool(1, 1);
+    let wait = gate.clone();
+    pool.submit(move || WAITS.with_borrow_mut(|waits| waits.0 = Some(wait)))
+        .unwrap();
+    let late = pool.shutdown_timeout(Duration::from_millis(5)).unwrap_err();
+    assert!(matches!(late, ShutdownError::Timeout(_)), "{late}");
+    gate.open();
+    pool.shutdown().unwrap();
 }

@@ -11,8 +11,6 @@ pub(super) struct Stack {
     pub(super) in_reactor: Option<Arc<Parker>>,
     /// Workers that have expired or are too many and still count as live, so that no two leave where only one may.
     pub(super) leaving: usize,
-    /// Threads that were dismissed and call a hook.
-    pub(super) in_stop_hooks: usize,
     /// Whether one more than `max` may live, because one was started for futures.
     pub(super) has_extra: bool,
 }

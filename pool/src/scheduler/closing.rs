@@ -8,7 +8,7 @@ use crate::queues::Uses;
 use crate::seat::Seat;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::waiter::{Outcome, Waiter};
+use crate::waiter::Waiter;
 
 /// The entrances besides the pool's own.
 #[derive(Default)]
@@ -85,7 +85,7 @@ impl Scheduler {
         }
         self.keep_fewest();
         // Those who wait for the end: it will not come.
-        self.tell_watchers();
+        self.watchers.tell();
         Ok(())
     }
 }
@@ -166,7 +166,7 @@ impl Shared {
             // comes later and sees that the pool has ended.
             self.idle.wake_all();
         }
-        self.tell_watchers();
+        self.watchers.tell();
     }
 
     /// Opens the pool's own entrance again.
@@ -232,28 +232,14 @@ impl Shared {
         self.open.load(Ordering::Acquire) == 0
     }
 
-    /// Whether it has ended and every worker has left.
+    /// Whether it has ended and every thread has exited.
     pub(crate) fn is_gone(&self) -> bool {
-        self.has_ended() && self.idle.is_deserted()
-    }
-
-    /// Adds one that waits for an end. It looks at the state after this and not before.
-    pub(crate) fn watch(&self, waiter: &Arc<Waiter>) {
-        self.watchers.lock().push(Arc::clone(waiter));
-    }
-
-    pub(crate) fn unwatch(&self, waiter: &Arc<Waiter>) {
-        self.watchers
-            .lock()
-            .retain(|other| !Arc::ptr_eq(other, waiter));
-    }
-
-    /// Tells everybody who watches to look again.
-    pub(crate) fn tell_watchers(&self) {
-        let watchers = std::mem::take(&mut *self.watchers.lock());
-        for waiter in watchers {
-            waiter.settle(Outcome::Granted);
-            waiter.wake();
+        let is_gone =
+            self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited();
+        if is_gone {
+            // Nothing but the system's part is left of them.
+            self.started.join_exited();
         }
+        is_gone
     }
 }

@@ -4,7 +4,7 @@ use super::{Scheduler, run};
 use crate::lane::Lane;
 use crate::seat::Seat;
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::thread;
+use crate::sync::{Arc, thread};
 
 /// Why a worker leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +45,18 @@ impl Scheduler {
         }
         let scheduler = self.clone();
         let life = move || {
+            thread::set_home(scheduler.address());
             let own = scheduler.clone();
             scheduler.within(|| (own.work)(own));
         };
-        match builder.spawn(life) {
-            Ok(_) => {
+        match self.started.start(builder, life) {
+            Ok(()) => {
                 self.threads.started.add();
                 Ok(())
             }
             Err(error) => {
                 self.threads.start_failures.add();
-                self.idle.dismiss(false, false);
+                self.idle.dismiss(false);
                 Err(error)
             }
         }
@@ -115,8 +116,8 @@ impl Scheduler {
         if why == Leave::Expired {
             self.threads.expired.add();
         }
-        self.idle
-            .dismiss(why != Leave::Ended, self.settings.hooks.stop.is_some());
+        self.watchers.expect_exit();
+        self.idle.dismiss(why != Leave::Ended);
         // It counted as searching until now, and others may have left their task to it.
         self.pass_on_search();
         self.keep_fewest();
@@ -124,21 +125,29 @@ impl Scheduler {
         if !self.has_ended() {
             self.attend();
         }
-        // Without a look whether the pool has ended: that look and the census would need an order of their own against
-        // those who watch for both. The list's lock gives it: they look after they are in the list.
-        self.tell_watchers();
     }
 
-    /// Calls the hook of a thread that has been dismissed.
-    pub(crate) fn call_stop_hook(&self) {
+    /// The last that a worker's thread does after it was dismissed: it counts no longer, or work would be left to it for as
+    /// long as the hook takes.
+    pub(crate) fn exit(&self) {
         let stop = self.settings.hooks.stop.as_ref();
         if stop.is_some() {
             // As on a worker: a submit that would wait for the own pool is refused.
             let seat = Seat::borrow(self.clone());
             self.call(stop);
             drop(seat);
-            self.idle.end_stop_hook();
-            self.tell_watchers();
         }
+        // The scheduler itself must not end there: it owns what is foreign, and thread-locals are gone.
+        thread::at_exit(Arc::clone(&self.watchers));
+    }
+
+    /// Whether the calling thread is a worker's, its destructors of thread-locals included.
+    pub(crate) fn is_home(&self) -> bool {
+        Seat::is_on(self) || thread::is_home(self.address())
+    }
+
+    /// A number that no other scheduler has as long as this one is there.
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 }

@@ -37,3 +37,8 @@ pub(crate) mod figures {
 pub(crate) use crossbeam_deque::Steal;
 #[cfg(not(anthill_loom))]
 pub(crate) use crossbeam_deque::{Injector, Stealer, Worker as Local};
+
+/// What there is to do when a thread exits.
+pub(crate) trait AtExit {
+    fn at_exit(&self);
+}

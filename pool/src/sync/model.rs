@@ -37,6 +37,7 @@ pub(crate) mod thread {
     use std::ops::Range;
     use std::time::Instant;
 
+    use super::super::AtExit;
     use super::engine;
     pub(crate) use engine::thread::yield_now;
 
@@ -85,6 +86,34 @@ pub(crate) mod thread {
             }
             self.0.spawn(f)
         }
+    }
+
+    /// A model's threads are not joined: they are gone when they have nothing left to do.
+    #[derive(Debug, Default)]
+    pub(crate) struct Started;
+
+    #[expect(clippy::unused_self, reason = "the signatures are those of `real`")]
+    impl Started {
+        pub(crate) fn start(
+            &self,
+            builder: Builder,
+            life: impl FnOnce() + Send + 'static,
+        ) -> io::Result<()> {
+            builder.spawn(life).map(drop)
+        }
+
+        pub(crate) fn join_exited(&self) {}
+    }
+
+    /// The last that a thread of a model does.
+    pub(crate) fn at_exit<T: AtExit>(last: super::Arc<T>) {
+        last.at_exit();
+    }
+
+    pub(crate) fn set_home(_pool: usize) {}
+
+    pub(crate) fn is_home(_pool: usize) -> bool {
+        false
     }
 
     super::thread_local! {

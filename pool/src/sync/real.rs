@@ -20,8 +20,15 @@ pub(crate) const IN_A_ROW: u32 = 16;
 pub(crate) const BUDGET: usize = 64;
 
 pub(crate) mod thread {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread::JoinHandle;
     use std::time::{Duration, Instant};
+
+    use super::super::AtExit;
+    use super::Mutex;
 
     pub(crate) use std::thread::{Builder, yield_now};
 
@@ -56,6 +63,89 @@ pub(crate) mod thread {
         pub(crate) fn signal(&self) {
             self.0.unpark();
         }
+    }
+
+    /// The threads that were started and not joined yet.
+    #[derive(Debug, Default)]
+    pub(crate) struct Started(Mutex<Vec<(JoinHandle<()>, Arc<AtomicBool>)>>);
+
+    impl Started {
+        pub(crate) fn start(
+            &self,
+            builder: Builder,
+            life: impl FnOnce() + Send + 'static,
+        ) -> io::Result<()> {
+            let exited = Arc::new(AtomicBool::new(false));
+            let of_thread = Arc::clone(&exited);
+            // Held meanwhile, so that a thread which exits at once is in the list for whoever waits for that.
+            let mut started = self.0.lock();
+            let handle = builder.spawn(move || {
+                // Before any other thread-local, whose destructors then run before this one's.
+                EXIT.with_borrow_mut(|exit| exit.exited = Some(of_thread));
+                life();
+            })?;
+            join_exited(&mut started);
+            started.push((handle, exited));
+            Ok(())
+        }
+
+        /// Joins those of which nothing but the system's part is left.
+        pub(crate) fn join_exited(&self) {
+            // Who comes second returns when these are joined, too. A thread that has exited needs no lock.
+            join_exited(&mut self.0.lock());
+        }
+    }
+
+    fn join_exited(started: &mut Vec<(JoinHandle<()>, Arc<AtomicBool>)>) {
+        let mut next = 0;
+        while let Some((_, exited)) = started.get(next) {
+            // Acquire pairs with the Release in the drop of `Exit`.
+            if exited.load(Ordering::Acquire) {
+                let (handle, _) = started.swap_remove(next);
+                // A panic was reported where it was caught: all that a worker runs is.
+                let _ended = handle.join();
+            } else {
+                next += 1;
+            }
+        }
+    }
+
+    /// What a thread does at its end.
+    #[derive(Default)]
+    struct Exit {
+        /// The pool whose worker it is.
+        home: usize,
+        exited: Option<Arc<AtomicBool>>,
+        last: Option<Arc<dyn AtExit>>,
+    }
+
+    impl Drop for Exit {
+        fn drop(&mut self) {
+            if let Some(exited) = &self.exited {
+                exited.store(true, Ordering::Release);
+            }
+            if let Some(last) = self.last.take() {
+                last.at_exit();
+            }
+        }
+    }
+
+    std::thread_local! {
+        static EXIT: RefCell<Exit> = RefCell::new(Exit::default());
+    }
+
+    /// Has `last` called when the destructors of the calling thread's other thread-locals have run.
+    pub(crate) fn at_exit<T: AtExit + 'static>(last: Arc<T>) {
+        EXIT.with_borrow_mut(|exit| exit.last = Some(last));
+    }
+
+    pub(crate) fn set_home(pool: usize) {
+        EXIT.with_borrow_mut(|exit| exit.home = pool);
+    }
+
+    pub(crate) fn is_home(pool: usize) -> bool {
+        EXIT.try_with(|exit| exit.borrow().home == pool)
+            .unwrap_or(false)
     }
 
     /// How long a strand keeps its worker while it has more closures.

@@ -36,6 +36,10 @@ impl Gate {
         self.0.1.notify_all();
     }
 
+    pub(crate) fn close(&self) {
+        *self.0.0.lock().unwrap() = false;
+    }
+
     pub(crate) fn wait(&self) {
         let open = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(open, |open| !*open).unwrap());

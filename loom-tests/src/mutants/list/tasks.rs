@@ -118,6 +118,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "scope",
+        fault: "a task that waits does not discard what it waits for",
+        file: "seat.rs",
+        find: "            return Help::Discards;\n",
+        replace: "            return Help::Leaves;\n",
+        killer: Model("together"),
+    },
+    Mutant {
+        invariant: "scope",
         fault: "a worker in a scope runs none of its tasks",
         file: "gathering.rs",
         find: "let help = Seat::help_with(entrance);",

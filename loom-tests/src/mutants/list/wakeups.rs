@@ -150,9 +150,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I3",
+        fault: "a thread in its start hook counts as searching",
+        file: "worker.rs",
+        find: "        self.see_to_others();\n        scheduler.call(start);\n",
+        replace: "        scheduler.call(start);\n",
+        killer: Model("threads"),
+    },
+    Mutant {
+        invariant: "I3",
         fault: "a thread that did not start counts as one",
         file: "scheduler/threads.rs",
-        find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false, false);",
+        find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false);",
         replace: "                self.threads.start_failures.add();",
         killer: Crowd,
     },
