@@ -46,7 +46,7 @@ impl Pool {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
     {
-        // Panics begin here, where nothing of the scope is left: its drop may switch threads in a model.
+        // Panic after the scope is dropped: a drop during unwinding may switch threads in a model.
         match self.run_scope(f) {
             Ok(value) => value,
             Err(Failure::Panic(payload)) => resume_unwind(payload),
@@ -85,7 +85,7 @@ impl Pool {
     }
 }
 
-/// Why a scope has no value.
+/// Why a scope returns no value.
 enum Failure {
     Panic(Payload),
     Discarded(usize),

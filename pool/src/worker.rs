@@ -77,7 +77,7 @@ impl Worker {
         }
     }
 
-    /// The hook may take long, as a closure may: meanwhile others search, are started, and see to futures and events.
+    /// Counts the hook as a closure, so that producers start or wake other workers while it runs.
     fn call_start_hook(&mut self) {
         let scheduler = self.seat.scheduler.clone();
         let start = scheduler.settings.hooks.start.as_ref();

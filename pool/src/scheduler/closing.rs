@@ -84,8 +84,8 @@ impl Scheduler {
             Some(entrance) => self.reopen_subpool(entrance)?,
         }
         self.keep_fewest();
-        // Those who wait for the end: it will not come.
-        self.watchers.tell();
+        // Waiters for the end of the last life return now.
+        self.watchers.notify_all();
         Ok(())
     }
 }
@@ -166,7 +166,7 @@ impl Shared {
             // comes later and sees that the pool has ended.
             self.idle.wake_all();
         }
-        self.watchers.tell();
+        self.watchers.notify_all();
     }
 
     /// Opens the pool's own entrance again.
@@ -232,12 +232,12 @@ impl Shared {
         self.open.load(Ordering::Acquire) == 0
     }
 
-    /// Whether it has ended and every thread has exited.
+    /// Returns whether all entrances are drained and every thread has exited, and joins the threads.
     pub(crate) fn is_gone(&self) -> bool {
         let is_gone =
             self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited();
         if is_gone {
-            // Nothing but the system's part is left of them.
+            // Does not block for foreign code: only the operating system's part of each exit is left.
             self.started.join_exited();
         }
         is_gone

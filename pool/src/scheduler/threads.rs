@@ -127,8 +127,8 @@ impl Scheduler {
         }
     }
 
-    /// The last that a worker's thread does after it was dismissed: it counts no longer, or work would be left to it for as
-    /// long as the hook takes.
+    /// Calls the stop hook and arranges the exit of a dismissed worker. Dismiss before this, or producers leave work to
+    /// the worker while the hook runs.
     pub(crate) fn exit(&self) {
         let stop = self.settings.hooks.stop.as_ref();
         if stop.is_some() {
@@ -137,16 +137,17 @@ impl Scheduler {
             self.call(stop);
             drop(seat);
         }
-        // The scheduler itself must not end there: it owns what is foreign, and thread-locals are gone.
+        // Hand over the watchers only: dropping the scheduler runs foreign code, which may need
+        // thread-locals.
         thread::at_exit(Arc::clone(&self.watchers));
     }
 
-    /// Whether the calling thread is a worker's, its destructors of thread-locals included.
+    /// Returns whether the calling thread belongs to this pool, also while it runs destructors of thread-locals.
     pub(crate) fn is_home(&self) -> bool {
         Seat::is_on(self) || thread::is_home(self.address())
     }
 
-    /// A number that no other scheduler has as long as this one is there.
+    /// Identifies this scheduler among all live ones.
     fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

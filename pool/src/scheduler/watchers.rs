@@ -1,4 +1,4 @@
-//! Those who wait for the end of a pool or of a subpool.
+//! Callers that wait for the end of a pool or subpool, and the threads that have yet to exit.
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, AtExit, Mutex};
@@ -7,7 +7,7 @@ use crate::waiter::{Outcome, Waiter};
 
 pub(crate) struct Watchers {
     list: Mutex<Vec<Arc<Waiter>>>,
-    /// Threads that were dismissed and have not exited.
+    /// Threads that are dismissed and have not exited.
     exiting: AtomicUsize,
 }
 
@@ -19,7 +19,7 @@ impl Watchers {
         }
     }
 
-    /// Adds one that waits for an end. It looks at the state after this and not before.
+    /// Registers a waiter. Register before checking the state, or a notification is lost.
     pub(crate) fn add(&self, waiter: &Arc<Waiter>) {
         self.list.lock().push(Arc::clone(waiter));
     }
@@ -29,12 +29,12 @@ impl Watchers {
         let place = list.iter().position(|other| Arc::ptr_eq(other, waiter));
         let removed = place.map(|place| list.swap_remove(place));
         drop(list);
-        // Outside the lock: the drop of a waker may do anything.
+        // Outside the lock: dropping a waker runs foreign code, which may call back.
         drop(removed);
     }
 
-    /// Tells everybody to look again. Those who are in the list by now look after what was done before this.
-    pub(crate) fn tell(&self) {
+    /// Wakes all registered waiters to check the state again. They see every change made before this call.
+    pub(crate) fn notify_all(&self) {
         let list = std::mem::take(&mut *self.list.lock());
         for waiter in list {
             waiter.settle(Outcome::Granted);
@@ -42,9 +42,9 @@ impl Watchers {
         }
     }
 
-    /// A thread is about to be dismissed, and will exit.
+    /// Counts a thread that is about to be dismissed, until it exits.
     pub(super) fn expect_exit(&self) {
-        // Relaxed: who finds the thread dismissed, under a lock, sees this.
+        // Relaxed: the lock of the stack, under which the thread is dismissed next, publishes it.
         self.exiting.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -54,13 +54,13 @@ impl Watchers {
     }
 }
 
-/// A thread has exited, but for the system's part.
 impl AtExit for Watchers {
+    /// Counts the calling thread as exited: only the operating system's part is left.
     fn at_exit(&self) {
-        // Release pairs with the Acquire in `have_all_exited`: who finds that all have exited sees what each did.
+        // Release pairs with the Acquire in `have_all_exited`, so that a shutdown sees all effects of each thread.
         self.exiting.fetch_sub(1, Ordering::Release);
-        // A panic here would end the process.
-        if let Err(payload) = unwind::catch(|| self.tell()) {
+        // Catch panics of wakers: in a destructor of a thread-local they abort the process.
+        if let Err(payload) = unwind::catch(|| self.notify_all()) {
             unwind::discard(payload);
         }
     }

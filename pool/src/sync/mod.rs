@@ -38,7 +38,7 @@ pub(crate) use crossbeam_deque::Steal;
 #[cfg(not(anthill_loom))]
 pub(crate) use crossbeam_deque::{Injector, Stealer, Worker as Local};
 
-/// What there is to do when a thread exits.
+/// An action that a thread runs as it exits.
 pub(crate) trait AtExit {
     fn at_exit(&self);
 }

@@ -88,7 +88,7 @@ pub(crate) mod thread {
         }
     }
 
-    /// A model's threads are not joined: they are gone when they have nothing left to do.
+    /// Models do not join threads: a thread has exited when its function returns.
     #[derive(Debug, Default)]
     pub(crate) struct Started;
 
@@ -105,7 +105,7 @@ pub(crate) mod thread {
         pub(crate) fn join_exited(&self) {}
     }
 
-    /// The last that a thread of a model does.
+    /// Calls `last` at once, because a model's thread has no destructors after it.
     pub(crate) fn at_exit<T: AtExit>(last: super::Arc<T>) {
         last.at_exit();
     }

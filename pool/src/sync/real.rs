@@ -65,7 +65,7 @@ pub(crate) mod thread {
         }
     }
 
-    /// The threads that were started and not joined yet.
+    /// Started threads that are not joined yet, each with whether it has exited.
     #[derive(Debug, Default)]
     pub(crate) struct Started(Mutex<Vec<(JoinHandle<()>, Arc<AtomicBool>)>>);
 
@@ -77,10 +77,10 @@ pub(crate) mod thread {
         ) -> io::Result<()> {
             let exited = Arc::new(AtomicBool::new(false));
             let of_thread = Arc::clone(&exited);
-            // Held meanwhile, so that a thread which exits at once is in the list for whoever waits for that.
+            // Hold the lock while spawning, or a shutdown could miss a thread that exits at once.
             let mut started = self.0.lock();
             let handle = builder.spawn(move || {
-                // Before any other thread-local, whose destructors then run before this one's.
+                // Touch this thread-local first: destructors run in reverse order, so its own runs last.
                 EXIT.with_borrow_mut(|exit| exit.exited = Some(of_thread));
                 life();
             })?;
@@ -89,9 +89,10 @@ pub(crate) mod thread {
             Ok(())
         }
 
-        /// Joins those of which nothing but the system's part is left.
+        /// Joins all threads that have exited. Blocks only for the operating system's part of each exit.
         pub(crate) fn join_exited(&self) {
-            // Who comes second returns when these are joined, too. A thread that has exited needs no lock.
+            // Join under the lock, so that a concurrent caller also returns after the join. An exited
+            // thread takes no lock.
             join_exited(&mut self.0.lock());
         }
     }
@@ -102,7 +103,7 @@ pub(crate) mod thread {
             // Acquire pairs with the Release in the drop of `Exit`.
             if exited.load(Ordering::Acquire) {
                 let (handle, _) = started.swap_remove(next);
-                // A panic was reported where it was caught: all that a worker runs is.
+                // The worker has caught and reported all panics.
                 let _ended = handle.join();
             } else {
                 next += 1;
@@ -110,10 +111,10 @@ pub(crate) mod thread {
         }
     }
 
-    /// What a thread does at its end.
+    /// Runs last among the destructors of a worker's thread.
     #[derive(Default)]
     struct Exit {
-        /// The pool whose worker it is.
+        /// Identifies the pool of the worker.
         home: usize,
         exited: Option<Arc<AtomicBool>>,
         last: Option<Arc<dyn AtExit>>,
@@ -134,7 +135,7 @@ pub(crate) mod thread {
         static EXIT: RefCell<Exit> = RefCell::new(Exit::default());
     }
 
-    /// Has `last` called when the destructors of the calling thread's other thread-locals have run.
+    /// Calls `last` after the destructors of the calling thread's other thread-locals.
     pub(crate) fn at_exit<T: AtExit + 'static>(last: Arc<T>) {
         EXIT.with_borrow_mut(|exit| exit.last = Some(last));
     }
