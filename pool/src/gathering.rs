@@ -91,8 +91,8 @@ impl Gathering {
         end
     }
 
-    /// Until all have ended, runs or discards those that nobody has begun, oldest first, if the calling thread runs a task
-    /// of the same entrance.
+    /// Runs the tasks that have not begun, oldest first, and returns when all tasks have ended. Discards them instead while
+    /// the entrance discards. Returns at once unless the calling thread runs a task of the same entrance.
     pub(crate) fn help(&self, entrance: usize) {
         loop {
             let help = Seat::help_with(entrance);

@@ -231,7 +231,7 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
             None
         };
         drop(state);
-        // Outside the lock: the drop of a waker may do anything, and may wait for what this packet is for.
+        // Outside the lock: dropping a waker runs foreign code, which may wait for this very task.
         drop(replaced);
         waits
     }

@@ -61,14 +61,14 @@ enum Events {
     Some,
 }
 
-/// What a thread does with a task for which its own task waits.
+/// What a worker does with a task that its own task waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Help {
-    /// It leaves the task to others: its own has no slot of the same entrance.
+    /// Leaves it to other workers, because its own task has no slot of the same entrance.
     Leaves,
-    /// It runs the task in the place of its own.
+    /// Runs it inside its own task.
     Runs,
-    /// It discards the task, because the entrance discards what has not begun and no other worker may come.
+    /// Discards it, because the entrance discards tasks that have not begun and no other worker may be free to.
     Discards,
 }
 
@@ -229,8 +229,7 @@ impl Seat {
         self.activity.entrance() == entrance
     }
 
-    /// What the calling thread does itself with a task that has a slot of the entrance with this id, and for which the
-    /// task that it runs waits.
+    /// Returns what the calling thread does with a task of the entrance with this id, while its own task waits for it.
     pub(crate) fn help_with(entrance: usize) -> Help {
         let top = Self::top();
         let Some(seat) = top.filter(|seat| seat.serves(entrance)) else {

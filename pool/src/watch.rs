@@ -39,8 +39,7 @@ impl<T> Watch<T> {
         self.wait_until(None);
     }
 
-    /// The first half of `wait`. Where the entrance discards, the task is cancelled: this worker may be the only one that
-    /// could come for it.
+    /// Runs the task here if `wait` would. Cancels it while the entrance discards, because no other worker may be free to.
     pub(crate) fn run_here(&self) {
         match self.entrance.map(Seat::help_with) {
             Some(Help::Runs) => self.packet.run_here(),
