@@ -6,7 +6,7 @@ use std::time::Duration;
 use anthill::tuner::{Gradient, HillClimbing, Policy, Probe, Sample, Stepped};
 use proptest::prelude::*;
 
-/// Any float, those that are no finite number often.
+/// Any float, often infinite or NaN.
 fn float() -> impl Strategy<Value = f64> {
     prop_oneof![
         Just(f64::NAN),

@@ -38,7 +38,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I8",
-        fault: "the last thread that exits tells nobody",
+        fault: "the last thread that exits notifies no waiter",
         file: "scheduler/watchers.rs",
         find: "unwind::catch(|| self.notify_all())",
         replace: "unwind::catch(|| ())",
