@@ -98,7 +98,7 @@ impl Scheduler {
             threads: ThreadCounters::default(),
             activities: Activities::default(),
             names: Mutex::new(Names::default()),
-            started: thread::Started::default(),
+            started: thread::Started::new(),
             watchers: Arc::new(Watchers::new()),
         }))
     }

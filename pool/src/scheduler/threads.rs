@@ -139,7 +139,7 @@ impl Scheduler {
         }
         // Hand over the watchers only: dropping the scheduler runs foreign code, which may need
         // thread-locals.
-        thread::at_exit(Arc::clone(&self.watchers));
+        thread::at_exit(&self.watchers);
     }
 
     /// Returns whether the calling thread belongs to this pool, also while it runs destructors of thread-locals.

@@ -89,11 +89,15 @@ pub(crate) mod thread {
     }
 
     /// Models do not join threads: a thread has exited when its function returns.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) struct Started;
 
     #[expect(clippy::unused_self, reason = "the signatures are those of `real`")]
     impl Started {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
         pub(crate) fn start(
             &self,
             builder: Builder,
@@ -106,7 +110,7 @@ pub(crate) mod thread {
     }
 
     /// Calls `last` at once, because a model's thread has no destructors after it.
-    pub(crate) fn at_exit<T: AtExit>(last: super::Arc<T>) {
+    pub(crate) fn at_exit<T: AtExit>(last: &super::Arc<T>) {
         last.at_exit();
     }
 

@@ -66,10 +66,14 @@ pub(crate) mod thread {
     }
 
     /// Started threads that are not joined yet, each with whether it has exited.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) struct Started(Mutex<Vec<(JoinHandle<()>, Arc<AtomicBool>)>>);
 
     impl Started {
+        pub(crate) fn new() -> Self {
+            Self(Mutex::new(Vec::new()))
+        }
+
         pub(crate) fn start(
             &self,
             builder: Builder,
@@ -136,8 +140,8 @@ pub(crate) mod thread {
     }
 
     /// Calls `last` after the destructors of the calling thread's other thread-locals.
-    pub(crate) fn at_exit<T: AtExit + 'static>(last: Arc<T>) {
-        EXIT.with_borrow_mut(|exit| exit.last = Some(last));
+    pub(crate) fn at_exit<T: AtExit + 'static>(last: &Arc<T>) {
+        EXIT.with_borrow_mut(|exit| exit.last = Some(Arc::<T>::clone(last)));
     }
 
     pub(crate) fn set_home(pool: usize) {
