@@ -76,9 +76,9 @@ impl Pool {
         self.gate().entrance().slots.is_closed()
     }
 
-    /// Closes, and waits until everything accepted has ended, panic handlers included, and the threads have exited:
-    /// destructors of thread-locals have run, and the threads are joined. For a subpool the threads stay, since they are
-    /// the pool's. To give up what has not begun, call [`discard`](Self::discard) before.
+    /// Closes, and waits until everything accepted has ended, panic handlers included, and each thread has run the
+    /// destructors of its thread-locals. The operating system may list the last thread for a moment longer. For a subpool
+    /// the threads stay, since they are the pool's. To give up what has not begun, call [`discard`](Self::discard) before.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

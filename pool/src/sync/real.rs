@@ -126,11 +126,13 @@ pub(crate) mod thread {
 
     impl Drop for Exit {
         fn drop(&mut self) {
-            if let Some(exited) = &self.exited {
-                exited.store(true, Ordering::Release);
-            }
             if let Some(last) = self.last.take() {
                 last.at_exit();
+            }
+            // After the wakers, or a waker that shuts down or reopens the pool joins its own thread, and one that
+            // blocks holds up every join.
+            if let Some(exited) = &self.exited {
+                exited.store(true, Ordering::Release);
             }
         }
     }
