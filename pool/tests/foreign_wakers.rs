@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anthill::{Pool, Slot};
-use support::{Gate, eventually, pool};
+use support::{Gate, PATIENCE, eventually, pool};
 
 /// A waker that panics, silently.
 fn spiteful() -> Waker {
@@ -161,4 +161,96 @@ fn waker_of_a_handle_is_dropped_outside_locks_by_a_join() {
     drop(waker);
     let _ = handle.join_timeout(Duration::from_secs(20));
     assert!(has_ended.recv().unwrap());
+}
+
+/// Calls a closure, once for each time that it wakes.
+struct Calls<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+/// Runs `in_waker` as the waker of a shutdown, on the only thread of a pool as it exits. Calls `meanwhile` in between.
+fn in_waker_of_a_shutdown(
+    in_waker: impl Fn(&Pool) + Send + Sync + 'static,
+    meanwhile: impl FnOnce(&Pool),
+) {
+    let gate = Gate::new();
+    let wait = gate.clone();
+    // The stop hook holds the thread until the shutdown waits for it.
+    let builder = Pool::builder().threads(1..=1);
+    let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
+    let own = pool.clone();
+    let waker = Waker::from(Arc::new(Calls(move || in_waker(&own))));
+    let shut = pool.clone();
+    let mut shutdown = pin!(async move { shut.shutdown_async().await });
+    let first = shutdown.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(first.is_pending());
+    eventually(|| pool.stats().threads == 0);
+    gate.open();
+    meanwhile(&pool);
+}
+
+#[test]
+fn a_waker_on_a_thread_that_exits_may_reopen_the_pool() {
+    let (said, heard) = mpsc::channel();
+    in_waker_of_a_shutdown(
+        move |pool| said.send(pool.reopen()).unwrap(),
+        |pool| {
+            assert_eq!(heard.recv_timeout(PATIENCE), Ok(Ok(())));
+            pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+            assert_eq!(pool.stats().threads_started, 2);
+            pool.shutdown().unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_waker_that_blocks_on_a_thread_that_exits_delays_no_shutdown() {
+    let (said, heard) = mpsc::channel();
+    let blocked = Gate::new();
+    let wait = blocked.clone();
+    in_waker_of_a_shutdown(
+        move |_| {
+            said.send(()).unwrap();
+            wait.wait();
+        },
+        |pool| {
+            heard.recv_timeout(PATIENCE).unwrap();
+            let (done, ended) = mpsc::channel();
+            let shut = pool.clone();
+            thread::spawn(move || done.send(shut.shutdown()).unwrap());
+            assert_eq!(ended.recv_timeout(PATIENCE), Ok(Ok(())));
+            blocked.open();
+        },
+    );
+}
+
+#[test]
+fn an_executor_may_poll_a_shutdown_in_its_waker() {
+    /// Polls its future whenever it wakes.
+    struct Inline(Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>);
+    impl Wake for Inline {
+        fn wake(self: Arc<Self>) {
+            let waker = Waker::from(Arc::clone(&self));
+            let mut future = self.0.lock().unwrap();
+            if let Some(pending) = future.as_mut() {
+                let polled = pending.as_mut().poll(&mut Context::from_waker(&waker));
+                if polled.is_ready() {
+                    *future = None;
+                }
+            }
+        }
+    }
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let builder = Pool::builder().threads(1..=1);
+    let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
+    let (said, heard) = mpsc::channel();
+    let task = async move { said.send(pool.shutdown_async().await).unwrap() };
+    Arc::new(Inline(Mutex::new(Some(Box::pin(task))))).wake();
+    gate.open();
+    assert_eq!(heard.recv_timeout(PATIENCE), Ok(Ok(())));
 }
