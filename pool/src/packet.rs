@@ -22,6 +22,8 @@ pub(crate) trait Joint<T>: Send + Sync {
     fn cancel_soon(&self);
     /// Runs a closure that has not begun, here and now.
     fn run_here(&self);
+    /// Drops a closure that has not begun, here and now, and counts it as discarded. Cancels a future.
+    fn discard_here(&self);
     fn is_done(&self) -> bool;
     /// Nobody wants the result any more.
     fn detach(&self);
@@ -90,7 +92,7 @@ struct State<R, T> {
     waiter: Option<Arc<Waiter>>,
     /// Whether the handle is gone.
     detached: bool,
-    /// Whether the one that waits for the closure ran it, and counted its end.
+    /// Whether the task that waits for the closure has run or discarded it, and counted its end.
     ran_elsewhere: bool,
     /// Whether a future that runs is to be cancelled when it suspends.
     cancel_soon: bool,
@@ -195,6 +197,26 @@ impl<R: Resting<T>, T> Packet<R, T> {
         was_resting
     }
 
+    /// From resting to running, for a closure that the waiting task ends in the place of a worker.
+    fn take_here(&self) -> Option<R> {
+        if !R::IS_CLOSURE {
+            return None;
+        }
+        let mut state = self.0.lock();
+        let resting = state.stage.take_resting()?;
+        state.ran_elsewhere = true;
+        Some(resting)
+    }
+
+    /// From running to done, cancelled.
+    fn end_cancelled(&self) {
+        let mut state = self.0.lock();
+        state.stage = Stage::Done(Err(JoinError::Cancelled));
+        let waiter = state.waiter.take();
+        drop(state);
+        tell(waiter);
+    }
+
     /// From resting to done, cancelled; what rested comes back.
     pub(crate) fn stop(&self) -> Option<R> {
         let mut state = self.0.lock();
@@ -254,17 +276,27 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
     }
 
     fn run_here(&self) {
+        if let Some(resting) = self.take_here() {
+            let end = self.finish(resting.run());
+            Seat::settle_here(end);
+        }
+    }
+
+    fn discard_here(&self) {
         if !R::IS_CLOSURE {
+            self.cancel_now();
             return;
         }
-        let mut state = self.0.lock();
-        let Some(resting) = state.stage.take_resting() else {
+        let Some(resting) = self.take_here() else {
             return;
         };
-        state.ran_elsewhere = true;
-        drop(state);
-        let end = self.finish(resting.run());
-        Seat::settle_here(end);
+        // A capture that panics when dropped ends the closure, not the task that waits for it.
+        let dropped = unwind::catch(|| drop(resting));
+        Seat::settle_here(End::Discarded);
+        if let (Err(payload), Some(scheduler)) = (dropped, Seat::here()) {
+            scheduler.report(payload);
+        }
+        self.end_cancelled();
     }
 
     fn is_done(&self) -> bool {

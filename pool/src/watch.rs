@@ -39,11 +39,11 @@ impl<T> Watch<T> {
         self.wait_until(None);
     }
 
-    /// Runs the task here if `wait` would. Cancels it while the entrance discards, because no other worker may be free to.
+    /// Runs the task here if `wait` would. Discards it while the entrance discards, because no other worker may be free to.
     pub(crate) fn run_here(&self) {
         match self.entrance.map(Seat::help_with) {
             Some(Help::Runs) => self.packet.run_here(),
-            Some(Help::Discards) => _ = self.packet.cancel(),
+            Some(Help::Discards) => self.packet.discard_here(),
             Some(Help::Leaves) | None => {}
         }
     }

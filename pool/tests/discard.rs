@@ -240,3 +240,36 @@ fn a_task_that_waits_for_its_discarded_scope_goes_on() {
         assert!(ended.is_err(), "its task was discarded");
     });
 }
+
+#[test]
+fn a_capture_that_panics_when_a_waiting_task_discards_it_is_reported() {
+    struct Spiteful;
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    let (report, reports) = mpsc::channel();
+    let builder = Pool::builder().threads(1..=1);
+    let pool = builder.panic_handler(move |panic| report.send(panic).unwrap());
+    let pool = pool.build().unwrap();
+    let subpool = pool.subpool().capacity(2).build().unwrap();
+    let own = subpool.clone();
+    let waits = subpool.submit_with_handle(move || {
+        let spiteful = Spiteful;
+        let inner = own.submit_with_handle(move || drop(spiteful)).unwrap();
+        own.discard();
+        inner.join()
+    });
+    let joined = waits.unwrap().join().unwrap();
+    assert!(matches!(joined, Err(JoinError::Cancelled)));
+    reports.recv_timeout(PATIENCE).unwrap();
+    subpool.shutdown().unwrap();
+    pool.shutdown().unwrap();
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.completed, stats.discarded, stats.cancelled),
+        (1, 1, 0)
+    );
+    assert_eq!(stats.panicked, 0);
+}
