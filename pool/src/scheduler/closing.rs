@@ -232,7 +232,8 @@ impl Shared {
         self.open.load(Ordering::Acquire) == 0
     }
 
-    /// Returns whether all entrances are drained and every thread has exited, and joins the threads.
+    /// Returns whether all entrances are drained and every thread has run its destructors. Then it also
+    /// joins the threads that have exited.
     pub(crate) fn is_gone(&self) -> bool {
         let is_gone =
             self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited();

@@ -4,7 +4,7 @@ use super::{Scheduler, run};
 use crate::lane::Lane;
 use crate::seat::Seat;
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Arc, thread};
+use crate::sync::thread;
 
 /// Why a worker leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Scheduler {
         }
         let scheduler = self.clone();
         let life = move || {
-            thread::set_home(scheduler.address());
+            thread::set_home(&scheduler.watchers);
             let own = scheduler.clone();
             scheduler.within(|| (own.work)(own));
         };
@@ -144,11 +144,6 @@ impl Scheduler {
 
     /// Returns whether the calling thread belongs to this pool, also while it runs destructors of thread-locals.
     pub(crate) fn is_home(&self) -> bool {
-        Seat::is_on(self) || thread::is_home(self.address())
-    }
-
-    /// Identifies this scheduler among all live ones.
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        Seat::is_on(self) || thread::is_home(&self.watchers)
     }
 }

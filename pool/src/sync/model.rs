@@ -114,9 +114,9 @@ pub(crate) mod thread {
         last.at_exit();
     }
 
-    pub(crate) fn set_home(_pool: usize) {}
+    pub(crate) fn set_home<T>(_pool: &super::Arc<T>) {}
 
-    pub(crate) fn is_home(_pool: usize) -> bool {
+    pub(crate) fn is_home<T>(_pool: &super::Arc<T>) -> bool {
         false
     }
 

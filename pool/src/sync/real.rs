@@ -118,8 +118,8 @@ pub(crate) mod thread {
     /// Runs last among the destructors of a worker's thread.
     #[derive(Default)]
     struct Exit {
-        /// Identifies the pool of the worker.
-        home: usize,
+        /// Identifies the pool of the worker. Owned, so that no later pool has the same address.
+        home: Option<Arc<dyn AtExit>>,
         exited: Option<Arc<AtomicBool>>,
         last: Option<Arc<dyn AtExit>>,
     }
@@ -129,8 +129,8 @@ pub(crate) mod thread {
             if let Some(last) = self.last.take() {
                 last.at_exit();
             }
-            // After the wakers, or a waker that shuts down or reopens the pool joins its own thread, and one that
-            // blocks holds up every join.
+            // Set this after the wakers have run. Otherwise a waker that reopens the pool joins its own thread, and a
+            // waker that blocks holds up every join.
             if let Some(exited) = &self.exited {
                 exited.store(true, Ordering::Release);
             }
@@ -146,12 +146,15 @@ pub(crate) mod thread {
         EXIT.with_borrow_mut(|exit| exit.last = Some(Arc::<T>::clone(last)));
     }
 
-    pub(crate) fn set_home(pool: usize) {
-        EXIT.with_borrow_mut(|exit| exit.home = pool);
+    /// Notes that the calling thread is a worker of the pool that `pool` belongs to.
+    pub(crate) fn set_home<T: AtExit + 'static>(pool: &Arc<T>) {
+        EXIT.with_borrow_mut(|exit| exit.home = Some(Arc::<T>::clone(pool)));
     }
 
-    pub(crate) fn is_home(pool: usize) -> bool {
-        EXIT.try_with(|exit| exit.borrow().home == pool)
+    pub(crate) fn is_home<T>(pool: &Arc<T>) -> bool {
+        let address = Arc::as_ptr(pool).cast::<()>();
+        let is_same = |home: &Arc<dyn AtExit>| Arc::as_ptr(home).cast::<()>() == address;
+        EXIT.try_with(|exit| exit.borrow().home.as_ref().is_some_and(is_same))
             .unwrap_or(false)
     }
 
