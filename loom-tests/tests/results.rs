@@ -4,7 +4,7 @@
 use std::panic::resume_unwind;
 use std::pin::Pin;
 
-use anthill::JoinError;
+use anthill::{JoinError, Pool};
 use loom_tests::{Record, check, keeping, other, poll_once, pool};
 
 #[test]
@@ -14,6 +14,32 @@ fn a_joining_thread_is_woken() {
         let handle = pool.submit_with_handle(|| 7).unwrap();
         assert_eq!(handle.join().unwrap(), 7);
         pool.shutdown().unwrap();
+    });
+}
+
+/// The slot of a task that was joined is free, and its end is counted.
+fn assert_is_over(pool: &Pool) {
+    assert_eq!(pool.stats().completed, 1);
+    drop(pool.try_slot().unwrap());
+    pool.shutdown().unwrap();
+}
+
+#[test]
+fn a_closure_that_was_joined_has_given_its_slot_back() {
+    check(|| {
+        let pool = pool(1, 1);
+        pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+        assert_is_over(&pool);
+    });
+}
+
+#[test]
+fn a_future_that_was_joined_has_given_its_slot_back() {
+    check(|| {
+        let pool = pool(1, 1);
+        let handle = pool.spawn_with_handle(async {}).unwrap();
+        loom::future::block_on(handle).unwrap();
+        assert_is_over(&pool);
     });
 }
 

@@ -15,8 +15,11 @@ pub(crate) enum Doing {
     Reactor = 3,
 }
 
-/// The bits of a word that hold what is done; the others hold the entrance. An entrance is aligned to more than that.
+/// The bits of a word that hold what is done; the others hold the entrance.
 const DOING: usize = 3;
+
+/// The ids of entrances are multiples of it.
+pub(crate) const ID_STEP: usize = DOING + 1;
 
 /// One worker's activity: what it does, and for a task of which entrance. Only its worker writes it.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::activity::ID_STEP;
 use crate::cap::Cap;
 use crate::priority::Priority;
 use crate::slots::{Joined, NoSlot, Slots};
@@ -49,6 +50,8 @@ pub(crate) enum Load {
 
 #[derive(Debug)]
 pub(crate) struct Entrance {
+    /// A number that no other entrance ever had.
+    id: usize,
     pub(crate) slots: Slots,
     /// Of its closures.
     pub(crate) priority: Priority,
@@ -71,7 +74,10 @@ impl Entrance {
         nonblocking: bool,
         max_waiting: usize,
     ) -> Self {
+        // The standard library's, also in a model: it orders nothing. 0 stands for no entrance.
+        static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(ID_STEP);
         Self {
+            id: NEXT.fetch_add(ID_STEP, std::sync::atomic::Ordering::Relaxed),
             slots: Slots::new(capacity),
             priority,
             nonblocking,
@@ -83,9 +89,8 @@ impl Entrance {
         }
     }
 
-    /// A number that no other entrance has as long as this one is there.
     pub(crate) fn id(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+        self.id
     }
 
     /// How patient a plain submit is.

@@ -1,5 +1,6 @@
 //! A future as a task: polled by workers, woken from anywhere, its slot given back when it is gone.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,13 +9,14 @@ use async_task::Builder;
 use pin_project_lite::pin_project;
 
 use crate::activity::Doing;
-use crate::end::End;
-use crate::gate::{Gate, settle};
+use crate::end::{End, Output, Turn};
+use crate::gate::{self, Gate};
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
+use crate::slots::Released;
 use crate::task::Task;
 use crate::trace;
-use crate::unwind;
+use crate::unwind::{self, Payload};
 
 /// A future that is to be polled. Its gate lies beside it in the one allocation that it is.
 pub(crate) type Runnable = async_task::Runnable<Gate>;
@@ -24,7 +26,7 @@ impl Gate {
     pub(crate) fn spawn<F>(&self, future: F)
     where
         F: Future + Send + 'static,
-        F::Output: Into<End>,
+        F::Output: Output,
     {
         spawn(&self.scheduler, self.runnable(future));
     }
@@ -33,7 +35,7 @@ impl Gate {
     pub(crate) fn runnable<F>(&self, future: F) -> Runnable
     where
         F: Future + Send + 'static,
-        F::Output: Into<End>,
+        F::Output: Output,
     {
         self.entrance().slots.accepted().add();
         let future = trace::future(&self.scheduler.settings.name, future);
@@ -46,11 +48,11 @@ impl Gate {
     fn unmeasured_runnable<F>(&self, future: F) -> Runnable
     where
         F: Future + Send + 'static,
-        F::Output: Into<End>,
+        F::Output: Output,
     {
         let accept = move |gate| Accepted {
             future: Some(future),
-            slot: FutureSlot { gate, ended: false },
+            slot: FutureSlot::new(gate),
         };
         let task = Builder::new().metadata(self.clone());
         // SAFETY: The future is `Send`, since `F` is and a reference to a `Gate` is, for a `Gate` is `Sync`. It borrows
@@ -111,12 +113,12 @@ pin_project! {
 impl<F> Future for Accepted<'_, F>
 where
     F: Future,
-    F::Output: Into<End>,
+    F::Output: Output,
 {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.as_mut().project();
         if this.slot.gate.entrance().is_discarding() {
             // The executor drops it, undone.
             return Poll::Ready(());
@@ -127,17 +129,28 @@ where
                 .expect("a task that is done is not polled again")
                 .poll(cx)
         });
-        let scheduler = &this.slot.gate.scheduler;
-        let end = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(output)) => output.into(),
-            Err(payload) => End::Panicked(Some(payload)),
-        };
-        settle(scheduler, end);
-        if let Err(payload) = unwind::catch(|| this.future.set(None)) {
-            scheduler.report(payload);
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => self.end(Ok(output)),
+            Err(payload) => self.end(Err(payload)),
         }
-        this.slot.ended = true;
+    }
+}
+
+impl<F> Accepted<'_, F>
+where
+    F: Future,
+    F::Output: Output,
+{
+    /// Drops the future, tells of its end, and counts it.
+    fn end(self: Pin<&mut Self>, output: Result<F::Output, Payload>) -> Poll<()> {
+        let mut this = self.project();
+        if let Err(payload) = unwind::catch(|| this.future.set(None)) {
+            this.slot.gate.scheduler.report(payload);
+        }
+        let told = output.and_then(|output| unwind::catch(|| output.tell(&*this.slot)));
+        let end = told.unwrap_or_else(|payload| End::Panicked(Some(payload)));
+        this.slot.settle(end);
         Poll::Ready(())
     }
 }
@@ -145,20 +158,65 @@ where
 /// The slot of a future, given back when the future is gone.
 struct FutureSlot<'a> {
     gate: &'a Gate,
-    /// Whether it returned or panicked; else it was dropped undone.
-    ended: bool,
+    state: Cell<State>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Undone,
+    /// Its end is counted.
+    Ended,
+    /// Also, the slot has gone back.
+    Released(Released),
+}
+
+impl<'a> FutureSlot<'a> {
+    fn new(gate: &'a Gate) -> Self {
+        Self {
+            gate,
+            state: Cell::new(State::Undone),
+        }
+    }
+
+    /// Counts the end, if that is not done, and reports the panic that nobody has.
+    fn settle(&self, end: End) {
+        if let State::Undone = self.state.get() {
+            gate::count(&self.gate.scheduler, &end);
+            self.state.set(State::Ended);
+        }
+        if let End::Panicked(Some(payload)) = end {
+            self.gate.scheduler.report(payload);
+        }
+    }
+}
+
+impl Turn for FutureSlot<'_> {
+    fn begin(&self) {}
+
+    fn end(&self, end: &End) {
+        gate::count(&self.gate.scheduler, end);
+        let slots = &self.gate.entrance().slots;
+        self.state.set(State::Released(slots.release_quietly()));
+    }
 }
 
 impl Drop for FutureSlot<'_> {
     fn drop(&mut self) {
-        if !self.ended {
+        if let State::Undone = self.state.get() {
             let end = if self.gate.entrance().is_discarding() {
                 End::Discarded
             } else {
                 End::Cancelled
             };
-            settle(&self.gate.scheduler, end);
+            gate::count(&self.gate.scheduler, &end);
         }
-        Seat::without_slot(|| self.gate.release());
+        Seat::without_slot(|| match self.state.get() {
+            State::Released(released) => {
+                self.gate
+                    .scheduler
+                    .follow_up(self.gate.entrance(), released);
+            }
+            State::Undone | State::Ended => self.gate.release(),
+        });
     }
 }

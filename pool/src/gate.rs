@@ -8,7 +8,7 @@ use crate::end::{End, Job};
 use crate::entrance::{Entrance, Patience, Refusal};
 use crate::priority::Priority;
 use crate::sampling::{Sample, SampledJob};
-use crate::scheduler::Scheduler;
+use crate::scheduler::{ClosureTurn, Scheduler};
 use crate::seat::Seat;
 use crate::settings::Reentrancy;
 use crate::slots::{Joined, NoSlot};
@@ -131,10 +131,10 @@ impl Gate {
     fn run_in_place(&self, job: impl Job) {
         self.entrance().slots.accepted().add();
         let job = trace::job(&self.scheduler.settings.name, job);
-        if let Some(seat) = Seat::find(&self.scheduler) {
-            seat.occupy_in_place();
-        }
-        settle(&self.scheduler, End::of(job, || ()));
+        let seat = Seat::find(&self.scheduler).expect("the task that brings it runs here");
+        seat.occupy_in_place();
+        let turn = ClosureTurn::lent(&seat, self.entrance());
+        turn.settle(End::of(job, &turn));
     }
 
     /// A closure that has a slot of this entrance, as a task.
@@ -239,11 +239,11 @@ impl Drop for Enter<'_> {
     }
 }
 
-/// Settles a task that ended, on the calling worker's tally if it is one.
-pub(crate) fn settle(scheduler: &Scheduler, end: End) {
+/// Counts how a task ended, on the calling worker's tally if it is one.
+pub(crate) fn count(scheduler: &Scheduler, end: &End) {
     let seat = Seat::find(scheduler);
     let tally = seat
         .as_ref()
         .map_or_else(|| scheduler.tally(None), |seat| seat.tally());
-    scheduler.settle(tally, end);
+    tally.count_end(end);
 }

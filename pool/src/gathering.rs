@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::end::{End, Job};
-use crate::seat::{Help, Seat};
+use crate::end::{End, Job, NoTurn, Turn};
+use crate::helper::Helper;
 use crate::sync::{Arc, Mutex};
 use crate::task::Task;
 use crate::unwind::{self, Payload};
@@ -58,29 +58,30 @@ impl Gathering {
         self.0.lock().unbegun.pop_front()
     }
 
-    fn run(&self, task: Task<()>) -> End {
+    fn run(&self, task: Task<()>, turn: &impl Turn) -> End {
         let ended = unwind::catch(|| task.run(&()));
-        self.end(ended, End::Completed)
+        self.end(ended, End::Completed, turn)
     }
 
-    fn discard(&self, task: Task<()>) -> End {
+    fn discard(&self, task: Task<()>, turn: &impl Turn) -> End {
         let dropped = unwind::catch(|| drop(task));
         self.0.lock().discarded += 1;
-        self.end(dropped, End::Discarded)
+        self.end(dropped, End::Discarded, turn)
     }
 
     /// A task was run or dropped. Its panic is kept for the one that waits, or, if there is one already, comes back.
-    fn end(&self, ended: Result<(), Payload>, well: End) -> End {
+    fn end(&self, ended: Result<(), Payload>, well: End, turn: &impl Turn) -> End {
         let mut state = self.0.lock();
         state.pending -= 1;
-        let end = match ended {
-            Ok(()) => well,
+        let (end, beyond) = match ended {
+            Ok(()) => (well, None),
             Err(payload) if state.panic.is_none() => {
                 state.panic = Some(payload);
-                End::Panicked(None)
+                (End::Panicked(None), None)
             }
-            Err(payload) => End::Panicked(Some(payload)),
+            Err(payload) => (End::Panicked(None), Some(payload)),
         };
+        turn.end(&end);
         let waiter = if state.pending == 0 {
             state.waiter.take()
         } else {
@@ -88,21 +89,26 @@ impl Gathering {
         };
         drop(state);
         tell(waiter);
-        end
+        match beyond {
+            None => End::Counted,
+            Some(payload) => End::Panicked(Some(payload)),
+        }
     }
 
-    /// Runs the tasks that have not begun, oldest first, and returns when all tasks have ended. Discards them instead while
-    /// the entrance discards. Returns at once unless the calling thread runs a task of the same entrance.
+    /// Until all have ended, runs or discards those that nobody has begun, oldest first, if the calling thread runs a task
+    /// of the same entrance.
     pub(crate) fn help(&self, entrance: usize) {
+        let Some(helper) = Helper::at(entrance) else {
+            return;
+        };
         loop {
-            let help = Seat::help_with(entrance);
-            if help == Help::Leaves {
-                return;
-            }
             if let Some(task) = self.first() {
-                Seat::settle_here(match help {
-                    Help::Discards => self.discard(task),
-                    Help::Runs | Help::Leaves => self.run(task),
+                let turn = helper.turn();
+                turn.settle(if helper.discards() {
+                    self.discard(task, &turn)
+                } else {
+                    helper.occupy();
+                    self.run(task, &turn)
                 });
             } else if self.wait(true) {
                 return;
@@ -187,24 +193,31 @@ impl Stub {
 }
 
 impl Job for Stub {
-    fn run(mut self, begun: impl FnOnce()) -> End {
+    const ENDS_TURN: bool = true;
+
+    fn run(mut self, turn: &impl Turn) -> End {
         let Some(task) = self.take() else {
             return End::Counted;
         };
-        begun();
-        self.gathering.run(task)
+        turn.begin();
+        self.gathering.run(task, turn)
     }
 
-    fn discard(mut self) -> End {
-        self.take()
-            .map_or(End::Counted, |task| self.gathering.discard(task))
+    fn discard(mut self, turn: &impl Turn) -> End {
+        match self.take() {
+            Some(task) => self.gathering.discard(task, turn),
+            None => End::Counted,
+        }
     }
 }
 
 impl Drop for Stub {
     fn drop(&mut self) {
         if let Some(task) = self.take() {
-            self.gathering.discard(task);
+            // The pool is gone, with its slots and figures. Nobody is left to hear of a panic.
+            if let End::Panicked(Some(payload)) = self.gathering.discard(task, &NoTurn) {
+                unwind::discard(payload);
+            }
         }
     }
 }

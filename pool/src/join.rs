@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
 
-use crate::end::{End, Job};
+use crate::end::{End, Job, Output, Turn};
 use crate::error::JoinError;
 use crate::gate::{Gate, Way};
 use crate::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
-use crate::unwind;
+use crate::unwind::{self, Payload};
 use crate::watch::Watch;
 
 /// A handle to a task's result. A thread joins it, a future awaits it; dropped, it lets the task go on without it.
@@ -202,21 +202,20 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    fn run(self, begun: impl FnOnce()) -> End {
+    const ENDS_TURN: bool = true;
+
+    fn run(self, turn: &impl Turn) -> End {
         match self.0.begin() {
             Some(Unbegun(f)) => {
-                begun();
-                self.0.finish(unwind::catch(f))
+                turn.begin();
+                self.0.finish(unwind::catch(f), turn)
             }
             None => self.0.missed(),
         }
     }
 
-    fn discard(self) -> End {
-        match self.0.stop() {
-            Some(_unbegun) => End::Discarded,
-            None => self.0.missed(),
-        }
+    fn discard(self, turn: &impl Turn) -> End {
+        self.0.discard(turn)
     }
 }
 
@@ -237,7 +236,7 @@ pub(crate) fn future<F>(
     future: F,
 ) -> (
     JoinHandle<F::Output>,
-    impl Future<Output = End> + Send + use<F>,
+    impl Future<Output: Output> + Send + use<F>,
 )
 where
     F: Future + Send + 'static,
@@ -259,13 +258,13 @@ pin_project! {
 }
 
 impl<F: Future> Future for Joined<F> {
-    type Output = End;
+    type Output = Joinable<F::Output>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let packet = &this.ticket.0;
         let Some(Suspended(waker)) = packet.begin() else {
-            return Poll::Ready(End::Cancelled);
+            return Poll::Ready(Joinable::Cancelled);
         };
         let polled = match unwind::catch(|| this.future.poll(cx)) {
             Ok(Poll::Pending) => {
@@ -276,6 +275,28 @@ impl<F: Future> Future for Joined<F> {
             Ok(Poll::Ready(output)) => Ok(output),
             Err(payload) => Err(payload),
         };
-        Poll::Ready(packet.finish(polled))
+        Poll::Ready(Joinable::Ended {
+            packet: std::sync::Arc::clone(packet),
+            result: polled,
+        })
+    }
+}
+
+/// What a future with a handle returns to its task.
+pub(crate) enum Joinable<T> {
+    /// Its handle has heard of it.
+    Cancelled,
+    Ended {
+        packet: std::sync::Arc<Packet<Suspended, T>>,
+        result: Result<T, Payload>,
+    },
+}
+
+impl<T> Output for Joinable<T> {
+    fn tell(self, turn: &impl Turn) -> End {
+        match self {
+            Self::Cancelled => End::Cancelled,
+            Self::Ended { packet, result } => packet.finish(result, turn),
+        }
     }
 }

@@ -78,6 +78,7 @@ mod gathering;
 mod group;
 mod group_results;
 mod group_submit;
+mod helper;
 mod histogram;
 mod idle;
 mod join;

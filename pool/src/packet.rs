@@ -2,11 +2,12 @@
 
 use std::task::Waker;
 
-use crate::end::End;
+use crate::end::{End, Turn};
 use crate::error::JoinError;
+use crate::helper::Helper;
 use crate::panic::TaskPanic;
 use crate::seat::Seat;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::unwind::{self, Payload};
 use crate::waiter::{Outcome, Waiter};
 
@@ -20,10 +21,9 @@ pub(crate) trait Joint<T>: Send + Sync {
     fn cancel(&self) -> bool;
     /// As `cancel`; a future that runs is ended when it suspends.
     fn cancel_soon(&self);
-    /// Runs a closure that has not begun, here and now.
-    fn run_here(&self);
-    /// Drops a closure that has not begun, here and now, and counts it as discarded. Cancels a future.
-    fn discard_here(&self);
+    /// Runs a closure that has not begun, here and now, or discards it if its entrance discards. Then it also cancels a
+    /// future that is not running.
+    fn end_here(&self, helper: &Helper);
     fn is_done(&self) -> bool;
     /// Nobody wants the result any more.
     fn detach(&self);
@@ -92,8 +92,8 @@ struct State<R, T> {
     waiter: Option<Arc<Waiter>>,
     /// Whether the handle is gone.
     detached: bool,
-    /// Whether the task that waits for the closure has run or discarded it, and counted its end.
-    ran_elsewhere: bool,
+    /// Whether the task that waits for the closure has ended it, counted the end and released the slot.
+    ended_elsewhere: bool,
     /// Whether a future that runs is to be cancelled when it suspends.
     cancel_soon: bool,
 }
@@ -118,13 +118,28 @@ impl<R, T> Stage<R, T> {
     }
 }
 
+impl<R, T> State<R, T> {
+    /// The task is done, and whoever waits for it is told. `also` is done under the lock: who sees the end sees that, too.
+    fn end(mut state: MutexGuard<'_, Self>, result: Result<T, JoinError>, also: impl FnOnce()) {
+        state.stage = Stage::Done(result);
+        also();
+        let waiter = state.waiter.take();
+        // A waker may do anything.
+        drop(state);
+        if let Some(waiter) = waiter {
+            waiter.settle(Outcome::Granted);
+            waiter.wake();
+        }
+    }
+}
+
 impl<R: Resting<T>, T> Packet<R, T> {
     pub(crate) fn new(resting: R) -> std::sync::Arc<Self> {
         std::sync::Arc::new(Self(Mutex::new(State {
             stage: Stage::Resting(resting),
             waiter: None,
             detached: false,
-            ran_elsewhere: false,
+            ended_elsewhere: false,
             cancel_soon: false,
         })))
     }
@@ -136,7 +151,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
 
     /// The end, for its own task, of one that had not rested when that came to it.
     pub(crate) fn missed(&self) -> End {
-        if self.0.lock().ran_elsewhere {
+        if self.0.lock().ended_elsewhere {
             End::Counted
         } else {
             End::Cancelled
@@ -161,8 +176,8 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
-    /// From running to done.
-    pub(crate) fn finish(&self, result: Result<T, Payload>) -> End {
+    /// From running to done. Whoever is told finds the end counted, and the slot free.
+    pub(crate) fn finish(&self, result: Result<T, Payload>, turn: &impl Turn) -> End {
         let mut state = self.0.lock();
         if state.detached {
             state.stage = Stage::Taken;
@@ -180,11 +195,28 @@ impl<R: Resting<T>, T> Packet<R, T> {
         } else {
             End::Panicked(None)
         };
-        state.stage = Stage::Done(result.map_err(panicked));
-        let waiter = state.waiter.take();
-        drop(state);
-        tell(waiter);
-        end
+        State::end(state, result.map_err(panicked), || turn.end(&end));
+        End::Counted
+    }
+
+    /// From resting to done: dropped, because its pool begins nothing more.
+    pub(crate) fn discard(&self, turn: &impl Turn) -> End {
+        match self.begin() {
+            Some(resting) => self.drop_undone(resting, turn),
+            None => self.missed(),
+        }
+    }
+
+    fn drop_undone(&self, resting: R, turn: &impl Turn) -> End {
+        let dropped = unwind::catch(|| drop(resting));
+        let state = self.0.lock();
+        State::end(state, Err(JoinError::Cancelled), || {
+            turn.end(&End::Discarded);
+        });
+        match dropped {
+            Ok(()) => End::Counted,
+            Err(payload) => End::Panicked(Some(payload)),
+        }
     }
 
     /// Ends it, if it rests.
@@ -199,32 +231,17 @@ impl<R: Resting<T>, T> Packet<R, T> {
 
     /// From resting to running, for a closure that the waiting task ends in the place of a worker.
     fn take_here(&self) -> Option<R> {
-        if !R::IS_CLOSURE {
-            return None;
-        }
         let mut state = self.0.lock();
         let resting = state.stage.take_resting()?;
-        state.ran_elsewhere = true;
+        state.ended_elsewhere = true;
         Some(resting)
-    }
-
-    /// From running to done, cancelled.
-    fn end_cancelled(&self) {
-        let mut state = self.0.lock();
-        state.stage = Stage::Done(Err(JoinError::Cancelled));
-        let waiter = state.waiter.take();
-        drop(state);
-        tell(waiter);
     }
 
     /// From resting to done, cancelled; what rested comes back.
     pub(crate) fn stop(&self) -> Option<R> {
         let mut state = self.0.lock();
         let resting = state.stage.take_resting()?;
-        state.stage = Stage::Done(Err(JoinError::Cancelled));
-        let waiter = state.waiter.take();
-        drop(state);
-        tell(waiter);
+        State::end(state, Err(JoinError::Cancelled), || ());
         Some(resting)
     }
 }
@@ -233,14 +250,6 @@ impl<R: Resting<T>, T> Packet<R, T> {
 fn panicked(payload: Payload) -> JoinError {
     let pool = Seat::here().map(|scheduler| std::sync::Arc::clone(&scheduler.settings.name));
     JoinError::Panicked(TaskPanic::new(payload, pool.unwrap_or_default()))
-}
-
-/// Tells the one who waits for the end; called outside the lock, for its waker may do anything.
-fn tell(waiter: Option<Arc<Waiter>>) {
-    if let Some(waiter) = waiter {
-        waiter.settle(Outcome::Granted);
-        waiter.wake();
-    }
 }
 
 impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
@@ -253,7 +262,7 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
             None
         };
         drop(state);
-        // Outside the lock: dropping a waker runs foreign code, which may wait for this very task.
+        // Outside the lock: the drop of a waker may do anything, and may wait for what this packet is for.
         drop(replaced);
         waits
     }
@@ -275,28 +284,24 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
         self.cancel();
     }
 
-    fn run_here(&self) {
-        if let Some(resting) = self.take_here() {
-            let end = self.finish(resting.run());
-            Seat::settle_here(end);
-        }
-    }
-
-    fn discard_here(&self) {
+    fn end_here(&self, helper: &Helper) {
         if !R::IS_CLOSURE {
-            self.cancel_now();
+            if helper.discards() {
+                self.cancel_now();
+            }
             return;
         }
         let Some(resting) = self.take_here() else {
             return;
         };
-        // A capture that panics when dropped ends the closure, not the task that waits for it.
-        let dropped = unwind::catch(|| drop(resting));
-        Seat::settle_here(End::Discarded);
-        if let (Err(payload), Some(scheduler)) = (dropped, Seat::here()) {
-            scheduler.report(payload);
-        }
-        self.end_cancelled();
+        let turn = helper.turn();
+        let end = if helper.discards() {
+            self.drop_undone(resting, &turn)
+        } else {
+            helper.occupy();
+            self.finish(resting.run(), &turn)
+        };
+        turn.settle(end);
     }
 
     fn is_done(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Measuring some of the tasks: how long they wait for a worker, and how long they run.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_utils::CachePadded;
 use pin_project_lite::pin_project;
 
-use crate::end::{End, Job};
+use crate::end::{End, Job, Turn};
 use crate::histogram::{Histogram, Recorder};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -104,19 +105,41 @@ pub(crate) struct SampledJob<J> {
 }
 
 impl<J: Job> Job for SampledJob<J> {
-    fn run(self, begun: impl FnOnce()) -> End {
-        let begin = Instant::now();
-        let end = End::of(self.job, begun);
+    const ENDS_TURN: bool = J::ENDS_TURN;
+
+    fn run(self, turn: &impl Turn) -> End {
+        let timed = Timed {
+            turn,
+            begin: Cell::new(None),
+        };
+        let end = End::of(self.job, &timed);
         // Else there was nothing to run any more.
-        if let End::Completed | End::Panicked(_) = end {
+        if let Some(begin) = timed.begin.get() {
             self.sample.waited_until(begin);
             self.sample.ran(begin.elapsed());
         }
         end
     }
 
-    fn discard(self) -> End {
-        self.job.discard()
+    fn discard(self, turn: &impl Turn) -> End {
+        self.job.discard(turn)
+    }
+}
+
+/// Notes when a job begins.
+struct Timed<'a, T> {
+    turn: &'a T,
+    begin: Cell<Option<Instant>>,
+}
+
+impl<T: Turn> Turn for Timed<'_, T> {
+    fn begin(&self) {
+        self.begin.set(Some(Instant::now()));
+        self.turn.begin();
+    }
+
+    fn end(&self, end: &End) {
+        self.turn.end(end);
     }
 }
 

@@ -6,7 +6,7 @@ mod threads;
 mod watchers;
 
 pub(crate) use closing::Rest;
-pub(crate) use running::run;
+pub(crate) use running::{ClosureTurn, run};
 pub(crate) use threads::Leave;
 use watchers::Watchers;
 
@@ -26,6 +26,7 @@ use crate::priority::Priority;
 use crate::queues::Queues;
 use crate::seat::Seat;
 use crate::settings::{Hook, Settings};
+use crate::slots::Released;
 use crate::stats::{Stats, Tally, ThreadCounters};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex, thread};
@@ -261,17 +262,9 @@ impl Shared {
 
     /// Counts how a task ended, and reports its panic if nobody else has it.
     pub(crate) fn settle(&self, tally: &Tally, end: End) {
-        match end {
-            End::Completed => tally.count(|ends| &ends.completed),
-            End::Cancelled => tally.count(|ends| &ends.cancelled),
-            End::Discarded => tally.count(|ends| &ends.discarded),
-            End::Counted => {}
-            End::Panicked(payload) => {
-                tally.count(|ends| &ends.panicked);
-                if let Some(payload) = payload {
-                    self.report(payload);
-                }
-            }
+        tally.count_end(&end);
+        if let End::Panicked(Some(payload)) = end {
+            self.report(payload);
         }
     }
 
@@ -303,6 +296,14 @@ impl Shared {
     #[inline]
     pub(crate) fn release(&self, entrance: &Entrance) {
         if entrance.slots.release() {
+            self.drained(entrance);
+        }
+    }
+
+    /// Wakes those who wait for what a release has brought.
+    #[inline]
+    pub(crate) fn follow_up(&self, entrance: &Entrance, released: Released) {
+        if entrance.slots.follow_up(released) {
             self.drained(entrance);
         }
     }

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::activity::{Activity, Doing};
-use crate::end::End;
 use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
 use crate::reactor::{self, Holder};
@@ -59,17 +58,6 @@ enum Events {
     NotHere,
     None,
     Some,
-}
-
-/// What a worker does with a task that its own task waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Help {
-    /// Leaves it to other workers, because its own task has no slot of the same entrance.
-    Leaves,
-    /// Runs it inside its own task.
-    Runs,
-    /// Discards it, because the entrance discards tasks that have not begun and no other worker may be free to.
-    Discards,
 }
 
 impl Seat {
@@ -182,7 +170,7 @@ impl Seat {
     }
 
     /// The seat whose task the calling thread runs. A thread that is about to end has none any more.
-    fn top() -> Option<Rc<Self>> {
+    pub(crate) fn top() -> Option<Rc<Self>> {
         CURRENT.try_with(|current| current.borrow().clone()).ok()?
     }
 
@@ -227,26 +215,6 @@ impl Seat {
     /// Whether the task that runs here has a slot of the entrance with this id.
     pub(crate) fn serves(&self, entrance: usize) -> bool {
         self.activity.entrance() == entrance
-    }
-
-    /// Returns what the calling thread does with a task of the entrance with this id, while its own task waits for it.
-    pub(crate) fn help_with(entrance: usize) -> Help {
-        let top = Self::top();
-        let Some(seat) = top.filter(|seat| seat.serves(entrance)) else {
-            return Help::Leaves;
-        };
-        if seat.scheduler.is_discarding(entrance) {
-            return Help::Discards;
-        }
-        seat.occupy_in_place();
-        Help::Runs
-    }
-
-    /// Counts an end on the calling worker.
-    pub(crate) fn settle_here(end: End) {
-        if let Some(seat) = Self::top() {
-            seat.scheduler.settle(seat.tally(), end);
-        }
     }
 
     pub(crate) fn tally(&self) -> &Tally {

@@ -45,6 +45,14 @@ pub(crate) enum Joined {
     Waiting(u64),
 }
 
+/// What the release of a slot leaves to be done.
+#[derive(Clone, Copy)]
+#[must_use]
+pub(crate) struct Released {
+    has_line: bool,
+    is_drained: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Slots {
     front: CachePadded<Front>,
@@ -227,14 +235,31 @@ impl Slots {
     #[inline]
     #[must_use]
     pub(crate) fn release(&self) -> bool {
+        let released = self.release_quietly();
+        self.follow_up(released)
+    }
+
+    /// The first half of `release`: wakes nobody yet.
+    #[inline]
+    pub(crate) fn release_quietly(&self) -> Released {
         // Release pairs with the Acquire in `collect`, and wherever else this word is read; Acquire lets the one that ends the
         // last task see all others' ends.
         let before = self.left.fetch_add(ONE, Ordering::AcqRel);
         let left = Word(before + ONE);
-        if left.has_line() {
+        Released {
+            has_line: left.has_line(),
+            is_drained: left.is_drained(),
+        }
+    }
+
+    /// The second half of `release`: serves those who wait for a slot.
+    #[inline]
+    #[must_use]
+    pub(crate) fn follow_up(&self, released: Released) -> bool {
+        if released.has_line {
             self.serve_line();
         }
-        left.is_drained()
+        released.is_drained
     }
 
     /// Gives free slots to those who wait, first come first served.

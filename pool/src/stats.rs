@@ -1,5 +1,6 @@
 //! What a pool is doing, in numbers.
 
+use crate::end::End;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A snapshot of a pool, from [`Pool::stats`](crate::Pool::stats).
@@ -174,6 +175,18 @@ impl Tally {
             counter.add();
         } else {
             counter.add_alone();
+        }
+    }
+
+    /// Counts how a task ended.
+    #[inline]
+    pub(crate) fn count_end(&self, end: &End) {
+        match end {
+            End::Completed => self.count(|ends| &ends.completed),
+            End::Cancelled => self.count(|ends| &ends.cancelled),
+            End::Discarded => self.count(|ends| &ends.discarded),
+            End::Panicked(_) => self.count(|ends| &ends.panicked),
+            End::Counted => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::backlog::Backlog;
-use crate::end::{End, Job};
+use crate::end::{Job, Output};
 use crate::future::Runnable;
 use crate::gate::Gate;
 use crate::pool::Pool;
@@ -102,7 +102,7 @@ impl Strand {
     pub(crate) fn push_future<F>(&self, future: F)
     where
         F: Future + Send + 'static,
-        F::Output: Into<End>,
+        F::Output: Output,
     {
         let turn = Turn(Arc::clone(&self.0));
         let runnable = self.0.gate.runnable(InTurn { future, turn });
@@ -198,11 +198,11 @@ pin_project! {
     }
 }
 
-impl<F: Future<Output: Into<End>>> Future for InTurn<F> {
-    type Output = End;
+impl<F: Future> Future for InTurn<F> {
+    type Output = F::Output;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
-        self.project().future.poll(cx).map(Into::into)
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
     }
 }
 

@@ -16,7 +16,7 @@ mod spans {
     use tracing::Span;
     use tracing::field::Empty;
 
-    use crate::end::{End, Job};
+    use crate::end::{End, Job, Turn};
     use crate::panic::TaskPanic;
     use crate::unwind;
 
@@ -65,12 +65,14 @@ mod spans {
     }
 
     impl<J: Job> Job for Spanned<J> {
-        fn run(self, begun: impl FnOnce()) -> End {
-            self.span.in_scope(|| self.task.run(begun))
+        const ENDS_TURN: bool = J::ENDS_TURN;
+
+        fn run(self, turn: &impl Turn) -> End {
+            self.span.in_scope(|| self.task.run(turn))
         }
 
-        fn discard(self) -> End {
-            self.span.in_scope(|| self.task.discard())
+        fn discard(self, turn: &impl Turn) -> End {
+            self.span.in_scope(|| self.task.discard(turn))
         }
     }
 

@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::helper::Helper;
 use crate::packet::Joint;
-use crate::seat::{Help, Seat};
 use crate::sync::Arc;
 use crate::waiter::Waiter;
 
@@ -41,10 +41,8 @@ impl<T> Watch<T> {
 
     /// Runs the task here if `wait` would. Discards it while the entrance discards, because no other worker may be free to.
     pub(crate) fn run_here(&self) {
-        match self.entrance.map(Seat::help_with) {
-            Some(Help::Runs) => self.packet.run_here(),
-            Some(Help::Discards) => self.packet.discard_here(),
-            Some(Help::Leaves) | None => {}
+        if let Some(helper) = self.entrance.and_then(Helper::at) {
+            self.packet.end_here(&helper);
         }
     }
 

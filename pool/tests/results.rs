@@ -292,3 +292,53 @@ fn a_task_that_polled_its_own_handle_does_not_keep_itself_alive() {
     pool.shutdown().unwrap();
     assert_eq!(pool.stats().cancelled, 1);
 }
+
+/// Ends a task with each of these 2,000 times, in a pool with one slot, and expects the slot to be free each time.
+#[track_caller]
+fn leaves_room(end: impl Fn(&Pool)) {
+    let pool = pool(1, 2);
+    for round in 1..=2_000 {
+        end(&pool);
+        let ended = pool.stats().completed;
+        drop(pool.try_slot().expect("its slot has gone back"));
+        assert_eq!(ended, round, "and it is counted");
+    }
+}
+
+#[test]
+fn who_was_joined_has_given_its_slot_back() {
+    leaves_room(|pool| pool.submit_with_handle(|| ()).unwrap().join().unwrap());
+    leaves_room(|pool| pool.spawn_with_handle(yield_now()).unwrap().join().unwrap());
+    leaves_room(|pool| block_on(pool.submit_with_handle(|| ()).unwrap()).unwrap());
+    leaves_room(|pool| {
+        let strand = pool.strand();
+        strand.submit_with_handle(|| ()).unwrap().join().unwrap();
+    });
+    leaves_room(|pool| pool.scope(|scope| scope.submit(|| ()).unwrap()));
+    leaves_room(|pool| {
+        let group = pool.group();
+        group.submit(|| ()).unwrap();
+        group.wait().values().unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_its_joiner_runs_gives_its_slot_back_at_once() {
+    // The only thread that runs closures never comes to the queue.
+    let pool = pool(3, 1);
+    let own = pool.clone();
+    let task = move || {
+        for _ in 0..1_000 {
+            let joined = own.submit_with_handle(|| 1).expect("there is room");
+            assert_eq!(joined.join().unwrap(), 1);
+            own.scope(|scope| scope.submit(|| ()).expect("there is room"));
+            let group = own.group();
+            group.submit(|| ()).expect("there is room");
+            group.wait().values().unwrap();
+        }
+        own.in_flight()
+    };
+    assert_eq!(pool.submit_with_handle(task).unwrap().join().unwrap(), 1);
+    pool.shutdown().unwrap();
+    assert_eq!(pool.stats().completed, 3_001);
+}

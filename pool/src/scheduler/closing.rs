@@ -1,5 +1,7 @@
 //! Entrances that come and go, and the end of all of them.
 
+use std::collections::BTreeMap;
+
 use super::{Scheduler, Shared, run};
 use crate::entrance::Entrance;
 use crate::error::ReopenError;
@@ -17,7 +19,8 @@ pub(super) struct Subpools {
     discarding: usize,
     /// Set by the pool's close: from then on a subpool is closed from birth.
     closed: bool,
-    open: Vec<Arc<Entrance>>,
+    /// Those that are not drained, by their numbers: in the order in which they were made.
+    open: BTreeMap<usize, Arc<Entrance>>,
 }
 
 /// What becomes of the tasks that have not begun when an entrance closes.
@@ -72,7 +75,7 @@ impl Scheduler {
         }
         // No subpool is opened again meanwhile: the pool is closed until `discarding` is 0.
         let open = self.subpools.lock().open.clone();
-        for entrance in &open {
+        for entrance in open.values() {
             entrance.run_waiting(seat);
         }
     }
@@ -103,7 +106,7 @@ impl Shared {
             let (_never_counted_as_open, _nobody) = entrance.slots.close();
         } else {
             self.open.fetch_add(1, Ordering::Relaxed);
-            subpools.open.push(Arc::clone(&entrance));
+            subpools.open.insert(entrance.id(), Arc::clone(&entrance));
         }
         entrance
     }
@@ -113,7 +116,7 @@ impl Shared {
         let mut subpools = self.subpools.lock();
         subpools.closed = true;
         let open = subpools.open.clone();
-        let entrances = open.iter().map(|entrance| &**entrance);
+        let entrances = open.values().map(|entrance| &**entrance);
         let closed: Vec<_> = entrances
             .chain([&self.root])
             .map(|entrance| self.shut(entrance, rest))
@@ -155,9 +158,7 @@ impl Shared {
         let mut subpools = self.subpools.lock();
         // It may have been opened again since.
         if entrance.slots.is_drained() {
-            subpools
-                .open
-                .retain(|other| !std::ptr::eq(&raw const **other, entrance));
+            subpools.open.remove(&entrance.id());
         }
         drop(subpools);
         // Release and Acquire: the worker that sees zero sees all that was done before.
@@ -187,13 +188,7 @@ impl Shared {
             return Err(ReopenError::PoolClosed);
         }
         self.unshut(entrance)?;
-        if !subpools
-            .open
-            .iter()
-            .any(|other| Arc::ptr_eq(other, entrance))
-        {
-            subpools.open.push(Arc::clone(entrance));
-        }
+        subpools.open.insert(entrance.id(), Arc::clone(entrance));
         Ok(())
     }
 
@@ -216,15 +211,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether the entrance with this id drops what has not begun. A task of it is running.
-    pub(crate) fn is_discarding(&self, entrance: usize) -> bool {
-        if self.root.id() == entrance {
-            return self.root.is_discarding();
-        }
-        // Those that are not drained are in the list.
-        let subpools = self.subpools.lock();
-        let mut open = subpools.open.iter();
-        open.any(|other| other.id() == entrance && other.is_discarding())
+    /// The subpool with this number, unless it is drained.
+    pub(crate) fn subpool(&self, id: usize) -> Option<Arc<Entrance>> {
+        self.subpools.lock().open.get(&id).cloned()
     }
 
     /// Whether all entrances are closed and drained: workers have nothing to stay for.
@@ -238,7 +227,7 @@ impl Shared {
         let is_gone =
             self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited();
         if is_gone {
-            // Does not block for foreign code: only the operating system's part of each exit is left.
+            // Nothing but the system's part is left of them.
             self.started.join_exited();
         }
         is_gone

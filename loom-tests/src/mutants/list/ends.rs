@@ -32,8 +32,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I8",
         fault: "a slot goes back before the panic handler has ended",
         file: "scheduler/running.rs",
-        find: "        self.settle(seat.tally(), end);\n    }\n}",
-        replace: "        drop(_slot);\n        self.settle(seat.tally(), end);\n    }\n}",
+        find: "            self.settle(seat.tally(), end);\n        }\n",
+        replace: "            drop(turn);\n            self.settle(seat.tally(), end);\n        }\n",
         killer: Model("close"),
     },
     Mutant {
@@ -127,9 +127,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a discarded task counts as completed",
-        file: "join.rs",
-        find: "            Some(_unbegun) => End::Discarded,",
-        replace: "            Some(_unbegun) => End::Completed,",
+        file: "packet.rs",
+        find: "            turn.end(&End::Discarded);\n",
+        replace: "            turn.end(&End::Completed);\n",
         killer: Model("reopen"),
     },
     Mutant {

@@ -80,8 +80,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "figures",
         fault: "a task counts as running before it is claimed",
         file: "scheduler/running.rs",
-        find: "        let begun = || seat.serve(Doing::Closure, entrance.id());\n",
-        replace: "        seat.serve(Doing::Closure, entrance.id());\n        let begun = || ();\n",
+        find: "        let turn = ClosureTurn::<true>::new(seat, entrance, Slot::Held);\n",
+        replace: "        let turn = ClosureTurn::<true>::new(seat, entrance, Slot::Held);\n        turn.begin();\n",
         killer: Model("figures"),
     },
     Mutant {

@@ -104,7 +104,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I4",
         fault: "a freed slot does not go to the line",
         file: "slots.rs",
-        find: "        if left.has_line() {\n            self.serve_line();\n        }\n",
+        find: "        if released.has_line {\n            self.serve_line();\n        }\n",
         replace: "",
         killer: Model("waiting"),
     },
