@@ -2,9 +2,12 @@
 #![cfg(anthill_loom)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use loom::sync::Notify;
 
 use anthill::{JoinError, Pool, SubmitError};
-use loom_tests::{Record, beside, check, pool};
+use loom_tests::{Record, beside, check, check_within, pool};
 
 #[test]
 fn a_scope_returns_after_its_tasks_have_ended() {
@@ -94,8 +97,65 @@ fn a_joined_part_is_run_by_one_of_two() {
 }
 
 #[test]
+fn a_task_that_a_sweep_puts_back_finds_a_worker() {
+    check_within(1, || {
+        let pool = pool(3, 2);
+        let own = pool.clone();
+        let task = pool.submit_with_handle(move || {
+            let other = own.submit_with_handle(|| ()).ok();
+            // The worker runs it, and sweeps its queue, while the other worker may be about to sleep.
+            let part = own.submit_with_handle(|| ()).ok();
+            let joined = part.is_some_and(|part| part.join().is_ok());
+            // It does not run the other task itself.
+            joined && other.is_some_and(|other| other.join_timeout(Duration::MAX).is_ok())
+        });
+        assert!(task.unwrap().join().unwrap());
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 3);
+    });
+}
+
+#[test]
+fn a_sweep_takes_no_task_of_a_scope() {
+    // One preemption is enough to lose one.
+    check_within(1, || {
+        let (pool, ran) = (pool(4, 2), Record::new());
+        let (own, count) = (pool.clone(), ran.clone());
+        let task = pool.submit_with_handle(move || {
+            let (has_begun, goes_on, ends) = (Notify::new(), Notify::new(), Notify::new());
+            own.scope(|scope| {
+                let (count, has_begun, goes_on, ends) = (&count, &has_begun, &goes_on, &ends);
+                let first = scope.submit(move || {
+                    has_begun.notify();
+                    goes_on.wait();
+                    // Meanwhile the task that waits removes the stub of the second.
+                    let third = scope.submit(|| {
+                        count.add();
+                        ends.notify();
+                    });
+                    if third.is_ok() {
+                        ends.wait();
+                        count.add();
+                    }
+                });
+                has_begun.wait();
+                let second = scope.submit(|| {
+                    count.add();
+                    goes_on.notify();
+                });
+                first.is_ok() && second.is_ok()
+            })
+        });
+        assert!(task.unwrap().join().unwrap());
+        pool.shutdown().unwrap();
+        assert_eq!((ran.count(), pool.stats().completed), (3, 4));
+    });
+}
+
+#[test]
 fn a_group_that_stops_runs_no_more_of_its_tasks() {
-    check(|| {
+    // One preemption is enough to lose it.
+    check_within(1, || {
         let pool = pool(2, 1);
         let ran = Record::new();
         let group = pool.group::<Result<(), ()>>().stop_at_error();

@@ -10,7 +10,7 @@ pub(crate) enum End {
     Cancelled,
     /// Dropped, because its pool was to begin nothing more.
     Discarded,
-    /// [`Turn::end`] was called, here or by the one that waits for the task and ran it.
+    /// Already counted: [`Turn::end`] was called, here or by the task that waits for this one and ran it.
     Counted,
 }
 
@@ -26,9 +26,9 @@ pub(crate) trait Turn {
     /// The task can no longer be cancelled, and runs from here on.
     fn begin(&self);
 
-    /// The task has ended. Counts it and gives back its slot, and calls no foreign code: whoever tells of the end calls
-    /// it under the lock that makes the end visible, so that who was told finds the slot free. Once in a turn; without
-    /// it, what the job or the output returns is counted when that has returned.
+    /// Counts the end of the task and releases its slot, without calling foreign code. Call it under the lock that makes
+    /// the end visible, so that a joiner finds the slot free. Call it at most once in a turn; if it is not called, the
+    /// [`End`] that the job or the output returns is counted.
     fn end(&self, end: &End);
 }
 
@@ -43,7 +43,7 @@ impl Turn for NoTurn {
 
 /// What is to be done at the turn of a task that is a closure.
 pub(crate) trait Job: Send + 'static {
-    /// Whether it calls [`Turn::end`], or returns that somebody has.
+    /// Whether it calls [`Turn::end`], or returns [`End::Counted`].
     const ENDS_TURN: bool;
 
     /// Runs it. Calls [`Turn::begin`] unless there is nothing to run any more. A panic of the task may pass through.
@@ -51,6 +51,11 @@ pub(crate) trait Job: Send + 'static {
 
     /// Drops it undone, because its pool begins nothing more.
     fn discard(self, turn: &impl Turn) -> End;
+
+    /// Returns whether another thread has ended it, counted the end and released the slot. Then it may only be dropped.
+    fn is_spent(&mut self) -> bool {
+        false
+    }
 }
 
 impl<F: FnOnce() + Send + 'static> Job for F {
@@ -67,13 +72,13 @@ impl<F: FnOnce() + Send + 'static> Job for F {
     }
 }
 
-/// What a task that is a future returns. It is told when the future is gone.
+/// What a task that is a future returns. Its handle is notified after the future is dropped.
 pub(crate) trait Output {
-    fn tell(self, turn: &impl Turn) -> End;
+    fn settle(self, turn: &impl Turn) -> End;
 }
 
 impl Output for () {
-    fn tell(self, _turn: &impl Turn) -> End {
+    fn settle(self, _turn: &impl Turn) -> End {
         End::Completed
     }
 }

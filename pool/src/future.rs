@@ -142,14 +142,14 @@ where
     F: Future,
     F::Output: Output,
 {
-    /// Drops the future, tells of its end, and counts it.
+    /// Drops the future, notifies its handle, and counts the end.
     fn end(self: Pin<&mut Self>, output: Result<F::Output, Payload>) -> Poll<()> {
         let mut this = self.project();
         if let Err(payload) = unwind::catch(|| this.future.set(None)) {
             this.slot.gate.scheduler.report(payload);
         }
-        let told = output.and_then(|output| unwind::catch(|| output.tell(&*this.slot)));
-        let end = told.unwrap_or_else(|payload| End::Panicked(Some(payload)));
+        let settled = output.and_then(|output| unwind::catch(|| output.settle(&*this.slot)));
+        let end = settled.unwrap_or_else(|payload| End::Panicked(Some(payload)));
         this.slot.settle(end);
         Poll::Ready(())
     }
@@ -166,7 +166,7 @@ enum State {
     Undone,
     /// Its end is counted.
     Ended,
-    /// Also, the slot has gone back.
+    /// Its end is counted, and its slot released.
     Released(Released),
 }
 
@@ -178,7 +178,7 @@ impl<'a> FutureSlot<'a> {
         }
     }
 
-    /// Counts the end, if that is not done, and reports the panic that nobody has.
+    /// Counts the end unless that is done, and reports a panic that no handle has.
     fn settle(&self, end: End) {
         if let State::Undone = self.state.get() {
             gate::count(&self.gate.scheduler, &end);

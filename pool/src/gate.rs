@@ -13,7 +13,7 @@ use crate::seat::Seat;
 use crate::settings::Reentrancy;
 use crate::slots::{Joined, NoSlot};
 use crate::sync::{Arc, thread};
-use crate::task::Task;
+use crate::task::{Task, Work};
 use crate::trace;
 use crate::waiter::{Outcome, Waiter};
 
@@ -159,7 +159,7 @@ impl Gate {
             None => Self::root_task(job),
             Some(entrance) => {
                 let entrance = Arc::clone(entrance);
-                Task::new(move |seat: &Seat| seat.scheduler.run_closure(seat, &entrance, job))
+                Task::new(Queued { entrance, job })
             }
         }
     }
@@ -168,14 +168,47 @@ impl Gate {
     #[expect(clippy::inline_always, reason = "as for `submit`")]
     #[inline(always)]
     fn root_task(job: impl Job) -> Task<Seat> {
-        Task::new(move |seat: &Seat| {
-            seat.scheduler.run_closure(seat, &seat.scheduler.root, job);
+        Task::new(Queued {
+            entrance: Root,
+            job,
         })
     }
 
     /// The measure of a task that is accepted now, if it is one of those that are measured.
     pub(crate) fn sample(&self) -> Option<Sample> {
         self.scheduler.settings.sampler.as_ref()?.pick()
+    }
+}
+
+/// A closure that has a slot.
+struct Queued<E, J> {
+    entrance: E,
+    job: J,
+}
+
+/// The pool's own entrance, which is part of the scheduler.
+struct Root;
+
+impl<J: Job> Work<Seat> for Queued<Root, J> {
+    #[inline]
+    fn run(self, seat: &Seat) {
+        seat.scheduler
+            .run_closure(seat, &seat.scheduler.root, self.job);
+    }
+
+    fn is_spent(&mut self) -> bool {
+        self.job.is_spent()
+    }
+}
+
+impl<J: Job> Work<Seat> for Queued<Arc<Entrance>, J> {
+    #[inline]
+    fn run(self, seat: &Seat) {
+        seat.scheduler.run_closure(seat, &self.entrance, self.job);
+    }
+
+    fn is_spent(&mut self) -> bool {
+        self.job.is_spent()
     }
 }
 

@@ -95,20 +95,20 @@ impl Gathering {
         }
     }
 
-    /// Until all have ended, runs or discards those that nobody has begun, oldest first, if the calling thread runs a task
-    /// of the same entrance.
+    /// If the calling thread runs a task of the same entrance: runs the tasks that have not begun, oldest first, or
+    /// discards them while the entrance discards. Returns when all tasks have ended.
     pub(crate) fn help(&self, entrance: usize) {
         let Some(helper) = Helper::at(entrance) else {
             return;
         };
         loop {
             if let Some(task) = self.first() {
-                let turn = helper.turn();
-                turn.settle(if helper.discards() {
-                    self.discard(task, &turn)
-                } else {
-                    helper.occupy();
-                    self.run(task, &turn)
+                helper.end(|turn, discards| {
+                    if discards {
+                        self.discard(task, turn)
+                    } else {
+                        self.run(task, turn)
+                    }
                 });
             } else if self.wait(true) {
                 return;
@@ -209,12 +209,18 @@ impl Job for Stub {
             None => End::Counted,
         }
     }
+
+    fn is_spent(&mut self) -> bool {
+        // From here on it takes no task, or a task that is added before it is dropped would be lost.
+        self.come |= self.task.is_none() && self.gathering.0.lock().unbegun.is_empty();
+        self.come
+    }
 }
 
 impl Drop for Stub {
     fn drop(&mut self) {
         if let Some(task) = self.take() {
-            // The pool is gone, with its slots and figures. Nobody is left to hear of a panic.
+            // The pool is gone, with its slots, figures and panic handler.
             if let End::Panicked(Some(payload)) = self.gathering.discard(task, &NoTurn) {
                 unwind::discard(payload);
             }

@@ -1,14 +1,17 @@
-//! A task that waits on a worker for others of its entrance sees to them itself: no other worker may be free to.
+//! A task that waits on a worker for others of its entrance runs them itself, because no other worker may be free.
 
 use std::rc::Rc;
 
+use crate::end::End;
 use crate::entrance::Entrance;
+use crate::lane::Lane;
 use crate::scheduler::ClosureTurn;
 use crate::seat::Seat;
-use crate::sync::Arc;
+use crate::sync::{Arc, SWEEP};
+use crate::unwind;
 
-/// The calling thread, where the task that it runs has a slot of the same entrance as the one that it waits for. No more
-/// tasks run at once than there are slots, since the one that waits does nothing else.
+/// A worker whose task waits for another task of the same entrance. It may run that task in place: a task that waits does
+/// nothing else, so no more tasks run at once than there are slots.
 pub(crate) struct Helper {
     seat: Rc<Seat>,
     /// None for the pool's own entrance.
@@ -16,7 +19,7 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// For tasks of the entrance with this id, if the calling thread may help there.
+    /// Returns the calling worker if the task that it runs has a slot of the entrance with this id.
     pub(crate) fn at(entrance: usize) -> Option<Self> {
         let seat = Seat::top().filter(|seat| seat.serves(entrance))?;
         let subpool = if seat.scheduler.root.id() == entrance {
@@ -37,13 +40,40 @@ impl Helper {
         self.entrance().is_discarding()
     }
 
-    /// Before it runs closures.
-    pub(crate) fn occupy(&self) {
-        self.seat.occupy_in_place();
+    /// Ends a task that waits in a queue: `end` runs it, or discards it if its second argument says so.
+    pub(crate) fn end(&self, end: impl FnOnce(&ClosureTurn<'_, false>, bool) -> End) {
+        let turn = ClosureTurn::inside(&self.seat, self.entrance());
+        let discards = self.entrance().is_discarding();
+        if !discards {
+            self.seat.occupy_in_place();
+        }
+        turn.settle(end(&turn, discards));
+        drop(turn);
+        self.sweep();
     }
 
-    /// The turn of one task.
-    pub(crate) fn turn(&self) -> ClosureTurn<'_, false> {
-        ClosureTurn::inside(&self.seat, self.entrance())
+    /// Removes what is left in the own queue of tasks that were ended here, because the worker may not look there for long.
+    /// It waits until that may be half of the queue, so that each task costs a bounded number of looks.
+    fn sweep(&self) {
+        let Some(own) = &self.seat.own else { return };
+        let spent = self.seat.spent.get() + 1;
+        self.seat.spent.set(spent);
+        if spent < SWEEP.max(own.len(Lane::Closures) / 2) {
+            return;
+        }
+        self.seat.spent.set(0);
+        let scheduler = &self.seat.scheduler;
+        let has_put_back = own.sweep(Lane::Closures, |mut task| {
+            if !task.is_spent() {
+                return Some(task);
+            }
+            if let Err(payload) = unwind::catch(|| drop(task)) {
+                scheduler.report(payload);
+            }
+            None
+        });
+        if has_put_back {
+            scheduler.notify(Lane::Closures);
+        }
     }
 }

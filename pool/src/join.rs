@@ -217,6 +217,10 @@ where
     fn discard(self, turn: &impl Turn) -> End {
         self.0.discard(turn)
     }
+
+    fn is_spent(&mut self) -> bool {
+        self.0.is_spent()
+    }
 }
 
 /// Runs a future that has a slot of `gate`.
@@ -284,7 +288,7 @@ impl<F: Future> Future for Joined<F> {
 
 /// What a future with a handle returns to its task.
 pub(crate) enum Joinable<T> {
-    /// Its handle has heard of it.
+    /// Its handle was notified by the cancel.
     Cancelled,
     Ended {
         packet: std::sync::Arc<Packet<Suspended, T>>,
@@ -293,7 +297,7 @@ pub(crate) enum Joinable<T> {
 }
 
 impl<T> Output for Joinable<T> {
-    fn tell(self, turn: &impl Turn) -> End {
+    fn settle(self, turn: &impl Turn) -> End {
         match self {
             Self::Cancelled => End::Cancelled,
             Self::Ended { packet, result } => packet.finish(result, turn),

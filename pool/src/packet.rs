@@ -119,12 +119,12 @@ impl<R, T> Stage<R, T> {
 }
 
 impl<R, T> State<R, T> {
-    /// The task is done, and whoever waits for it is told. `also` is done under the lock: who sees the end sees that, too.
+    /// Ends the task and notifies the waiter. `also` runs under the lock, so that a thread that sees the end sees its effect.
     fn end(mut state: MutexGuard<'_, Self>, result: Result<T, JoinError>, also: impl FnOnce()) {
         state.stage = Stage::Done(result);
         also();
         let waiter = state.waiter.take();
-        // A waker may do anything.
+        // A waker is foreign code, which must not run under the lock.
         drop(state);
         if let Some(waiter) = waiter {
             waiter.settle(Outcome::Granted);
@@ -158,6 +158,11 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
+    /// Whether the task that waits for the closure has ended it.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0.lock().ended_elsewhere
+    }
+
     /// From running to resting.
     pub(crate) fn rest(&self, mut resting: R) {
         let mut state = self.0.lock();
@@ -176,7 +181,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
-    /// From running to done. Whoever is told finds the end counted, and the slot free.
+    /// From running to done. A joiner finds the end counted and the slot free.
     pub(crate) fn finish(&self, result: Result<T, Payload>, turn: &impl Turn) -> End {
         let mut state = self.0.lock();
         if state.detached {
@@ -199,7 +204,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         End::Counted
     }
 
-    /// From resting to done: dropped, because its pool begins nothing more.
+    /// From resting to done: dropped because its pool discards.
     pub(crate) fn discard(&self, turn: &impl Turn) -> End {
         match self.begin() {
             Some(resting) => self.drop_undone(resting, turn),
@@ -262,7 +267,7 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
             None
         };
         drop(state);
-        // Outside the lock: the drop of a waker may do anything, and may wait for what this packet is for.
+        // Outside the lock: dropping a waker runs foreign code, which may wait for this very task.
         drop(replaced);
         waits
     }
@@ -294,14 +299,13 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
         let Some(resting) = self.take_here() else {
             return;
         };
-        let turn = helper.turn();
-        let end = if helper.discards() {
-            self.drop_undone(resting, &turn)
-        } else {
-            helper.occupy();
-            self.finish(resting.run(), &turn)
-        };
-        turn.settle(end);
+        helper.end(|turn, discards| {
+            if discards {
+                self.drop_undone(resting, turn)
+            } else {
+                self.finish(resting.run(), turn)
+            }
+        });
     }
 
     fn is_done(&self) -> bool {

@@ -124,6 +124,10 @@ impl<J: Job> Job for SampledJob<J> {
     fn discard(self, turn: &impl Turn) -> End {
         self.job.discard(turn)
     }
+
+    fn is_spent(&mut self) -> bool {
+        self.job.is_spent()
+    }
 }
 
 /// Notes when a job begins.

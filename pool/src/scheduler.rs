@@ -300,7 +300,7 @@ impl Shared {
         }
     }
 
-    /// Wakes those who wait for what a release has brought.
+    /// Does the second half of a quiet release: wakes the threads and futures that wait for it.
     #[inline]
     pub(crate) fn follow_up(&self, entrance: &Entrance, released: Released) {
         if entrance.slots.follow_up(released) {

@@ -28,6 +28,8 @@ pub(crate) struct Seat {
     /// What runs here, and the entrance of the task that does.
     activity: Arc<Activity>,
     events: Cell<Events>,
+    /// How many tasks were ended in place since the own queue was swept.
+    pub(crate) spent: Cell<usize>,
     /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
     /// thread.
     before: Option<Rc<Seat>>,
@@ -79,6 +81,7 @@ impl Seat {
             own,
             occupancy: Cell::new(occupancy),
             events: Cell::new(Events::NotHere),
+            spent: Cell::new(0),
             before: Self::top(),
         });
         // A thread that is about to end finds no seat any more, and does without.

@@ -239,7 +239,7 @@ impl Slots {
         self.follow_up(released)
     }
 
-    /// The first half of `release`: wakes nobody yet.
+    /// Releases a slot without waking a waiter. Calls no foreign code. `follow_up` must come next.
     #[inline]
     pub(crate) fn release_quietly(&self) -> Released {
         // Release pairs with the Acquire in `collect`, and wherever else this word is read; Acquire lets the one that ends the
@@ -252,7 +252,7 @@ impl Slots {
         }
     }
 
-    /// The second half of `release`: serves those who wait for a slot.
+    /// Grants released slots to the line. Returns whether the slots are closed and drained.
     #[inline]
     #[must_use]
     pub(crate) fn follow_up(&self, released: Released) -> bool {

@@ -22,18 +22,37 @@ struct VTable<C> {
     run: unsafe fn(&mut Cell, &C),
     /// Drops the closure in the cell. The cell is dead afterwards.
     drop: unsafe fn(&mut Cell),
+    is_spent: unsafe fn(&mut Cell) -> bool,
+}
+
+/// What a task runs, once.
+pub(crate) trait Work<C>: Send {
+    fn run(self, context: &C);
+
+    /// Returns whether it has nothing left to run, because another thread has run it. Then it may only be dropped.
+    fn is_spent(&mut self) -> bool {
+        false
+    }
+}
+
+impl<C, F: FnOnce(&C) + Send> Work<C> for F {
+    #[inline]
+    fn run(self, context: &C) {
+        self(context);
+    }
 }
 
 /// Where a closure of type `F` lies: in the cell, or in a box whose pointer is in the cell.
 struct Stored<C, F>(PhantomData<(C, F)>);
 
-impl<C: 'static, F: FnOnce(&C) + Send> Stored<C, F> {
+impl<C: 'static, F: Work<C>> Stored<C, F> {
     const INLINE: bool =
         size_of::<F>() <= size_of::<Cell>() && align_of::<F>() <= align_of::<Cell>();
 
     const VTABLE: VTable<C> = VTable {
         run: Self::run,
         drop: Self::drop,
+        is_spent: Self::is_spent,
     };
 
     fn put(f: F) -> Cell {
@@ -74,7 +93,7 @@ impl<C: 'static, F: FnOnce(&C) + Send> Stored<C, F> {
     unsafe fn run(cell: &mut Cell, context: &C) {
         // SAFETY: the contract is the same.
         let f = unsafe { Self::take(cell) };
-        f(context);
+        f.run(context);
     }
 
     /// # Safety
@@ -84,10 +103,25 @@ impl<C: 'static, F: FnOnce(&C) + Send> Stored<C, F> {
         // SAFETY: the contract is the same.
         drop(unsafe { Self::take(cell) });
     }
+
+    /// # Safety
+    ///
+    /// As for `take`; nothing is moved out.
+    unsafe fn is_spent(cell: &mut Cell) -> bool {
+        let f: *mut F = if Self::INLINE {
+            cell.as_mut_ptr().cast::<F>()
+        } else {
+            // SAFETY: by the contract `put` wrote the pointer of a box here, on the same side of this `if`.
+            unsafe { cell.as_mut_ptr().cast::<*mut F>().read() }
+        };
+        // SAFETY: by the contract an `F` is there, in the cell or in the box that the cell owns. The cell is borrowed
+        // mutably, so that there is no other reference to it.
+        unsafe { (*f).is_spent() }
+    }
 }
 
 impl<C: 'static> Task<C> {
-    pub(crate) fn new<F: FnOnce(&C) + Send + 'static>(f: F) -> Self {
+    pub(crate) fn new<F: Work<C> + 'static>(f: F) -> Self {
         // SAFETY: what the closure captures is valid for ever.
         unsafe { Self::erased(f) }
     }
@@ -97,7 +131,7 @@ impl<C: 'static> Task<C> {
     /// # Safety
     ///
     /// The task is run or dropped before anything ends that the closure borrows.
-    pub(crate) unsafe fn erased<F: FnOnce(&C) + Send>(f: F) -> Self {
+    pub(crate) unsafe fn erased<F: Work<C>>(f: F) -> Self {
         Self {
             vtable: &Stored::<C, F>::VTABLE,
             cell: Stored::<C, F>::put(f),
@@ -112,6 +146,12 @@ impl<C: 'static> Task<C> {
         // `new` fills the cell and names the vtable together, no other function touches either, and `ManuallyDrop`
         // keeps `drop` below from taking the closure a second time.
         unsafe { run(&mut task.cell, context) }
+    }
+
+    /// Returns whether the task has nothing left to run, because another thread has run it. Then it may only be dropped.
+    pub(crate) fn is_spent(&mut self) -> bool {
+        // SAFETY: as in `run`; nothing is moved out, and the task is borrowed mutably.
+        unsafe { (self.vtable.is_spent)(&mut self.cell) }
     }
 }
 
@@ -176,6 +216,25 @@ mod tests {
         };
         assert!(crate::unwind::catch(|| task.run(&())).is_err());
         assert_eq!(Arc::strong_count(&owned), 1);
+    }
+
+    #[test]
+    fn what_it_runs_says_whether_it_is_spent() {
+        struct Spent<const LEN: usize>([u8; LEN], bool);
+        impl<const LEN: usize> Work<()> for Spent<LEN> {
+            fn run(self, (): &()) {}
+            fn is_spent(&mut self) -> bool {
+                self.0[LEN - 1] == 7 && std::mem::replace(&mut self.1, true)
+            }
+        }
+        for mut task in [
+            Task::new(Spent([7; 9], false)),
+            Task::new(Spent([7; 99], false)),
+        ] {
+            assert!(!task.is_spent());
+            assert!(task.is_spent());
+        }
+        assert!(!Task::new(|(): &()| ()).is_spent());
     }
 
     #[test]

@@ -74,6 +74,10 @@ mod spans {
         fn discard(self, turn: &impl Turn) -> End {
             self.span.in_scope(|| self.task.discard(turn))
         }
+
+        fn is_spent(&mut self) -> bool {
+            self.task.is_spent()
+        }
     }
 
     impl<F: Future> Future for Spanned<F> {

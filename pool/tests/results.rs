@@ -4,7 +4,7 @@ mod support;
 
 use std::future::{Future, pending};
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
@@ -306,7 +306,7 @@ fn leaves_room(end: impl Fn(&Pool)) {
 }
 
 #[test]
-fn who_was_joined_has_given_its_slot_back() {
+fn a_joined_task_has_released_its_slot() {
     leaves_room(|pool| pool.submit_with_handle(|| ()).unwrap().join().unwrap());
     leaves_room(|pool| pool.spawn_with_handle(yield_now()).unwrap().join().unwrap());
     leaves_room(|pool| block_on(pool.submit_with_handle(|| ()).unwrap()).unwrap());
@@ -323,7 +323,7 @@ fn who_was_joined_has_given_its_slot_back() {
 }
 
 #[test]
-fn a_task_that_its_joiner_runs_gives_its_slot_back_at_once() {
+fn a_task_that_runs_in_place_releases_its_slot_at_once() {
     // The only thread that runs closures never comes to the queue.
     let pool = pool(3, 1);
     let own = pool.clone();
@@ -341,4 +341,38 @@ fn a_task_that_its_joiner_runs_gives_its_slot_back_at_once() {
     assert_eq!(pool.submit_with_handle(task).unwrap().join().unwrap(), 1);
     pool.shutdown().unwrap();
     assert_eq!(pool.stats().completed, 3_001);
+}
+
+#[test]
+fn tasks_that_ran_in_place_leave_the_queue_and_the_others_keep_their_order() {
+    let pool = Pool::builder()
+        .capacity(1_000_000)
+        .threads(1..=1)
+        .build()
+        .unwrap();
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    let (own, order) = (pool.clone(), Arc::clone(&ran));
+    let task = move || {
+        let mut queued = 0;
+        for round in 0..1_000 {
+            if round % 100 == 0 {
+                let order = Arc::clone(&order);
+                own.submit(move || order.lock().unwrap().push(round))
+                    .unwrap();
+            }
+            assert_eq!(own.submit_with_handle(|| 1).unwrap().join().unwrap(), 1);
+            own.scope(|scope| scope.submit(|| ()).unwrap());
+            queued = own.stats().queued.max(queued);
+        }
+        queued
+    };
+    let queued = pool.submit_with_handle(task).unwrap().join().unwrap();
+    assert!(
+        queued < 200,
+        "at most {queued} waited, of 10 that could run"
+    );
+    pool.shutdown().unwrap();
+    let expected: Vec<_> = (0..10).map(|round| round * 100).collect();
+    assert_eq!(*ran.lock().unwrap(), expected);
+    assert_eq!(pool.stats().completed, 2_011);
 }

@@ -50,6 +50,25 @@ impl<T> Own<T> {
     pub(crate) fn is_empty(&self, lane: Lane) -> bool {
         self.queue(lane).is_empty()
     }
+
+    pub(crate) fn len(&self, lane: Lane) -> usize {
+        self.queue(lane).len()
+    }
+
+    /// Takes each task of a lane out, and puts it back behind the others unless `take` takes it: the order stays. A worker
+    /// that looks meanwhile may find nothing. Returns whether a task was put back, of which it has to be notified.
+    pub(crate) fn sweep(&self, lane: Lane, mut take: impl FnMut(T) -> Option<T>) -> bool {
+        let queue = self.queue(lane);
+        let mut has_put_back = false;
+        for _ in 0..queue.len() {
+            let Some(task) = queue.pop() else { break };
+            if let Some(task) = take(task) {
+                queue.push(task);
+                has_put_back = true;
+            }
+        }
+        has_put_back
+    }
 }
 
 /// What other workers know of a worker's queues.

@@ -50,7 +50,7 @@ pub(crate) fn run(task: Task<Seat>, seat: &Seat) {
     }
 }
 
-/// The turn of a closure that returns nothing, which does not end its turn itself. Releases the slot when dropped.
+/// The turn of a closure without a handle, whose end is counted when it has returned. Releases the slot when dropped.
 struct PlainTurn<'a> {
     seat: &'a Seat,
     entrance: &'a Entrance,
@@ -70,14 +70,14 @@ impl Turn for PlainTurn<'_> {
 impl Drop for PlainTurn<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Before: those who are woken by the release may be anybody's code, and the slot is not theirs.
+        // First: a release may wake foreign code, which does not run in this slot.
         self.seat.serve_nobody();
         self.seat.scheduler.release(self.entrance);
     }
 }
 
-/// The turn of a closure. Its slot goes back when it is dropped, at the latest. The seat shows what runs, unless the
-/// closure runs inside another.
+/// The turn of a closure. Releases the slot when it is dropped, at the latest. The seat shows what runs, unless the
+/// closure runs inside another task.
 pub(crate) struct ClosureTurn<'a, const SHOWN: bool> {
     seat: &'a Seat,
     entrance: &'a Entrance,
@@ -90,7 +90,7 @@ enum Slot {
     /// It runs in the slot of the task that brought it.
     Lent,
     Released(Released),
-    /// The end is counted, and the slot given back if there was one: here, or by the one that ran the task.
+    /// The end is counted, and the slot released if there was one: here, or by the task that ran this one in place.
     Gone,
 }
 
@@ -115,7 +115,7 @@ impl<'a, const SHOWN: bool> ClosureTurn<'a, SHOWN> {
         }
     }
 
-    /// Counts the end, if that is not done, and reports the panic that nobody has.
+    /// Counts the end unless that is done, and reports a panic that no handle has.
     pub(crate) fn settle(&self, end: End) {
         let scheduler = &self.seat.scheduler;
         match (self.slot.get(), end) {
@@ -157,7 +157,7 @@ impl<const SHOWN: bool> Drop for ClosureTurn<'_, SHOWN> {
         let scheduler = &self.seat.scheduler;
         match self.slot.get() {
             Slot::Held => {
-                // Before: those who are woken by the release may be anybody's code, and the slot is not theirs.
+                // First: a release may wake foreign code, which does not run in this slot.
                 self.hide();
                 scheduler.release(self.entrance);
             }

@@ -205,8 +205,12 @@ impl<T> Local<T> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn len(&self) -> usize {
         let tail = self.0.tail.load(Ordering::Relaxed);
-        self.0.head.load(Ordering::Acquire) >= tail
+        tail.saturating_sub(self.0.head.load(Ordering::Acquire))
     }
 
     pub(crate) fn pop(&self) -> Option<T> {

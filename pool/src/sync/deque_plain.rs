@@ -117,6 +117,10 @@ impl<T> Local<T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
 }
 
 #[derive(Debug)]

@@ -19,6 +19,9 @@ pub(crate) const IN_A_ROW: u32 = 16;
 /// How many closures a strand runs at most before other tasks of its worker get their turn.
 pub(crate) const BUDGET: usize = 64;
 
+/// After so many tasks that others run in place, at least, a worker removes what is left of them in its queue.
+pub(crate) const SWEEP: usize = 64;
+
 pub(crate) mod thread {
     use std::cell::{Cell, RefCell};
     use std::io;
