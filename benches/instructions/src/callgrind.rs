@@ -23,6 +23,9 @@ fn total(path: Path, times: usize) -> io::Result<u64> {
     let name = path.to_possible_value().expect("none is skipped");
     let mut valgrind = Command::new("valgrind");
     valgrind
+        // Without fast bins glibc's allocator never consolidates them, which it does at moments that depend on all earlier
+        // allocations and cost more than a path.
+        .env("GLIBC_TUNABLES", "glibc.malloc.mxfast=0")
         .args(["--tool=callgrind", "--separate-threads=yes", "--quiet"])
         .arg(format!(
             "--callgrind-out-file={}",
