@@ -31,6 +31,21 @@ fn a_scope_returns_after_its_tasks_have_ended() {
 }
 
 #[test]
+fn a_scope_returns_after_its_slots_are_free() {
+    check(|| {
+        let pool = pool(1, 1);
+        let ends = Notify::new();
+        pool.scope(|scope| {
+            scope.submit(|| ends.notify()).unwrap();
+            // Then the scope finds its task at any step of its end.
+            ends.wait();
+        });
+        drop(pool.try_slot().unwrap());
+        pool.shutdown().unwrap();
+    });
+}
+
+#[test]
 fn a_scope_whose_task_panics_ends_as_well() {
     check(|| {
         let pool = pool(2, 1);

@@ -216,7 +216,7 @@ impl std::error::Error for JoinError {}
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownError {
-    /// The time is over. The pool is closed, and what is left goes on.
+    /// Tasks were in flight, or a thread had yet to exit, when the time was over. The pool is closed, and they go on.
     Timeout(Box<Unfinished>),
     /// A worker of the pool called, and would have waited for itself. The pool is closed.
     FromWorker,
@@ -260,6 +260,9 @@ impl fmt::Display for Unfinished {
         let Stats {
             in_flight, running, ..
         } = self.stats;
+        if in_flight == 0 {
+            return f.write_str("all tasks have ended, but a thread has yet to exit");
+        }
         let s = if in_flight == 1 { "" } else { "s" };
         write!(f, "{in_flight} task{s} in flight, {running} running")?;
         for (place, task) in self.tasks.iter().enumerate() {

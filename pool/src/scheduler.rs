@@ -63,7 +63,7 @@ pub(crate) struct Shared {
     pub(crate) activities: Activities,
     /// Named tasks that have begun.
     pub(crate) names: Mutex<Names>,
-    started: thread::Started,
+    pub(crate) started: thread::Started,
     pub(crate) watchers: Arc<Watchers>,
 }
 

@@ -76,9 +76,9 @@ impl Pool {
         self.gate().entrance().slots.is_closed()
     }
 
-    /// Closes, and waits until everything accepted has ended, panic handlers included, and each thread has run the
-    /// destructors of its thread-locals. The operating system may list the last thread for a moment longer. For a subpool
-    /// the threads stay, since they are the pool's. To give up what has not begun, call [`discard`](Self::discard) before.
+    /// Closes the pool, waits until everything accepted has ended, panic handlers included, and joins all threads. The
+    /// threads of a subpool stay, because they are the pool's. To give up what has not begun, call
+    /// [`discard`](Self::discard) before.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -122,8 +122,9 @@ impl Pool {
         self.shut(Instant::now().checked_add(timeout))
     }
 
-    /// As [`shutdown`](Self::shutdown), for async code: no thread waits. A future that is dropped stops waiting; the pool
-    /// stays closed.
+    /// Closes the pool and waits, without blocking a thread, until everything accepted has ended, panic handlers included,
+    /// and each thread has run the destructors of its thread-locals. The last thread wakes the caller, so the operating
+    /// system may list it for a moment longer. A future that is dropped stops waiting; the pool stays closed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -144,6 +145,8 @@ impl Pool {
         loop {
             let watcher = self.watch(Waiter::task(Waker::noop()));
             if let Some(ended) = self.ended(life) {
+                // This may be the waker of the last thread, which cannot join itself.
+                self.gate().scheduler.started.join_exited();
                 return ended;
             }
             poll_fn(|cx| watcher.waiter.poll(cx)).await;
@@ -155,12 +158,27 @@ impl Pool {
         loop {
             let watcher = self.watch(Waiter::thread());
             if let Some(ended) = self.ended(life) {
-                return ended;
+                drop(watcher);
+                return ended.and_then(|()| self.join_threads(deadline));
             }
             if watcher.waiter.wait(deadline).is_none() {
-                return Err(ShutdownError::Timeout(Box::new(self.unfinished())));
+                return Err(self.timeout());
             }
         }
+    }
+
+    /// Joins the threads of a pool that has ended. Those of a subpool stay.
+    fn join_threads(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+        let gate = self.gate();
+        if gate.subpool.is_some() || gate.scheduler.started.join_all(deadline) {
+            Ok(())
+        } else {
+            Err(self.timeout())
+        }
+    }
+
+    fn timeout(&self) -> ShutdownError {
+        ShutdownError::Timeout(Box::new(self.unfinished()))
     }
 
     /// Closes the pool; returns which of its lives that ends. A worker must not wait for it.

@@ -221,15 +221,8 @@ impl Shared {
         self.open.load(Ordering::Acquire) == 0
     }
 
-    /// Returns whether all entrances are drained and every thread has run its destructors. Then it also
-    /// joins the threads that have exited.
+    /// Returns whether all entrances are drained and every thread has run the destructors of its thread-locals.
     pub(crate) fn is_gone(&self) -> bool {
-        let is_gone =
-            self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited();
-        if is_gone {
-            // Nothing but the system's part is left of them.
-            self.started.join_exited();
-        }
-        is_gone
+        self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited()
     }
 }

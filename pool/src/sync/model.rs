@@ -108,6 +108,10 @@ pub(crate) mod thread {
         }
 
         pub(crate) fn join_exited(&self) {}
+
+        pub(crate) fn join_all(&self, _deadline: Option<Instant>) -> bool {
+            true
+        }
     }
 
     /// Calls `last` at once, because a model's thread has no destructors after it.

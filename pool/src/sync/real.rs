@@ -26,9 +26,11 @@ pub(crate) mod thread {
     use std::cell::{Cell, RefCell};
     use std::io;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicU8, Ordering};
     use std::thread::JoinHandle;
     use std::time::{Duration, Instant};
+
+    use parking_lot::Condvar;
 
     use super::super::AtExit;
     use super::Mutex;
@@ -68,13 +70,49 @@ pub(crate) mod thread {
         }
     }
 
-    /// Started threads that are not joined yet, each with whether it has exited.
+    /// How far a thread is.
     #[derive(Debug)]
-    pub(crate) struct Started(Mutex<Vec<(JoinHandle<()>, Arc<AtomicBool>)>>);
+    struct Progress {
+        step: AtomicU8,
+        exits: Arc<Exits>,
+    }
+
+    /// It works, or runs the destructors of its thread-locals.
+    const LIVES: u8 = 0;
+    /// It is counted as exited, and runs wakers.
+    const WAKES: u8 = 1;
+    /// Only the operating system's part is left.
+    const EXITED: u8 = 2;
+
+    impl Progress {
+        fn is(&self, step: u8) -> bool {
+            // Acquire pairs with the Release in the drop of `Exit`.
+            self.step.load(Ordering::Acquire) == step
+        }
+    }
+
+    /// Notified of each thread that is [`EXITED`].
+    #[derive(Debug, Default)]
+    struct Exits {
+        lock: Mutex<()>,
+        changed: Condvar,
+    }
+
+    type Handle = (JoinHandle<()>, Arc<Progress>);
+
+    /// Started threads that are not joined yet.
+    #[derive(Debug)]
+    pub(crate) struct Started {
+        handles: Mutex<Vec<Handle>>,
+        exits: Arc<Exits>,
+    }
 
     impl Started {
         pub(crate) fn new() -> Self {
-            Self(Mutex::new(Vec::new()))
+            Self {
+                handles: Mutex::new(Vec::new()),
+                exits: Arc::default(),
+            }
         }
 
         pub(crate) fn start(
@@ -82,17 +120,20 @@ pub(crate) mod thread {
             builder: Builder,
             life: impl FnOnce() + Send + 'static,
         ) -> io::Result<()> {
-            let exited = Arc::new(AtomicBool::new(false));
-            let of_thread = Arc::clone(&exited);
+            let progress = Arc::new(Progress {
+                step: AtomicU8::new(LIVES),
+                exits: Arc::clone(&self.exits),
+            });
+            let of_thread = Arc::clone(&progress);
             // Hold the lock while spawning, or a shutdown could miss a thread that exits at once.
-            let mut started = self.0.lock();
+            let mut handles = self.handles.lock();
             let handle = builder.spawn(move || {
                 // Touch this thread-local first: destructors run in reverse order, so its own runs last.
-                EXIT.with_borrow_mut(|exit| exit.exited = Some(of_thread));
+                EXIT.with_borrow_mut(|exit| exit.progress = Some(of_thread));
                 life();
             })?;
-            join_exited(&mut started);
-            started.push((handle, exited));
+            join_exited(&mut handles);
+            handles.push((handle, progress));
             Ok(())
         }
 
@@ -100,16 +141,40 @@ pub(crate) mod thread {
         pub(crate) fn join_exited(&self) {
             // Join under the lock, so that a concurrent caller also returns after the join. An exited
             // thread takes no lock.
-            join_exited(&mut self.0.lock());
+            join_exited(&mut self.handles.lock());
+        }
+
+        /// Joins all threads that are counted as exited, also those that run wakers. Returns false if the deadline passes
+        /// first.
+        pub(crate) fn join_all(&self, deadline: Option<Instant>) -> bool {
+            let runs_wakers = |handle: &Handle| handle.1.is(WAKES).then(|| Arc::clone(&handle.1));
+            let late: Vec<_> = self.handles.lock().iter().filter_map(runs_wakers).collect();
+            let mut lock = self.exits.lock.lock();
+            while late.iter().any(|progress| progress.is(WAKES)) {
+                let Some(deadline) = deadline else {
+                    self.exits.changed.wait(&mut lock);
+                    continue;
+                };
+                if self
+                    .exits
+                    .changed
+                    .wait_until(&mut lock, deadline)
+                    .timed_out()
+                {
+                    return false;
+                }
+            }
+            drop(lock);
+            self.join_exited();
+            true
         }
     }
 
-    fn join_exited(started: &mut Vec<(JoinHandle<()>, Arc<AtomicBool>)>) {
+    fn join_exited(handles: &mut Vec<Handle>) {
         let mut next = 0;
-        while let Some((_, exited)) = started.get(next) {
-            // Acquire pairs with the Release in the drop of `Exit`.
-            if exited.load(Ordering::Acquire) {
-                let (handle, _) = started.swap_remove(next);
+        while let Some((_, progress)) = handles.get(next) {
+            if progress.is(EXITED) {
+                let (handle, _) = handles.swap_remove(next);
                 // The worker has caught and reported all panics.
                 let _ended = handle.join();
             } else {
@@ -123,19 +188,26 @@ pub(crate) mod thread {
     struct Exit {
         /// Identifies the pool of the worker. Owned, so that no later pool has the same address.
         home: Option<Arc<dyn AtExit>>,
-        exited: Option<Arc<AtomicBool>>,
+        progress: Option<Arc<Progress>>,
         last: Option<Arc<dyn AtExit>>,
     }
 
     impl Drop for Exit {
         fn drop(&mut self) {
+            let progress = self.progress.take();
+            if let Some(progress) = &progress {
+                // Set this first: `at_exit` counts the thread, and a shutdown then joins all that are at this step.
+                progress.step.store(WAKES, Ordering::Release);
+            }
             if let Some(last) = self.last.take() {
                 last.at_exit();
             }
-            // Set this after the wakers have run. Otherwise a waker that reopens the pool joins its own thread, and a
-            // waker that blocks holds up every join.
-            if let Some(exited) = &self.exited {
-                exited.store(true, Ordering::Release);
+            // Set this after the wakers have run. Otherwise a waker that reopens the pool joins its own thread.
+            if let Some(progress) = progress {
+                let lock = progress.exits.lock.lock();
+                progress.step.store(EXITED, Ordering::Release);
+                progress.exits.changed.notify_all();
+                drop(lock);
             }
         }
     }
