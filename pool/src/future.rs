@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 use crate::activity::Doing;
 use crate::end::{End, Output, Turn};
 use crate::gate::{self, Gate};
+use crate::large::is_large;
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
 use crate::slots::Released;
@@ -33,6 +34,18 @@ impl Gate {
 
     /// A future that has a slot of this entrance, not scheduled yet.
     pub(crate) fn runnable<F>(&self, future: F) -> Runnable
+    where
+        F: Future + Send + 'static,
+        F::Output: Output,
+    {
+        if const { is_large::<F>() } {
+            self.small_runnable(Box::pin(future))
+        } else {
+            self.small_runnable(future)
+        }
+    }
+
+    fn small_runnable<F>(&self, future: F) -> Runnable
     where
         F: Future + Send + 'static,
         F::Output: Output,

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use crate::end::{End, Job};
 use crate::entrance::{Entrance, Patience, Refusal};
+use crate::large::{Boxed, is_large};
 use crate::priority::Priority;
 use crate::sampling::{Sample, SampledJob};
 use crate::scheduler::{ClosureTurn, Scheduler};
@@ -98,7 +99,17 @@ impl Gate {
         reason = "a task handed on by value is copied again"
     )]
     #[inline(always)]
-    pub(crate) fn submit(&self, way: Way, job: impl Job) {
+    pub(crate) fn submit<J: Job>(&self, way: Way, job: J) {
+        if const { is_large::<J>() } {
+            self.submit_small(way, Boxed(Box::new(job)));
+        } else {
+            self.submit_small(way, job);
+        }
+    }
+
+    #[expect(clippy::inline_always, reason = "as for `submit`")]
+    #[inline(always)]
+    fn submit_small(&self, way: Way, job: impl Job) {
         match way {
             Way::Slot if self.is_plain() => {
                 self.entrance().slots.accepted().add();
@@ -118,7 +129,7 @@ impl Gate {
 
     #[inline(never)]
     fn submit_any(&self, job: impl Job) {
-        self.schedule(self.task(job));
+        self.schedule(self.small_task(job));
     }
 
     /// The priority of closures.
@@ -138,8 +149,16 @@ impl Gate {
     }
 
     /// A closure that has a slot of this entrance, as a task.
+    pub(crate) fn task<J: Job>(&self, job: J) -> Task<Seat> {
+        if const { is_large::<J>() } {
+            self.small_task(Boxed(Box::new(job)))
+        } else {
+            self.small_task(job)
+        }
+    }
+
     #[inline]
-    pub(crate) fn task(&self, job: impl Job) -> Task<Seat> {
+    fn small_task(&self, job: impl Job) -> Task<Seat> {
         self.entrance().slots.accepted().add();
         let job = trace::job(&self.scheduler.settings.name, job);
         match self.sample() {

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use crate::end::{End, Job, Output, Turn};
 use crate::error::JoinError;
 use crate::gate::{Gate, Way};
+use crate::large::{Either, is_large};
 use crate::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
 use crate::unwind::{self, Payload};
 use crate::watch::Watch;
@@ -187,6 +188,20 @@ where
 
 /// A closure as a task with a result, and the handle to it.
 pub(crate) fn closure<F, T>(gate: &Gate, f: F) -> (JoinHandle<T>, impl Job + use<F, T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    if const { is_large::<F>() } {
+        let (handle, task) = small_closure(gate, Box::new(f));
+        (handle, Either::Large(task))
+    } else {
+        let (handle, task) = small_closure(gate, f);
+        (handle, Either::Small(task))
+    }
+}
+
+fn small_closure<F, T>(gate: &Gate, f: F) -> (JoinHandle<T>, Ticket<Unbegun<F>, T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,

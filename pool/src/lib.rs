@@ -83,6 +83,7 @@ mod histogram;
 mod idle;
 mod join;
 mod lane;
+mod large;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod multi_pool;

@@ -238,3 +238,58 @@ fn a_reserved_slot_is_kept_until_it_is_used_or_dropped() {
     pool.shutdown().unwrap();
     assert_eq!((pool.in_flight(), pool.stats().accepted), (0, 1));
 }
+
+/// A value of 96 KiB that a task can capture.
+fn large() -> [u8; 96 << 10] {
+    std::hint::black_box([1; 96 << 10])
+}
+
+fn last(values: &[u8]) -> u8 {
+    *std::hint::black_box(values).last().unwrap()
+}
+
+#[inline(never)]
+fn submit_large(pool: &Pool) {
+    let values = large();
+    let submitted = pool.submit_with_handle(move || last(&values));
+    let handle = submitted.map_err(SubmitError::without_task).unwrap();
+    assert_eq!(handle.join().unwrap(), 1);
+}
+
+#[inline(never)]
+fn submit_large_without_a_handle(pool: &Pool) {
+    let values = large();
+    let submitted = pool.submit(move || assert_eq!(last(&values), 1));
+    submitted.map_err(SubmitError::without_task).unwrap();
+}
+
+#[inline(never)]
+fn submit_large_to_a_strand(pool: &Pool) {
+    let values = large();
+    let submitted = pool.strand().submit_with_handle(move || last(&values));
+    let handle = submitted.map_err(SubmitError::without_task).unwrap();
+    assert_eq!(handle.join().unwrap(), 1);
+}
+
+#[inline(never)]
+fn spawn_large(pool: &Pool) {
+    let values = large();
+    let spawned = pool.spawn_with_handle(async move { last(&values) });
+    let handle = spawned.map_err(SubmitError::without_task).unwrap();
+    assert_eq!(handle.join().unwrap(), 1);
+}
+
+#[test]
+fn large_captures_fit_stacks_of_2_mib_without_optimisation() {
+    let test = || {
+        let pool = pool(4, 2);
+        submit_large(&pool);
+        submit_large_without_a_handle(&pool);
+        submit_large_to_a_strand(&pool);
+        spawn_large(&pool);
+        pool.shutdown().unwrap();
+        assert_eq!(pool.stats().completed, 4);
+    };
+    let builder = std::thread::Builder::new().stack_size(2 << 20);
+    builder.spawn(test).unwrap().join().unwrap();
+}

@@ -62,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "scope",
-        fault: "a stub that a sweep removes takes a task that came later",
+        fault: "a sweep removes a stub that takes a later task",
         file: "gathering.rs",
         find: "        self.come |= self.task.is_none() && self.gathering.0.lock().unbegun.is_empty();\n        self.come\n",
         replace: "        self.task.is_none() && self.gathering.0.lock().unbegun.is_empty()\n",
@@ -142,7 +142,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "scope",
-        fault: "the last task of a scope tells nobody",
+        fault: "the last task of a scope notifies no waiter",
         file: "gathering.rs",
         find: "        let waiter = if state.pending == 0 {\n            state.waiter.take()\n",
         replace: "        let waiter = if state.pending == 0 {\n            None\n",
