@@ -11,7 +11,7 @@ run() {
     printf '\n== %s\n' "$name"
     RUSTFLAGS="$flags" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/$name" \
         cargo +nightly test --quiet --locked -p anthill --target "$host" --lib \
-        --test stress --test lifetimes --test scopes --test groups --test results --test strands --test futures \
+        --test stress --test lifetimes --test lives --test scopes --test groups --test results --test strands --test futures \
         --test panics --test shutdown --test discard --test reopen --test expiry --test threads "${@:3}"
 }
 

@@ -10,23 +10,11 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use anthill::{JoinError, Pool, Strand, SubmitError};
-use support::{block_on, eventually, yield_now};
+use support::{Random, block_on, eventually, yield_now};
 
 const SUBMITTERS: u64 = 4;
 const TASKS: u64 = 100_000;
 const MOST: usize = 16;
-
-/// A generator that is random enough, and gives the same numbers each time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 /// What became of the tasks, counted from outside.
 #[derive(Default)]
@@ -136,7 +124,7 @@ fn round(seed: u64) {
                 let (pool, books) = (&pool, &books);
                 scope.spawn(move || {
                     let seed = seed * SUBMITTERS + submitter;
-                    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                    let mut random = Random::new(seed);
                     let strand = pool.strand();
                     for _ in 0..TASKS {
                         submit(pool, &strand, books, &mut random);
@@ -144,14 +132,13 @@ fn round(seed: u64) {
                 })
             })
             .collect();
-        let mut random = Random(seed + 7);
-        let mut below = |limit: usize| usize::try_from(random.below(limit as u64)).unwrap();
+        let mut random = Random::new(seed + 7);
         while !submitters.iter().all(ScopedJoinHandle::is_finished) {
-            pool.tune(1 + below(MOST));
+            pool.tune(1 + random.index(MOST));
             if pool.in_flight() > MOST {
                 add(&books.beyond);
             }
-            pool.tune_threads(0..=1 + below(3)).unwrap();
+            pool.tune_threads(0..=1 + random.index(3)).unwrap();
             thread::yield_now();
         }
     });

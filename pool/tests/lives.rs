@@ -1,0 +1,249 @@
+//! Random lives of pools, under real threads: discards, joins, scopes and groups within tasks, strands, subpools, slow hooks
+//! and wakers that panic. Each life ends, and afterwards the books balance. `LIVES_SECONDS` says how long it goes on.
+
+mod support;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anthill::{Group, JoinError, Pool, Reentrancy, Strand};
+use support::{PATIENCE, Random, block_on, yield_now};
+
+/// A waker that panics, silently.
+fn panicking_waker() -> Waker {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    Arc::new(Panics).into()
+}
+
+/// A pool with its subpool, and what a task of it needs.
+#[derive(Clone)]
+struct Life {
+    pool: Pool,
+    subpool: Pool,
+    strands: [Strand; 2],
+    /// How many tasks began.
+    begun: Arc<AtomicU64>,
+    /// Each task owns a share of it.
+    owned: Arc<()>,
+}
+
+impl Life {
+    fn new(random: &mut Random) -> Self {
+        let slow = random.below(4) == 0;
+        let hook = move || {
+            if slow {
+                thread::sleep(Duration::from_micros(200));
+            }
+        };
+        let most = 1 + random.index(3);
+        let builder = Pool::builder()
+            .capacity(2 + random.index(6))
+            .threads(random.index(most + 1)..=most)
+            .idle_expiry(Duration::from_millis(random.below(2)))
+            .panic_handler(drop)
+            .on_thread_start(hook)
+            .on_thread_stop(hook);
+        let builder = match random.below(2) {
+            0 => builder.reentrancy(Reentrancy::RunInPlace),
+            _ => builder,
+        };
+        let pool = builder.build().unwrap();
+        let subpool = pool.subpool().capacity(1 + random.index(3));
+        let subpool = subpool.build().unwrap();
+        Self {
+            strands: [pool.strand(), subpool.strand()],
+            pool,
+            subpool,
+            begun: Arc::default(),
+            owned: Arc::new(()),
+        }
+    }
+
+    fn pool(&self, which: usize) -> &Pool {
+        [&self.pool, &self.subpool][which]
+    }
+
+    /// A task that itself waits for tasks of the same pool, down to this depth.
+    fn task(
+        &self,
+        which: usize,
+        depth: u64,
+        random: &mut Random,
+    ) -> impl FnOnce() + Send + 'static + use<> {
+        let (life, mut random) = (self.clone(), Random::new(random.next()));
+        move || {
+            life.begun.fetch_add(1, Ordering::Relaxed);
+            if depth > 0 {
+                life.wait_for_tasks(which, depth - 1, &mut random);
+            }
+            if random.below(16) == 0 {
+                std::panic::resume_unwind(Box::new(()));
+            }
+        }
+    }
+
+    /// Waits for tasks by a join, a scope or a group.
+    fn wait_for_tasks(&self, which: usize, depth: u64, random: &mut Random) {
+        let pool = self.pool(which);
+        match random.below(3) {
+            0 => {
+                let slot = pool.try_slot();
+                if let Ok(slot) = slot {
+                    let part = slot.submit_with_handle(self.task(which, depth, random));
+                    let ended = part.join();
+                    assert!(matches!(
+                        ended,
+                        Ok(()) | Err(JoinError::Cancelled | JoinError::Panicked(_))
+                    ));
+                }
+            }
+            1 => {
+                // A panic of a task, or its discard, panics here.
+                let _ended = catch_unwind(AssertUnwindSafe(|| {
+                    pool.scope(|scope| {
+                        for _ in 0..random.below(3) {
+                            let _refused = scope.try_submit(self.task(which, depth, random));
+                        }
+                    });
+                }));
+            }
+            _ => {
+                let group: Group<()> = pool.group();
+                for _ in 0..random.below(3) {
+                    let _refused = group.try_submit(self.task(which, depth, random));
+                }
+                let _ends = group.wait();
+            }
+        }
+    }
+
+    /// One step of a thread outside the pool.
+    fn step(&self, random: &mut Random) {
+        let which = random.index(2);
+        let (pool, strand) = (self.pool(which), &self.strands[which]);
+        let task = self.task(which, 2, random);
+        match random.below(24) {
+            0 => pool.discard(),
+            1 => pool.close(),
+            2 => {
+                let waker = panicking_waker();
+                let mut shutdown = pin!(pool.shutdown_async());
+                let _polled = shutdown.as_mut().poll(&mut Context::from_waker(&waker));
+            }
+            3 => {
+                let waker = panicking_waker();
+                let mut slot = pin!(pool.slot_async());
+                let _polled = slot.as_mut().poll(&mut Context::from_waker(&waker));
+            }
+            4..8 => {
+                let _refused = pool.reopen();
+            }
+            8 => {
+                let _refused = block_on(pool.submit_async(task));
+            }
+            9..12 => {
+                let _refused = strand.try_submit(task);
+            }
+            12..14 => {
+                let future = async move {
+                    yield_now().await;
+                    task();
+                };
+                let _refused = strand.try_spawn(future);
+            }
+            14..17 => {
+                let future = async move {
+                    yield_now().await;
+                    task();
+                };
+                if let Ok(slot) = pool.try_slot() {
+                    slot.spawn_with_handle(future).cancel();
+                }
+            }
+            17 => self.wait_for_tasks(which, 2, random),
+            18 => {
+                if let Ok(slot) = pool.try_slot() {
+                    slot.submit_with_handle(task).cancel();
+                }
+            }
+            _ => {
+                let _refused = pool.submit_timeout(task, Duration::from_micros(50));
+            }
+        }
+    }
+
+    /// Ends the life, and checks the books.
+    fn end(self) {
+        self.subpool.shutdown().unwrap();
+        self.pool.shutdown().unwrap();
+        let stats = self.pool.stats();
+        let ended = stats.completed + stats.panicked + stats.cancelled + stats.discarded;
+        let accepted = stats.accepted + self.subpool.stats().accepted;
+        assert_eq!(accepted, ended, "{stats:?}");
+        let begun = self.begun.load(Ordering::Relaxed);
+        assert!(begun <= accepted, "{begun} tasks began of {accepted}");
+        let left = (stats.in_flight, stats.waiting, stats.queued, stats.threads);
+        assert_eq!(left, (0, 0, 0, 0));
+        assert_eq!(self.subpool.in_flight(), 0);
+        let Self { owned, pool, .. } = self;
+        drop(pool);
+        assert_eq!(Arc::strong_count(&owned), 1, "a task was not dropped");
+    }
+}
+
+/// Three threads, each of which takes random steps in the same life.
+fn live(seed: u64) {
+    let mut random = Random::new(seed);
+    let life = Life::new(&mut random);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let (life, mut random) = (&life, Random::new(random.next()));
+            scope.spawn(move || {
+                for _ in 0..12 {
+                    life.step(&mut random);
+                }
+            });
+        }
+    });
+    life.end();
+}
+
+#[test]
+fn each_random_life_ends_with_balanced_books() {
+    let seconds = std::env::var("LIVES_SECONDS").map_or(4, |count| count.parse().unwrap());
+    let first = std::env::var("LIVES_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let (said, heard) = mpsc::channel();
+    let lives = thread::spawn(move || {
+        let start = Instant::now();
+        for seed in first.. {
+            said.send(seed).unwrap();
+            live(seed);
+            if start.elapsed() >= Duration::from_secs(seconds) {
+                return seed;
+            }
+        }
+        unreachable!("there are more seeds than seconds");
+    });
+    let mut seed = first;
+    loop {
+        match heard.recv_timeout(PATIENCE) {
+            Ok(next) => seed = next,
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("life {seed} does not end"),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    let last = lives
+        .join()
+        .unwrap_or_else(|_| panic!("life {seed} failed"));
+    println!("{} lives", last - first + 1);
+}
