@@ -110,7 +110,8 @@ impl Builder {
     }
 
     /// Sets how many workers stay when idle (the start of the range) and how many may be inside closures at once (its
-    /// end). Default: `0..=num_cpus`. For closures that block, take as many as are to block at once. With a
+    /// end). Default: from 0 to the processors that the process may use, by its affinity and, on Linux, by the CPU quota of
+    /// its cgroup, rounded up. For closures that block, take as many as are to block at once. With a
     /// [reactor](Self::reactor) at least one stays.
     ///
     /// While all of them are inside closures and a future can go on, or events are awaited, one thread more is started.

@@ -46,6 +46,11 @@ use crate::sync::Arc;
 /// that brought the task, by a submit or by waking a future, runs it, and what it finds waiting, before that call
 /// returns: nothing that was accepted is lost or left lying. It is counted in [`Stats::thread_start_failures`].
 ///
+/// # Fork
+///
+/// A forked child process has no threads of its parent's pools: what it submits to them waits for ever. Build the pools of
+/// the child in the child.
+///
 /// # Example
 ///
 /// ```

@@ -52,12 +52,19 @@ impl Builder {
     /// tokio makes a task of its own give way after so many operations. It does not do that for tasks of the pool: a future
     /// that finds everything ready without end keeps its worker, until it yields by itself.
     ///
+    /// # A paused clock
+    ///
+    /// A runtime whose clock is paused (`tokio::time::pause`) advances it when the runtime has nothing to do, and does not
+    /// know of the pool's tasks: `timeout(limit, handle)` fires at once although the task runs. Test such code with the
+    /// clock running.
+    ///
     /// # After the end
     ///
     /// While the pool is shut down, nobody waits for events: sockets and timers that outlive it are deaf, and hear again
     /// after a [`reopen`](crate::Pool::reopen). When its last handle is gone, the reactor ends, too: tasks of tokio that
     /// are left are dropped, sockets give errors, and a timer that is polled panics, as tokio says it. A task of tokio that
-    /// never ends and holds a handle of the pool, or waits for one of its tasks, keeps both for ever.
+    /// never ends and holds a handle of the pool, or waits for one of its tasks, keeps both for ever. So does a waker of a
+    /// task of the pool: as long as it is kept, the reactor keeps its file descriptors.
     pub fn tokio(self) -> Self {
         self.reactor(TokioReactor::new)
     }

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anthill::{Group, JoinError, Pool, Reentrancy, Strand};
-use support::{PATIENCE, Random, block_on, yield_now};
+use fastrand::Rng;
+use support::{PATIENCE, block_on, yield_now};
 
 /// A waker that panics, silently.
 fn panicking_waker() -> Waker {
@@ -38,27 +39,27 @@ struct Life {
 }
 
 impl Life {
-    fn new(random: &mut Random) -> Self {
-        let slow = random.below(4) == 0;
+    fn new(random: &mut Rng) -> Self {
+        let slow = random.u64(0..4) == 0;
         let hook = move || {
             if slow {
                 thread::sleep(Duration::from_micros(200));
             }
         };
-        let most = 1 + random.index(3);
+        let most = 1 + random.usize(0..3);
         let builder = Pool::builder()
-            .capacity(2 + random.index(6))
-            .threads(random.index(most + 1)..=most)
-            .idle_expiry(Duration::from_millis(random.below(2)))
+            .capacity(2 + random.usize(0..6))
+            .threads(random.usize(0..=most)..=most)
+            .idle_expiry(Duration::from_millis(random.u64(0..2)))
             .panic_handler(drop)
             .on_thread_start(hook)
             .on_thread_stop(hook);
-        let builder = match random.below(2) {
+        let builder = match random.u64(0..2) {
             0 => builder.reentrancy(Reentrancy::RunInPlace),
             _ => builder,
         };
         let pool = builder.build().unwrap();
-        let subpool = pool.subpool().capacity(1 + random.index(3));
+        let subpool = pool.subpool().capacity(1 + random.usize(0..3));
         let subpool = subpool.build().unwrap();
         Self {
             strands: [pool.strand(), subpool.strand()],
@@ -78,24 +79,24 @@ impl Life {
         &self,
         which: usize,
         depth: u64,
-        random: &mut Random,
+        random: &mut Rng,
     ) -> impl FnOnce() + Send + 'static + use<> {
-        let (life, mut random) = (self.clone(), Random::new(random.next()));
+        let (life, mut random) = (self.clone(), random.fork());
         move || {
             life.begun.fetch_add(1, Ordering::Relaxed);
             if depth > 0 {
                 life.wait_for_tasks(which, depth - 1, &mut random);
             }
-            if random.below(16) == 0 {
+            if random.u64(0..16) == 0 {
                 std::panic::resume_unwind(Box::new(()));
             }
         }
     }
 
     /// Waits for tasks by a join, a scope or a group.
-    fn wait_for_tasks(&self, which: usize, depth: u64, random: &mut Random) {
+    fn wait_for_tasks(&self, which: usize, depth: u64, random: &mut Rng) {
         let pool = self.pool(which);
-        match random.below(3) {
+        match random.u64(0..3) {
             0 => {
                 let slot = pool.try_slot();
                 if let Ok(slot) = slot {
@@ -111,7 +112,7 @@ impl Life {
                 // A panic of a task, or its discard, panics here.
                 let _ended = catch_unwind(AssertUnwindSafe(|| {
                     pool.scope(|scope| {
-                        for _ in 0..random.below(3) {
+                        for _ in 0..random.u64(0..3) {
                             let _refused = scope.try_submit(self.task(which, depth, random));
                         }
                     });
@@ -119,7 +120,7 @@ impl Life {
             }
             _ => {
                 let group: Group<()> = pool.group();
-                for _ in 0..random.below(3) {
+                for _ in 0..random.u64(0..3) {
                     let _refused = group.try_submit(self.task(which, depth, random));
                 }
                 let _ends = group.wait();
@@ -128,11 +129,11 @@ impl Life {
     }
 
     /// One step of a thread outside the pool.
-    fn step(&self, random: &mut Random) {
-        let which = random.index(2);
+    fn step(&self, random: &mut Rng) {
+        let which = random.usize(0..2);
         let (pool, strand) = (self.pool(which), &self.strands[which]);
         let task = self.task(which, 2, random);
-        match random.below(24) {
+        match random.u64(0..24) {
             0 => pool.discard(),
             1 => pool.close(),
             2 => {
@@ -203,11 +204,11 @@ impl Life {
 
 /// Three threads, each of which takes random steps in the same life.
 fn live(seed: u64) {
-    let mut random = Random::new(seed);
+    let mut random = Rng::with_seed(seed);
     let life = Life::new(&mut random);
     thread::scope(|scope| {
         for _ in 0..3 {
-            let (life, mut random) = (&life, Random::new(random.next()));
+            let (life, mut random) = (&life, random.fork());
             scope.spawn(move || {
                 for _ in 0..12 {
                     life.step(&mut random);

@@ -2,9 +2,11 @@
 
 mod support;
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::task::Poll;
 
 use anthill::{BuildError, Pool, Reactor};
 use support::eventually;
@@ -166,4 +168,26 @@ fn one_that_cannot_be_made_is_an_error() {
     assert!(
         matches!(built, Err(BuildError::Reactor(error)) if error.to_string() == "no more files")
     );
+}
+
+#[test]
+fn a_waker_keeps_the_reactor_of_its_pool() {
+    let silence = Silence::default();
+    let owners = Arc::clone(&silence.parked);
+    let own = silence.clone();
+    let builder = Pool::builder().reactor(move || Ok(own.clone()));
+    let pool = builder.threads(1..=1).build().unwrap();
+    let (said, heard) = mpsc::channel();
+    let task = poll_fn(move |cx| {
+        said.send(cx.waker().clone()).unwrap();
+        Poll::Ready(())
+    });
+    pool.spawn_with_handle(task).unwrap().join().unwrap();
+    let waker = heard.recv().unwrap();
+    pool.shutdown().unwrap();
+    drop((pool, silence));
+    let kept = Arc::strong_count(&owners);
+    drop(waker);
+    assert!(Arc::strong_count(&owners) < kept);
+    assert_eq!(Arc::strong_count(&owners), 1);
 }

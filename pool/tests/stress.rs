@@ -10,7 +10,8 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use anthill::{JoinError, Pool, Strand, SubmitError};
-use support::{Random, block_on, eventually, yield_now};
+use fastrand::Rng;
+use support::{block_on, eventually, yield_now};
 
 const SUBMITTERS: u64 = 4;
 const TASKS: u64 = 100_000;
@@ -33,11 +34,11 @@ fn add(count: &AtomicU64) {
 }
 
 /// One task of a random kind, by a random way in.
-fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random) {
+fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Rng) {
     let ends = {
         let books = Arc::clone(books);
         let owned = Arc::clone(&books.owned);
-        let panics = random.below(16) == 0;
+        let panics = random.u64(0..16) == 0;
         move || {
             let _ = &owned;
             if panics {
@@ -48,7 +49,7 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random)
             add(&books.ran);
         }
     };
-    let yields = random.below(4);
+    let yields = random.u64(0..4);
     let future = {
         let ends = ends.clone();
         async move {
@@ -58,11 +59,11 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Random)
             ends();
         }
     };
-    let refused = match random.below(11) {
+    let refused = match random.u64(0..11) {
         0 => pool.submit(ends).map_err(SubmitError::without_task),
         1 => pool.try_submit(ends).map_err(SubmitError::without_task),
         2 => pool
-            .submit_timeout(ends, Duration::from_micros(random.below(200)))
+            .submit_timeout(ends, Duration::from_micros(random.u64(0..200)))
             .map_err(SubmitError::without_task),
         3 => block_on(pool.submit_async(ends)).map_err(SubmitError::without_task),
         4 => pool.spawn(future).map_err(SubmitError::without_task),
@@ -124,7 +125,7 @@ fn round(seed: u64) {
                 let (pool, books) = (&pool, &books);
                 scope.spawn(move || {
                     let seed = seed * SUBMITTERS + submitter;
-                    let mut random = Random::new(seed);
+                    let mut random = Rng::with_seed(seed);
                     let strand = pool.strand();
                     for _ in 0..TASKS {
                         submit(pool, &strand, books, &mut random);
@@ -132,13 +133,13 @@ fn round(seed: u64) {
                 })
             })
             .collect();
-        let mut random = Random::new(seed + 7);
+        let mut random = Rng::with_seed(seed + 7);
         while !submitters.iter().all(ScopedJoinHandle::is_finished) {
-            pool.tune(1 + random.index(MOST));
+            pool.tune(1 + random.usize(0..MOST));
             if pool.in_flight() > MOST {
                 add(&books.beyond);
             }
-            pool.tune_threads(0..=1 + random.index(3)).unwrap();
+            pool.tune_threads(0..=1 + random.usize(0..3)).unwrap();
             thread::yield_now();
         }
     });

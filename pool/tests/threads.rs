@@ -114,3 +114,9 @@ fn one_that_was_about_to_sleep_leaves_as_well() {
         eventually(|| pool.stats().threads <= 1);
     }
 }
+
+#[test]
+fn default_threads_are_the_processors_that_the_process_may_use() {
+    let pool = Pool::builder().build().unwrap();
+    assert_eq!(pool.threads(), 0..=num_cpus::get());
+}

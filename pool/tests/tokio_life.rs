@@ -353,3 +353,14 @@ fn discarded_tasks_are_dropped_in_the_context_of_tokio() {
     gate.open();
     pool.shutdown().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_does_not_wait_for_tasks_of_a_pool() {
+    let (pool, gate) = (support::pool(1, 1), support::Gate::new());
+    let task = pool.submit_with_handle(gate.waiter()).unwrap();
+    // tokio finds nothing to do and advances its clock, although the task runs.
+    let late = timeout(Duration::from_secs(100), task).await;
+    assert!(late.is_err());
+    gate.open();
+    pool.shutdown_async().await.unwrap();
+}
