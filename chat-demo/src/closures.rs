@@ -33,14 +33,7 @@ impl Closures {
 
     /// Submits a closure whenever a slot is free, until the server drains.
     pub(crate) async fn run(self, draining: CancellationToken) {
-        loop {
-            let slot = tokio::select! {
-                // First, or slots that a drain frees are taken again and again.
-                biased;
-                () = draining.cancelled() => return,
-                slot = self.pool.slot_async() => slot,
-            };
-            let Ok(slot) = slot else { return };
+        while let Some(Ok(slot)) = draining.run_until_cancelled(self.pool.slot()).await {
             let (time, ran, draining) = (self.time, self.ran.clone(), draining.clone());
             slot.submit(move || {
                 // Skip what is queued, or it delays the drain.

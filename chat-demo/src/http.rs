@@ -47,7 +47,7 @@ pub(crate) struct Upgraded {
     pub(crate) head: Bytes,
     pub(crate) subprotocol: Subprotocol,
     /// The connection's place in the pool.
-    pub(crate) slot: Slot,
+    pub(crate) slot: Slot<'static>,
 }
 
 /// Answers requests until the socket is closed or upgraded, or its time is over.

@@ -92,7 +92,7 @@ impl Hub {
     async fn alert_here(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
         let (hub, alert) = (self.clone(), Shared::new(alert));
         // A task of its own: it takes as long as there are connections.
-        let slot = self.common.fanout.slot_async().await?;
+        let slot = self.common.fanout.slot().await?;
         slot.submit(move || {
             hub.broadcast(&alert);
         });

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anthill::{BuildError, Pool};
@@ -106,6 +107,19 @@ impl Pools {
         let served = self.service.spawn(task);
         served.expect("the server has few tasks of its own");
     }
+}
+
+/// Calls `f` on a worker, where sockets and timers can be made, and returns its result.
+///
+/// Uses a channel because async code starts servers, too, and `JoinHandle::wait` panics there. Blocks only for a moment.
+pub(crate) fn on_worker<T>(service: &Pool, f: impl FnOnce() -> T + Send + 'static) -> T
+where
+    T: Send + 'static,
+{
+    let (sender, result) = mpsc::sync_channel(1);
+    let called = service.submit(move || _ = sender.send(f()));
+    called.expect("the server has few tasks of its own");
+    result.recv().expect("nothing in it panics")
 }
 
 impl Node {

@@ -19,7 +19,7 @@ use crate::echo;
 use crate::error::{CloseReason, ServeError};
 use crate::history::REMEMBER;
 use crate::http::{self, Upgraded};
-use crate::node::Node;
+use crate::node::{Node, on_worker};
 use crate::payload::Bye;
 use crate::router::Router;
 use crate::session;
@@ -72,10 +72,8 @@ impl Server {
             address,
             accepting: None,
         };
-        let listener = server
-            .spawn(async { TcpListener::from_std(listener) })
-            .join()
-            .map_err(io::Error::other)??;
+        let service = &server.node.pools.service;
+        let listener = on_worker(service, || TcpListener::from_std(listener))?;
         let router = Arc::new(Router::new(server.node.config.debug_commands));
         let node = server.node.clone();
         node.pools.serve(forget(node.clone()));
@@ -106,34 +104,26 @@ impl Server {
 
     /// Takes no more connections, tells those that are there, and waits for them to go. Blocks.
     pub fn drain(mut self) -> Result<(), ServeError> {
-        self.stop_accepting();
+        self.node.draining.cancel();
+        // Wait until the listener is closed, so that newcomers are refused at once and go elsewhere.
+        if let Some(Err(error)) = self.accepting.take().map(JoinHandle::wait) {
+            tracing::error!("accepting had ended: {error}");
+        }
         drain(&self.node)
     }
 
     /// Runs one of the server's few own tasks.
-    fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send + 'static> + Send + 'static,
-    {
-        let service = &self.node.pools.service;
-        service
-            .spawn_with_handle(future)
-            .expect("the server has few tasks of its own")
-    }
-
-    /// Closes the listener, so that newcomers are refused at once and go elsewhere.
-    fn stop_accepting(&mut self) {
-        self.node.draining.cancel();
-        if let Some(Err(error)) = self.accepting.take().map(JoinHandle::join) {
-            tracing::error!("accepting had ended: {error}");
-        }
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let spawned = self.node.pools.service.spawn_with_handle(task);
+        spawned.expect("the server has few tasks of its own")
     }
 }
 
-/// Without a drain the connections end one by one, and nobody waits for them.
+/// Without a drain, the listener closes and the connections end one by one. Does not wait for them: async code drops
+/// servers, too, and a wait there panics.
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop_accepting();
+        self.node.draining.cancel();
         self.node.hub.end_all(CloseReason::Restart);
     }
 }
@@ -176,9 +166,10 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
             tracing::debug!("a client left while it was accepted: {error}");
             continue;
         }
-        let greeting = greet(stream, node.clone(), router.clone());
         // Waits when too many shake hands already: the backlog holds the rest.
-        if node.pools.front.spawn_async(greeting).await.is_err() {
+        if let Ok(slot) = node.pools.front.slot().await {
+            slot.spawn(greet(stream, node.clone(), router.clone()));
+        } else {
             tracing::warn!("the front takes no connections");
         }
     }
@@ -255,7 +246,8 @@ fn drain(node: &Node) -> Result<(), ServeError> {
         &node.pools.connections,
         &node.pools.fanout,
     ] {
-        pool.shutdown_timeout(deadline.saturating_duration_since(Instant::now()))
+        pool.shutdown()
+            .wait_deadline(deadline)
             .map_err(|error| ServeError::Drain {
                 left: match error {
                     ShutdownError::Timeout(unfinished) => unfinished.stats.in_flight,

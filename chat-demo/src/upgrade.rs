@@ -29,7 +29,7 @@ pub(crate) struct Granted {
     pub(crate) upgrade: OnUpgrade,
     pub(crate) subprotocol: Subprotocol,
     /// The connection's place in the pool.
-    pub(crate) slot: Slot,
+    pub(crate) slot: Slot<'static>,
 }
 
 impl From<Refused> for Reply {
@@ -160,7 +160,7 @@ fn choose_subprotocol(headers: &HeaderMap) -> Result<Option<Subprotocol>, Refuse
 }
 
 /// A slot of the pool, at once or in time.
-async fn find_place(node: &Node, deadline: Instant) -> Result<Slot, Refused> {
+async fn find_place(node: &Node, deadline: Instant) -> Result<Slot<'static>, Refused> {
     let pool = &node.pools.connections;
     if node.guard.pressure() > Pressure::None {
         return Err(Refused::Overloaded);
@@ -169,12 +169,12 @@ async fn find_place(node: &Node, deadline: Instant) -> Result<Slot, Refused> {
         _ if node.draining.is_cancelled() => None,
         WhenFull::Reject => pool.try_slot().ok(),
         WhenFull::Wait => tokio::select! {
-            slot = pool.slot_async() => slot.ok(),
+            slot = pool.slot() => slot.ok(),
             () = sleep_until(deadline) => None,
             () = node.draining.cancelled() => None,
         },
     };
-    slot.ok_or_else(|| {
+    slot.map(Slot::into_owned).ok_or_else(|| {
         if node.draining.is_cancelled() {
             Refused::Draining
         } else {

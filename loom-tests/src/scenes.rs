@@ -59,7 +59,7 @@ pub fn run_two_in_a_row(pool: &Pool) {
     let ran = Record::new();
     pool.submit(ran.task()).unwrap();
     pool.submit(ran.task()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(ran.count(), 2);
 }
 
@@ -74,6 +74,6 @@ pub fn run_two_at_once(pool: &Pool) {
     let submitter = beside(pool, move |pool| pool.submit(task).unwrap());
     pool.submit(ran.task()).unwrap();
     submitter.join().unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(ran.count(), 2);
 }

@@ -2,10 +2,9 @@
 //! I10: after a tune down nothing is let in until enough have ended, and nobody in line is forgotten.
 #![cfg(anthill_loom)]
 
-use anthill::{Pool, Reentrancy, SubmitError};
+use anthill::{Pool, Slot, SlotError};
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom::sync::mpsc::channel;
-use loom_tests::{Record, beside, check, check_within, held_up, keeping, pool};
+use loom_tests::{Record, beside, check, pool};
 
 /// A closure that records when it finds another one running.
 fn alone(
@@ -36,7 +35,7 @@ fn one_slot_never_holds_two_tasks() {
             mine || theirs,
             "one of the two came first and found the slot free"
         );
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(met.count(), 0);
     });
 }
@@ -45,7 +44,7 @@ fn one_slot_never_holds_two_tasks() {
 fn reserved_slots_count() {
     check(|| {
         let pool = pool(1, 1);
-        let rival = beside(&pool, Pool::try_slot);
+        let rival = beside(&pool, |pool| pool.try_slot().map(Slot::into_owned));
         let mine = pool.try_slot();
         let theirs = rival.join().unwrap();
         assert!(
@@ -85,13 +84,14 @@ fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
         let first = pool.try_slot().unwrap();
         let second = pool.try_slot().unwrap();
         let tuner = beside(&pool, |pool| {
-            pool.tune(1);
+            pool.set_capacity(1);
             // From here on one slot is one too many.
             pool.in_flight() == 2 && pool.try_submit(|| ()).is_ok()
         });
         drop(first);
         assert!(!tuner.join().unwrap(), "accepted above the capacity");
-        assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+        let refused = pool.try_submit(|| ()).map_err(SlotError::from);
+        assert_eq!(refused, Err(SlotError::Full));
         drop(second);
         assert!(pool.try_slot().is_ok());
     });
@@ -103,39 +103,12 @@ fn one_in_line_gets_a_slot_of_a_pool_that_is_tuned_down() {
         let pool = pool(2, 1);
         let held = [pool.try_slot().unwrap(), pool.try_slot().unwrap()];
         let waiter = beside(&pool, |pool| {
-            drop(loom::future::block_on(pool.slot_async()).unwrap());
+            drop(loom::future::block_on(pool.slot()).unwrap());
         });
-        let tuner = beside(&pool, |pool| pool.tune(1));
+        let tuner = beside(&pool, |pool| pool.set_capacity(1));
         drop(held);
         waiter.join().unwrap();
         tuner.join().unwrap();
         assert_eq!((pool.in_flight(), pool.capacity()), (0, 1));
-    });
-}
-
-#[test]
-fn only_in_a_slot_of_the_same_entrance_a_task_runs_in_the_place_of_another() {
-    check_within(1, || {
-        let builder = keeping(0..=2)
-            .capacity(1)
-            .reentrancy(Reentrancy::RunInPlace);
-        let pool = builder.build().unwrap();
-        let side = pool.subpool().capacity(1).build().unwrap();
-        let go = held_up(&side);
-        let (tell, told) = channel();
-        let (own, ran) = (pool.clone(), Record::new());
-        let task = ran.task();
-        pool.submit(move || {
-            own.submit(task).unwrap();
-            drop(own);
-            let refused = side.submit(|| ()).map_err(SubmitError::without_task);
-            tell.send(refused).unwrap();
-        })
-        .unwrap();
-        let refused = told.recv().unwrap();
-        assert_eq!(refused, Err(SubmitError::WouldDeadlock(())));
-        go.send(()).unwrap();
-        pool.shutdown().unwrap();
-        assert_eq!(ran.count(), 1);
     });
 }

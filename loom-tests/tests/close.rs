@@ -2,7 +2,7 @@
 //! I8: shutdown returns only when all that was accepted has ended, panic handlers included.
 #![cfg(anthill_loom)]
 
-use anthill::SubmitError;
+use anthill::SlotError;
 use loom_tests::{Record, beside, check, expiring, keeping, pool};
 
 #[test]
@@ -11,18 +11,16 @@ fn a_task_submitted_while_the_pool_closes_is_run_or_handed_back() {
         let pool = pool(1, 1);
         let ran = Record::new();
         let task = ran.task();
-        let submitter = beside(&pool, move |pool| {
-            pool.submit(task).map_err(SubmitError::without_task)
-        });
+        let submitter = beside(&pool, move |pool| pool.submit(task));
         pool.close();
         let accepted = match submitter.join().unwrap() {
             Ok(()) => 1,
             refused => {
-                assert_eq!(refused, Err(SubmitError::Closed(())));
+                assert_eq!(refused, Err(SlotError::Closed));
                 0
             }
         };
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), accepted);
     });
 }
@@ -34,7 +32,7 @@ fn a_future_spawned_while_the_pool_shuts_down_is_run_or_handed_back() {
         let ran = Record::new();
         let task = ran.task();
         let submitter = beside(&pool, move |pool| pool.spawn(async move { task() }).is_ok());
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let counted = ran.count();
         let accepted = usize::from(submitter.join().unwrap());
         assert_eq!(
@@ -53,7 +51,7 @@ fn a_waiting_task_is_run_or_handed_back() {
         pool.submit(ran.task()).unwrap();
         let task = ran.task();
         let submitter = beside(&pool, move |pool| pool.submit(task).is_ok());
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let accepted = usize::from(submitter.join().unwrap());
         assert_eq!(ran.count(), 1 + accepted);
     });
@@ -78,9 +76,9 @@ fn shutdown_waits_for_the_panic_handler() {
         // A subpool's end is that of its tasks. The pool's own also waits for the threads, and so for all on them.
         let subpool = pool.subpool().capacity(1).build().unwrap();
         subpool.submit(panicking.panicking()).unwrap();
-        subpool.shutdown().unwrap();
+        subpool.shutdown().wait().unwrap();
         assert_eq!((panicking.count(), handled.count()), (1, 1));
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -90,8 +88,8 @@ fn two_threads_shut_down_at_once() {
         let pool = pool(1, 1);
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        let rival = beside(&pool, |pool| pool.shutdown().is_ok());
-        pool.shutdown().unwrap();
+        let rival = beside(&pool, |pool| pool.shutdown().wait().is_ok());
+        pool.shutdown().wait().unwrap();
         assert!(rival.join().unwrap());
         assert_eq!(ran.count(), 1);
     });
@@ -104,7 +102,7 @@ fn a_shutdown_that_is_awaited_returns_when_all_has_ended() {
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
         pool.submit(ran.panicking()).unwrap();
-        loom::future::block_on(pool.shutdown_async()).unwrap();
+        loom::future::block_on(pool.shutdown()).unwrap();
         assert_eq!((ran.count(), pool.stats().threads), (2, 0));
     });
 }
@@ -115,7 +113,7 @@ fn shutdown_races_with_the_last_worker_that_expires() {
         let pool = expiring(0..=1).capacity(1).build().unwrap();
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((ran.count(), pool.stats().threads), (1, 0));
     });
 }
@@ -141,8 +139,8 @@ fn a_subpool_ends_before_its_pool_does() {
         let subpool = pool.subpool().capacity(1).build().unwrap();
         let ran = Record::new();
         subpool.submit(ran.task()).unwrap();
-        let closer = beside(&pool, |pool| pool.shutdown().unwrap());
-        subpool.shutdown().unwrap();
+        let closer = beside(&pool, |pool| pool.shutdown().wait().unwrap());
+        subpool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 1);
         closer.join().unwrap();
     });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anthill::{Builder, JoinError, Pool, Priority, Strand, SubmitError, refuse_thread_starts};
+use anthill::{Builder, JoinError, Pool, Priority, SlotError, Strand, refuse_thread_starts};
 use loom_tests::{Record, check, expiring, keeping};
 use shuttle::future::{block_on, yield_now};
 use shuttle::rand::{Rng, thread_rng};
@@ -67,14 +67,14 @@ impl Books {
     }
 
     /// Besides for a close, it may have been refused for the one reason that there is for its way in, if any.
-    fn note<T>(&self, result: Result<(), SubmitError<T>>, reason: Option<SubmitError<()>>) {
-        match result.map_err(SubmitError::without_task) {
+    fn note(&self, result: Result<(), impl Into<SlotError>>, reason: Option<SlotError>) {
+        match result.map_err(Into::into) {
             Ok(()) => self.accepted.add(),
-            Err(SubmitError::Closed(())) => self.closed.add(),
+            Err(SlotError::Closed) => self.closed.add(),
             Err(error) => {
                 assert_eq!(Some(error), reason, "no reason to refuse");
                 match error {
-                    SubmitError::Full(()) => self.full.add(),
+                    SlotError::Full => self.full.add(),
                     _ => self.timeout.add(),
                 }
             }
@@ -82,7 +82,7 @@ impl Books {
     }
 
     /// It was ready to wait until it gets in.
-    fn note_patient<T>(&self, result: Result<(), SubmitError<T>>) {
+    fn note_patient(&self, result: Result<(), SlotError>) {
         self.note(result, None);
     }
 
@@ -90,14 +90,16 @@ impl Books {
     fn submit(&self, pool: &Pool, strand: &Strand) {
         match thread_rng().gen_range(0..10) {
             0 => self.note_patient(pool.submit(self.closure())),
-            1 => self.note(pool.try_submit(self.closure()), Some(SubmitError::Full(()))),
+            1 => self.note(pool.try_submit(self.closure()), Some(SlotError::Full)),
             2 => self.note(
-                pool.submit_timeout(self.closure(), Duration::ZERO),
-                Some(SubmitError::Timeout(())),
+                pool.slot()
+                    .wait_timeout(Duration::ZERO)
+                    .map(|slot| slot.submit(self.closure())),
+                Some(SlotError::Timeout),
             ),
-            3 => self.note_patient(block_on(pool.submit_async(self.closure()))),
+            3 => self.note_patient(block_on(pool.slot()).map(|slot| slot.submit(self.closure()))),
             4 => self.note_patient(pool.spawn(self.future())),
-            5 => self.note_patient(block_on(pool.spawn_async(self.future()))),
+            5 => self.note_patient(block_on(pool.slot()).map(|slot| slot.spawn(self.future()))),
             6 => self.note_patient(strand.submit(self.closure())),
             7 => self.note_patient(strand.spawn(self.future())),
             8 => self.note_patient(pool.submit(self.panicked.panicking())),
@@ -106,9 +108,9 @@ impl Books {
                     self.accepted.add();
                     if thread_rng().gen_ratio(1, 2) && handle.cancel() {
                         self.cancelled.add();
-                        assert!(matches!(handle.join(), Err(JoinError::Cancelled)));
+                        assert!(matches!(handle.wait(), Err(JoinError::Cancelled)));
                     } else {
-                        handle.join().unwrap();
+                        handle.wait().unwrap();
                     }
                 }
                 refused => self.note_patient(refused.map(|_| ())),
@@ -174,7 +176,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
 /// Closes the pool after the last submit, so that nobody is refused because of it.
 fn end(pool: &Pool, books: &Books, submitters: Vec<JoinHandle<()>>) {
     join(submitters);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     books.balance(pool);
     assert_eq!(books.closed.count(), 0);
 }
@@ -197,9 +199,9 @@ fn workers_that_expire_whenever_they_sleep() {
 
 fn tune(pool: &Pool) {
     for _ in 0..3 {
-        pool.tune(thread_rng().gen_range(1..=CAPACITY));
+        pool.set_capacity(thread_rng().gen_range(1..=CAPACITY));
         let most = thread_rng().gen_range(1..=WORKERS);
-        pool.tune_threads(0..=most).unwrap();
+        pool.set_threads(0..=most).unwrap();
     }
 }
 
@@ -219,7 +221,7 @@ fn tuned_and_closed_meanwhile() {
         let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
         tune(&pool);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         join(submitters);
         books.balance(&pool);
     });
@@ -241,10 +243,10 @@ fn a_life_after_the_end() {
     check(|| {
         let (pool, books) = (build(keeping(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         pool.reopen().unwrap();
         join(submitters);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         books.balance(&pool);
     });
 }
@@ -261,7 +263,7 @@ fn submit_beside(subpools: &[(Pool, Books, Books)]) {
                 let future = subpool.spawn_with_handle(futures.future()).unwrap();
                 subpool.submit(closures.closure()).unwrap();
                 closures.accepted.add();
-                future.join().unwrap();
+                future.wait().unwrap();
             }
         }
         closures.accepted.add();
@@ -287,7 +289,7 @@ fn subpools_of_each_priority() {
             move || submit_beside(&subpools)
         };
         join((0..SUBMITTERS).map(|_| thread::spawn(one())).collect());
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let (mut accepted, mut completed) = (0, 0);
         for (subpool, closures, futures) in &subpools {
             accepted += closures.accepted.count();

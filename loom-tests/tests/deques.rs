@@ -76,6 +76,7 @@ macro_rules! run {
                 seen.push(came);
                 seen.push(Some(common.len()));
                 seen.extend(stealers.iter().map(|stealer| Some(stealer.len())));
+                seen.extend([&mine, &yours].map(|local| Some(local.len())));
                 let empty = [
                     common.is_empty(),
                     mine.is_empty(),

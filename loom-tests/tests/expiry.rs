@@ -37,7 +37,7 @@ fn the_fewest_threads_stay() {
         // One of the two may leave, and never both.
         loom::thread::yield_now();
         assert!(pool.stats().threads >= 1, "the last thread left");
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert!(pool.stats().threads_expired <= 1, "both expired");
     });
 }
@@ -51,7 +51,7 @@ fn a_worker_with_something_to_call_at_its_end_leaves_as_any_other() {
         let builder = builder.on_thread_start(move || start.add());
         let pool = builder.on_thread_stop(move || stop.add()).build().unwrap();
         pool.submit(|| ()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((started.count(), stopped.count()), (1, 1));
         let stats = pool.stats();
         assert_eq!((stats.threads, stats.idle_threads), (0, 0));

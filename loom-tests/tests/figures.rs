@@ -1,7 +1,7 @@
 //! What a pool tells of itself is so.
 #![cfg(anthill_loom)]
 
-use anthill::{BuildError, SubmitError};
+use anthill::{BuildError, SlotError};
 use loom_tests::{Record, beside, busy, check, check_within, expiring, held_up, keeping, pool};
 
 #[test]
@@ -22,7 +22,7 @@ fn a_pool_at_work_is_told_apart_from_one_at_rest() {
         );
         assert_eq!((stats.accepted, stats.completed), (3, 0));
         go.send(()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let stats = pool.stats();
         assert_eq!((stats.in_flight, stats.free, stats.queued), (0, 4, 0));
         assert_eq!((stats.threads, stats.threads_started), (0, 1));
@@ -46,7 +46,7 @@ fn a_worker_that_sleeps_does_not_run() {
             (1, 2, 1)
         );
         go.send(()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -55,16 +55,16 @@ fn the_limits_are_those_that_were_set_last() {
     check(|| {
         let pool = pool(2, 3);
         assert_eq!((pool.capacity(), pool.threads()), (2, 0..=3));
-        pool.tune(5);
-        pool.tune_threads(0..=2).unwrap();
+        pool.set_capacity(5);
+        pool.set_threads(0..=2).unwrap();
         assert_eq!((pool.capacity(), pool.threads()), (5, 0..=2));
         let most = usize::from(u16::MAX) - 1;
-        assert!(pool.tune_threads(0..=most).is_ok());
+        assert!(pool.set_threads(0..=most).is_ok());
         assert!(matches!(
-            pool.tune_threads(0..=most + 1),
+            pool.set_threads(0..=most + 1),
             Err(BuildError::TooManyThreads { limit, .. }) if limit == most
         ));
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -77,7 +77,8 @@ fn one_that_waits_for_a_slot_counts_as_waiting() {
         while pool.stats().waiting == 0 {
             loom::thread::yield_now();
         }
-        assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+        let refused = pool.try_submit(|| ()).map_err(SlotError::from);
+        assert_eq!(refused, Err(SlotError::Full));
         go.send(()).unwrap();
         waiter.join().unwrap();
         while pool.in_flight() > 0 {
@@ -85,7 +86,7 @@ fn one_that_waits_for_a_slot_counts_as_waiting() {
         }
         // Nobody is in line any more.
         pool.try_submit(|| ()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let stats = pool.stats();
         assert_eq!((stats.completed, stats.rejected_full), (3, 1));
     });
@@ -102,7 +103,7 @@ fn a_pool_without_work_has_no_thread_in_the_end() {
             loom::thread::yield_now();
         }
         assert_eq!(pool.stats().threads_expired, 1);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -129,6 +130,6 @@ fn a_task_that_counts_as_running_cannot_be_cancelled() {
         let (running, cancelled) = (pool.stats().running, task.cancel());
         assert!(running == 0 || !cancelled);
         drop(task);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }

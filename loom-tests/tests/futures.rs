@@ -26,7 +26,7 @@ fn a_future_woken_while_it_is_polled_is_polled_again() {
             Poll::Pending
         }))
         .unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         waking.join().unwrap();
         assert_eq!(polls.count(), 2);
     });
@@ -49,9 +49,9 @@ fn a_future_that_is_done_is_not_polled_by_a_late_waker() {
             give.send(cx.waker().clone()).unwrap();
             Poll::Ready(())
         }));
-        task.unwrap().join().unwrap();
+        task.unwrap().wait().unwrap();
         waking.join().unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(polls.count(), 1);
     });
 }
@@ -71,7 +71,7 @@ fn a_future_that_wakes_itself_goes_on() {
             Poll::Pending
         }))
         .unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(polls.count(), 3);
     });
 }
@@ -99,7 +99,7 @@ fn one_that_wakes_itself_for_ever_keeps_nobody_waiting() {
         .unwrap();
         told.recv().unwrap();
         pool.submit(over.task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }

@@ -45,7 +45,7 @@ impl Signal {
 
 /// Ends the pool, and sees that so many tasks have returned.
 fn end(pool: &Pool, tasks: u64) {
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, tasks);
 }
 
@@ -121,7 +121,8 @@ fn a_closure_that_a_future_brings_is_run_by_the_occupied_worker() {
         let pool = pool(3, 1);
         let (send, wait) = channel();
         let ran = Record::new();
-        let (slot, last) = (pool.try_slot().unwrap(), ran.task());
+        let slot = pool.try_slot().unwrap().into_owned();
+        let last = ran.task();
         pool.submit(move || wait.recv().unwrap()).unwrap();
         // It runs beside the first closure, on a thread that may run no closure meanwhile.
         pool.spawn(async move {
@@ -217,8 +218,8 @@ fn a_future_runs_beside_closures_that_bring_each_other() {
         let runs = ran.task();
         submit_until(&pool, ran);
         let future = pool.spawn_with_handle(async move { runs() }).unwrap();
-        future.join().unwrap();
-        pool.shutdown().unwrap();
+        future.wait().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().panicked, 0);
     });
 }
@@ -234,7 +235,7 @@ fn a_thread_for_futures_is_there_again_after_the_limit_rose() {
         pool.spawn(async move { called.send(()).unwrap() }).unwrap();
         call.recv().unwrap();
         // What was one thread too many, for the future alone, is now one of two for closures.
-        pool.tune_threads(0..=2).unwrap();
+        pool.set_threads(0..=2).unwrap();
         pool.submit(move || wait_second.recv().unwrap()).unwrap();
         pool.spawn(async move {
             first.send(()).unwrap();

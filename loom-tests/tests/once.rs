@@ -16,7 +16,7 @@ fn a_single_worker_runs_what_it_took_along() {
         for _ in 0..4 {
             pool.submit(ran.task()).unwrap();
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 4);
     });
 }
@@ -31,7 +31,7 @@ fn what_a_task_submits_runs_once() {
         while ran.count() == 0 {
             loom::thread::yield_now();
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 1);
     });
 }
@@ -56,7 +56,7 @@ fn a_future_that_yields_ends_once() {
             end.add();
         })
         .unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((polled.count(), ended.count()), (2, 1));
         assert_eq!(pool.stats().completed, 1);
     });
@@ -69,7 +69,7 @@ fn a_task_that_panics_ran_and_the_next_one_runs() {
         let ran = Record::new();
         pool.submit(ran.panicking()).unwrap();
         pool.submit(ran.task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 2);
         let stats = pool.stats();
         assert_eq!(

@@ -7,7 +7,7 @@
 
 use std::pin::pin;
 
-use anthill::Pool;
+use anthill::{Pool, Slot};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom_tests::{Record, beside, check, check_within, other, poll_once, pool};
@@ -37,7 +37,7 @@ fn a_task_sees_what_the_one_did_whose_slot_it_has() {
             }
         })
         .unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(seen.count(), 1);
     });
 }
@@ -57,7 +57,7 @@ fn one_that_gets_a_slot_at_once_sees_what_was_done_in_it() {
         };
         assert!(is_written(&word));
         drop(slot);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -65,7 +65,7 @@ fn one_that_gets_a_slot_at_once_sees_what_was_done_in_it() {
 fn one_that_gets_a_slot_which_another_collected_sees_what_was_done_in_it() {
     check(|| {
         let pool = pool(2, 1);
-        let held = [pool.try_slot().unwrap(), pool.try_slot().unwrap()];
+        let held = [(), ()].map(|()| pool.try_slot().unwrap().into_owned());
         let (word, write) = word();
         let leaves = other(move || {
             write();
@@ -73,7 +73,7 @@ fn one_that_gets_a_slot_which_another_collected_sees_what_was_done_in_it() {
         });
         // Whichever of the two comes first may find both slots, and leave one to the second.
         let look = move |pool: &Pool| {
-            let slot = pool.try_slot();
+            let slot = pool.try_slot().map(Slot::into_owned);
             assert!(slot.is_err() || is_written(&word));
             slot
         };
@@ -91,7 +91,7 @@ fn one_that_is_granted_a_slot_sees_what_was_done_in_it() {
         let (word, write) = word();
         pool.submit(write).unwrap();
         {
-            let mut wait = pin!(pool.slot_async());
+            let mut wait = pin!(pool.slot());
             // A waker that does nothing, so that nothing but the outcome orders the two; and no waiting in between.
             let mut granted = poll_once(wait.as_mut());
             if granted.is_pending() {
@@ -100,7 +100,7 @@ fn one_that_is_granted_a_slot_sees_what_was_done_in_it() {
             assert!(granted.is_pending() || is_written(&word));
             drop(granted);
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -110,7 +110,7 @@ fn the_end_of_a_pool_is_after_its_task() {
         let pool = pool(1, 1);
         let (word, write) = word();
         pool.submit(write).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert!(is_written(&word));
     });
 }
@@ -123,7 +123,7 @@ fn the_end_of_a_pool_is_after_all_its_tasks() {
         let (second, write_second) = word();
         pool.submit(write_first).unwrap();
         pool.submit(write_second).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert!(is_written(&first) && is_written(&second));
     });
 }
@@ -135,8 +135,8 @@ fn the_end_of_a_subpool_is_after_its_tasks() {
         let side = pool.subpool().capacity(1).build().unwrap();
         let (word, write) = word();
         side.submit(write).unwrap();
-        side.shutdown().unwrap();
+        side.shutdown().wait().unwrap();
         assert!(is_written(&word));
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }

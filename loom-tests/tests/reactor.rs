@@ -136,7 +136,7 @@ fn an_event_is_heard_by_the_worker_that_falls_asleep() {
         let pool = device.reactor(keeping(0..=1).capacity(1)).build().unwrap();
         pool.spawn(device.clone().event()).unwrap();
         device.happen();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (1, 0));
     });
 }
@@ -149,7 +149,7 @@ fn a_submit_wakes_the_worker_in_the_reactor() {
         pool.spawn(device.clone().event()).unwrap();
         let happens = device.clone();
         pool.submit(move || happens.happen()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
     });
 }
@@ -169,7 +169,7 @@ fn a_closure_waits_for_an_event(threads: usize) {
     // The worker that runs it may have left the reactor for it.
     pool.submit(move || wait.recv().unwrap()).unwrap();
     device.happen();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
 }
 
@@ -197,7 +197,7 @@ fn what_an_event_brings_beyond_one_task_is_shown_to_the_others() {
         })
         .unwrap();
         device.happen();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
     });
 }
@@ -210,7 +210,7 @@ fn a_worker_that_expires_leaves_one_that_hears_of_events() {
         pool.spawn(device.clone().event()).unwrap();
         pool.submit(|| ()).unwrap();
         device.happen();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
     });
 }
@@ -226,7 +226,7 @@ fn a_worker_that_an_event_has_woken_is_counted_as_one_that_a_submit_has() {
             loom::thread::yield_now();
         }
         pool.submit(|| ()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }
@@ -254,7 +254,7 @@ fn a_busy_worker_hears_of_events() {
         }))
         .unwrap();
         device.happen();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
     });
 }
@@ -264,7 +264,7 @@ fn a_pool_that_ends_wakes_the_worker_in_the_reactor() {
     check(|| {
         let device = Device::new();
         let pool = device.reactor(keeping(1..=2).capacity(1)).build().unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().threads, 0);
     });
 }
@@ -280,7 +280,8 @@ fn an_event_brings_a_closure_that_waits_for_the_next(builder: Builder) {
         send.send(()).unwrap();
     })
     .unwrap();
-    let (slot, happens) = (pool.try_slot().unwrap(), device.clone());
+    let slot = pool.try_slot().unwrap().into_owned();
+    let happens = device.clone();
     pool.spawn(async move {
         first.await;
         slot.submit(move || {
@@ -290,7 +291,7 @@ fn an_event_brings_a_closure_that_waits_for_the_next(builder: Builder) {
     })
     .unwrap();
     device.happen();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
 }
 
@@ -320,7 +321,8 @@ fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
             send.send(()).unwrap();
         })
         .unwrap();
-        let (slot, happens) = (pool.try_slot().unwrap(), device.clone());
+        let slot = pool.try_slot().unwrap().into_owned();
+        let happens = device.clone();
         // Nothing but the guard orders memory between the reactor and this closure.
         device.on_event(0, move || {
             slot.submit(move || {
@@ -331,7 +333,7 @@ fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
         // For another worker.
         pool.submit(|| ()).unwrap();
         device.happen();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
     });
 }
@@ -358,7 +360,7 @@ fn an_event_that_a_closure_causes_and_awaits_is_heard() {
             wait.recv().unwrap();
         })
         .unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
     });
 }
@@ -369,14 +371,14 @@ fn what_the_reactor_itself_submits_is_shown_to_the_others() {
         let device = Device::new();
         let pool = device.reactor(keeping(2..=2).capacity(1)).build().unwrap();
         let (send, wait) = channel();
-        let slot = pool.try_slot().unwrap();
+        let slot = pool.try_slot().unwrap().into_owned();
         // As a task of the reactor's own, which waits for what it submits.
         device.on_event(0, move || {
             slot.submit(move || send.send(()).unwrap());
             wait.recv().unwrap();
         });
         device.happen();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (1, 0));
     });
 }

@@ -47,7 +47,7 @@ fn a_worker_takes_what_was_left_to_a_thread_that_did_not_start() {
         })
         .unwrap();
         submitted.recv().unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }

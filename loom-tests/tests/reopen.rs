@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use anthill::{JoinError, Pool, ReopenError, ShutdownError};
+use anthill::{JoinError, ReopenError, ShutdownError};
 use loom_tests::{Record, beside, busy, check, check_within, keeping, pool};
 
 #[test]
@@ -17,7 +17,7 @@ fn a_task_of_the_new_life_is_run_while_the_old_workers_leave() {
         // The worker may not have come yet, run the task, be on its way out, or gone.
         pool.reopen().unwrap();
         pool.submit(ran.task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 2);
     });
 }
@@ -28,13 +28,13 @@ fn a_pool_is_reopened_while_another_waits_for_its_end() {
         let pool = pool(1, 1);
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        let waits = beside(&pool, Pool::shutdown);
+        let waits = beside(&pool, |pool| pool.shutdown().wait());
         pool.reopen().unwrap();
         // If it was not closed yet, the other closes it now, and waits for this end.
         pool.close();
         let ended = waits.join().unwrap();
         assert!(matches!(ended, Ok(()) | Err(ShutdownError::Reopened)));
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((ran.count(), pool.stats().threads), (1, 0));
     });
 }
@@ -44,7 +44,7 @@ fn one_that_waits_for_an_end_that_does_not_come_is_told() {
     check(|| {
         let pool = pool(1, 1);
         let held = pool.try_slot().unwrap();
-        let waits = beside(&pool, Pool::shutdown);
+        let waits = beside(&pool, |pool| pool.shutdown().wait());
         while !pool.is_closed() {
             loom::thread::yield_now();
         }
@@ -64,7 +64,7 @@ fn the_fewest_threads_are_there_in_every_life() {
         while pool.stats().threads_started < 2 && pool.stats().idle_threads == 0 {
             loom::thread::yield_now();
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         // One that was about to be started when the pool ended finds that, and leaves.
         while pool.stats().threads > 0 {
             loom::thread::yield_now();
@@ -85,7 +85,7 @@ fn a_subpool_that_is_reopened_closes_with_its_pool() {
         side.submit(ran.task()).unwrap();
         pool.close();
         assert!(side.is_closed());
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 2);
     });
 }
@@ -97,12 +97,12 @@ fn a_discarded_task_is_run_or_dropped() {
         let ran = Record::new();
         let task = pool.submit_with_handle(ran.task()).unwrap();
         pool.discard();
-        let discarded = match task.join() {
+        let discarded = match task.wait() {
             Ok(()) => 0,
             Err(JoinError::Cancelled) => 1,
             Err(error) => panic!("{error}"),
         };
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let stats = pool.stats();
         assert_eq!(ran.count(), 1 - discarded);
         assert_eq!(
@@ -121,9 +121,9 @@ fn what_waits_behind_a_task_is_discarded() {
         let behind = pool.submit_with_handle(|| ()).unwrap();
         pool.discard();
         // At once, while the worker is busy.
-        assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+        assert!(matches!(behind.wait(), Err(JoinError::Cancelled)));
         go.send(()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().discarded, 1);
     });
 }
@@ -139,7 +139,7 @@ fn what_comes_after_a_discard_is_not_discarded() {
         }
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 1);
     });
 }
@@ -165,7 +165,7 @@ fn one_that_discards_runs_nothing_of_the_next_life() {
             });
         }
         discards.join().unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(strange.count(), 0);
     });
 }
@@ -179,9 +179,9 @@ fn a_subpool_that_has_ended_is_off_the_list_and_no_other() {
             pool.subpool().capacity(1).build().unwrap(),
         );
         ended.submit(|| ()).unwrap();
-        ended.shutdown().unwrap();
+        ended.shutdown().wait().unwrap();
         assert!(!other.is_closed());
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert!(other.is_closed());
     });
 }

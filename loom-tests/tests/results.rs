@@ -2,18 +2,18 @@
 #![cfg(anthill_loom)]
 
 use std::panic::resume_unwind;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use anthill::{JoinError, Pool};
-use loom_tests::{Record, check, keeping, other, poll_once, pool};
+use loom_tests::{Record, check, check_within, held_up, keeping, other, poll_once, pool};
 
 #[test]
 fn a_joining_thread_is_woken() {
     check(|| {
         let pool = pool(1, 1);
         let handle = pool.submit_with_handle(|| 7).unwrap();
-        assert_eq!(handle.join().unwrap(), 7);
-        pool.shutdown().unwrap();
+        assert_eq!(handle.wait().unwrap(), 7);
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -21,14 +21,14 @@ fn a_joining_thread_is_woken() {
 fn assert_is_over(pool: &Pool) {
     assert_eq!(pool.stats().completed, 1);
     drop(pool.try_slot().unwrap());
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
 fn a_closure_that_was_joined_has_given_its_slot_back() {
     check(|| {
         let pool = pool(1, 1);
-        pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+        pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
         assert_is_over(&pool);
     });
 }
@@ -49,7 +49,7 @@ fn an_awaiting_future_is_woken() {
         let pool = pool(1, 1);
         let handle = pool.spawn_with_handle(async { 7 }).unwrap();
         assert_eq!(loom::future::block_on(handle).unwrap(), 7);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -60,12 +60,12 @@ fn a_closure_is_run_or_cancelled() {
         let ran = Record::new();
         let handle = pool.submit_with_handle(ran.task()).unwrap();
         let cancelled = handle.cancel();
-        match handle.join() {
+        match handle.wait() {
             Ok(()) => assert!(!cancelled),
             Err(JoinError::Cancelled) => assert!(cancelled),
             Err(other) => panic!("{other}"),
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), usize::from(!cancelled));
         assert_eq!(pool.stats().cancelled, u64::from(cancelled));
     });
@@ -84,7 +84,7 @@ fn a_future_cancelled_between_two_polls_gives_its_slot_back() {
             }
         });
         canceller.join().unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().cancelled, 1);
     });
 }
@@ -104,7 +104,21 @@ fn one_who_awaits_hears_of_a_cancellation() {
             loom::future::block_on(handle),
             Err(JoinError::Cancelled)
         ));
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
+    });
+}
+
+#[test]
+fn a_run_that_is_dropped_cancels_its_closure() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        // The only worker is busy, so the closure cannot begin before the drop.
+        let go = held_up(&pool);
+        let ran = Record::new();
+        assert!(poll_once(pin!(pool.run(ran.task()))).is_pending());
+        go.send(()).unwrap();
+        pool.shutdown().wait().unwrap();
+        assert_eq!((ran.count(), pool.stats().cancelled), (0, 1));
     });
 }
 
@@ -134,15 +148,18 @@ fn a_panic_is_heard_by_the_handle_or_by_the_handler() {
         let handle = pool.submit_with_handle(task).unwrap();
         let finished = handle.is_finished();
         drop(handle);
-        let dropped_with_the_handle = dropped.count() == 1;
-        pool.shutdown().unwrap();
-        assert!(dropped_with_the_handle || !finished);
-        assert_eq!(handled.count(), usize::from(!dropped_with_the_handle));
+        let is_dropped = dropped.count() == 1;
+        pool.shutdown().wait().unwrap();
         assert_eq!((dropped.count(), pool.stats().panicked), (1, 1));
-        if dropped_with_the_handle {
-            handle_hears.add();
-        } else {
-            handler_hears.add();
+        match handled.count() {
+            0 => {
+                assert!(is_dropped, "it was dropped with the handle");
+                handle_hears.add();
+            }
+            count => {
+                assert_eq!((count, finished), (1, false));
+                handler_hears.add();
+            }
         }
     });
     assert!(by_handle.count() > 0 && by_handler.count() > 0);

@@ -24,7 +24,7 @@ fn closures_of_a_capped_subpool_never_meet() {
         };
         side.submit(task()).unwrap();
         side.submit(task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((met.count(), inside.load(Ordering::Relaxed)), (0, 4));
     });
 }
@@ -38,7 +38,7 @@ fn two_submit_to_a_capped_subpool(threads: usize) {
     let submitter = beside(&side, move |side| side.submit(task).unwrap());
     side.submit(ran.task()).unwrap();
     submitter.join().unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((ran.count(), side.in_flight()), (2, 0));
 }
 
@@ -61,7 +61,7 @@ fn a_discard_beside_an_attendant_loses_no_slot() {
         side.submit(ran.task()).unwrap();
         side.submit(ran.task()).unwrap();
         pool.discard();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let stats = side.stats();
         let ended = (stats.completed + stats.discarded, side.in_flight());
         assert_eq!((ended, stats.completed), ((2, 0), ran.count() as u64));

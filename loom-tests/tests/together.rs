@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use loom::sync::Notify;
+use loom::sync::mpsc::channel;
 
-use anthill::{JoinError, Pool, SubmitError};
-use loom_tests::{Record, beside, check, check_within, pool};
+use anthill::{Group, JoinError, Pool};
+use loom_tests::{Record, beside, check, check_within, held_up, pool};
 
 #[test]
 fn a_scope_returns_after_its_tasks_have_ended() {
@@ -25,7 +26,7 @@ fn a_scope_returns_after_its_tasks_have_ended() {
         });
         assert_eq!(ran.count(), 2);
         drop((pool.try_slot().unwrap(), pool.try_slot().unwrap()));
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }
@@ -41,7 +42,7 @@ fn a_scope_returns_after_its_slots_are_free() {
             ends.wait();
         });
         drop(pool.try_slot().unwrap());
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -58,7 +59,7 @@ fn a_scope_whose_task_panics_ends_as_well() {
         }));
         assert!(ended.is_err());
         assert_eq!(ran.count(), 2);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -66,16 +67,10 @@ fn a_scope_whose_task_panics_ends_as_well() {
 fn scope_within_a_task(pool: &Pool) {
     let ran = Record::new();
     let (own, count) = (pool.clone(), ran.clone());
-    let task = pool.submit_with_handle(move || {
-        own.scope(|scope| {
-            scope
-                .submit(|| count.add())
-                .map_err(SubmitError::without_task)
-        })
-    });
-    assert!(task.unwrap().join().unwrap().is_ok());
+    let task = pool.submit_with_handle(move || own.scope(|scope| scope.submit(|| count.add())));
+    assert!(task.unwrap().wait().unwrap().is_ok());
     assert_eq!(ran.count(), 1);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 2);
 }
 
@@ -87,24 +82,21 @@ fn a_scope_within_a_task_needs_no_other_worker() {
 #[test]
 fn a_task_of_a_scope_is_run_by_one_of_two() {
     // The worker that waits in the scope, and the one that comes for the task.
-    check(|| scope_within_a_task(&pool(2, 2)));
+    check_within(1, || scope_within_a_task(&pool(2, 2)));
 }
 
 #[test]
 fn a_joined_part_is_run_by_one_of_two() {
-    check(|| {
+    check_within(1, || {
         let pool = pool(2, 2);
         let ran = Record::new();
         let (own, count) = (pool.clone(), ran.clone());
         let task = pool.submit_with_handle(move || {
             let part = own.submit_with_handle(count.task());
-            part.map_err(SubmitError::without_task)
-                .unwrap()
-                .join()
-                .is_ok()
+            part.unwrap().wait().is_ok()
         });
-        assert!(task.unwrap().join().unwrap());
-        pool.shutdown().unwrap();
+        assert!(task.unwrap().wait().unwrap());
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 1);
         let stats = pool.stats();
         assert_eq!((stats.completed, stats.cancelled), (2, 0));
@@ -120,12 +112,12 @@ fn a_task_that_a_sweep_puts_back_finds_a_worker() {
             let other = own.submit_with_handle(|| ()).ok();
             // The worker runs it, and sweeps its queue, while the other worker may be about to sleep.
             let part = own.submit_with_handle(|| ()).ok();
-            let joined = part.is_some_and(|part| part.join().is_ok());
+            let joined = part.is_some_and(|part| part.wait().is_ok());
             // It does not run the other task itself.
-            joined && other.is_some_and(|other| other.join_timeout(Duration::MAX).is_ok())
+            joined && other.is_some_and(|other| other.wait_timeout(Duration::MAX).is_ok())
         });
-        assert!(task.unwrap().join().unwrap());
-        pool.shutdown().unwrap();
+        assert!(task.unwrap().wait().unwrap());
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 3);
     });
 }
@@ -161,34 +153,82 @@ fn a_sweep_takes_no_task_of_a_scope() {
                 first.is_ok() && second.is_ok()
             })
         });
-        assert!(task.unwrap().join().unwrap());
-        pool.shutdown().unwrap();
+        assert!(task.unwrap().wait().unwrap());
+        pool.shutdown().wait().unwrap();
         assert_eq!((ran.count(), pool.stats().completed), (3, 4));
     });
 }
 
 #[test]
 fn a_group_that_stops_runs_no_more_of_its_tasks() {
-    // One preemption is enough to lose it.
-    check_within(1, || {
+    check(|| {
         let pool = pool(2, 1);
         let ran = Record::new();
-        let group = pool.group::<Result<(), ()>>().stop_at_error();
-        group.submit(|| Err(())).unwrap();
+        let (go, wait) = channel::<()>();
+        let mut group = Group::new().stop_at_error();
+        let first = move || wait.recv().map_err(drop).and(Err(()));
+        group.push(pool.submit_with_handle(first).unwrap());
         let second = ran.clone();
-        let accepted = group.submit(move || {
+        // It waits behind the task that stops the group.
+        let behind = move || {
             second.add();
             Ok(())
-        });
-        // It comes after the group has stopped, or waits behind the task that stops it.
-        let cancelled = usize::from(accepted.is_ok());
-        let results = group.wait().into_vec();
-        assert!(matches!(results[0], Ok(Err(()))));
-        assert!(matches!(&results[1..], [] | [Err(JoinError::Cancelled)]));
-        assert_eq!((results.len(), ran.count()), (1 + cancelled, 0));
-        pool.shutdown().unwrap();
+        };
+        group.push(pool.submit_with_handle(behind).unwrap());
+        go.send(()).unwrap();
+        let results = group.wait();
+        assert_eq!(results.failed(), Some(0));
+        let results = results.into_vec();
+        assert!(matches!(
+            results[..],
+            [Ok(Err(())), Err(JoinError::Cancelled)]
+        ));
+        pool.shutdown().wait().unwrap();
         let stats = pool.stats();
-        assert_eq!((stats.completed, stats.cancelled), (1, cancelled as u64));
+        assert_eq!((stats.completed, stats.cancelled, ran.count()), (1, 1, 0));
+    });
+}
+
+#[test]
+fn a_task_pushed_to_a_stopped_group_is_cancelled() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        // The only worker is busy, so the task cannot begin before the push.
+        let go = held_up(&pool);
+        let ran = Record::new();
+        let mut group = Group::new();
+        group.cancel();
+        group.push(pool.submit_with_handle(ran.task()).unwrap());
+        let results = group.wait().into_vec();
+        assert!(matches!(results[..], [Err(JoinError::Cancelled)]));
+        go.send(()).unwrap();
+        pool.shutdown().wait().unwrap();
+        assert_eq!((ran.count(), pool.stats().cancelled), (0, 1));
+    });
+}
+
+#[test]
+fn the_results_of_a_group_say_which_task_stopped_it() {
+    check(|| {
+        let pool = pool(1, 1);
+        let mut group = Group::new().stop_at_error();
+        group.push(pool.submit_with_handle(|| Err::<(), _>(7)).unwrap());
+        let results = group.wait();
+        assert_eq!(results.failed(), Some(0));
+        assert!(matches!(results.into_vec()[..], [Ok(Err(7))]));
+        pool.shutdown().wait().unwrap();
+    });
+}
+
+#[test]
+fn two_tasks_of_a_group_that_end_at_once_wake_its_waiter() {
+    check_within(1, || {
+        let pool = pool(2, 2);
+        let mut group = Group::new();
+        group.push(pool.submit_with_handle(|| 1).unwrap());
+        group.push(pool.submit_with_handle(|| 2).unwrap());
+        assert_eq!(group.wait().values().unwrap(), [1, 2]);
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -200,7 +240,7 @@ fn a_wait_beside_a_discard(wait: fn(&Pool)) {
     let discards = beside(&pool, Pool::discard);
     discards.join().unwrap();
     // Hangs, if the wait does.
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.in_flight(), 0);
 }
 
@@ -209,7 +249,7 @@ fn a_join_beside_a_discard_ends() {
     check(|| {
         a_wait_beside_a_discard(|pool| {
             if let Ok(part) = pool.submit_with_handle(|| 1) {
-                assert!(matches!(part.join(), Ok(1) | Err(JoinError::Cancelled)));
+                assert!(matches!(part.wait(), Ok(1) | Err(JoinError::Cancelled)));
             }
         });
     });
@@ -229,8 +269,9 @@ fn a_scope_beside_a_discard_ends() {
 fn a_group_beside_a_discard_ends() {
     check(|| {
         a_wait_beside_a_discard(|pool| {
-            let group = pool.group();
-            let _refused = group.submit(|| 1);
+            let mut group = Group::new();
+            // None if the pool is closed by then.
+            group.extend(pool.submit_with_handle(|| 1));
             let _cancelled = group.wait();
         });
     });

@@ -19,7 +19,7 @@ fn a_worker_there_from_the_beginning_is_woken() {
         let pool = keeping(1..=1).capacity(1).build().unwrap();
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(ran.count(), 1);
     });
 }
@@ -35,7 +35,7 @@ fn a_worker_that_is_woken_on_its_way_to_sleep_is_counted_once() {
             loom::thread::yield_now();
         }
         pool.submit(|| ()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 3);
     });
 }
@@ -48,7 +48,7 @@ fn a_task_behind_one_that_blocks_is_taken_by_another_worker() {
         // Ends only when the second runs as well: whoever takes both must see to it that somebody gets the other.
         pool.submit(move || wait.recv().unwrap()).unwrap();
         pool.submit(move || call.send(()).unwrap()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }
@@ -67,7 +67,7 @@ fn a_task_from_within_a_worker_that_then_blocks_is_taken_by_another() {
         })
         .unwrap();
         called.recv().unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }
@@ -84,7 +84,7 @@ fn tasks_on_their_way_from_queue_to_queue_are_not_overlooked() {
         pool.submit(move || call.send(()).unwrap()).unwrap();
         pool.submit(|| ()).unwrap();
         go.send(()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 4);
     });
 }

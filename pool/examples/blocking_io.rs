@@ -63,7 +63,7 @@ fn hash_all(pool: &Pool, folder: &Path) -> Result<(u64, usize, usize), Box<dyn E
     for hash in results {
         sum = sum.wrapping_add(hash?);
     }
-    pool.shutdown()?;
+    pool.shutdown().wait()?;
     Ok((sum, most_in_flight, most_threads))
 }
 

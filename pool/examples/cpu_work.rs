@@ -1,5 +1,6 @@
-//! A computation in pieces: each piece is a task with a handle, and the handles are joined in the order of the pieces,
-//! in whatever order the tasks end. It counts primes, with one thread and with one for each core.
+//! A computation in pieces. Each piece is a task with a handle. The main thread waits for the
+//! handles in the order of the pieces, in whatever order the tasks end. It counts primes, with one
+//! thread and with one for each core.
 //!
 //! ```console
 //! cargo run --release -p anthill --example cpu_work
@@ -54,10 +55,10 @@ fn count(threads: usize) -> Result<(Vec<usize>, Duration), Box<dyn Error>> {
     // A piece that panicked would be an error here.
     let counts = handles
         .into_iter()
-        .map(JoinHandle::join)
+        .map(JoinHandle::wait)
         .collect::<Result<Vec<_>, _>>()?;
     let time = start.elapsed();
-    pool.shutdown()?;
+    pool.shutdown().wait()?;
     Ok((counts, time))
 }
 

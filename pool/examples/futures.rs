@@ -12,7 +12,7 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 
 const CAPACITY: usize = 100;
 const WAITING: usize = CAPACITY - 2;
@@ -37,13 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // One more future finds the price. It uses the same slots and the same threads as what waits for it.
     let clerk = pool.spawn_with_handle(clerk(pool.clone(), price.clone()))?;
-    let found = clerk.join()??;
+    let found = clerk.wait()??;
 
     let mut sum = 0;
     for order in orders {
-        sum += order.join()?; // a thread joins a handle, a future would await it
+        sum += order.wait()?; // a thread joins a handle, a future would await it
     }
-    pool.shutdown()?;
+    pool.shutdown().wait()?;
     show("all have ended", &pool);
     println!("the price is {found}, all orders together {sum}");
     if sum != found * (1..=WAITING as u64).sum::<u64>() {
@@ -54,9 +54,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What a future may do with the pool it runs in. It never blocks its thread: where a closure would wait, it awaits.
 async fn clerk(pool: Pool, price: Price) -> Result<u64, String> {
-    let slot = pool.slot_async().await.map_err(|error| error.to_string())?;
-    let refused = pool.try_submit(|| ()).map_err(SubmitError::without_task);
-    if refused != Err(SubmitError::Full(())) {
+    let slot = pool.slot().await.map_err(|error| error.to_string())?;
+    let refused = pool.try_submit(|| ()).map_err(SlotError::from);
+    if refused != Err(SlotError::Full) {
         return Err("98 orders, a clerk and a slot should fill a pool of 100".to_owned());
     }
     show("a clerk comes, with a slot", &pool);
@@ -66,7 +66,10 @@ async fn clerk(pool: Pool, price: Price) -> Result<u64, String> {
     let found = found.await.map_err(|error| error.to_string())?;
 
     // Here there is no result to wait for, only a slot.
-    let announced = pool.submit_async(move || price.announce(found)).await;
+    let announced = pool
+        .slot()
+        .await
+        .map(|slot| slot.submit(move || price.announce(found)));
     announced.map_err(|error| error.to_string())?;
     Ok(found)
 }

@@ -13,7 +13,7 @@ use std::process;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::{Pool, ShutdownError, SubmitError};
+use anthill::{Pool, ShutdownError, SlotError};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let work_for = seconds(1, 2.0)?;
@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = Pool::builder().capacity(200).threads(0..=4).build()?;
     stop_after(work_for, pool.clone())?;
 
-    // Whoever submits needs no flag to look at: once the pool is closed it is told so, also while it waits.
+    // The producer checks no flag: `submit` returns `Closed` once the pool is closed, even if it
+    // waits for a slot by then.
     let mut accepted = 0_u64;
     let refused = loop {
         match pool.submit(handle_request) {
@@ -29,14 +30,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             Err(refused) => break refused,
         }
     };
-    if !matches!(refused, SubmitError::Closed(_)) {
+    if !matches!(refused, SlotError::Closed) {
         return Err(refused.into());
     }
-    println!("{accepted} tasks were accepted, and one was handed back at the close");
+    println!("{accepted} tasks were accepted, and one was refused at the close");
     println!("{} are still in the pool", pool.in_flight());
 
     let start = Instant::now();
-    let ended = pool.shutdown_timeout(drain_for);
+    let ended = pool.shutdown().wait_timeout(drain_for);
     let time = start.elapsed();
     match ended {
         Ok(()) => {

@@ -12,7 +12,7 @@
 
 use std::error::Error;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anthill::{Pool, Slot, Strand};
 
@@ -59,14 +59,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     for number in 1..=TRANSFERS {
         let (from, to) = (dice.roll(ACCOUNTS), dice.roll(ACCOUNTS));
         let amount = dice.roll(200) as u64;
-        // Waits, as long as it takes, while 64 transfers are under way.
-        let slot = transfers.slot_timeout(Duration::MAX)?;
+        // Blocks while 64 transfers are under way.
+        let slot = transfers.slot().wait()?.into_owned();
         transfer(number, &accounts[from], &accounts[to], amount, slot)?;
     }
     // Ends when all slots are back, that is, when the last transfer is through. Only then may the strands close.
-    transfers.shutdown()?;
+    transfers.shutdown().wait()?;
     let time = start.elapsed();
-    pool.shutdown()?;
+    pool.shutdown().wait()?;
 
     let begun_with = ACCOUNTS as u64 * BEGIN_WITH;
     let (mut ended_with, mut refused, mut out_of_order) = (0, 0, 0);
@@ -92,7 +92,7 @@ fn transfer(
     from: &Arc<Account>,
     to: &Arc<Account>,
     amount: u64,
-    slot: Slot,
+    slot: Slot<'static>,
 ) -> Result<(), Box<dyn Error>> {
     let (payer, payee) = (Arc::clone(from), Arc::clone(to));
     from.strand.submit(move || {

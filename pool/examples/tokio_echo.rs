@@ -22,13 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let own = connections.subpool().capacity(2).build()?;
 
     let listener = own.spawn_with_handle(TcpListener::bind("127.0.0.1:7070"))?;
-    let listener = listener.join()??;
+    let listener = listener.wait()??;
     println!("listening on {}", listener.local_addr()?);
 
     let pool = connections.clone();
     let accepting = own.spawn_with_handle(async move {
         // A slot first, then the connection for it.
-        while let Ok(slot) = pool.slot_async().await {
+        while let Ok(slot) = pool.slot().await {
             match listener.accept().await {
                 Ok((socket, _)) => slot.spawn(async { drop(echo(socket).await) }),
                 Err(error) => {
@@ -39,12 +39,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     })?;
     own.spawn_with_handle(async { tokio::signal::ctrl_c().await })?
-        .join()??;
+        .wait()??;
 
     accepting.cancel();
-    own.shutdown()?;
+    own.shutdown().wait()?;
     // Clients may stay as long as they like, but the server does not.
-    if let Err(late) = connections.shutdown_timeout(Duration::from_secs(1)) {
+    if let Err(late) = connections.shutdown().wait_timeout(Duration::from_secs(1)) {
         eprintln!("{late}");
     }
     Ok(())

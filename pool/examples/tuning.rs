@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anthill::tuner::{Policy, Proposal, Reason, Sample, Target, Tuner};
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 
 const THREADS: usize = 8;
 /// How long an accepted task shall be in the pool.
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .start(|_| ())?;
     produce(&pool)?;
     drop(tuning);
-    pool.shutdown()?;
+    pool.shutdown().wait()?;
     let stats = pool.stats();
     println!(
         "{} tasks accepted, {} completed",
@@ -100,16 +100,16 @@ impl Policy for InTime {
 }
 
 /// Submits as fast as the pool and the phases allow.
-fn produce(pool: &Pool) -> Result<(), SubmitError<()>> {
+fn produce(pool: &Pool) -> Result<(), SlotError> {
     for phase in &PHASES {
         println!("{}", phase.name);
         let end = Instant::now() + phase.lasts;
         while Instant::now() < end {
             let task = phase.task;
             let work = move || thread::sleep(task); // stands for blocking I/O
-            match pool.submit_deadline(work, end) {
-                Ok(()) | Err(SubmitError::Timeout(_)) => {}
-                Err(refused) => return Err(refused.without_task()),
+            match pool.slot().wait_deadline(end).map(|slot| slot.submit(work)) {
+                Ok(()) | Err(SlotError::Timeout) => {}
+                Err(refused) => return Err(refused),
             }
             thread::sleep(phase.pause);
         }

@@ -14,7 +14,7 @@ use crate::priority::Priority;
 use crate::reactor::{MakeReactor, Reactor, SharedReactor};
 use crate::sampling::Sampler;
 use crate::scheduler::Scheduler;
-use crate::settings::{Around, Hooks, PanicHandler, Reentrancy, Settings, check_threads};
+use crate::settings::{Around, Hooks, PanicHandler, Settings, check_threads};
 use crate::worker;
 
 /// Settings of a [`Pool`], from [`Pool::builder`].
@@ -49,7 +49,6 @@ pub struct Builder {
     max_waiting: usize,
     stack_size: Option<usize>,
     panic_handler: Option<PanicHandler>,
-    reentrancy: Reentrancy,
     hooks: Hooks,
     sample_one_in: Option<u64>,
     reactor: Option<MakeReactor>,
@@ -68,7 +67,6 @@ impl Default for Builder {
             max_waiting: usize::MAX,
             stack_size: None,
             panic_handler: None,
-            reentrancy: Reentrancy::default(),
             hooks: Hooks::default(),
             sample_one_in: None,
             reactor: None,
@@ -84,7 +82,7 @@ impl Builder {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().name("thumbnails").build()?;
     /// let thread = pool.submit_with_handle(|| std::thread::current().name().map(str::to_owned))?;
-    /// assert_eq!(thread.join()?.as_deref(), Some("thumbnails"));
+    /// assert_eq!(thread.wait()?.as_deref(), Some("thumbnails"));
     /// # Ok(())
     /// # }
     /// ```
@@ -94,12 +92,12 @@ impl Builder {
     }
 
     /// How many tasks may be in the pool at once, from acceptance to their end; a suspended future counts. Default:
-    /// 1024. Anything from 2^31 - 1 upwards, such as `usize::MAX`, is unlimited. [`Pool::tune`] changes it later.
+    /// 1024. Anything from 2^31 - 1 upwards, such as `usize::MAX`, is unlimited. [`Pool::set_capacity`] changes it later.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().capacity(2).build()?;
-    /// let held = (pool.slot()?, pool.slot()?);
+    /// let held = (pool.slot().wait()?, pool.slot().wait()?);
     /// assert!(pool.try_submit(|| println!("a third")).is_err());
     /// # Ok(())
     /// # }
@@ -152,9 +150,9 @@ impl Builder {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().capacity(1).nonblocking(true).build()?;
-    /// let held = pool.slot()?;
+    /// let held = pool.slot().wait()?;
     /// let refused = pool.submit(|| println!("no room"));
-    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// assert!(matches!(refused, Err(anthill::SlotError::Full)));
     /// # Ok(())
     /// # }
     /// ```
@@ -164,40 +162,22 @@ impl Builder {
     }
 
     /// How many submitters may wait for a slot at once, threads and futures together; the next one is told
-    /// [`Full`](crate::SubmitError::Full). Default: no limit.
+    /// [`Full`](crate::SlotError::Full). Default: no limit.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     ///
     /// let pool = anthill::Pool::builder().capacity(1).max_waiting(0).build()?;
-    /// let held = pool.slot()?;
+    /// let held = pool.slot().wait()?;
     /// // Told at once, since nobody may wait.
-    /// let refused = pool.submit_timeout(|| println!("no room"), Duration::from_secs(60));
-    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// let refused = pool.slot().wait_timeout(Duration::from_secs(60)).err();
+    /// assert_eq!(refused, Some(anthill::SlotError::Full));
     /// # Ok(())
     /// # }
     /// ```
     pub fn max_waiting(mut self, submitters: usize) -> Self {
         self.max_waiting = submitters;
-        self
-    }
-
-    /// What a closure's waiting submit does on a worker of this very pool. Default: it is refused.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use anthill::{Pool, Reentrancy};
-    ///
-    /// let pool = Pool::builder().capacity(1).reentrancy(Reentrancy::RunInPlace).build()?;
-    /// let own = pool.clone();
-    /// let outer = pool.submit_with_handle(move || own.submit(|| println!("in the same slot")).is_ok())?;
-    /// assert!(outer.join()?);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn reentrancy(mut self, policy: Reentrancy) -> Self {
-        self.reentrancy = policy;
         self
     }
 
@@ -210,7 +190,7 @@ impl Builder {
     /// }
     ///
     /// let pool = anthill::Pool::builder().stack_size(64 << 20).build()?; // 64 MiB
-    /// assert_eq!(pool.submit_with_handle(|| depth(100_000))?.join()?, 100_000);
+    /// assert_eq!(pool.submit_with_handle(|| depth(100_000))?.wait()?, 100_000);
     /// # Ok(())
     /// # }
     /// ```
@@ -275,7 +255,7 @@ impl Builder {
     ///     .threads(3..=3)
     ///     .on_thread_stop(move || _ = said.send(std::thread::current().id()))
     ///     .build()?;
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// assert_eq!(heard.try_iter().count(), 3);
     /// # Ok(())
     /// # }
@@ -292,7 +272,7 @@ impl Builder {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().sample_times(1).build()?; // every task
     /// pool.submit(|| println!("measured"))?;
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// let times = pool.times().expect("sampling is on");
     /// println!("half of the tasks waited for at most {:?}", times.queue_wait.quantile(0.5));
     /// assert_eq!(times.run.count(), 1);
@@ -358,7 +338,6 @@ impl Builder {
             stack_size: self.stack_size,
             idle_expiry: self.idle_expiry,
             panic_handler: self.panic_handler,
-            reentrancy: self.reentrancy,
             hooks: self.hooks,
             sampler: self.sample_one_in.map(Sampler::new).map(Arc::new),
             reactor: reactor.map(SharedReactor::new),
@@ -388,7 +367,6 @@ impl fmt::Debug for Builder {
             .field("nonblocking", &self.nonblocking)
             .field("max_waiting", &self.max_waiting)
             .field("stack_size", &self.stack_size)
-            .field("reentrancy", &self.reentrancy)
             .field("sample_one_in", &self.sample_one_in)
             .finish_non_exhaustive()
     }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::activity::ID_STEP;
 use crate::cap::Cap;
+use crate::error::SlotError;
 use crate::priority::Priority;
 use crate::slots::{Joined, NoSlot, Slots};
 use crate::spin::Spin;
@@ -18,24 +19,6 @@ pub(crate) enum Patience {
     None,
     Until(Instant),
     Endless,
-}
-
-/// Why a submitter got no slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Full,
-    Closed,
-    Timeout,
-    WouldDeadlock,
-}
-
-impl From<NoSlot> for Refusal {
-    fn from(reason: NoSlot) -> Self {
-        match reason {
-            NoSlot::Full => Self::Full,
-            NoSlot::Closed => Self::Closed,
-        }
-    }
 }
 
 /// How much an entrance has to do, for those who choose between several. The least comes first.
@@ -119,17 +102,17 @@ impl Entrance {
         &self,
         patience: Patience,
         on_worker: impl FnOnce() -> bool,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SlotError> {
         match self.slots.try_acquire() {
             Err(NoSlot::Full) if patience != Patience::None => self.wait(patience, on_worker),
             settled => Ok(settled?),
         }
     }
 
-    fn wait(&self, patience: Patience, on_worker: impl FnOnce() -> bool) -> Result<(), Refusal> {
+    fn wait(&self, patience: Patience, on_worker: impl FnOnce() -> bool) -> Result<(), SlotError> {
         if on_worker() {
             // The slot that it would wait for may be that of the very task which it is running.
-            return Err(Refusal::WouldDeadlock);
+            return Err(SlotError::WouldDeadlock);
         }
         let mut spin = Spin::submitter();
         while spin.turn() {
@@ -150,14 +133,14 @@ impl Entrance {
             Patience::Endless | Patience::None => None,
         };
         let outcome = match waiter.wait(deadline) {
-            None if self.slots.leave_line(ticket) => return Err(Refusal::Timeout),
+            None if self.slots.leave_line(ticket) => return Err(SlotError::Timeout),
             // The deadline passed while the wait was being settled: what was granted is used.
             None => waiter.outcome(),
             settled => settled,
         };
         match outcome.expect("a waiter that is not in line any more has been settled") {
             Outcome::Granted => Ok(()),
-            Outcome::Closed => Err(Refusal::Closed),
+            Outcome::Closed => Err(SlotError::Closed),
         }
     }
 
@@ -171,13 +154,13 @@ impl Entrance {
         self.discarding.store(yes, Ordering::Relaxed);
     }
 
-    /// Counts a refusal that the submitter is told.
-    pub(crate) fn count(&self, refusal: Refusal) -> Refusal {
+    /// Counts a refusal that the submitter gets.
+    pub(crate) fn count(&self, refusal: SlotError) -> SlotError {
         let counter: &Counter = match refusal {
-            Refusal::Full => &self.rejections.full,
-            Refusal::Closed => &self.rejections.closed,
-            Refusal::Timeout => &self.rejections.timeout,
-            Refusal::WouldDeadlock => &self.rejections.would_deadlock,
+            SlotError::Full => &self.rejections.full,
+            SlotError::Closed => &self.rejections.closed,
+            SlotError::Timeout => &self.rejections.timeout,
+            SlotError::WouldDeadlock => &self.rejections.would_deadlock,
         };
         counter.add();
         refusal

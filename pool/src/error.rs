@@ -1,136 +1,179 @@
-//! Errors. Each names what was wrong, and those that refuse a task hand it back.
+//! Errors of submitting, joining and shutting down.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
-use crate::entrance::Refusal;
 use crate::panic::TaskPanic;
+use crate::slots::NoSlot;
 use crate::stats::Stats;
 
-/// A task that was not accepted, and why. The task is in the error: see [`into_task`](SubmitError::into_task).
-///
-/// So the error is `Send` and `Sync` when the task is. Where an error must be both and the task is not `Sync`, leave the
-/// task out: `pool.submit(task).map_err(SubmitError::without_task)?`.
-///
-/// ```
-/// # let pool = anthill::Pool::builder().build().unwrap();
-/// match pool.try_submit(|| println!("done")) {
-///     Ok(()) => {}
-///     Err(anthill::SubmitError::Full(task)) => task(), // here, which slows the submitter down
-///     Err(refused) => eprintln!("{refused}"),
-/// }
-/// # pool.shutdown().unwrap();
-/// ```
-#[non_exhaustive]
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum SubmitError<T> {
-    /// No slot is free, and the call does not wait, or as many wait already as may. Try later, wait, or tune the
-    /// capacity up.
-    Full(T),
-    /// The pool is closed, or was closed while the call waited for a slot.
-    Closed(T),
-    /// No slot came free in time.
-    Timeout(T),
-    /// No slot is free, and the call came from a worker of this very pool, or of one of its shards: it could have
-    /// waited for a slot that only this worker can free. Use a call that does not wait; or, in a future, an async one,
-    /// which holds up no thread, though futures that all hold slots and wait for more still wait for each other.
-    WouldDeadlock(T),
-    /// The [`Group`](crate::Group) that it was for has stopped.
-    Stopped(T),
-}
-
-impl<T> SubmitError<T> {
-    pub(crate) fn new(refusal: Refusal, task: T) -> Self {
-        match refusal {
-            Refusal::Full => Self::Full(task),
-            Refusal::Closed => Self::Closed(task),
-            Refusal::Timeout => Self::Timeout(task),
-            Refusal::WouldDeadlock => Self::WouldDeadlock(task),
-        }
-    }
-
-    /// The task that was refused.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// let pool = anthill::Pool::builder().capacity(1).build()?;
-    /// pool.close();
-    /// let refused = pool.submit(|| println!("done after all")).unwrap_err();
-    /// let task = refused.into_task();
-    /// task();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn into_task(self) -> T {
-        match self {
-            Self::Full(task)
-            | Self::Closed(task)
-            | Self::Timeout(task)
-            | Self::WouldDeadlock(task)
-            | Self::Stopped(task) => task,
-        }
-    }
-
-    /// The same refusal without its task, which is dropped. It is `Send`, `Sync` and `'static` whatever the task was.
-    ///
-    /// ```
-    /// use anthill::{Pool, SubmitError};
-    ///
-    /// fn count(pool: &Pool) -> Result<(), SubmitError<()>> {
-    ///     pool.submit(|| println!("one")).map_err(SubmitError::without_task)?;
-    ///     pool.submit(|| println!("two")).map_err(SubmitError::without_task)
-    /// }
-    /// # count(&Pool::builder().build().unwrap()).unwrap();
-    /// ```
-    pub fn without_task(self) -> SubmitError<()> {
-        self.map(drop)
-    }
-
-    /// The same refusal with what `f` makes of its task.
-    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> SubmitError<U> {
-        match self {
-            Self::Full(task) => SubmitError::Full(f(task)),
-            Self::Closed(task) => SubmitError::Closed(f(task)),
-            Self::Timeout(task) => SubmitError::Timeout(f(task)),
-            Self::WouldDeadlock(task) => SubmitError::WouldDeadlock(f(task)),
-            Self::Stopped(task) => SubmitError::Stopped(f(task)),
-        }
-    }
-}
-
-impl<T> fmt::Debug for SubmitError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::Closed(_) => "Closed(..)",
-            Self::Timeout(_) => "Timeout(..)",
-            Self::WouldDeadlock(_) => "WouldDeadlock(..)",
-            Self::Stopped(_) => "Stopped(..)",
-        })
-    }
-}
-
-impl<T> fmt::Display for SubmitError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "the pool is full",
-            Self::Closed(_) => "the pool is closed",
-            Self::Timeout(_) => "no slot of the pool came free in time",
-            Self::WouldDeadlock(_) => "a worker must not wait for a slot of its own pool",
-            Self::Stopped(_) => "the group has stopped",
-        })
-    }
-}
-
-impl<T> std::error::Error for SubmitError<T> {}
-
-/// No slot could be reserved. It is the same refusal as for a task, without one.
+/// Why no slot was reserved.
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
 /// pool.close();
-/// assert_eq!(pool.slot().err(), Some(anthill::SlotError::Closed(())));
+/// assert_eq!(pool.try_slot().err(), Some(anthill::SlotError::Closed));
 /// ```
-pub type SlotError = SubmitError<()>;
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotError {
+    /// No slot is free and the call does not wait, or [`max_waiting`](crate::Builder::max_waiting)
+    /// submitters wait already. Retry later, wait, or raise the capacity.
+    Full,
+    /// The pool is closed, or was closed while the call waited.
+    Closed,
+    /// No slot came free before the deadline.
+    Timeout,
+    /// A worker of this pool would have blocked until a slot is free, and only this worker may be able
+    /// to free one. Use `try_submit` or `try_slot`; in a future, await the slot.
+    WouldDeadlock,
+}
+
+impl From<NoSlot> for SlotError {
+    fn from(reason: NoSlot) -> Self {
+        match reason {
+            NoSlot::Full => Self::Full,
+            NoSlot::Closed => Self::Closed,
+        }
+    }
+}
+
+impl fmt::Display for SlotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the pool is full; retry later or wait for a slot",
+            Self::Closed => "the pool is closed",
+            Self::Timeout => "no slot of the pool came free in time",
+            Self::WouldDeadlock => {
+                "a worker must not block until its own pool has a free slot; await the slot or use `try_submit`"
+            }
+        })
+    }
+}
+
+impl std::error::Error for SlotError {}
+
+/// Why `try_submit` or `try_spawn` refused a task, with the task.
+///
+/// The error is `Send` and `Sync` for every task that is `Send`, so `?` converts it to a boxed error.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build().unwrap();
+/// if let Err(refused) = pool.try_submit(|| println!("done")) {
+///     let task = refused.into_task();
+///     task(); // on this thread, which slows the submitter down
+/// }
+/// # pool.shutdown().wait().unwrap();
+/// ```
+pub struct SubmitError<F> {
+    reason: SlotError,
+    // In a mutex, because that is `Sync` for every `F` that is `Send`. It is never locked.
+    task: Mutex<F>,
+}
+
+impl<F> SubmitError<F> {
+    pub(crate) fn new(reason: SlotError, task: F) -> Self {
+        Self {
+            reason,
+            task: Mutex::new(task),
+        }
+    }
+
+    /// Returns why the task was refused.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().build().unwrap();
+    /// pool.close();
+    /// let refused = pool.try_submit(|| ()).unwrap_err();
+    /// assert_eq!(refused.reason(), anthill::SlotError::Closed);
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> SlotError {
+        self.reason
+    }
+
+    /// Returns the task.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().build().unwrap();
+    /// pool.close();
+    /// let refused = pool.try_submit(|| println!("done after all")).unwrap_err();
+    /// let task = refused.into_task();
+    /// task();
+    /// ```
+    pub fn into_task(self) -> F {
+        let task = self.task.into_inner();
+        task.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F> From<SubmitError<F>> for SlotError {
+    fn from(refused: SubmitError<F>) -> Self {
+        refused.reason
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubmitError")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<F> std::error::Error for SubmitError<F> {}
+
+/// Why [`Pool::run`](crate::Pool::run) returned no result.
+///
+/// ```
+/// # let pool = anthill::Pool::builder().build().unwrap();
+/// pool.close();
+/// let refused = pool.run(|| 6 * 7).wait();
+/// assert!(matches!(refused, Err(anthill::RunError::Slot(anthill::SlotError::Closed))));
+/// ```
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum RunError {
+    /// The closure got no slot, and has not run.
+    Slot(SlotError),
+    /// The closure got a slot, and panicked or was cancelled.
+    Task(JoinError),
+    /// The deadline passed. A closure that has begun goes on; one that has not was cancelled.
+    Timeout,
+}
+
+impl From<SlotError> for RunError {
+    fn from(error: SlotError) -> Self {
+        match error {
+            SlotError::Timeout => Self::Timeout,
+            error => Self::Slot(error),
+        }
+    }
+}
+
+impl From<JoinError> for RunError {
+    fn from(error: JoinError) -> Self {
+        Self::Task(error)
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Slot(error) => error.fmt(f),
+            Self::Task(error) => error.fmt(f),
+            Self::Timeout => f.write_str("the task did not end in time"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
 
 /// A task that gave no result.
 ///
@@ -140,7 +183,7 @@ pub type SlotError = SubmitError<()>;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().build()?;
 /// let task = pool.submit_with_handle(|| panic!("out of paper"))?;
-/// match task.join() {
+/// match task.wait() {
 ///     Ok(()) => println!("printed"),
 ///     Err(JoinError::Panicked(panic)) => assert_eq!(panic.message(), Some("out of paper")),
 ///     Err(other) => println!("{other}"),
@@ -163,7 +206,7 @@ impl JoinError {
     /// ```should_panic
     /// # let pool = anthill::Pool::builder().build().unwrap();
     /// let task = pool.submit_with_handle(|| panic!("out of paper")).unwrap();
-    /// task.join().unwrap_err().resume(); // panics with `out of paper`
+    /// task.wait().unwrap_err().resume(); // panics with `out of paper`
     /// ```
     ///
     /// # Panics
@@ -199,17 +242,17 @@ impl std::error::Error for JoinError {}
 /// let pool = anthill::Pool::builder().build()?;
 /// let (end, wait) = std::sync::mpsc::channel::<()>();
 /// # let (begun, begins) = std::sync::mpsc::channel();
-/// pool.submit(anthill::named("backup", move || {
+/// pool.slot().wait()?.named("backup").submit(move || {
 /// #   begun.send(()).unwrap();
 ///     _ = wait.recv();
-/// }))?;
+/// });
 /// # begins.recv()?;
-/// match pool.shutdown_timeout(Duration::from_millis(1)) {
+/// match pool.shutdown().wait_timeout(Duration::from_millis(1)) {
 ///     Err(ShutdownError::Timeout(left)) => println!("still there: {left}"), // 1 task in flight, 1 running: `backup`
 ///     ended => ended?,
 /// }
 /// drop(end);
-/// # pool.shutdown()?;
+/// # pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -240,8 +283,8 @@ impl std::error::Error for ShutdownError {}
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
-/// # let slot = pool.slot().unwrap();
-/// let ended = pool.shutdown_timeout(std::time::Duration::ZERO);
+/// # let slot = pool.try_slot().unwrap();
+/// let ended = pool.shutdown().wait_timeout(std::time::Duration::ZERO);
 /// let Err(anthill::ShutdownError::Timeout(left)) = ended else { unreachable!() };
 /// assert_eq!((left.stats.in_flight, left.tasks.len()), (1, 0)); // a slot that is held
 /// ```
@@ -250,8 +293,8 @@ impl std::error::Error for ShutdownError {}
 pub struct Unfinished {
     /// The numbers.
     pub stats: Stats,
-    /// The names of those tasks that have begun, the oldest first, as far as [`named`](crate::named) or
-    /// [`named_future`](crate::named_future) gave them one. For a subpool they are the whole pool's.
+    /// The names of the tasks that have begun and have [one](crate::Slot::named), oldest first. For a
+    /// subpool, those of the whole pool.
     pub tasks: Vec<String>,
 }
 
@@ -308,7 +351,7 @@ impl std::error::Error for ReopenError {}
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build_multi(2, Default::default()).unwrap();
-/// if let Err(error) = pool.shutdown() {
+/// if let Err(error) = pool.shutdown().wait() {
 ///     for (shard, why) in error.failed {
 ///         eprintln!("{}: {why}", pool.shards()[shard].name());
 ///     }

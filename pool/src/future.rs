@@ -1,6 +1,5 @@
 //! A future as a task: polled by workers, woken from anywhere, its slot given back when it is gone.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +8,12 @@ use async_task::Builder;
 use pin_project_lite::pin_project;
 
 use crate::activity::Doing;
-use crate::end::{End, Output, Turn};
-use crate::gate::{self, Gate};
+use crate::end::{End, Output};
+use crate::gate::Gate;
+use crate::held::HeldSlot;
 use crate::large::is_large;
 use crate::scheduler::Scheduler;
 use crate::seat::Seat;
-use crate::slots::Released;
 use crate::task::Task;
 use crate::trace;
 use crate::unwind::{self, Payload};
@@ -65,7 +64,7 @@ impl Gate {
     {
         let accept = move |gate| Accepted {
             future: Some(future),
-            slot: FutureSlot::new(gate),
+            slot: HeldSlot::new(gate),
         };
         let task = Builder::new().metadata(self.clone());
         // SAFETY: The future is `Send`, since `F` is and a reference to a `Gate` is, for a `Gate` is `Sync`. It borrows
@@ -109,7 +108,7 @@ pin_project! {
         // Before the slot: what is dropped undone is gone before its slot is free.
         #[pin]
         future: Option<F>,
-        slot: FutureSlot<'a>,
+        slot: HeldSlot<'a>,
     }
 
     impl<F> PinnedDrop for Accepted<'_, F> {
@@ -165,71 +164,5 @@ where
         let end = settled.unwrap_or_else(|payload| End::Panicked(Some(payload)));
         this.slot.settle(end);
         Poll::Ready(())
-    }
-}
-
-/// The slot of a future, given back when the future is gone.
-struct FutureSlot<'a> {
-    gate: &'a Gate,
-    state: Cell<State>,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    Undone,
-    /// Its end is counted.
-    Ended,
-    /// Its end is counted, and its slot released.
-    Released(Released),
-}
-
-impl<'a> FutureSlot<'a> {
-    fn new(gate: &'a Gate) -> Self {
-        Self {
-            gate,
-            state: Cell::new(State::Undone),
-        }
-    }
-
-    /// Counts the end unless that is done, and reports a panic that no handle has.
-    fn settle(&self, end: End) {
-        if let State::Undone = self.state.get() {
-            gate::count(&self.gate.scheduler, &end);
-            self.state.set(State::Ended);
-        }
-        if let End::Panicked(Some(payload)) = end {
-            self.gate.scheduler.report(payload);
-        }
-    }
-}
-
-impl Turn for FutureSlot<'_> {
-    fn begin(&self) {}
-
-    fn end(&self, end: &End) {
-        gate::count(&self.gate.scheduler, end);
-        let slots = &self.gate.entrance().slots;
-        self.state.set(State::Released(slots.release_quietly()));
-    }
-}
-
-impl Drop for FutureSlot<'_> {
-    fn drop(&mut self) {
-        if let State::Undone = self.state.get() {
-            let end = if self.gate.entrance().is_discarding() {
-                End::Discarded
-            } else {
-                End::Cancelled
-            };
-            gate::count(&self.gate.scheduler, &end);
-        }
-        Seat::without_slot(|| match self.state.get() {
-            State::Released(released) => {
-                self.gate
-                    .scheduler
-                    .follow_up(self.gate.entrance(), released);
-            }
-            State::Undone | State::Ended => self.gate.release(),
-        });
     }
 }

@@ -5,27 +5,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::end::{End, Job};
-use crate::entrance::{Entrance, Patience, Refusal};
+use crate::entrance::{Entrance, Patience};
+use crate::error::SlotError;
+use crate::lane::Lane;
 use crate::large::{Boxed, is_large};
 use crate::priority::Priority;
 use crate::sampling::{Sample, SampledJob};
-use crate::scheduler::{ClosureTurn, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::seat::Seat;
-use crate::settings::Reentrancy;
 use crate::slots::{Joined, NoSlot};
 use crate::sync::{Arc, thread};
 use crate::task::{Task, Work};
 use crate::trace;
 use crate::waiter::{Outcome, Waiter};
-
-/// How a closure got in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// It has a slot.
-    Slot,
-    /// It runs inside the task that brings it, in that one's slot.
-    InPlace,
-}
 
 #[derive(Clone)]
 pub(crate) struct Gate {
@@ -39,49 +31,24 @@ impl Gate {
         self.subpool.as_deref().unwrap_or(&self.scheduler.root)
     }
 
-    /// Takes a slot, as patiently as asked.
-    pub(crate) fn enter(&self, patience: Patience) -> Result<(), Refusal> {
-        self.try_enter(patience)
-            .map_err(|refusal| self.entrance().count(refusal))
-    }
-
-    /// As `enter`, for a closure: where a wait would deadlock, it runs in place if that is the pool's policy.
+    /// Takes a slot, waiting for one as long as `patience` says. Counts a refusal.
     #[inline]
-    pub(crate) fn enter_closure(&self, patience: Patience) -> Result<Way, Refusal> {
+    pub(crate) fn enter(&self, patience: Patience) -> Result<(), SlotError> {
         if self.entrance().slots.take_free() {
-            return Ok(Way::Slot);
+            return Ok(());
         }
         self.enter_full(patience)
     }
 
-    fn enter_full(&self, patience: Patience) -> Result<Way, Refusal> {
-        match self.try_enter(patience) {
-            Ok(()) => Ok(Way::Slot),
-            Err(Refusal::WouldDeadlock) if self.runs_in_place() => Ok(Way::InPlace),
-            Err(refusal) => Err(self.entrance().count(refusal)),
-        }
-    }
-
-    fn try_enter(&self, patience: Patience) -> Result<(), Refusal> {
-        self.entrance()
-            .enter(patience, || Seat::is_on(&self.scheduler))
-    }
-
-    /// Whether a closure may run inside the task that brings it: that one holds a slot of this very entrance, and does
-    /// nothing else meanwhile.
-    pub(crate) fn runs_in_place(&self) -> bool {
-        self.scheduler.settings.reentrancy == Reentrancy::RunInPlace
-            && Seat::find(&self.scheduler).is_some_and(|seat| seat.serves(self.entrance().id()))
-    }
-
-    /// As `enter`, waiting without a thread.
-    pub(crate) async fn enter_async(&self) -> Result<(), Refusal> {
-        let entered = self.try_enter_async().await;
+    fn enter_full(&self, patience: Patience) -> Result<(), SlotError> {
+        let entered = self
+            .entrance()
+            .enter(patience, || Seat::is_on(&self.scheduler));
         entered.map_err(|refusal| self.entrance().count(refusal))
     }
 
-    /// As `enter_async`; a refusal is not counted yet.
-    pub(crate) fn try_enter_async(&self) -> Enter<'_> {
+    /// Takes a slot, waiting for one without blocking a thread. Counts no refusal.
+    pub(crate) fn enter_async(&self) -> Enter<'_> {
         Enter {
             gate: self,
             place: None,
@@ -93,33 +60,30 @@ impl Gate {
         self.scheduler.release(self.entrance());
     }
 
-    /// Runs a closure that got in.
+    /// Runs a closure that has a slot.
     #[expect(
         clippy::inline_always,
         reason = "a task handed on by value is copied again"
     )]
     #[inline(always)]
-    pub(crate) fn submit<J: Job>(&self, way: Way, job: J) {
+    pub(crate) fn submit<J: Job>(&self, job: J) {
         if const { is_large::<J>() } {
-            self.submit_small(way, Boxed(Box::new(job)));
+            self.submit_small(Boxed(Box::new(job)));
         } else {
-            self.submit_small(way, job);
+            self.submit_small(job);
         }
     }
 
     #[expect(clippy::inline_always, reason = "as for `submit`")]
     #[inline(always)]
-    fn submit_small(&self, way: Way, job: impl Job) {
-        match way {
-            Way::Slot if self.is_plain() => {
-                self.entrance().slots.accepted().add();
-                let job = trace::job(&self.scheduler.settings.name, job);
-                // The task is made where it is handed on, so that it is copied only once.
-                self.scheduler.defer(Self::root_task(job), Priority::Normal);
-            }
-            Way::Slot => self.submit_any(job),
-            Way::InPlace => self.run_in_place(job),
+    fn submit_small(&self, job: impl Job) {
+        if !self.is_plain() {
+            return self.submit_any(job);
         }
+        self.entrance().slots.accepted().add();
+        let job = trace::job(&self.scheduler.settings.name, job);
+        // The task is made where it is handed on, so that it is copied only once.
+        self.scheduler.defer(Self::root_task(job), Priority::Normal);
     }
 
     /// Whether closures go to the pool's own entrance, none is measured, and the calling thread is no worker.
@@ -138,14 +102,14 @@ impl Gate {
         subpool.map_or(Priority::Normal, |entrance| entrance.priority)
     }
 
-    #[cold]
-    fn run_in_place(&self, job: impl Job) {
-        self.entrance().slots.accepted().add();
-        let job = trace::job(&self.scheduler.settings.name, job);
-        let seat = Seat::find(&self.scheduler).expect("the task that brings it runs here");
-        seat.occupy_in_place();
-        let turn = ClosureTurn::lent(&seat, self.entrance());
-        turn.settle(End::of(job, &turn));
+    /// Removes what is left in the queue of closures that were cancelled, if there may be much of it. Call it after a
+    /// cancel.
+    pub(crate) fn sweep(&self) {
+        let (scheduler, priority) = (&self.scheduler, self.priority());
+        let drop_spent = |task| scheduler.drop_spent(task);
+        if scheduler.queues.sweep(priority, drop_spent) {
+            scheduler.notify(Lane::Closures);
+        }
     }
 
     /// A closure that has a slot of this entrance, as a task.
@@ -259,7 +223,7 @@ impl Enter<'_> {
 }
 
 impl Future for Enter<'_> {
-    type Output = Result<(), Refusal>;
+    type Output = Result<(), SlotError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         assert!(!self.done, "polled after it was done");
@@ -273,7 +237,7 @@ impl Future for Enter<'_> {
         settled.map(|settled| {
             self.place = None;
             self.done = true;
-            settled.map_err(Refusal::from)
+            settled.map_err(SlotError::from)
         })
     }
 }

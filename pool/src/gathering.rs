@@ -49,11 +49,6 @@ impl Gathering {
         tell(helper);
     }
 
-    /// As `add`, for a task that is about to run.
-    pub(crate) fn begin(&self) {
-        self.0.lock().pending += 1;
-    }
-
     fn first(&self) -> Option<Task<()>> {
         self.0.lock().unbegun.pop_front()
     }
@@ -158,37 +153,26 @@ impl Drop for AllEnded<'_> {
     }
 }
 
-/// The turn of a task of a scope. It comes for a task also when it is dropped.
+/// What a queue holds for a task of a scope. It takes the next task that has not begun, once, also when it is dropped.
 pub(crate) struct Stub {
     gathering: Arc<Gathering>,
-    /// Its own; else it takes whichever is the next.
-    task: Option<Task<()>>,
-    come: bool,
+    has_taken: bool,
 }
 
 impl Stub {
-    pub(crate) fn of(task: Task<()>, gathering: Arc<Gathering>) -> Self {
+    pub(crate) fn new(gathering: Arc<Gathering>) -> Self {
         Self {
             gathering,
-            task: Some(task),
-            come: false,
+            has_taken: false,
         }
     }
 
-    pub(crate) fn of_any(gathering: Arc<Gathering>) -> Self {
-        Self {
-            gathering,
-            task: None,
-            come: false,
-        }
-    }
-
-    /// The task, once. None if the one that waits has run it.
+    /// Takes the task. None if the task that waits for the scope has run it.
     fn take(&mut self) -> Option<Task<()>> {
-        if std::mem::replace(&mut self.come, true) {
+        if std::mem::replace(&mut self.has_taken, true) {
             return None;
         }
-        self.task.take().or_else(|| self.gathering.first())
+        self.gathering.first()
     }
 }
 
@@ -212,8 +196,8 @@ impl Job for Stub {
 
     fn is_spent(&mut self) -> bool {
         // From here on it takes no task, or a task that is added before it is dropped would be lost.
-        self.come |= self.task.is_none() && self.gathering.0.lock().unbegun.is_empty();
-        self.come
+        self.has_taken |= self.gathering.0.lock().unbegun.is_empty();
+        self.has_taken
     }
 }
 

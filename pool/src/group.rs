@@ -1,235 +1,154 @@
-//! Groups: tasks that are waited for together.
+//! Groups: tasks whose results are waited for together.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::error::JoinError;
 use crate::group_results::GroupResults;
 use crate::join::JoinHandle;
-use crate::pool::Pool;
-use crate::scheduler::Scheduler;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc as PoolArc, Mutex};
 use crate::unwind;
+use crate::waiter::{Outcome, Waiter};
 use crate::watch::Watch;
 
-/// Tasks that are waited for together, and whose results come in the order in which they were submitted. From
-/// [`Pool::group`].
+/// Collects [`JoinHandle`]s, of any pools, and waits for them together. The results come in the order in which the handles
+/// were pushed.
 ///
-/// [`stop_at_error`](Self::stop_at_error) has the first task that fails cancel the others. A group that is dropped lets
-/// its tasks go on without it, and their panics go to the pool's panic handler. Until then it keeps its pool open.
-///
-/// Tasks get in as they do without a group, and the same answers are given: the ways in are named as those of [`Pool`].
-/// A group that has stopped refuses with [`Stopped`](crate::SubmitError::Stopped).
+/// In async code, `.await` the group; on a thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
+/// [`wait_deadline`](Self::wait_deadline). With [`stop_at_error`](Self::stop_at_error) the first task that fails cancels
+/// the others. A group that is dropped lets its tasks go on, and their panics go to the panic handlers of their pools.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().build()?;
-/// let lengths = pool.group();
+/// let mut lengths = anthill::Group::new();
 /// for word in ["an", "anthill", "of", "tasks"] {
-///     lengths.submit(move || word.len())?;
+///     lengths.push(pool.submit_with_handle(move || word.len())?);
 /// }
 /// assert_eq!(lengths.wait().values()?, [2, 7, 2, 5]);
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a group that is dropped lets its tasks go on without it"]
-pub struct Group<T> {
-    pub(crate) pool: Pool,
-    pub(crate) members: Arc<Members<T>>,
-}
+#[must_use = "a group that is dropped lets its tasks go on"]
+pub struct Group<T>(Arc<Members<T>>);
 
-/// What a group and its tasks share.
-pub(crate) struct Members<T> {
-    state: Mutex<State<T>>,
-    scheduler: Scheduler,
-}
+/// What a group shares with the wakers of its handles.
+struct Members<T>(Mutex<State<T>>);
 
 struct State<T> {
-    /// In the order of submission.
-    handles: Vec<JoinHandle<T>>,
-    /// Which results stop the group.
-    fails: fn(&T) -> bool,
-    /// Whether a panic stops it.
-    stops: bool,
-    /// The first task that failed, if that stops the group.
+    /// In the order of `push`.
+    members: Vec<Member<T>>,
+    pending: usize,
+    /// Which results stop the group, if any do.
+    fails: Option<fn(&T) -> bool>,
+    /// The first task that failed, if that stopped the group.
     failed: Option<usize>,
     stopped: bool,
+    waiter: Option<PoolArc<Waiter>>,
 }
 
-impl Pool {
-    /// An empty group, whose tasks take their slots at this entrance.
+enum Member<T> {
+    Pending(JoinHandle<T>),
+    Ended(Result<T, JoinError>),
+}
+
+impl<T: Send + 'static> Group<T> {
+    /// Returns an empty group.
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// let squares = pool.subpool().capacity(4).build()?.group(); // at most four of them are in progress
-    /// for n in 0..10 {
-    ///     squares.submit(move || n * n)?;
-    /// }
-    /// assert_eq!(squares.wait().values()?[9], 81);
-    /// # Ok(())
-    /// # }
+    /// let mut group = anthill::Group::<u32>::new();
+    /// assert!(group.wait().into_vec().is_empty());
     /// ```
-    pub fn group<T>(&self) -> Group<T> {
-        let state = State {
-            handles: Vec::new(),
-            fails: |_| false,
-            stops: false,
+    pub fn new() -> Self {
+        Self(Arc::new(Members(Mutex::new(State {
+            members: Vec::new(),
+            pending: 0,
+            fails: None,
             failed: None,
             stopped: false,
-        };
-        Group {
-            pool: self.clone(),
-            members: Arc::new(Members {
-                state: Mutex::new(state),
-                scheduler: self.gate().scheduler.clone(),
-            }),
+            waiter: None,
+        }))))
+    }
+
+    /// Adds a task. If the group has stopped, the task is cancelled unless it runs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let mut group = anthill::Group::new();
+    /// group.push(pool.submit_with_handle(|| 1)?);
+    /// group.push(pool.spawn_with_handle(async { 2 })?);
+    /// assert_eq!(group.wait().values()?, [1, 2]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn push(&mut self, handle: JoinHandle<T>) {
+        let watch = handle.watch();
+        let mut state = self.0.0.lock();
+        let index = state.members.len();
+        state.members.push(Member::Pending(handle));
+        state.pending += 1;
+        let stopped = state.stopped;
+        drop(state);
+        // After the member is there, because the task may end at once.
+        let waker = Waker::from(Arc::new(Ended {
+            members: Arc::clone(&self.0),
+            index,
+        }));
+        if !watch.packet.watch(&PoolArc::new(Waiter::task(&waker))) {
+            self.0.collect(index);
+        } else if stopped {
+            cancel_all(&[watch]);
         }
     }
-}
 
-impl<T, E> Group<Result<T, E>> {
-    /// Has the group stop when a task returns an error or panics: the others are cancelled if they are not running, and
-    /// no more are let in. It is for tasks that are submitted after it.
+    /// Blocks the calling thread until all tasks have ended. In async code, `.await` the group.
     ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().threads(0..=1).build()?;
-    /// let group = pool.group().stop_at_error();
-    /// group.submit(|| "7".parse::<u32>())?;
-    /// group.submit(|| "seven".parse())?;
-    /// for _ in 0..100 {
-    ///     if group.submit(|| "8".parse()).is_err() {
-    ///         break; // the group has stopped
-    ///     }
-    /// }
-    /// let error = group.wait().all().unwrap_err();
-    /// assert_eq!(error.index(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn stop_at_error(self) -> Self {
-        let mut state = self.members.state.lock();
-        state.fails = Result::is_err;
-        state.stops = true;
-        drop(state);
-        self
-    }
-}
-
-impl<T> Group<T> {
-    /// How many tasks got in, ended ones included.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().capacity(1).build()?;
-    /// let group = pool.group();
-    /// group.submit(|| 1)?;
-    /// group.submit(|| 2)?; // begins when the first has ended
-    /// assert_eq!(group.len(), 2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.members.state.lock().handles.len()
-    }
-
-    /// Whether no task got in yet.
+    /// Within a task, the calling worker runs closures of the group in place that have not begun, as
+    /// [`JoinHandle`](JoinHandle#waiting-inside-a-task) says.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
-    /// assert!(group.is_empty());
-    /// group.submit(|| ())?;
-    /// assert!(!group.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Whether it has stopped: a task has failed that was to stop it, or it was cancelled.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group::<u32>();
-    /// assert!(!group.is_stopped());
-    /// group.cancel();
-    /// assert!(group.is_stopped());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.members.is_stopped()
-    }
-
-    /// Cancels all tasks that are not running, and lets no more in. The results of the cancelled ones are
-    /// [`JoinError::Cancelled`](crate::JoinError::Cancelled). What runs at that moment goes on to its end, a future
-    /// also when it suspends later. To cancel a group that has stopped already does nothing.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use anthill::{JoinError, SubmitError};
-    ///
-    /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
-    /// group.submit(|| "begun in time, or never")?;
-    /// group.cancel();
-    /// assert!(matches!(group.submit(|| "late"), Err(SubmitError::Stopped(_))));
-    /// let begun = group.wait().values();
-    /// assert!(matches!(begun, Ok(_) | Err(JoinError::Cancelled)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn cancel(&self) {
-        self.members.stop(None);
-    }
-
-    /// Waits until all tasks have ended. Within a task that has its slot at the same entrance, the calling worker runs
-    /// those of the group's closures that have not begun. On any other worker of the pool it holds that worker up, as
-    /// [`JoinHandle`] says.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
+    /// let mut group = anthill::Group::new();
     /// for part in [1..=50, 51..=100] {
-    ///     group.submit(move || part.sum::<u32>())?;
+    ///     group.push(pool.submit_with_handle(move || part.sum::<u32>())?);
     /// }
-    /// assert_eq!(group.wait().values()?, [1275, 3775]); // whichever ended first
+    /// assert_eq!(group.wait().values()?, [1275, 3775]);
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// With the feature `tokio`, if a task has not ended and the calling thread drives async tasks of tokio.
     pub fn wait(self) -> GroupResults<T> {
-        let watches = self.members.watches();
-        for watch in &watches {
+        let pending = self.0.0.lock().pending();
+        for watch in pending {
             watch.run_here();
         }
-        for mut watch in watches {
-            watch.wait();
-        }
-        self.take()
+        let ended = self.0.wait_until(None);
+        debug_assert!(ended, "without a deadline");
+        self.0.take()
     }
 
-    /// As [`wait`](Self::wait), for at most `timeout`. It never runs a task itself.
+    /// Blocks the calling thread until all tasks have ended, for at most `timeout`. Never runs a task in place.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     ///
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
-    /// let (answer, question) = std::sync::mpsc::channel();
-    /// group.submit(move || question.recv())?;
-    /// let group = group.wait_timeout(Duration::from_millis(1)).expect_err("one waits for an answer");
-    /// answer.send(42)?;
+    /// let mut group = anthill::Group::new();
+    /// let (sender, answers) = std::sync::mpsc::channel();
+    /// group.push(pool.submit_with_handle(move || answers.recv())?);
+    /// let group = group.wait_timeout(Duration::from_millis(1)).expect_err("it waits for an answer");
+    /// sender.send(42)?;
     /// assert_eq!(group.wait().all()?, [42]);
     /// # Ok(())
     /// # }
@@ -237,115 +156,290 @@ impl<T> Group<T> {
     ///
     /// # Errors
     ///
-    /// The group, if the time is over.
+    /// The group, if a task has not ended by then.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
     pub fn wait_timeout(self, timeout: Duration) -> Result<GroupResults<T>, Self> {
-        let deadline = Instant::now().checked_add(timeout);
-        for mut watch in self.members.watches() {
-            if !watch.wait_until(deadline) {
-                return Err(self);
-            }
-        }
-        Ok(self.take())
+        self.wait_until(Instant::now().checked_add(timeout))
     }
 
-    /// Waits until all tasks have ended, without a thread. Dropping the future drops the group.
+    /// Blocks the calling thread until all tasks have ended, at the latest until `deadline`. Never runs a task in place.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let mut group = anthill::Group::new();
+    /// group.push(pool.submit_with_handle(|| 42)?);
+    /// let deadline = Instant::now() + Duration::from_secs(60);
+    /// assert_eq!(group.wait_deadline(deadline).expect("in time").values()?, [42]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The group, if a task has not ended by then.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_deadline(self, deadline: Instant) -> Result<GroupResults<T>, Self> {
+        self.wait_until(Some(deadline))
+    }
+
+    fn wait_until(self, deadline: Option<Instant>) -> Result<GroupResults<T>, Self> {
+        if self.0.wait_until(deadline) {
+            Ok(self.0.take())
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl<T, E> Group<Result<T, E>> {
+    /// Makes the group stop when a task returns an error or panics: tasks that do not run are cancelled, and so are tasks
+    /// that are pushed later.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().threads(0..=1).build()?;
+    /// let mut group = anthill::Group::new().stop_at_error();
+    /// for text in ["7", "seven", "8"] {
+    ///     group.push(pool.submit_with_handle(|| text.parse::<u32>())?);
+    /// }
+    /// let error = group.wait().all().unwrap_err();
+    /// assert_eq!(error.index(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop_at_error(self) -> Self {
+        self.0.0.lock().fails = Some(Result::is_err);
+        self
+    }
+}
+
+impl<T> Group<T> {
+    /// Returns the number of tasks that were pushed, ended ones included.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
-    /// group.spawn(async { 1 })?;
-    /// group.submit(|| 2)?;
-    /// let sum = pool.spawn_with_handle(async {
-    ///     let numbers = group.wait_async().await.values();
-    ///     numbers.map(|numbers| numbers.iter().sum::<i32>())
-    /// })?;
-    /// assert_eq!(sum.join()??, 3);
+    /// let mut group = anthill::Group::new();
+    /// group.push(pool.submit_with_handle(|| 1)?);
+    /// assert_eq!(group.len(), 1);
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn wait_async(self) -> GroupResults<T> {
-        for mut watch in self.members.watches() {
-            poll_fn(|cx| watch.poll(cx)).await;
-        }
-        self.take()
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.0.lock().members.len()
     }
 
-    /// The results, when all have ended.
-    fn take(&self) -> GroupResults<T> {
-        let mut state = self.members.state.lock();
-        let handles = std::mem::take(&mut state.handles);
-        let failed = state.failed;
+    /// Returns whether no task was pushed.
+    ///
+    /// ```
+    /// assert!(anthill::Group::<u32>::new().is_empty());
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns whether the group was cancelled, or stopped because a task failed.
+    ///
+    /// ```
+    /// let mut group = anthill::Group::<u32>::new();
+    /// assert!(!group.is_stopped());
+    /// group.cancel();
+    /// assert!(group.is_stopped());
+    /// ```
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.0.lock().stopped
+    }
+
+    /// Cancels all tasks that do not run, and tasks that are pushed later. A closure that runs goes on to its end; a
+    /// future that runs is cancelled when it suspends. Cancelling again does nothing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use anthill::JoinError;
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let mut group = anthill::Group::new();
+    /// group.push(pool.submit_with_handle(|| "begun in time, or never")?);
+    /// group.cancel();
+    /// let begun = group.wait().values();
+    /// assert!(matches!(begun, Ok(_) | Err(JoinError::Cancelled)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cancel(&self) {
+        let cancelled = self.0.0.lock().stop(None);
+        cancel_all(&cancelled);
+    }
+}
+
+impl<T: Send + 'static> Future for Group<T> {
+    type Output = GroupResults<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<GroupResults<T>> {
+        let waiter = PoolArc::new(Waiter::task(cx.waker()));
+        let mut state = self.0.0.lock();
+        if state.pending == 0 {
+            drop(state);
+            return Poll::Ready(self.0.take());
+        }
+        let replaced = state.waiter.replace(waiter);
         drop(state);
-        GroupResults::new(handles.into_iter().map(JoinHandle::join).collect(), failed)
+        // Outside the lock: dropping a waker runs foreign code.
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl<T: Send + 'static> Default for Group<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Send + 'static> Extend<JoinHandle<T>> for Group<T> {
+    fn extend<I: IntoIterator<Item = JoinHandle<T>>>(&mut self, handles: I) {
+        for handle in handles {
+            self.push(handle);
+        }
+    }
+}
+
+impl<T: Send + 'static> FromIterator<JoinHandle<T>> for Group<T> {
+    fn from_iter<I: IntoIterator<Item = JoinHandle<T>>>(handles: I) -> Self {
+        let mut group = Self::new();
+        group.extend(handles);
+        group
+    }
+}
+
+/// Wakes when a task of a group has ended.
+struct Ended<T> {
+    members: Arc<Members<T>>,
+    index: usize,
+}
+
+impl<T: Send + 'static> Wake for Ended<T> {
+    fn wake(self: Arc<Self>) {
+        self.members.collect(self.index);
+    }
+}
+
+impl<T> State<T> {
+    /// Stops the group, once. Returns the tasks to cancel outside the lock.
+    fn stop(&mut self, failed: Option<usize>) -> Vec<Watch<T>> {
+        if std::mem::replace(&mut self.stopped, true) {
+            return Vec::new();
+        }
+        self.failed = failed;
+        self.pending()
+    }
+
+    /// The tasks that have not ended, in the order of `push`.
+    fn pending(&self) -> Vec<Watch<T>> {
+        let pending = self.members.iter().filter_map(|member| match member {
+            Member::Pending(handle) => Some(handle.watch()),
+            Member::Ended(_) => None,
+        });
+        pending.collect()
     }
 }
 
 impl<T> Members<T> {
-    pub(crate) fn is_stopped(&self) -> bool {
-        self.state.lock().stopped
-    }
-
-    /// Adds a task, which `make` makes with its place among the others. It comes back if the group has stopped.
-    pub(crate) fn add<F, R>(
-        &self,
-        task: F,
-        make: impl FnOnce(usize, F) -> (JoinHandle<T>, R),
-    ) -> Result<R, F> {
-        let mut state = self.state.lock();
-        if state.stopped {
-            return Err(task);
-        }
-        let (handle, made) = make(state.handles.len(), task);
-        state.handles.push(handle);
-        Ok(made)
-    }
-
-    /// A task has returned.
-    pub(crate) fn returned(&self, index: usize, value: &T) {
-        let fails = self.state.lock().fails;
-        if fails(value) {
-            self.stop(Some(index));
-        }
-    }
-
-    /// A task has panicked.
-    pub(crate) fn panicked(&self, index: usize) {
-        if self.state.lock().stops {
-            self.stop(Some(index));
-        }
-    }
-
-    fn stop(&self, failed: Option<usize>) {
-        let mut state = self.state.lock();
-        if std::mem::replace(&mut state.stopped, true) {
+    /// Takes the result of a task that has ended, and stops the group if the result says so.
+    fn collect(&self, index: usize) {
+        let mut state = self.0.lock();
+        // A group that was dropped has let its tasks go.
+        let Some(member) = state.members.get_mut(index) else {
             return;
-        }
-        state.failed = failed;
+        };
+        let Member::Pending(handle) = &*member else {
+            return;
+        };
+        let result = handle.watch().packet.take();
+        let handle = std::mem::replace(member, Member::Ended(result));
+        let stops = match (&state.members[index], state.fails) {
+            (Member::Ended(Ok(value)), Some(fails)) => fails(value),
+            (Member::Ended(Err(JoinError::Panicked(_))), Some(_)) => true,
+            _ => false,
+        };
+        state.pending -= 1;
+        // In the same step, so that a waiter sees which task failed.
+        let cancelled = if stops {
+            state.stop(Some(index))
+        } else {
+            Vec::new()
+        };
+        let waiter = if state.pending == 0 {
+            state.waiter.take()
+        } else {
+            None
+        };
         drop(state);
-        // Outside the lock: what is cancelled is dropped here, and may do anything.
-        for watch in self.watches() {
-            if let Err(payload) = unwind::catch(|| watch.packet.cancel_soon()) {
-                self.scheduler.report(payload);
-            }
+        drop(handle);
+        cancel_all(&cancelled);
+        if let Some(waiter) = waiter {
+            waiter.settle(Outcome::Granted);
+            waiter.wake();
         }
     }
 
-    fn watches(&self) -> Vec<Watch<T>> {
-        let state = self.state.lock();
-        state.handles.iter().map(JoinHandle::watch).collect()
+    /// Waits until all have ended; false if the deadline passes first.
+    fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        let waiter = PoolArc::new(Waiter::thread());
+        let mut state = self.0.lock();
+        if state.pending == 0 {
+            return true;
+        }
+        let replaced = state.waiter.replace(PoolArc::clone(&waiter));
+        drop(state);
+        drop(replaced);
+        waiter.wait(deadline).is_some()
+    }
+
+    /// The results, when all have ended.
+    fn take(&self) -> GroupResults<T> {
+        let mut state = self.0.lock();
+        let members = std::mem::take(&mut state.members);
+        let failed = state.failed;
+        drop(state);
+        let results = members.into_iter().map(|member| match member {
+            Member::Ended(result) => result,
+            Member::Pending(_) => unreachable!("no task is pending"),
+        });
+        GroupResults::new(results.collect(), failed)
     }
 }
 
-/// The tasks hold their group, and the group their handles: one of the two must let go.
+/// Cancels tasks; a future that runs, when it suspends. Call it without the lock, because it drops tasks, which runs foreign
+/// code.
+fn cancel_all<T>(tasks: &[Watch<T>]) {
+    for watch in tasks {
+        // A capture that panics when dropped does not keep the other tasks from being cancelled.
+        unwind::catch(|| watch.cancel_soon()).unwrap_or_else(unwind::discard);
+    }
+}
+
+/// Handles hold the wakers of their group, and the group its handles: the group lets go.
 impl<T> Drop for Group<T> {
     fn drop(&mut self) {
-        let handles = std::mem::take(&mut self.members.state.lock().handles);
-        drop(handles);
+        let members = std::mem::take(&mut self.0.0.lock().members);
+        drop(members);
     }
 }
 
-// As for the pool: a panic is caught before it reaches what is shared.
+// A panic is caught before it reaches shared state, as for the pool.
 impl<T> UnwindSafe for Group<T> {}
 impl<T> RefUnwindSafe for Group<T> {}
 

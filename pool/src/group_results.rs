@@ -9,9 +9,9 @@ use crate::error::JoinError;
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().build()?;
-/// let group = pool.group();
-/// group.submit(|| 1)?;
-/// group.submit(|| panic!("no number"))?;
+/// let mut group = anthill::Group::new();
+/// group.push(pool.submit_with_handle(|| 1)?);
+/// group.push(pool.submit_with_handle(|| panic!("no number"))?);
 /// for result in group.wait() {
 ///     match result {
 ///         Ok(number) => println!("{number}"),
@@ -38,9 +38,9 @@ impl<T> GroupResults<T> {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
-    /// group.submit(|| 1)?;
-    /// group.submit(|| panic!("no number"))?;
+    /// let mut group = anthill::Group::new();
+    /// group.push(pool.submit_with_handle(|| 1)?);
+    /// group.push(pool.submit_with_handle(|| panic!("no number"))?);
     /// let results = group.wait().into_vec();
     /// assert!(results[0].is_ok() && results[1].is_err());
     /// # Ok(())
@@ -56,9 +56,9 @@ impl<T> GroupResults<T> {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group().stop_at_error();
-    /// group.submit(|| Ok(1))?;
-    /// group.submit(|| Err("no number"))?;
+    /// let mut group = anthill::Group::new().stop_at_error();
+    /// group.push(pool.submit_with_handle(|| Ok(1))?);
+    /// group.push(pool.submit_with_handle(|| Err("no number"))?);
     /// assert_eq!(group.wait().failed(), Some(1));
     /// # Ok(())
     /// # }
@@ -73,9 +73,9 @@ impl<T> GroupResults<T> {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
+    /// let mut group = anthill::Group::new();
     /// for word in ["an", "anthill"] {
-    ///     group.submit(move || word.len())?;
+    ///     group.push(pool.submit_with_handle(move || word.len())?);
     /// }
     /// let total: usize = group.wait().values()?.iter().sum();
     /// assert_eq!(total, 9);
@@ -97,9 +97,9 @@ impl<T, E> GroupResults<Result<T, E>> {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
+    /// let mut group = anthill::Group::new();
     /// for text in ["1", "2", "three"] {
-    ///     group.submit(move || text.parse::<u32>())?;
+    ///     group.push(pool.submit_with_handle(move || text.parse::<u32>())?);
     /// }
     /// let error = group.wait().all().unwrap_err();
     /// assert_eq!(error.to_string(), "task 2 of the group: invalid digit found in string");
@@ -143,8 +143,8 @@ impl<T> IntoIterator for GroupResults<T> {
 /// use anthill::GroupError;
 ///
 /// let pool = anthill::Pool::builder().build()?;
-/// let group = pool.group();
-/// group.submit(|| "seven".parse::<u32>())?;
+/// let mut group = anthill::Group::new();
+/// group.push(pool.submit_with_handle(|| "seven".parse::<u32>())?);
 /// match group.wait().all() {
 ///     Ok(numbers) => println!("{numbers:?}"),
 ///     Err(GroupError::Failed { index, error }) => println!("line {index}: {error}"),
@@ -178,10 +178,10 @@ impl<E> GroupError<E> {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let group = pool.group();
+    /// let mut group = anthill::Group::new();
     /// let lines = ["1", "two", "3"];
     /// for line in lines {
-    ///     group.submit(move || line.parse::<u32>())?;
+    ///     group.push(pool.submit_with_handle(move || line.parse::<u32>())?);
     /// }
     /// let error = group.wait().all().unwrap_err();
     /// assert_eq!(lines[error.index()], "two");

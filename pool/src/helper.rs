@@ -8,7 +8,6 @@ use crate::lane::Lane;
 use crate::scheduler::ClosureTurn;
 use crate::seat::Seat;
 use crate::sync::{Arc, SWEEP};
-use crate::unwind;
 
 /// A worker whose task waits for another task of the same entrance. It may run that task in place: a task that waits does
 /// nothing else, so no more tasks run at once than there are slots.
@@ -63,15 +62,7 @@ impl Helper {
         }
         self.seat.spent.set(0);
         let scheduler = &self.seat.scheduler;
-        let has_put_back = own.sweep(Lane::Closures, |mut task| {
-            if !task.is_spent() {
-                return Some(task);
-            }
-            if let Err(payload) = unwind::catch(|| drop(task)) {
-                scheduler.report(payload);
-            }
-            None
-        });
+        let has_put_back = own.sweep(Lane::Closures, |task| scheduler.drop_spent(task));
         if has_put_back {
             scheduler.notify(Lane::Closures);
         }

@@ -73,7 +73,7 @@ impl Recorder {
 /// for n in 0..100 {
 ///     pool.submit(move || _ = std::hint::black_box(n))?;
 /// }
-/// pool.shutdown()?;
+/// pool.shutdown().wait()?;
 /// let run = pool.times().expect("sampling is on").run;
 /// println!("median {:?}, slowest {:?}", run.quantile(0.5), run.quantile(1.0));
 /// # Ok(())

@@ -11,21 +11,24 @@ use pin_project_lite::pin_project;
 
 use crate::end::{End, Job, Output, Turn};
 use crate::error::JoinError;
-use crate::gate::{Gate, Way};
+use crate::gate::Gate;
 use crate::large::{Either, is_large};
 use crate::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
 use crate::unwind::{self, Payload};
 use crate::watch::Watch;
 
-/// A handle to a task's result. A thread joins it, a future awaits it; dropped, it lets the task go on without it.
+/// A handle to the result of a task: a value that a future awaits and a thread waits for. A handle that is
+/// dropped lets the task go on.
 ///
-/// A panic of the task goes to whoever joins, and to the pool's panic handler when the handle was dropped before.
+/// A panic of the task goes to the handle; if the handle was dropped before, to the pool's panic handler.
 ///
-/// A closure may join what it submitted to its own pool: if that is a closure too and has not begun, it runs in the
-/// place of the one that waits. So closures that split their work and join the parts never wait for a free worker. Any
-/// other wait for a task on a worker of its own pool holds that worker up: for a future, for a task of a strand, for
-/// one that has its slot at another entrance (a subpool, or the pool of this one), and with a timeout. If the task waits
-/// for a worker in the queue, and all workers wait like this, none ever ends. In a future, `.await` the handle instead.
+/// # Waiting inside a task
+///
+/// In a future, `.await` the handle. A closure may block on a task of its own pool: if that task is a
+/// closure of the same entrance that has not begun, the waiting worker runs it in place. So closures that
+/// split their work and wait for the parts never wait for a free worker. In every other case the wait
+/// blocks the worker: for a future, for a task of a strand, for a task of another entrance (a subpool, or
+/// its pool), and with a timeout. If all workers block like this, none of them returns.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -34,7 +37,7 @@ use crate::watch::Watch;
 ///     .map(|word| pool.submit_with_handle(move || word.len()))
 ///     .into_iter()
 ///     .collect::<Result<_, _>>()?;
-/// let total = lengths.into_iter().map(|length| length.join()).sum::<Result<usize, _>>()?;
+/// let total = lengths.into_iter().map(|length| length.wait()).sum::<Result<usize, _>>()?;
 /// assert_eq!(total, 7);
 /// # Ok(())
 /// # }
@@ -44,7 +47,7 @@ pub struct JoinHandle<T>(Watch<T>);
 
 impl<T> JoinHandle<T> {
     fn new(gate: &Gate, packet: std::sync::Arc<dyn Joint<T>>) -> Self {
-        Self(Watch::new(packet, Some(gate.entrance().id())))
+        Self(Watch::new(packet, gate.clone(), true))
     }
 
     /// The task has its place in an order, and does not run in place of one that waits for it.
@@ -58,13 +61,13 @@ impl<T> JoinHandle<T> {
         self.0.clone()
     }
 
-    /// Waits for the task to end.
+    /// Blocks the calling thread until the task has ended. In async code, `.await` the handle.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let number = pool.submit_with_handle(|| "seven".parse::<u32>())?;
-    /// let parsed = number.join()?; // an error if the task panicked
+    /// let parsed = number.wait()?; // an error if the task panicked
     /// assert!(parsed.is_err()); // what it returned
     /// # Ok(())
     /// # }
@@ -76,42 +79,79 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     ///
-    /// If the handle was polled as a future until it was ready.
-    pub fn join(mut self) -> Result<T, JoinError> {
+    /// If the handle was polled as a future until it was ready. With the feature `tokio`, also if the
+    /// task has not ended and the calling thread drives async tasks of tokio.
+    pub fn wait(mut self) -> Result<T, JoinError> {
         self.0.wait();
         self.0.packet.take()
     }
 
-    /// As [`join`](Self::join), for at most `timeout`. It never runs the task itself.
+    /// Blocks the calling thread until the task has ended, for at most `timeout`. Never runs the task in
+    /// place.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     ///
     /// let pool = anthill::Pool::builder().build()?;
-    /// let (answer, question) = std::sync::mpsc::channel();
-    /// let task = pool.submit_with_handle(move || question.recv())?;
-    /// let task = task.join_timeout(Duration::from_millis(1)).expect_err("it waits for an answer");
-    /// answer.send(42)?;
-    /// assert_eq!(task.join()??, 42);
+    /// let (sender, answers) = std::sync::mpsc::channel();
+    /// let task = pool.submit_with_handle(move || answers.recv())?;
+    /// let task = task.wait_timeout(Duration::from_millis(1)).expect_err("it waits for an answer");
+    /// sender.send(42)?;
+    /// assert_eq!(task.wait()??, 42);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// The handle, if the time is over.
-    pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
-        if self.0.wait_until(Instant::now().checked_add(timeout)) {
+    /// The handle, if the task has not ended by then.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        self.wait_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Blocks the calling thread until the task has ended, at the latest until `deadline`. Never runs the
+    /// task in place.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (first, second) = (pool.submit_with_handle(|| 6)?, pool.submit_with_handle(|| 7)?);
+    /// let deadline = Instant::now() + Duration::from_secs(60); // for both together
+    /// let first = first.wait_deadline(deadline).expect("in time")?;
+    /// assert_eq!(first * second.wait_deadline(deadline).expect("in time")?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The handle, if the task has not ended by then.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_deadline(self, deadline: Instant) -> Result<Result<T, JoinError>, Self> {
+        self.wait_until(Some(deadline))
+    }
+
+    fn wait_until(mut self, deadline: Option<Instant>) -> Result<Result<T, JoinError>, Self> {
+        if self.0.wait_until(deadline) {
             Ok(self.0.packet.take())
         } else {
             Err(self)
         }
     }
 
-    /// Cancels the task if it is not running: a closure that has not begun, a future between two polls. True if that
-    /// was so: what the task owned is dropped, at once for a closure and by the next free worker for a future, and
-    /// joining gives [`JoinError::Cancelled`]. Its slot comes free when a worker comes by.
+    /// Cancels the task if it is not running: a closure that has not begun, or a future between two polls. Returns whether
+    /// it did; the handle then returns [`JoinError::Cancelled`]. A closure is dropped and its slot released before this
+    /// returns; a future is dropped by the next free worker.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -125,7 +165,7 @@ impl<T> JoinHandle<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn cancel(&self) -> bool {
-        self.0.packet.cancel()
+        self.0.cancel()
     }
 
     /// Whether the result is there, so that joining does not wait.
@@ -134,7 +174,7 @@ impl<T> JoinHandle<T> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let task = pool.submit_with_handle(|| 42)?;
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// assert!(task.is_finished());
     /// # Ok(())
     /// # }
@@ -173,17 +213,6 @@ impl<T> fmt::Debug for JoinHandle<T> {
             .field("finished", &finished)
             .finish_non_exhaustive()
     }
-}
-
-/// Runs a closure that got into `gate`.
-pub(crate) fn submit<F, T>(gate: &Gate, way: Way, f: F) -> JoinHandle<T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let (handle, task) = closure(gate, f);
-    gate.submit(way, task);
-    handle
 }
 
 /// A closure as a task with a result, and the handle to it.
@@ -236,17 +265,6 @@ where
     fn is_spent(&mut self) -> bool {
         self.0.is_spent()
     }
-}
-
-/// Runs a future that has a slot of `gate`.
-pub(crate) fn spawn<F>(gate: &Gate, future: F) -> JoinHandle<F::Output>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let (handle, task) = self::future(gate, future);
-    gate.spawn(task);
-    handle
 }
 
 /// A future as a task with a result, and the handle to it.

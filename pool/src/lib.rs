@@ -1,23 +1,182 @@
 //! A bounded worker pool that runs closures and futures on the same threads.
 //!
-//! A pool has a fixed number of *slots*. A task takes one when it is accepted and gives it back when it has ended, so
-//! the number of tasks in the pool, waiting and running, never exceeds the *capacity*. When no slot is free, the
-//! submitter waits, with or without a thread, for ever or for a while, or is refused and gets its task back. That is
-//! back-pressure: what cannot be done yet is not piled up.
-//!
-//! Threads come when there is work and nobody to do it, up to a limit, and leave when they have been idle for a while.
-//! A task that panics ends alone, and is reported. Futures give up their thread while they wait, and keep their slot.
+//! A pool has a fixed number of *slots*, its *capacity*. A task takes a slot when it is accepted and releases it when it has
+//! ended, so the number of tasks in the pool, queued and running, never exceeds the capacity. When no slot is free, the
+//! submitter waits or is refused: that is back-pressure. Threads start when there is work and no idle worker, up to a limit,
+//! and exit when they have been idle for a while. A task that panics ends alone and is reported.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use anthill::Pool;
 //!
 //! let pool = Pool::builder().capacity(1000).build()?;
+//! let _guard = pool.shutdown_on_drop(); // `main` does not return before accepted tasks have ended
 //! for n in 0..10_000 {
-//!     pool.submit(move || println!("task {n}"))?; // waits while 1000 are in the pool
+//!     pool.submit(move || println!("task {n}"))?; // blocks while 1000 tasks are in the pool
 //! }
 //! pool.spawn(async { println!("a future, on the same threads") })?;
-//! pool.shutdown()?; // waits until all have ended
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Everything that waits is a value.** A future awaits it; a thread calls its `.wait()`, `.wait_timeout(d)` or
+//! `.wait_deadline(t)`. In a program that has a tokio runtime already, await: `pool.run(f).await` is a `spawn_blocking` with a
+//! bound. With the feature `tokio` the pool needs no runtime beside it: [`Builder::tokio`].
+//!
+//! # The API
+//!
+//! | | |
+//! |---|---|
+//! | [`Pool::builder`] | settings: capacity, threads, names, hooks, panic handler, reactor |
+//! | [`Pool::submit`], [`Pool::spawn`] | a closure, a future; block the thread for a slot |
+//! | [`Pool::submit_with_handle`], [`Pool::spawn_with_handle`] | the same, with a [`JoinHandle`] to the result |
+//! | [`Pool::try_submit`], [`Pool::try_spawn`] | never block; return a refused task |
+//! | [`Pool::run`] | a value: reserve a slot, run a closure, return its result |
+//! | [`Pool::slot`], [`Pool::try_slot`] | a value, or at once: a [`Slot`], with a name for the task |
+//! | [`JoinHandle`] | a value: the result, the panic or the cancellation; cancels |
+//! | [`Group`] | a value: the results of many handles in order; stops at the first error |
+//! | [`Pool::scope`] | closures that borrow |
+//! | [`Pool::strand`], [`Pool::strands`] | one task at a time and in order, also by key; the same calls |
+//! | [`Pool::subpool`] | a second capacity on the same threads, with a priority and a share of them |
+//! | [`MultiPool`] | several pools behind one handle; the same calls |
+//! | [`Pool::set_capacity`], [`Pool::set_threads`] | resize while the pool runs |
+//! | [`Pool::stats`], [`Pool::times`] | figures |
+//! | [`Pool::close`], [`Pool::discard`], [`Pool::reopen`] | accept no more; drop what has not begun; open again |
+//! | [`Pool::shutdown`], [`Pool::shutdown_on_drop`] | a value, or a guard: close and wait for the end |
+//!
+//! # Recipes
+//!
+//! A bounded `spawn_blocking`, in async code:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().build()?;
+//! let hash = pool.run(|| "expensive".len()).await?;
+//! # assert_eq!(hash, 9);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A limit on concurrent handlers, such as connections:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().capacity(2).build()?;
+//! # async fn accept() -> u32 { 7 }
+//! # async fn handle(_: u32) {}
+//! for _ in 0..10 {
+//!     let slot = pool.slot().await?; // do not accept what cannot be served
+//!     let connection = accept().await;
+//!     slot.spawn(async move { handle(connection).await });
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Results in order:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().build()?;
+//! let mut squares = anthill::Group::new();
+//! for n in 0..100_u64 {
+//!     squares.push(pool.submit_with_handle(move || n * n)?);
+//! }
+//! assert_eq!(squares.wait().values()?[9], 81);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A job queue with back-pressure that drops what does not fit:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().build()?;
+//! # let jobs = 0..10;
+//! for job in jobs {
+//!     if pool.try_submit(move || println!("job {job}")).is_err() {
+//!         eprintln!("too busy for job {job}");
+//!     }
+//! }
+//! # pool.shutdown().wait()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A timeout for each task:
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::time::Duration;
+//! # let pool = anthill::Pool::builder().build()?;
+//! let answer = tokio::time::timeout(Duration::from_secs(1), pool.run(|| 6 * 7)).await;
+//! # assert_eq!(answer??, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Cancel a task that has not begun:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().build()?;
+//! let search = pool.submit_with_handle(|| "found")?;
+//! if search.cancel() {
+//!     println!("it never ran");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Report panics:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pool = anthill::Pool::builder()
+//!     .panic_handler(|panic| eprintln!("{panic}"))
+//!     .build()?;
+//! # pool.shutdown().wait()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Shut down with a deadline:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::time::Duration;
+//! # let pool = anthill::Pool::builder().build()?;
+//! if let Err(late) = pool.shutdown().wait_timeout(Duration::from_secs(5)) {
+//!     eprintln!("{late}"); // how many tasks are left, and the names of those that have one
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Run a refused task on the calling thread:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().build()?;
+//! let task = || println!("in the pool, or here");
+//! pool.try_submit(task).unwrap_or_else(|refused| refused.into_task()());
+//! # pool.shutdown().wait()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One task at a time for each key:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let pool = anthill::Pool::builder().build()?;
+//! let accounts = pool.strands::<String>();
+//! accounts.strand("alice").submit(|| println!("first"))?;
+//! accounts.strand("alice").submit(|| println!("second"))?;
+//! # pool.shutdown().wait()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -30,17 +189,14 @@
 //! | [`threads`](Builder::threads) | closures that run at once | closures wait in the pool |
 //! | [`max_waiting`](Builder::max_waiting) | submitters that wait | submitters are refused |
 //!
-//! Code that blocks occupies a thread, so a pool for blocking closures wants as many threads as are to block at
-//! once. Code that waits should be a future: it costs a slot and no thread.
-//!
-//! Futures run while closures occupy every worker: one thread beyond `threads` is started for them when it is needed.
-//! [`guide_scheduling`] shows in one picture what runs before what, and what is never starved.
+//! A closure that blocks occupies a thread, so a pool for blocking closures needs as many threads as closures may block at
+//! once. A future that waits costs a slot and no thread. Futures run while closures occupy every worker: one thread beyond
+//! `threads` is started for them when it is needed. [`guide_scheduling`] shows what runs before what.
 //!
 //! # Panics
 //!
-//! A panic of a task is caught on the worker, counted, and given to the [panic
-//! handler](Builder::panic_handler). This needs unwinding: in a program built with `panic = "abort"` a panic in a task
-//! ends the program, as everywhere else.
+//! A panic of a task is caught on the worker, counted, and given to the [panic handler](Builder::panic_handler). This needs
+//! unwinding: with `panic = "abort"` a panic in a task ends the program.
 //!
 //! # Features
 //!
@@ -49,13 +205,13 @@
 //! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task |
 //! | `tuner` | module `tuner`: the capacity, or the threads, follow the load |
 //! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
-//! | `tracing` | a span for each task, at level debug: a child of the span in which it was submitted, with the name of the pool and, if it has one, of the task; an error event for a panic that no handler is told |
+//! | `tracing` | a span for each task, at level debug, with the names of the pool and the task; an error event for a panic without a handler |
 //!
 //! None is on by default.
 //!
-//! # What it rests on
+//! # What is proven
 //!
-//! The pool's own protocols (slots, waiting, waking, expiry, close) are model-checked with loom over this very code.
+//! The pool's protocols (slots, waiting, waking, expiry, close) are model-checked with loom over this very code.
 //! [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are trusted.
 #![cfg_attr(
     any(anthill_loom, anthill_shuttle),
@@ -65,19 +221,19 @@
 mod activity;
 mod backlog;
 mod balance;
+mod blocking;
 mod build_error;
 mod builder;
 mod cap;
 mod end;
 mod entrance;
 mod error;
-mod fn_pool;
 mod future;
 mod gate;
 mod gathering;
 mod group;
 mod group_results;
-mod group_submit;
+mod held;
 mod helper;
 mod histogram;
 mod idle;
@@ -87,7 +243,7 @@ mod large;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod multi_pool;
-mod multi_submit;
+mod multi_shutdown;
 mod named;
 mod names;
 mod packet;
@@ -97,6 +253,8 @@ mod pool;
 mod priority;
 mod queues;
 mod reactor;
+mod reserve;
+mod run;
 mod sampling;
 mod scheduler;
 mod scope;
@@ -108,9 +266,7 @@ mod slots;
 mod spin;
 mod stats;
 mod strand;
-mod strand_submit;
 mod strands;
-mod submit;
 mod subpool;
 mod sync;
 mod task;
@@ -120,6 +276,7 @@ mod trace;
 #[cfg(all(feature = "tuner", not(any(anthill_loom, anthill_shuttle))))]
 pub mod tuner;
 mod unwind;
+mod verbs;
 mod waiter;
 mod watch;
 mod worker;
@@ -128,22 +285,24 @@ pub use balance::Balance;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use error::{
-    JoinError, MultiShutdownError, ReopenError, ShutdownError, SlotError, SubmitError, Unfinished,
+    JoinError, MultiShutdownError, ReopenError, RunError, ShutdownError, SlotError, SubmitError,
+    Unfinished,
 };
-pub use fn_pool::FnPool;
 pub use group::Group;
 pub use group_results::{GroupError, GroupResults};
 pub use histogram::Histogram;
 pub use join::JoinHandle;
 pub use multi_pool::MultiPool;
-pub use named::{NamedFuture, named, named_future};
+pub use multi_shutdown::MultiShutdown;
 pub use panic::TaskPanic;
 pub use pool::Pool;
 pub use priority::Priority;
 pub use reactor::Reactor;
+pub use reserve::Reserve;
+pub use run::Run;
 pub use sampling::Times;
 pub use scope::Scope;
-pub use settings::Reentrancy;
+pub use shutdown::{Shutdown, ShutdownOnDrop};
 pub use slot::Slot;
 pub use stats::Stats;
 pub use strand::Strand;

@@ -1,15 +1,16 @@
 //! Many pools behind one handle.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use crate::balance::{Balance, Picker};
 use crate::build_error::BuildError;
 use crate::builder::Builder;
-use crate::error::{MultiShutdownError, ReopenError};
+use crate::entrance::Patience;
+use crate::error::{ReopenError, SlotError};
 use crate::gate::Gate;
 use crate::pool::Pool;
 use crate::seat::Seat;
+use crate::slots::NoSlot;
 use crate::stats::Stats;
 use crate::sync::Arc;
 
@@ -30,11 +31,10 @@ use crate::sync::Arc;
 /// line also when another shard has a free slot first; if the shard is closed meanwhile, it goes on to the others. It
 /// is told `Closed` when all shards are.
 ///
-/// A thread that is a worker of any of the shards never waits, since two could wait for each other: it is told
-/// [`WouldDeadlock`](crate::SubmitError::WouldDeadlock). If the policy of its own shard is
-/// [`RunInPlace`](crate::Reentrancy::RunInPlace), a closure runs in place there.
+/// A worker of any of the shards never blocks for a slot, because two workers could wait for each other: it gets
+/// [`WouldDeadlock`](crate::SlotError::WouldDeadlock).
 ///
-/// Slots, strands and subpools are those of a shard: take one of [`shards`](Self::shards).
+/// Strands and subpools belong to a shard: take one of [`shards`](Self::shards).
 ///
 /// # Example
 ///
@@ -46,7 +46,7 @@ use crate::sync::Arc;
 /// for n in 0..1000 {
 ///     pool.submit(move || println!("task {n}"))?; // waits while 400 are in the four shards
 /// }
-/// pool.shutdown()?;
+/// pool.shutdown().wait()?;
 /// assert_eq!(pool.stats().completed, 1000);
 /// # Ok(())
 /// # }
@@ -143,6 +143,58 @@ impl MultiPool {
     pub(crate) fn is_on_worker(&self) -> bool {
         self.gates().any(|gate| Seat::is_on(&gate.scheduler))
     }
+
+    /// Takes the first slot that is free, from the picked shard on. Without one, returns the first shard that is open.
+    fn look(&self, picked: usize) -> Result<(&Gate, bool), Refused<'_>> {
+        let shards = self.shards();
+        let (before, from) = shards.split_at(picked);
+        let mut line = None;
+        for gate in from.iter().chain(before).map(Pool::gate) {
+            match gate.entrance().slots.try_acquire() {
+                Ok(()) => return Ok((gate, true)),
+                Err(NoSlot::Full) => line = line.or(Some(gate)),
+                Err(NoSlot::Closed) => {}
+            }
+        }
+        let line = line.map(|gate| (gate, false));
+        line.ok_or((shards[picked].gate(), SlotError::Closed))
+    }
+
+    fn try_enter(&self, patience: Option<Patience>) -> Result<&Gate, Refused<'_>> {
+        let picked = self.pick();
+        loop {
+            let (gate, has_slot) = self.look(picked)?;
+            if has_slot {
+                return Ok(gate);
+            }
+            let entrance = gate.entrance();
+            let patience = patience.unwrap_or_else(|| entrance.plain());
+            match entrance.enter(patience, || self.is_on_worker()) {
+                Ok(()) => return Ok(gate),
+                // It was closed meanwhile; another may be open.
+                Err(SlotError::Closed) => {}
+                Err(refusal) => return Err((gate, refusal)),
+            }
+        }
+    }
+
+    /// Takes a slot, waiting as `patience` says; without it, as `nonblocking` of the shard says. Counts a refusal.
+    pub(crate) fn enter(&self, patience: Option<Patience>) -> Result<&Gate, SlotError> {
+        self.try_enter(patience).map_err(count)
+    }
+
+    /// Takes a slot if a shard has a free one. Returns its gate, or where to wait, and whether it took one. Counts a
+    /// refusal.
+    pub(crate) fn look_for_slot(&self) -> Result<(&Gate, bool), SlotError> {
+        self.look(self.pick()).map_err(count)
+    }
+}
+
+/// A refusal that is not counted yet, and the gate where it counts.
+type Refused<'a> = (&'a Gate, SlotError);
+
+fn count((gate, refusal): Refused<'_>) -> SlotError {
+    gate.entrance().count(refusal)
 }
 
 /// While it runs.
@@ -160,16 +212,16 @@ impl MultiPool {
         &self.0.pools
     }
 
-    /// Changes the capacity of each shard, as [`Pool::tune`] does.
+    /// Changes the capacity of each shard, see [`Pool::set_capacity`].
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// pool.tune(10); // two shards
+    /// pool.set_capacity(10); // two shards
     /// assert_eq!(pool.capacity(), 20);
     /// ```
-    pub fn tune(&self, each: usize) {
+    pub fn set_capacity(&self, each: usize) {
         for shard in self.shards() {
-            shard.tune(each);
+            shard.set_capacity(each);
         }
     }
 
@@ -189,7 +241,7 @@ impl MultiPool {
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// let held = pool.shards().iter().map(anthill::Pool::slot).collect::<Vec<_>>();
+    /// let held = pool.shards().iter().map(anthill::Pool::try_slot).collect::<Vec<_>>();
     /// assert_eq!(pool.in_flight(), 2);
     /// ```
     #[must_use]
@@ -241,7 +293,7 @@ impl MultiPool {
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
     /// pool.discard(); // give up what has not begun, and wait for what has
-    /// assert_eq!(pool.shutdown(), Ok(()));
+    /// assert_eq!(pool.shutdown().wait(), Ok(()));
     /// ```
     pub fn discard(&self) {
         for shard in self.shards() {
@@ -279,68 +331,6 @@ impl MultiPool {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shards().iter().all(Pool::is_closed)
-    }
-
-    /// Closes all shards, and then waits for each as [`Pool::shutdown`] does.
-    ///
-    /// ```
-    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// pool.submit(|| println!("done before the end")).unwrap();
-    /// assert_eq!(pool.shutdown(), Ok(()));
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`FromWorker`](crate::ShutdownError::FromWorker) if a worker of a shard calls, for that shard; no shard is
-    /// waited for then, since its tasks may wait for this one. All are closed.
-    pub fn shutdown(&self) -> Result<(), MultiShutdownError> {
-        self.shut(None)
-    }
-
-    /// As [`shutdown`](Self::shutdown), for at most `timeout` in all. The tasks that are left then go on, and the call
-    /// can be made again.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build_multi(2, anthill::Balance::default())?;
-    /// let held = pool.shards()[1].try_slot()?;
-    /// let error = pool.shutdown_timeout(Duration::from_millis(1)).unwrap_err();
-    /// assert_eq!(error.failed[0].0, 1); // the shard that is left
-    /// drop(held);
-    /// pool.shutdown()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Timeout`](crate::ShutdownError::Timeout) for each shard that is left, or as for `shutdown`.
-    pub fn shutdown_timeout(&self, timeout: Duration) -> Result<(), MultiShutdownError> {
-        self.shut(Instant::now().checked_add(timeout))
-    }
-
-    fn shut(&self, deadline: Option<Instant>) -> Result<(), MultiShutdownError> {
-        self.close();
-        let from_worker = self.is_on_worker();
-        let failed: Vec<_> = (0..)
-            .zip(self.shards())
-            .filter_map(|(index, shard)| {
-                // A worker does not wait for the other shards either: theirs may wait for its own.
-                let skipped = from_worker && !Seat::is_on(&shard.gate().scheduler);
-                let ended = if skipped {
-                    Ok(())
-                } else {
-                    shard.shut(deadline)
-                };
-                Some((index, ended.err()?))
-            })
-            .collect();
-        if failed.is_empty() {
-            return Ok(());
-        }
-        Err(MultiShutdownError { failed })
     }
 }
 

@@ -1,6 +1,6 @@
-//! Tasks with a name, for the panic handler and for the answer of a shutdown that ran out of time.
+//! Tasks with a name, for the panic handler and the error of a shutdown that timed out.
 //!
-//! The name is around the task and not in the pool: a task without one carries nothing, and looks at nothing.
+//! The name wraps the task, so a task without a name pays nothing.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -15,80 +15,34 @@ use crate::seat::Seat;
 use crate::trace;
 use crate::unwind;
 
-/// Gives a closure a name. Submitted to any pool, in any way, it is named in [`TaskPanic::task`](crate::TaskPanic::task)
-/// if it panics, and in [`Unfinished::tasks`](crate::Unfinished::tasks) while it runs. Of two names, one around the
-/// other, the inner one counts for a panic.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (said, heard) = std::sync::mpsc::channel();
-/// let pool = anthill::Pool::builder()
-///     .panic_handler(move |panic| said.send(panic.task().map(str::to_owned)).unwrap())
-///     .build()?;
-/// pool.submit(anthill::named("thumbnail 17", || panic!("not a picture")))?;
-/// assert_eq!(heard.recv()?.as_deref(), Some("thumbnail 17"));
-/// # Ok(())
-/// # }
-/// ```
-pub fn named<F, T>(name: &str, f: F) -> impl FnOnce() -> T + use<F, T>
+/// Returns a closure that runs under a name.
+pub(crate) fn named<F, T>(name: Arc<str>, f: F) -> impl FnOnce() -> T + use<F, T>
 where
     F: FnOnce() -> T,
 {
-    let name = Arc::from(name);
     move || match Begun::here(name) {
         Some(begun) => begun.run(f),
-        // Not in a pool: the submitter may have got it back and called it.
         None => f(),
     }
 }
 
-/// Gives a future a name, as [`named`] gives a closure one. It counts as running from its first poll to its end.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = anthill::Pool::builder().build()?;
-/// let task = pool.spawn_with_handle(anthill::named_future("upload 3", async { 5 }))?;
-/// assert_eq!(task.join()?, 5);
-/// # Ok(())
-/// # }
-/// ```
-pub fn named_future<F: Future>(name: &str, future: F) -> NamedFuture<F> {
+/// Returns a future that runs under a name, from its first poll to its end.
+pub(crate) fn named_future<F: Future>(name: Arc<str>, future: F) -> NamedFuture<F> {
     NamedFuture {
         future,
-        name: Arc::from(name),
+        name,
         begun: None,
     }
 }
 
 pin_project! {
-    /// A future with a name, from [`named_future`].
-    ///
-    /// ```
-    /// let future: anthill::NamedFuture<_> = anthill::named_future("upload 3", async { 5 });
-    /// assert_eq!(future.name(), "upload 3");
-    /// ```
-    #[must_use = "a future does nothing until it is spawned or awaited"]
-    #[derive(Debug)]
-    pub struct NamedFuture<F> {
+    /// A future with a name.
+    pub(crate) struct NamedFuture<F> {
         // Before `begun`: it is named until it is gone.
         #[pin]
         future: F,
         name: Arc<str>,
         begun: Option<Begun>,
-    }
-}
-
-impl<F> NamedFuture<F> {
-    /// The name.
-    ///
-    /// ```
-    /// let upload = anthill::named_future("upload 3", async { 5 });
-    /// println!("{} is about to begin", upload.name());
-    /// # assert_eq!(upload.name(), "upload 3");
-    /// ```
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 }
 
@@ -116,7 +70,7 @@ struct Begun {
 }
 
 impl Begun {
-    /// On the calling worker; nothing if the thread is none.
+    /// Begins on the calling worker. None if the calling thread is no worker.
     fn here(name: Arc<str>) -> Option<Self> {
         let scheduler = Seat::here()?;
         trace::name(&name);

@@ -1,9 +1,12 @@
 //! What a task with a result and its handle share.
 
+use std::panic::resume_unwind;
 use std::task::Waker;
 
 use crate::end::{End, Turn};
 use crate::error::JoinError;
+use crate::gate::Gate;
+use crate::held::HeldSlot;
 use crate::helper::Helper;
 use crate::panic::TaskPanic;
 use crate::seat::Seat;
@@ -17,10 +20,10 @@ pub(crate) trait Joint<T>: Send + Sync {
     fn watch(&self, waiter: &Arc<Waiter>) -> bool;
     /// The result of a task that has ended, once.
     fn take(&self) -> Result<T, JoinError>;
-    /// Ends a task that is not running; false if there is none.
-    fn cancel(&self) -> bool;
-    /// As `cancel`; a future that runs is ended when it suspends.
-    fn cancel_soon(&self);
+    /// Cancels a task that is not running, and releases the slot that a closure has at `gate`. Returns whether it did.
+    fn cancel(&self, gate: &Gate) -> bool;
+    /// Cancels a task that is not running; a future that runs, when it suspends.
+    fn cancel_soon(&self, gate: &Gate);
     /// Runs a closure that has not begun, here and now, or discards it if its entrance discards. Then it also cancels a
     /// future that is not running.
     fn end_here(&self, helper: &Helper);
@@ -92,7 +95,7 @@ struct State<R, T> {
     waiter: Option<Arc<Waiter>>,
     /// Whether the handle is gone.
     detached: bool,
-    /// Whether the task that waits for the closure has ended it, counted the end and released the slot.
+    /// Whether the closure was ended outside of its turn, its end counted and its slot released.
     ended_elsewhere: bool,
     /// Whether a future that runs is to be cancelled when it suspends.
     cancel_soon: bool,
@@ -158,7 +161,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
-    /// Whether the task that waits for the closure has ended it.
+    /// Whether the closure was ended outside of its turn: by the task that waits for it, or by a cancel.
     pub(crate) fn is_spent(&self) -> bool {
         self.0.lock().ended_elsewhere
     }
@@ -177,7 +180,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         // Outside the lock: it may be the last waker of the very task.
         drop(unneeded);
         if cancel {
-            self.cancel_now();
+            self.cancel_suspended();
         }
     }
 
@@ -224,8 +227,8 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
-    /// Ends it, if it rests.
-    fn cancel_now(&self) -> bool {
+    /// From resting to done, for a future. A worker drops it.
+    fn cancel_suspended(&self) -> bool {
         let stopped = self.stop();
         let was_resting = stopped.is_some();
         if let Some(resting) = stopped {
@@ -234,7 +237,25 @@ impl<R: Resting<T>, T> Packet<R, T> {
         was_resting
     }
 
-    /// From resting to running, for a closure that the waiting task ends in the place of a worker.
+    /// From resting to done, for a closure. What a queue still holds of it is spent.
+    fn cancel_unbegun(&self, gate: &Gate) -> bool {
+        let Some(resting) = self.take_here() else {
+            return false;
+        };
+        let dropped = unwind::catch(|| drop(resting));
+        let slot = HeldSlot::new(gate);
+        State::end(self.0.lock(), Err(JoinError::Cancelled), || {
+            slot.end(&End::Cancelled);
+        });
+        drop(slot);
+        gate.sweep();
+        if let Err(payload) = dropped {
+            resume_unwind(payload);
+        }
+        true
+    }
+
+    /// From resting to running, for a closure that ends in another place than its turn.
     fn take_here(&self) -> Option<R> {
         let mut state = self.0.lock();
         let resting = state.stage.take_resting()?;
@@ -280,19 +301,23 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
         result
     }
 
-    fn cancel(&self) -> bool {
-        self.cancel_now()
+    fn cancel(&self, gate: &Gate) -> bool {
+        if R::IS_CLOSURE {
+            self.cancel_unbegun(gate)
+        } else {
+            self.cancel_suspended()
+        }
     }
 
-    fn cancel_soon(&self) {
+    fn cancel_soon(&self, gate: &Gate) {
         self.0.lock().cancel_soon = true;
-        self.cancel();
+        self.cancel(gate);
     }
 
     fn end_here(&self, helper: &Helper) {
         if !R::IS_CLOSURE {
             if helper.discards() {
-                self.cancel_now();
+                self.cancel_suspended();
             }
             return;
         }

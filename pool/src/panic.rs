@@ -49,7 +49,7 @@ impl TaskPanic {
     ///
     /// let pool = Pool::builder().name("mail").build()?;
     /// let sent = pool.submit_with_handle(|| panic!("no address"))?;
-    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// let Err(JoinError::Panicked(panic)) = sent.wait() else { unreachable!() };
     /// assert_eq!(panic.pool(), "mail");
     /// # Ok(())
     /// # }
@@ -66,8 +66,9 @@ impl TaskPanic {
     /// use anthill::{JoinError, Pool};
     ///
     /// let pool = Pool::builder().build()?;
-    /// let sent = pool.submit_with_handle(anthill::named("letter 3", || panic!("no address")))?;
-    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// let slot = pool.slot().wait()?.named("letter 3");
+    /// let sent = slot.submit_with_handle(|| panic!("no address"));
+    /// let Err(JoinError::Panicked(panic)) = sent.wait() else { unreachable!() };
     /// assert_eq!(panic.task(), Some("letter 3"));
     /// # Ok(())
     /// # }
@@ -85,7 +86,7 @@ impl TaskPanic {
     ///
     /// let pool = Pool::builder().build()?;
     /// let sent = pool.submit_with_handle(|| panic!("{} stamps left", 0))?;
-    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// let Err(JoinError::Panicked(panic)) = sent.wait() else { unreachable!() };
     /// assert_eq!(panic.message(), Some("0 stamps left"));
     /// # Ok(())
     /// # }
@@ -104,7 +105,7 @@ impl TaskPanic {
     ///
     /// let pool = anthill::Pool::builder().build()?;
     /// let sent = pool.submit_with_handle(|| resume_unwind(Box::new(404)))?;
-    /// let Err(JoinError::Panicked(panic)) = sent.join() else { unreachable!() };
+    /// let Err(JoinError::Panicked(panic)) = sent.wait() else { unreachable!() };
     /// assert_eq!(panic.into_payload().downcast_ref(), Some(&404));
     /// # Ok(())
     /// # }
@@ -134,6 +135,11 @@ impl fmt::Display for TaskPanic {
             Some(task) => write!(f, "task `{task}`")?,
             None => f.write_str("a task")?,
         }
-        write!(f, " of pool `{}` panicked: {message}", self.pool)
+        write!(f, " of pool `{}` panicked: {message}", self.pool)?;
+        // tokio's message does not know of the pool.
+        if message.starts_with("there is no reactor running") {
+            f.write_str("; build the pool with `Builder::tokio` or `Builder::tokio_handle`")?;
+        }
+        Ok(())
     }
 }

@@ -16,23 +16,26 @@ use crate::sync::Arc;
 
 /// A bounded worker pool for closures and futures.
 ///
-/// A clone is another handle of the same pool. When the last one is dropped, the pool closes: what was accepted runs to
-/// its end, without anybody waiting for it, and then the threads leave. To wait, call [`shutdown`](Self::shutdown).
+/// A clone is another handle of the same pool. When the last one is dropped, the pool closes: accepted tasks run to their
+/// end, and then the threads exit. Nothing waits for that, so a `main` that returns loses tasks: call
+/// [`shutdown`](Self::shutdown), or keep the guard of [`shutdown_on_drop`](Self::shutdown_on_drop).
 ///
 /// # Submitting
 ///
 /// | call | when no slot is free | when the pool is closed |
 /// |---|---|---|
-/// | [`try_submit`](Self::try_submit), [`try_spawn`](Self::try_spawn), [`try_slot`](Self::try_slot) | `Full` | `Closed` |
-/// | [`submit`](Self::submit), [`spawn`](Self::spawn), [`slot`](Self::slot) | wait; `Full` on a [`nonblocking`](Builder::nonblocking) pool | `Closed` |
-/// | [`submit_timeout`](Self::submit_timeout), [`submit_deadline`](Self::submit_deadline), [`spawn_timeout`](Self::spawn_timeout), [`spawn_deadline`](Self::spawn_deadline), [`slot_timeout`](Self::slot_timeout), [`slot_deadline`](Self::slot_deadline) | wait, then `Timeout` | `Closed` |
-/// | [`submit_async`](Self::submit_async), [`spawn_async`](Self::spawn_async), [`slot_async`](Self::slot_async) | wait without a thread | `Closed` |
+/// | [`try_submit`](Self::try_submit), [`try_spawn`](Self::try_spawn) | `Full`, with the task | `Closed`, with the task |
+/// | [`try_slot`](Self::try_slot) | `Full` | `Closed` |
+/// | [`submit`](Self::submit), [`spawn`](Self::spawn), [`submit_with_handle`](Self::submit_with_handle), [`spawn_with_handle`](Self::spawn_with_handle) | block the thread; `Full` on a [`nonblocking`](Builder::nonblocking) pool | `Closed` |
+/// | [`slot`](Self::slot), [`run`](Self::run) with `.wait()` | as above | `Closed` |
+/// | the same with `.wait_timeout(d)`, `.wait_deadline(t)` | block the thread, then `Timeout` | `Closed` |
+/// | the same with `.await` | wait without a thread | `Closed` |
 ///
-/// `submit` takes closures and `spawn` takes futures; they have the same slots and the same threads. All that wait
-/// stand in one line, first come first served. A free slot is taken also when the time is over already. Each that waits is told `Full` at once if
-/// [`max_waiting`](Builder::max_waiting) others are in line already, but never once it is in line. A thread that is a
-/// worker of this very pool never waits: it is told [`WouldDeadlock`](crate::SubmitError::WouldDeadlock), or runs the
-/// closure in place if that is the [`reentrancy`](Builder::reentrancy). Every refusal hands the task back.
+/// `submit` takes closures and `spawn` takes futures; they use the same slots and the same threads. Threads and futures
+/// wait in one line, first come, first served. A free slot is used even if the deadline has passed. A submitter gets `Full`
+/// at once if [`max_waiting`](Builder::max_waiting) others wait already, but never once it waits itself. A worker of this
+/// pool never blocks for a slot: it gets [`WouldDeadlock`](crate::SlotError::WouldDeadlock). To run a refused task on the
+/// calling thread: `pool.try_submit(f).unwrap_or_else(|refused| refused.into_task()())`.
 ///
 /// # Order
 ///
@@ -65,7 +68,7 @@ use crate::sync::Arc;
 ///     // Waits whenever 100 are in the pool.
 ///     pool.submit(move || { sum.fetch_add(n, Ordering::Relaxed); })?;
 /// }
-/// pool.shutdown()?;
+/// pool.shutdown().wait()?;
 /// assert_eq!(sum.load(Ordering::Relaxed), 500_500);
 /// # Ok(())
 /// # }
@@ -158,20 +161,20 @@ impl Pool {
 impl Pool {
     /// Changes the capacity. More slots go to those who wait, at once. With fewer, nothing is accepted until enough
     /// tasks have ended; nothing that was accepted is touched. `usize::MAX` is unlimited; 0 lets
-    /// nothing in until the next `tune`.
+    /// nothing in until the next call.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().capacity(1).build()?;
     /// let first = pool.try_slot()?;
-    /// pool.tune(2);
+    /// pool.set_capacity(2);
     /// let second = pool.try_slot()?;
-    /// pool.tune(1); // both stay; the next one gets in when both are back
+    /// pool.set_capacity(1); // both stay; the next one gets in when both are back
     /// assert!(pool.try_slot().is_err());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn tune(&self, capacity: usize) {
+    pub fn set_capacity(&self, capacity: usize) {
         self.gate().entrance().slots.tune(capacity);
     }
 
@@ -183,7 +186,7 @@ impl Pool {
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
     /// let pool = anthill::Pool::builder().threads(0..=2).build()?;
-    /// pool.tune_threads(0..=8)?;
+    /// pool.set_threads(0..=8)?;
     /// assert_eq!(pool.threads(), 0..=8);
     /// # Ok(())
     /// # }
@@ -193,7 +196,7 @@ impl Pool {
     ///
     /// As for [`Builder::threads`]; nothing is changed then. That a thread does not start is no error here: it is
     /// counted in [`Stats::thread_start_failures`].
-    pub fn tune_threads(&self, threads: RangeInclusive<usize>) -> Result<(), BuildError> {
+    pub fn set_threads(&self, threads: RangeInclusive<usize>) -> Result<(), BuildError> {
         let (min, max) = threads.into_inner();
         check_threads(min, max)?;
         let scheduler = &self.gate().scheduler;
@@ -236,7 +239,7 @@ impl Pool {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let slot = pool.slot()?; // counts without a task
+    /// let slot = pool.slot().wait()?; // counts without a task
     /// assert_eq!(pool.in_flight(), 1);
     /// # Ok(())
     /// # }
@@ -254,7 +257,7 @@ impl Pool {
     /// for n in 0..10 {
     ///     pool.submit(move || assert!(n != 7))?;
     /// }
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// let stats = pool.stats();
     /// assert_eq!((stats.accepted, stats.completed, stats.panicked), (10, 9, 1));
     /// # Ok(())
@@ -274,7 +277,7 @@ impl Pool {
     /// for n in 0..1000 {
     ///     pool.submit(move || _ = std::hint::black_box(n))?;
     /// }
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// assert_eq!(pool.times().map(|times| times.run.count()), Some(10));
     /// # Ok(())
     /// # }

@@ -16,7 +16,7 @@
 /// let pool = Pool::builder().build()?;
 /// let thumbnails = pool.subpool().capacity(64).priority(Priority::Low).build()?;
 /// thumbnails.submit(|| println!("runs when there is little else to do"))?;
-/// # pool.shutdown()?;
+/// # pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```

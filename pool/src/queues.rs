@@ -16,7 +16,7 @@ pub(crate) use uses::Uses;
 use crate::lane::Lane;
 use crate::priority::Priority;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Injector, Mutex, Steal};
+use crate::sync::{Injector, Mutex, SWEEP_COMMON, Steal, figures};
 
 /// The most local queues. A thief looks into each.
 const LOCALS: usize = 64;
@@ -36,6 +36,8 @@ pub(crate) struct Queues<T> {
     vacant: Mutex<Vec<Own<T>>>,
     /// How many workers share what waits.
     workers: usize,
+    /// Closures that were cancelled since the last sweep of the common queues.
+    cancelled: figures::AtomicUsize,
 }
 
 impl<T> Queues<T> {
@@ -53,6 +55,7 @@ impl<T> Queues<T> {
             claimed: AtomicUsize::new(0),
             vacant: Mutex::new(vacant),
             workers: max_threads.min(LOCALS),
+            cancelled: figures::AtomicUsize::new(0),
         }
     }
 
@@ -95,6 +98,29 @@ impl<T> Queues<T> {
     #[inline]
     pub(crate) fn push_closure(&self, task: T, priority: Priority) {
         self.closures[priority as usize].push(task);
+    }
+
+    /// Removes from a common queue the closures that `take` takes, if enough were cancelled. The others keep their order;
+    /// a worker that looks meanwhile may find nothing. Returns whether a task was put back, of which it has to be notified.
+    ///
+    /// Without it, a submitter that cancels the oldest closure for each new one would fill the memory while all workers
+    /// are busy.
+    pub(crate) fn sweep(&self, priority: Priority, mut take: impl FnMut(T) -> Option<T>) -> bool {
+        let queue = &self.closures[priority as usize];
+        let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
+        if cancelled < SWEEP_COMMON.max(queue.len() / 2) {
+            return false;
+        }
+        self.cancelled.store(0, Ordering::Relaxed);
+        let mut has_put_back = false;
+        for _ in 0..queue.len() {
+            let Some(task) = steal_one(queue) else { break };
+            if let Some(task) = take(task) {
+                queue.push(task);
+                has_put_back = true;
+            }
+        }
+        has_put_back
     }
 
     fn may_have(&self, lane: Lane) -> bool {

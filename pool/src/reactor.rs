@@ -50,8 +50,8 @@ use crate::unwind::{self, Payload};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().reactor(|| Ok(Silence::default())).build()?;
-/// assert_eq!(pool.submit_with_handle(|| 1 + 1)?.join()?, 2);
-/// # pool.shutdown()?;
+/// assert_eq!(pool.submit_with_handle(|| 1 + 1)?.wait()?, 2);
+/// # pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```

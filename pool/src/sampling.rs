@@ -22,7 +22,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().sample_times(1).build()?;
 /// pool.submit(|| println!("measured"))?;
-/// pool.shutdown()?;
+/// pool.shutdown().wait()?;
 /// if let Some(times) = pool.times() {
 ///     let (wait, run) = (times.queue_wait.quantile(0.99), times.run.quantile(0.99));
 ///     println!("99 of 100 tasks waited for at most {wait:?} and ran for at most {run:?}");

@@ -268,6 +268,17 @@ impl Shared {
         }
     }
 
+    /// Drops a task that has nothing left to run, and returns any other.
+    pub(crate) fn drop_spent(&self, mut task: Task<Seat>) -> Option<Task<Seat>> {
+        if !task.is_spent() {
+            return Some(task);
+        }
+        if let Err(payload) = unwind::catch(|| drop(task)) {
+            self.report(payload);
+        }
+        None
+    }
+
     /// Calls a hook, if there is one.
     pub(crate) fn call(&self, hook: Option<&Hook>) {
         let Some(hook) = hook else { return };

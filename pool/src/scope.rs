@@ -5,11 +5,10 @@ use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 
 use crate::entrance::Patience;
-use crate::error::SubmitError;
-use crate::gate::{Gate, Way};
+use crate::error::{SlotError, SubmitError};
+use crate::gate::Gate;
 use crate::gathering::{AllEnded, Gathering, Stub};
 use crate::pool::Pool;
-use crate::submit::admit;
 use crate::sync::Arc;
 use crate::task::Task;
 use crate::unwind::{self, Payload};
@@ -117,8 +116,7 @@ pub struct Scope<'scope, 'env: 'scope> {
 }
 
 impl<'scope> Scope<'scope, '_> {
-    /// Runs a closure, as [`Pool::submit`] does. Within a task of the same pool, which would be refused a wait,
-    /// `submit(task).unwrap_or_else(|refused| refused.into_task()())` runs it in place when the pool is full.
+    /// Submits a closure, and blocks the calling thread while no slot is free.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -133,58 +131,61 @@ impl<'scope> Scope<'scope, '_> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn submit<F>(&'scope self, f: F) -> Result<(), SubmitError<F>>
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pool::submit`]. The closure is dropped.
+    pub fn submit<F>(&'scope self, f: F) -> Result<(), SlotError>
     where
         F: FnOnce() + Send + 'scope,
     {
-        self.submit_with(f, self.gate.entrance().plain())
+        self.gate.enter(self.gate.entrance().plain())?;
+        self.accept(f);
+        Ok(())
     }
 
-    /// Runs a closure if a slot is free now, as [`Pool::try_submit`] does.
+    /// Submits a closure if a slot is free now.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().capacity(1).build()?;
-    /// let (held, mut done) = (pool.slot()?, false);
+    /// let (held, mut done) = (pool.try_slot()?, false);
     /// pool.scope(|scope| {
     ///     let task = || done = true;
     ///     scope.try_submit(task).unwrap_or_else(|refused| refused.into_task()());
     /// });
-    /// assert!(done); // in this thread, as the pool is full
+    /// assert!(done); // on this thread, because the pool was full
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`Pool::try_submit`], with the closure.
     pub fn try_submit<F>(&'scope self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'scope,
     {
-        self.submit_with(f, Patience::None)
+        if let Err(reason) = self.gate.enter(Patience::None) {
+            return Err(SubmitError::new(reason, f));
+        }
+        self.accept(f);
+        Ok(())
     }
 
-    fn submit_with<F>(&'scope self, f: F, patience: Patience) -> Result<(), SubmitError<F>>
+    /// Runs a closure that has a slot.
+    fn accept<F>(&'scope self, f: F)
     where
         F: FnOnce() + Send + 'scope,
     {
-        admit(self.gate.enter_closure(patience), f, |way, f| {
-            // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or unwound. It
-            // does neither before the drop of `AllEnded`, which stands before the user's function is called and so runs
-            // on every way out; and that drop is over only when as many tasks have ended as were added. A task ends, in
-            // `Gathering::end`, after it was run or dropped. Every task is added here, before its stub can run, and
-            // no later than the user's function or one of the scope's own tasks, which are waited for, can call this.
-            let task = unsafe { Task::erased(|(): &()| f()) };
-            let gathering = Arc::clone(&self.gathering);
-            let stub = match way {
-                Way::Slot => {
-                    gathering.add(task);
-                    Stub::of_any(gathering)
-                }
-                Way::InPlace => {
-                    gathering.begin();
-                    Stub::of(task, gathering)
-                }
-            };
-            self.gate.submit(way, stub);
-        })
+        // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or unwound. It
+        // does neither before the drop of `AllEnded`, which stands before the user's function is called and so runs
+        // on every way out; and that drop is over only when as many tasks have ended as were added. A task ends, in
+        // `Gathering::end`, after it was run or dropped. Every task is added here, before its stub can run, and
+        // no later than the user's function or one of the scope's own tasks, which are waited for, can call this.
+        let task = unsafe { Task::erased(|(): &()| f()) };
+        self.gathering.add(task);
+        self.gate.submit(Stub::new(Arc::clone(&self.gathering)));
     }
 }
 

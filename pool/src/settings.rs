@@ -12,36 +12,6 @@ use crate::unwind::{self, Payload};
 
 pub(crate) type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
-/// What a waiting submit does when a worker of the same pool makes it, and the wait could be for itself.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use anthill::{Pool, Reentrancy};
-///
-/// for policy in [Reentrancy::Refuse, Reentrancy::RunInPlace] {
-///     let pool = Pool::builder().capacity(1).reentrancy(policy).build()?;
-///     let own = pool.clone();
-///     let outer = pool.submit_with_handle(move || own.submit(|| println!("inner")).is_ok())?;
-///     assert_eq!(outer.join()?, policy == Reentrancy::RunInPlace);
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reentrancy {
-    /// The submit is refused with [`WouldDeadlock`](crate::SubmitError::WouldDeadlock).
-    #[default]
-    Refuse,
-    /// A closure runs at once, on the calling worker, before the submit returns. It uses the slot of the task that
-    /// submits it, which does nothing else meanwhile; so no more tasks run at once than there are slots. A task that
-    /// submits one that submits one, and so on, uses up its stack like any recursion.
-    ///
-    /// Futures, strands and reserved slots cannot run in place, nor can a closure whose submitter runs in a slot of
-    /// another entrance, such as a subpool: these are refused.
-    RunInPlace,
-}
-
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
 /// What each thread calls.
@@ -60,7 +30,6 @@ pub(crate) struct Settings {
     pub(crate) stack_size: Option<usize>,
     pub(crate) idle_expiry: Duration,
     pub(crate) panic_handler: Option<PanicHandler>,
-    pub(crate) reentrancy: Reentrancy,
     pub(crate) hooks: Hooks,
     pub(crate) sampler: Option<Arc<Sampler>>,
     pub(crate) reactor: Option<SharedReactor>,

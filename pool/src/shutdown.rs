@@ -1,9 +1,12 @@
-//! The end of a pool, and a new beginning.
+//! Closing, shutting down and reopening a pool.
 
-use std::future::poll_fn;
-use std::task::Waker;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::blocking;
 use crate::error::{ReopenError, ShutdownError, Unfinished};
 use crate::pool::Pool;
 use crate::scheduler::{Rest, Scheduler};
@@ -12,8 +15,8 @@ use crate::waiter::Waiter;
 
 /// The end, and a new beginning.
 impl Pool {
-    /// Accepts nothing more, and tells everybody who waits for a slot `Closed`. What was accepted runs to its end;
-    /// nobody waits for it here. Closing a pool closes its subpools; closing again does nothing.
+    /// Closes the pool: it accepts no more tasks, and waiting submitters get `Closed`. Accepted tasks run to their end.
+    /// Does not block. Closing a pool closes its subpools; closing again does nothing.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -48,9 +51,9 @@ impl Pool {
     /// begins.recv()?;
     /// let behind = pool.submit_with_handle(|| unreachable!())?;
     /// pool.discard();
-    /// assert!(behind.join().is_err());
+    /// assert!(behind.wait().is_err());
     /// drop(go);
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// assert_eq!(pool.stats().discarded, 1);
     /// # Ok(())
     /// # }
@@ -76,121 +79,51 @@ impl Pool {
         self.gate().entrance().slots.is_closed()
     }
 
-    /// Closes the pool, waits until everything accepted has ended, panic handlers included, and joins all threads. The
-    /// threads of a subpool stay, because they are the pool's. To give up what has not begun, call
+    /// Closes the pool, and returns a value that waits for its end: await it, or block a thread with its `wait`.
+    ///
+    /// The end has come when every accepted task has ended, panic handlers included, and all threads have exited. The
+    /// threads of a subpool stay, because they are the pool's. To give up tasks that have not begun, call
     /// [`discard`](Self::discard) before.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// pool.submit(|| println!("done before the end"))?;
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// assert_eq!(pool.stats().completed, 1);
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ShutdownError::FromWorker`] if a thread of this pool calls, in a task, a hook or the destructor of a thread-local:
-    /// it would wait for itself. The pool is closed then.
-    /// [`ShutdownError::Reopened`] if it is opened again meanwhile.
-    ///
-    /// This blocks the calling thread. In async code, and above all on a thread whose runtime the tasks need in order to
-    /// end, await [`shutdown_async`](Self::shutdown_async).
-    pub fn shutdown(&self) -> Result<(), ShutdownError> {
-        self.shut(None)
+    pub fn shutdown(&self) -> Shutdown<'_> {
+        Shutdown {
+            pool: self,
+            life: self.end_life(Rest::Run),
+            watcher: None,
+        }
     }
 
-    /// As [`shutdown`](Self::shutdown), for at most `timeout`. The tasks that are left then go on, and the call can be
-    /// made again.
+    /// Returns a guard that shuts the pool down when it is dropped, and blocks until accepted tasks have ended.
+    ///
+    /// A program that returns from `main` ends all threads, so tasks that still wait never run. Keep the guard in `main`.
+    ///
+    /// The drop closes the pool but does not block where that could wait for itself: on a worker of the pool, in a task
+    /// of tokio, and on a current-thread runtime of tokio. Await [`shutdown`](Self::shutdown) there.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// if let Err(late) = pool.shutdown_timeout(std::time::Duration::from_secs(5)) {
-    ///     eprintln!("{late}"); // how many tasks are left, and the names of those that have one
+    /// let _guard = pool.shutdown_on_drop();
+    /// for n in 0..100 {
+    ///     pool.submit(move || println!("{n}"))?; // an error, too, waits for what was accepted
     /// }
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ShutdownError::Timeout`] with what is left, or as for `shutdown`.
-    pub fn shutdown_timeout(&self, timeout: Duration) -> Result<(), ShutdownError> {
-        self.shut(Instant::now().checked_add(timeout))
+    pub fn shutdown_on_drop(&self) -> ShutdownOnDrop {
+        ShutdownOnDrop(self.clone())
     }
 
-    /// Closes the pool and waits, without blocking a thread, until everything accepted has ended, panic handlers included,
-    /// and each thread has run the destructors of its thread-locals. The last thread wakes the caller, so the operating
-    /// system may list it for a moment longer. A future that is dropped stops waiting; the pool stays closed.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// pool.submit(|| println!("done before the end"))?;
-    /// pool.shutdown_async().await?;
-    /// assert_eq!(pool.stats().completed, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As for `shutdown`.
-    pub async fn shutdown_async(&self) -> Result<(), ShutdownError> {
-        let life = self.begin_end()?;
-        loop {
-            let watcher = self.watch(Waiter::task(Waker::noop()));
-            if let Some(ended) = self.ended(life) {
-                // This may be the waker of the last thread, which cannot join itself.
-                self.gate().scheduler.started.join_exited();
-                return ended;
-            }
-            poll_fn(|cx| watcher.waiter.poll(cx)).await;
-        }
-    }
-
-    pub(crate) fn shut(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
-        let life = self.begin_end()?;
-        loop {
-            let watcher = self.watch(Waiter::thread());
-            if let Some(ended) = self.ended(life) {
-                drop(watcher);
-                return ended.and_then(|()| self.join_threads(deadline));
-            }
-            if watcher.waiter.wait(deadline).is_none() {
-                return Err(self.timeout());
-            }
-        }
-    }
-
-    /// Joins the threads of a pool that has ended. Those of a subpool stay.
-    fn join_threads(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
-        let gate = self.gate();
-        if gate.subpool.is_some() || gate.scheduler.started.join_all(deadline) {
-            Ok(())
-        } else {
-            Err(self.timeout())
-        }
-    }
-
-    fn timeout(&self) -> ShutdownError {
-        ShutdownError::Timeout(Box::new(self.unfinished()))
-    }
-
-    /// Closes the pool; returns which of its lives that ends. A worker must not wait for it.
-    fn begin_end(&self) -> Result<u64, ShutdownError> {
-        let life = self.end_life(Rest::Run);
-        if self.gate().scheduler.is_home() {
-            return Err(ShutdownError::FromWorker);
-        }
-        Ok(life)
-    }
-
-    /// Tells `waiter` when things have changed. It looks after this and not before.
+    /// Registers a waiter for changes. Check the state after this, or a change is missed.
     fn watch(&self, waiter: Waiter) -> Watcher<'_> {
         let watcher = Watcher {
             scheduler: &self.gate().scheduler,
@@ -200,7 +133,7 @@ impl Pool {
         watcher
     }
 
-    /// How the wait for the end of a life ended, if it did.
+    /// Returns how this life of the pool ended, if it has.
     fn ended(&self, life: u64) -> Option<Result<(), ShutdownError>> {
         if self.has_ended() {
             return Some(Ok(()));
@@ -216,11 +149,21 @@ impl Pool {
         }
     }
 
-    fn unfinished(&self) -> Unfinished {
-        Unfinished {
+    /// Joins the threads of a pool that has ended. Those of a subpool stay.
+    fn join_threads(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+        let gate = self.gate();
+        if gate.subpool.is_some() || gate.scheduler.started.join_all(deadline) {
+            Ok(())
+        } else {
+            Err(self.timeout())
+        }
+    }
+
+    fn timeout(&self) -> ShutdownError {
+        ShutdownError::Timeout(Box::new(Unfinished {
             stats: self.stats(),
             tasks: self.gate().scheduler.names.lock().list(),
-        }
+        }))
     }
 
     /// Opens a closed pool again, at any time: what is still running from before goes on, and holds its slots until it
@@ -231,10 +174,10 @@ impl Pool {
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// pool.reopen()?;
     /// pool.submit(|| println!("a new life"))?;
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -249,7 +192,188 @@ impl Pool {
     }
 }
 
-/// One that is told of changes until it is dropped.
+/// Waits for the end of a pool, from [`Pool::shutdown`].
+///
+/// In async code, `.await` it: no thread blocks. It returns when every task has ended and each thread has run the
+/// destructors of its thread-locals; the last thread wakes the future, so the operating system may list that thread for a
+/// moment longer. On a thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
+/// [`wait_deadline`](Self::wait_deadline), which also join the threads. When it is dropped, the pool stays closed.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().build()?;
+/// pool.slot().await?.submit(|| println!("done before the end"));
+/// pool.shutdown().await?;
+/// assert_eq!(pool.stats().completed, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "the pool is closed, but nothing waits for its tasks"]
+pub struct Shutdown<'a> {
+    pool: &'a Pool,
+    /// Which of the pool's lives it ends.
+    life: u64,
+    watcher: Option<Watcher<'a>>,
+}
+
+impl Shutdown<'_> {
+    /// Blocks the calling thread until the pool has ended. In async code, `.await` instead, above all on a thread whose
+    /// runtime the tasks need.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// pool.shutdown().wait()?;
+    /// assert_eq!(pool.stats().threads, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::FromWorker`] if a thread of this pool calls, in a task, a hook or the destructor of a
+    /// thread-local, because it would wait for itself. [`ShutdownError::Reopened`] if the pool is reopened meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// With the feature `tokio`, if it has to block and the calling thread drives async tasks of tokio.
+    pub fn wait(self) -> Result<(), ShutdownError> {
+        self.wait_until(None)
+    }
+
+    /// Blocks the calling thread until the pool has ended, for at most `timeout`. Tasks that are left go on, and the pool
+    /// can be shut down again.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// if let Err(late) = pool.shutdown().wait_timeout(std::time::Duration::from_secs(5)) {
+    ///     eprintln!("{late}"); // how many tasks are left, and the names of those that have one
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::Timeout`] with what is left, or those of [`wait`](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout(self, timeout: Duration) -> Result<(), ShutdownError> {
+        self.wait_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Blocks the calling thread until the pool has ended, at the latest until `deadline`. Tasks that are left go on, and
+    /// the pool can be shut down again.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// pool.shutdown().wait_deadline(Instant::now() + Duration::from_secs(60))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::Timeout`] with what is left, or those of [`wait`](Self::wait).
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_deadline(self, deadline: Instant) -> Result<(), ShutdownError> {
+        self.wait_until(Some(deadline))
+    }
+
+    pub(crate) fn wait_until(self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+        self.check_thread()?;
+        loop {
+            let watcher = self.pool.watch(Waiter::thread());
+            if let Some(ended) = self.pool.ended(self.life) {
+                drop(watcher);
+                return ended.and_then(|()| self.pool.join_threads(deadline));
+            }
+            if watcher.waiter.wait(deadline).is_none() {
+                return Err(self.pool.timeout());
+            }
+        }
+    }
+
+    /// A worker must not wait for the end of its own pool.
+    fn check_thread(&self) -> Result<(), ShutdownError> {
+        if self.pool.gate().scheduler.is_home() {
+            return Err(ShutdownError::FromWorker);
+        }
+        Ok(())
+    }
+}
+
+impl Future for Shutdown<'_> {
+    type Output = Result<(), ShutdownError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.check_thread()?;
+        loop {
+            let pool = this.pool;
+            let watcher = this
+                .watcher
+                .get_or_insert_with(|| pool.watch(Waiter::task(cx.waker())));
+            let outcome = watcher.waiter.poll(cx);
+            if let Some(ended) = pool.ended(this.life) {
+                this.watcher = None;
+                // This may be the waker of the last thread, which cannot join itself.
+                pool.gate().scheduler.started.join_exited();
+                return Poll::Ready(ended);
+            }
+            if outcome.is_pending() {
+                return Poll::Pending;
+            }
+            this.watcher = None;
+        }
+    }
+}
+
+impl fmt::Debug for Shutdown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("pool", self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shuts a pool down when it is dropped, from [`Pool::shutdown_on_drop`].
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().build()?;
+/// let guard = pool.shutdown_on_drop();
+/// pool.submit(|| println!("done before the guard is gone"))?;
+/// drop(guard);
+/// assert_eq!(pool.stats().completed, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "it shuts the pool down when it is dropped"]
+#[derive(Debug)]
+pub struct ShutdownOnDrop(Pool);
+
+impl Drop for ShutdownOnDrop {
+    fn drop(&mut self) {
+        let shutdown = self.0.shutdown();
+        if !blocking::might_stall_tasks() {
+            // A worker of the pool, which must not wait for itself, gets an error.
+            let _ended = shutdown.wait();
+        }
+    }
+}
+
+/// A waiter that is registered until it is dropped.
 struct Watcher<'a> {
     scheduler: &'a Scheduler,
     waiter: Arc<Waiter>,

@@ -1,19 +1,27 @@
-//! A slot in the hand of the one that reserved it.
+//! A reserved slot, and where its task goes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-
-use crate::gate::{Gate, Way};
-use crate::join::{self, JoinHandle};
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
-/// The right to one task in a pool, held before there is a task. From [`Pool::slot`](crate::Pool::slot) and the calls
-/// like it.
+use crate::end::{Job, Output};
+use crate::gate::Gate;
+use crate::join::{self, JoinHandle};
+use crate::named::{named, named_future};
+use crate::strand::Strand;
+
+/// A reserved place for one task, from [`Pool::slot`](crate::Pool::slot) or
+/// [`Pool::try_slot`](crate::Pool::try_slot), and from the same calls of a
+/// [`Strand`](crate::Strand) and a [`MultiPool`](crate::MultiPool).
 ///
-/// It is for callers that want to know that there is room before they do something that they cannot take back, such
-/// as accepting a connection. A slot that is dropped unused goes back to the pool. A slot that is held keeps its task
-/// welcome also after a close; a shutdown waits for it. After a [`discard`](crate::Pool::discard) the task is dropped
-/// like all that had not begun.
+/// Reserve a slot before an action that cannot be undone, such as accepting a connection. The calls
+/// that use it cannot fail: the task is accepted even if the pool was closed after the reservation, and
+/// a shutdown waits for it. A slot that is dropped unused is released. After a
+/// [`discard`](crate::Pool::discard) the task is dropped like all tasks that have not begun.
+///
+/// A slot borrows the handle that it comes from; [`into_owned`](Self::into_owned) lifts that.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,38 +29,82 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 /// let slot = pool.try_slot()?;
 /// assert!(pool.try_slot().is_err());
 /// slot.submit(|| println!("there was room"));
-/// # pool.shutdown()?;
+/// # pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "a slot that is dropped goes back to the pool"]
-pub struct Slot {
-    /// None once the slot is a task's.
-    gate: Option<Gate>,
+#[must_use = "a slot that is dropped is released"]
+pub struct Slot<'a> {
+    /// None once the task has the slot.
+    target: Option<Target<'a>>,
+    name: Option<Arc<str>>,
 }
 
-impl Slot {
+impl<'a> Slot<'a> {
     /// Wraps a slot that was just taken.
-    pub(crate) fn new(gate: Gate) -> Self {
-        Self { gate: Some(gate) }
+    pub(crate) fn new(target: Target<'a>) -> Self {
+        Self {
+            target: Some(target),
+            name: None,
+        }
     }
 
-    /// The gate, for the one task; from now on the slot is the task's.
-    fn take_held(&mut self) -> Gate {
-        self.gate.take().expect("a slot is used once, by value")
+    /// Hands the slot to its task.
+    fn take(&mut self) -> (Target<'a>, Option<Arc<str>>) {
+        let target = self.target.take().expect("a slot is used once, by value");
+        (target, self.name.take())
     }
 
-    /// Runs a closure in this slot.
+    /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its threads.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let (sent, requests) = std::sync::mpsc::channel();
-    /// # sent.send("a request")?;
-    /// let slot = pool.slot()?; // room first
+    /// let slot = pool.slot().wait()?.into_owned();
+    /// std::thread::spawn(move || slot.submit(|| println!("submitted by another thread")));
+    /// # pool.shutdown().wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_owned(mut self) -> Slot<'static> {
+        let (target, name) = self.take();
+        Slot {
+            target: Some(target.into_owned()),
+            name,
+        }
+    }
+
+    /// Names the task. [`TaskPanic::task`](crate::TaskPanic::task) has the name if the task panics, and
+    /// [`Unfinished::tasks`](crate::Unfinished::tasks) while it runs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let pool = anthill::Pool::builder()
+    ///     .panic_handler(move |panic| sender.send(panic.task().map(str::to_owned)).unwrap())
+    ///     .build()?;
+    /// let slot = pool.slot().wait()?.named("thumbnail 17");
+    /// slot.submit(|| panic!("not a picture"));
+    /// assert_eq!(receiver.recv()?.as_deref(), Some("thumbnail 17"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(Arc::from(name));
+        self
+    }
+
+    /// Submits a closure.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (sender, requests) = std::sync::mpsc::channel();
+    /// # sender.send("a request")?;
+    /// let slot = pool.slot().wait()?; // room first
     /// let request = requests.recv()?; // then something to do
     /// slot.submit(move || println!("{request}"));
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -60,18 +112,21 @@ impl Slot {
     where
         F: FnOnce() + Send + 'static,
     {
-        self.take_held().submit(Way::Slot, f);
+        match self.take() {
+            (target, None) => target.submit(f),
+            (target, Some(name)) => target.submit(named(name, f)),
+        }
     }
 
-    /// Runs a future in this slot.
+    /// Spawns a future.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let slot = pool.slot()?;
+    /// let slot = pool.slot().wait()?;
     /// pool.close();
     /// slot.spawn(async { println!("it had its slot before the close") });
-    /// pool.shutdown()?;
+    /// pool.shutdown().wait()?;
     /// assert_eq!(pool.stats().completed, 1);
     /// # Ok(())
     /// # }
@@ -80,18 +135,19 @@ impl Slot {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.take_held().spawn(future);
+        match self.take() {
+            (target, None) => target.spawn(future),
+            (target, Some(name)) => target.spawn(named_future(name, future)),
+        }
     }
-}
 
-impl Slot {
-    /// Runs a closure in this slot, and gives a handle for what it returns.
+    /// Submits a closure, and returns a handle to its result.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().capacity(1).build()?;
     /// let answer = pool.try_slot()?.submit_with_handle(|| 6 * 7);
-    /// assert_eq!(answer.join()?, 42);
+    /// assert_eq!(answer.wait()?, 42);
     /// # Ok(())
     /// # }
     /// ```
@@ -100,19 +156,22 @@ impl Slot {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        join::submit(&self.take_held(), Way::Slot, f)
+        match self.take() {
+            (target, None) => target.submit_with_handle(f),
+            (target, Some(name)) => target.submit_with_handle(named(name, f)),
+        }
     }
 
-    /// Runs a future in this slot, and gives a handle for its output.
+    /// Spawns a future, and returns a handle to its output.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     ///
     /// let pool = anthill::Pool::builder().build()?;
-    /// let slot = pool.slot_timeout(Duration::from_secs(1))?;
+    /// let slot = pool.slot().wait_timeout(Duration::from_secs(1))?;
     /// let answer = slot.spawn_with_handle(async { 6 * 7 });
-    /// assert_eq!(answer.join()?, 42);
+    /// assert_eq!(answer.wait()?, 42);
     /// # Ok(())
     /// # }
     /// ```
@@ -121,30 +180,104 @@ impl Slot {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        join::spawn(&self.take_held(), future)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some(gate) = self.gate.take() {
-            gate.release();
+        match self.take() {
+            (target, None) => target.spawn_with_handle(future),
+            (target, Some(name)) => target.spawn_with_handle(named_future(name, future)),
         }
     }
 }
 
-// As for the pool: a panic is caught before it reaches what is shared.
-impl UnwindSafe for Slot {}
-impl RefUnwindSafe for Slot {}
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(target) = self.target.take() {
+            target.gate().release();
+        }
+    }
+}
 
-impl fmt::Debug for Slot {
+// A panic is caught before it reaches shared state, as for the pool.
+impl UnwindSafe for Slot<'_> {}
+impl RefUnwindSafe for Slot<'_> {}
+
+impl fmt::Debug for Slot<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pool = self
-            .gate
-            .as_ref()
-            .map(|gate| &*gate.scheduler.settings.name);
+        let gate = self.target.as_ref().map(Target::gate);
         f.debug_struct("Slot")
-            .field("pool", &pool)
+            .field("pool", &gate.map(|gate| &*gate.scheduler.settings.name))
+            .field("name", &self.name)
             .finish_non_exhaustive()
+    }
+}
+
+/// Where the task of a slot is enqueued.
+pub(crate) enum Target<'a> {
+    Pool(Cow<'a, Gate>),
+    Strand(Cow<'a, Strand>),
+}
+
+impl Target<'_> {
+    fn into_owned(self) -> Target<'static> {
+        match self {
+            Self::Pool(gate) => Target::Pool(Cow::Owned(gate.into_owned())),
+            Self::Strand(strand) => Target::Strand(Cow::Owned(strand.into_owned())),
+        }
+    }
+
+    fn gate(&self) -> &Gate {
+        match self {
+            Self::Pool(gate) => gate,
+            Self::Strand(strand) => strand.gate(),
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a task handed on by value is copied again"
+    )]
+    #[inline(always)]
+    pub(crate) fn submit(&self, job: impl Job) {
+        match self {
+            Self::Pool(gate) => gate.submit(job),
+            Self::Strand(strand) => strand.push_closure(job),
+        }
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Output,
+    {
+        match self {
+            Self::Pool(gate) => gate.spawn(future),
+            Self::Strand(strand) => strand.push_future(future),
+        }
+    }
+
+    pub(crate) fn submit_with_handle<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (handle, task) = join::closure(self.gate(), f);
+        self.submit(task);
+        self.order(handle)
+    }
+
+    pub(crate) fn spawn_with_handle<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (handle, task) = join::future(self.gate(), future);
+        self.spawn(task);
+        self.order(handle)
+    }
+
+    /// A task of a strand must not run in place of the task that waits for it.
+    fn order<T>(&self, handle: JoinHandle<T>) -> JoinHandle<T> {
+        match self {
+            Self::Pool(_) => handle,
+            Self::Strand(_) => handle.in_order(),
+        }
     }
 }

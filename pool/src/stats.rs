@@ -20,8 +20,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 ///
 /// let pool = Pool::builder().capacity(8).build()?;
 /// let before = pool.stats();
-/// pool.submit_with_handle(|| ())?.join()?;
-/// # pool.shutdown()?;
+/// pool.submit_with_handle(|| ())?.wait()?;
+/// # pool.shutdown().wait()?;
 /// println!("{}", line(&before, &pool.stats())); // each second, say
 /// # assert_eq!(line(&before, &pool.stats()), "1 done, 0 % of the slots taken");
 /// # Ok(())

@@ -40,7 +40,7 @@ use crate::task::Task;
 ///     // One after the other: the lock is there for the compiler and never waited for.
 ///     account.submit(move || *balance.lock().unwrap() += amount)?;
 /// }
-/// pool.shutdown()?;
+/// pool.shutdown().wait()?;
 /// assert_eq!(*balance.lock().unwrap(), 75);
 /// # Ok(())
 /// # }
@@ -71,7 +71,7 @@ impl Pool {
     /// red.submit(|| println!("red, first"))?;
     /// red.submit(|| println!("red, second"))?;
     /// blue.submit(|| println!("blue, at any time"))?;
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -125,7 +125,7 @@ impl Strand {
     /// strand.submit(|| println!("waits for the first"))?;
     /// assert!(strand.queued() >= 1);
     /// # drop(go);
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```

@@ -32,7 +32,7 @@ const FEWEST: usize = 64;
 ///     // One after the other for each owner.
 ///     accounts.strand(owner).submit(move || println!("{owner}: {amount}"))?;
 /// }
-/// pool.shutdown()?;
+/// pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -100,7 +100,7 @@ impl Pool {
     /// let pool = anthill::Pool::builder().build()?;
     /// let rooms = pool.strands::<u32>();
     /// rooms.strand(&7).submit(|| println!("a message for room 7"))?;
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```

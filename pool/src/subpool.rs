@@ -21,7 +21,7 @@ impl Pool {
     /// let pool = anthill::Pool::builder().capacity(10_000).build()?;
     /// let uploads = pool.subpool().capacity(8).build()?;
     /// uploads.submit(|| println!("one of at most eight"))?;
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -53,7 +53,7 @@ impl Pool {
 ///     .nonblocking(true)
 ///     .build()?;
 /// thumbnails.submit(|| println!("one of at most 64"))?;
-/// # pool.shutdown()?;
+/// # pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -71,17 +71,17 @@ pub struct SubpoolBuilder<'a> {
 impl SubpoolBuilder<'_> {
     /// Sets how many tasks may be in the subpool at once, from acceptance to their end. Default: 1024.
     ///
-    /// `usize::MAX` is unlimited. [`Pool::tune`] changes the capacity later.
+    /// `usize::MAX` is unlimited. [`Pool::set_capacity`] changes the capacity later.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let uploads = pool.subpool().capacity(1).build()?;
-    /// let held = uploads.slot()?;
+    /// let held = uploads.slot().wait()?;
     /// assert!(uploads.try_submit(|| println!("a second")).is_err());
     /// assert!(pool.try_submit(|| println!("the pool has slots of its own")).is_ok());
     /// # drop(held);
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -104,7 +104,7 @@ impl SubpoolBuilder<'_> {
     /// reports.submit(|| println!("starts last if all threads are busy"))?;
     /// pool.submit(|| println!("starts second"))?;
     /// requests.submit(|| println!("starts first"))?;
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -135,9 +135,9 @@ impl SubpoolBuilder<'_> {
     ///     queries.submit(move || _ = wait.lock().unwrap().recv())?;
     /// }
     /// // Three threads block; the fourth is left to the pool.
-    /// assert_eq!(pool.submit_with_handle(|| 6 * 7)?.join()?, 42);
+    /// assert_eq!(pool.submit_with_handle(|| 6 * 7)?.wait()?, 42);
     /// # drop(go);
-    /// # pool.shutdown()?;
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -153,9 +153,9 @@ impl SubpoolBuilder<'_> {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let uploads = pool.subpool().capacity(1).nonblocking(true).build()?;
-    /// let held = uploads.slot()?;
+    /// let held = uploads.slot().wait()?;
     /// let refused = uploads.submit(|| println!("no room"));
-    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// assert!(matches!(refused, Err(anthill::SlotError::Full)));
     /// # Ok(())
     /// # }
     /// ```
@@ -166,15 +166,15 @@ impl SubpoolBuilder<'_> {
 
     /// Sets how many submitters may wait for a slot of the subpool at once, threads and futures together. Default: as
     /// the pool was [built](crate::Builder::max_waiting). Further submitters get
-    /// [`Full`](crate::SubmitError::Full).
+    /// [`Full`](crate::SlotError::Full).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let uploads = pool.subpool().capacity(1).max_waiting(0).build()?;
-    /// let held = uploads.slot()?;
+    /// let held = uploads.slot().wait()?;
     /// let refused = uploads.submit(|| println!("no room"));
-    /// assert!(matches!(refused, Err(anthill::SubmitError::Full(_))));
+    /// assert!(matches!(refused, Err(anthill::SlotError::Full)));
     /// # Ok(())
     /// # }
     /// ```

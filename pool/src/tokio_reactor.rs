@@ -26,8 +26,8 @@ impl Builder {
     ///     tokio::time::sleep(Duration::from_millis(1)).await;
     ///     "awake"
     /// })?;
-    /// assert_eq!(task.join()?, "awake");
-    /// # pool.shutdown()?;
+    /// assert_eq!(task.wait()?, "awake");
+    /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
     /// ```
@@ -47,7 +47,7 @@ impl Builder {
     ///
     /// A future must not: one that computes or blocks between two awaits holds its worker, and while closures occupy the
     /// others it holds up every event of the pool, as it would on a runtime of tokio. What takes long belongs into a
-    /// closure: `pool.submit_with_handle(f)?.await`. In a future, `Handle::block_on` would wait for ever: await instead.
+    /// closure: `pool.run(f).await`. In a future, `Handle::block_on` would wait for ever: await instead.
     ///
     /// tokio makes a task of its own give way after so many operations. It does not do that for tasks of the pool: a future
     /// that finds everything ready without end keeps its worker, until it yields by itself.
@@ -73,9 +73,9 @@ impl Builder {
     /// stays where it is: each event is handled on a thread of the runtime, which then wakes a worker, two more system
     /// calls and a change of threads that [`tokio`](Self::tokio) does not need. Take this where a runtime runs anyway.
     ///
-    /// On the runtime's own threads await, instead of blocking: `pool.submit_async(f).await`, `task.await`,
-    /// `pool.shutdown_async().await`. A thread that blocks there drives no events, and the tasks that it waits for may need
-    /// them.
+    /// On the runtime's own threads, await instead of blocking: `pool.run(f).await`, `pool.slot().await`, `task.await`,
+    /// `pool.shutdown().await`. A thread that blocks there drives no events, and the tasks that it waits for may need
+    /// them. So a blocking wait that cannot return at once panics there.
     ///
     /// ```
     /// use std::time::Duration;
@@ -89,7 +89,7 @@ impl Builder {
     ///     "awake"
     /// })?;
     /// assert_eq!(task.await?, "awake");
-    /// pool.shutdown_async().await?;
+    /// pool.shutdown().await?;
     /// # Ok(())
     /// # }
     /// ```

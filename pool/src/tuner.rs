@@ -27,7 +27,7 @@
 //! let tuning = tuner.start(|change| println!("capacity {change}"))?;
 //! pool.submit(|| println!("work"))?;
 //! drop(tuning); // the capacity stays where it is
-//! # pool.shutdown()?;
+//! # pool.shutdown().wait()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -67,9 +67,9 @@ const READINGS: u32 = 10;
 /// Which limit of a pool is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// How many tasks may be in the pool: [`Pool::tune`].
+    /// How many tasks may be in the pool: [`Pool::set_capacity`].
     Capacity,
-    /// How many threads there may be, for the pool and its subpools: [`Pool::tune_threads`]. The fewest stay as they are.
+    /// How many threads there may be, for the pool and its subpools: [`Pool::set_threads`]. The fewest stay as they are.
     Threads,
 }
 
@@ -202,12 +202,12 @@ impl Target {
 
     fn set(self, pool: &Pool, limit: usize) {
         match self {
-            Self::Capacity => pool.tune(limit),
+            Self::Capacity => pool.set_capacity(limit),
             Self::Threads => {
                 let fewest = (*pool.threads().start()).min(limit);
                 // Refused only beyond what a pool may have, and then nothing changes: the next sample finds the limit
                 // where it was.
-                let _ = pool.tune_threads(fewest..=limit);
+                let _ = pool.set_threads(fewest..=limit);
             }
         }
     }

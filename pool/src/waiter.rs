@@ -3,6 +3,7 @@
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use crate::blocking;
 use crate::parker::{Parker, Unparked};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, Ordering};
@@ -89,6 +90,9 @@ impl Waiter {
         let Who::Thread(parker) = &self.who else {
             unreachable!("only a waiter made by `thread` is waited for by a thread");
         };
+        if self.outcome().is_none() {
+            blocking::check();
+        }
         loop {
             if let Some(outcome) = self.outcome() {
                 return Some(outcome);

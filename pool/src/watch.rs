@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::gate::Gate;
 use crate::helper::Helper;
 use crate::packet::Joint;
 use crate::sync::Arc;
@@ -12,23 +13,26 @@ use crate::waiter::Waiter;
 pub(crate) struct Watch<T> {
     // The standard library's, also in a model: only it can forget the type of the task.
     pub(crate) packet: std::sync::Arc<dyn Joint<T>>,
-    /// The entrance at which the task has its slot, if it may run in place of one that waits for it.
-    entrance: Option<usize>,
+    /// Where the task has its slot.
+    gate: Gate,
+    /// Whether it may run in place of a task that waits for it.
+    in_place: bool,
     /// Set by the first poll.
     waiter: Option<Arc<Waiter>>,
 }
 
 impl<T> Watch<T> {
-    pub(crate) fn new(packet: std::sync::Arc<dyn Joint<T>>, entrance: Option<usize>) -> Self {
+    pub(crate) fn new(packet: std::sync::Arc<dyn Joint<T>>, gate: Gate, in_place: bool) -> Self {
         Self {
             packet,
-            entrance,
+            gate,
+            in_place,
             waiter: None,
         }
     }
 
     pub(crate) fn stay_in_order(&mut self) {
-        self.entrance = None;
+        self.in_place = false;
     }
 
     /// Waits for the end. If the calling worker runs a task of the same entrance, and the one that it waits for is a
@@ -41,9 +45,20 @@ impl<T> Watch<T> {
 
     /// Runs the task here if `wait` would. Discards it while the entrance discards, because no other worker may be free to.
     pub(crate) fn run_here(&self) {
-        if let Some(helper) = self.entrance.and_then(Helper::at) {
+        if !self.in_place {
+            return;
+        }
+        if let Some(helper) = Helper::at(self.gate.entrance().id()) {
             self.packet.end_here(&helper);
         }
+    }
+
+    pub(crate) fn cancel(&self) -> bool {
+        self.packet.cancel(&self.gate)
+    }
+
+    pub(crate) fn cancel_soon(&self) {
+        self.packet.cancel_soon(&self.gate);
     }
 
     /// Waits for the end until `deadline`; false when that passed first.
@@ -71,6 +86,7 @@ impl<T> Watch<T> {
 /// The same task, watched anew.
 impl<T> Clone for Watch<T> {
     fn clone(&self) -> Self {
-        Self::new(std::sync::Arc::clone(&self.packet), self.entrance)
+        let packet = std::sync::Arc::clone(&self.packet);
+        Self::new(packet, self.gate.clone(), self.in_place)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use anthill::{JoinError, Pool, ReopenError, ShutdownError, SubmitError};
+use anthill::{Group, JoinError, Pool, ReopenError, ShutdownError, SlotError};
 use support::{Gate, PATIENCE, eventually, occupy, pool};
 
 /// A pool of one thread, which is busy until the gate opens.
@@ -40,9 +40,9 @@ fn what_has_not_begun_is_dropped_before_the_call_returns() {
     assert_eq!(Arc::strong_count(&owned), 1);
     let stats = pool.stats();
     assert_eq!((stats.discarded, stats.in_flight), (5, 2));
-    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert!(matches!(pool.submit(|| ()), Err(SlotError::Closed)));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 2);
 }
 
@@ -55,10 +55,10 @@ fn handles_hear_of_it() {
     third.submit(|| unreachable!()).unwrap();
     third.spawn(async { unreachable!() }).unwrap();
     pool.discard();
-    assert!(matches!(closure.join(), Err(JoinError::Cancelled)));
-    assert!(matches!(future.join(), Err(JoinError::Cancelled)));
+    assert!(matches!(closure.wait(), Err(JoinError::Cancelled)));
+    assert!(matches!(future.wait(), Err(JoinError::Cancelled)));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().discarded, 4);
 }
 
@@ -78,12 +78,12 @@ fn a_suspended_future_is_dropped_when_it_is_woken() {
     pool.discard();
     assert_eq!(pool.reopen(), Err(ReopenError::Discarding));
     waker.wake();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(polls.load(Ordering::Relaxed), 1);
     assert_eq!(pool.stats().discarded, 1);
     assert_eq!(pool.reopen(), Ok(()));
     assert_eq!(
-        pool.submit_with_handle(|| 3).unwrap().join().unwrap(),
+        pool.submit_with_handle(|| 3).unwrap().wait().unwrap(),
         3,
         "the new life discards nothing"
     );
@@ -97,9 +97,9 @@ fn of_a_subpool_only_its_own_tasks_are_dropped() {
     let theirs = side.submit_with_handle(|| 2).unwrap();
     side.discard();
     gate.open();
-    assert_eq!(mine.join().unwrap(), 1);
-    assert!(matches!(theirs.join(), Err(JoinError::Cancelled)));
-    side.shutdown().unwrap();
+    assert_eq!(mine.wait().unwrap(), 1);
+    assert!(matches!(theirs.wait(), Err(JoinError::Cancelled)));
+    side.shutdown().wait().unwrap();
     assert!(!pool.is_closed());
 }
 
@@ -116,9 +116,9 @@ fn a_task_whose_captures_panic_when_dropped_takes_nothing_with_it() {
     pool.submit(move || std::mem::forget(bomb)).unwrap();
     let behind = pool.submit_with_handle(|| ()).unwrap();
     pool.discard();
-    assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+    assert!(matches!(behind.wait(), Err(JoinError::Cancelled)));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().discarded, 2);
 }
 
@@ -132,11 +132,11 @@ fn a_worker_may_discard_its_own_pool() {
             own.try_submit(|| unreachable!()).unwrap();
         }
         own.discard();
-        said.send(own.shutdown()).unwrap();
+        said.send(own.shutdown().wait()).unwrap();
     })
     .unwrap();
     assert_eq!(heard.recv().unwrap(), Err(ShutdownError::FromWorker));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!((stats.discarded, stats.completed), (3, 1));
 }
@@ -151,9 +151,9 @@ fn one_that_joins_what_was_discarded_does_not_run_it() {
         let here = std::thread::current().id();
         let part = own.submit_with_handle(move || std::thread::current().id() == here);
         own.discard();
-        !part.unwrap().join().unwrap_or(false)
+        !part.unwrap().wait().unwrap_or(false)
     });
-    assert!(ran_elsewhere.unwrap().join().unwrap());
+    assert!(ran_elsewhere.unwrap().wait().unwrap());
 }
 
 #[test]
@@ -178,9 +178,9 @@ fn a_thread_that_is_about_to_end_may_discard() {
         own.try_submit(|| ()).unwrap();
     });
     ends.join().unwrap();
-    assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
+    assert!(matches!(behind.wait(), Err(JoinError::Cancelled)));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().discarded, 2);
 }
 
@@ -195,10 +195,10 @@ fn in_a_task_of_each_discarding_entrance(f: fn(&Pool)) {
     for (entrance, pool) in [(pool(), None), subpool()] {
         let own = entrance.clone();
         let task = entrance.submit_with_handle(move || f(&own)).unwrap();
-        task.join_timeout(PATIENCE)
+        task.wait_timeout(PATIENCE)
             .expect("it does not hang")
             .unwrap();
-        entrance.shutdown().unwrap();
+        entrance.shutdown().wait().unwrap();
         drop(pool);
     }
 }
@@ -212,17 +212,17 @@ fn a_task_that_joins_its_discarded_tasks_goes_on() {
         pool.discard();
         // After the discard has gone through the queues.
         late.submit(|| ());
-        assert!(matches!(closure.join(), Err(JoinError::Cancelled)));
-        assert!(matches!(future.join(), Ok(2) | Err(JoinError::Cancelled)));
+        assert!(matches!(closure.wait(), Err(JoinError::Cancelled)));
+        assert!(matches!(future.wait(), Ok(2) | Err(JoinError::Cancelled)));
     });
 }
 
 #[test]
 fn a_task_that_waits_for_its_discarded_group_goes_on() {
     in_a_task_of_each_discarding_entrance(|pool| {
-        let group = pool.group();
-        group.submit(|| 1).unwrap();
-        group.submit(|| 2).unwrap();
+        let mut group = Group::new();
+        group.push(pool.submit_with_handle(|| 1).unwrap());
+        group.push(pool.submit_with_handle(|| 2).unwrap());
         pool.discard();
         assert!(matches!(group.wait().values(), Err(JoinError::Cancelled)));
     });
@@ -259,13 +259,13 @@ fn a_capture_that_panics_when_a_waiting_task_discards_it_is_reported() {
         let spiteful = Spiteful;
         let inner = own.submit_with_handle(move || drop(spiteful)).unwrap();
         own.discard();
-        inner.join()
+        inner.wait()
     });
-    let joined = waits.unwrap().join().unwrap();
+    let joined = waits.unwrap().wait().unwrap();
     assert!(matches!(joined, Err(JoinError::Cancelled)));
     reports.recv_timeout(PATIENCE).unwrap();
-    subpool.shutdown().unwrap();
-    pool.shutdown().unwrap();
+    subpool.shutdown().wait().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(
         (stats.completed, stats.discarded, stats.cancelled),

@@ -60,7 +60,7 @@ fn as_many_threads_as_tasks_block_and_no_more_than_allowed() {
     let stats = pool.stats();
     assert_eq!((stats.threads, stats.queued, stats.in_flight), (3, 3, 6));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn threads_that_expire_at_any_moment_strand_no_task() {
             assert_eq!(seen.recv().unwrap(), n);
         }
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 20_000);
 }
 
@@ -95,6 +95,6 @@ fn more_threads_than_local_queues_run_all_that_blocks() {
     }
     eventually(|| pool.stats().running == 100);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 200);
 }

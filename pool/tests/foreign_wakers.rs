@@ -25,10 +25,10 @@ fn spiteful() -> Waker {
 
 /// A full pool of one slot, whose line has a spiteful waker first and then a thread; calls `free` and returns whether the
 /// thread got in.
-fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot)) -> bool {
+fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot<'_>)) -> bool {
     let pool = pool(1, 1);
     let slot = pool.try_slot().unwrap();
-    let mut first = pin!(pool.submit_async(|| ()));
+    let mut first = pin!(pool.slot());
     let waker = spiteful();
     assert!(
         first
@@ -54,7 +54,7 @@ fn a_panicking_waker_keeps_no_one_from_being_told_of_a_close() {
 
 #[test]
 fn a_panicking_waker_keeps_no_one_from_a_slot_that_was_tuned_up() {
-    assert!(behind_a_spiteful_waker(|pool, _slot| pool.tune(3)));
+    assert!(behind_a_spiteful_waker(|pool, _slot| pool.set_capacity(3)));
 }
 
 #[test]
@@ -65,17 +65,17 @@ fn a_panicking_waker_does_not_harm_the_one_that_frees_the_slot() {
 #[test]
 fn a_waker_whose_drop_frees_a_slot_may_be_replaced() {
     struct Holds {
-        _slot: Mutex<Slot>,
+        _slot: Mutex<Slot<'static>>,
     }
     impl Wake for Holds {
         fn wake(self: Arc<Self>) {}
     }
     let pool = pool(1, 1);
-    let slot = pool.try_slot().unwrap();
+    let slot = pool.try_slot().unwrap().into_owned();
     let holding = Waker::from(Arc::new(Holds {
         _slot: Mutex::new(slot),
     }));
-    let mut wait = pin!(pool.slot_async());
+    let mut wait = pin!(pool.slot());
     assert!(
         wait.as_mut()
             .poll(&mut Context::from_waker(&holding))
@@ -103,7 +103,7 @@ fn a_waker_that_submits_may_be_woken() {
     let (told, seen) = mpsc::channel();
     let held = pool.try_slot().unwrap();
     let waker = Waker::from(Arc::new(Submits(pool.clone(), told)));
-    let mut wait = pin!(pool.slot_async());
+    let mut wait = pin!(pool.slot());
     assert!(
         wait.as_mut()
             .poll(&mut Context::from_waker(&waker))
@@ -130,7 +130,7 @@ impl Wake for WaitsOnDrop {
 impl Drop for WaitsOnDrop {
     fn drop(&mut self) {
         self.gate.open();
-        let shut = self.pool.shutdown_timeout(Duration::from_secs(20));
+        let shut = self.pool.shutdown().wait_timeout(Duration::from_secs(20));
         let _ = self.ended.send(shut.is_ok());
     }
 }
@@ -159,7 +159,7 @@ fn waker_of_a_handle_is_dropped_outside_locks_by_a_join() {
     let polled = pin!(&mut handle).poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     drop(waker);
-    let _ = handle.join_timeout(Duration::from_secs(20));
+    let _ = handle.wait_timeout(Duration::from_secs(20));
     assert!(has_ended.recv().unwrap());
 }
 
@@ -185,7 +185,7 @@ fn in_waker_of_a_shutdown(
     let own = pool.clone();
     let waker = Waker::from(Arc::new(Calls(move || in_waker(&own))));
     let shut = pool.clone();
-    let mut shutdown = pin!(async move { shut.shutdown_async().await });
+    let mut shutdown = pin!(async move { shut.shutdown().await });
     let first = shutdown.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(first.is_pending());
     eventually(|| pool.stats().threads == 0);
@@ -200,9 +200,9 @@ fn a_waker_on_a_thread_that_exits_may_reopen_the_pool() {
         move |pool| said.send(pool.reopen()).unwrap(),
         |pool| {
             assert_eq!(heard.recv_timeout(PATIENCE), Ok(Ok(())));
-            pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+            pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
             assert_eq!(pool.stats().threads_started, 2);
-            pool.shutdown().unwrap();
+            pool.shutdown().wait().unwrap();
         },
     );
 }
@@ -219,11 +219,11 @@ fn a_shutdown_joins_a_thread_whose_waker_blocks_within_its_deadline() {
         },
         |pool| {
             heard.recv_timeout(PATIENCE).unwrap();
-            let late = pool.shutdown_timeout(Duration::from_millis(10));
+            let late = pool.shutdown().wait_timeout(Duration::from_millis(10));
             let late = late.expect_err("the thread has not exited").to_string();
             assert!(late.contains("a thread has yet to exit"), "{late}");
             blocked.open();
-            assert_eq!(pool.shutdown(), Ok(()));
+            assert_eq!(pool.shutdown().wait(), Ok(()));
         },
     );
 }
@@ -249,7 +249,7 @@ fn an_executor_may_poll_a_shutdown_in_its_waker() {
     let builder = Pool::builder().threads(1..=1);
     let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
     let (said, heard) = mpsc::channel();
-    let task = async move { said.send(pool.shutdown_async().await).unwrap() };
+    let task = async move { said.send(pool.shutdown().await).unwrap() };
     Arc::new(Inline(Mutex::new(Some(Box::pin(task))))).wake();
     gate.open();
     assert_eq!(heard.recv_timeout(PATIENCE), Ok(Ok(())));

@@ -1,27 +1,30 @@
-//! Tasks that are waited for together.
+//! Groups: tasks whose results are waited for together.
 
 mod support;
 
 use std::panic::resume_unwind;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
-use anthill::{Group, GroupError, JoinError, SubmitError};
-use support::{Gate, block_on, eventually, pool, yield_now};
+use anthill::{Group, GroupError, JoinError};
+use support::{Gate, block_on, eventually, occupy, pool, yield_now};
 
 #[test]
 fn results_come_in_the_order_of_submission() {
     let pool = pool(100, 3);
-    let group = pool.group();
+    let mut group = Group::new();
     for n in 0..50 {
-        group.submit(move || 2 * n).unwrap();
-        group
-            .spawn(async move {
+        group.push(pool.submit_with_handle(move || 2 * n).unwrap());
+        group.push(
+            pool.spawn_with_handle(async move {
                 yield_now().await;
                 2 * n + 1
             })
-            .unwrap();
+            .unwrap(),
+        );
     }
     assert_eq!(group.len(), 100);
     assert_eq!(group.wait().values().unwrap(), (0..100).collect::<Vec<_>>());
@@ -29,19 +32,22 @@ fn results_come_in_the_order_of_submission() {
 
 #[test]
 fn an_empty_group_has_ended() {
-    let pool = pool(1, 1);
-    let group: Group<()> = pool.group();
+    let group = Group::<()>::new();
     assert!(group.is_empty());
     assert_eq!(group.wait().into_vec().len(), 0);
+    assert_eq!(block_on(Group::<()>::new()).into_vec().len(), 0);
 }
 
 #[test]
-fn without_being_told_it_goes_on_after_an_error_and_a_panic() {
+fn group_goes_on_after_errors_and_panics_by_default() {
     let pool = pool(8, 1);
-    let group = pool.group();
-    group.submit(|| Err("first")).unwrap();
-    group.submit(|| resume_unwind(Box::new("second"))).unwrap();
-    group.submit(|| Ok(3)).unwrap();
+    let mut group = Group::new();
+    group.push(pool.submit_with_handle(|| Err("first")).unwrap());
+    group.push(
+        pool.submit_with_handle(|| resume_unwind(Box::new("second")))
+            .unwrap(),
+    );
+    group.push(pool.submit_with_handle(|| Ok(3)).unwrap());
     let results = group.wait().into_vec();
     assert!(matches!(results[0], Ok(Err("first"))));
     assert!(matches!(results[1], Err(JoinError::Panicked(_))));
@@ -51,28 +57,21 @@ fn without_being_told_it_goes_on_after_an_error_and_a_panic() {
 #[test]
 fn the_first_error_in_time_stops_the_rest() {
     let (pool, gate) = (pool(8, 2), Gate::new());
-    let group = pool.group().stop_at_error();
+    let mut group = Group::new().stop_at_error();
     let (said, begun) = mpsc::channel();
     let wait = gate.clone();
-    group
-        .submit(move || {
+    group.push(
+        pool.submit_with_handle(move || {
             said.send(()).unwrap();
             wait.wait();
             Ok(1)
         })
-        .unwrap();
+        .unwrap(),
+    );
     begun.recv().unwrap();
-    group.spawn(std::future::pending()).unwrap();
-    group.submit(|| Err("no")).unwrap();
+    group.push(pool.spawn_with_handle(std::future::pending()).unwrap());
+    group.push(pool.submit_with_handle(|| Err("no")).unwrap());
     eventually(|| group.is_stopped());
-    assert!(matches!(
-        group.submit(|| Ok(4)),
-        Err(SubmitError::Stopped(_))
-    ));
-    assert!(matches!(
-        block_on(group.spawn_async(async { Ok(5) })),
-        Err(SubmitError::Stopped(_))
-    ));
     gate.open();
     let results = group.wait();
     assert_eq!(results.failed(), Some(2));
@@ -80,19 +79,20 @@ fn the_first_error_in_time_stops_the_rest() {
         panic!("the third task failed, and the second was cancelled because of it");
     };
     assert_eq!(error, "no");
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!((stats.completed, stats.cancelled), (2, 1));
 }
 
 #[test]
-fn a_panic_stops_it_as_well() {
+fn panic_stops_a_group_that_stops_at_errors() {
     let pool = pool(8, 1);
-    let group = pool.group::<Result<(), ()>>().stop_at_error();
-    group.spawn(std::future::pending()).unwrap();
-    group
-        .spawn(async { resume_unwind(Box::new("out of paper")) })
-        .unwrap();
+    let mut group = Group::<Result<(), ()>>::new().stop_at_error();
+    group.push(pool.spawn_with_handle(std::future::pending()).unwrap());
+    group.push(
+        pool.spawn_with_handle(async { resume_unwind(Box::new("out of paper")) })
+            .unwrap(),
+    );
     let Err(GroupError::Join { index: 1, error }) = group.wait().all() else {
         panic!("the second task panicked");
     };
@@ -103,40 +103,137 @@ fn a_panic_stops_it_as_well() {
 }
 
 #[test]
-fn one_that_waits_for_a_slot_when_the_group_stops_is_told() {
-    let pool = pool(1, 1);
-    let group = Arc::new(pool.group::<Result<(), ()>>().stop_at_error());
-    let (go, wait) = mpsc::channel::<()>();
-    group
-        .submit(move || {
-            _ = wait.recv();
-            Err(())
-        })
-        .unwrap();
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| group.submit(|| unreachable!()).is_err());
-        eventually(|| pool.stats().waiting == 1);
-        drop(go);
-        assert!(waits.join().unwrap());
-    });
-    pool.shutdown().unwrap();
-    assert_eq!(pool.stats().accepted, 1);
+fn task_pushed_to_a_stopped_group_is_cancelled() {
+    let (pool, gate) = (pool(8, 1), Gate::new());
+    occupy(&pool, &gate);
+    let mut group = Group::<Result<(), ()>>::new().stop_at_error();
+    group.push(pool.submit_with_handle(|| unreachable!()).unwrap());
+    group.cancel();
+    assert!(group.is_stopped());
+    group.push(pool.submit_with_handle(|| unreachable!()).unwrap());
+    group.push(pool.spawn_with_handle(std::future::pending()).unwrap());
+    // Ends although the worker is busy.
+    let results = group.wait();
+    assert_eq!(results.failed(), None);
+    for result in results {
+        assert!(matches!(result, Err(JoinError::Cancelled)));
+    }
+    gate.open();
+    pool.shutdown().wait().unwrap();
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.cancelled), (1, 3));
 }
 
 #[test]
-fn cancelled_it_ends_with_what_was_running() {
+fn stopped_group_keeps_the_result_of_a_running_task() {
     let (pool, gate) = (pool(8, 1), Gate::new());
-    let group = pool.group();
+    let mut group = Group::new();
+    group.cancel();
     let (said, begun) = mpsc::channel();
     let wait = gate.clone();
-    group
-        .submit(move || {
+    let running = pool.submit_with_handle(move || {
+        said.send(()).unwrap();
+        wait.wait();
+        1
+    });
+    begun.recv().unwrap();
+    group.push(running.unwrap());
+    gate.open();
+    assert_eq!(group.wait().values().unwrap(), [1]);
+}
+
+#[test]
+fn pushed_error_of_an_ended_task_stops_the_group() {
+    let pool = pool(8, 1);
+    let failed = pool.submit_with_handle(|| Err("no")).unwrap();
+    eventually(|| failed.is_finished());
+    let mut group = Group::<Result<(), _>>::new().stop_at_error();
+    group.push(pool.spawn_with_handle(std::future::pending()).unwrap());
+    group.push(failed);
+    assert!(group.is_stopped());
+    let results = group.wait();
+    assert_eq!(results.failed(), Some(1));
+    assert!(matches!(results.into_vec()[0], Err(JoinError::Cancelled)));
+}
+
+#[test]
+fn group_has_results_of_tasks_of_two_pools() {
+    let (first, second) = (pool(4, 1), pool(4, 1));
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let mut group = Group::new();
+    // The task of the first pool ends after the task of the second.
+    let waits = move || {
+        wait.wait();
+        1
+    };
+    group.push(first.submit_with_handle(waits).unwrap());
+    let opens = async move {
+        gate.open();
+        2
+    };
+    group.push(second.spawn_with_handle(opens).unwrap());
+    assert_eq!(group.wait().values().unwrap(), [1, 2]);
+}
+
+#[test]
+fn error_in_one_pool_cancels_tasks_of_another() {
+    let (first, second) = (pool(4, 1), pool(4, 1));
+    let gate = Gate::new();
+    occupy(&first, &gate);
+    let mut group = Group::new().stop_at_error();
+    group.push(first.submit_with_handle(|| Ok(1)).unwrap());
+    group.push(second.submit_with_handle(|| Err("no")).unwrap());
+    let error = group.wait().all().unwrap_err();
+    assert!(matches!(
+        error,
+        GroupError::Failed {
+            index: 1,
+            error: "no"
+        }
+    ));
+    gate.open();
+    first.shutdown().wait().unwrap();
+    assert_eq!(first.stats().cancelled, 1);
+}
+
+#[test]
+fn task_may_wait_for_a_group_of_two_pools() {
+    let (own, other) = (pool(4, 1), pool(4, 1));
+    let pools = (own.clone(), other.clone());
+    let sum = own.submit_with_handle(move || {
+        let mut group = Group::new();
+        group.push(pools.0.submit_with_handle(|| 1).unwrap());
+        group.push(pools.1.submit_with_handle(|| 2).unwrap());
+        group.wait().values().unwrap().iter().sum::<i32>()
+    });
+    assert_eq!(sum.unwrap().wait().unwrap(), 3);
+}
+
+#[test]
+fn group_is_collected_from_handles_and_extended() {
+    let pool = pool(8, 1);
+    let handle = |n| pool.submit_with_handle(move || n).unwrap();
+    let mut group = (0..3).map(handle).collect::<Group<i32>>();
+    group.extend((3..5).map(handle));
+    assert_eq!(group.wait().values().unwrap(), [0, 1, 2, 3, 4]);
+}
+
+#[test]
+fn cancelled_group_ends_with_the_running_tasks() {
+    let (pool, gate) = (pool(8, 1), Gate::new());
+    let mut group = Group::new();
+    let (said, begun) = mpsc::channel();
+    let wait = gate.clone();
+    group.push(
+        pool.submit_with_handle(move || {
             said.send(()).unwrap();
             wait.wait();
         })
-        .unwrap();
+        .unwrap(),
+    );
     begun.recv().unwrap();
-    group.submit(|| unreachable!()).unwrap();
+    group.push(pool.submit_with_handle(|| unreachable!()).unwrap());
     group.cancel();
     gate.open();
     let results = group.wait();
@@ -147,29 +244,64 @@ fn cancelled_it_ends_with_what_was_running() {
 }
 
 #[test]
-fn a_wait_that_ends_early_gives_the_group_back() {
+fn wait_that_times_out_returns_the_group() {
     let (pool, gate) = (pool(8, 1), Gate::new());
-    let group = pool.group();
-    group.submit(gate.waiter()).unwrap();
-    let group = group.wait_timeout(Duration::ZERO).unwrap_err();
-    group.submit(|| ()).unwrap();
+    let mut group = Group::new();
+    group.push(pool.submit_with_handle(gate.waiter()).unwrap());
+    let mut group = group.wait_timeout(Duration::ZERO).unwrap_err();
+    group.push(pool.submit_with_handle(|| ()).unwrap());
     gate.open();
     let results = group.wait_timeout(Duration::MAX).unwrap();
     assert_eq!(results.into_vec().len(), 2);
 }
 
 #[test]
-fn a_future_waits_for_it() {
+fn awaited_group_returns_all_results() {
     let pool = pool(8, 1);
-    let group = pool.group();
-    group.submit(|| 1).unwrap();
-    group
-        .spawn(async {
+    let mut group = Group::new();
+    group.push(pool.submit_with_handle(|| 1).unwrap());
+    group.push(
+        pool.spawn_with_handle(async {
             yield_now().await;
             2
         })
-        .unwrap();
-    assert_eq!(block_on(group.wait_async()).values().unwrap(), [1, 2]);
+        .unwrap(),
+    );
+    assert_eq!(block_on(group).values().unwrap(), [1, 2]);
+}
+
+#[test]
+fn end_of_the_last_task_wakes_the_future_that_awaits_the_group() {
+    let (pool, gate) = (pool(8, 1), Gate::new());
+    let wait = gate.clone();
+    let waits = move || {
+        wait.wait();
+        2
+    };
+    let mut group = Group::new();
+    group.push(pool.submit_with_handle(|| 1).unwrap());
+    group.push(pool.submit_with_handle(waits).unwrap());
+    // The waker of the last poll is woken.
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(Pin::new(&mut group).poll(&mut cx).is_pending());
+    let awaits = std::thread::spawn(move || block_on(group).values().unwrap());
+    gate.open();
+    assert_eq!(awaits.join().unwrap(), [1, 2]);
+}
+
+#[test]
+fn task_that_awaits_its_group_gives_the_worker_to_it() {
+    let pool = pool(8, 1);
+    let own = pool.clone();
+    let sum = pool.spawn_with_handle(async move {
+        let mut group = Group::new();
+        for n in 0..3 {
+            let slot = own.slot().await.unwrap();
+            group.push(slot.submit_with_handle(move || n));
+        }
+        group.await.values().unwrap().iter().sum::<i32>()
+    });
+    assert_eq!(sum.unwrap().wait().unwrap(), 3);
 }
 
 #[test]
@@ -177,35 +309,36 @@ fn a_task_that_waits_for_its_group_needs_no_free_worker() {
     let pool = pool(64, 1);
     let own = pool.clone();
     let sum = pool.submit_with_handle(move || {
-        let group = own.group();
+        let mut group = Group::new();
         for n in 0..10 {
-            group.submit(move || n).unwrap();
+            group.push(own.submit_with_handle(move || n).unwrap());
         }
         group.wait().values().unwrap().iter().sum::<i32>()
     });
-    assert_eq!(sum.unwrap().join().unwrap(), 45);
-    pool.shutdown().unwrap();
+    assert_eq!(sum.unwrap().wait().unwrap(), 45);
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 11);
 }
 
 #[test]
-fn dropped_it_lets_its_tasks_go_on_and_is_freed() {
+fn dropped_group_lets_its_tasks_go_on_and_is_freed() {
     let (pool, gate) = (pool(8, 1), Gate::new());
     let ran = Arc::new(AtomicUsize::new(0));
-    let group = pool.group().stop_at_error();
+    let mut group = Group::new().stop_at_error();
     pool.submit(gate.waiter()).unwrap();
     for _ in 0..3 {
         let ran = Arc::clone(&ran);
-        group
-            .submit(move || {
+        group.push(
+            pool.submit_with_handle(move || {
                 ran.fetch_add(1, Ordering::Relaxed);
                 Ok::<_, ()>(())
             })
-            .unwrap();
+            .unwrap(),
+        );
     }
     drop(group);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(ran.load(Ordering::Relaxed), 3);
     assert_eq!(Arc::strong_count(&ran), 1);
 }
@@ -220,27 +353,32 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn a_capture_that_panics_when_it_is_cancelled_keeps_nothing_else_from_being_cancelled() {
+fn panic_of_a_cancelled_capture_does_not_stop_the_cancelling() {
     let (pool, gate) = (pool(8, 1), Gate::new());
     pool.submit(gate.waiter()).unwrap();
-    let group = pool.group::<Result<(), ()>>().stop_at_error();
-    // The first panics, and with it, not during it, the capture of the second.
-    group.submit(|| resume_unwind(Box::new("first"))).unwrap();
+    let mut group = Group::<Result<(), ()>>::new().stop_at_error();
+    // The first task panics. The capture of the second panics when it is cancelled.
+    group.push(
+        pool.submit_with_handle(|| resume_unwind(Box::new("first")))
+            .unwrap(),
+    );
     let bomb = Bomb;
-    group
-        .submit(move || {
+    group.push(
+        pool.submit_with_handle(move || {
             std::mem::forget(bomb);
             Ok(())
         })
-        .unwrap();
+        .unwrap(),
+    );
     let behind = Arc::new(AtomicUsize::new(0));
     let ran = Arc::clone(&behind);
-    group
-        .submit(move || {
+    group.push(
+        pool.submit_with_handle(move || {
             ran.fetch_add(1, Ordering::Relaxed);
             Ok(())
         })
-        .unwrap();
+        .unwrap(),
+    );
     gate.open();
     let results = group.wait();
     assert_eq!(results.failed(), Some(0));
@@ -248,18 +386,18 @@ fn a_capture_that_panics_when_it_is_cancelled_keeps_nothing_else_from_being_canc
 }
 
 #[test]
-fn a_future_that_is_being_polled_when_the_group_stops_is_cancelled_when_it_suspends() {
+fn polled_future_of_a_stopped_group_is_cancelled_on_suspend() {
     let (pool, gate) = (pool(8, 1), Gate::new());
-    let group = pool.group::<()>();
+    let mut group = Group::<()>::new();
     let (said, begun) = mpsc::channel();
     let wait = gate.clone();
     let polled = std::future::poll_fn(move |cx| {
-        // Somebody has its waker, and so it could wait for ever.
+        // Keeps a waker, or the pool drops the future because it can no longer be woken.
         said.send(cx.waker().clone()).unwrap();
         wait.wait();
         std::task::Poll::<()>::Pending
     });
-    group.spawn(polled).unwrap();
+    group.push(pool.spawn_with_handle(polled).unwrap());
     let _waker = begun.recv().unwrap();
     group.cancel();
     gate.open();
@@ -268,23 +406,24 @@ fn a_future_that_is_being_polled_when_the_group_stops_is_cancelled_when_it_suspe
 }
 
 #[test]
-fn one_that_waits_within_a_task_runs_all_that_have_not_begun() {
+fn task_that_waits_for_its_group_runs_all_that_has_not_begun() {
     let pool = pool(8, 2);
     let own = pool.clone();
     let task = pool.submit_with_handle(move || {
         let (begun, second) = (Gate::new(), Gate::new());
-        let group = own.group();
+        let mut group = Group::new();
         let (begins, wait) = (begun.clone(), second.clone());
-        group
-            .submit(move || {
+        group.push(
+            own.submit_with_handle(move || {
                 begins.open();
                 wait.wait();
             })
-            .unwrap();
+            .unwrap(),
+        );
         begun.wait();
-        // The other worker waits for this one.
-        group.submit(move || second.open()).unwrap();
+        // The worker of the first task waits for the second.
+        group.push(own.submit_with_handle(move || second.open()).unwrap());
         group.wait().into_vec().len()
     });
-    assert_eq!(task.unwrap().join().unwrap(), 2);
+    assert_eq!(task.unwrap().wait().unwrap(), 2);
 }

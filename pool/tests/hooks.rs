@@ -22,7 +22,7 @@ fn each_thread_calls_them_once_around_its_tasks() {
         .build()
         .unwrap();
     pool.submit(tell("task")).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let log: Vec<_> = heard.try_iter().collect();
     let words: Vec<_> = log.iter().map(|(what, _)| *what).collect();
     assert_eq!(words, ["start", "task", "stop"]);
@@ -37,8 +37,8 @@ fn one_that_panics_is_contained_and_counted() {
         .on_thread_stop(|| std::panic::resume_unwind(Box::new(())))
         .build()
         .unwrap();
-    assert_eq!(pool.submit_with_handle(|| 7).unwrap().join().unwrap(), 7);
-    pool.shutdown().unwrap();
+    assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().handler_panics, 2);
     assert_eq!(pool.stats().panicked, 0);
 }
@@ -59,9 +59,9 @@ fn while_one_that_leaves_takes_its_time_others_do_the_work() {
         .unwrap();
     pool.submit(|| ()).unwrap();
     heard.recv().unwrap();
-    assert_eq!(pool.submit_with_handle(|| 7).unwrap().join().unwrap(), 7);
+    assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn threads_start_at_once_however_long_each_takes() {
         let together = Arc::clone(&together);
         pool.submit(move || _ = together.wait()).unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 10);
 }
 
@@ -103,9 +103,9 @@ fn while_a_thread_starts_an_idle_one_is_woken() {
     // The second thread is in its hook. The first, once idle, does the work of both.
     gate.open();
     eventually(|| pool.stats().completed == 2 && pool.stats().idle_threads == 1);
-    pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+    pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
     let task = async { 7 };
-    assert_eq!(pool.spawn_with_handle(task).unwrap().join().unwrap(), 7);
+    assert_eq!(pool.spawn_with_handle(task).unwrap().wait().unwrap(), 7);
     begins.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }

@@ -72,7 +72,7 @@ fn does_the_work_with_those_that_it_gets(started: u64) {
         results.sort_unstable();
         assert!(results.into_iter().eq(0..tasks));
         assert!(pool.stats().threads_started <= started);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }
 
@@ -86,6 +86,6 @@ fn the_threads_from_the_kth_on_do_not_start() {
         let all = usize::try_from(THREADS).unwrap();
         let pool = builder().threads(all..=all).build().unwrap();
         assert_eq!(pool.stats().threads, all);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     });
 }

@@ -30,11 +30,11 @@ fn a_new_future_runs_while_closures_hold_every_worker() {
         hold_all(&pool, &gate);
         for n in 0..10 {
             let task = pool.spawn_with_handle(async move { n }).unwrap();
-            assert_eq!(task.join().unwrap(), n);
+            assert_eq!(task.wait().unwrap(), n);
         }
         assert_eq!(pool.stats().running_closures, threads);
         gate.open();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 }
 
@@ -46,9 +46,9 @@ fn a_woken_future_runs_while_closures_hold_every_worker() {
         let task = pool.spawn_with_handle(told(wait)).unwrap();
         hold_all(&pool, &gate);
         tell.send(()).unwrap();
-        task.join().unwrap();
+        task.wait().unwrap();
         gate.open();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 }
 
@@ -63,10 +63,10 @@ fn a_future_that_awaits_a_closure_goes_on_beside_others() {
         tell.send(()).unwrap();
         waiting.wait();
     });
-    task.join().unwrap();
+    task.wait().unwrap();
     gate.open();
-    closure.unwrap().join().unwrap();
-    pool.shutdown().unwrap();
+    closure.unwrap().wait().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn no_more_closures_run_at_once_than_threads_are_allowed() {
         .unwrap();
         pool.spawn(yield_now()).unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 4_000);
     assert!(most.load(Ordering::SeqCst) <= 2);
 }
@@ -94,11 +94,11 @@ fn a_thread_that_may_run_no_closure_sleeps_beside_them() {
     let (pool, gate) = (support::pool(100, 1), Gate::new());
     hold_all(&pool, &gate);
     pool.submit(|| ()).unwrap();
-    pool.spawn_with_handle(async {}).unwrap().join().unwrap();
+    pool.spawn_with_handle(async {}).unwrap().wait().unwrap();
     eventually(|| pool.stats().idle_threads == 1);
     assert_eq!((pool.stats().threads, pool.stats().queued), (2, 1));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn fewer_closures_run_once_fewer_threads_are_allowed() {
         .iter()
         .for_each(|gate| pool.submit(gate.waiter()).unwrap());
     eventually(|| pool.stats().running_closures == 2);
-    pool.tune_threads(0..=1).unwrap();
+    pool.set_threads(0..=1).unwrap();
     // The thread for futures expires, so that two workers are left, both inside closures.
-    pool.spawn_with_handle(async {}).unwrap().join().unwrap();
+    pool.spawn_with_handle(async {}).unwrap().wait().unwrap();
     eventually(|| pool.stats().threads == 2);
     pool.submit(gates[2].waiter()).unwrap();
     gates[0].open();
@@ -124,7 +124,7 @@ fn fewer_closures_run_once_fewer_threads_are_allowed() {
     assert_eq!(pool.stats().queued, 1);
     gates[1].open();
     gates[2].open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn the_thread_for_futures_expires_as_any_other() {
     let (pool, gate) = (builder.build().unwrap(), Gate::new());
     hold_all(&pool, &gate);
     let task = pool.spawn_with_handle(async {}).unwrap();
-    task.join().unwrap();
+    task.wait().unwrap();
     eventually(|| pool.stats().threads == 1);
     assert_eq!((pool.threads(), pool.stats().threads_started), (0..=1, 2));
     gate.open();
@@ -156,10 +156,10 @@ fn closures_run_beside_futures_that_never_stop_yielding() {
         }
         for n in 0..100 {
             let task = pool.submit_with_handle(move || n).unwrap();
-            assert_eq!(task.join().unwrap(), n);
+            assert_eq!(task.wait().unwrap(), n);
         }
         stop.store(true, Ordering::Relaxed);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 }
 
@@ -187,7 +187,7 @@ fn tasks_behind_a_blocked_one_are_taken_by_a_busy_worker() {
     }
     gate.open();
     stop.store(true, Ordering::Relaxed);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn tasks_behind_a_blocked_one_are_not_overtaken_for_ever() {
         pool.submit(|| ()).unwrap();
     }
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[cfg(feature = "tokio")]
@@ -234,7 +234,7 @@ mod with_a_reactor {
             let (pool, gate) = (pool(threads), Gate::new());
             hold_all(&pool, &gate);
             for _ in 0..10 {
-                pool.spawn_with_handle(timer()).unwrap().join().unwrap();
+                pool.spawn_with_handle(timer()).unwrap().wait().unwrap();
             }
             eventually(|| pool.stats().in_reactor == 1);
             let stats = pool.stats();
@@ -243,7 +243,7 @@ mod with_a_reactor {
                 (threads, 0)
             );
             gate.open();
-            pool.shutdown().unwrap();
+            pool.shutdown().wait().unwrap();
         }
     }
 
@@ -254,9 +254,9 @@ mod with_a_reactor {
             let task = pool.submit_with_handle(|| {
                 tokio::runtime::Handle::current().block_on(timer());
             });
-            task.unwrap().join().unwrap();
+            task.unwrap().wait().unwrap();
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 
     #[test]
@@ -274,8 +274,8 @@ mod with_a_reactor {
             }
             fires.store(true, Ordering::Relaxed);
         });
-        timers.unwrap().join().unwrap();
-        pool.shutdown().unwrap();
+        timers.unwrap().wait().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 
     /// Keeps a task in the strand until the timers have fired.
@@ -291,7 +291,7 @@ mod with_a_reactor {
     }
 
     #[test]
-    fn what_a_task_of_tokio_submits_runs_while_it_waits_for_it() {
+    fn task_of_tokio_may_await_what_it_submits() {
         let pool = pool(4);
         for n in 0..20 {
             let own = pool.clone();
@@ -301,14 +301,14 @@ mod with_a_reactor {
                     timer().await;
                     let closure = own.submit_with_handle(move || n).unwrap();
                     let future = own.spawn_with_handle(async move { n }).unwrap();
-                    tell.send((closure.join().unwrap(), future.join().unwrap()))
+                    tell.send((closure.await.unwrap(), future.await.unwrap()))
                         .unwrap();
                 });
             })
             .unwrap();
             assert_eq!(told.recv().unwrap(), (n, n));
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 
     #[test]
@@ -319,9 +319,9 @@ mod with_a_reactor {
         let (pool, gate) = (builder.build().unwrap(), Gate::new());
         hold_all(&pool, &gate);
         for _ in 0..10 {
-            pool.spawn_with_handle(timer()).unwrap().join().unwrap();
+            pool.spawn_with_handle(timer()).unwrap().wait().unwrap();
         }
         gate.open();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 }

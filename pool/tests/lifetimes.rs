@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 
 /// Pairs of threads that bring pools to life and to their end at the same time.
 const PAIRS: usize = 2;
@@ -20,17 +20,14 @@ fn submit(pool: &Pool, ran: &Arc<AtomicUsize>) -> usize {
             ran.fetch_add(1, Ordering::Relaxed);
         }
     };
+    let end = task();
     let results = [
-        pool.submit(task()).map_err(SubmitError::without_task),
-        pool.try_submit(task()).map_err(SubmitError::without_task),
-        {
-            let end = task();
-            pool.spawn(async move { end() })
-                .map_err(SubmitError::without_task)
-        },
+        pool.submit(task()),
+        pool.try_submit(task()).map_err(SlotError::from),
+        pool.spawn(async move { end() }),
     ];
-    let refused = |result: &Result<(), SubmitError<()>>| {
-        matches!(result, Err(SubmitError::Full(()) | SubmitError::Closed(())))
+    let refused = |result: &Result<(), SlotError>| {
+        matches!(result, Err(SlotError::Full | SlotError::Closed))
     };
     assert!(
         results
@@ -55,7 +52,7 @@ fn live(
     let ran = Arc::new(AtomicUsize::new(0));
     rival.send((pool.clone(), Arc::clone(&ran))).unwrap();
     let mine = submit(&pool, &ran);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let counted = ran.load(Ordering::Relaxed);
     assert_eq!(pool.stats().threads, 0);
     // Nothing runs after the end, so what the rival was granted had been counted.

@@ -11,7 +11,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::{Group, JoinError, Pool, Reentrancy, Strand};
+use anthill::{Group, JoinError, Pool, Strand};
 use fastrand::Rng;
 use support::{PATIENCE, block_on, yield_now};
 
@@ -54,10 +54,6 @@ impl Life {
             .panic_handler(drop)
             .on_thread_start(hook)
             .on_thread_stop(hook);
-        let builder = match random.u64(0..2) {
-            0 => builder.reentrancy(Reentrancy::RunInPlace),
-            _ => builder,
-        };
         let pool = builder.build().unwrap();
         let subpool = pool.subpool().capacity(1 + random.usize(0..3));
         let subpool = subpool.build().unwrap();
@@ -101,7 +97,7 @@ impl Life {
                 let slot = pool.try_slot();
                 if let Ok(slot) = slot {
                     let part = slot.submit_with_handle(self.task(which, depth, random));
-                    let ended = part.join();
+                    let ended = part.wait();
                     assert!(matches!(
                         ended,
                         Ok(()) | Err(JoinError::Cancelled | JoinError::Panicked(_))
@@ -119,9 +115,11 @@ impl Life {
                 }));
             }
             _ => {
-                let group: Group<()> = pool.group();
+                let mut group = Group::new();
                 for _ in 0..random.u64(0..3) {
-                    let _refused = group.try_submit(self.task(which, depth, random));
+                    if let Ok(slot) = pool.try_slot() {
+                        group.push(slot.submit_with_handle(self.task(which, depth, random)));
+                    }
                 }
                 let _ends = group.wait();
             }
@@ -138,19 +136,19 @@ impl Life {
             1 => pool.close(),
             2 => {
                 let waker = panicking_waker();
-                let mut shutdown = pin!(pool.shutdown_async());
+                let mut shutdown = pin!(pool.shutdown());
                 let _polled = shutdown.as_mut().poll(&mut Context::from_waker(&waker));
             }
             3 => {
                 let waker = panicking_waker();
-                let mut slot = pin!(pool.slot_async());
+                let mut slot = pin!(pool.slot());
                 let _polled = slot.as_mut().poll(&mut Context::from_waker(&waker));
             }
             4..8 => {
                 let _refused = pool.reopen();
             }
             8 => {
-                let _refused = block_on(pool.submit_async(task));
+                let _refused = block_on(pool.slot()).map(|slot| slot.submit(task));
             }
             9..12 => {
                 let _refused = strand.try_submit(task);
@@ -178,15 +176,18 @@ impl Life {
                 }
             }
             _ => {
-                let _refused = pool.submit_timeout(task, Duration::from_micros(50));
+                let _refused = pool
+                    .slot()
+                    .wait_timeout(Duration::from_micros(50))
+                    .map(|slot| slot.submit(task));
             }
         }
     }
 
     /// Ends the life, and checks the books.
     fn end(self) {
-        self.subpool.shutdown().unwrap();
-        self.pool.shutdown().unwrap();
+        self.subpool.shutdown().wait().unwrap();
+        self.pool.shutdown().wait().unwrap();
         let stats = self.pool.stats();
         let ended = stats.completed + stats.panicked + stats.cancelled + stats.discarded;
         let accepted = stats.accepted + self.subpool.stats().accepted;

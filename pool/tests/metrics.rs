@@ -30,7 +30,7 @@ fn every_figure_is_published_with_its_labels() {
     pool.submit(|| ()).unwrap();
     pool.submit(|| std::panic::resume_unwind(Box::new(())))
         .unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!(pool.submit(|| ()).is_err());
     let lines = published(&pool);
     for line in [
@@ -56,7 +56,7 @@ fn measured_times_are_published_as_quantiles() {
     let builder = Pool::builder().threads(0..=1).sample_times(1);
     let pool = builder.build().unwrap();
     pool.submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let lines = published(&pool);
     for name in ["anthill_queue_wait_seconds", "anthill_run_seconds"] {
         let quantiles = lines.iter().filter(|line| line.starts_with(name));

@@ -7,14 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use anthill::{
-    Balance, BuildError, MultiPool, MultiShutdownError, Pool, Reentrancy, ReopenError,
-    ShutdownError, SubmitError,
+    Balance, BuildError, MultiPool, MultiShutdownError, Pool, ReopenError, ShutdownError, SlotError,
 };
 use support::{Gate, eventually, pool};
 
-fn two(reentrancy: Reentrancy) -> MultiPool {
+fn two() -> MultiPool {
     let builder = Pool::builder().capacity(1).threads(0..=1);
-    let builder = builder.reentrancy(reentrancy);
     builder.build_multi(2, Balance::RoundRobin).unwrap()
 }
 
@@ -34,25 +32,22 @@ fn within_both<T: Send + 'static>(
         };
         multi.shards()[shard].submit_with_handle(task).unwrap()
     });
-    handles.map(|handle| handle.join().unwrap())
+    handles.map(|handle| handle.wait().unwrap())
 }
 
 #[test]
 fn a_worker_of_any_shard_never_waits() {
-    let multi = two(Reentrancy::Refuse);
+    let multi = two();
     let told = within_both(&multi, |multi| {
         let minute = Duration::from_secs(60);
         [
-            multi.submit(|| ()).unwrap_err().without_task(),
-            multi.submit(|| ()).unwrap_err().without_task(),
-            multi.spawn(async {}).unwrap_err().without_task(),
-            multi
-                .spawn_timeout(async {}, minute)
-                .unwrap_err()
-                .without_task(),
+            multi.submit(|| ()).unwrap_err(),
+            multi.submit_with_handle(|| ()).unwrap_err(),
+            multi.spawn(async {}).unwrap_err(),
+            multi.slot().wait_timeout(minute).unwrap_err(),
         ]
     });
-    assert_eq!(told, [[SubmitError::WouldDeadlock(()); 4]; 2]);
+    assert_eq!(told, [[SlotError::WouldDeadlock; 4]; 2]);
     assert_eq!(multi.stats().rejected_would_deadlock, 8);
     let counted = multi.shards().iter().map(Pool::stats);
     assert!(
@@ -63,65 +58,28 @@ fn a_worker_of_any_shard_never_waits() {
 }
 
 #[test]
-fn a_worker_that_does_not_wait_is_told_full_and_one_that_finds_room_gets_in() {
-    let multi = two(Reentrancy::RunInPlace);
+fn worker_that_does_not_wait_gets_full_or_a_free_slot() {
+    let multi = two();
     let told = within_both(&multi, |multi| {
-        multi.try_submit(|| ()).map_err(SubmitError::without_task)
+        multi.try_submit(|| ()).unwrap_err().reason()
     });
-    assert_eq!(told, [Err(SubmitError::Full(())); 2]);
+    assert_eq!(told, [SlotError::Full; 2]);
     let own = multi.clone();
     let first = multi.submit_with_handle(move || own.submit(|| ()).is_ok());
-    assert!(first.unwrap().join().unwrap());
+    assert!(first.unwrap().wait().unwrap());
 }
 
 #[test]
-fn a_closure_runs_in_place_through_the_shard_of_its_worker() {
-    let multi = two(Reentrancy::RunInPlace);
-    let told = within_both(&multi, |multi| {
-        let here = thread::current().id();
-        // One after the other both shards are picked; neither has a slot.
-        [0, 1].map(|_| {
-            let ran_on = multi.submit_with_handle(|| thread::current().id()).unwrap();
-            ran_on.join().unwrap() == here
-        })
-    });
-    assert_eq!(told, [[true; 2]; 2]);
-    multi.shutdown().unwrap();
-    for shard in multi.shards() {
-        let stats = shard.stats();
-        assert_eq!((stats.accepted, stats.completed), (3, 3));
-        assert_eq!(stats.rejected_would_deadlock, 0);
-    }
-}
-
-#[test]
-fn what_cannot_run_in_place_is_refused() {
-    let multi = two(Reentrancy::RunInPlace);
-    let told = within_both(&multi, |multi| {
-        multi.spawn(async {}).unwrap_err().without_task()
-    });
-    assert_eq!(told, [SubmitError::WouldDeadlock(()); 2]);
-}
-
-#[test]
-fn only_the_policy_of_the_workers_own_shard_counts() {
-    let in_place = two(Reentrancy::RunInPlace).shards()[0].clone();
-    let multi = MultiPool::new([pool(1, 1), in_place], Balance::RoundRobin).unwrap();
-    let told = within_both(&multi, |multi| multi.submit(|| ()).is_ok());
-    assert_eq!(told, [false, true]);
-}
-
-#[test]
-fn nothing_runs_in_place_in_a_shard_that_is_closed() {
-    let multi = two(Reentrancy::RunInPlace);
+fn worker_of_closed_shard_never_waits_for_another() {
+    let multi = two();
     let _other = multi.shards()[1].try_slot().unwrap();
     let own = multi.clone();
     let task = move || {
         own.shards()[0].close();
-        own.submit(|| ()).map_err(SubmitError::without_task)
+        own.submit(|| ())
     };
-    let told = multi.submit_with_handle(task).unwrap().join().unwrap();
-    assert_eq!(told, Err(SubmitError::WouldDeadlock(())));
+    let told = multi.submit_with_handle(task).unwrap().wait().unwrap();
+    assert_eq!(told, Err(SlotError::WouldDeadlock));
     assert_eq!(multi.stats().accepted, 1);
 }
 
@@ -134,13 +92,13 @@ fn each_shard_has_a_name_and_the_one_panic_handler() {
     let on_thread = multi
         .submit_with_handle(|| thread::current().name().map(str::to_owned))
         .unwrap();
-    assert_eq!(on_thread.join().unwrap().as_deref(), Some("mound-0"));
+    assert_eq!(on_thread.wait().unwrap().as_deref(), Some("mound-0"));
     for _ in 0..2 {
         multi
             .submit(|| std::panic::resume_unwind(Box::new(())))
             .unwrap();
     }
-    multi.shutdown().unwrap();
+    multi.shutdown().wait().unwrap();
     let mut heard: Vec<_> = heard.try_iter().collect();
     heard.sort_unstable();
     assert_eq!(heard, ["mound-1", "mound-2"]);
@@ -148,11 +106,11 @@ fn each_shard_has_a_name_and_the_one_panic_handler() {
 
 #[test]
 fn handles_give_results_from_whichever_shard() {
-    let multi = two(Reentrancy::Refuse);
+    let multi = two();
     let from_closure = multi.submit_with_handle(|| 40).unwrap();
     let from_future = multi.spawn_with_handle(async { 2 }).unwrap();
     assert_eq!(
-        from_closure.join().unwrap() + from_future.join().unwrap(),
+        from_closure.wait().unwrap() + from_future.wait().unwrap(),
         42
     );
     let each = multi.shards().iter().map(Pool::stats);
@@ -187,7 +145,7 @@ fn without_threads_the_submitter_runs_the_task_in_every_shard() {
     let multi = builder.build_multi(2, Balance::RoundRobin).unwrap();
     for _ in 0..2 {
         let ran_on = multi.submit_with_handle(|| thread::current().id()).unwrap();
-        assert_eq!(ran_on.join().unwrap(), thread::current().id());
+        assert_eq!(ran_on.wait().unwrap(), thread::current().id());
     }
     let stats = multi.stats();
     assert_eq!((stats.completed, stats.threads), (2, 0));
@@ -217,7 +175,7 @@ fn the_figures_are_the_sums_of_the_shards() {
     assert_eq!((stats.threads, stats.idle_threads), (2, 0));
     assert_eq!((stats.threads_started, stats.accepted), (2, 4));
     gate.open();
-    multi.shutdown().unwrap();
+    multi.shutdown().wait().unwrap();
     assert!(multi.submit(|| ()).is_err() && multi.try_spawn(async {}).is_err());
     let stats = multi.stats();
     assert_eq!((stats.completed, stats.rejected_closed), (4, 2));
@@ -230,14 +188,14 @@ fn the_figures_are_the_sums_of_the_shards() {
 
 #[test]
 fn tuning_is_for_each_shard_and_lets_those_in_who_wait() {
-    let multi = two(Reentrancy::Refuse);
+    let multi = two();
     let slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
     let waits = {
         let multi = multi.clone();
         thread::spawn(move || multi.submit(|| ()).is_ok())
     };
     eventually(|| multi.stats().waiting == 1);
-    multi.tune(3);
+    multi.set_capacity(3);
     assert!(waits.join().unwrap());
     assert_eq!(multi.capacity(), 6);
     assert!(multi.shards().iter().all(|shard| shard.capacity() == 3));
@@ -252,17 +210,17 @@ fn one_unlimited_shard_makes_all_unlimited() {
     let stats = multi.stats();
     assert_eq!((multi.capacity(), stats.capacity), (usize::MAX, usize::MAX));
     assert_eq!((stats.free, stats.in_flight), (usize::MAX, 3));
-    multi.tune(5);
+    multi.set_capacity(5);
     assert_eq!((multi.capacity(), multi.stats().free), (15, 12));
 }
 
 #[test]
 fn a_shutdown_closes_all_shards_before_it_waits_for_one() {
-    let multi = two(Reentrancy::Refuse);
+    let multi = two();
     let slot = multi.shards()[0].try_slot().unwrap();
     let shuts_down = {
         let multi = multi.clone();
-        thread::spawn(move || multi.shutdown())
+        thread::spawn(move || multi.shutdown().wait())
     };
     eventually(|| multi.shards()[1].is_closed());
     drop(slot);
@@ -281,7 +239,8 @@ fn a_shutdown_that_runs_out_of_time_names_the_shards_that_are_left() {
     multi.shards()[1].submit(gate.waiter()).unwrap();
     let waiting = multi.shards()[1].try_slot().unwrap();
     let error = multi
-        .shutdown_timeout(Duration::from_millis(5))
+        .shutdown()
+        .wait_timeout(Duration::from_millis(5))
         .unwrap_err();
     let [(1, ShutdownError::Timeout(left))] = &error.failed[..] else {
         panic!("the second shard alone is left: {error:?}");
@@ -295,15 +254,15 @@ fn a_shutdown_that_runs_out_of_time_names_the_shards_that_are_left() {
     assert!(multi.is_closed());
     drop(waiting);
     gate.open();
-    multi.shutdown_timeout(Duration::MAX).unwrap();
-    multi.shutdown().unwrap();
+    multi.shutdown().wait_timeout(Duration::MAX).unwrap();
+    multi.shutdown().wait().unwrap();
 }
 
 #[test]
 fn an_error_of_several_shards_names_each() {
-    let multi = two(Reentrancy::Refuse);
+    let multi = two();
     let _slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
-    let error = multi.shutdown_timeout(Duration::ZERO).unwrap_err();
+    let error = multi.shutdown().wait_timeout(Duration::ZERO).unwrap_err();
     let left = "the pool did not end in time: 1 task in flight, 0 running";
     assert_eq!(
         error.to_string(),
@@ -313,15 +272,15 @@ fn an_error_of_several_shards_names_each() {
 
 #[test]
 fn a_worker_cannot_wait_for_the_end_of_any_shard() {
-    let multi = two(Reentrancy::Refuse);
+    let multi = two();
     // Did each wait for the other shard, neither would end.
-    let told = within_both(&multi, MultiPool::shutdown);
+    let told = within_both(&multi, |multi| multi.shutdown().wait());
     for (shard, told) in told.into_iter().enumerate() {
         let MultiShutdownError { failed, .. } = told.unwrap_err();
         assert_eq!(failed, [(shard, ShutdownError::FromWorker)]);
     }
     assert!(multi.is_closed());
-    multi.shutdown().unwrap();
+    multi.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -339,13 +298,13 @@ fn dropping_the_last_handle_closes_the_shards_that_have_no_other() {
     // The thread of an open pool would stay, and keep its panic handler.
     eventually(|| witness.upgrade().is_none());
     assert!(!kept.is_closed());
-    kept.shutdown().unwrap();
+    kept.shutdown().wait().unwrap();
     assert_eq!(kept.stats().completed, 1);
 }
 
 #[test]
 fn it_is_printed_with_its_shards() {
-    let shown = format!("{:?}", two(Reentrancy::Refuse));
+    let shown = format!("{:?}", two());
     assert!(
         shown.starts_with("MultiPool { balance: RoundRobin, shards: [Pool { name: \"anthill-0\"")
     );

@@ -5,14 +5,17 @@ mod support;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use anthill::{JoinError, Pool, ShutdownError, named, named_future};
+use anthill::{JoinError, Pool, ShutdownError, Slot};
 use support::{Gate, eventually, pool};
+
+/// A call that uses a slot.
+type Submit = fn(Slot<'_>);
 
 fn fail() {
     std::panic::resume_unwind(Box::new("it failed"));
 }
 
-/// What the panic handler is told of what `submit` submits.
+/// Returns the name and the message that the panic handler gets for a task that `submit` submits.
 fn told(submit: impl FnOnce(&Pool)) -> (Option<String>, Option<String>) {
     let (said, heard) = mpsc::channel();
     let builder = Pool::builder().panic_handler(move |panic| {
@@ -26,38 +29,53 @@ fn told(submit: impl FnOnce(&Pool)) -> (Option<String>, Option<String>) {
 }
 
 #[test]
-fn the_handler_is_told_the_name_and_the_payload_is_what_it_was() {
+fn handler_gets_the_name_and_the_message_of_a_panic() {
     let message = Some("it failed".to_owned());
     assert_eq!(
         told(|pool| pool.submit(fail).unwrap()),
         (None, message.clone())
     );
-    assert_eq!(
-        told(|pool| pool.submit(named("closure", fail)).unwrap()),
-        (Some("closure".into()), message.clone())
-    );
-    assert_eq!(
-        told(|pool| pool
-            .spawn(named_future("future", async { fail() }))
-            .unwrap()),
-        (Some("future".into()), message.clone())
-    );
-    assert_eq!(
-        told(|pool| pool.strand().submit(named("strand", fail)).unwrap()),
-        (Some("strand".into()), message.clone())
-    );
-    let nested = named("outer", named("inner", fail));
-    assert_eq!(
-        told(|pool| pool.submit(nested).unwrap()),
-        (Some("inner".into()), message)
-    );
+    let submits: [(&str, Submit); 3] = [
+        ("closure", |slot| slot.submit(fail)),
+        ("future", |slot| slot.spawn(async { fail() })),
+        ("owned", |slot| slot.into_owned().submit(fail)),
+    ];
+    for (name, submit) in submits {
+        let expected = (Some(name.to_owned()), message.clone());
+        let named = |pool: &Pool| submit(pool.try_slot().unwrap().named(name));
+        assert_eq!(told(named), expected);
+        let of_strand = |pool: &Pool| submit(pool.strand().try_slot().unwrap().named(name));
+        assert_eq!(told(of_strand), expected);
+    }
 }
 
 #[test]
-fn a_handle_is_told_the_name() {
+fn last_name_of_a_slot_counts() {
+    let twice = |pool: &Pool| {
+        let slot = pool.try_slot().unwrap().named("first");
+        slot.named("second").submit(fail);
+    };
+    assert_eq!(told(twice).0.as_deref(), Some("second"));
+}
+
+#[test]
+fn slot_of_a_shard_names_its_task() {
+    let (said, heard) = mpsc::channel();
+    let builder = Pool::builder().panic_handler(move |panic| {
+        said.send(panic.task().map(str::to_owned)).unwrap();
+    });
+    let shards = builder
+        .build_multi(2, anthill::Balance::RoundRobin)
+        .unwrap();
+    shards.try_slot().unwrap().named("in a shard").submit(fail);
+    assert_eq!(heard.recv().unwrap().as_deref(), Some("in a shard"));
+}
+
+#[test]
+fn handle_has_the_name_and_the_payload_of_a_panic() {
     let pool = pool(2, 1);
-    let task = pool.submit_with_handle(named("sum", fail)).unwrap();
-    let Err(JoinError::Panicked(panic)) = task.join() else {
+    let slot = pool.try_slot().unwrap().named("sum");
+    let Err(JoinError::Panicked(panic)) = slot.submit_with_handle(fail).wait() else {
         panic!("it panicked");
     };
     assert_eq!(panic.task(), Some("sum"));
@@ -73,10 +91,14 @@ fn a_handle_is_told_the_name() {
 }
 
 #[test]
-fn outside_a_pool_a_named_closure_is_the_closure() {
-    assert_eq!(named("five", || 5)(), 5);
-    let payload = std::panic::catch_unwind(named("outside", fail)).unwrap_err();
-    assert!(payload.is::<&str>());
+fn handle_of_a_named_future_has_the_name() {
+    let pool = pool(2, 1);
+    let slot = pool.try_slot().unwrap().named("sum");
+    let task = slot.spawn_with_handle(async { fail() });
+    let Err(JoinError::Panicked(panic)) = task.wait() else {
+        panic!("the future panicked");
+    };
+    assert_eq!(panic.task(), Some("sum"));
 }
 
 #[test]
@@ -92,18 +114,17 @@ fn a_shutdown_that_ends_early_names_what_has_begun() {
             std::task::Poll::Pending
         })
     });
-    pool.spawn(named_future("upload", suspended)).unwrap();
+    pool.try_slot().unwrap().named("upload").spawn(suspended);
     let waker = resumed.recv().unwrap();
     let (said, wait) = (begun.0, gate.clone());
-    pool.submit(named("backup", move || {
+    pool.try_slot().unwrap().named("backup").submit(move || {
         said.send(()).unwrap();
         wait.wait();
-    }))
-    .unwrap();
+    });
     begun.1.recv().unwrap();
-    pool.submit(named("not begun", || ())).unwrap();
+    pool.try_slot().unwrap().named("not begun").submit(|| ());
 
-    let Err(ShutdownError::Timeout(left)) = pool.shutdown_timeout(Duration::ZERO) else {
+    let Err(ShutdownError::Timeout(left)) = pool.shutdown().wait_timeout(Duration::ZERO) else {
         panic!("two tasks are still there");
     };
     assert_eq!(left.tasks, ["upload", "backup"]);
@@ -113,7 +134,7 @@ fn a_shutdown_that_ends_early_names_what_has_begun() {
     );
     waker.wake();
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     eventually(|| pool.stats().completed == 3);
 }
 
@@ -121,17 +142,18 @@ fn a_shutdown_that_ends_early_names_what_has_begun() {
 fn a_name_is_gone_with_its_task_however_that_ends() {
     let pool = pool(8, 1);
     let gate = Gate::new();
-    pool.submit(named("returns", || ())).unwrap();
-    pool.submit(named("panics", fail)).unwrap();
-    pool.spawn(named_future("panics too", async { fail() }))
-        .unwrap();
-    pool.submit(named("stays", gate.waiter())).unwrap();
+    let slot = |name| pool.try_slot().unwrap().named(name);
+    slot("returns").submit(|| ());
+    slot("panics").submit(fail);
+    slot("panics too").spawn(async { fail() });
+    slot("stays").submit(gate.waiter());
     eventually(|| pool.stats().in_flight == 1);
-    let Err(ShutdownError::Timeout(left)) = pool.shutdown_timeout(Duration::from_millis(1)) else {
+    let Err(ShutdownError::Timeout(left)) = pool.shutdown().wait_timeout(Duration::from_millis(1))
+    else {
         panic!("one task is still there");
     };
     // It may not have begun yet.
     assert!(left.tasks.iter().all(|name| name == "stays"));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }

@@ -52,7 +52,7 @@ fn a_panicking_future_is_reported_and_gone() {
         reports.recv().unwrap().message(),
         Some("in the second poll")
     );
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(Arc::strong_count(&owned), 1);
     assert_eq!((pool.stats().panicked, pool.in_flight()), (1, 0));
 }
@@ -70,7 +70,7 @@ fn thread_and_slot_survive_thousands_of_panics() {
         })
         .unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(
         (stats.panicked, stats.completed, stats.in_flight),
@@ -89,7 +89,7 @@ fn a_handler_that_panics_is_contained() {
         .unwrap();
     pool.submit(|| panic!("the task panics")).unwrap();
     pool.submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(
         (stats.panicked, stats.handler_panics, stats.completed),
@@ -108,7 +108,7 @@ fn a_payload_that_panics_when_dropped_is_contained() {
     let pool = pool(1, 1);
     pool.submit(|| std::panic::panic_any(Spiteful)).unwrap();
     pool.submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().panicked, pool.stats().completed), (1, 1));
 }
 
@@ -128,7 +128,7 @@ fn a_future_that_panics_when_dropped_is_reported() {
     });
     pool.spawn(ready).unwrap();
     assert_eq!(reports.recv().unwrap().message(), Some("when dropped"));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.in_flight(), 0);
 }
 
@@ -149,7 +149,7 @@ fn a_suspended_future_that_panics_when_dropped_is_reported() {
     })
     .unwrap();
     assert_eq!(reports.recv().unwrap().message(), Some("when dropped"));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().cancelled, pool.in_flight()), (1, 0));
 }
 
@@ -176,7 +176,7 @@ fn a_handler_that_asks_for_figures_gets_true_ones() {
     pool.submit(|| std::panic::resume_unwind(Box::new(())))
         .unwrap();
     assert_eq!(seen.recv().unwrap(), (1, 1, 1));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().accepted, 1);
 }
 
@@ -201,9 +201,11 @@ fn shutdown_waits_for_the_handler() {
     pool.submit(|| std::panic::resume_unwind(Box::new(())))
         .unwrap();
     seen.recv().unwrap();
-    let waited = pool.shutdown_timeout(std::time::Duration::from_millis(5));
+    let waited = pool
+        .shutdown()
+        .wait_timeout(std::time::Duration::from_millis(5));
     assert!(waited.is_err(), "the handler was still at work");
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }

@@ -44,10 +44,10 @@ fn a_pool_keeps_one_thread_to_wait_in_it() {
     assert_eq!((pool.threads(), pool.stats().threads), (1..=2, 1));
     for n in 0..100 {
         let task = pool.submit_with_handle(move || n).unwrap();
-        assert_eq!(task.join().unwrap(), n);
+        assert_eq!(task.wait().unwrap(), n);
     }
     eventually(|| silence.parked.load(Ordering::SeqCst) > 0);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().threads, 0);
 }
 
@@ -66,9 +66,9 @@ fn a_reactor_that_panics_is_reported_once_and_left_alone() {
     assert_eq!(told.recv().unwrap().as_deref(), Some("a waker went wrong"));
     for n in 0..100 {
         let task = pool.submit_with_handle(move || n).unwrap();
-        assert_eq!(task.join().unwrap(), n);
+        assert_eq!(task.wait().unwrap(), n);
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(parked.load(Ordering::SeqCst), 1);
 }
 
@@ -133,7 +133,7 @@ fn a_reactor_that_panics_elsewhere_ends_no_thread() {
         for _ in 0..200 {
             pool.submit(|| ()).unwrap();
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 201, "{place}");
         // Each thread that starts meets the panic before its work.
         eventually(|| count.load(Ordering::SeqCst) >= panics);
@@ -153,12 +153,12 @@ fn the_handler_of_its_panic_may_wait_for_the_other_worker() {
     let builder = builder.panic_handler(move |_| {
         let pool = given.lock().unwrap().recv().unwrap();
         let task = pool.submit_with_handle(|| 7).unwrap();
-        tell.send(task.join().unwrap()).unwrap();
+        tell.send(task.wait().unwrap()).unwrap();
     });
     let pool = builder.threads(2..=2).build().unwrap();
     give.send(pool.clone()).unwrap();
     assert_eq!(told.recv().unwrap(), 7);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -182,9 +182,9 @@ fn a_waker_keeps_the_reactor_of_its_pool() {
         said.send(cx.waker().clone()).unwrap();
         Poll::Ready(())
     });
-    pool.spawn_with_handle(task).unwrap().join().unwrap();
+    pool.spawn_with_handle(task).unwrap().wait().unwrap();
     let waker = heard.recv().unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     drop((pool, silence));
     let kept = Arc::strong_count(&owners);
     drop(waker);

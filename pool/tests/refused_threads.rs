@@ -7,7 +7,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use anthill::{BuildError, Pool, SubmitError};
+use anthill::{BuildError, Pool, SlotError};
 use support::yield_now;
 
 fn refused() -> Pool {
@@ -25,7 +25,7 @@ fn a_closure_is_run_by_its_submitter() {
     let stats = pool.stats();
     assert_eq!((stats.completed, stats.in_flight, stats.threads), (1, 0, 0));
     assert!(stats.thread_start_failures > 0);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_future_that_yields_for_long_does_not_pile_up_on_the_stack() {
     })
     .unwrap();
     assert_eq!(ended.load(Ordering::Relaxed), 1);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -65,14 +65,10 @@ fn a_worker_of_another_pool_stays_one() {
         .submit(move || {
             pool.submit(|| ()).unwrap();
             // Still known as a worker of its own pool, which is full with this very task.
-            told.send(own.submit(|| ()).map_err(SubmitError::without_task))
-                .unwrap();
+            told.send(own.submit(|| ())).unwrap();
         })
         .unwrap();
-    assert_eq!(
-        seen.recv().unwrap(),
-        Err(anthill::SubmitError::WouldDeadlock(()))
-    );
+    assert_eq!(seen.recv().unwrap(), Err(SlotError::WouldDeadlock));
 }
 
 #[test]
@@ -84,14 +80,14 @@ fn a_worker_that_does_a_job_of_another_pool_is_known_in_both() {
     full.submit(move || {
         let inner = own.clone();
         let job = move || {
-            let waited = inner.submit(|| ()).map_err(SubmitError::without_task);
-            told.send((waited, inner.shutdown())).unwrap();
+            let waited = inner.submit(|| ());
+            told.send((waited, inner.shutdown().wait())).unwrap();
         };
         without_threads.submit(job).unwrap();
     })
     .unwrap();
     let (waited, ended) = seen.recv().unwrap();
-    assert_eq!(waited, Err(anthill::SubmitError::WouldDeadlock(())));
+    assert_eq!(waited, Err(SlotError::WouldDeadlock));
     assert_eq!(ended, Err(anthill::ShutdownError::FromWorker));
 }
 

@@ -16,11 +16,11 @@ fn a_pool_lives_again_after_its_end() {
         assert_eq!(
             pool.submit_with_handle(move || life)
                 .unwrap()
-                .join()
+                .wait()
                 .unwrap(),
             life
         );
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert!(pool.submit(|| ()).is_err());
         assert_eq!(pool.stats().threads, 0);
         pool.reopen().unwrap();
@@ -33,7 +33,7 @@ fn on_an_open_pool_nothing_happens() {
     let pool = pool(1, 1);
     pool.reopen().unwrap();
     pool.submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 1);
 }
 
@@ -45,9 +45,9 @@ fn what_runs_from_before_goes_on_and_keeps_its_slot() {
     pool.reopen().unwrap();
     assert!(pool.try_submit(|| ()).is_err(), "its slot is taken");
     gate.open();
-    old.join().unwrap();
+    old.wait().unwrap();
     pool.submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 2);
 }
 
@@ -56,13 +56,13 @@ fn one_that_waits_for_the_end_is_told_that_it_does_not_come() {
     let (pool, gate) = (pool(1, 1), Gate::new());
     pool.submit(gate.waiter()).unwrap();
     thread::scope(|scope| {
-        let waits = scope.spawn(|| pool.shutdown());
+        let waits = scope.spawn(|| pool.shutdown().wait());
         eventually(|| pool.is_closed());
         pool.reopen().unwrap();
         assert_eq!(waits.join().unwrap(), Err(ShutdownError::Reopened));
     });
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -78,13 +78,13 @@ fn subpools_are_opened_one_by_one_and_after_their_pool() {
     // And it closes with the pool again.
     pool.close();
     assert!(side.is_closed());
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
 fn the_fewest_threads_are_there_again() {
     let pool = Pool::builder().threads(2..=2).build().unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().threads, 0);
     pool.reopen().unwrap();
     assert_eq!(pool.stats().threads, 2);
@@ -118,7 +118,7 @@ fn at_any_time() {
                     1 => pool.discard(),
                     2 => side.discard(),
                     3 => side.close(),
-                    _ => _ = pool.shutdown(),
+                    _ => _ = pool.shutdown().wait(),
                 }
             }
         });
@@ -130,7 +130,7 @@ fn at_any_time() {
             }
         });
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     pool.reopen().unwrap();
     side.reopen().unwrap();
     let (said, heard) = mpsc::channel();
@@ -139,7 +139,7 @@ fn at_any_time() {
         entrance.submit(move || said.send(()).unwrap()).unwrap();
         heard.recv().unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let (stats, side) = (pool.stats(), side.stats());
     assert_eq!(stats.completed, ran.load(Ordering::Relaxed) + 2);
     assert_eq!(

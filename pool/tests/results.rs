@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{JoinError, Pool, SubmitError};
+use anthill::{Group, JoinError, Pool, SlotError};
 use support::{Gate, block_on, eventually, pool, yield_now};
 
 #[test]
@@ -22,9 +22,9 @@ fn a_thread_joins_a_closure_and_a_future() {
             "done"
         })
         .unwrap();
-    assert_eq!(closure.join().unwrap(), [1, 2]);
-    assert_eq!(future.join().unwrap(), "done");
-    pool.shutdown().unwrap();
+    assert_eq!(closure.wait().unwrap(), [1, 2]);
+    assert_eq!(future.wait().unwrap(), "done");
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 2);
 }
 
@@ -44,10 +44,10 @@ fn a_join_that_runs_out_of_time_hands_the_handle_back() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     let handle = pool.submit_with_handle(gate.waiter()).unwrap();
-    let handle = handle.join_timeout(Duration::from_millis(5)).unwrap_err();
+    let handle = handle.wait_timeout(Duration::from_millis(5)).unwrap_err();
     assert!(!handle.is_finished());
     gate.open();
-    handle.join_timeout(Duration::MAX).unwrap().unwrap();
+    handle.wait_timeout(Duration::MAX).unwrap().unwrap();
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_panic_goes_to_the_handle_and_not_to_the_handler() {
         .spawn_with_handle(async { panic!("in the future") })
         .unwrap();
     assert_eq!(
-        closure.join().unwrap_err().to_string(),
+        closure.wait().unwrap_err().to_string(),
         "a task of pool `anthill` panicked: in the closure"
     );
     let error = block_on(future).unwrap_err();
@@ -73,7 +73,7 @@ fn a_panic_goes_to_the_handle_and_not_to_the_handler() {
         error.to_string(),
         "a task of pool `anthill` panicked: in the future"
     );
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!(reports.try_recv().is_err());
     assert_eq!((pool.stats().panicked, pool.stats().completed), (2, 0));
 }
@@ -111,10 +111,10 @@ fn a_closure_that_has_not_begun_is_cancelled_and_dropped_at_once() {
     assert!(!queued.cancel(), "only once");
     assert_eq!(Arc::strong_count(&owned), 1);
     assert!(queued.is_finished());
-    assert!(matches!(queued.join(), Err(JoinError::Cancelled)));
+    assert!(matches!(queued.wait(), Err(JoinError::Cancelled)));
     gate.open();
-    running.join().unwrap();
-    pool.shutdown().unwrap();
+    running.wait().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(
         (stats.completed, stats.cancelled, stats.in_flight),
@@ -153,13 +153,32 @@ fn a_suspended_future_without_wakers_is_dropped_once_it_is_let_go() {
 }
 
 #[test]
-fn a_refused_task_comes_back_as_it_was() {
+fn refused_try_returns_its_task_unchanged() {
     let pool = pool(1, 1);
     pool.close();
-    let Err(SubmitError::Closed(task)) = pool.submit_with_handle(|| 7) else {
-        panic!("the pool is closed");
-    };
-    assert_eq!(task(), 7);
+    let (ran, seen) = mpsc::channel();
+    let polled = ran.clone();
+    let refused = pool.try_submit(move || ran.send(7).unwrap()).unwrap_err();
+    assert_eq!(refused.reason(), SlotError::Closed);
+    refused.into_task()();
+    let future = async move { polled.send(8).unwrap() };
+    let refused = pool.try_spawn(future).unwrap_err();
+    assert_eq!(refused.reason(), SlotError::Closed);
+    block_on(refused.into_task());
+    assert!(seen.into_iter().eq([7, 8]));
+}
+
+#[test]
+fn refused_submit_with_handle_drops_its_task() {
+    let pool = pool(1, 1);
+    pool.close();
+    let owned = Arc::new(());
+    let (closure, future) = (Arc::clone(&owned), Arc::clone(&owned));
+    let refused = pool.submit_with_handle(move || drop(closure));
+    assert_eq!(refused.unwrap_err(), SlotError::Closed);
+    let refused = pool.spawn_with_handle(async move { drop(future) });
+    assert_eq!(refused.unwrap_err(), SlotError::Closed);
+    assert_eq!(Arc::strong_count(&owned), 1);
 }
 
 #[test]
@@ -167,12 +186,15 @@ fn results_by_way_of_a_slot_and_its_patience() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     assert!(matches!(
-        pool.slot_timeout(Duration::from_millis(1)),
-        Err(SubmitError::Timeout(()))
+        pool.slot().wait_timeout(Duration::from_millis(1)),
+        Err(SlotError::Timeout)
     ));
     let waiting = {
         let pool = pool.clone();
-        thread::spawn(move || pool.slot_timeout(Duration::from_secs(60)).unwrap())
+        thread::spawn(move || {
+            let slot = pool.slot().wait_timeout(Duration::from_secs(60));
+            slot.unwrap().into_owned()
+        })
     };
     eventually(|| pool.stats().waiting == 1);
     drop(held);
@@ -181,15 +203,16 @@ fn results_by_way_of_a_slot_and_its_patience() {
             .join()
             .unwrap()
             .submit_with_handle(|| 3)
-            .join()
+            .wait()
             .unwrap(),
         3
     );
     assert_eq!(
-        pool.slot_timeout(Duration::MAX)
+        pool.slot()
+            .wait_timeout(Duration::MAX)
             .unwrap()
             .spawn_with_handle(async { 4 })
-            .join()
+            .wait()
             .unwrap(),
         4
     );
@@ -203,8 +226,8 @@ fn sum(pool: &anthill::Pool, from: u64, to: u64) -> u64 {
     let middle = from.midpoint(to);
     let own = pool.clone();
     let left = pool.submit_with_handle(move || sum(&own, from, middle));
-    let left = left.map_err(SubmitError::without_task).unwrap();
-    sum(pool, middle, to) + left.join().unwrap()
+    let left = left.unwrap();
+    sum(pool, middle, to) + left.wait().unwrap()
 }
 
 #[test]
@@ -212,8 +235,8 @@ fn closures_that_join_their_parts_need_no_free_worker() {
     let pool = pool(10_000, 1);
     let own = pool.clone();
     let total = pool.submit_with_handle(move || sum(&own, 0, 1000)).unwrap();
-    assert_eq!(total.join().unwrap(), 499_500);
-    pool.shutdown().unwrap();
+    assert_eq!(total.wait().unwrap(), 499_500);
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!((stats.accepted, stats.completed), (1000, 1000));
     assert_eq!((stats.cancelled, stats.in_flight), (0, 0));
@@ -226,13 +249,13 @@ fn a_panic_in_place_of_the_one_that_joins_goes_to_it() {
     let outer = pool.submit_with_handle(move || {
         let fail = || -> () { std::panic::resume_unwind(Box::new("part")) };
         let part = own.submit_with_handle(fail);
-        let Err(JoinError::Panicked(panic)) = part.unwrap().join() else {
+        let Err(JoinError::Panicked(panic)) = part.unwrap().wait() else {
             panic!("it panicked");
         };
         panic.message().map(str::to_owned)
     });
-    assert_eq!(outer.unwrap().join().unwrap().as_deref(), Some("part"));
-    pool.shutdown().unwrap();
+    assert_eq!(outer.unwrap().wait().unwrap().as_deref(), Some("part"));
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().panicked, pool.stats().completed), (1, 1));
 }
 
@@ -243,9 +266,9 @@ fn a_task_of_another_entrance_does_not_run_in_place() {
     let side = pool.subpool().capacity(1).build().unwrap();
     let joins = pool.submit_with_handle(move || {
         let here = || std::thread::current().id();
-        side.submit_with_handle(here).unwrap().join().unwrap() == here()
+        side.submit_with_handle(here).unwrap().wait().unwrap() == here()
     });
-    assert!(!joins.unwrap().join().unwrap());
+    assert!(!joins.unwrap().wait().unwrap());
 }
 
 #[test]
@@ -254,7 +277,7 @@ fn a_handle_that_was_polled_joined_for_a_while_and_polled_again_hears_of_the_end
     let mut handle = pool.submit_with_handle(gate.waiter()).unwrap();
     let mut cx = Context::from_waker(Waker::noop());
     assert!(Pin::new(&mut handle).poll(&mut cx).is_pending());
-    let mut handle = handle.join_timeout(Duration::ZERO).unwrap_err();
+    let mut handle = handle.wait_timeout(Duration::ZERO).unwrap_err();
     gate.open();
     eventually(|| handle.is_finished());
     assert!(Pin::new(&mut handle).poll(&mut cx).is_ready());
@@ -272,7 +295,7 @@ fn the_books_balance_when_a_result_that_nobody_wants_panics_in_its_drop() {
     pool.submit(gate.waiter()).unwrap();
     drop(pool.submit_with_handle(|| Bomb).unwrap());
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!((stats.accepted, stats.completed, stats.panicked), (2, 1, 1));
 }
@@ -289,7 +312,7 @@ fn a_task_that_polled_its_own_handle_does_not_keep_itself_alive() {
         std::task::Poll::<()>::Pending
     });
     said.send(pool.spawn_with_handle(task).unwrap()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().cancelled, 1);
 }
 
@@ -307,17 +330,17 @@ fn leaves_room(end: impl Fn(&Pool)) {
 
 #[test]
 fn a_joined_task_has_released_its_slot() {
-    leaves_room(|pool| pool.submit_with_handle(|| ()).unwrap().join().unwrap());
-    leaves_room(|pool| pool.spawn_with_handle(yield_now()).unwrap().join().unwrap());
+    leaves_room(|pool| pool.submit_with_handle(|| ()).unwrap().wait().unwrap());
+    leaves_room(|pool| pool.spawn_with_handle(yield_now()).unwrap().wait().unwrap());
     leaves_room(|pool| block_on(pool.submit_with_handle(|| ()).unwrap()).unwrap());
     leaves_room(|pool| {
         let strand = pool.strand();
-        strand.submit_with_handle(|| ()).unwrap().join().unwrap();
+        strand.submit_with_handle(|| ()).unwrap().wait().unwrap();
     });
     leaves_room(|pool| pool.scope(|scope| scope.submit(|| ()).unwrap()));
     leaves_room(|pool| {
-        let group = pool.group();
-        group.submit(|| ()).unwrap();
+        let mut group = Group::new();
+        group.push(pool.submit_with_handle(|| ()).unwrap());
         group.wait().values().unwrap();
     });
 }
@@ -330,16 +353,16 @@ fn a_task_that_runs_in_place_releases_its_slot_at_once() {
     let task = move || {
         for _ in 0..1_000 {
             let joined = own.submit_with_handle(|| 1).expect("there is room");
-            assert_eq!(joined.join().unwrap(), 1);
+            assert_eq!(joined.wait().unwrap(), 1);
             own.scope(|scope| scope.submit(|| ()).expect("there is room"));
-            let group = own.group();
-            group.submit(|| ()).expect("there is room");
+            let mut group = Group::new();
+            group.push(own.submit_with_handle(|| ()).expect("there is room"));
             group.wait().values().unwrap();
         }
         own.in_flight()
     };
-    assert_eq!(pool.submit_with_handle(task).unwrap().join().unwrap(), 1);
-    pool.shutdown().unwrap();
+    assert_eq!(pool.submit_with_handle(task).unwrap().wait().unwrap(), 1);
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 3_001);
 }
 
@@ -360,18 +383,18 @@ fn tasks_that_ran_in_place_leave_the_queue_and_the_others_keep_their_order() {
                 own.submit(move || order.lock().unwrap().push(round))
                     .unwrap();
             }
-            assert_eq!(own.submit_with_handle(|| 1).unwrap().join().unwrap(), 1);
+            assert_eq!(own.submit_with_handle(|| 1).unwrap().wait().unwrap(), 1);
             own.scope(|scope| scope.submit(|| ()).unwrap());
             queued = own.stats().queued.max(queued);
         }
         queued
     };
-    let queued = pool.submit_with_handle(task).unwrap().join().unwrap();
+    let queued = pool.submit_with_handle(task).unwrap().wait().unwrap();
     assert!(
         queued < 200,
         "at most {queued} waited, of 10 that could run"
     );
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let expected: Vec<_> = (0..10).map(|round| round * 100).collect();
     assert_eq!(*ran.lock().unwrap(), expected);
     assert_eq!(pool.stats().completed, 2_011);

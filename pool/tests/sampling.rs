@@ -26,7 +26,7 @@ fn one_of_so_many_is_measured_whatever_it_is() {
         pool.spawn(yield_now()).unwrap();
         strand.submit(|| ()).unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let times = pool.times().unwrap();
     assert_eq!((times.queue_wait.count(), times.run.count()), (3, 3));
 }
@@ -49,7 +49,7 @@ fn a_task_is_measured_from_its_acceptance_and_while_it_runs() {
     let held = Instant::now();
     eventually(|| held.elapsed() >= LONG);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let whole = before.elapsed();
     let times = pool.times().unwrap();
     assert!(times.run.quantile(1.0) >= LONG, "the first ran");
@@ -68,7 +68,7 @@ fn a_closure_that_panics_is_measured_and_one_that_is_cancelled_is_not() {
         .unwrap();
     assert!(pool.submit_with_handle(|| ()).unwrap().cancel());
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let times = pool.times().unwrap();
     assert_eq!((times.queue_wait.count(), times.run.count()), (2, 2));
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use anthill::{Pool, Scope, SubmitError};
+use anthill::{Pool, Scope, SlotError};
 use support::{Gate, pool};
 
 fn panic_of(f: impl FnOnce()) -> &'static str {
@@ -98,7 +98,7 @@ fn of_two_panics_one_goes_on_and_one_to_the_handler() {
     });
     assert_eq!(message, "first");
     assert_eq!(heard.recv().unwrap().as_deref(), Some("second"));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().panicked, 2);
 }
 
@@ -116,9 +116,9 @@ fn sort<'scope>(scope: &'scope Scope<'scope, '_>, part: &'scope mut [u32]) {
     more.clear();
     let (_, left) = left.split_last_mut().unwrap();
     for part in [left, right] {
-        scope
-            .submit(move || sort(scope, part))
-            .unwrap_or_else(|refused| refused.into_task()());
+        if let Err(refused) = scope.try_submit(move || sort(scope, part)) {
+            refused.into_task()();
+        }
     }
 }
 
@@ -155,7 +155,7 @@ fn scopes_within_scopes_need_no_free_worker() {
             .unwrap();
     });
     assert_eq!(*total.lock().unwrap(), 124_750);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(stats.accepted, stats.completed);
 }
@@ -169,7 +169,7 @@ fn within_a_future_as_well() {
         own.scope(|scope| scope.submit(|| sum += 5).unwrap());
         sum
     });
-    assert_eq!(task.unwrap().join().unwrap(), 5);
+    assert_eq!(task.unwrap().wait().unwrap(), 5);
 }
 
 #[test]
@@ -179,15 +179,14 @@ fn what_is_refused_comes_back() {
     let count = AtomicUsize::new(0);
     pool.scope(|scope| {
         let add = || _ = count.fetch_add(1, Ordering::Relaxed);
-        let Err(SubmitError::Full(task)) = scope.try_submit(add) else {
-            panic!("no slot is free");
-        };
-        task();
+        let refused = scope.try_submit(add).unwrap_err();
+        assert_eq!(refused.reason(), SlotError::Full);
+        refused.into_task()();
     });
     drop(held);
     pool.close();
     pool.scope(|scope| {
-        assert!(matches!(scope.submit(|| ()), Err(SubmitError::Closed(_))));
+        assert!(matches!(scope.submit(|| ()), Err(SlotError::Closed)));
     });
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
@@ -220,18 +219,9 @@ fn it_does_not_return_as_if_all_was_done_when_tasks_were_discarded() {
         *payload.unwrap_err().downcast::<String>().unwrap(),
         "the pool discarded 3 tasks of the scope"
     );
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(ran.load(Ordering::Relaxed), 0);
     assert_eq!((pool.stats().discarded, pool.stats().completed), (3, 1));
-}
-
-#[test]
-fn the_panic_of_a_named_task_goes_on_as_it_was() {
-    let pool = pool(4, 1);
-    let message = panic_of(|| {
-        pool.scope(|scope| scope.submit(anthill::named("n", fail("boom"))).unwrap());
-    });
-    assert_eq!(message, "boom");
 }
 
 /// A worker that waits in a scope is there also for what comes later.
@@ -258,28 +248,7 @@ fn one_that_waits_within_a_task_runs_what_tasks_of_the_scope_submit_later() {
             late.open();
         });
     });
-    outer.unwrap().join().unwrap();
-}
-
-#[test]
-fn in_place_the_very_task_runs_before_its_submit_returns() {
-    let builder = Pool::builder().capacity(2).threads(0..=1);
-    let pool = builder
-        .reentrancy(anthill::Reentrancy::RunInPlace)
-        .build()
-        .unwrap();
-    let own = pool.clone();
-    let order = pool.submit_with_handle(move || {
-        let order = Mutex::new(Vec::new());
-        own.scope(|scope| {
-            scope.submit(|| order.lock().unwrap().push(1)).unwrap();
-            scope.submit(|| order.lock().unwrap().push(2)).unwrap();
-            order.lock().unwrap().push(3);
-        });
-        order.into_inner().unwrap()
-    });
-    // The first has a slot and waits for a worker; the second finds none.
-    assert_eq!(order.unwrap().join().unwrap(), [2, 3, 1]);
+    outer.unwrap().wait().unwrap();
 }
 
 #[test]
@@ -296,6 +265,6 @@ fn tasks_of_a_scope_in_a_task_run_in_submission_order() {
         });
         order.into_inner().unwrap()
     });
-    assert_eq!(task.unwrap().join().unwrap(), [0, 1, 2, 3, 4]);
-    pool.shutdown().unwrap();
+    assert_eq!(task.unwrap().wait().unwrap(), [0, 1, 2, 3, 4]);
+    pool.shutdown().wait().unwrap();
 }

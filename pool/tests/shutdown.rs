@@ -19,10 +19,10 @@ fn shutdown_runs_everything_accepted_and_ends_the_threads() {
         pool.submit(move || _ = ran.fetch_add(1, Ordering::Relaxed))
             .unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(ran.load(Ordering::Relaxed), 1000);
     assert_eq!(pool.stats().threads, 0);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -38,12 +38,13 @@ fn a_shutdown_that_runs_out_of_time_says_what_is_left_and_can_be_made_again() {
     .unwrap();
     pool.submit(|| ()).unwrap();
     seen.recv().unwrap();
-    let Err(ShutdownError::Timeout(left)) = pool.shutdown_timeout(Duration::from_millis(5)) else {
+    let Err(ShutdownError::Timeout(left)) = pool.shutdown().wait_timeout(Duration::from_millis(5))
+    else {
         panic!("a task was still running");
     };
     assert_eq!((left.stats.in_flight, left.stats.running), (2, 1));
     gate.open();
-    pool.shutdown_timeout(Duration::MAX).unwrap();
+    pool.shutdown().wait_timeout(Duration::MAX).unwrap();
     assert_eq!(pool.stats().completed, 2);
 }
 
@@ -52,11 +53,11 @@ fn a_worker_cannot_wait_for_its_own_end() {
     let pool = pool(1, 1);
     let (told, seen) = mpsc::channel();
     let own = pool.clone();
-    pool.submit(move || told.send(own.shutdown()).unwrap())
+    pool.submit(move || told.send(own.shutdown().wait()).unwrap())
         .unwrap();
     assert_eq!(seen.recv().unwrap(), Err(ShutdownError::FromWorker));
     assert!(pool.is_closed());
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn many_threads_wait_for_the_same_end() {
     let waiting: Vec<_> = (0..4)
         .map(|_| {
             let pool = pool.clone();
-            thread::spawn(move || pool.shutdown())
+            thread::spawn(move || pool.shutdown().wait())
         })
         .collect();
     eventually(|| pool.is_closed());
@@ -96,7 +97,7 @@ fn dropping_the_last_handle_runs_what_was_accepted() {
 }
 
 #[test]
-fn submits_that_race_with_a_close_are_run_or_handed_back() {
+fn submits_racing_with_a_close_run_or_are_refused() {
     for _ in 0..300 {
         let pool = pool(16, 2);
         let ran = Arc::new(AtomicUsize::new(0));
@@ -117,7 +118,7 @@ fn submits_that_race_with_a_close_are_run_or_handed_back() {
             })
             .collect();
         eventually(|| ran.load(Ordering::Relaxed) > 0);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let accepted: usize = submitters
             .into_iter()
             .map(|thread| thread.join().unwrap())
@@ -136,7 +137,7 @@ impl Drop for AtEnd {
             for _ in 0..100 {
                 thread::yield_now();
             }
-            said.send(pool.shutdown()).unwrap();
+            said.send(pool.shutdown().wait()).unwrap();
         }
     }
 }
@@ -151,7 +152,7 @@ fn with_destructor() -> (Pool, mpsc::Receiver<Result<(), ShutdownError>>) {
     let pool = Pool::builder().threads(1..=1).build().unwrap();
     let own = pool.clone();
     let keep = move || AT_END.with_borrow_mut(|at_end| at_end.0 = Some((own, said)));
-    pool.submit_with_handle(keep).unwrap().join().unwrap();
+    pool.submit_with_handle(keep).unwrap().wait().unwrap();
     (pool, heard)
 }
 
@@ -159,15 +160,15 @@ fn with_destructor() -> (Pool, mpsc::Receiver<Result<(), ShutdownError>>) {
 fn when_it_returns_threads_have_run_their_destructors() {
     for _ in 0..100 {
         let (pool, heard) = with_destructor();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(heard.try_recv(), Ok(Err(ShutdownError::FromWorker)));
 
         let (pool, heard) = with_destructor();
-        pool.shutdown_timeout(PATIENCE).unwrap();
+        pool.shutdown().wait_timeout(PATIENCE).unwrap();
         assert!(heard.try_recv().is_ok());
 
         let (pool, heard) = with_destructor();
-        block_on(pool.shutdown_async()).unwrap();
+        block_on(pool.shutdown()).unwrap();
         assert!(heard.try_recv().is_ok());
     }
 }
@@ -191,8 +192,46 @@ fn it_waits_for_a_destructor_for_as_long_as_it_is_told() {
     let wait = gate.clone();
     pool.submit(move || WAITS.with_borrow_mut(|waits| waits.0 = Some(wait)))
         .unwrap();
-    let late = pool.shutdown_timeout(Duration::from_millis(5)).unwrap_err();
+    let late = pool
+        .shutdown()
+        .wait_timeout(Duration::from_millis(5))
+        .unwrap_err();
     assert!(matches!(late, ShutdownError::Timeout(_)), "{late}");
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn dropped_guard_waits_for_accepted_tasks() {
+    let (pool, gate) = (pool(100, 1), Gate::new());
+    pool.submit(gate.waiter()).unwrap();
+    for _ in 0..99 {
+        pool.submit(|| ()).unwrap();
+    }
+    let guard = pool.shutdown_on_drop();
+    let own = pool.clone();
+    let dropping = thread::spawn(move || {
+        drop(guard);
+        let stats = own.stats();
+        (stats.completed, stats.threads)
+    });
+    eventually(|| pool.is_closed());
+    assert!(!dropping.is_finished(), "a task still runs");
+    gate.open();
+    assert_eq!(dropping.join().unwrap(), (100, 0));
+}
+
+#[test]
+fn dropped_guard_does_not_block_a_worker_of_its_pool() {
+    let pool = pool(2, 1);
+    let (closed, seen) = mpsc::channel();
+    let own = pool.clone();
+    pool.submit(move || {
+        drop(own.shutdown_on_drop());
+        closed.send(own.is_closed()).unwrap();
+    })
+    .unwrap();
+    assert_eq!(seen.recv_timeout(PATIENCE), Ok(true));
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 1);
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::{Pool, Strands, SubmitError};
+use anthill::{Pool, SlotError, Strands};
 use support::{Gate, block_on, eventually, pool, yield_now};
 
 #[test]
@@ -53,7 +53,7 @@ fn two_tasks_of_a_strand_never_meet() {
             });
         }
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(
         (met.load(Ordering::SeqCst), pool.stats().completed),
         (0, 8_000)
@@ -69,7 +69,7 @@ fn strands_run_in_parallel() {
         let barrier = Arc::clone(&barrier);
         strand.submit(move || _ = barrier.wait()).unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_panic_ends_its_task_and_the_strand_goes_on() {
     let (ran, seen) = mpsc::channel();
     strand.submit(move || ran.send(()).unwrap()).unwrap();
     seen.recv().unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().panicked, pool.stats().completed), (2, 1));
 }
 
@@ -120,15 +120,15 @@ fn waiting_tasks_of_a_strand_fill_the_pool() {
     let gate = Gate::new();
     strand.submit(gate.waiter()).unwrap();
     strand.submit(|| ()).unwrap();
-    assert!(matches!(
-        strand.try_submit(|| ()),
-        Err(SubmitError::Full(_))
-    ));
+    let refused = strand.try_submit(|| ()).unwrap_err();
+    assert_eq!(refused.reason(), SlotError::Full);
     eventually(|| strand.queued() == 1);
     gate.open();
-    block_on(strand.submit_async(|| ())).unwrap();
-    pool.shutdown().unwrap();
-    assert!(matches!(strand.submit(|| ()), Err(SubmitError::Closed(_))));
+    block_on(strand.slot())
+        .map(|slot| slot.submit(|| ()))
+        .unwrap();
+    pool.shutdown().wait().unwrap();
+    assert!(matches!(strand.submit(|| ()), Err(SlotError::Closed)));
     assert_eq!(pool.stats().completed, 3);
 }
 
@@ -141,7 +141,7 @@ fn what_a_strand_was_given_is_run_also_when_its_handles_are_gone() {
             strand.submit(|| ()).unwrap();
         }
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 100);
 }
 
@@ -168,7 +168,7 @@ fn a_busy_strand_lets_others_have_the_worker() {
         .unwrap();
     gate.open();
     assert!(seen.recv().unwrap() < 1_000);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(done.load(Ordering::Relaxed), 1_000);
 }
 
@@ -192,9 +192,9 @@ fn a_result_comes_from_the_task_s_place_in_the_order() {
     let third = strand.submit_with_handle(push(3)).unwrap();
     assert!(!first.is_finished());
     gate.open();
-    assert_eq!(third.join().unwrap(), 3);
+    assert_eq!(third.wait().unwrap(), 3);
     assert_eq!(block_on(second).unwrap(), 2);
-    assert_eq!(first.join().unwrap(), 1);
+    assert_eq!(first.wait().unwrap(), 1);
     assert_eq!(*log.lock().unwrap(), [1, 2, 3]);
 }
 
@@ -207,8 +207,8 @@ fn a_cancelled_task_is_passed_over() {
     let last = strand.submit_with_handle(|| 5).unwrap();
     assert!(closure.cancel());
     gate.open();
-    assert_eq!(last.join().unwrap(), 5);
-    pool.shutdown().unwrap();
+    assert_eq!(last.wait().unwrap(), 5);
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().cancelled, 1);
 }
 
@@ -218,14 +218,27 @@ fn a_full_pool_refuses_a_strand_in_time() {
     let strand = pool.strand();
     let held = pool.try_slot().unwrap();
     let late = Instant::now();
-    let closure = strand.submit_deadline(|| (), late);
-    assert!(matches!(closure, Err(SubmitError::Timeout(_))));
-    let future = strand.spawn_deadline(async {}, late);
-    assert!(matches!(future, Err(SubmitError::Timeout(_))));
-    let future = strand.spawn_timeout(async {}, Duration::ZERO);
-    assert!(matches!(future, Err(SubmitError::Timeout(_))));
+    let closure = strand
+        .slot()
+        .wait_deadline(late)
+        .map(|slot| slot.submit(|| ()));
+    assert!(matches!(closure, Err(SlotError::Timeout)));
+    let future = strand
+        .slot()
+        .wait_deadline(late)
+        .map(|slot| slot.spawn(async {}));
+    assert!(matches!(future, Err(SlotError::Timeout)));
+    let future = strand
+        .slot()
+        .wait_timeout(Duration::ZERO)
+        .map(|slot| slot.spawn(async {}));
+    assert!(matches!(future, Err(SlotError::Timeout)));
     drop(held);
-    strand.submit_deadline(|| (), late).unwrap();
+    strand
+        .slot()
+        .wait_deadline(late)
+        .map(|slot| slot.submit(|| ()))
+        .unwrap();
 }
 
 #[test]
@@ -255,7 +268,7 @@ fn a_key_has_one_strand_as_long_as_anybody_needs_it() {
     assert_eq!(strands.strand("busy").queued(), 2, "it is the same strand");
     kept.submit(|| ()).unwrap();
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(*log.lock().unwrap(), [1, 2]);
 }
 
@@ -271,7 +284,7 @@ fn strands_of_different_keys_run_in_parallel() {
             .submit(move || _ = together.wait())
             .unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(strands.len(), 2);
 }
 
@@ -288,7 +301,7 @@ fn unneeded_strands_go_while_other_keys_are_used() {
         drop(strands.strand(&7));
     }
     assert_eq!(strands.len(), 1);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 /// A key that may panic, or use the map again, when it is hashed.
@@ -327,5 +340,5 @@ fn a_hostile_hash_loses_no_strand_and_holds_no_lock() {
         drop(strands.strand(&HostileKey(key % 100)));
     }
     assert_eq!(strands.len(), kept.len());
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use anthill::{JoinError, Pool, Strand, SubmitError};
+use anthill::{Group, JoinError, Pool, RunError, SlotError, Strand};
 use fastrand::Rng;
 use support::{block_on, eventually, yield_now};
 
@@ -59,54 +59,53 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Rng) {
             ends();
         }
     };
-    let refused = match random.u64(0..11) {
-        0 => pool.submit(ends).map_err(SubmitError::without_task),
-        1 => pool.try_submit(ends).map_err(SubmitError::without_task),
+    let refused = match random.u64(0..12) {
+        0 => pool.submit(ends),
+        1 => pool.try_submit(ends).map_err(SlotError::from),
         2 => pool
-            .submit_timeout(ends, Duration::from_micros(random.u64(0..200)))
-            .map_err(SubmitError::without_task),
-        3 => block_on(pool.submit_async(ends)).map_err(SubmitError::without_task),
-        4 => pool.spawn(future).map_err(SubmitError::without_task),
-        5 => strand.submit(ends).map_err(SubmitError::without_task),
-        6 => strand.spawn(future).map_err(SubmitError::without_task),
+            .slot()
+            .wait_timeout(Duration::from_micros(random.u64(0..200)))
+            .map(|slot| slot.submit(ends)),
+        3 => block_on(pool.slot()).map(|slot| slot.named("named").submit(ends)),
+        4 => pool.spawn(future),
+        5 => strand.submit(ends),
+        6 => strand.spawn(future),
         7 => match pool.submit_with_handle(ends) {
             Ok(handle) => {
                 if handle.cancel() {
-                    assert!(matches!(handle.join(), Err(JoinError::Cancelled)));
+                    assert!(matches!(handle.wait(), Err(JoinError::Cancelled)));
                     add(&books.cancelled);
                 }
                 Ok(())
             }
-            Err(refused) => Err(refused.without_task()),
+            Err(refused) => Err(refused),
         },
-        8 => {
-            let group = pool.group();
-            let refused = group.spawn(future).map_err(SubmitError::without_task);
-            assert_eq!(group.wait().into_vec().len(), usize::from(refused.is_ok()));
-            refused
-        }
+        8 => pool.spawn_with_handle(future).map(|handle| {
+            let mut group = Group::new();
+            group.push(handle);
+            assert_eq!(group.wait().into_vec().len(), 1);
+        }),
         9 => {
             // A panic of the task goes on here.
-            let scope = || {
-                pool.scope(|scope| {
-                    scope
-                        .submit(anthill::named("scoped", ends))
-                        .map_err(SubmitError::without_task)
-                })
-            };
+            let scope = || pool.scope(|scope| scope.submit(ends));
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(scope)).unwrap_or(Ok(()))
         }
+        10 => match pool.run(ends).wait() {
+            Ok(()) | Err(RunError::Task(JoinError::Panicked(_))) => Ok(()),
+            Err(RunError::Slot(refused)) => Err(refused),
+            Err(error) => panic!("nobody cancelled it: {error}"),
+        },
         _ => match pool.spawn_with_handle(future) {
-            Ok(handle) => match handle.join() {
+            Ok(handle) => match handle.wait() {
                 Ok(()) | Err(JoinError::Panicked(_)) => Ok(()),
                 Err(error) => panic!("nobody cancelled it: {error}"),
             },
-            Err(refused) => Err(refused.without_task()),
+            Err(refused) => Err(refused),
         },
     };
     match refused {
         Ok(()) => add(&books.accepted),
-        Err(SubmitError::Full(()) | SubmitError::Timeout(())) => {}
+        Err(SlotError::Full | SlotError::Timeout) => {}
         Err(error) => panic!("the pool is open and this is no worker: {error}"),
     }
 }
@@ -135,15 +134,15 @@ fn round(seed: u64) {
             .collect();
         let mut random = Rng::with_seed(seed + 7);
         while !submitters.iter().all(ScopedJoinHandle::is_finished) {
-            pool.tune(1 + random.usize(0..MOST));
+            pool.set_capacity(1 + random.usize(0..MOST));
             if pool.in_flight() > MOST {
                 add(&books.beyond);
             }
-            pool.tune_threads(0..=1 + random.usize(0..3)).unwrap();
+            pool.set_threads(0..=1 + random.usize(0..3)).unwrap();
             thread::yield_now();
         }
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 
     let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
     let stats = pool.stats();

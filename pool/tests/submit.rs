@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 use support::{Gate, block_on, eventually, pool};
 
 #[test]
@@ -28,7 +28,7 @@ fn every_accepted_closure_runs_once() {
     for submitter in submitters {
         submitter.join().unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     drop(ran);
     let mut seen: Vec<i32> = seen.into_iter().collect();
     seen.sort_unstable();
@@ -75,12 +75,12 @@ fn try_submit_is_refused_when_full_and_hands_the_task_back() {
     let refused = pool
         .try_submit(move || ran.send("handed back").unwrap())
         .unwrap_err();
-    assert!(matches!(refused, SubmitError::Full(_)));
+    assert_eq!(refused.reason(), SlotError::Full);
     refused.into_task()();
     assert_eq!(seen.recv().unwrap(), "handed back");
     assert_eq!(pool.stats().rejected_full, 1);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn a_nonblocking_pool_refuses_plain_submits_when_full() {
         .unwrap();
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
-    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
-    assert!(matches!(pool.spawn(async {}), Err(SubmitError::Full(_))));
+    assert!(matches!(pool.submit(|| ()), Err(SlotError::Full)));
+    assert!(matches!(pool.spawn(async {}), Err(SlotError::Full)));
     gate.open();
 }
 
@@ -116,20 +116,32 @@ fn a_plain_submit_waits_for_a_slot() {
 }
 
 #[test]
-fn a_timeout_hands_the_task_back_and_leaves_the_line() {
+fn timed_out_wait_is_refused_and_leaves_the_line() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
-    let refused = pool.submit_timeout(|| (), Duration::from_millis(5));
-    assert!(matches!(refused, Err(SubmitError::Timeout(_))));
-    let refused = pool.submit_deadline(|| (), Instant::now());
-    assert!(matches!(refused, Err(SubmitError::Timeout(_))));
+    let refused = pool
+        .slot()
+        .wait_timeout(Duration::from_millis(5))
+        .map(|slot| slot.submit(|| ()));
+    assert!(matches!(refused, Err(SlotError::Timeout)));
+    let refused = pool
+        .slot()
+        .wait_deadline(Instant::now())
+        .map(|slot| slot.submit(|| ()));
+    assert!(matches!(refused, Err(SlotError::Timeout)));
     let stats = pool.stats();
     assert_eq!((stats.waiting, stats.rejected_timeout), (0, 2));
     gate.open();
-    pool.submit_timeout(|| (), Duration::from_secs(60)).unwrap();
-    pool.submit_timeout(|| (), Duration::MAX).unwrap();
-    pool.shutdown().unwrap();
+    pool.slot()
+        .wait_timeout(Duration::from_secs(60))
+        .map(|slot| slot.submit(|| ()))
+        .unwrap();
+    pool.slot()
+        .wait_timeout(Duration::MAX)
+        .map(|slot| slot.submit(|| ()))
+        .unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -147,34 +159,38 @@ fn no_more_than_max_waiting_stand_in_line() {
         thread::spawn(move || pool.submit(|| ()))
     };
     eventually(|| pool.stats().waiting == 1);
-    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Full(_))));
-    let late = pool.submit_timeout(|| (), Duration::from_secs(60));
-    assert!(matches!(late, Err(SubmitError::Full(_))));
+    assert!(matches!(pool.submit(|| ()), Err(SlotError::Full)));
+    let late = pool
+        .slot()
+        .wait_timeout(Duration::from_secs(60))
+        .map(|slot| slot.submit(|| ()));
+    assert!(matches!(late, Err(SlotError::Full)));
     assert!(matches!(
-        block_on(pool.submit_async(|| ())),
-        Err(SubmitError::Full(_))
+        block_on(pool.slot()).map(|slot| slot.submit(|| ())),
+        Err(SlotError::Full)
     ));
     gate.open();
     submitter.join().unwrap().unwrap();
 }
 
 #[test]
-fn a_closed_pool_hands_every_task_back() {
+fn closed_pool_refuses_every_task() {
     let pool = pool(4, 1);
     pool.close();
-    assert!(matches!(pool.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert!(matches!(pool.submit(|| ()), Err(SlotError::Closed)));
+    let refused = pool.try_submit(|| ()).unwrap_err();
+    assert_eq!(refused.reason(), SlotError::Closed);
+    let timed = pool
+        .slot()
+        .wait_timeout(Duration::from_secs(60))
+        .map(|slot| slot.submit(|| ()));
+    assert!(matches!(timed, Err(SlotError::Closed)));
     assert!(matches!(
-        pool.try_submit(|| ()),
-        Err(SubmitError::Closed(_))
+        block_on(pool.slot()).map(|slot| slot.submit(|| ())),
+        Err(SlotError::Closed)
     ));
-    let timed = pool.submit_timeout(|| (), Duration::from_secs(60));
-    assert!(matches!(timed, Err(SubmitError::Closed(_))));
-    assert!(matches!(
-        block_on(pool.submit_async(|| ())),
-        Err(SubmitError::Closed(_))
-    ));
-    assert!(matches!(pool.spawn(async {}), Err(SubmitError::Closed(_))));
-    assert!(matches!(pool.try_slot(), Err(SubmitError::Closed(()))));
+    assert!(matches!(pool.spawn(async {}), Err(SlotError::Closed)));
+    assert!(matches!(pool.try_slot(), Err(SlotError::Closed)));
     assert_eq!(pool.stats().rejected_closed, 6);
 }
 
@@ -189,12 +205,9 @@ fn closing_sends_waiting_submitters_away() {
     };
     eventually(|| pool.stats().waiting == 1);
     pool.close();
-    assert!(matches!(
-        submitter.join().unwrap(),
-        Err(SubmitError::Closed(_))
-    ));
+    assert!(matches!(submitter.join().unwrap(), Err(SlotError::Closed)));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -203,13 +216,15 @@ fn a_worker_never_waits_for_its_own_pool() {
     let (told, seen) = mpsc::channel();
     let own = pool.clone();
     pool.submit(move || {
-        let waited = own.submit(|| ()).map_err(SubmitError::without_task);
-        let timed = own.submit_timeout(|| (), Duration::from_secs(60));
-        told.send((waited, timed.map_err(SubmitError::without_task)))
-            .unwrap();
+        let waited = own.submit(|| ());
+        let timed = own
+            .slot()
+            .wait_timeout(Duration::from_secs(60))
+            .map(|slot| slot.submit(|| ()));
+        told.send((waited, timed)).unwrap();
     })
     .unwrap();
-    let refused = Err(SubmitError::WouldDeadlock(()));
+    let refused = Err(SlotError::WouldDeadlock);
     assert_eq!(seen.recv().unwrap(), (refused, refused));
 }
 
@@ -228,14 +243,15 @@ fn a_reserved_slot_is_kept_until_it_is_used_or_dropped() {
     let pool = pool(1, 1);
     let slot = pool.try_slot().unwrap();
     assert_eq!((pool.in_flight(), pool.stats().accepted), (1, 0));
-    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    let refused = pool.try_submit(|| ()).unwrap_err();
+    assert_eq!(refused.reason(), SlotError::Full);
     drop(slot);
     let slot = pool.try_slot().unwrap();
     pool.close();
     let (ran, seen) = mpsc::channel();
     slot.submit(move || ran.send(()).unwrap());
     seen.recv().unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.in_flight(), pool.stats().accepted), (0, 1));
 }
 
@@ -253,31 +269,31 @@ fn last(values: &[u8]) -> u8 {
 fn submit_large(pool: &Pool) {
     let values = large();
     let submitted = pool.submit_with_handle(move || last(&values));
-    let handle = submitted.map_err(SubmitError::without_task).unwrap();
-    assert_eq!(handle.join().unwrap(), 1);
+    let handle = submitted.unwrap();
+    assert_eq!(handle.wait().unwrap(), 1);
 }
 
 #[inline(never)]
 fn submit_large_without_a_handle(pool: &Pool) {
     let values = large();
     let submitted = pool.submit(move || assert_eq!(last(&values), 1));
-    submitted.map_err(SubmitError::without_task).unwrap();
+    submitted.unwrap();
 }
 
 #[inline(never)]
 fn submit_large_to_a_strand(pool: &Pool) {
     let values = large();
     let submitted = pool.strand().submit_with_handle(move || last(&values));
-    let handle = submitted.map_err(SubmitError::without_task).unwrap();
-    assert_eq!(handle.join().unwrap(), 1);
+    let handle = submitted.unwrap();
+    assert_eq!(handle.wait().unwrap(), 1);
 }
 
 #[inline(never)]
 fn spawn_large(pool: &Pool) {
     let values = large();
     let spawned = pool.spawn_with_handle(async move { last(&values) });
-    let handle = spawned.map_err(SubmitError::without_task).unwrap();
-    assert_eq!(handle.join().unwrap(), 1);
+    let handle = spawned.unwrap();
+    assert_eq!(handle.wait().unwrap(), 1);
 }
 
 #[test]
@@ -288,7 +304,7 @@ fn large_captures_fit_stacks_of_2_mib_without_optimisation() {
         submit_large_without_a_handle(&pool);
         submit_large_to_a_strand(&pool);
         spawn_large(&pool);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 4);
     };
     let builder = std::thread::Builder::new().stack_size(2 << 20);

@@ -5,7 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
-use anthill::{BuildError, JoinError, Pool, Priority, ReopenError, SubmitError};
+use anthill::{BuildError, Group, JoinError, Pool, Priority, ReopenError, SlotError};
 use support::{Gate, eventually, occupy, pool};
 
 /// A list to which tasks add what they are.
@@ -72,16 +72,16 @@ fn defaults_are_those_of_the_pool() {
     let pool = Pool::builder().nonblocking(true).build().unwrap();
     let side = pool.subpool().build().unwrap();
     assert_eq!(side.capacity(), 1024);
-    side.tune(0);
-    assert!(matches!(side.submit(|| ()), Err(SubmitError::Full(_))));
+    side.set_capacity(0);
+    assert!(matches!(side.submit(|| ()), Err(SlotError::Full)));
     let other = pool.subpool().capacity(1).nonblocking(false).max_waiting(0);
     let other = other.build().unwrap();
-    let held = other.slot().unwrap();
-    assert!(matches!(other.submit(|| ()), Err(SubmitError::Full(_))));
+    let held = other.slot().wait().unwrap();
+    assert!(matches!(other.submit(|| ()), Err(SlotError::Full)));
     drop(held);
     let endless = pool.subpool().capacity(usize::MAX).build().unwrap();
     assert_eq!(endless.capacity(), usize::MAX);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!(pool.subpool().threads(1).build().unwrap().is_closed());
 }
 
@@ -99,7 +99,7 @@ fn backlogs_of_three_priorities_are_served_8_4_1() {
         }
     }
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(order.counts(26), [16, 8, 2]);
 }
 
@@ -113,7 +113,7 @@ fn a_high_closure_overtakes_a_backlog() {
     }
     high.submit(order.task(Priority::High)).unwrap();
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(order.counts(1), [1, 0, 0]);
 }
 
@@ -136,8 +136,8 @@ fn endless_streams_do_not_starve_a_low_closure() {
     let end = Arc::clone(&ended);
     let low = prioritized(&pool, Priority::Low);
     let low = low.submit_with_handle(move || end.store(1, Ordering::SeqCst));
-    low.unwrap().join().unwrap();
-    pool.shutdown().unwrap();
+    low.unwrap().wait().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -149,11 +149,11 @@ fn blocked_closures_do_not_lock_another_subpool_out() {
     }
     for n in 0..10 {
         let answer = free.submit_with_handle(move || n).unwrap();
-        assert_eq!(answer.join().unwrap(), n);
+        assert_eq!(answer.wait().unwrap(), n);
     }
     assert_eq!(blocked.in_flight(), 100);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -192,13 +192,13 @@ fn no_more_closures_run_at_once_than_the_limit() {
                 pool.submit_with_handle(move || _ = meet.wait()).unwrap()
             });
             for handle in handles {
-                handle.join().unwrap();
+                handle.wait().unwrap();
             }
             assert_eq!(inside.most(), 0);
             gate.open();
         }
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!((1..=2).contains(&inside.most()), "{}", inside.most());
     assert_eq!(pool.stats().completed, side.stats().accepted + 2);
 }
@@ -212,7 +212,7 @@ fn a_limit_of_one_keeps_the_order() {
         let order = Arc::clone(&order);
         side.submit(move || order.lock().unwrap().push(n)).unwrap();
     }
-    side.shutdown().unwrap();
+    side.shutdown().wait().unwrap();
     assert!(order.lock().unwrap().iter().copied().eq(0..500));
 }
 
@@ -222,9 +222,9 @@ fn futures_are_not_limited() {
     let side = capped(&pool, 1);
     occupy(&side, &gate);
     let answer = side.spawn_with_handle(async { 3 }).unwrap();
-    assert_eq!(answer.join().unwrap(), 3);
+    assert_eq!(answer.wait().unwrap(), 3);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -241,15 +241,15 @@ fn discarding_the_pool_drops_what_waits_for_the_limit() {
     // The calling thread has dropped them: the closure that runs is all that is left.
     assert_eq!((side.in_flight(), pool.stats().discarded), (1, 105));
     for handle in behind {
-        assert!(matches!(handle.join(), Err(JoinError::Cancelled)));
+        assert!(matches!(handle.wait(), Err(JoinError::Cancelled)));
     }
     assert_eq!(side.reopen(), Err(ReopenError::PoolClosed));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     pool.reopen().unwrap();
     side.reopen().unwrap();
     let answer = side.submit_with_handle(|| 7).unwrap();
-    assert_eq!(answer.join().unwrap(), 7);
+    assert_eq!(answer.wait().unwrap(), 7);
 }
 
 #[test]
@@ -261,10 +261,10 @@ fn a_discarded_subpool_runs_again_after_a_reopen() {
     side.discard();
     assert_eq!(side.reopen(), Err(ReopenError::Discarding));
     gate.open();
-    assert!(matches!(behind.join(), Err(JoinError::Cancelled)));
-    side.shutdown().unwrap();
+    assert!(matches!(behind.wait(), Err(JoinError::Cancelled)));
+    side.shutdown().wait().unwrap();
     side.reopen().unwrap();
-    assert_eq!(side.submit_with_handle(|| 7).unwrap().join().unwrap(), 7);
+    assert_eq!(side.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
     assert!(!pool.is_closed());
 }
 
@@ -279,13 +279,13 @@ fn closing_runs_what_waits_for_the_limit() {
             .unwrap();
     }
     side.close();
-    assert!(matches!(side.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert!(matches!(side.submit(|| ()), Err(SlotError::Closed)));
     // Opened again while the backlog of the old life waits.
     side.reopen().unwrap();
     let last = side.submit_with_handle(|| ()).unwrap();
     gate.open();
-    last.join().unwrap();
-    side.shutdown().unwrap();
+    last.wait().unwrap();
+    side.shutdown().wait().unwrap();
     assert_eq!((ran.load(Ordering::SeqCst), side.in_flight()), (50, 0));
 }
 
@@ -305,8 +305,8 @@ fn a_panic_does_not_use_up_the_limit() {
         let bomb = Bomb;
         side.submit(move || _ = &bomb).unwrap();
     }
-    assert_eq!(side.submit_with_handle(|| 7).unwrap().join().unwrap(), 7);
-    pool.shutdown().unwrap();
+    assert_eq!(side.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().panicked, 20);
 }
 
@@ -320,10 +320,10 @@ fn a_cancelled_closure_does_not_run() {
     cancelled.cancel();
     gate.open();
     assert!(matches!(
-        cancelled.join(),
+        cancelled.wait(),
         Err::<(), _>(JoinError::Cancelled)
     ));
-    assert_eq!(behind.join().unwrap(), 7);
+    assert_eq!(behind.wait().unwrap(), 7);
     eventually(|| side.in_flight() == 0);
 }
 
@@ -331,9 +331,9 @@ fn a_cancelled_closure_does_not_run() {
 fn groups_and_scopes_keep_to_the_limit() {
     let pool = pool(10, 4);
     let (side, inside) = (capped(&pool, 2), Inside::default());
-    let group = side.group();
+    let mut group = Group::new();
     for _ in 0..100 {
-        group.submit(inside.task()).unwrap();
+        group.push(side.submit_with_handle(inside.task()).unwrap());
     }
     assert_eq!(group.wait().values().unwrap().len(), 100);
     side.scope(|scope| {
@@ -347,9 +347,9 @@ fn groups_and_scopes_keep_to_the_limit() {
     let outer = side.submit_with_handle(move || {
         let mut sum = 0;
         own.scope(|scope| scope.submit(|| sum += 3).unwrap());
-        sum + own.submit_with_handle(|| 4).unwrap().join().unwrap()
+        sum + own.submit_with_handle(|| 4).unwrap().wait().unwrap()
     });
-    assert_eq!(outer.unwrap().join().unwrap(), 7);
+    assert_eq!(outer.unwrap().wait().unwrap(), 7);
 }
 
 #[test]
@@ -363,6 +363,6 @@ fn a_capped_closure_keeps_its_priority() {
         high.submit(order.task(Priority::High)).unwrap();
     }
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(order.counts(11), [8, 3, 0]);
 }

@@ -19,9 +19,9 @@ fn with_more_threads_what_waits_begins_at_once() {
         })
         .collect();
     // One thread alone never gets past the barrier.
-    pool.tune_threads(0..=3).unwrap();
+    pool.set_threads(0..=3).unwrap();
     for task in tasks {
-        task.join().unwrap();
+        task.wait().unwrap();
     }
     assert_eq!(pool.threads(), 0..=3);
 }
@@ -40,10 +40,10 @@ fn with_fewer_those_that_are_too_many_leave_after_their_task() {
         begun.recv().unwrap();
     }
     let behind = pool.submit_with_handle(|| 7).unwrap();
-    pool.tune_threads(0..=1).unwrap();
+    pool.set_threads(0..=1).unwrap();
     assert_eq!(pool.stats().threads, 3, "they are busy");
     gate.open();
-    assert_eq!(behind.join().unwrap(), 7);
+    assert_eq!(behind.wait().unwrap(), 7);
     eventually(|| pool.stats().threads == 1);
 }
 
@@ -55,16 +55,16 @@ fn those_that_sleep_leave_at_once() {
         .build()
         .unwrap();
     assert_eq!(pool.stats().threads, 4);
-    pool.tune_threads(1..=1).unwrap();
+    pool.set_threads(1..=1).unwrap();
     eventually(|| pool.stats().threads == 1);
-    assert_eq!(pool.submit_with_handle(|| 1).unwrap().join().unwrap(), 1);
+    assert_eq!(pool.submit_with_handle(|| 1).unwrap().wait().unwrap(), 1);
 }
 
 #[test]
 fn with_a_lower_fewest_the_others_watch_the_clock_again() {
     let builder = Pool::builder().threads(2..=2).idle_expiry(Duration::ZERO);
     let pool = builder.build().unwrap();
-    pool.tune_threads(0..=2).unwrap();
+    pool.set_threads(0..=2).unwrap();
     eventually(|| pool.stats().threads == 0);
     assert_eq!(pool.stats().threads_expired, 2);
 }
@@ -72,7 +72,7 @@ fn with_a_lower_fewest_the_others_watch_the_clock_again() {
 #[test]
 fn with_a_higher_fewest_they_are_started() {
     let pool = pool(10, 1);
-    pool.tune_threads(3..=3).unwrap();
+    pool.set_threads(3..=3).unwrap();
     assert_eq!(pool.stats().threads, 3);
 }
 
@@ -83,16 +83,16 @@ fn a_range_that_no_pool_can_have_changes_nothing() {
     let empty = 3..=2;
     for range in [0..=0, empty] {
         assert!(matches!(
-            pool.tune_threads(range),
+            pool.set_threads(range),
             Err(BuildError::NoThreads { .. })
         ));
     }
     assert!(matches!(
-        pool.tune_threads(0..=usize::MAX),
+        pool.set_threads(0..=usize::MAX),
         Err(BuildError::TooManyThreads { .. })
     ));
     assert_eq!(
-        pool.tune_threads(0..=1_000_000).unwrap_err().to_string(),
+        pool.set_threads(0..=1_000_000).unwrap_err().to_string(),
         "1000000 threads were asked for; a pool has 65534 at most"
     );
     assert_eq!(pool.threads(), 0..=2);
@@ -103,14 +103,14 @@ fn one_that_was_about_to_sleep_leaves_as_well() {
     let builder = Pool::builder().threads(0..=2).idle_expiry(Duration::MAX);
     let pool = builder.build().unwrap();
     for _ in 0..1_000 {
-        pool.tune_threads(0..=2).unwrap();
+        pool.set_threads(0..=2).unwrap();
         let both = Arc::new(Barrier::new(2));
         for _ in 0..2 {
             let both = Arc::clone(&both);
             pool.submit(move || _ = both.wait()).unwrap();
         }
         eventually(|| pool.in_flight() == 0);
-        pool.tune_threads(0..=1).unwrap();
+        pool.set_threads(0..=1).unwrap();
         eventually(|| pool.stats().threads <= 1);
     }
 }

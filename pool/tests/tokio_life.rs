@@ -3,13 +3,14 @@
 mod support;
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anthill::Pool;
-use support::eventually;
+use anthill::{Group, Pool};
+use support::{Gate, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::runtime::Handle;
@@ -23,7 +24,7 @@ fn pool(threads: usize) -> Pool {
 
 /// The result of a future that runs in the pool.
 fn run<T: Send + 'static>(pool: &Pool, future: impl Future<Output = T> + Send + 'static) -> T {
-    pool.spawn_with_handle(future).unwrap().join().unwrap()
+    pool.spawn_with_handle(future).unwrap().wait().unwrap()
 }
 
 /// Waits until every worker is parked, one of them in the reactor.
@@ -43,7 +44,7 @@ fn an_accept_loop_serves_more_clients_than_there_are_slots() {
     let seen = Arc::clone(&most);
     let accepting = service.spawn_with_handle(async move {
         loop {
-            let slot = own.slot_async().await.unwrap();
+            let slot = own.slot().await.unwrap();
             let (mut socket, _) = listener.accept().await.unwrap();
             seen.fetch_max(own.in_flight(), Ordering::Relaxed);
             slot.spawn(async move {
@@ -66,7 +67,7 @@ fn an_accept_loop_serves_more_clients_than_there_are_slots() {
     runtime.block_on(clients);
     assert!(most.load(Ordering::Relaxed) <= 4);
     accepting.unwrap().cancel();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().panicked, pool.stats().rejected_full), (0, 0));
 }
 
@@ -99,7 +100,7 @@ fn a_thread_outside_wakes_futures_of_a_worker_in_the_reactor() {
     notify.notify_one();
     until_idle(&pool);
     thread::spawn(move || many.blocking_send(2).unwrap());
-    assert_eq!(task.unwrap().join().unwrap(), 42);
+    assert_eq!(task.unwrap().wait().unwrap(), 42);
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn a_long_computation_in_a_closure_holds_up_no_event() {
         go.send(()).unwrap();
         long.unwrap().await.unwrap();
     });
-    task.unwrap().join().unwrap();
+    task.unwrap().wait().unwrap();
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn a_closure_may_block_on_events_while_a_thread_is_left_for_them() {
             })
         };
         let task = pool.submit_with_handle(closure).unwrap();
-        assert_eq!(task.join().unwrap(), 7);
+        assert_eq!(task.wait().unwrap(), 7);
     }
     let (send, mut receive) = mpsc::channel(1);
     let sum = pool.spawn_with_handle(async move {
@@ -162,21 +163,7 @@ fn a_closure_may_block_on_events_while_a_thread_is_left_for_them() {
     });
     pool.submit(move || (0..100).for_each(|number| send.blocking_send(number).unwrap()))
         .unwrap();
-    assert_eq!(sum.unwrap().join().unwrap(), 4950);
-}
-
-#[test]
-fn a_closure_that_runs_in_place_leaves_the_reactor_to_the_other_worker() {
-    let builder = Pool::builder().capacity(1).threads(2..=2);
-    let builder = builder.reentrancy(anthill::Reentrancy::RunInPlace);
-    let pool = builder.tokio().build().unwrap();
-    eventually(|| pool.stats().idle_threads == 2);
-    let own = pool.clone();
-    run(&pool, async move {
-        sleep(Duration::from_millis(1)).await;
-        own.submit(|| Handle::current().block_on(sleep(Duration::from_millis(1))))
-            .unwrap();
-    });
+    assert_eq!(sum.unwrap().wait().unwrap(), 4950);
 }
 
 #[test]
@@ -213,7 +200,7 @@ fn a_worker_that_leaves_passes_the_reactor_on() {
     });
     begins.recv().unwrap();
     leave.send(()).unwrap();
-    waits.unwrap().join().unwrap();
+    waits.unwrap().wait().unwrap();
     drop(leave);
 }
 
@@ -235,7 +222,7 @@ fn a_panic_of_tokio_s_own_task_is_its_handle_s() {
         task.await.map_err(|error| error.is_panic())
     });
     assert_eq!(ended, Err::<(), _>(true));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((pool.stats().completed, pool.stats().panicked), (1, 0));
 }
 
@@ -271,7 +258,7 @@ fn sockets_and_timers_that_outlive_a_shutdown_hear_again_after_a_reopen() {
     let (mut left, mut right) = run(&pool, async { UnixStream::pair() }).unwrap();
     let handle = run(&pool, async { Handle::current() });
     let (tell, told) = std::sync::mpsc::channel();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     // Taken, and asleep until there is a worker again.
     drop(handle.spawn(async move {
         sleep(Duration::from_millis(1)).await;
@@ -297,7 +284,7 @@ fn what_is_left_when_the_last_handle_goes_is_dropped_or_fails() {
             drop(kept);
         }));
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     drop(pool);
     // The task that never ends is dropped with the reactor, and its sender with it.
     assert_eq!(gone.blocking_recv(), None);
@@ -315,11 +302,12 @@ fn a_shutdown_can_be_awaited_on_the_very_thread_that_drives_the_reactor() {
         let builder = Pool::builder().threads(0..=2);
         let pool = builder.tokio_handle(Handle::current()).build().unwrap();
         for _ in 0..10 {
-            pool.spawn_async(sleep(Duration::from_millis(1)))
+            pool.slot()
                 .await
+                .map(|slot| slot.spawn(sleep(Duration::from_millis(1))))
                 .unwrap();
         }
-        pool.shutdown_async().await.unwrap();
+        pool.shutdown().await.unwrap();
         assert_eq!((pool.stats().completed, pool.stats().threads), (10, 0));
     });
 }
@@ -351,7 +339,7 @@ fn discarded_tasks_are_dropped_in_the_context_of_tokio() {
     pool.discard();
     assert_eq!(in_context.load(Ordering::Relaxed), 2);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -362,5 +350,216 @@ async fn a_paused_clock_does_not_wait_for_tasks_of_a_pool() {
     let late = timeout(Duration::from_secs(100), task).await;
     assert!(late.is_err());
     gate.open();
-    pool.shutdown_async().await.unwrap();
+    pool.shutdown().await.unwrap();
+}
+
+/// A pool without a runtime, and a pool whose tasks run in the calling runtime.
+fn without_and_with_runtime(capacity: usize) -> [Pool; 2] {
+    let builder = Pool::builder().capacity(capacity).threads(0..=1);
+    let with_runtime = builder.tokio_handle(Handle::current()).build();
+    [support::pool(capacity, 1), with_runtime.unwrap()]
+}
+
+fn assert_panics<T>(wait: impl FnOnce() -> T) {
+    assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
+}
+
+/// Calls everything that blocks while no slot is free.
+async fn assert_waits_for_slot_panic(pool: Pool) {
+    // With a free slot the same calls do not block.
+    let task = pool.submit_with_handle(|| 1).unwrap();
+    assert_eq!(task.await.unwrap(), 1);
+    let held = pool.slot().wait().unwrap();
+    assert_panics(|| pool.submit(|| ()));
+    assert_panics(|| pool.submit_with_handle(|| ()));
+    assert_panics(|| pool.spawn(async {}));
+    assert_panics(|| pool.spawn_with_handle(async {}));
+    assert_panics(|| pool.slot().wait());
+    assert_panics(|| pool.slot().wait_timeout(Duration::MAX));
+    assert_panics(|| pool.run(|| ()).wait());
+    assert_panics(|| pool.strand().submit(|| ()));
+    drop(held);
+}
+
+#[tokio::test]
+async fn blocking_wait_for_slot_panics_on_current_thread() {
+    for pool in without_and_with_runtime(1) {
+        assert_waits_for_slot_panic(pool).await;
+    }
+    for pool in without_and_with_runtime(1) {
+        let task = tokio::spawn(assert_waits_for_slot_panic(pool));
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocking_wait_for_slot_panics_on_multi_thread() {
+    for pool in without_and_with_runtime(1) {
+        assert_waits_for_slot_panic(pool).await;
+    }
+    for pool in without_and_with_runtime(1) {
+        let task = tokio::spawn(assert_waits_for_slot_panic(pool));
+        task.await.unwrap();
+    }
+}
+
+/// Calls everything that blocks while a task runs.
+async fn assert_waits_for_end_panic(pool: Pool) {
+    let gate = Gate::new();
+    let task = || pool.submit_with_handle(gate.waiter()).unwrap();
+    let (first, second, third) = (task(), task(), task());
+    assert_panics(|| first.wait());
+    assert_panics(|| second.wait_timeout(Duration::MAX));
+    let group = Group::from_iter([third]);
+    assert_panics(|| group.wait());
+    assert_panics(|| pool.shutdown().wait());
+    gate.open();
+    pool.shutdown().await.unwrap();
+    assert_eq!(pool.stats().completed, 3);
+}
+
+#[tokio::test]
+async fn blocking_wait_for_end_panics_on_current_thread() {
+    for pool in without_and_with_runtime(3) {
+        assert_waits_for_end_panic(pool).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn blocking_wait_for_end_panics_on_multi_thread() {
+    for pool in without_and_with_runtime(3) {
+        assert_waits_for_end_panic(pool).await;
+    }
+}
+
+#[tokio::test]
+async fn thread_for_blocking_work_may_wait_for_slot() {
+    for pool in without_and_with_runtime(1) {
+        let held = pool.try_slot().unwrap();
+        let own = pool.clone();
+        let waits = tokio::task::spawn_blocking(move || own.submit(|| ()));
+        eventually(|| pool.stats().waiting == 1);
+        drop(held);
+        waits.await.unwrap().unwrap();
+        pool.shutdown().await.unwrap();
+    }
+}
+
+/// Both waits depend on the calling thread: it releases the slot, then sends the answer.
+async fn assert_run_does_not_block(pool: Pool) {
+    let held = pool.try_slot().unwrap();
+    let (sender, answers) = std::sync::mpsc::channel();
+    let beside = async {
+        assert_eq!(pool.stats().waiting, 1);
+        drop(held);
+        while pool.stats().running == 0 {
+            tokio::task::yield_now().await;
+        }
+        sender.send(42).unwrap();
+    };
+    let run = pool.run(move || answers.recv().unwrap());
+    let (answer, ()) = tokio::join!(run, beside);
+    assert_eq!(answer.unwrap(), 42);
+    pool.shutdown().await.unwrap();
+}
+
+#[tokio::test]
+async fn awaited_run_does_not_block_current_thread() {
+    for pool in without_and_with_runtime(1) {
+        assert_run_does_not_block(pool).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn awaited_run_does_not_block_multi_thread() {
+    for pool in without_and_with_runtime(1) {
+        tokio::spawn(assert_run_does_not_block(pool)).await.unwrap();
+    }
+}
+
+/// The task that the guard would wait for ends after the drop.
+async fn assert_guard_does_not_block(pool: Pool) {
+    let gate = Gate::new();
+    let task = pool.submit_with_handle(gate.waiter()).unwrap();
+    drop(pool.shutdown_on_drop());
+    assert!(pool.is_closed());
+    assert!(!task.is_finished());
+    gate.open();
+    pool.shutdown().await.unwrap();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn dropped_guard_does_not_block_current_thread() {
+    for pool in without_and_with_runtime(1) {
+        assert_guard_does_not_block(pool).await;
+    }
+    for pool in without_and_with_runtime(1) {
+        tokio::spawn(assert_guard_does_not_block(pool))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn dropped_guard_does_not_block_task_on_multi_thread() {
+    for pool in without_and_with_runtime(1) {
+        tokio::spawn(assert_guard_does_not_block(pool))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "`Entrance::wait` joins the line before it checks the thread"]
+async fn refused_blocking_wait_leaves_the_line() {
+    for pool in without_and_with_runtime(1) {
+        let held = pool.try_slot().unwrap();
+        assert_panics(|| pool.submit(|| ()));
+        drop(held);
+        // Otherwise the free slot goes to a waiter that is gone.
+        assert_eq!((pool.stats().waiting, pool.in_flight()), (0, 0));
+        pool.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "`AllEnded` panics instead of waiting, so a task outlives what it borrows"]
+async fn scope_in_async_code_never_leaves_a_task_behind() {
+    let (pool, gate) = (support::pool(1, 1), Gate::new());
+    let ended = AtomicBool::new(false);
+    let (leave, leaves) = std::sync::mpsc::channel::<()>();
+    let opener = gate.clone();
+    let opens = thread::spawn(move || {
+        _ = leaves.recv();
+        opener.open();
+    });
+    let task = || {
+        gate.wait();
+        // Time for a scope that does not wait.
+        (0..1_000).for_each(|_| thread::yield_now());
+        ended.store(true, Ordering::SeqCst);
+    };
+    let submitted = catch_unwind(AssertUnwindSafe(|| {
+        pool.scope(|scope| {
+            let submitted = scope.submit(task);
+            drop(leave);
+            submitted.is_ok()
+        })
+    }));
+    let ended_in_time = ended.load(Ordering::SeqCst);
+    opens.join().unwrap();
+    // The task borrows from this test.
+    pool.shutdown().await.unwrap();
+    // Either it panics before there is a task, or it waits for the task.
+    let has_run = ended.load(Ordering::SeqCst);
+    assert!(ended_in_time || !has_run, "{submitted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "the drop blocks in `block_on` of a multi-thread runtime, and panics"]
+async fn dropped_guard_does_not_panic_in_multi_thread_main() {
+    for pool in without_and_with_runtime(1) {
+        assert_guard_does_not_block(pool).await;
+    }
 }

@@ -65,9 +65,9 @@ fn sockets_and_timers_work_in_every_task() {
             })
             .collect();
         for task in tasks {
-            task.join().unwrap();
+            task.wait().unwrap();
         }
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
     }
 }
 
@@ -94,7 +94,7 @@ fn a_submit_wakes_the_only_worker_in_the_reactor() {
     for value in 0..1_000 {
         eventually(|| pool.stats().idle_threads == pool.stats().threads);
         let task = pool.submit_with_handle(move || value);
-        assert_eq!(task.unwrap().join().unwrap(), value);
+        assert_eq!(task.unwrap().wait().unwrap(), value);
     }
     assert!(pool.stats().wakeups > 0);
 }
@@ -117,7 +117,7 @@ fn a_long_closure_on_one_worker_does_not_stop_events_on_the_other() {
             .unwrap();
             tell.send(()).unwrap();
         });
-        first.unwrap().join().unwrap();
+        first.unwrap().wait().unwrap();
         told.recv().unwrap();
         eventually(|| pool.in_flight() == 0);
     }
@@ -134,7 +134,7 @@ fn a_closure_that_waits_is_no_holder() {
             woken.send(()).unwrap();
         })
         .unwrap();
-        waits.unwrap().join().unwrap();
+        waits.unwrap().wait().unwrap();
     }
 }
 
@@ -153,7 +153,7 @@ fn timers_fire_on_a_worker_that_is_never_idle() {
         fired.store(true, Ordering::Relaxed);
     })
     .unwrap();
-    busy.unwrap().join().unwrap();
+    busy.unwrap().wait().unwrap();
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn tokio_s_own_tasks_run_beside() {
         let local = tokio::spawn(async { 2 });
         spawned.await.unwrap() + local.await.unwrap()
     });
-    assert_eq!(sum.unwrap().join().unwrap(), 42);
+    assert_eq!(sum.unwrap().wait().unwrap(), 42);
     // From a closure, too, and with nobody to wait for it.
     let (tell, told) = mpsc::channel();
     pool.submit(move || drop(tokio::spawn(async move { tell.send(7).unwrap() })))
@@ -202,11 +202,11 @@ fn the_reactor_keeps_one_thread_and_the_others_expire() {
             .map(|_| pool.spawn_with_handle(event()).unwrap())
             .collect();
         for task in tasks {
-            task.join().unwrap();
+            task.wait().unwrap();
         }
         eventually(|| pool.stats().threads == 1);
     }
-    pool.tune_threads(0..=1).unwrap();
+    pool.set_threads(0..=1).unwrap();
     assert_eq!(pool.threads(), 1..=1);
 }
 
@@ -215,12 +215,12 @@ fn a_reopened_pool_has_its_reactor_again() {
     let pool = pool(2);
     for _ in 0..20 {
         pool.spawn(event()).unwrap();
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         pool.reopen().unwrap();
     }
     assert_eq!((pool.stats().completed, pool.stats().panicked), (20, 0));
     let task = pool.spawn_with_handle(event());
-    task.unwrap().join().unwrap();
+    task.unwrap().wait().unwrap();
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn each_shard_has_its_own() {
     let shards = builder.build_multi(3, Balance::RoundRobin).unwrap();
     for _ in 0..6 {
         let task = shards.spawn_with_handle(event());
-        task.unwrap().join().unwrap();
+        task.unwrap().wait().unwrap();
     }
 }
 
@@ -244,8 +244,8 @@ fn a_runtime_that_is_there_already_serves_as_well() {
         talk().await;
         tokio::spawn(async { 5 }).await.unwrap()
     });
-    assert_eq!(task.unwrap().join().unwrap(), 5);
-    pool.shutdown().unwrap();
+    assert_eq!(task.unwrap().wait().unwrap(), 5);
+    pool.shutdown().wait().unwrap();
 }
 
 /// Ping-pong over many sockets at once, with submits from outside, expiry and tuning: a readiness event that got lost
@@ -284,15 +284,15 @@ fn no_readiness_event_is_lost() {
             .unwrap();
         }
     });
-    begin.unwrap().join().unwrap();
+    begin.unwrap().wait().unwrap();
     let mut threads = 1;
     while pool.in_flight() > 0 {
         // Closures come and threads go meanwhile.
-        pool.submit_with_handle(|| ()).unwrap().join().unwrap();
+        pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
         threads = threads % 3 + 1;
-        pool.tune_threads(0..=threads).unwrap();
+        pool.set_threads(0..=threads).unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(all.load(Ordering::Relaxed), PAIRS * rounds);
     assert_eq!((stats.panicked, stats.completed), (0, stats.accepted));

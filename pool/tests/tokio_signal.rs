@@ -24,5 +24,5 @@ fn a_signal_wakes_a_task() {
         kill.args(["-USR1", &id().to_string()]);
         assert!(kill.status().unwrap().success());
     }
-    task.unwrap().join().unwrap();
+    task.unwrap().wait().unwrap();
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use anthill::{Pool, named, named_future};
+use anthill::Pool;
 use tracing::{info, info_span};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -47,7 +47,7 @@ fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
     let builder = Pool::builder().name("jobs").threads(0..=1);
     let pool = builder.on_thread_start(start).build().unwrap();
     tracing::dispatcher::with_default(&dispatch, || f(&pool));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let bytes = log.0.lock().unwrap().clone();
     let text = String::from_utf8(bytes).unwrap();
     let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -76,9 +76,9 @@ fn a_task_runs_in_a_span_below_that_of_its_submitter() {
 #[test]
 fn the_span_has_the_name_of_the_task() {
     let lines = logged(|pool| {
-        pool.submit(named("resize", || info!("one"))).unwrap();
-        pool.spawn(named_future("upload", async { info!("two") }))
-            .unwrap();
+        let slot = || pool.slot().wait().unwrap();
+        slot().named("resize").submit(|| info!("one"));
+        slot().named("upload").spawn(async { info!("two") });
     });
     assert_eq!(
         lines,
@@ -93,7 +93,7 @@ fn the_span_has_the_name_of_the_task() {
 fn a_panic_that_no_handler_is_told_is_logged() {
     let lines = logged(|pool| {
         let fail = || std::panic::resume_unwind(Box::new("out of paper"));
-        pool.submit(named("print", fail)).unwrap();
+        pool.slot().wait().unwrap().named("print").submit(fail);
     });
     assert_eq!(
         lines,

@@ -78,12 +78,12 @@ fn scopes_hold_and_workers_live() {
         }));
         (ended.is_err(), late.into_inner())
     });
-    assert_eq!(late.unwrap().join().unwrap(), (true, 0));
+    assert_eq!(late.unwrap().wait().unwrap(), (true, 0));
 
     for _ in 0..3 {
         pool.submit(|| resume_unwind(Box::new("logged"))).unwrap();
     }
-    assert_eq!(pool.submit_with_handle(|| 5).unwrap().join().unwrap(), 5);
+    assert_eq!(pool.submit_with_handle(|| 5).unwrap().wait().unwrap(), 5);
 
     ENTERS.store(true, Ordering::Relaxed);
     let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -97,13 +97,13 @@ fn scopes_hold_and_workers_live() {
     pool.submit(|| ()).unwrap();
     pool.spawn(async {}).unwrap();
     pool.strand().submit(|| ()).unwrap();
-    assert_eq!(pool.submit_with_handle(|| 6).unwrap().join().unwrap(), 6);
+    assert_eq!(pool.submit_with_handle(|| 6).unwrap().wait().unwrap(), 6);
     assert_eq!(
-        pool.spawn_with_handle(async { 7 }).unwrap().join().unwrap(),
+        pool.spawn_with_handle(async { 7 }).unwrap().wait().unwrap(),
         7
     );
     MAKES.store(false, Ordering::Relaxed);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.in_flight(), 0);
     assert_eq!(pool.stats().threads, 0);
 }

@@ -4,8 +4,14 @@ mod support;
 
 use std::thread;
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 use support::{Gate, eventually, pool};
+
+#[track_caller]
+fn assert_full(pool: &Pool) {
+    let refused = pool.try_submit(|| ()).unwrap_err();
+    assert_eq!(refused.reason(), SlotError::Full);
+}
 
 #[test]
 fn tuning_up_lets_a_waiting_submitter_in_at_once() {
@@ -17,11 +23,11 @@ fn tuning_up_lets_a_waiting_submitter_in_at_once() {
         thread::spawn(move || pool.submit(|| ()).unwrap())
     };
     eventually(|| pool.stats().waiting == 1);
-    pool.tune(2);
+    pool.set_capacity(2);
     submitter.join().unwrap();
     assert_eq!((pool.in_flight(), pool.capacity()), (2, 2));
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -31,18 +37,18 @@ fn tuning_down_accepts_nothing_until_enough_have_ended() {
     for gate in &gates {
         pool.submit(gate.waiter()).unwrap();
     }
-    pool.tune(1);
+    pool.set_capacity(1);
     let stats = pool.stats();
     assert_eq!((stats.capacity, stats.in_flight, stats.free), (1, 3, 0));
     for (ended, gate) in gates.iter().enumerate().take(2) {
         gate.open();
         eventually(|| pool.in_flight() == 2 - ended);
-        assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+        assert_full(&pool);
     }
     gates[2].open();
     eventually(|| pool.in_flight() == 0);
     pool.try_submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -50,28 +56,28 @@ fn from_limited_to_unlimited_and_back() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
-    pool.tune(usize::MAX);
+    pool.set_capacity(usize::MAX);
     assert_eq!(pool.capacity(), usize::MAX);
     for _ in 0..10_000 {
         pool.try_submit(|| ()).unwrap();
     }
-    pool.tune(5);
-    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    pool.set_capacity(5);
+    assert_full(&pool);
     gate.open();
     eventually(|| pool.in_flight() == 0);
     assert_eq!(pool.stats().free, 5);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 10_001);
 }
 
 #[test]
 fn a_capacity_of_zero_pauses() {
     let pool = pool(2, 1);
-    pool.tune(0);
-    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
-    pool.tune(1);
+    pool.set_capacity(0);
+    assert_full(&pool);
+    pool.set_capacity(1);
     pool.try_submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -82,18 +88,15 @@ fn a_subpool_has_a_capacity_of_its_own() {
     let subpool = pool.subpool().capacity(2).build().unwrap();
     subpool.try_submit(|| ()).unwrap();
     subpool.try_submit(|| ()).unwrap();
-    assert!(matches!(
-        subpool.try_submit(|| ()),
-        Err(SubmitError::Full(_))
-    ));
-    assert!(matches!(pool.try_submit(|| ()), Err(SubmitError::Full(_))));
+    assert_full(&subpool);
+    assert_full(&pool);
     assert_eq!((pool.in_flight(), subpool.in_flight()), (1, 2));
     assert_eq!((pool.stats().accepted, subpool.stats().accepted), (1, 2));
     gate.open();
-    subpool.shutdown().unwrap();
+    subpool.shutdown().wait().unwrap();
     assert!(!pool.is_closed(), "a subpool closes alone");
     pool.submit(|| ()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 4);
 }
 
@@ -101,8 +104,8 @@ fn a_subpool_has_a_capacity_of_its_own() {
 fn closing_a_pool_closes_its_subpools() {
     let pool = pool(1, 1);
     let subpool = pool.subpool().capacity(1).build().unwrap();
-    pool.shutdown().unwrap();
-    assert!(matches!(subpool.submit(|| ()), Err(SubmitError::Closed(_))));
+    pool.shutdown().wait().unwrap();
+    assert!(matches!(subpool.submit(|| ()), Err(SlotError::Closed)));
     assert!(
         pool.subpool().capacity(1).build().unwrap().is_closed(),
         "a subpool of a closed pool is closed"
@@ -116,7 +119,7 @@ fn a_subpool_keeps_its_pool_open() {
         pool.subpool().capacity(1).build().unwrap()
     };
     subpool.submit(|| ()).unwrap();
-    subpool.shutdown().unwrap();
+    subpool.shutdown().wait().unwrap();
     assert_eq!(subpool.stats().completed, 1);
 }
 
@@ -126,14 +129,14 @@ fn tuning_up_lets_in_as_many_of_the_line_as_there_is_room_for() {
     let _held = pool.try_slot().unwrap();
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| pool.slot_timeout(std::time::Duration::MAX).unwrap()))
+            .map(|_| scope.spawn(|| pool.slot().wait_timeout(std::time::Duration::MAX).unwrap()))
             .collect();
         eventually(|| pool.stats().waiting == 3);
-        pool.tune(3);
+        pool.set_capacity(3);
         // Those that got a slot keep it until the third is let in.
         eventually(|| pool.stats().waiting == 1);
         assert_eq!(pool.in_flight(), 3);
-        pool.tune(4);
+        pool.set_capacity(4);
         for waits in waiting {
             drop(waits.join().unwrap());
         }

@@ -43,10 +43,10 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 }
 
 /// A pool whose only slot is taken.
-fn full() -> (Pool, Slot) {
+fn full() -> (Pool, Slot<'static>) {
     let builder = Pool::builder().capacity(1).threads(1..=1);
     let pool = builder.build().expect("valid settings");
-    let slot = pool.slot().expect("the pool is open");
+    let slot = pool.slot().wait().expect("the pool is open").into_owned();
     (pool, slot)
 }
 

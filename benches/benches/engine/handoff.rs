@@ -41,7 +41,8 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         |pool, iters| {
             timing::samples(iters, || {
                 time_entry(pool, || {
-                    future::block_on(pool.submit_async(|| ())).expect("the pool is open");
+                    let slot = future::block_on(pool.slot());
+                    slot.expect("the pool is open").submit(|| ());
                 })
             })
         },

@@ -129,7 +129,7 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.subpool.shutdown().expect("the closures end");
+        self.subpool.shutdown().wait().expect("the closures end");
         if let Some(submitter) = self.submitter.take() {
             submitter.join().expect("the submitter does not panic");
         }

@@ -16,7 +16,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         HeldPool::new,
         |held, iters| {
             held.time_enqueue(iters, || {
-                let slot = held.pool.slot().expect("the pool is open");
+                let slot = held.pool.slot().wait().expect("the pool is open");
                 let number = black_box(1_u64);
                 slot.submit(move || {
                     black_box(number);
@@ -25,7 +25,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         },
     );
     timing::add(&mut group, "reserve_and_drop", unused, |pool, iters| {
-        timing::steps(iters, || drop(pool.slot().expect("the pool is open")))
+        timing::steps(iters, || {
+            drop(pool.slot().wait().expect("the pool is open"));
+        })
     });
     group.finish();
 }

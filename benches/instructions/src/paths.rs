@@ -85,7 +85,7 @@ fn behind_a_gate(times: usize, fill: impl FnOnce(&Pool)) {
         .expect("there is room");
     fill(&pool);
     open.send(()).expect("the worker waits");
-    pool.shutdown().expect("all ends");
+    pool.shutdown().wait().expect("all ends");
 }
 
 #[inline(never)]
@@ -124,7 +124,7 @@ fn wake(times: usize) {
         thread::sleep(REST);
         submit(&pool, number);
     }
-    pool.shutdown().expect("all ends");
+    pool.shutdown().wait().expect("all ends");
     let wakeups = pool.stats().wakeups;
     assert_eq!(wakeups, times as u64, "each found the worker asleep");
 }
@@ -141,6 +141,6 @@ fn expire(times: usize) {
             thread::sleep(Duration::from_millis(1));
         }
     }
-    pool.shutdown().expect("all ends");
+    pool.shutdown().wait().expect("all ends");
     assert_eq!(pool.stats().threads_expired, times as u64);
 }

@@ -4,21 +4,21 @@
 mod strand;
 pub mod tuner;
 
-use std::fmt;
+use std::borrow::Cow;
 use std::future::Future;
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::Instant;
 
 use thiserror::Error;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
-pub use strand::Strand;
+pub use strand::{Strand, StrandSlot};
 
 /// A number of slots on a runtime that it may share with others.
 #[derive(Clone)]
@@ -163,46 +163,32 @@ impl Pool {
     }
 
     /// A slot, if there is one.
-    pub fn try_slot(&self) -> Result<Slot, SubmitError<()>> {
+    pub fn try_slot(&self) -> Result<Slot<'_>, SlotError> {
         match self.slots.clone().try_acquire_owned() {
-            Ok(permit) => Ok(self.slot(permit)),
-            Err(_) => Err(SubmitError(())),
+            Ok(permit) => Ok(self.slot_of(permit)),
+            Err(_) => Err(SlotError),
         }
     }
 
     /// A slot, in its turn.
-    pub async fn slot_async(&self) -> Result<Slot, SubmitError<()>> {
+    pub async fn slot(&self) -> Result<Slot<'_>, SlotError> {
         match self.slots.clone().acquire_owned().await {
-            Ok(permit) => Ok(self.slot(permit)),
-            Err(_) => Err(SubmitError(())),
+            Ok(permit) => Ok(self.slot_of(permit)),
+            Err(_) => Err(SlotError),
         }
     }
 
-    fn slot(&self, permit: OwnedSemaphorePermit) -> Slot {
-        let runtime = self.runtime.handle().clone();
+    fn slot_of(&self, permit: OwnedSemaphorePermit) -> Slot<'_> {
+        let runtime = Cow::Borrowed(self.runtime.handle());
         Slot { permit, runtime }
     }
 
-    /// Runs a future once there is a slot.
-    pub async fn spawn_async<F>(&self, future: F) -> Result<(), SubmitError<F>>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        match self.slot_async().await {
-            Ok(slot) => slot.spawn(future),
-            Err(_) => return Err(SubmitError(future)),
-        }
-        Ok(())
-    }
-
     /// Runs a future whose value is waited for.
-    pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SubmitError<F>>
+    pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SlotError>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        let Ok(slot) = self.try_slot() else {
-            return Err(SubmitError(future));
-        };
+        let slot = self.try_slot()?;
         let (tell, told) = mpsc::sync_channel(1);
         slot.spawn(async move {
             // Nobody may wait.
@@ -212,19 +198,22 @@ impl Pool {
     }
 
     /// Runs a future, if there is a slot.
-    pub fn spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+    pub fn spawn<F>(&self, future: F) -> Result<(), SlotError>
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        match self.try_slot() {
-            Ok(slot) => slot.spawn(future),
-            Err(_) => return Err(SubmitError(future)),
-        }
+        self.try_slot()?.spawn(future);
+        Ok(())
+    }
+
+    /// Runs a closure, if there is a slot.
+    pub fn submit(&self, task: impl FnOnce() + Send + 'static) -> Result<(), SlotError> {
+        self.try_slot()?.submit(task);
         Ok(())
     }
 
     /// More slots, or fewer of those that are free.
-    pub fn tune(&self, capacity: usize) {
+    pub fn set_capacity(&self, capacity: usize) {
         let before = self.capacity.swap(capacity, Ordering::Relaxed);
         if capacity >= before {
             self.slots.add_permits(capacity - before);
@@ -255,13 +244,26 @@ impl Pool {
         }
     }
 
-    /// Takes nothing more and waits for what is there.
-    pub fn shutdown_timeout(&self, time: Duration) -> Result<(), ShutdownError> {
-        let all = u32::try_from(self.capacity.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        let ended = async { timeout(time, self.slots.acquire_many(all)).await.is_ok() };
-        let ended = self.runtime.handle().block_on(ended);
-        let stats = self.stats();
-        self.slots.close();
+    /// Returns a value that waits for the pool's end.
+    pub fn shutdown(&self) -> Shutdown<'_> {
+        Shutdown(self)
+    }
+}
+
+/// A shutdown; it begins with the wait.
+#[must_use]
+pub struct Shutdown<'a>(&'a Pool);
+
+impl Shutdown<'_> {
+    /// Waits for the tasks that are there, at the latest until `deadline`, and closes the pool.
+    pub fn wait_deadline(self, deadline: Instant) -> Result<(), ShutdownError> {
+        let Self(pool) = self;
+        let all = u32::try_from(pool.capacity.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        let all = pool.slots.acquire_many(all);
+        let ended = async { timeout_at(deadline.into(), all).await.is_ok() };
+        let ended = pool.runtime.handle().block_on(ended);
+        let stats = pool.stats();
+        pool.slots.close();
         if ended {
             return Ok(());
         }
@@ -270,12 +272,19 @@ impl Pool {
 }
 
 /// The right to one task.
-pub struct Slot {
+pub struct Slot<'a> {
     permit: OwnedSemaphorePermit,
-    runtime: Handle,
+    runtime: Cow<'a, Handle>,
 }
 
-impl Slot {
+impl Slot<'_> {
+    /// A slot that does not borrow the pool.
+    #[must_use]
+    pub fn into_owned(self) -> Slot<'static> {
+        let runtime = Cow::Owned(self.runtime.into_owned());
+        Slot { runtime, ..self }
+    }
+
     /// Runs a closure.
     pub fn submit(self, task: impl FnOnce() + Send + 'static) {
         self.spawn(async { task() });
@@ -296,7 +305,7 @@ pub struct JoinHandle<T>(Receiver<T>);
 
 impl<T> JoinHandle<T> {
     /// Waits, and blocks.
-    pub fn join(self) -> Result<T, JoinError> {
+    pub fn wait(self) -> Result<T, JoinError> {
         self.0.recv().map_err(|_| JoinError)
     }
 }
@@ -311,16 +320,10 @@ pub struct JoinError;
 #[error(transparent)]
 pub struct BuildError(#[from] io::Error);
 
-/// No slot; the task comes back.
-#[derive(Error)]
+/// No slot.
+#[derive(Clone, Copy, Debug, Error)]
 #[error("the pool takes nothing")]
-pub struct SubmitError<T>(T);
-
-impl<T> fmt::Debug for SubmitError<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SubmitError")
-    }
-}
+pub struct SlotError;
 
 /// The end did not come.
 #[derive(Debug)]

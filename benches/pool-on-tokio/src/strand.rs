@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::yield_now;
 
-use crate::SubmitError;
+use crate::SlotError;
 
 /// Closures of one line that run before others have their turn.
 const TURN: usize = 16;
@@ -37,29 +37,40 @@ impl Strand {
         }
     }
 
-    /// Puts a closure in line, once there is a slot.
-    pub async fn submit_async<F>(&self, task: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        let Ok(permit) = self.slots.clone().acquire_owned().await else {
-            return Err(SubmitError(task));
-        };
-        let mut line = self.line.lock();
-        line.waiting.push_back((permit, Box::new(task)));
-        if !line.has_task {
-            line.has_task = true;
-            self.runtime.spawn(work_off(self.line.clone()));
+    /// A slot, in its turn.
+    pub async fn slot(&self) -> Result<StrandSlot<'_>, SlotError> {
+        match self.slots.clone().acquire_owned().await {
+            Ok(permit) => Ok(StrandSlot {
+                permit,
+                strand: self,
+            }),
+            Err(_) => Err(SlotError),
         }
-        Ok(())
     }
 
     /// Puts a closure in line, once there is a slot. Blocks.
-    pub fn submit<F>(&self, task: F) -> Result<(), SubmitError<F>>
-    where
-        F: FnOnce() + Send + 'static,
-    {
-        self.runtime.block_on(self.submit_async(task))
+    pub fn submit(&self, task: impl FnOnce() + Send + 'static) -> Result<(), SlotError> {
+        self.runtime.block_on(self.slot())?.submit(task);
+        Ok(())
+    }
+}
+
+/// The right to one closure in line.
+pub struct StrandSlot<'a> {
+    permit: OwnedSemaphorePermit,
+    strand: &'a Strand,
+}
+
+impl StrandSlot<'_> {
+    /// Puts a closure in line.
+    pub fn submit(self, task: impl FnOnce() + Send + 'static) {
+        let Strand { runtime, line, .. } = self.strand;
+        let mut queue = line.lock();
+        queue.waiting.push_back((self.permit, Box::new(task)));
+        if !queue.has_task {
+            queue.has_task = true;
+            runtime.spawn(work_off(line.clone()));
+        }
     }
 }
 

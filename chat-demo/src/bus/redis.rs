@@ -31,6 +31,7 @@ use self::subscriber::{Ears, Subscriber};
 use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
+use crate::node::on_worker;
 use crate::payload::Message;
 use crate::sessions::Store;
 
@@ -100,12 +101,8 @@ impl Redis {
             presence_limit: config.presence_limit,
         });
         let args = config.redis.clone();
-        // There, for it needs timers from the start.
-        let connections = service
-            .spawn_with_handle(async move { Reads::new(topology, &args) })
-            .expect("the server has few tasks of its own")
-            .join()
-            .expect("nothing in it panics");
+        // On a worker, because it needs timers from the start.
+        let connections = on_worker(service, move || Reads::new(topology, &args));
         let (entries, received) = mpsc::channel(WAITING);
         let (pushes, pushed) = mpsc::channel(ANNOUNCED);
         let redis = Self {
@@ -167,7 +164,7 @@ impl Redis {
             // Otherwise they are forgotten when their time is over.
             let _ = timeout(RESPONSE, members.forget(&shared)).await;
         };
-        let _ = service.spawn_with_handle(forgetting).map(JoinHandle::join);
+        let _ = service.spawn_with_handle(forgetting).map(JoinHandle::wait);
         self.end.cancel();
     }
 }

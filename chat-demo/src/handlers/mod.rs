@@ -15,7 +15,7 @@ mod user_state;
 use std::future::Future;
 use std::pin::Pin;
 
-use anthill::SubmitError;
+use anthill::SlotError;
 
 use crate::context::Context;
 use crate::error::Refusal;
@@ -55,8 +55,8 @@ fn check_room(name: &str) -> Result<(), Refusal> {
 }
 
 /// The pool for the rooms takes no more work.
-impl<T> From<SubmitError<T>> for Refusal {
-    fn from(error: SubmitError<T>) -> Self {
+impl From<SlotError> for Refusal {
+    fn from(error: SlotError) -> Self {
         Self::new(ErrorCode::Overloaded, error.to_string())
     }
 }

@@ -30,7 +30,8 @@ impl Inside {
         op: impl FnOnce(&mut State) + Send + 'static,
     ) -> Result<(), Refusal> {
         let inside = self.clone();
-        self.strand.submit_async(move || inside.apply(op)).await?;
+        let slot = self.strand.slot().await?;
+        slot.submit(move || inside.apply(op));
         Ok(())
     }
 

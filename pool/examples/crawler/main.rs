@@ -8,8 +8,10 @@
 //! The task that finds a link does not submit the next one. When all slots are taken, each by a task that waits for a
 //! slot for what it found, nobody ever gets one; the pool sees that and refuses with `WouldDeadlock`. Instead, tasks
 //! send what they found to one coordinator, which is no worker and so may wait. It is also the only one who knows
-//! which pages were seen, without a lock, and when all is done. `Reentrancy::RunInPlace` would end the deadlock too,
-//! but a page that finds a page that finds a page would then be a recursion as deep as the site.
+//! which pages were seen, without a lock, and when all is done.
+//!
+//! A task could also call `try_submit` and run a refused task in place. That would end the deadlock
+//! too, but the recursion would be as deep as the longest chain of links.
 
 mod site;
 
@@ -78,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         expected -= 1;
     }
     let time = start.elapsed();
-    pool.shutdown()?;
+    pool.shutdown().wait()?;
 
     let most = site.most_in_flight();
     println!("{pages:4} pages in {time:.1?}\n{failed:4} errors\n{slow:4} too slow");

@@ -87,8 +87,6 @@ pub(crate) struct ClosureTurn<'a, const SHOWN: bool> {
 #[derive(Clone, Copy)]
 enum Slot {
     Held,
-    /// It runs in the slot of the task that brought it.
-    Lent,
     Released(Released),
     /// The end is counted, and the slot released if there was one: here, or by the task that ran this one in place.
     Gone,
@@ -98,11 +96,6 @@ impl<'a> ClosureTurn<'a, false> {
     /// Of a closure with a slot that runs inside another task.
     pub(crate) fn inside(seat: &'a Seat, entrance: &'a Entrance) -> Self {
         Self::new(seat, entrance, Slot::Held)
-    }
-
-    /// Of a closure without a slot that runs inside the task that brought it.
-    pub(crate) fn lent(seat: &'a Seat, entrance: &'a Entrance) -> Self {
-        Self::new(seat, entrance, Slot::Lent)
     }
 }
 
@@ -119,8 +112,8 @@ impl<'a, const SHOWN: bool> ClosureTurn<'a, SHOWN> {
     pub(crate) fn settle(&self, end: End) {
         let scheduler = &self.seat.scheduler;
         match (self.slot.get(), end) {
-            (Slot::Held | Slot::Lent, End::Counted) => self.slot.set(Slot::Gone),
-            (Slot::Held | Slot::Lent, end) => scheduler.settle(self.seat.tally(), end),
+            (Slot::Held, End::Counted) => self.slot.set(Slot::Gone),
+            (Slot::Held, end) => scheduler.settle(self.seat.tally(), end),
             (_, End::Panicked(Some(payload))) => scheduler.report(payload),
             _ => {}
         }
@@ -162,7 +155,7 @@ impl<const SHOWN: bool> Drop for ClosureTurn<'_, SHOWN> {
                 scheduler.release(self.entrance);
             }
             Slot::Released(released) => scheduler.follow_up(self.entrance, released),
-            Slot::Lent | Slot::Gone => {}
+            Slot::Gone => {}
         }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) const LOOK_AT_OTHERS: u32 = 1;
 pub(crate) const IN_A_ROW: u32 = 2;
 pub(crate) const BUDGET: usize = 2;
 pub(crate) const SWEEP: usize = 1;
+pub(crate) const SWEEP_COMMON: usize = 1;
 
 /// The mutex of `parking_lot`, in the part that is used: no poison.
 #[derive(Debug)]

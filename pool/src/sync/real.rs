@@ -22,6 +22,9 @@ pub(crate) const BUDGET: usize = 64;
 /// After so many tasks that others run in place, at least, a worker removes what is left of them in its queue.
 pub(crate) const SWEEP: usize = 64;
 
+/// After so many cancelled closures, at least, what is left of them is removed from a common queue.
+pub(crate) const SWEEP_COMMON: usize = 1024;
+
 pub(crate) mod thread {
     use std::cell::{Cell, RefCell};
     use std::io;

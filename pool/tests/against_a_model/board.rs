@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use anthill::{JoinHandle, SubmitError};
+use anthill::{JoinHandle, SlotError};
 
 /// What a submitter is told.
-pub(crate) type Answer = Result<(), SubmitError<()>>;
+pub(crate) type Answer = Result<(), SlotError>;
 
 /// What a task does next.
 pub(crate) enum Order {
@@ -68,11 +68,7 @@ impl Board {
     }
 
     /// Notes what its submitter was told.
-    pub(crate) fn answer(
-        &self,
-        id: usize,
-        told: Result<Option<JoinHandle<usize>>, SubmitError<()>>,
-    ) {
+    pub(crate) fn answer(&self, id: usize, told: Result<Option<JoinHandle<usize>>, SlotError>) {
         let mut notes = self.notes();
         let (answer, handle) = match told {
             Ok(handle) => (Ok(()), handle),

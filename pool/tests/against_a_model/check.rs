@@ -68,12 +68,10 @@ impl Run {
                 (model.act(act, id), real.act(act, id))
             }
             Op::Tune(capacity) => {
-                real.pool().tune(capacity);
-                (model.tune(capacity), Reply::Done)
+                real.pool().set_capacity(capacity);
+                (model.set_capacity(capacity), Reply::Done)
             }
-            Op::TuneThreads(min, max) => {
-                (model.tune_threads(min, max), real.tune_threads(min, max))
-            }
+            Op::TuneThreads(min, max) => (model.set_threads(min, max), real.set_threads(min, max)),
             Op::Close => {
                 real.pool().close();
                 (model.close(), Reply::Done)
@@ -169,6 +167,8 @@ impl Run {
         }
         let known = self.known + events.len();
         same("events", &known, &notes.events.len())?;
+        // A submitter may have enqueued its task since `stats`, which would hide a husk.
+        same("queued since", &stats.queued, &pool.stats().queued)?;
         model.lower_most_busy();
         model.queue.sort(model.max_threads.max(stats.threads));
         Ok((model, known))

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use anthill::{ReopenError, SubmitError};
+use anthill::{ReopenError, SlotError};
 
 use crate::board::Answer;
 use crate::op::{Act, Kind, Settings, Way};
@@ -59,7 +59,8 @@ pub(crate) struct Task {
     pub(crate) waker: bool,
     /// A future that was woken while it was being polled.
     pub(crate) woken: bool,
-    /// In the queue or on its way to it, yet it will not run: it was cancelled, or nobody could wake it any more.
+    /// A future in the queue or on its way to it that will not run, because it was cancelled or can
+    /// no longer be woken.
     pub(crate) dead: bool,
     /// What it owned was dropped undone.
     pub(crate) gone: bool,
@@ -68,16 +69,7 @@ pub(crate) struct Task {
 impl Task {
     /// Whether what it owned must have been dropped by now, undone.
     pub(crate) fn must_be_gone(&self) -> bool {
-        match self.stage {
-            Stage::NeverIn | Stage::Ended(End::Undone) => true,
-            Stage::Queued => self.is_husk(),
-            _ => false,
-        }
-    }
-
-    /// A cancelled closure: it is gone, and holds its slot until a worker comes by.
-    pub(crate) fn is_husk(&self) -> bool {
-        self.dead && self.stage == Stage::Queued && !self.kind.is_future()
+        matches!(self.stage, Stage::NeverIn | Stage::Ended(End::Undone))
     }
 
     /// Whether its handle has the result.
@@ -158,32 +150,32 @@ impl Model {
             Way::Timeout | Way::Async => true,
         };
         if self.closed {
-            self.refuse(id, SubmitError::Closed(()));
+            self.refuse(id, SlotError::Closed);
         } else if self.in_flight < self.capacity && self.line.is_empty() {
             self.in_flight += 1;
             self.accept(id, on_worker);
         } else if !waits {
-            self.refuse(id, SubmitError::Full(()));
+            self.refuse(id, SlotError::Full);
         } else if on_worker {
-            self.refuse(id, SubmitError::WouldDeadlock(()));
+            self.refuse(id, SlotError::WouldDeadlock);
         } else if self.line.len() >= self.max_waiting {
-            self.refuse(id, SubmitError::Full(()));
+            self.refuse(id, SlotError::Full);
         } else if way == Way::Timeout {
-            self.refuse(id, SubmitError::Timeout(()));
+            self.refuse(id, SlotError::Timeout);
         } else {
             self.line.push_back(id);
         }
     }
 
-    fn refuse(&mut self, id: usize, refused: SubmitError<()>) {
+    fn refuse(&mut self, id: usize, refused: SlotError) {
         self.tasks[id].stage = Stage::NeverIn;
         self.tasks[id].answer = Some(Err(refused));
         let books = &mut self.books;
         match refused {
-            SubmitError::Full(()) => books.full += 1,
-            SubmitError::Closed(()) => books.closed += 1,
-            SubmitError::Timeout(()) => books.timeout += 1,
-            SubmitError::WouldDeadlock(()) => books.would_deadlock += 1,
+            SlotError::Full => books.full += 1,
+            SlotError::Closed => books.closed += 1,
+            SlotError::Timeout => books.timeout += 1,
+            SlotError::WouldDeadlock => books.would_deadlock += 1,
             other => panic!("no refusal of the model's: {other}"),
         }
     }
@@ -203,9 +195,8 @@ impl Model {
 
     /// Drops a task that has a slot.
     pub(crate) fn undo(&mut self, id: usize) {
-        let was_cancelled = self.tasks[id].is_husk();
         self.tasks[id].stage = Stage::Ended(End::Undone);
-        if self.discarding && !was_cancelled {
+        if self.discarding {
             self.books.discarded += 1;
         } else {
             self.books.cancelled += 1;
@@ -322,14 +313,22 @@ impl Model {
     fn cancel(&mut self, id: usize) -> bool {
         let task = &mut self.tasks[id];
         let rests = matches!(task.stage, Stage::Queued | Stage::Suspended) && !task.dead;
-        task.dead |= rests;
-        if rests && task.stage == Stage::Suspended {
+        if !rests {
+            return false;
+        }
+        if !task.kind.is_future() {
+            // Its slot is released at once. The husk stays in the queue until a worker removes it.
+            self.undo(id);
+            return true;
+        }
+        task.dead = true;
+        if task.stage == Stage::Suspended {
             self.enqueue(id, false);
         }
-        rests
+        true
     }
 
-    pub(crate) fn tune(&mut self, capacity: usize) -> Reply {
+    pub(crate) fn set_capacity(&mut self, capacity: usize) -> Reply {
         // From 2^31 - 1 on it is unlimited.
         self.capacity = if capacity < (1 << 31) - 1 {
             capacity
@@ -340,7 +339,7 @@ impl Model {
         Reply::Done
     }
 
-    pub(crate) fn tune_threads(&mut self, min: usize, max: usize) -> Reply {
+    pub(crate) fn set_threads(&mut self, min: usize, max: usize) -> Reply {
         let possible = max > 0 && min <= max;
         if possible {
             (self.min_threads, self.max_threads) = (min, max);
@@ -354,9 +353,9 @@ impl Model {
         self.closed = true;
         for id in std::mem::take(&mut self.line) {
             if self.tasks[id].way == Way::Async {
-                self.tasks[id].stage = Stage::Told(Err(SubmitError::Closed(())));
+                self.tasks[id].stage = Stage::Told(Err(SlotError::Closed));
             } else {
-                self.refuse(id, SubmitError::Closed(()));
+                self.refuse(id, SlotError::Closed);
             }
         }
         Reply::Done
@@ -366,7 +365,9 @@ impl Model {
         self.close();
         self.discarding = true;
         for id in self.queue.drain() {
-            self.undo(id);
+            if !self.is_husk(id) {
+                self.undo(id);
+            }
         }
         Reply::Done
     }

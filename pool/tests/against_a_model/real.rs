@@ -9,14 +9,14 @@ use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{JoinError, JoinHandle, Pool, ShutdownError, Strand, SubmitError};
+use anthill::{JoinError, JoinHandle, Pool, ShutdownError, SlotError, Strand};
 
 use crate::board::{Board, Gated, Order};
 use crate::model::{End, Reply};
 use crate::op::{Act, Kind, STRANDS, Settings, Way};
 
 /// What a submit gives: a handle if the task has one.
-type Told = Result<Option<JoinHandle<usize>>, SubmitError<()>>;
+type Told = Result<Option<JoinHandle<usize>>, SlotError>;
 
 /// What one submits to.
 #[derive(Clone)]
@@ -143,13 +143,13 @@ impl Real {
         handle.expect("the model says that it is there")
     }
 
-    pub(crate) fn tune_threads(&self, min: usize, max: usize) -> Reply {
-        Reply::Tuned(self.pool().tune_threads(min..=max).is_ok())
+    pub(crate) fn set_threads(&self, min: usize, max: usize) -> Reply {
+        Reply::Tuned(self.pool().set_threads(min..=max).is_ok())
     }
 
     /// Shuts down, for so long.
     pub(crate) fn shutdown(&self, timeout: Duration) -> Reply {
-        match self.pool().shutdown_timeout(timeout) {
+        match self.pool().shutdown().wait_timeout(timeout) {
             Ok(()) => Reply::Shut(true),
             Err(ShutdownError::Timeout(_)) => Reply::Shut(false),
             Err(error) => panic!("this is no worker, and nobody else opens it: {error}"),
@@ -170,7 +170,7 @@ fn let_go(id: usize, handle: JoinHandle<usize>) -> Option<End> {
     if !handle.is_finished() {
         return None;
     }
-    Some(match handle.join() {
+    Some(match handle.wait() {
         Ok(result) => {
             assert_eq!(result, id, "somebody else's result");
             End::Returned
@@ -185,8 +185,8 @@ fn let_go(id: usize, handle: JoinHandle<usize>) -> Option<End> {
     })
 }
 
-fn without_handle<T>(told: Result<(), SubmitError<T>>) -> Told {
-    told.map(|()| None).map_err(SubmitError::without_task)
+fn without_handle(told: Result<(), impl Into<SlotError>>) -> Told {
+    told.map(|()| None).map_err(Into::into)
 }
 
 impl Doors {
@@ -197,20 +197,22 @@ impl Doors {
             (_, Way::Async) => unreachable!("that one is polled"),
             (Kind::Closure, Way::Try) => without_handle(pool.try_submit(task.silent_closure())),
             (Kind::Closure, Way::Plain) => without_handle(pool.submit(task.silent_closure())),
-            (Kind::Closure, Way::Timeout) => {
-                without_handle(pool.submit_timeout(task.silent_closure(), now))
-            }
+            (Kind::Closure, Way::Timeout) => without_handle(
+                pool.slot()
+                    .wait_timeout(now)
+                    .map(|slot| slot.submit(task.silent_closure())),
+            ),
             (Kind::Future, Way::Try) => without_handle(pool.try_spawn(task.silent())),
             (Kind::Future, Way::Plain) => without_handle(pool.spawn(task.silent())),
-            (Kind::Future, Way::Timeout) => without_handle(pool.spawn_timeout(task.silent(), now)),
-            (Kind::ClosureWithHandle, Way::Plain) => pool
-                .submit_with_handle(task.closure())
-                .map(Some)
-                .map_err(SubmitError::without_task),
-            (Kind::FutureWithHandle, Way::Plain) => pool
-                .spawn_with_handle(task)
-                .map(Some)
-                .map_err(SubmitError::without_task),
+            (Kind::Future, Way::Timeout) => without_handle(
+                pool.slot()
+                    .wait_timeout(now)
+                    .map(|slot| slot.spawn(task.silent())),
+            ),
+            (Kind::ClosureWithHandle, Way::Plain) => {
+                pool.submit_with_handle(task.closure()).map(Some)
+            }
+            (Kind::FutureWithHandle, Way::Plain) => pool.spawn_with_handle(task).map(Some),
             (Kind::ClosureWithHandle, Way::Try) => pool
                 .try_slot()
                 .map(|slot| Some(slot.submit_with_handle(task.closure()))),
@@ -218,16 +220,21 @@ impl Doors {
                 .try_slot()
                 .map(|slot| Some(slot.spawn_with_handle(task))),
             (Kind::ClosureWithHandle, Way::Timeout) => pool
-                .slot_timeout(now)
+                .slot()
+                .wait_timeout(now)
                 .map(|slot| Some(slot.submit_with_handle(task.closure()))),
             (Kind::FutureWithHandle, Way::Timeout) => pool
-                .slot_timeout(now)
+                .slot()
+                .wait_timeout(now)
                 .map(|slot| Some(slot.spawn_with_handle(task))),
             (Kind::OfStrand(strand), way) => {
                 let (strand, closure) = (&self.strands[strand], task.silent_closure());
                 without_handle(match way {
-                    Way::Try => strand.try_submit(closure),
-                    Way::Timeout => strand.submit_timeout(closure, now),
+                    Way::Try => strand.try_submit(closure).map_err(SlotError::from),
+                    Way::Timeout => strand
+                        .slot()
+                        .wait_timeout(now)
+                        .map(|slot| slot.submit(closure)),
                     Way::Plain | Way::Async => strand.submit(closure),
                 })
             }
@@ -237,19 +244,28 @@ impl Doors {
     async fn ask_async(self, kind: Kind, task: Gated) -> Told {
         let pool = &self.pool;
         match kind {
-            Kind::Closure => without_handle(pool.submit_async(task.silent_closure()).await),
-            Kind::Future => without_handle(pool.spawn_async(task.silent()).await),
+            Kind::Closure => without_handle(
+                pool.slot()
+                    .await
+                    .map(|slot| slot.submit(task.silent_closure())),
+            ),
+            Kind::Future => without_handle(pool.slot().await.map(|slot| slot.spawn(task.silent()))),
             Kind::ClosureWithHandle => {
-                let slot = pool.slot_async().await?;
+                let slot = pool.slot().await?;
                 Ok(Some(slot.submit_with_handle(task.closure())))
             }
             Kind::FutureWithHandle => {
-                let slot = pool.slot_async().await?;
+                let slot = pool.slot().await?;
                 Ok(Some(slot.spawn_with_handle(task)))
             }
             Kind::OfStrand(strand) => {
                 let strand = &self.strands[strand];
-                without_handle(strand.submit_async(task.silent_closure()).await)
+                without_handle(
+                    strand
+                        .slot()
+                        .await
+                        .map(|slot| slot.submit(task.silent_closure())),
+                )
             }
         }
     }

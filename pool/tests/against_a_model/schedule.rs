@@ -129,14 +129,14 @@ impl Queue {
         matches!(item, Item::Strand(strand) if self.strands[strand].left == self.turn)
     }
 
-    /// A worker comes for this one. Those of another lane may be taken before or after it.
-    fn take(&mut self, item: Item, same_lane: impl Fn(Item) -> bool) -> Result<(), String> {
+    /// A worker takes the item, before which no other item of its lane may be.
+    fn take(&mut self, item: Item, is_of_lane: impl Fn(Item) -> bool) -> Result<(), String> {
         let place = self.items.iter().position(|&(_, other)| other == item);
         let Some(place) = place else {
             return Err(format!("{item:?} is not in the queue"));
         };
         let (turn, _) = self.items.remove(place);
-        let before = |&&(earlier, other): &&(usize, Item)| earlier < turn && same_lane(other);
+        let before = |&&(earlier, other): &&(usize, Item)| earlier < turn && is_of_lane(other);
         match self.items.iter().find(before) {
             Some(first) if !self.mixed && !self.may_be_kept(item) => {
                 Err(format!("{first:?} is before {item:?}"))
@@ -221,62 +221,41 @@ impl Model {
 
     /// Does what the workers have done since.
     pub(crate) fn learn(&mut self, events: &[Event], stats: &Stats) -> Result<(), String> {
-        let mut swept = self.count_swept(events, stats);
         for &event in events {
-            self.sweep(&mut swept);
             match event {
                 Event::Begun(id) => self.begin(id),
                 Event::Gone(id) => self.lose(id),
             }
             .map_err(|why| format!("{event:?}: {why}"))?;
         }
-        self.sweep(&mut swept);
-        if swept > 0 {
-            return Err(format!("{swept} more were undone than could be"));
-        }
+        self.remove_husks(stats.queued);
         // If none was enqueued again, a worker is free for it, and the model is not settled.
         while self.queue.end_slice() {}
         Ok(())
     }
 
-    /// How many husks the workers came by. These have nothing left to say, but they are in the books.
-    fn count_swept(&self, events: &[Event], stats: &Stats) -> u64 {
-        let told = |event: &&Event| matches!(event, Event::Gone(id) if self.is_lost_by_worker(*id));
-        let told = events.iter().filter(told).count() as u64;
-        let known = self.books.cancelled + self.books.discarded + told;
-        (stats.cancelled + stats.discarded).saturating_sub(known)
+    /// Whether all that the queue holds of the task is the husk of a cancelled closure.
+    pub(crate) fn is_husk(&self, id: usize) -> bool {
+        matches!(self.tasks[id].stage, Stage::Ended(_))
     }
 
-    /// Has workers come by so many husks, as far as they can by now.
-    fn sweep(&mut self, count: &mut u64) {
-        // A worker between two tasks of a strand may leave it for a while.
-        while *count > 0 && self.busy() - self.queue.between() <= self.most_busy {
-            let items = self.queue.items.iter();
-            let first = items.clone().find(|(_, item)| self.will_run(*item));
-            let last_turn = match first {
-                Some(&(turn, _)) if !self.queue.mixed => turn,
-                _ => usize::MAX,
+    /// Removes husks, the oldest first, until the queue has `len` items. Nothing else shows that a
+    /// worker removed a husk.
+    fn remove_husks(&mut self, len: usize) {
+        while self.queue.len() > len {
+            let is_husk =
+                |&(_, item): &(usize, Item)| matches!(item, Item::Task(id) if self.is_husk(id));
+            let Some(place) = self.queue.items.iter().position(is_husk) else {
+                return;
             };
-            let mut husks = items.filter_map(|&(turn, item)| match item {
-                Item::Task(id) if turn <= last_turn && self.tasks[id].is_husk() => Some(id),
-                _ => None,
-            });
-            let Some(husk) = husks.next() else { return };
-            let items = &mut self.queue.items;
-            items.retain(|&(_, item)| item != Item::Task(husk));
-            self.undo(husk);
-            *count -= 1;
+            self.queue.items.remove(place);
         }
-    }
-
-    fn will_run(&self, item: Item) -> bool {
-        !self.discarding && !matches!(item, Item::Task(id) if self.tasks[id].dead)
     }
 
     /// Whether it ends when a worker comes for it, and is dropped only then.
     fn is_lost_by_worker(&self, id: usize) -> bool {
         let task = &self.tasks[id];
-        task.stage == Stage::Queued && !task.is_husk() && (task.dead || self.discarding)
+        task.stage == Stage::Queued && (task.dead || self.discarding)
     }
 
     fn come_for(&mut self, item: Item) -> Result<(), String> {
@@ -286,9 +265,14 @@ impl Model {
             }
         }
         let (tasks, is_future) = (&self.tasks, self.is_future(item));
-        let same_lane =
-            |other| matches!(other, Item::Task(id) if tasks[id].kind.is_future()) == is_future;
-        self.queue.take(item, same_lane)
+        let is_of_lane = |other| match other {
+            Item::Task(id) => {
+                let task = &tasks[id];
+                task.kind.is_future() == is_future && task.stage == Stage::Queued
+            }
+            Item::Strand(_) => !is_future,
+        };
+        self.queue.take(item, is_of_lane)
     }
 
     /// A worker comes for a task, by way of its strand if it has one.

@@ -18,9 +18,14 @@ fn every_way_to_be_refused_leaves_a_pool_that_works() {
     for _ in 0..50 {
         let held = pool.try_slot().unwrap();
         assert!(pool.try_submit(|| ()).is_err());
-        assert!(pool.submit_timeout(|| (), Duration::ZERO).is_err());
+        assert!(
+            pool.slot()
+                .wait_timeout(Duration::ZERO)
+                .map(|slot| slot.submit(|| ()))
+                .is_err()
+        );
         assert!(block_on(async {
-            let mut waits = std::pin::pin!(pool.submit_async(|| ()));
+            let mut waits = std::pin::pin!(pool.slot());
             let mut cx = Context::from_waker(Waker::noop());
             assert!(waits.as_mut().poll(&mut cx).is_pending());
             pool.submit(|| ()).is_err()
@@ -28,7 +33,7 @@ fn every_way_to_be_refused_leaves_a_pool_that_works() {
         drop(held);
         let own = pool.clone();
         let nested = pool.submit_with_handle(move || own.submit(|| ()).is_err());
-        assert!(nested.unwrap().join().unwrap());
+        assert!(nested.unwrap().wait().unwrap());
         eventually(|| pool.in_flight() == 0);
         pool.close();
         assert!(pool.submit(|| ()).is_err());
@@ -74,7 +79,7 @@ fn nothing_of_a_pool_is_left_after_its_end() {
     let pool = builder.build().unwrap();
     pool.submit(|| ()).unwrap();
     let other_end = pool.clone();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().threads, 0);
     drop((pool, other_end));
     // A thread of it would keep what is shared, and so the handler.

@@ -30,7 +30,7 @@ fn many_submitters_never_get_more_tasks_in_than_there_are_slots() {
             });
         }
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!(running.most() <= CAPACITY, "{} at once", running.most());
     assert!(beyond.into_inner() <= CAPACITY);
     assert_eq!((running.ended(), pool.in_flight()), (4 * EACH, 0));
@@ -48,13 +48,13 @@ fn idle_threads_do_not_outdo_a_capacity_that_was_tuned_down() {
     eventually(|| pool.stats().running == 10);
     gate.open();
     eventually(|| pool.stats().idle_threads == 10 && pool.in_flight() == 0);
-    pool.tune(2);
+    pool.set_capacity(2);
     let running = Arc::new(Running::default());
     for _ in 0..5_000 {
         pool.submit(running.task()).unwrap();
         assert!(pool.in_flight() <= 2);
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!(running.most() <= 2, "{} at once", running.most());
     assert_eq!(running.ended(), 5_000);
 }
@@ -71,7 +71,7 @@ fn of_threads_that_finish_together_only_those_leave_that_are_too_many() {
         }
         eventually(|| pool.stats().running == 4);
         let stay = 1 + round % 3;
-        pool.tune_threads(0..=stay).unwrap();
+        pool.set_threads(0..=stay).unwrap();
         gate.open();
         eventually(|| (pool.stats().threads, pool.in_flight()) == (stay, 0));
         eventually(|| pool.stats().idle_threads == stay);
@@ -91,12 +91,12 @@ fn one_that_is_in_line_gets_the_next_slot_and_is_never_told_full() {
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..100 {
         let held = pool.try_slot().unwrap();
-        let mut first = Box::pin(pool.slot_async());
+        let mut first = Box::pin(pool.slot());
         assert!(first.as_mut().poll(&mut cx).is_pending());
         drop(held);
         // The slot is the first one's, whenever that comes for it, and its place in line is free.
         assert!(pool.try_slot().is_err());
-        let mut second = Box::pin(pool.slot_async());
+        let mut second = Box::pin(pool.slot());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         let Poll::Ready(Ok(slot)) = first.as_mut().poll(&mut cx) else {
             panic!("it was in line");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, Slot, SlotError};
 
 use crate::running::Running;
 use crate::support::{Gate, block_on, eventually, pool};
@@ -20,25 +20,20 @@ fn a_close_tells_everybody_in_line_closed() {
         let builder = Pool::builder().capacity(1).threads(0..=1);
         let pool = builder.max_waiting(6).build().unwrap();
         let held = pool.try_slot().unwrap();
+        let submit_in = |slot: Slot<'_>| slot.submit(|| ());
         let told = thread::scope(|scope| {
-            let plain = [(); 2]
-                .map(|()| scope.spawn(|| pool.submit(|| ()).map_err(SubmitError::without_task)));
-            let timed = [(); 2].map(|()| {
-                let submit = || pool.submit_timeout(|| (), MINUTE);
-                scope.spawn(move || submit().map_err(SubmitError::without_task))
-            });
-            let futures = [(); 2].map(|()| {
-                let submit = || block_on(pool.submit_async(|| ()));
-                scope.spawn(move || submit().map_err(SubmitError::without_task))
-            });
+            let plain = [(); 2].map(|()| scope.spawn(|| pool.submit(|| ())));
+            let timed =
+                [(); 2].map(|()| scope.spawn(|| pool.slot().wait_timeout(MINUTE).map(submit_in)));
+            let futures = [(); 2].map(|()| scope.spawn(|| block_on(pool.slot()).map(submit_in)));
             eventually(|| pool.stats().waiting == 6);
             pool.close();
             let told = plain.into_iter().chain(timed).chain(futures);
             told.map(|told| told.join().unwrap()).collect::<Vec<_>>()
         });
-        assert_eq!(told, [Err(SubmitError::Closed(())); 6]);
+        assert_eq!(told, [Err(SlotError::Closed); 6]);
         drop(held);
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         let stats = pool.stats();
         assert_eq!((stats.rejected_closed, stats.rejected_full), (6, 0));
     }
@@ -77,7 +72,7 @@ fn submit_panicking(submitters: usize, each: u64) {
             });
         }
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let stats = pool.stats();
     assert_eq!(stats.panicked, submitters as u64 * each);
     assert_eq!((stats.in_flight, stats.threads_started), (0, 1));
@@ -117,7 +112,7 @@ fn a_submitter_is_never_left_asleep_by_a_close() {
             pool.close();
             submitter.join().unwrap()
         });
-        pool.shutdown().unwrap();
+        pool.shutdown().wait().unwrap();
         assert_eq!((running.ended(), pool.in_flight()), (accepted, 0));
     }
 }
@@ -142,13 +137,13 @@ fn a_submitter_is_never_left_asleep_by_a_tune() {
             if submitting.load(Ordering::Relaxed) == 0 {
                 break;
             }
-            pool.tune(turn % 3);
-            pool.tune_threads(turn % 2..=1 + turn % 2).unwrap();
+            pool.set_capacity(turn % 3);
+            pool.set_threads(turn % 2..=1 + turn % 2).unwrap();
             thread::yield_now();
-            pool.tune(2);
+            pool.set_capacity(2);
         }
     });
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!((running.ended(), pool.in_flight()), (2 * EACH, 0));
     assert!(running.most() <= 2);
 }
@@ -185,13 +180,18 @@ fn those_who_wait_are_asleep() {
     thread::scope(|scope| {
         let submitters = [
             asleep(scope, || pool.submit(|| ()).is_err()),
-            asleep(scope, || pool.submit_timeout(|| (), MINUTE).is_err()),
+            asleep(scope, || {
+                pool.slot()
+                    .wait_timeout(MINUTE)
+                    .map(|slot| slot.submit(|| ()))
+                    .is_err()
+            }),
         ];
         pool.close();
         assert!(submitters.into_iter().all(|told| told.join().unwrap()));
         let ends = [
-            asleep(scope, || pool.shutdown().is_ok()),
-            asleep(scope, || pool.shutdown_timeout(MINUTE).is_ok()),
+            asleep(scope, || pool.shutdown().wait().is_ok()),
+            asleep(scope, || pool.shutdown().wait_timeout(MINUTE).is_ok()),
         ];
         gate.open();
         assert!(ends.into_iter().all(|told| told.join().unwrap()));

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, mpsc};
 use std::thread;
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 
 use crate::support::{Gate, eventually};
 use crate::watch::{Dormitory, MINUTE, Watch};
@@ -34,7 +34,7 @@ fn ants_pool() {
     assert_eq!(stats.free, usize::MAX - TASKS);
     assert!(stats.threads <= 5);
     dormitory.wake_all();
-    POOL.shutdown().unwrap();
+    POOL.shutdown().wait().unwrap();
     assert_eq!(watch.most(), TASKS);
     assert_eq!(POOL.stats().completed, TASKS as u64);
 }
@@ -46,13 +46,13 @@ fn reboot_default_pool() {
     let (ran, seen) = mpsc::channel();
     let said = ran.clone();
     POOL.submit(move || said.send(1).unwrap()).unwrap();
-    POOL.shutdown_timeout(MINUTE).unwrap();
+    POOL.shutdown().wait_timeout(MINUTE).unwrap();
     assert_eq!(seen.try_recv(), Ok(1), "it had ended before");
-    assert!(matches!(POOL.submit(|| ()), Err(SubmitError::Closed(_))));
+    assert!(matches!(POOL.submit(|| ()), Err(SlotError::Closed)));
     POOL.reopen().unwrap();
     POOL.submit(move || ran.send(2).unwrap()).unwrap();
     assert_eq!(seen.recv(), Ok(2));
-    POOL.shutdown().unwrap();
+    POOL.shutdown().wait().unwrap();
     assert_eq!(POOL.stats().completed, 2);
 }
 
@@ -84,11 +84,11 @@ fn waits_for_five(pool: &Pool, wait: impl FnOnce() + Send) {
 fn default_pool_release_timeout() {
     static POOL: LazyLock<Pool> = LazyLock::new(unlimited);
     POOL.reopen().unwrap();
-    waits_for_five(&POOL, || POOL.shutdown_timeout(MINUTE).unwrap());
+    waits_for_five(&POOL, || POOL.shutdown().wait_timeout(MINUTE).unwrap());
 }
 
 #[test]
 fn default_pool_release_context() {
     static POOL: LazyLock<Pool> = LazyLock::new(unlimited);
-    waits_for_five(&POOL, || POOL.shutdown().unwrap());
+    waits_for_five(&POOL, || POOL.shutdown().wait().unwrap());
 }

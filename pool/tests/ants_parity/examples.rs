@@ -20,7 +20,7 @@ fn sums<K: Kind>(capacity: usize) {
     for n in 0..1_000 {
         pool.submit(n).unwrap();
     }
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!((sum.load(Ordering::Relaxed), watch.ended()), (SUM, 1_000));
     watch.assert_never_beyond(capacity);
 }
@@ -54,7 +54,7 @@ fn sums_in_shards(way: Way) {
         };
         way.submit(&pool, task).unwrap();
     }
-    pool.shutdown_timeout(MINUTE).unwrap();
+    pool.shutdown().wait_timeout(MINUTE).unwrap();
     assert_eq!((sum.load(Ordering::Relaxed), watch.ended()), (SUM, 1_000));
     watch.assert_never_beyond(1_000);
     let each = pool.shards().iter().map(|shard| shard.stats().completed);

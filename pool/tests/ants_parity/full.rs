@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use anthill::{Builder, Pool, SubmitError};
+use anthill::{Builder, Pool, SlotError};
 
 use crate::kinds::{Anything, Closures, Kind, Typed};
 use crate::support::{Gate, eventually};
@@ -32,7 +32,7 @@ fn full<K: Kind>(builder: Builder) -> (K, Watch, [Gate; 2]) {
 /// The long ones may go; all eleven have ended, and one submit was refused.
 fn eleven_of_twelve<K: Kind>(pool: &K, watch: &Watch, long: &Gate) {
     long.open();
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     let stats = pool.pool().stats();
     assert_eq!((stats.completed, stats.rejected_full), (11, 1));
     assert_eq!(watch.ended(), 11);
@@ -41,7 +41,7 @@ fn eleven_of_twelve<K: Kind>(pool: &K, watch: &Watch, long: &Gate) {
 
 fn refuses_when_full<K: Kind>() {
     let (pool, watch, [long, short]) = full::<K>(Pool::builder().nonblocking(true));
-    assert_eq!(pool.submit(SHORT), Err(SubmitError::Full(())));
+    assert_eq!(pool.submit(SHORT), Err(SlotError::Full));
     short.open();
     eventually(|| pool.pool().in_flight() == SIZE - 1);
     pool.submit(SHORT).unwrap();
@@ -53,7 +53,7 @@ fn lets_one_wait<K: Kind>() {
     thread::scope(|scope| {
         let waits = scope.spawn(|| pool.submit(SHORT));
         eventually(|| pool.pool().stats().waiting == 1);
-        assert_eq!(pool.submit(SHORT), Err(SubmitError::Full(())));
+        assert_eq!(pool.submit(SHORT), Err(SlotError::Full));
         assert!(!waits.is_finished());
         short.open();
         assert_eq!(waits.join().unwrap(), Ok(()));

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anthill::{BuildError, Pool, Stats, SubmitError};
+use anthill::{BuildError, Pool, SlotError, Stats};
 
 use crate::kinds::{Anything, Closures, Kind, Typed};
 use crate::support::{Gate, eventually};
@@ -31,7 +31,7 @@ fn one_more_after_the_purge<K: Kind>(threads: RangeInclusive<usize>) {
         "the others have left"
     );
     pool.submit(1_000).unwrap();
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!((watch.ended(), stats().completed), (1_001, 1_001));
     watch.assert_never_beyond(CAPACITY);
     let started = stats().threads_started - before.threads_started;
@@ -132,7 +132,7 @@ fn resident<K: Kind>(workers: usize, threads: RangeInclusive<usize>, expiry: Dur
     let stats = pool.pool().stats();
     assert_eq!((stats.threads, stats.threads_expired), (workers, 0));
     assert_eq!(stats.free, workers, "an idle thread takes no slot");
-    pool.pool().shutdown_timeout(MINUTE).unwrap();
+    pool.pool().shutdown().wait_timeout(MINUTE).unwrap();
     let stats = pool.pool().stats();
     assert_eq!((stats.threads, stats.free), (0, workers));
     assert_eq!(watch.ended(), workers as u64);
@@ -190,8 +190,8 @@ fn loop_queue() {
     for _ in 0..10 {
         pool.try_submit(gate.waiter()).unwrap();
     }
-    let eleventh = pool.try_submit(|| ());
-    assert!(matches!(eleventh, Err(SubmitError::Full(_))));
+    let eleventh = pool.try_submit(|| ()).unwrap_err();
+    assert_eq!(eleventh.reason(), SlotError::Full);
     eventually(|| pool.stats().running == 10);
     gate.open();
     eventually(|| (pool.stats().threads, pool.stats().idle_threads) == (6, 6));
@@ -224,7 +224,7 @@ fn retrieve_expiry() {
         busy.open();
         eventually(|| (pool.stats().threads, pool.stats().in_flight) == (0, 0));
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 60);
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use anthill::{FnPool, Pool, SubmitError};
+use anthill::{Pool, SlotError};
 
 use crate::support::yield_now;
 
@@ -13,7 +13,7 @@ pub(crate) trait Kind: Clone + Send + Sync + 'static {
     fn pool(&self) -> &Pool;
 
     /// As patient as `Pool::submit`.
-    fn submit(&self, argument: u64) -> Result<(), SubmitError<()>>;
+    fn submit(&self, argument: u64) -> Result<(), SlotError>;
 }
 
 type Function = Arc<dyn Fn(u64) + Send + Sync>;
@@ -34,74 +34,58 @@ impl<const FUTURES: bool> Kind for Bare<FUTURES> {
         &self.0
     }
 
-    fn submit(&self, argument: u64) -> Result<(), SubmitError<()>> {
+    fn submit(&self, argument: u64) -> Result<(), SlotError> {
         let function = Arc::clone(&self.1);
         if FUTURES {
             let future = async move {
                 yield_now().await;
                 function(argument);
             };
-            self.0.spawn(future).map_err(SubmitError::without_task)
+            self.0.spawn(future)
         } else {
-            let submitted = self.0.submit(move || function(argument));
-            submitted.map_err(SubmitError::without_task)
+            self.0.submit(move || function(argument))
         }
     }
 }
 
 /// ants' `PoolWithFunc`: arguments of any type.
 #[derive(Clone)]
-pub(crate) struct Anything(FnPool<Box<dyn Any + Send>>);
+pub(crate) struct Anything(Pool, Arc<dyn Fn(Box<dyn Any + Send>) + Send + Sync>);
 
 impl Kind for Anything {
     fn over(pool: Pool, function: impl Fn(u64) + Send + Sync + 'static) -> Self {
         let called = move |argument: Box<dyn Any + Send>| function(*argument.downcast().unwrap());
-        Self(FnPool::new(pool, called))
+        Self(pool, Arc::new(called))
     }
 
     fn pool(&self) -> &Pool {
-        self.0.pool()
+        &self.0
     }
 
-    fn submit(&self, argument: u64) -> Result<(), SubmitError<()>> {
-        let submitted = self.0.submit(Box::new(argument));
-        submitted.map_err(|refused| {
-            // Go gives an error alone; here the argument comes back.
-            let told = refused_as(&refused);
-            assert_eq!(*refused.into_task().downcast::<u64>().unwrap(), argument);
-            told
-        })
+    fn submit(&self, argument: u64) -> Result<(), SlotError> {
+        let (function, argument) = (Arc::clone(&self.1), Box::new(argument));
+        self.0.submit(move || function(argument))
     }
 }
 
-/// ants' `PoolWithFuncGeneric[T]`: arguments of one type.
+/// ants' `PoolWithFuncGeneric[T]`: arguments of one type, which the submitter keeps if the pool
+/// refuses.
 #[derive(Clone)]
-pub(crate) struct Typed(FnPool<u64>);
+pub(crate) struct Typed(Pool, Function);
 
 impl Kind for Typed {
     fn over(pool: Pool, function: impl Fn(u64) + Send + Sync + 'static) -> Self {
-        Self(FnPool::new(pool, function))
+        Self(pool, Arc::new(function))
     }
 
     fn pool(&self) -> &Pool {
-        self.0.pool()
+        &self.0
     }
 
-    fn submit(&self, argument: u64) -> Result<(), SubmitError<()>> {
-        self.0.submit(argument).map_err(|refused| {
-            let told = refused_as(&refused);
-            assert_eq!(refused.into_task(), argument);
-            told
-        })
-    }
-}
-
-fn refused_as<T>(refused: &SubmitError<T>) -> SubmitError<()> {
-    match refused {
-        SubmitError::Full(_) => SubmitError::Full(()),
-        SubmitError::Closed(_) => SubmitError::Closed(()),
-        SubmitError::Timeout(_) => SubmitError::Timeout(()),
-        SubmitError::WouldDeadlock(_) => SubmitError::WouldDeadlock(()),
-        other => panic!("a refusal that these tests do not know: {other}"),
+    fn submit(&self, argument: u64) -> Result<(), SlotError> {
+        let slot = self.0.slot().wait()?;
+        let function = Arc::clone(&self.1);
+        slot.submit(move || function(argument));
+        Ok(())
     }
 }

@@ -3,9 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use anthill::{
-    Balance, BuildError, MultiPool, MultiShutdownError, Pool, ShutdownError, SubmitError,
-};
+use anthill::{Balance, BuildError, MultiPool, MultiShutdownError, Pool, ShutdownError, SlotError};
 
 use crate::support::{Gate, eventually};
 use crate::watch::{Dormitory, MINUTE, Watch};
@@ -27,17 +25,11 @@ impl Way {
         self,
         pool: &MultiPool,
         task: impl FnOnce() + Send + 'static,
-    ) -> Result<(), SubmitError<()>> {
+    ) -> Result<(), SlotError> {
         match self {
-            Self::Closure => pool.submit(task).map_err(SubmitError::without_task),
-            Self::WithHandle => {
-                let submitted = pool.submit_with_handle(task);
-                submitted.map(drop).map_err(SubmitError::without_task)
-            }
-            Self::Future => {
-                let submitted = pool.spawn(async move { task() });
-                submitted.map_err(SubmitError::without_task)
-            }
+            Self::Closure => pool.submit(task),
+            Self::WithHandle => pool.submit_with_handle(task).map(drop),
+            Self::Future => pool.spawn(async move { task() }),
         }
     }
 }
@@ -60,7 +52,7 @@ impl Held {
         }
     }
 
-    fn submit(&self, pool: &MultiPool) -> Result<(), SubmitError<()>> {
+    fn submit(&self, pool: &MultiPool) -> Result<(), SlotError> {
         let (own, watch) = (pool.clone(), self.watch.clone());
         if let Way::Future = self.way {
             let dormitory = self.dormitory.clone();
@@ -68,7 +60,7 @@ impl Held {
                 let _inside = watch.enter(&own);
                 dormitory.sleep().await;
             };
-            return pool.spawn(task).map_err(SubmitError::without_task);
+            return pool.spawn(task);
         }
         let gate = self.gate.clone();
         self.way.submit(pool, move || {
@@ -119,9 +111,9 @@ fn filled_evenly(pool: &MultiPool, way: Way) {
     // An index that is no shard's is ruled out by the slice.
     assert!(pool.shards().get(SHARDS).is_none());
     let refused = pool.try_submit(|| ()).unwrap_err();
-    assert!(matches!(refused, SubmitError::Full(_)));
+    assert_eq!(refused.reason(), SlotError::Full);
     thread::scope(|scope| {
-        let waits = scope.spawn(|| pool.shutdown_timeout(MINUTE));
+        let waits = scope.spawn(|| pool.shutdown().wait_timeout(MINUTE));
         eventually(|| pool.is_closed());
         assert!(!waits.is_finished());
         held.let_go();
@@ -129,8 +121,8 @@ fn filled_evenly(pool: &MultiPool, way: Way) {
     });
     held.assert_over(pool);
     // In ants a second call is an error; here it finds that all has ended.
-    assert_eq!(pool.shutdown_timeout(MINUTE), Ok(()));
-    assert_eq!(way.submit(pool, || ()), Err(SubmitError::Closed(())));
+    assert_eq!(pool.shutdown().wait_timeout(MINUTE), Ok(()));
+    assert_eq!(way.submit(pool, || ()), Err(SlotError::Closed));
 }
 
 fn filled_evenly_in_each_life(way: Way, balances: &[Balance]) {
@@ -144,7 +136,7 @@ fn filled_evenly_in_each_life(way: Way, balances: &[Balance]) {
         filled_evenly(&pool, way);
         pool.reopen().unwrap();
         filled_evenly(&pool, way);
-        pool.tune(10);
+        pool.set_capacity(10);
         assert_eq!(pool.capacity(), SHARDS * 10);
     }
 }
@@ -174,14 +166,14 @@ fn waited_for_and_given_up(way: Way) {
         let held = Held::new(way);
         held.fill(&pool);
         held.let_go();
-        assert_eq!(pool.shutdown(), Ok(()));
+        assert_eq!(pool.shutdown().wait(), Ok(()));
         held.assert_over(&pool);
-        assert_eq!(pool.shutdown(), Ok(()));
+        assert_eq!(pool.shutdown().wait(), Ok(()));
 
         pool.reopen().unwrap();
         let held = Held::new(way);
         held.fill(&pool);
-        let given_up = pool.shutdown_timeout(Duration::ZERO).unwrap_err();
+        let given_up = pool.shutdown().wait_timeout(Duration::ZERO).unwrap_err();
         let MultiShutdownError { failed, .. } = given_up;
         assert_eq!(failed.len(), SHARDS);
         for (place, (shard, why)) in failed.into_iter().enumerate() {
@@ -191,11 +183,11 @@ fn waited_for_and_given_up(way: Way) {
             };
             assert_eq!(left.stats.in_flight, EACH);
         }
-        assert_eq!(way.submit(&pool, || ()), Err(SubmitError::Closed(())));
+        assert_eq!(way.submit(&pool, || ()), Err(SlotError::Closed));
         held.let_go();
         eventually(|| pool.stats().threads == 0);
         held.assert_over(&pool);
-        assert_eq!(pool.shutdown(), Ok(()));
+        assert_eq!(pool.shutdown().wait(), Ok(()));
     }
 }
 

@@ -31,7 +31,7 @@ fn handled<K: Kind>(threads: RangeInclusive<usize>) {
         let (threads, started) = (stats().threads, stats().threads_started);
         assert_eq!((threads, started), (resident, resident as u64));
     }
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert!(reports.try_recv().is_err(), "it was called once");
     assert_eq!((stats().panicked, stats().completed), (1, 0));
     assert_eq!(watch.ended(), 1);
@@ -65,7 +65,7 @@ fn survived<K: Kind>(threads: RangeInclusive<usize>) {
     for n in 0..20 {
         pool.submit(n % 2).unwrap();
     }
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     let stats = pool.pool().stats();
     assert_eq!((stats.panicked, stats.completed), (10, 10));
     assert_eq!((stats.in_flight, watch.ended()), (0, 20));

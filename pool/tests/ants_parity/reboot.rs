@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anthill::{Pool, SubmitError};
+use anthill::{Pool, SlotError};
 
 use crate::kinds::{Anything, Closures, Futures, Kind, Typed};
 use crate::watch::{MINUTE, Watch, watched};
@@ -13,12 +13,12 @@ fn closed_and_opened_again<K: Kind>() {
     let watch = Watch::default();
     let pool: K = watched(Pool::builder().capacity(10), &watch, |_| ());
     pool.submit(1).unwrap();
-    pool.pool().shutdown_timeout(MINUTE).unwrap();
+    pool.pool().shutdown().wait_timeout(MINUTE).unwrap();
     assert_eq!(watch.ended(), 1);
-    assert_eq!(pool.submit(1), Err(SubmitError::Closed(())));
+    assert_eq!(pool.submit(1), Err(SlotError::Closed));
     pool.pool().reopen().unwrap();
     pool.submit(1).unwrap();
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!((watch.ended(), pool.pool().stats().completed), (2, 2));
 }
 
@@ -44,7 +44,7 @@ fn a_sum_in_each_life(threads: RangeInclusive<usize>) {
         for n in 0..1_000 {
             pool.submit(n).unwrap();
         }
-        pool.pool().shutdown_timeout(MINUTE).unwrap();
+        pool.pool().shutdown().wait_timeout(MINUTE).unwrap();
         assert_eq!(sum.swap(0, Ordering::Relaxed), 499_500);
         assert_eq!(watch.ended(), life * 1_000);
         pool.pool().reopen().unwrap();

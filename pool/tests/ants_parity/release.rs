@@ -4,7 +4,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{Pool, ShutdownError, SubmitError};
+use anthill::{Pool, ShutdownError, SlotError};
 
 use crate::kinds::{Anything, Closures, Kind, Typed};
 use crate::support::{Gate, eventually};
@@ -27,7 +27,7 @@ fn both_submitters_return<K: Kind>() {
             scope.spawn(move || {
                 let told: Vec<_> = (first..first + EACH).map(|n| pool.submit(n)).collect();
                 let count = |answer| told.iter().filter(|told| **told == answer).count();
-                (count(Ok(())), count(Err(SubmitError::Closed(()))))
+                (count(Ok(())), count(Err(SlotError::Closed)))
             })
         });
         for _ in 0..3 {
@@ -48,7 +48,7 @@ fn both_submitters_return<K: Kind>() {
         "three that ended and one that runs"
     );
     drop(step);
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!((watch.ended(), pool.pool().stats().completed), (4, 4));
     watch.assert_never_beyond(1);
 }
@@ -83,14 +83,18 @@ fn five_tasks<K: Kind>() -> (K, Watch, Gate) {
 
 fn waits_until_the_end<K: Kind>() {
     let (pool, watch, gate) = five_tasks::<K>();
-    let late = pool.pool().shutdown_timeout(Duration::ZERO).unwrap_err();
+    let late = pool
+        .pool()
+        .shutdown()
+        .wait_timeout(Duration::ZERO)
+        .unwrap_err();
     let ShutdownError::Timeout(left) = late else {
         panic!("five tasks were running");
     };
     assert_eq!((left.stats.in_flight, left.stats.running), (5, 5));
     thread::scope(|scope| {
         // After a wait that ran out of time there may be another, which is told of the end.
-        let waits = scope.spawn(|| pool.pool().shutdown_timeout(MINUTE));
+        let waits = scope.spawn(|| pool.pool().shutdown().wait_timeout(MINUTE));
         assert!(!waits.is_finished());
         gate.open();
         assert_eq!(waits.join().unwrap(), Ok(()));
@@ -115,6 +119,6 @@ fn release_context_with_nil() {
     assert!(pool.pool().is_closed());
     assert_eq!((pool.pool().stats().running, watch.ended()), (5, 0));
     gate.open();
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!(watch.ended(), 5);
 }

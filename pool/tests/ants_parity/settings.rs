@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use anthill::{BuildError, Builder, Pool, SubmitError};
+use anthill::{BuildError, Builder, Pool, SlotError};
 
 use crate::kinds::{Anything, Closures, Futures, Kind, Typed};
 use crate::watch::{Watch, watched};
@@ -46,14 +46,14 @@ fn tuned_and_closed<K: Kind>(threads: RangeInclusive<usize>) {
     for n in 0..TASKS {
         pool.submit(n).unwrap();
     }
-    pool.pool().tune(CAPACITY);
+    pool.pool().set_capacity(CAPACITY);
     assert_eq!(pool.pool().capacity(), CAPACITY);
-    pool.pool().tune(CAPACITY / 10);
+    pool.pool().set_capacity(CAPACITY / 10);
     let stats = pool.pool().stats();
     assert_eq!(stats.capacity, CAPACITY / 10);
     assert!(stats.free <= CAPACITY / 10);
-    pool.pool().shutdown().unwrap();
-    assert_eq!(pool.submit(TASKS), Err(SubmitError::Closed(())));
+    pool.pool().shutdown().wait().unwrap();
+    assert_eq!(pool.submit(TASKS), Err(SlotError::Closed));
     let stats = pool.pool().stats();
     assert_eq!((stats.completed, stats.rejected_closed), (TASKS, 1));
     assert_eq!((watch.ended(), stats.free), (TASKS, CAPACITY / 10));

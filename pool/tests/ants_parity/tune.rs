@@ -18,14 +18,14 @@ fn from_two_to_three_to_eight<K: Kind>() {
     pool.submit(1).unwrap();
     eventually(|| watch.most() == 2);
     watch.assert_never_beyond(2);
-    pool.pool().tune(3);
+    pool.pool().set_capacity(3);
     pool.submit(1).unwrap();
     eventually(|| watch.most() == 3);
     watch.assert_never_beyond(3);
     thread::scope(|scope| {
         let submitters = [(); 5].map(|()| scope.spawn(|| pool.submit(1)));
         eventually(|| stats().waiting == 5);
-        pool.pool().tune(8);
+        pool.pool().set_capacity(8);
         for submitter in submitters {
             assert_eq!(submitter.join().unwrap(), Ok(()));
         }
@@ -34,7 +34,7 @@ fn from_two_to_three_to_eight<K: Kind>() {
     let (running, in_flight) = (stats().running, stats().in_flight);
     assert_eq!((running, in_flight, stats().waiting), (8, 8, 0));
     gate.open();
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!(watch.ended(), 8);
     watch.assert_never_beyond(8);
 }

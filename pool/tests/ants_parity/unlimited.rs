@@ -8,7 +8,7 @@ use crate::watch::{Watch, watched};
 
 /// ants' pool without a limit stays so; this one is tuned. Nor can there be threads without a limit from the beginning.
 fn tuned_and_prepared(pool: &Pool) {
-    pool.tune(10);
+    pool.set_capacity(10);
     assert_eq!(pool.capacity(), 10);
     let refused = Pool::builder().threads(usize::MAX..=usize::MAX).build();
     assert!(matches!(refused, Err(BuildError::TooManyThreads { .. })));
@@ -31,7 +31,7 @@ fn infinite_pool() {
     assert_eq!(stats.free, usize::MAX - 2);
     tuned_and_prepared(&pool);
     gate.open();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 2);
 }
 
@@ -48,7 +48,7 @@ fn two_at_once<K: Kind>() {
     assert_eq!(stats().free, usize::MAX - 2);
     tuned_and_prepared(pool.pool());
     gate.open();
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!(watch.ended(), 2);
 }
 

@@ -23,7 +23,7 @@ fn sleeping_futures(builder: Builder) {
         pool.spawn(task).unwrap();
     }
     dormitory.wake_all();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     assert!(watch.most() > BEDS);
     watch.assert_never_beyond(CAPACITY);
     assert_eq!(watch.ended(), TASKS);
@@ -45,7 +45,7 @@ fn blocking_closures<K: Kind>(threads: std::ops::RangeInclusive<usize>) {
     for n in 0..TASKS {
         pool.submit(n).unwrap();
     }
-    pool.pool().shutdown().unwrap();
+    pool.pool().shutdown().wait().unwrap();
     assert_eq!(watch.most(), CAPACITY);
     watch.assert_never_beyond(CAPACITY);
     assert_eq!(watch.ended(), TASKS);

@@ -45,7 +45,7 @@ fn the_capacity_is_moved() {
     while pool.capacity() > 4 {
         change(&mut tuner).unwrap();
     }
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn the_threads_are_moved_and_the_fewest_stay() {
     let mut tuner = Tuner::new(&pool, Target::Threads, load.policy());
     assert_eq!(change(&mut tuner).unwrap().to, 16);
     assert_eq!(pool.threads(), 2..=16);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 
     let pool = Pool::builder().threads(6..=8).build().unwrap();
     let mut tuner = Tuner::new(&pool, Target::Threads, Fixed(3));
@@ -65,7 +65,7 @@ fn the_threads_are_moved_and_the_fewest_stay() {
         3..=3,
         "the fewest are no more than the most"
     );
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn more_threads_than_there_may_be_change_nothing() {
     let mut tuner = Tuner::new(&pool, Target::Threads, Fixed(usize::MAX)).bounds(1..=usize::MAX);
     change(&mut tuner);
     assert_eq!(pool.threads(), 0..=4);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -83,10 +83,10 @@ fn a_limit_that_somebody_else_moved_is_kept_within_the_bounds() {
     let load = Load::new(50);
     let mut tuner = Tuner::new(&pool, Target::Capacity, load.policy()).bounds(4..=16);
     assert!(change(&mut tuner).is_none());
-    pool.tune(100);
+    pool.set_capacity(100);
     let back = change(&mut tuner).unwrap();
     assert_eq!((back.from, back.to, back.reason), (100, 16, Reason::Bounds));
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_policy_sees_what_the_pool_does_and_what_the_probe_tells() {
         (Some(0.5), Some(0.25))
     );
     go.send(()).unwrap();
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
     let second = sample();
     assert_eq!(second.ended, 10);
 }
@@ -150,7 +150,7 @@ fn a_tuner_of_its_own_thread_tells_its_changes_and_ends_when_it_is_dropped() {
             .is_err_and(|error| error == mpsc::TryRecvError::Disconnected)
     );
     assert_eq!(pool.capacity(), 12);
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }
 
 #[test]
@@ -172,5 +172,5 @@ fn a_tuner_may_be_dropped_by_what_it_tells() {
     drop(held);
     told.recv().unwrap();
     assert!(told.recv().is_err(), "it has ended");
-    pool.shutdown().unwrap();
+    pool.shutdown().wait().unwrap();
 }

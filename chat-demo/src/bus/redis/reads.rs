@@ -163,7 +163,7 @@ pub(super) async fn size(reads: Pool, most: usize) {
         let stats = reads.stats();
         if let Some(capacity) = size.look(stats.in_flight, stats.waiting) {
             tracing::debug!(capacity, "reads from Redis");
-            reads.tune(capacity);
+            reads.set_capacity(capacity);
         }
     }
 }

@@ -190,8 +190,10 @@ impl Subscriber {
 
     /// Has it catch up, when there is space: thousands may have to at once.
     async fn send_to_read(&self, ear: Arc<dyn Ear>) {
-        // Closed: the server ends.
-        let _ = self.reads.spawn_async(ear.catch_up()).await;
+        // An error means that the pool is closed: the server ends.
+        if let Ok(slot) = self.reads.slot().await {
+            slot.spawn(ear.catch_up());
+        }
     }
 }
 

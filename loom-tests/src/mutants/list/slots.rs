@@ -192,8 +192,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I5",
         fault: "a wait that times out does not look whether it was granted",
         file: "entrance.rs",
-        find: "            None if self.slots.leave_line(ticket) => return Err(Refusal::Timeout),",
-        replace: "            None => {\n                let _ = self.slots.leave_line(ticket);\n                return Err(Refusal::Timeout);\n            }",
+        find: "            None if self.slots.leave_line(ticket) => return Err(SlotError::Timeout),",
+        replace: "            None => {\n                let _ = self.slots.leave_line(ticket);\n                return Err(SlotError::Timeout);\n            }",
+        killer: Model("waiting"),
+    },
+    Mutant {
+        invariant: "I5",
+        fault: "a slot that is dropped unused is lost",
+        file: "slot.rs",
+        find: "            target.gate().release();\n",
+        replace: "            drop(target);\n",
         killer: Model("waiting"),
     },
     Mutant {

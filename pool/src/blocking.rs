@@ -1,0 +1,28 @@
+//! Whether the calling thread may block.
+
+/// Panics if the calling thread drives async tasks of tokio, which would all stall while it blocks. Call it before a thread
+/// blocks. Without the feature `tokio` it cannot be known.
+#[cfg(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle))))]
+pub(crate) fn check() {
+    if let Ok(handle) = tokio::runtime::Handle::try_current() {
+        // tokio panics if the thread is inside `block_on` or polls a task, and says so.
+        handle.block_on(std::future::ready(()));
+    }
+}
+
+#[cfg(not(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle)))))]
+pub(crate) fn check() {}
+
+/// Whether blocking the calling thread might stall async tasks of tokio.
+#[cfg(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle))))]
+pub(crate) fn might_stall_tasks() -> bool {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    tokio::task::try_id().is_some()
+        || Handle::try_current()
+            .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::CurrentThread)
+}
+
+#[cfg(not(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle)))))]
+pub(crate) fn might_stall_tasks() -> bool {
+    false
+}

@@ -1,0 +1,75 @@
+//! A slot that a task holds until its end.
+
+use std::cell::Cell;
+
+use crate::end::{End, Turn};
+use crate::gate::{self, Gate};
+use crate::seat::Seat;
+use crate::slots::Released;
+
+/// The slot of a task that ends outside of a worker's turn: a future, or a closure that is cancelled. The slot is
+/// released when this is dropped, at the latest.
+pub(crate) struct HeldSlot<'a> {
+    pub(crate) gate: &'a Gate,
+    state: Cell<State>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Undone,
+    /// Its end is counted.
+    Ended,
+    /// Its end is counted, and its slot released.
+    Released(Released),
+}
+
+impl<'a> HeldSlot<'a> {
+    pub(crate) fn new(gate: &'a Gate) -> Self {
+        Self {
+            gate,
+            state: Cell::new(State::Undone),
+        }
+    }
+
+    /// Counts the end unless that is done, and reports a panic that no handle has.
+    pub(crate) fn settle(&self, end: End) {
+        if let State::Undone = self.state.get() {
+            gate::count(&self.gate.scheduler, &end);
+            self.state.set(State::Ended);
+        }
+        if let End::Panicked(Some(payload)) = end {
+            self.gate.scheduler.report(payload);
+        }
+    }
+}
+
+impl Turn for HeldSlot<'_> {
+    fn begin(&self) {}
+
+    fn end(&self, end: &End) {
+        gate::count(&self.gate.scheduler, end);
+        let slots = &self.gate.entrance().slots;
+        self.state.set(State::Released(slots.release_quietly()));
+    }
+}
+
+impl Drop for HeldSlot<'_> {
+    fn drop(&mut self) {
+        if let State::Undone = self.state.get() {
+            let end = if self.gate.entrance().is_discarding() {
+                End::Discarded
+            } else {
+                End::Cancelled
+            };
+            gate::count(&self.gate.scheduler, &end);
+        }
+        Seat::without_slot(|| match self.state.get() {
+            State::Released(released) => {
+                self.gate
+                    .scheduler
+                    .follow_up(self.gate.entrance(), released);
+            }
+            State::Undone | State::Ended => self.gate.release(),
+        });
+    }
+}
