@@ -1,4 +1,4 @@
-//! The comparison at its smallest: every work, every peer, and all that it writes.
+//! The comparison with the smallest works: every work, every peer, every output.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,22 +28,22 @@ fn compare(args: &[&str]) -> Output {
         .arg("--smoke")
         .args(args)
         .output()
-        .expect("it runs")
+        .expect("the program runs")
 }
 
-/// The records, or what went wrong.
+/// Returns the records. Panics with the error output if the comparison fails.
 fn records(folder: &Path, args: &[&str]) -> Vec<Value> {
     let json = folder.join("figures.json");
     let mut all = vec!["--json", json.to_str().expect("a path in UTF-8")];
     all.extend(args);
     let output = compare(&all);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let text = fs::read_to_string(&json).expect("it was written");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let text = fs::read_to_string(&json).expect("the file was written");
     serde_json::from_str(&text).expect("a list of records")
 }
 
-/// The peers of a work, and how many cases each has.
+/// Returns the peers of a work, and the number of cases of each.
 fn peers(records: &[Value], work: &str) -> BTreeMap<String, usize> {
     let mut peers = BTreeMap::new();
     for record in records.iter().filter(|record| record["work"] == work) {
@@ -58,7 +58,7 @@ fn each<const N: usize>(names: [&str; N], cases: usize) -> BTreeMap<String, usiz
 }
 
 #[test]
-fn every_peer_plays_every_part_that_it_can() {
+fn every_peer_runs_every_work_that_it_supports() {
     let folder = tempfile::tempdir().expect("a folder");
     let records = records(folder.path(), &["--connections", "2", "--rounds", "2"]);
 
@@ -88,7 +88,7 @@ fn every_peer_plays_every_part_that_it_can() {
         "tokio-rayon",
     ];
     let mut mixed = each(hosts, 4);
-    // It speaks TCP alone.
+    // It supports only TCP.
     mixed.insert("async-executor-blocking".to_owned(), 2);
     assert_eq!(peers(&records, "mixed"), mixed);
     let mut reverse = each(hosts, 1);
@@ -100,7 +100,7 @@ fn every_peer_plays_every_part_that_it_can() {
     }
 }
 
-/// Every record has the keys of its case, and every figure its three values in order.
+/// Checks that a record has the keys of its case, and that each figure has three values in order.
 fn assert_shape(record: &Value) {
     let name = format!("{} of {}", record["work"], record["impl"]);
     assert_eq!(record["lang"], "rust", "{name}");
@@ -117,7 +117,7 @@ fn assert_shape(record: &Value) {
     assert_eq!(
         bound,
         record["capacity"].is_u64(),
-        "{name}: who holds the bound"
+        "{name}: bound without capacity, or the reverse"
     );
     let work = record["work"].as_str().expect("a name");
     let counted = ["allocs_per_task", "bytes_per_task"];
@@ -147,13 +147,13 @@ fn assert_shape(record: &Value) {
 }
 
 #[test]
-fn a_peer_of_another_language_takes_part() {
+fn external_peer_is_compared() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("peer.sh");
-    // It does one work alone, and says what it was asked.
+    // It does one work, and reports the number of its arguments.
     let text = "[ \"$2\" = spin1us ] || { echo '{}'; exit; }\n\
-                echo '{\"lang\":\"sh\",\"version\":\"5\",\"ns_per_task\":7,\"asked\":'$#'}'\n";
-    fs::write(&script, text).expect("it is written");
+                echo '{\"lang\":\"sh\",\"version\":\"5\",\"ns_per_task\":7,\"args\":'$#'}'\n";
+    fs::write(&script, text).expect("the file is written");
     let peer = format!("shell=sh {}", script.display());
     let args = [
         "spin1us",
@@ -167,74 +167,78 @@ fn a_peer_of_another_language_takes_part() {
     assert_eq!(peers(&records, "spin1us"), each(["anthill", "shell"], 1));
     assert_eq!(peers(&records, "noop"), each(["anthill"], 12));
     let shell = records.iter().find(|record| record["impl"] == "shell");
-    let shell = shell.expect("it took part");
+    let shell = shell.expect("the peer was compared");
     assert_eq!(
         (&shell["lang"], &shell["version"]),
         (&"sh".into(), &"5".into())
     );
     assert_eq!(shell["ns_per_task"]["median"], 7.0);
-    // --work, --threads, --capacity, --producers, --tasks, each with its value.
-    assert_eq!(shell["asked"]["median"], 10.0);
+    // --work, --threads, --capacity, --producers and --tasks, each with a value.
+    assert_eq!(shell["args"]["median"], 10.0);
 }
 
 #[test]
-fn a_server_that_echoes_something_else_is_named() {
+fn server_with_wrong_echo_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
-    // One client for each of two sizes; the other wire waits for a handshake, which this ends by closing.
+    // One client for each of two sizes and protocols. This ends the WebSocket handshakes by
+    // closing.
     let server = thread::spawn(move || {
         for _ in 0..4 {
             let (mut stream, _) = listener.accept().expect("a client");
             let mut first = [0];
             stream.read_exact(&mut first).expect("a byte");
-            // The client may have seen enough before the end.
+            // The client may have disconnected before the end.
             let _ = stream.write_all(&[b'x'; 2000]);
         }
     });
-    let peer = format!("liar=sh -c 'echo {address}; exec sleep 60' sh");
+    let peer = format!("wrong=sh -c 'echo {address}; exec sleep 60' sh");
     let args = [
         "echo",
         "--connections",
         "1",
         "--only",
-        "liar",
+        "wrong",
         "--peer",
         &peer,
     ];
     let output = compare(&args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success(), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{errors}");
     assert_eq!(
-        said.matches("the server echoed something else").count(),
+        errors.matches("the server returned a wrong echo").count(),
         2,
-        "{said}"
+        "{errors}"
     );
-    assert_eq!(said.matches("compare: liar: ").count(), 4, "{said}");
-    server.join().expect("it saw four clients");
+    assert_eq!(errors.matches("compare: wrong: ").count(), 4, "{errors}");
+    server.join().expect("four clients connected");
 }
 
 #[test]
-fn a_peer_that_says_no_figures_is_named() {
+fn peer_without_figures_is_reported() {
     let args = ["spin1us", "--only", "broken", "--peer", "broken=echo hello"];
     let output = compare(&args);
     assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("broken is to say figures as JSON"), "{said}");
-}
-
-#[test]
-fn a_name_that_no_peer_has_is_refused() {
-    let output = compare(&["noop", "--only", "anthil"]);
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.contains("no peer is called anthil; there are anthill,"),
-        "{said}"
+        errors.contains("broken printed no valid figures"),
+        "{errors}"
     );
 }
 
 #[test]
-fn the_others_go_on_when_a_peer_fails() {
+fn unknown_peer_name_is_refused() {
+    let output = compare(&["noop", "--only", "anthil"]);
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.contains("unknown peer `anthil`; known peers: anthill,"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn failed_peer_does_not_stop_the_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let json = folder.path().join("figures.json");
     let path = json.to_str().expect("a path in UTF-8");
@@ -248,19 +252,19 @@ fn the_others_go_on_when_a_peer_fails() {
         "--json",
         path,
     ]);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
-        !output.status.success() && said.contains("2 parts failed"),
-        "{said}"
+        !output.status.success() && errors.contains("2 runs failed"),
+        "{errors}"
     );
-    let text = fs::read_to_string(&json).expect("it was written");
+    let text = fs::read_to_string(&json).expect("the file was written");
     let records: Vec<Value> = serde_json::from_str(&text).expect("a list of records");
     assert_eq!(peers(&records, "tree"), each(["anthill"], 1));
     assert_eq!(peers(&records, "spin1us"), each(["anthill"], 1));
 }
 
 #[test]
-fn the_short_tables_tell_where_and_how_and_mark_the_best() {
+fn short_tables_name_machine_and_mark_the_best() {
     let folder = tempfile::tempdir().expect("a folder");
     let (markdown, page) = (
         folder.path().join("table.md"),
@@ -277,7 +281,7 @@ fn the_short_tables_tell_where_and_how_and_mark_the_best() {
     ];
     let records = records(folder.path(), &args);
     let version = records[0]["version"].as_str().expect("a version");
-    let text = fs::read_to_string(&markdown).expect("it was written");
+    let text = fs::read_to_string(&markdown).expect("the file was written");
     assert!(
         text.contains("Linux") && text.contains("rustc 1."),
         "{text}"
@@ -291,10 +295,10 @@ fn the_short_tables_tell_where_and_how_and_mark_the_best() {
         text.contains("rayon\\*") && text.contains("a semaphore holds it"),
         "{text}"
     );
-    let page = fs::read_to_string(&page).expect("it was written");
+    let page = fs::read_to_string(&page).expect("the file was written");
     assert_eq!(
         page.matches("<svg").count(),
         2,
-        "a plot for each figure that is shown"
+        "a plot for each shown figure"
     );
 }

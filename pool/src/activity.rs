@@ -1,43 +1,44 @@
-//! What each worker is doing right now, for the figures.
+//! What each worker does now, for statistics.
 
 use std::sync::Arc;
 
 use crate::sync::figures::{AtomicUsize, Mutex, MutexGuard, Ordering};
 
-/// What a worker is doing.
+/// The current work of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Doing {
-    /// Running a closure.
+pub(crate) enum ActivityKind {
+    /// Runs a closure.
     Closure = 1,
-    /// Polling a future.
+    /// Polls a future.
     Future = 2,
-    /// Waiting in the reactor.
+    /// Waits in the reactor.
     Reactor = 3,
 }
 
-/// The bits of a word that hold what is done; the others hold the entrance.
-const DOING: usize = 3;
+/// The bits of the word for [`ActivityKind`]; the others hold the entrance.
+const KIND_MASK: usize = 3;
 
-/// The ids of entrances are multiples of it.
-pub(crate) const ID_STEP: usize = DOING + 1;
+/// Entrance ids are multiples of this step, so that the [`ActivityKind`] bits are free.
+pub(crate) const ID_STEP: usize = KIND_MASK + 1;
 
-/// One worker's activity: what it does, and for a task of which entrance. Only its worker writes it.
+/// The current work of a worker, and the entrance of its task. Only the worker writes it.
 #[derive(Debug, Default)]
 pub(crate) struct Activity(AtomicUsize);
 
 impl Activity {
-    /// The worker does this for a task of the entrance with this id.
-    pub(crate) fn set(&self, doing: Doing, entrance: usize) {
-        // Release pairs with the Acquire in `count`: a task that is seen to run can no longer be cancelled.
-        self.0.store(entrance | doing as usize, Ordering::Release);
+    /// Sets the current work, for a task of the entrance with id `entrance`.
+    pub(crate) fn set(&self, kind: ActivityKind, entrance: usize) {
+        // Release pairs with the Acquire in `count`: a task that is counted as running can no
+        // longer be cancelled.
+        self.0.store(entrance | kind as usize, Ordering::Release);
     }
 
-    /// The worker runs no task.
+    /// Notes that the worker runs no task.
     pub(crate) fn clear(&self) {
         self.restore(0);
     }
 
-    /// Clears, and returns what there was, for `restore`.
+    /// Clears the word and returns its value for `restore`.
     pub(crate) fn take(&self) -> usize {
         let before = self.0.load(Ordering::Relaxed);
         self.clear();
@@ -48,15 +49,15 @@ impl Activity {
         self.0.store(before, Ordering::Release);
     }
 
-    /// The id of the entrance whose task runs; 0 if none does.
+    /// Returns the id of the entrance whose task runs, or 0.
     pub(crate) fn entrance(&self) -> usize {
-        self.0.load(Ordering::Relaxed) & !DOING
+        self.0.load(Ordering::Relaxed) & !KIND_MASK
     }
 }
 
-/// How many workers do what.
+/// The number of workers per kind of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Doings {
+pub(crate) struct ActivityCounts {
     pub(crate) closures: usize,
     pub(crate) futures: usize,
     pub(crate) reactor: usize,
@@ -69,12 +70,12 @@ pub(crate) struct Activities(Mutex<Lists>);
 #[derive(Debug, Default)]
 struct Lists {
     all: Vec<Arc<Activity>>,
-    /// Activities of workers that have left, to be reused.
+    /// Activities of exited workers, to be reused.
     vacant: Vec<Arc<Activity>>,
 }
 
 impl Activities {
-    /// The activity of a worker that begins.
+    /// Returns an activity for a worker that starts.
     pub(crate) fn claim(&self) -> Arc<Activity> {
         let mut lists = self.lock();
         lists.vacant.pop().unwrap_or_else(|| {
@@ -84,7 +85,7 @@ impl Activities {
         })
     }
 
-    /// The activity of a worker that has left.
+    /// Takes back the activity of a worker that exited.
     pub(crate) fn vacate(&self, activity: Arc<Activity>) {
         activity.clear();
         self.lock().vacant.push(activity);
@@ -94,16 +95,16 @@ impl Activities {
         self.0.lock().expect("nothing panics under this lock")
     }
 
-    pub(crate) fn count(&self) -> Doings {
-        let mut doings = Doings::default();
+    pub(crate) fn count(&self) -> ActivityCounts {
+        let mut counts = ActivityCounts::default();
         for activity in &self.lock().all {
-            match activity.0.load(Ordering::Acquire) & DOING {
-                1 => doings.closures += 1,
-                2 => doings.futures += 1,
-                3 => doings.reactor += 1,
+            match activity.0.load(Ordering::Acquire) & KIND_MASK {
+                1 => counts.closures += 1,
+                2 => counts.futures += 1,
+                3 => counts.reactor += 1,
                 _ => {}
             }
         }
-        doings
+        counts
     }
 }

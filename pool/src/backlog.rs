@@ -1,14 +1,15 @@
-//! Tasks that a limited number of attendants take: those of a strand, and the closures of a subpool with a thread limit.
+//! A queue whose entries a limited number of attendants run: a strand, or a subpool with a thread
+//! limit.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use crate::sync::Mutex;
 
-/// A queue of entries, and how many attendants there are for it.
+/// A queue of entries, and the number of its attendants.
 ///
-/// An attendant is a task of the pool, or anything else that takes an entry later. As long as an entry waits, at least
-/// one attendant exists.
+/// An attendant is a pool task, or other code, that will take an entry. While an entry waits, at
+/// least one attendant exists.
 pub(crate) struct Backlog<T>(Mutex<State<T>>);
 
 struct State<T> {
@@ -18,7 +19,7 @@ struct State<T> {
 }
 
 impl<T> Backlog<T> {
-    /// With the most attendants that there may be at once.
+    /// Creates a backlog with at most `attendants` attendants at once.
     pub(crate) fn new(attendants: u32) -> Self {
         Self(Mutex::new(State {
             waiting: VecDeque::new(),
@@ -27,20 +28,21 @@ impl<T> Backlog<T> {
         }))
     }
 
-    /// Appends an entry. Returns whether the caller has to send one more attendant, which counts already.
-    #[must_use = "an attendant that counts and is not sent leaves the entry waiting"]
+    /// Appends an entry. Returns whether the caller must schedule one more attendant, which is
+    /// already counted.
+    #[must_use = "without the counted attendant the entry waits forever"]
     pub(crate) fn push(&self, entry: T) -> bool {
         let mut state = self.0.lock();
         state.waiting.push_back(entry);
         state.enlist()
     }
 
-    /// Appends an entry, or returns it if the caller has to send one more attendant, which counts already and brings the
-    /// entry along.
+    /// Appends an entry, unless another attendant may start. In that case returns the entry, and
+    /// the caller must schedule an attendant that runs it and is already counted.
     ///
-    /// With several attendants, one could otherwise run the entry before the new one is in the pool. The new one would
-    /// then come to a pool that may have ended.
-    #[must_use = "an entry that is returned does not wait"]
+    /// If the entry were queued first, another attendant could run it before the new attendant is
+    /// scheduled. The pool could then end before it receives the new attendant.
+    #[must_use = "a returned entry is not queued"]
     pub(crate) fn push_beyond_limit(&self, entry: T) -> Option<T> {
         let mut state = self.0.lock();
         if state.enlist() {
@@ -50,7 +52,8 @@ impl<T> Backlog<T> {
         None
     }
 
-    /// Takes the next entry for an attendant. With none, the attendant no longer counts and has to leave.
+    /// Takes the next entry for an attendant. On `None` the attendant is no longer counted and must
+    /// exit.
     pub(crate) fn take(&self) -> Option<T> {
         let mut state = self.0.lock();
         let entry = state.waiting.pop_front();
@@ -60,7 +63,8 @@ impl<T> Backlog<T> {
         entry
     }
 
-    /// Whether an attendant that has run its entry finds another. If not, it no longer counts and has to leave.
+    /// Returns whether an entry waits for an attendant that has run its own. On false the attendant
+    /// is no longer counted and must exit.
     pub(crate) fn has_more(&self) -> bool {
         let mut state = self.0.lock();
         let more = !state.waiting.is_empty();
@@ -70,8 +74,8 @@ impl<T> Backlog<T> {
         more
     }
 
-    /// Takes the next entry for a caller that is no attendant.
-    pub(crate) fn take_apart(&self) -> Option<T> {
+    /// Takes the next entry for a caller that is not an attendant.
+    pub(crate) fn take_unattended(&self) -> Option<T> {
         self.0.lock().waiting.pop_front()
     }
 
@@ -81,7 +85,7 @@ impl<T> Backlog<T> {
 }
 
 impl<T> State<T> {
-    /// Counts one more attendant, if there may be one more.
+    /// Counts one more attendant and returns true, unless the limit is reached.
     fn enlist(&mut self) -> bool {
         let more = self.attendants < self.most;
         self.attendants += u32::from(more);
@@ -89,9 +93,10 @@ impl<T> State<T> {
     }
 
     fn dismiss(&mut self) {
-        // In one step with the look at the queue, or an entry that is pushed in between waits for ever.
+        // Uncount in one step with the check of the queue, or an entry pushed between waits
+        // forever.
         self.attendants -= 1;
-        // Nothing waits: an idle queue keeps no memory.
+        // Free the memory of an idle queue.
         self.waiting = VecDeque::new();
     }
 }
@@ -112,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_attendants_come_than_may() {
+    fn attendants_stay_within_their_limit() {
         let backlog = Backlog::new(2);
         let pushed = [1, 2, 3, 4].map(|entry| backlog.push_beyond_limit(entry));
         assert_eq!(pushed, [Some(1), Some(2), None, None]);
@@ -121,12 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn an_attendant_without_an_entry_is_replaced() {
+    fn attendant_without_entry_can_be_replaced() {
         let backlog = Backlog::new(1);
         assert!(backlog.push(1));
         assert_eq!((backlog.take(), backlog.has_more()), (Some(1), false));
         assert!(backlog.push(2));
-        assert_eq!(backlog.take_apart(), Some(2));
+        assert_eq!(backlog.take_unattended(), Some(2));
         assert_eq!((backlog.take(), backlog.len()), (None, 0));
         assert!(backlog.push(3));
     }

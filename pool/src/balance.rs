@@ -1,4 +1,4 @@
-//! Which of several shards a task goes to.
+//! Chooses the shard for a task.
 
 use std::cell::Cell;
 
@@ -7,8 +7,8 @@ use crossbeam_utils::CachePadded;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::thread_local;
 
-/// How a [`MultiPool`](crate::MultiPool) picks the shard for a task. A shard without a free slot is passed over,
-/// whichever way it was picked.
+/// How a [`MultiPool`](crate::MultiPool) picks the shard for a task. With every policy, a shard
+/// without a free slot is skipped while another has one.
 ///
 /// ```
 /// use anthill::{Balance, Pool};
@@ -24,66 +24,73 @@ use crate::sync::thread_local;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Balance {
-    /// One after the other, from the first. For tasks that are much alike. All submitters add to one counter.
+    /// The next shard in turn, starting with the first. It suits tasks of similar cost. All
+    /// submitters add to one counter.
     #[default]
     RoundRobin,
-    /// The one with the fewest tasks in flight and submitters waiting, the first of several. Each submit looks at all
-    /// shards, so it is for few of them. One with a free slot goes before one without, and a closed one goes last.
+    /// The shard with the fewest tasks in flight plus waiting submitters; the first of several.
+    /// Shards with a free slot go first, closed shards last. Each submit reads all shards, so it
+    /// suits few shards.
     LeastLoaded,
-    /// Of two that are drawn at random, the one that `LeastLoaded` would take. Nearly as even as that, with a look at
-    /// two shards however many there are, and nothing that all submitters write to.
+    /// The less loaded of two random shards, by the order of `LeastLoaded`. The load is nearly as
+    /// even. Each submit reads two shards and writes no shared counter.
     PowerOfTwoChoices,
 }
 
-/// A balance at work.
+/// Picks shards by a policy.
 #[derive(Debug)]
 pub(crate) struct Picker {
     pub(crate) balance: Balance,
-    /// Picks so far, where they go round.
-    turns: CachePadded<AtomicUsize>,
+    /// Picks so far, for `RoundRobin`.
+    picks: CachePadded<AtomicUsize>,
 }
 
 impl Picker {
     pub(crate) fn new(balance: Balance) -> Self {
         Self {
             balance,
-            turns: CachePadded::new(AtomicUsize::new(0)),
+            picks: CachePadded::new(AtomicUsize::new(0)),
         }
     }
 
-    /// Picks one of `shards`, which are one or more.
+    /// Picks one of `shards` shards. Panics if there is none.
     pub(crate) fn pick<L: Ord>(&self, shards: usize, load: impl Fn(usize) -> L) -> usize {
         match self.balance {
-            Balance::RoundRobin => self.turns.fetch_add(1, Ordering::Relaxed) % shards,
+            Balance::RoundRobin => self.picks.fetch_add(1, Ordering::Relaxed) % shards,
             Balance::LeastLoaded => (0..shards)
                 .min_by_key(|&shard| load(shard))
-                .expect("there is a shard"),
+                .expect("at least one shard"),
             Balance::PowerOfTwoChoices => {
-                let (one, other) = two_of(shards, random());
-                if load(other) < load(one) { other } else { one }
+                let (first, second) = two_distinct(shards, random());
+                if load(second) < load(first) {
+                    second
+                } else {
+                    first
+                }
             }
         }
     }
 }
 
-/// Two different ones of `shards`, as `random` says; twice the same if there is but one.
-fn two_of(shards: usize, random: u64) -> (usize, usize) {
-    let one = below(shards, random >> 32);
+/// Returns two different shards, chosen by `random`; the same shard twice if there is only one.
+fn two_distinct(shards: usize, random: u64) -> (usize, usize) {
+    let first = below(shards, random >> 32);
     if shards == 1 {
-        return (one, one);
+        return (first, first);
     }
-    // One of the others: those from `one` on are counted one lower.
-    let other = below(shards - 1, random & u64::from(u32::MAX));
-    (one, other + usize::from(other >= one))
+    // Shards from `first` on are numbered one lower here, so that `first` cannot be drawn again.
+    let second = below(shards - 1, random & u64::from(u32::MAX));
+    (first, second + usize::from(second >= first))
 }
 
-/// Brings 32 random bits below `end`, as in Lemire, "Fast random integer generation in an interval", 2019.
+/// Maps 32 random bits to a number below `end`: Lemire, "Fast random integer generation in an
+/// interval", 2019.
 fn below(end: usize, bits: u64) -> usize {
     ((u128::from(bits) * end as u128) >> 32) as usize
 }
 
-/// The step of splitmix64, and its mixer: Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
-/// 2014, with the constants of Vigna's `splitmix64.c`.
+/// The increment of splitmix64; `mix` is its mixer. Steele, Lea and Flood, "Fast splittable
+/// pseudorandom number generators", 2014, with the constants of Vigna's `splitmix64.c`.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn mix(state: u64) -> u64 {
@@ -93,16 +100,16 @@ fn mix(state: u64) -> u64 {
 }
 
 thread_local! {
-    /// Where the calling thread is in its random numbers; 0 before the first. A state for all would be one more word
-    /// at which they meet.
-    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
+    /// The calling thread's random state; 0 before the first number. A shared state would make
+    /// submitters contend on one cache line.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro rejects `const`")]
     static STATE: Cell<u64> = Cell::new(0);
 }
 
 fn random() -> u64 {
     STATE.with(|state| {
         let last = match state.get() {
-            // The address is another one in every thread, which is all that is asked of a seed.
+            // Each thread has another address, which is enough for a seed.
             0 => std::ptr::from_ref(state).addr() as u64,
             last => last,
         };
@@ -117,21 +124,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn round_robin_goes_round_from_the_first() {
+    fn round_robin_starts_with_the_first_shard() {
         let picker = Picker::new(Balance::RoundRobin);
         let picks: Vec<_> = (0..7).map(|_| picker.pick(3, |_| 0)).collect();
         assert_eq!(picks, [0, 1, 2, 0, 1, 2, 0]);
     }
 
     #[test]
-    fn least_loaded_takes_the_first_of_the_least() {
+    fn least_loaded_picks_the_first_minimum() {
         let picker = Picker::new(Balance::LeastLoaded);
         assert_eq!(picker.pick(4, |shard| [3, 1, 2, 1][shard]), 1);
         assert_eq!(picker.pick(4, |_| 5), 0);
     }
 
     #[test]
-    fn of_two_choices_the_most_loaded_is_never_taken_and_every_other_is() {
+    fn two_choices_never_pick_the_most_loaded() {
         let picker = Picker::new(Balance::PowerOfTwoChoices);
         let mut picks = [0; 4];
         for _ in 0..1000 {
@@ -142,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_shard_there_is_no_choice() {
+    fn single_shard_is_always_picked() {
         for balance in [
             Balance::RoundRobin,
             Balance::LeastLoaded,
@@ -154,16 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn every_pair_of_different_shards_is_drawn() {
+    fn two_distinct_draws_all_pairs_evenly() {
         let mut drawn = [[0_u32; 4]; 4];
         for draw in 1..=12_000_u64 {
-            let (one, other) = two_of(4, mix(draw.wrapping_mul(STEP)));
-            drawn[one][other] += 1;
+            let (first, second) = two_distinct(4, mix(draw.wrapping_mul(STEP)));
+            drawn[first][second] += 1;
         }
-        for (one, row) in drawn.iter().enumerate() {
-            for (other, &times) in row.iter().enumerate() {
-                // A thousand each, were it perfectly even.
-                assert!(if one == other {
+        for (first, row) in drawn.iter().enumerate() {
+            for (second, &times) in row.iter().enumerate() {
+                // A perfectly even draw gives a thousand each.
+                assert!(if first == second {
                     times == 0
                 } else {
                     times > 800
@@ -173,15 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_random_numbers_are_the_ends_of_the_shards() {
-        assert_eq!(two_of(3, 0), (0, 1));
-        assert_eq!(two_of(3, u64::MAX), (2, 1));
-        assert_eq!(two_of(1, u64::MAX), (0, 0));
+    fn extreme_random_numbers_give_valid_shards() {
+        assert_eq!(two_distinct(3, 0), (0, 1));
+        assert_eq!(two_distinct(3, u64::MAX), (2, 1));
+        assert_eq!(two_distinct(1, u64::MAX), (0, 0));
     }
 
     #[test]
-    fn the_mixer_is_that_of_splitmix64() {
-        // The first three numbers of Vigna's program from seed 0.
+    fn mixer_matches_splitmix64() {
+        // The first three numbers of Vigna's program with seed 0.
         let numbers = [1, 2, 3].map(|turn: u64| mix(turn.wrapping_mul(STEP)));
         assert_eq!(
             numbers,
@@ -194,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_thread_draws_numbers_of_its_own() {
+    fn threads_draw_different_numbers() {
         let here = random();
         let next = random();
         let there = std::thread::spawn(random).join().unwrap();

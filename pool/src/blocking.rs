@@ -1,11 +1,11 @@
-//! Whether the calling thread may block.
+//! Checks whether the calling thread may block.
 
-/// Panics if the calling thread drives async tasks of tokio, which would all stall while it blocks. Call it before a thread
-/// blocks. Without the feature `tokio` it cannot be known.
+/// Panics if the calling thread drives async tasks of tokio, which would all stall while it blocks.
+/// Call it before a thread blocks. Without the feature `tokio` it does nothing.
 #[cfg(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle))))]
 pub(crate) fn check() {
     if let Ok(handle) = tokio::runtime::Handle::try_current() {
-        // tokio panics if the thread is inside `block_on` or polls a task, and says so.
+        // tokio panics with a clear message if the thread is inside `block_on` or polls a task.
         handle.block_on(std::future::ready(()));
     }
 }
@@ -13,7 +13,7 @@ pub(crate) fn check() {
 #[cfg(not(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle)))))]
 pub(crate) fn check() {}
 
-/// Whether blocking the calling thread might stall async tasks of tokio.
+/// Returns whether blocking the calling thread might stall async tasks of tokio.
 #[cfg(all(feature = "tokio", not(any(anthill_loom, anthill_shuttle))))]
 pub(crate) fn might_stall_tasks() -> bool {
     use tokio::runtime::{Handle, RuntimeFlavor};

@@ -1,9 +1,9 @@
-//! What is wrong with settings.
+//! The error of building a pool.
 
 use std::fmt;
 use std::io;
 
-/// A setting that no pool can have.
+/// Why a pool or subpool could not be built.
 ///
 /// ```
 /// let built = anthill::Pool::builder().threads(4..=2).build();
@@ -12,33 +12,33 @@ use std::io;
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum BuildError {
-    /// `capacity(0)`: nothing could ever be accepted.
+    /// `capacity(0)`: the pool could never accept a task.
     ZeroCapacity,
-    /// The range of threads is empty, or allows no thread at all.
+    /// The range of threads is empty, or allows no thread.
     NoThreads {
-        /// The fewest that were asked for.
+        /// The start of the range.
         min: usize,
-        /// The most that were asked for.
+        /// The end of the range.
         max: usize,
     },
-    /// More threads than a pool can have.
+    /// More threads than a pool supports.
     TooManyThreads {
-        /// The most that were asked for.
+        /// The end of the range.
         asked: usize,
-        /// The most that there can be.
+        /// The most threads that a pool supports.
         limit: usize,
     },
     /// `threads(0)` for a subpool: none of its closures could ever run.
     ZeroThreads,
-    /// A pool of no shards: nothing could ever be accepted.
+    /// A pool of no shards: it could never accept a task.
     ZeroShards,
-    /// `sample_times(0)`: measuring one of no tasks. Leave the setting out to measure none.
+    /// `sample_times(0)`: no task would be measured. Omit the setting to turn sampling off.
     ZeroSampling,
-    /// A name with a zero byte in it cannot be given to a thread.
+    /// A thread name must not contain a zero byte.
     InvalidName(String),
-    /// One of the threads that are to be there from the beginning did not start.
+    /// The system refused to start one of the minimum threads.
     Thread(io::Error),
-    /// The [reactor](crate::Builder::reactor) could not be made.
+    /// The [reactor](crate::Builder::reactor) returned an error.
     Reactor(io::Error),
 }
 
@@ -65,9 +65,9 @@ impl fmt::Display for BuildError {
             Self::ZeroSampling => {
                 f.write_str("sample_times(0) measures no task; use 1 or more, or leave it out")
             }
-            Self::InvalidName(name) => write!(f, "the name {name:?} has a zero byte in it"),
-            Self::Thread(_) => f.write_str("a thread of the pool did not start"),
-            Self::Reactor(_) => f.write_str("the reactor could not be made"),
+            Self::InvalidName(name) => write!(f, "name {name:?} contains a zero byte; remove it"),
+            Self::Thread(_) => f.write_str("cannot start a thread of the pool"),
+            Self::Reactor(_) => f.write_str("cannot make the reactor of the pool"),
         }
     }
 }

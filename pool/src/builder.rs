@@ -1,4 +1,4 @@
-//! What can be set before a pool begins.
+//! The settings of a pool.
 
 use std::fmt;
 use std::io;
@@ -19,9 +19,9 @@ use crate::worker;
 
 /// Settings of a [`Pool`], from [`Pool::builder`].
 ///
-/// Three limits, three names: [`capacity`](Self::capacity) is how many tasks may be in the pool,
-/// [`threads`](Self::threads) how many closures may run at once, [`max_waiting`](Self::max_waiting) how many submitters may
-/// wait to get in.
+/// Three settings are limits. [`capacity`](Self::capacity) limits the tasks in the pool,
+/// [`threads`](Self::threads) the closures that run at once, and [`max_waiting`](Self::max_waiting)
+/// the submitters that wait for a slot.
 ///
 /// ```
 /// use std::time::Duration;
@@ -76,7 +76,8 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The name of the pool and of its threads. Default: `anthill`. Linux shows the first 15 bytes.
+    /// Sets the name of the pool and of its threads. Default: `anthill`. Linux shows the first 15
+    /// bytes.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -91,8 +92,9 @@ impl Builder {
         self
     }
 
-    /// How many tasks may be in the pool at once, from acceptance to their end; a suspended future counts. Default:
-    /// 1024. Anything from 2^31 - 1 upwards, such as `usize::MAX`, is unlimited. [`Pool::set_capacity`] changes it later.
+    /// Sets the number of slots: how many tasks may be in the pool at once, from acceptance to
+    /// their end. A suspended future keeps its slot. Default: 1024. Values from 2^31 - 1 upwards,
+    /// such as `usize::MAX`, are unlimited. [`Pool::set_capacity`] changes it later.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -107,17 +109,19 @@ impl Builder {
         self
     }
 
-    /// Sets how many workers stay when idle (the start of the range) and how many may be inside closures at once (its
-    /// end). Default: from 0 to the processors that the process may use, by its affinity and, on Linux, by the CPU quota of
-    /// its cgroup, rounded up. For closures that block, take as many as are to block at once. With a
-    /// [reactor](Self::reactor) at least one stays.
+    /// Sets how many workers stay when idle (the start of the range) and how many may run closures
+    /// at once (its end). For closures that block, use as many as may block at once. With a
+    /// [reactor](Self::reactor) at least one worker stays.
     ///
-    /// While all of them are inside closures and a future can go on, or events are awaited, one thread more is started.
-    /// It polls futures, runs no closure meanwhile, and expires like any other.
+    /// Default: from 0 to the number of CPUs that the process may use. That respects its affinity
+    /// and, on Linux, the CPU quota of its cgroup, rounded up.
+    ///
+    /// One more thread is started while all workers run closures and a future is woken or events
+    /// are awaited. It polls futures, runs no closure meanwhile, and expires like any other worker.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
-    /// // Two are there from the beginning; up to sixteen tasks block at once.
+    /// // Two threads start now; up to sixteen closures may block at once.
     /// let pool = anthill::Pool::builder().threads(2..=16).build()?;
     /// assert_eq!(pool.stats().threads, 2);
     /// # Ok(())
@@ -128,13 +132,14 @@ impl Builder {
         self
     }
 
-    /// After how long without work a thread ends. Default: 10 seconds. `Duration::MAX` keeps them for ever.
+    /// Sets how long a thread stays idle before it exits. Default: 10 seconds. `Duration::MAX`
+    /// keeps idle threads for ever.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
     /// use std::time::Duration;
     ///
-    /// // Bursts come every few seconds: the threads of one are still there for the next.
+    /// // Bursts come every few seconds, and each reuses the threads of the last.
     /// let pool = anthill::Pool::builder().idle_expiry(Duration::from_secs(60)).build()?;
     /// # Ok(())
     /// # }
@@ -144,8 +149,9 @@ impl Builder {
         self
     }
 
-    /// Whether [`Pool::submit`], [`Pool::spawn`], [`Pool::slot`] and those with a handle refuse when the pool is full,
-    /// instead of waiting. The calls with a timeout or a deadline and the async ones wait all the same. Default: false.
+    /// Sets whether [`Pool::submit`], [`Pool::spawn`], their variants with a handle and `.wait()`
+    /// of [`Pool::slot`] return `Full` instead of blocking. Waits with a timeout or deadline, and
+    /// awaits, still wait. Default: false.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -161,8 +167,8 @@ impl Builder {
         self
     }
 
-    /// How many submitters may wait for a slot at once, threads and futures together; the next one is told
-    /// [`Full`](crate::SlotError::Full). Default: no limit.
+    /// Sets how many submitters, threads and futures together, may wait for a slot at once. The
+    /// next submitter gets [`Full`](crate::SlotError::Full). Default: no limit.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -170,7 +176,7 @@ impl Builder {
     ///
     /// let pool = anthill::Pool::builder().capacity(1).max_waiting(0).build()?;
     /// let held = pool.slot().wait()?;
-    /// // Told at once, since nobody may wait.
+    /// // Refused at once, because no submitter may wait.
     /// let refused = pool.slot().wait_timeout(Duration::from_secs(60)).err();
     /// assert_eq!(refused, Some(anthill::SlotError::Full));
     /// # Ok(())
@@ -181,7 +187,7 @@ impl Builder {
         self
     }
 
-    /// The stack of each thread, in bytes. Default: what [`std::thread::Builder`] uses.
+    /// Sets the stack size of each thread, in bytes. Default: that of [`std::thread::Builder`].
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -199,18 +205,19 @@ impl Builder {
         self
     }
 
-    /// What is called with the panic of a task, on the worker that ran it, while the task still holds its slot. No
-    /// lock is held, so it may use the pool. A handler that panics is contained and counted in
-    /// [`Stats::handler_panics`](crate::Stats::handler_panics). Default: none, see [`TaskPanic`].
+    /// Sets the handler for panics of tasks. The worker that ran the task calls it while the task
+    /// still holds its slot. No lock is held, so the handler may use the pool. A panic of the
+    /// handler is caught and counted in [`Stats::handler_panics`](crate::Stats::handler_panics).
+    /// Default: none, see [`TaskPanic`].
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (said, heard) = std::sync::mpsc::channel();
+    /// let (sender, receiver) = std::sync::mpsc::channel();
     /// let pool = anthill::Pool::builder()
-    ///     .panic_handler(move |panic| _ = said.send(panic.to_string()))
+    ///     .panic_handler(move |panic| _ = sender.send(panic.to_string()))
     ///     .build()?;
     /// pool.submit(|| panic!("no such file"))?;
-    /// assert_eq!(heard.recv()?, "a task of pool `anthill` panicked: no such file");
+    /// assert_eq!(receiver.recv()?, "a task of pool `anthill` panicked: no such file");
     /// # Ok(())
     /// # }
     /// ```
@@ -219,21 +226,21 @@ impl Builder {
         self
     }
 
-    /// The same settings for one pool of several.
+    /// Returns the settings of one shard.
     pub(crate) fn for_shard(&self, index: usize) -> Self {
         self.clone().name(format!("{}-{index}", self.name))
     }
 
-    /// What each thread calls when it starts, before its first task: to set a priority or a thread-local. It may take long:
-    /// meanwhile idle threads are woken and others are started for the tasks that wait. It counts as a closure within
-    /// [`threads`](Self::threads). A hook that panics is contained and counted in
-    /// [`Stats::handler_panics`](crate::Stats::handler_panics).
+    /// Sets a hook that each thread calls before its first task, for example to set a priority or a
+    /// thread-local. The hook may take long: meanwhile other threads are woken or started for
+    /// waiting tasks. It counts as a closure within [`threads`](Self::threads). A panic of the hook
+    /// is caught and counted in [`Stats::handler_panics`](crate::Stats::handler_panics).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder()
-    ///     .on_thread_start(|| println!("{:?} begins", std::thread::current().id()))
-    ///     .on_thread_stop(|| println!("{:?} leaves", std::thread::current().id()))
+    ///     .on_thread_start(|| println!("{:?} starts", std::thread::current().id()))
+    ///     .on_thread_stop(|| println!("{:?} exits", std::thread::current().id()))
     ///     .build()?;
     /// # drop(pool);
     /// # Ok(())
@@ -244,19 +251,19 @@ impl Builder {
         self
     }
 
-    /// What each thread calls when it leaves, after its last task. [`Pool::shutdown`] waits for it. The thread counts no
-    /// longer, and another may have taken its place. A panic is contained and counted, as in
-    /// [`on_thread_start`](Self::on_thread_start).
+    /// Sets a hook that each thread calls after its last task. [`Pool::shutdown`] waits for it. The
+    /// thread no longer counts, and another may have replaced it. A panic is caught and counted, as
+    /// in [`on_thread_start`](Self::on_thread_start).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (said, heard) = std::sync::mpsc::channel();
+    /// let (sender, receiver) = std::sync::mpsc::channel();
     /// let pool = anthill::Pool::builder()
     ///     .threads(3..=3)
-    ///     .on_thread_stop(move || _ = said.send(std::thread::current().id()))
+    ///     .on_thread_stop(move || _ = sender.send(std::thread::current().id()))
     ///     .build()?;
     /// pool.shutdown().wait()?;
-    /// assert_eq!(heard.try_iter().count(), 3);
+    /// assert_eq!(receiver.try_iter().count(), 3);
     /// # Ok(())
     /// # }
     /// ```
@@ -265,8 +272,8 @@ impl Builder {
         self
     }
 
-    /// Measures one of so many tasks: how long it waited for a worker, and how long it ran. The figures are in
-    /// [`Pool::times`]. Default: none is measured, and nothing is spent on it.
+    /// Measures one of every `one_in` tasks: how long it waited for a worker and how long it ran.
+    /// [`Pool::times`] returns the figures. Default: off, at no cost.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -284,10 +291,10 @@ impl Builder {
         self
     }
 
-    /// An idle worker waits in a reactor, which this makes for each pool that is built. By default there is none, and
-    /// futures are woken from other threads. The pool keeps at least one thread then.
+    /// Sets a function that makes a reactor for each pool that is built. An idle worker waits in
+    /// it, so the pool keeps at least one thread. Default: none; other threads wake futures.
     ///
-    /// See [`Reactor`] for what it is and an example.
+    /// [`Reactor`] has an example.
     pub fn reactor<R: Reactor>(
         mut self,
         make: impl Fn() -> io::Result<R> + Send + Sync + 'static,
@@ -297,7 +304,7 @@ impl Builder {
         self
     }
 
-    /// Each thread of the pool runs its life inside this, and none waits in a reactor.
+    /// Makes each thread of the pool run inside `around`. No thread waits in a reactor.
     #[cfg(feature = "tokio")]
     pub(crate) fn around(mut self, around: Around) -> Self {
         self.around = Some(around);
@@ -305,8 +312,8 @@ impl Builder {
         self
     }
 
-    /// Builds the pool. If the range of [`threads`](Self::threads) starts at 0, none is started until there is work, except
-    /// for the one that waits in a [reactor](Self::reactor).
+    /// Builds the pool. If the range of [`threads`](Self::threads) starts at 0, no thread starts
+    /// before there is work, except for the worker that waits in a [reactor](Self::reactor).
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -318,7 +325,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A setting that no pool can have, or a thread that was to be there from the beginning and did not start.
+    /// An invalid setting, or a thread or reactor that failed to start.
     pub fn build(self) -> Result<Pool, BuildError> {
         if self.capacity == 0 {
             return Err(BuildError::ZeroCapacity);
@@ -351,7 +358,8 @@ impl Builder {
             self.max_waiting,
         );
         let pool = Pool::new(Scheduler::new(settings, root, (min, max), worker::work));
-        // On an error the pool is dropped, which closes it and lets the threads that did start leave.
+        // On an error the pool is dropped, which closes it, so that the threads that did start
+        // exit.
         pool.start_threads(min).map_err(BuildError::Thread)?;
         Ok(pool)
     }

@@ -1,8 +1,9 @@
-//! The limit of how many workers the closures of a subpool occupy.
+//! Limits how many workers the closures of a subpool occupy.
 //!
-//! Closures of a subpool with a limit wait in a queue of the subpool. In the pool's queues there are attendants, at most
-//! as many as the limit. Each is a closure of the subpool's priority that runs one waiting closure and then queues up again
-//! behind the other closures of its priority, so that a limited subpool gets its turn as if it had no limit.
+//! Closures of a subpool with a limit wait in a queue of the subpool. The pool's queues hold at
+//! most as many attendants as the limit. An attendant is a closure with the subpool's priority that
+//! runs one waiting closure. It then queues again behind the other closures of its priority, so
+//! that a limited subpool gets the same turns as an unlimited one.
 
 use crate::backlog::Backlog;
 use crate::entrance::Entrance;
@@ -11,32 +12,32 @@ use crate::scheduler;
 use crate::seat::Seat;
 use crate::task::Task;
 
-/// What waits at an entrance with a limit.
+/// The closures that wait at an entrance with a limit.
 pub(crate) type Cap = Backlog<Task<Seat>>;
 
 impl Entrance {
-    /// Lets the closures occupy at most `threads` workers at once.
+    /// Limits the closures to `threads` workers at once.
     pub(crate) fn with_cap(mut self, threads: usize) -> Self {
         let threads = u32::try_from(threads).unwrap_or(u32::MAX);
         self.cap = Some(Box::new(Cap::new(threads)));
         self
     }
 
-    /// Runs, on a thread that is no attendant, all closures that wait for an attendant.
+    /// Runs all waiting closures on a thread that is not an attendant.
     pub(crate) fn run_waiting(&self, seat: &Seat) {
         let Some(cap) = &self.cap else { return };
-        while let Some(task) = cap.take_apart() {
+        while let Some(task) = cap.take_unattended() {
             scheduler::run(task, seat);
         }
     }
 }
 
 impl Gate {
-    /// Makes a closure run, or an attendant of a strand: on the calling worker if there is one, else on any; and if the
-    /// subpool has a limit, in turn.
+    /// Schedules a closure or a strand's attendant, on the calling worker if there is one. If the
+    /// subpool has a limit, queues it there.
     #[expect(
         clippy::inline_always,
-        reason = "a task handed on by value is copied again"
+        reason = "each call that passes the task by value copies it"
     )]
     #[inline(always)]
     pub(crate) fn schedule(&self, task: Task<Seat>) {
@@ -46,7 +47,7 @@ impl Gate {
         }
     }
 
-    /// Enqueues a closure, or an attendant of a strand, behind the waiting ones.
+    /// Enqueues a closure or a strand's attendant behind all waiting closures.
     pub(crate) fn defer(&self, task: Task<Seat>) {
         match self.cap() {
             None => self.scheduler.defer(task, self.priority()),
@@ -67,9 +68,10 @@ impl Gate {
         }
     }
 
-    /// Runs one closure as an attendant, and sends the attendant on if others wait.
+    /// Runs one closure as an attendant, and schedules the attendant again if more wait.
     fn attend(&self, task: Task<Seat>, seat: &Seat) {
-        // The task's panic is caught where it is run; a panic of what it owned must not end the attendant either.
+        // `run` also catches a panic in the drop of the task's captures, or it would end the
+        // attendant.
         scheduler::run(task, seat);
         if self.cap().is_some_and(Cap::has_more) {
             let gate = self.clone();
@@ -79,7 +81,7 @@ impl Gate {
     }
 
     fn attend_next(&self, seat: &Seat) {
-        // Other attendants may have been faster, and a discard.
+        // Other attendants or a discard may have taken every entry.
         if let Some(task) = self.cap().and_then(Cap::take) {
             self.attend(task, seat);
         }

@@ -4,35 +4,36 @@ use crate::unwind::{self, Payload};
 
 pub(crate) enum End {
     Completed,
-    /// The payload, unless somebody has it already.
+    /// The payload, or `None` once a handle or scope has it.
     Panicked(Option<Payload>),
-    /// Given up before it was done.
+    /// Cancelled before its end.
     Cancelled,
-    /// Dropped, because its pool was to begin nothing more.
+    /// Dropped because its entrance discards.
     Discarded,
-    /// Already counted: [`Turn::end`] was called, here or by the task that waits for this one and ran it.
+    /// Already counted by [`Turn::end`], in this turn or by the task that ran this one in place.
     Counted,
 }
 
 impl End {
-    /// Runs a job to its end, panics included.
+    /// Runs a job and catches its panic.
     pub(crate) fn of(job: impl Job, turn: &impl Turn) -> Self {
         unwind::catch(|| job.run(turn)).unwrap_or_else(|payload| Self::Panicked(Some(payload)))
     }
 }
 
-/// Where a task is counted, and what it has a slot for.
+/// The turn of a task: counts its end and releases its slot.
 pub(crate) trait Turn {
-    /// The task can no longer be cancelled, and runs from here on.
+    /// Marks the task as running. It can no longer be cancelled.
     fn begin(&self);
 
-    /// Counts the end of the task and releases its slot, without calling foreign code. Call it under the lock that makes
-    /// the end visible, so that a joiner finds the slot free. Call it at most once in a turn; if it is not called, the
-    /// [`End`] that the job or the output returns is counted.
+    /// Counts the end of the task and releases its slot, without calling foreign code. Call it
+    /// under the lock that makes the end visible, so that a joiner finds the slot free. Call it at
+    /// most once in a turn. If it is not called, the [`End`] that the job or the output returns is
+    /// counted.
     fn end(&self, end: &End);
 }
 
-/// Of a task that ends when its pool is gone: there is nothing to count it in, and no slot.
+/// The turn of a task that outlives its pool, without statistics or a slot.
 pub(crate) struct NoTurn;
 
 impl Turn for NoTurn {
@@ -41,18 +42,20 @@ impl Turn for NoTurn {
     fn end(&self, _end: &End) {}
 }
 
-/// What is to be done at the turn of a task that is a closure.
+/// A closure task, run or discarded once.
 pub(crate) trait Job: Send + 'static {
-    /// Whether it calls [`Turn::end`], or returns [`End::Counted`].
+    /// Whether it calls [`Turn::end`] or returns [`End::Counted`].
     const ENDS_TURN: bool;
 
-    /// Runs it. Calls [`Turn::begin`] unless there is nothing to run any more. A panic of the task may pass through.
+    /// Runs the closure. Calls [`Turn::begin`] unless the task has ended already. A panic of the
+    /// task may unwind through this.
     fn run(self, turn: &impl Turn) -> End;
 
-    /// Drops it undone, because its pool begins nothing more.
+    /// Drops the closure, because its entrance discards.
     fn discard(self, turn: &impl Turn) -> End;
 
-    /// Returns whether another thread has ended it, counted the end and released the slot. Then it may only be dropped.
+    /// Returns whether another thread has ended it, counted the end and released the slot. Then it
+    /// may only be dropped.
     fn is_spent(&mut self) -> bool {
         false
     }
@@ -72,7 +75,7 @@ impl<F: FnOnce() + Send + 'static> Job for F {
     }
 }
 
-/// What a task that is a future returns. Its handle is notified after the future is dropped.
+/// The output of a future task. `settle` notifies the handle, after the future is dropped.
 pub(crate) trait Output {
     fn settle(self, turn: &impl Turn) -> End;
 }

@@ -1,4 +1,4 @@
-//! An entrance: a bound of its own on the same workers. A pool has one, and one more for each subpool.
+//! An entrance: slots of its own on shared workers. A pool has one, and one more for each subpool.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::waiter::{Outcome, Waiter};
 
-/// How long a submitter is ready to wait.
+/// How long a submitter may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Patience {
     None,
@@ -21,31 +21,33 @@ pub(crate) enum Patience {
     Endless,
 }
 
-/// How much an entrance has to do, for those who choose between several. The least comes first.
+/// The load of an entrance, for balancing. Orders from least to most loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Load {
-    /// A slot is free; so many are taken.
+    /// A slot is free; holds the number of taken slots.
     Free(usize),
-    /// None is free; so many are taken or waited for.
+    /// No slot is free; holds the number of taken slots and waiting submitters.
     Full(usize),
     Closed,
 }
 
 #[derive(Debug)]
 pub(crate) struct Entrance {
-    /// A number that no other entrance ever had.
+    /// Unique and never reused, so that a stale id matches no later entrance. 0 means no entrance.
     id: usize,
     pub(crate) slots: Slots,
-    /// Of its closures.
+    /// The priority of its closures.
     pub(crate) priority: Priority,
-    /// What a plain submit does when no slot is free.
+    /// Whether a plain submit returns `Full` instead of blocking.
     pub(crate) nonblocking: bool,
     pub(crate) max_waiting: usize,
-    /// Where closures wait if there is a limit of how many workers they occupy. In a box: few entrances have one.
+    /// The queue of closures beyond the limit of running closures. `None` without a limit. Boxed
+    /// because few entrances have one.
     pub(crate) cap: Option<Box<Cap>>,
-    /// Whether tasks that have not begun are dropped instead of run. Set with a close, and reset before a reopen.
+    /// Whether tasks that have not begun are dropped instead of run. Set by a close, reset before a
+    /// reopen.
     discarding: AtomicBool,
-    /// How often it was opened again.
+    /// How often it was reopened.
     pub(crate) reopened: Counter,
     pub(crate) rejections: Rejections,
 }
@@ -57,7 +59,8 @@ impl Entrance {
         nonblocking: bool,
         max_waiting: usize,
     ) -> Self {
-        // The standard library's, also in a model: it orders nothing. 0 stands for no entrance.
+        // `std`'s atomic, even in models, because it orders nothing. Starts above 0, which means no
+        // entrance.
         static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(ID_STEP);
         Self {
             id: NEXT.fetch_add(ID_STEP, std::sync::atomic::Ordering::Relaxed),
@@ -76,7 +79,7 @@ impl Entrance {
         self.id
     }
 
-    /// How patient a plain submit is.
+    /// Returns how long a plain submit may wait.
     pub(crate) fn plain(&self) -> Patience {
         if self.nonblocking {
             Patience::None
@@ -85,7 +88,7 @@ impl Entrance {
         }
     }
 
-    /// What it has to do now. Its parts may be of different instants: it is a hint, and never what lets a task in.
+    /// Returns the load now. Its parts may be read at different instants, so it is only a hint.
     pub(crate) fn load(&self) -> Load {
         if self.slots.is_closed() {
             return Load::Closed;
@@ -97,7 +100,8 @@ impl Entrance {
         }
     }
 
-    /// Takes a slot, as patiently as asked; a refusal is not counted yet. `on_worker` says whether the calling thread is one that tasks need.
+    /// Takes a slot, and blocks for one as long as `patience` allows. Does not count a refusal.
+    /// `on_worker` returns whether the calling thread is a worker that other tasks need.
     pub(crate) fn enter(
         &self,
         patience: Patience,
@@ -111,7 +115,7 @@ impl Entrance {
 
     fn wait(&self, patience: Patience, on_worker: impl FnOnce() -> bool) -> Result<(), SlotError> {
         if on_worker() {
-            // The slot that it would wait for may be that of the very task which it is running.
+            // The awaited slot may belong to the task that this worker runs.
             return Err(SlotError::WouldDeadlock);
         }
         let mut spin = Spin::submitter();
@@ -134,19 +138,21 @@ impl Entrance {
         };
         let outcome = match waiter.wait(deadline) {
             None if self.slots.leave_line(ticket) => return Err(SlotError::Timeout),
-            // The deadline passed while the wait was being settled: what was granted is used.
+            // The deadline passed while the wait was being settled. Use a granted slot, or it
+            // leaks.
             None => waiter.outcome(),
             settled => settled,
         };
-        match outcome.expect("a waiter that is not in line any more has been settled") {
+        match outcome.expect("a waiter that has left the line is settled") {
             Outcome::Granted => Ok(()),
             Outcome::Closed => Err(SlotError::Closed),
         }
     }
 
     pub(crate) fn is_discarding(&self) -> bool {
-        // Relaxed, here and below: a task that came after a reopen came through `entered` of the slots, which was changed
-        // after this; and it makes no difference which of those before it are still run.
+        // Relaxed, here and below. A task accepted after a reopen synchronizes through `acquired`
+        // of the slots, which `reopen` writes after this flag. For tasks accepted before, either
+        // value is correct.
         self.discarding.load(Ordering::Relaxed)
     }
 
@@ -154,7 +160,7 @@ impl Entrance {
         self.discarding.store(yes, Ordering::Relaxed);
     }
 
-    /// Counts a refusal that the submitter gets.
+    /// Counts a refusal and returns it.
     pub(crate) fn count(&self, refusal: SlotError) -> SlotError {
         let counter: &Counter = match refusal {
             SlotError::Full => &self.rejections.full,

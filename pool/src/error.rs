@@ -24,8 +24,8 @@ pub enum SlotError {
     Closed,
     /// No slot came free before the deadline.
     Timeout,
-    /// A worker of this pool would have blocked until a slot is free, and only this worker may be able
-    /// to free one. Use `try_submit` or `try_slot`; in a future, await the slot.
+    /// A worker of this pool would have blocked until a slot is free, and only this worker may be
+    /// able to free one. Use `try_submit` or `try_slot`; in a future, await the slot.
     WouldDeadlock,
 }
 
@@ -55,7 +55,8 @@ impl std::error::Error for SlotError {}
 
 /// Why `try_submit` or `try_spawn` refused a task, with the task.
 ///
-/// The error is `Send` and `Sync` for every task that is `Send`, so `?` converts it to a boxed error.
+/// The error is `Send` and `Sync` for every task that is `Send`, so `?` converts it to a boxed
+/// error.
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
@@ -140,11 +141,11 @@ impl<F> std::error::Error for SubmitError<F> {}
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum RunError {
-    /// The closure got no slot, and has not run.
+    /// The closure got no slot and did not run.
     Slot(SlotError),
     /// The closure got a slot, and panicked or was cancelled.
     Task(JoinError),
-    /// The deadline passed. A closure that has begun goes on; one that has not was cancelled.
+    /// The deadline passed. A closure that has begun goes on; otherwise it was cancelled.
     Timeout,
 }
 
@@ -175,7 +176,7 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// A task that gave no result.
+/// Why a task returned no result.
 ///
 /// ```
 /// use anthill::JoinError;
@@ -194,14 +195,14 @@ impl std::error::Error for RunError {}
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum JoinError {
-    /// It panicked. The handle has the panic, so the pool's handler was not called.
+    /// The task panicked. The handle receives the panic, so the pool's handler is not called.
     Panicked(TaskPanic),
-    /// It was cancelled, discarded, or dropped undone.
+    /// The task was cancelled, discarded, or dropped unfinished.
     Cancelled,
 }
 
 impl JoinError {
-    /// Goes on with the task's panic in the calling thread, if there was one.
+    /// Resumes the task's panic on the calling thread. Does nothing if the task was cancelled.
     ///
     /// ```should_panic
     /// # let pool = anthill::Pool::builder().build().unwrap();
@@ -211,7 +212,7 @@ impl JoinError {
     ///
     /// # Panics
     ///
-    /// If the task did.
+    /// If the task panicked.
     pub fn resume(self) {
         if let Self::Panicked(panic) = self {
             std::panic::resume_unwind(panic.into_payload());
@@ -223,16 +224,16 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Panicked(panic) => panic.fmt(f),
-            Self::Cancelled => f.write_str(
-                "the task was cancelled, discarded with its pool, or left by all who could wake it",
-            ),
+            Self::Cancelled => {
+                f.write_str("the task was cancelled, discarded, or can no longer be woken")
+            }
         }
     }
 }
 
 impl std::error::Error for JoinError {}
 
-/// A pool that has not come to its end.
+/// Why a shutdown returned before the end of its pool.
 ///
 /// ```
 /// use std::time::Duration;
@@ -259,11 +260,12 @@ impl std::error::Error for JoinError {}
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShutdownError {
-    /// Tasks were in flight, or a thread had yet to exit, when the time was over. The pool is closed, and they go on.
+    /// Tasks were in flight, or a thread had yet to exit, when the deadline passed. The pool is
+    /// closed, and the tasks go on.
     Timeout(Box<Unfinished>),
     /// A worker of the pool called, and would have waited for itself. The pool is closed.
     FromWorker,
-    /// The pool was opened again during the wait.
+    /// The pool was reopened during the wait.
     Reopened,
 }
 
@@ -272,28 +274,28 @@ impl fmt::Display for ShutdownError {
         match self {
             Self::Timeout(left) => write!(f, "the pool did not end in time: {left}"),
             Self::FromWorker => f.write_str("a worker cannot wait for the end of its own pool"),
-            Self::Reopened => f.write_str("the pool was opened again while its end was awaited"),
+            Self::Reopened => f.write_str("the pool was reopened during shutdown"),
         }
     }
 }
 
 impl std::error::Error for ShutdownError {}
 
-/// What was left of a pool when the time for its end was over.
+/// What was left of a pool when its shutdown timed out.
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
 /// # let slot = pool.try_slot().unwrap();
 /// let ended = pool.shutdown().wait_timeout(std::time::Duration::ZERO);
 /// let Err(anthill::ShutdownError::Timeout(left)) = ended else { unreachable!() };
-/// assert_eq!((left.stats.in_flight, left.tasks.len()), (1, 0)); // a slot that is held
+/// assert_eq!((left.stats.in_flight, left.tasks.len()), (1, 0)); // a held slot
 /// ```
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    /// The numbers.
+    /// The pool's statistics at that time.
     pub stats: Stats,
-    /// The names of the tasks that have begun and have [one](crate::Slot::named), oldest first. For a
+    /// The names of the running tasks that have [one](crate::Slot::named), oldest first. For a
     /// subpool, those of the whole pool.
     pub tasks: Vec<String>,
 }
@@ -315,7 +317,7 @@ impl fmt::Display for Unfinished {
     }
 }
 
-/// A pool that cannot be opened again yet.
+/// Why a pool cannot be reopened yet.
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
@@ -326,10 +328,10 @@ impl fmt::Display for Unfinished {
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReopenError {
-    /// Tasks that are to be discarded are still there: those that run, and futures that are suspended. Wait for their
-    /// end with [`Pool::shutdown`](crate::Pool::shutdown).
+    /// Tasks that run, or suspended futures, are yet to be discarded. Wait for their end with
+    /// [`Pool::shutdown`](crate::Pool::shutdown).
     Discarding,
-    /// It is a subpool, and its pool is closed. Open the pool first.
+    /// The pool of this subpool is closed. Reopen the pool first.
     PoolClosed,
 }
 
@@ -346,8 +348,8 @@ impl fmt::Display for ReopenError {
 
 impl std::error::Error for ReopenError {}
 
-/// Shards of a [`MultiPool`](crate::MultiPool) that have not come to their end. All shards are closed all the same, and
-/// their tasks go on.
+/// Why shards of a [`MultiPool`](crate::MultiPool) did not end. All shards are closed, and their
+/// tasks go on.
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build_multi(2, Default::default()).unwrap();
@@ -360,7 +362,8 @@ impl std::error::Error for ReopenError {}
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiShutdownError {
-    /// Each of these shards, by its place in [`MultiPool::shards`](crate::MultiPool::shards), and why.
+    /// The index in [`MultiPool::shards`](crate::MultiPool::shards) of each shard that did not end,
+    /// and why.
     pub failed: Vec<(usize, ShutdownError)>,
 }
 

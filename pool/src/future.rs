@@ -1,4 +1,5 @@
-//! A future as a task: polled by workers, woken from anywhere, its slot given back when it is gone.
+//! Futures as tasks: polled by workers, woken from any thread. The slot is released when the future
+//! is dropped.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,7 +8,7 @@ use std::task::{Context, Poll};
 use async_task::Builder;
 use pin_project_lite::pin_project;
 
-use crate::activity::Doing;
+use crate::activity::ActivityKind;
 use crate::end::{End, Output};
 use crate::gate::Gate;
 use crate::held::HeldSlot;
@@ -18,11 +19,11 @@ use crate::task::Task;
 use crate::trace;
 use crate::unwind::{self, Payload};
 
-/// A future that is to be polled. Its gate lies beside it in the one allocation that it is.
+/// A future to be polled. The future and its gate share one allocation.
 pub(crate) type Runnable = async_task::Runnable<Gate>;
 
 impl Gate {
-    /// Runs a future that has a slot of this entrance.
+    /// Schedules a future that holds a slot of this entrance.
     pub(crate) fn spawn<F>(&self, future: F)
     where
         F: Future + Send + 'static,
@@ -31,7 +32,7 @@ impl Gate {
         spawn(&self.scheduler, self.runnable(future));
     }
 
-    /// A future that has a slot of this entrance, not scheduled yet.
+    /// Wraps a future that holds a slot of this entrance. Does not schedule it.
     pub(crate) fn runnable<F>(&self, future: F) -> Runnable
     where
         F: Future + Send + 'static,
@@ -67,23 +68,24 @@ impl Gate {
             slot: HeldSlot::new(gate),
         };
         let task = Builder::new().metadata(self.clone());
-        // SAFETY: The future is `Send`, since `F` is and a reference to a `Gate` is, for a `Gate` is `Sync`. It borrows
-        // nothing but the metadata, since `F` is `'static`. `schedule` is a function: `Send`, `Sync` and `'static`.
+        // SAFETY: The future is `Send` because `F` is `Send` and `Gate` is `Sync`, so that `&Gate`
+        // is `Send`. It borrows only the metadata, because `F` is `'static`. `schedule` is a
+        // function, so it is `Send`, `Sync` and `'static`.
         let (runnable, task) = unsafe { task.spawn_unchecked(accept, schedule) };
         task.detach();
         runnable
     }
 }
 
-/// Makes a new future run.
+/// Schedules a new future.
 pub(crate) fn spawn(scheduler: &Scheduler, runnable: Runnable) {
     scheduler.spawn(Seat::find(scheduler).as_deref(), task(runnable));
 }
 
-/// Makes a future run that was woken. It captures nothing, so a wake-up counts no references.
+/// Schedules a woken future. Captures nothing, so a wake-up changes no reference count.
 fn schedule(runnable: Runnable) {
-    // Once in a queue the future may run, end, and drop its gate before this call returns. So the scheduler used here is
-    // the worker's own, or counted.
+    // Once in a queue, the future may run, end and drop its gate before this call returns. So use
+    // the worker's own scheduler, or clone it first.
     if let Some(seat) = Seat::find(&runnable.metadata().scheduler) {
         seat.scheduler.wake(&seat, task(runnable));
     } else {
@@ -94,18 +96,19 @@ fn schedule(runnable: Runnable) {
 
 fn task(runnable: Runnable) -> Task<Seat> {
     Task::new(move |seat: &Seat| {
-        seat.serve(Doing::Future, runnable.metadata().entrance().id());
-        // A future that suspends itself and leaves its waker with nobody can never go on. async-task drops it, and its
-        // slot with it, when the last waker goes; without one it would be forgotten.
+        seat.set_activity(ActivityKind::Future, runnable.metadata().entrance().id());
+        // A suspended future without any waker can never be woken. async-task drops it, and
+        // releases its slot, when the last waker is dropped. Hold a waker here, or a future that
+        // clones none would leak.
         let _last = runnable.waker();
         runnable.run();
     })
 }
 
 pin_project! {
-    /// A future with its slot. What it ends with is counted here, and a panic is reported before the slot goes back.
+    /// A future with its slot. Counts its end, and reports a panic before the slot is released.
     struct Accepted<'a, F> {
-        // Before the slot: what is dropped undone is gone before its slot is free.
+        // Before the slot: an unfinished future is dropped before its slot is free.
         #[pin]
         future: Option<F>,
         slot: HeldSlot<'a>,
@@ -114,7 +117,8 @@ pin_project! {
     impl<F> PinnedDrop for Accepted<'_, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // Dropped undone, on whichever thread let go of it last: a panic here must not be that thread's.
+            // Dropped unfinished, by the thread that dropped the last reference. Catch a panic, or
+            // it would unwind into that thread.
             if let Err(payload) = unwind::catch(|| this.future.set(None)) {
                 this.slot.gate.scheduler.report(payload);
             }
@@ -132,7 +136,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.as_mut().project();
         if this.slot.gate.entrance().is_discarding() {
-            // The executor drops it, undone.
+            // The executor drops the unfinished future.
             return Poll::Ready(());
         }
         let polled = unwind::catch(|| {

@@ -1,4 +1,5 @@
-//! A gate: an entrance together with the scheduler behind it. Handles, slots and futures hold one.
+//! A gate: an entrance and the scheduler behind it. Handles, slots and futures each hold one, which
+//! keeps the entrance alive.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,7 +23,7 @@ use crate::waiter::{Outcome, Waiter};
 #[derive(Clone)]
 pub(crate) struct Gate {
     pub(crate) scheduler: Scheduler,
-    /// None for the pool's own entrance, which is part of the scheduler.
+    /// `None` for the pool's own entrance, which is part of the scheduler.
     pub(crate) subpool: Option<Arc<Entrance>>,
 }
 
@@ -31,7 +32,7 @@ impl Gate {
         self.subpool.as_deref().unwrap_or(&self.scheduler.root)
     }
 
-    /// Takes a slot, waiting for one as long as `patience` says. Counts a refusal.
+    /// Takes a slot, and blocks for one as long as `patience` allows. Counts a refusal.
     #[inline]
     pub(crate) fn enter(&self, patience: Patience) -> Result<(), SlotError> {
         if self.entrance().slots.take_free() {
@@ -47,7 +48,7 @@ impl Gate {
         entered.map_err(|refusal| self.entrance().count(refusal))
     }
 
-    /// Takes a slot, waiting for one without blocking a thread. Counts no refusal.
+    /// Returns a future that takes a slot. Does not count a refusal.
     pub(crate) fn enter_async(&self) -> Enter<'_> {
         Enter {
             gate: self,
@@ -60,10 +61,10 @@ impl Gate {
         self.scheduler.release(self.entrance());
     }
 
-    /// Runs a closure that has a slot.
+    /// Enqueues a closure that holds a slot.
     #[expect(
         clippy::inline_always,
-        reason = "a task handed on by value is copied again"
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
     )]
     #[inline(always)]
     pub(crate) fn submit<J: Job>(&self, job: J) {
@@ -74,7 +75,10 @@ impl Gate {
         }
     }
 
-    #[expect(clippy::inline_always, reason = "as for `submit`")]
+    #[expect(
+        clippy::inline_always,
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
+    )]
     #[inline(always)]
     fn submit_small(&self, job: impl Job) {
         if !self.is_plain() {
@@ -82,11 +86,12 @@ impl Gate {
         }
         self.entrance().slots.accepted().add();
         let job = trace::job(&self.scheduler.settings.name, job);
-        // The task is made where it is handed on, so that it is copied only once.
+        // Create the task in the call that enqueues it, or it is copied twice.
         self.scheduler.defer(Self::root_task(job), Priority::Normal);
     }
 
-    /// Whether closures go to the pool's own entrance, none is measured, and the calling thread is no worker.
+    /// Returns whether the fast path of `submit` applies: the pool's own entrance, no sampling, and
+    /// a calling thread that is not a worker.
     fn is_plain(&self) -> bool {
         self.subpool.is_none() && self.scheduler.settings.sampler.is_none() && !thread::is_seated()
     }
@@ -96,14 +101,14 @@ impl Gate {
         self.schedule(self.small_task(job));
     }
 
-    /// The priority of closures.
+    /// Returns the priority of closures.
     pub(crate) fn priority(&self) -> Priority {
         let subpool = self.subpool.as_ref();
         subpool.map_or(Priority::Normal, |entrance| entrance.priority)
     }
 
-    /// Removes what is left in the queue of closures that were cancelled, if there may be much of it. Call it after a
-    /// cancel.
+    /// Removes cancelled closures from the queue if there may be many. Call it after a cancel, or
+    /// they pile up.
     pub(crate) fn sweep(&self) {
         let (scheduler, priority) = (&self.scheduler, self.priority());
         let drop_spent = |task| scheduler.drop_spent(task);
@@ -112,7 +117,7 @@ impl Gate {
         }
     }
 
-    /// A closure that has a slot of this entrance, as a task.
+    /// Wraps a closure that holds a slot of this entrance in a task.
     pub(crate) fn task<J: Job>(&self, job: J) -> Task<Seat> {
         if const { is_large::<J>() } {
             self.small_task(Boxed(Box::new(job)))
@@ -147,8 +152,12 @@ impl Gate {
         }
     }
 
-    /// A closure that has a slot of the pool's own entrance. The worker knows that, so the task need not carry it.
-    #[expect(clippy::inline_always, reason = "as for `submit`")]
+    /// Wraps a closure that holds a slot of the pool's own entrance. The worker knows that
+    /// entrance, so the task does not carry it.
+    #[expect(
+        clippy::inline_always,
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
+    )]
     #[inline(always)]
     fn root_task(job: impl Job) -> Task<Seat> {
         Task::new(Queued {
@@ -157,13 +166,13 @@ impl Gate {
         })
     }
 
-    /// The measure of a task that is accepted now, if it is one of those that are measured.
+    /// Returns a sample for a task that is accepted now, if this task is to be measured.
     pub(crate) fn sample(&self) -> Option<Sample> {
         self.scheduler.settings.sampler.as_ref()?.pick()
     }
 }
 
-/// A closure that has a slot.
+/// A closure that holds a slot.
 struct Queued<E, J> {
     entrance: E,
     job: J,
@@ -195,7 +204,7 @@ impl<J: Job> Work<Seat> for Queued<Arc<Entrance>, J> {
     }
 }
 
-/// Waits for a slot without a thread; dropping it gives up the wait.
+/// Waits for a slot without blocking a thread. Dropping it gives up the wait.
 pub(crate) struct Enter<'a> {
     gate: &'a Gate,
     place: Option<(u64, Arc<Waiter>)>,
@@ -203,7 +212,7 @@ pub(crate) struct Enter<'a> {
 }
 
 impl Enter<'_> {
-    /// The first poll: a slot, or a place in line.
+    /// The first poll: takes a slot or joins the line.
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoSlot>> {
         let entrance = self.gate.entrance();
         match entrance.slots.try_acquire() {
@@ -255,7 +264,7 @@ impl Drop for Enter<'_> {
     }
 }
 
-/// Counts how a task ended, on the calling worker's tally if it is one.
+/// Counts the end of a task, on the tally of the calling worker or on the shared tally.
 pub(crate) fn count(scheduler: &Scheduler, end: &End) {
     let seat = Seat::find(scheduler);
     let tally = seat

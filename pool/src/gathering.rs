@@ -1,4 +1,4 @@
-//! What a scope and its tasks share.
+//! State shared by a scope and its tasks.
 
 use std::collections::VecDeque;
 
@@ -9,20 +9,21 @@ use crate::task::Task;
 use crate::unwind::{self, Payload};
 use crate::waiter::{Outcome, Waiter};
 
-/// The tasks of a scope. It borrows nothing once all have ended, so stubs may come later.
+/// The tasks of a scope. Borrows nothing once all tasks have ended, so stubs may outlive the scope.
 pub(crate) struct Gathering(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Tasks that nobody has begun: those in the queues of the pool are mere stubs, each of which comes for one of these.
+    /// Tasks that have not begun. The queues of the pool hold stubs, each of which takes one of
+    /// these.
     unbegun: VecDeque<Task<()>>,
-    /// Tasks that were added and have not ended.
+    /// The number of tasks that were added and have not ended.
     pending: usize,
     /// The first panic.
     panic: Option<Payload>,
     discarded: usize,
     waiter: Option<Arc<Waiter>>,
-    /// Whether the one that waits runs tasks meanwhile, and is to be told of new ones.
+    /// Whether the waiter runs tasks itself, and is notified of new ones.
     helped: bool,
 }
 
@@ -31,7 +32,7 @@ impl Gathering {
         Arc::new(Self(Mutex::new(State::default())))
     }
 
-    /// How many have not ended.
+    /// Returns the number of tasks that have not ended.
     pub(crate) fn pending(&self) -> usize {
         self.0.lock().pending
     }
@@ -46,7 +47,7 @@ impl Gathering {
             None
         };
         drop(state);
-        tell(helper);
+        wake(helper);
     }
 
     fn first(&self) -> Option<Task<()>> {
@@ -64,11 +65,12 @@ impl Gathering {
         self.end(dropped, End::Discarded, turn)
     }
 
-    /// A task was run or dropped. Its panic is kept for the one that waits, or, if there is one already, comes back.
+    /// Records a task that was run or dropped. Keeps its panic for the waiter, or returns it if
+    /// there is one already.
     fn end(&self, ended: Result<(), Payload>, well: End, turn: &impl Turn) -> End {
         let mut state = self.0.lock();
         state.pending -= 1;
-        let (end, beyond) = match ended {
+        let (end, extra) = match ended {
             Ok(()) => (well, None),
             Err(payload) if state.panic.is_none() => {
                 state.panic = Some(payload);
@@ -83,15 +85,16 @@ impl Gathering {
             None
         };
         drop(state);
-        tell(waiter);
-        match beyond {
+        wake(waiter);
+        match extra {
             None => End::Counted,
             Some(payload) => End::Panicked(Some(payload)),
         }
     }
 
-    /// If the calling thread runs a task of the same entrance: runs the tasks that have not begun, oldest first, or
-    /// discards them while the entrance discards. Returns when all tasks have ended.
+    /// Helps if the calling thread runs a task of the same entrance. Runs tasks that have not
+    /// begun, oldest first, or discards them while the entrance discards. Then returns when all
+    /// tasks have ended.
     pub(crate) fn help(&self, entrance: usize) {
         let Some(helper) = Helper::at(entrance) else {
             return;
@@ -111,7 +114,8 @@ impl Gathering {
         }
     }
 
-    /// Waits until all have ended; or, as a helper, until there is something to do. True if all have ended.
+    /// Waits until all tasks have ended or, as a helper, until a task can be run. Returns whether
+    /// all have ended.
     fn wait(&self, helps: bool) -> bool {
         let waiter = {
             let mut state = self.0.lock();
@@ -130,21 +134,21 @@ impl Gathering {
         false
     }
 
-    /// The first panic, and how many were discarded.
+    /// Returns the first panic and the number of discarded tasks.
     pub(crate) fn take_ends(&self) -> (Option<Payload>, usize) {
         let mut state = self.0.lock();
         (state.panic.take(), state.discarded)
     }
 }
 
-fn tell(waiter: Option<Arc<Waiter>>) {
+fn wake(waiter: Option<Arc<Waiter>>) {
     if let Some(waiter) = waiter {
         waiter.settle(Outcome::Granted);
         waiter.wake();
     }
 }
 
-/// Does not go before all tasks have ended.
+/// Blocks on drop until all tasks have ended.
 pub(crate) struct AllEnded<'a>(pub(crate) &'a Gathering);
 
 impl Drop for AllEnded<'_> {
@@ -153,7 +157,8 @@ impl Drop for AllEnded<'_> {
     }
 }
 
-/// What a queue holds for a task of a scope. It takes the next task that has not begun, once, also when it is dropped.
+/// The entry of a scope's task in a queue. Takes the next task that has not begun, once: when run,
+/// discarded or dropped.
 pub(crate) struct Stub {
     gathering: Arc<Gathering>,
     has_taken: bool,
@@ -167,7 +172,7 @@ impl Stub {
         }
     }
 
-    /// Takes the task. None if the task that waits for the scope has run it.
+    /// Takes the task. `None` if the task that waits for the scope has run it.
     fn take(&mut self) -> Option<Task<()>> {
         if std::mem::replace(&mut self.has_taken, true) {
             return None;
@@ -195,7 +200,8 @@ impl Job for Stub {
     }
 
     fn is_spent(&mut self) -> bool {
-        // From here on it takes no task, or a task that is added before it is dropped would be lost.
+        // A spent stub must take no task, or a task that is added before the stub is dropped would
+        // be lost.
         self.has_taken |= self.gathering.0.lock().unbegun.is_empty();
         self.has_taken
     }
@@ -204,7 +210,7 @@ impl Job for Stub {
 impl Drop for Stub {
     fn drop(&mut self) {
         if let Some(task) = self.take() {
-            // The pool is gone, with its slots, figures and panic handler.
+            // The pool was dropped, with its slots, statistics and panic handler.
             if let End::Panicked(Some(payload)) = self.gathering.discard(task, &NoTurn) {
                 unwind::discard(payload);
             }

@@ -1,4 +1,4 @@
-//! Groups: tasks whose results are waited for together.
+//! Groups: collect handles and wait for all of them.
 
 use std::fmt;
 use std::future::Future;
@@ -16,12 +16,13 @@ use crate::unwind;
 use crate::waiter::{Outcome, Waiter};
 use crate::watch::Watch;
 
-/// Collects [`JoinHandle`]s, of any pools, and waits for them together. The results come in the order in which the handles
-/// were pushed.
+/// Collects [`JoinHandle`]s of any pools and waits for all of them. The results come in the order
+/// in which the handles were pushed.
 ///
-/// In async code, `.await` the group; on a thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
-/// [`wait_deadline`](Self::wait_deadline). With [`stop_at_error`](Self::stop_at_error) the first task that fails cancels
-/// the others. A group that is dropped lets its tasks go on, and their panics go to the panic handlers of their pools.
+/// In async code, `.await` the group; on a thread, call [`wait`](Self::wait),
+/// [`wait_timeout`](Self::wait_timeout) or [`wait_deadline`](Self::wait_deadline). With
+/// [`stop_at_error`](Self::stop_at_error) the first task that fails cancels the other tasks.
+/// Dropping a group lets its tasks go on, and their panics go to the panic handlers of their pools.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,16 +38,16 @@ use crate::watch::Watch;
 #[must_use = "a group that is dropped lets its tasks go on"]
 pub struct Group<T>(Arc<Members<T>>);
 
-/// What a group shares with the wakers of its handles.
+/// State shared by a group and the wakers of its handles.
 struct Members<T>(Mutex<State<T>>);
 
 struct State<T> {
-    /// In the order of `push`.
+    /// In push order.
     members: Vec<Member<T>>,
     pending: usize,
-    /// Which results stop the group, if any do.
+    /// Returns whether a result stops the group. `None` if no result does.
     fails: Option<fn(&T) -> bool>,
-    /// The first task that failed, if that stopped the group.
+    /// The index of the task that stopped the group.
     failed: Option<usize>,
     stopped: bool,
     waiter: Option<PoolArc<Waiter>>,
@@ -75,7 +76,7 @@ impl<T: Send + 'static> Group<T> {
         }))))
     }
 
-    /// Adds a task. If the group has stopped, the task is cancelled unless it runs.
+    /// Adds a task. If the group has stopped, cancels the task unless it runs.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -95,7 +96,7 @@ impl<T: Send + 'static> Group<T> {
         state.pending += 1;
         let stopped = state.stopped;
         drop(state);
-        // After the member is there, because the task may end at once.
+        // After the member is added, because the task may end at once.
         let waker = Waker::from(Arc::new(Ended {
             members: Arc::clone(&self.0),
             index,
@@ -109,8 +110,8 @@ impl<T: Send + 'static> Group<T> {
 
     /// Blocks the calling thread until all tasks have ended. In async code, `.await` the group.
     ///
-    /// Within a task, the calling worker runs closures of the group in place that have not begun, as
-    /// [`JoinHandle`](JoinHandle#waiting-inside-a-task) says.
+    /// In a task, the calling worker runs closures of the group that have not begun in place, see
+    /// [`JoinHandle`](JoinHandle#waiting-inside-a-task).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -126,7 +127,8 @@ impl<T: Send + 'static> Group<T> {
     ///
     /// # Panics
     ///
-    /// With the feature `tokio`, if a task has not ended and the calling thread drives async tasks of tokio.
+    /// With the feature `tokio`, if a task has not ended and the calling thread drives async tasks
+    /// of tokio.
     pub fn wait(self) -> GroupResults<T> {
         let pending = self.0.0.lock().pending();
         for watch in pending {
@@ -137,7 +139,8 @@ impl<T: Send + 'static> Group<T> {
         self.0.take()
     }
 
-    /// Blocks the calling thread until all tasks have ended, for at most `timeout`. Never runs a task in place.
+    /// Blocks the calling thread until all tasks have ended, for at most `timeout`. Never runs a
+    /// task in place.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -160,12 +163,13 @@ impl<T: Send + 'static> Group<T> {
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_timeout(self, timeout: Duration) -> Result<GroupResults<T>, Self> {
         self.wait_until(Instant::now().checked_add(timeout))
     }
 
-    /// Blocks the calling thread until all tasks have ended, at the latest until `deadline`. Never runs a task in place.
+    /// Blocks the calling thread until all tasks have ended, at the latest until `deadline`. Never
+    /// runs a task in place.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -186,7 +190,7 @@ impl<T: Send + 'static> Group<T> {
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_deadline(self, deadline: Instant) -> Result<GroupResults<T>, Self> {
         self.wait_until(Some(deadline))
     }
@@ -201,8 +205,8 @@ impl<T: Send + 'static> Group<T> {
 }
 
 impl<T, E> Group<Result<T, E>> {
-    /// Makes the group stop when a task returns an error or panics: tasks that do not run are cancelled, and so are tasks
-    /// that are pushed later.
+    /// Makes the group stop when a task returns an error or panics. Then tasks that do not run are
+    /// cancelled, and so are tasks that are pushed later.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -262,8 +266,9 @@ impl<T> Group<T> {
         self.0.0.lock().stopped
     }
 
-    /// Cancels all tasks that do not run, and tasks that are pushed later. A closure that runs goes on to its end; a
-    /// future that runs is cancelled when it suspends. Cancelling again does nothing.
+    /// Cancels all tasks that do not run, and tasks that are pushed later. A running closure goes
+    /// on to its end. A running future is cancelled when it suspends. Cancelling again does
+    /// nothing.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -324,7 +329,7 @@ impl<T: Send + 'static> FromIterator<JoinHandle<T>> for Group<T> {
     }
 }
 
-/// Wakes when a task of a group has ended.
+/// The waker that a task of a group calls when it ends.
 struct Ended<T> {
     members: Arc<Members<T>>,
     index: usize,
@@ -337,7 +342,7 @@ impl<T: Send + 'static> Wake for Ended<T> {
 }
 
 impl<T> State<T> {
-    /// Stops the group, once. Returns the tasks to cancel outside the lock.
+    /// Stops the group, once. Returns the tasks to cancel after the lock is released.
     fn stop(&mut self, failed: Option<usize>) -> Vec<Watch<T>> {
         if std::mem::replace(&mut self.stopped, true) {
             return Vec::new();
@@ -346,7 +351,7 @@ impl<T> State<T> {
         self.pending()
     }
 
-    /// The tasks that have not ended, in the order of `push`.
+    /// Returns the tasks that have not ended, in push order.
     fn pending(&self) -> Vec<Watch<T>> {
         let pending = self.members.iter().filter_map(|member| match member {
             Member::Pending(handle) => Some(handle.watch()),
@@ -357,10 +362,10 @@ impl<T> State<T> {
 }
 
 impl<T> Members<T> {
-    /// Takes the result of a task that has ended, and stops the group if the result says so.
+    /// Takes the result of an ended task, and stops the group if the result says so.
     fn collect(&self, index: usize) {
         let mut state = self.0.lock();
-        // A group that was dropped has let its tasks go.
+        // A dropped group has no members.
         let Some(member) = state.members.get_mut(index) else {
             return;
         };
@@ -375,7 +380,7 @@ impl<T> Members<T> {
             _ => false,
         };
         state.pending -= 1;
-        // In the same step, so that a waiter sees which task failed.
+        // Under the same lock, so that a waiter sees which task failed.
         let cancelled = if stops {
             state.stop(Some(index))
         } else {
@@ -395,7 +400,7 @@ impl<T> Members<T> {
         }
     }
 
-    /// Waits until all have ended; false if the deadline passes first.
+    /// Blocks until all tasks have ended. Returns false if the deadline passes first.
     fn wait_until(&self, deadline: Option<Instant>) -> bool {
         let waiter = PoolArc::new(Waiter::thread());
         let mut state = self.0.lock();
@@ -408,7 +413,7 @@ impl<T> Members<T> {
         waiter.wait(deadline).is_some()
     }
 
-    /// The results, when all have ended.
+    /// Takes the results. Call it once all tasks have ended.
     fn take(&self) -> GroupResults<T> {
         let mut state = self.0.lock();
         let members = std::mem::take(&mut state.members);
@@ -422,16 +427,16 @@ impl<T> Members<T> {
     }
 }
 
-/// Cancels tasks; a future that runs, when it suspends. Call it without the lock, because it drops tasks, which runs foreign
-/// code.
+/// Cancels tasks. A running future is cancelled when it suspends. Call it without the lock, because
+/// it drops tasks, which runs foreign code.
 fn cancel_all<T>(tasks: &[Watch<T>]) {
     for watch in tasks {
-        // A capture that panics when dropped does not keep the other tasks from being cancelled.
+        // Catch the panic of a dropped capture, or the other tasks would not be cancelled.
         unwind::catch(|| watch.cancel_soon()).unwrap_or_else(unwind::discard);
     }
 }
 
-/// Handles hold the wakers of their group, and the group its handles: the group lets go.
+/// Breaks a reference cycle: the group holds its handles, and they hold the wakers of the group.
 impl<T> Drop for Group<T> {
     fn drop(&mut self) {
         let members = std::mem::take(&mut self.0.0.lock().members);

@@ -1,10 +1,10 @@
-//! What the tasks of a group ended with.
+//! The results of a group's tasks.
 
 use std::fmt;
 
 use crate::error::JoinError;
 
-/// The results of a group's tasks, in the order in which they were submitted.
+/// The results of a group's tasks, in the order in which their handles were pushed.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,7 @@ impl<T> GroupResults<T> {
         Self { results, failed }
     }
 
-    /// All results.
+    /// Returns all results.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,7 +51,8 @@ impl<T> GroupResults<T> {
         self.results
     }
 
-    /// The place of the task that stopped the group, the first in time to fail. None if no task did.
+    /// Returns the index of the task that stopped the group, which was the first in time to fail.
+    /// `None` if no task did.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,7 +69,7 @@ impl<T> GroupResults<T> {
         self.failed
     }
 
-    /// The values, if all tasks returned one.
+    /// Returns the values, if all tasks returned one.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -85,14 +86,14 @@ impl<T> GroupResults<T> {
     ///
     /// # Errors
     ///
-    /// The first panic or cancellation, in the order of submission.
+    /// The first panic or cancellation, in push order.
     pub fn values(self) -> Result<Vec<T>, JoinError> {
         self.results.into_iter().collect()
     }
 }
 
 impl<T, E> GroupResults<Result<T, E>> {
-    /// The values, if all tasks succeeded.
+    /// Returns the values, if all tasks returned `Ok`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -109,11 +110,11 @@ impl<T, E> GroupResults<Result<T, E>> {
     ///
     /// # Errors
     ///
-    /// That of the task that stopped the group, which was the first in time; if none did, the first in the order of
-    /// submission.
+    /// The error of the task that stopped the group, otherwise the first error in push order.
     pub fn all(mut self) -> Result<Vec<T>, GroupError<E>> {
         let first = self.failed.unwrap_or(0);
-        // From there on, so that the one that stopped the group is met before those that it cancelled.
+        // Start at the task that stopped the group, or a task that it cancelled would be reported
+        // instead.
         let before = self.results.drain(..first).collect::<Vec<_>>();
         let mut values = Vec::with_capacity(before.len() + self.results.len());
         for (index, result) in (first..).zip(self.results).chain((0..).zip(before)) {
@@ -136,7 +137,7 @@ impl<T> IntoIterator for GroupResults<T> {
     }
 }
 
-/// A task of a group that did not succeed.
+/// Why a task of a group failed.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -156,24 +157,24 @@ impl<T> IntoIterator for GroupResults<T> {
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum GroupError<E> {
-    /// It returned an error.
+    /// The task returned an error.
     Failed {
-        /// Which task it was, in the order of submission, from 0.
+        /// The index of the task, in push order.
         index: usize,
-        /// What it returned.
+        /// The returned error.
         error: E,
     },
-    /// It panicked or was cancelled.
+    /// The task panicked or was cancelled.
     Join {
-        /// Which task it was, in the order of submission, from 0.
+        /// The index of the task, in push order.
         index: usize,
-        /// How it ended.
+        /// The panic or the cancellation.
         error: JoinError,
     },
 }
 
 impl<E> GroupError<E> {
-    /// Which task it was, in the order of submission, from 0.
+    /// Returns the index of the task, in push order.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

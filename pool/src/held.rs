@@ -7,8 +7,8 @@ use crate::gate::{self, Gate};
 use crate::seat::Seat;
 use crate::slots::Released;
 
-/// The slot of a task that ends outside of a worker's turn: a future, or a closure that is cancelled. The slot is
-/// released when this is dropped, at the latest.
+/// The slot of a task that ends outside of a worker's turn: a future, or a closure that is
+/// cancelled. Releases the slot when dropped, unless released before.
 pub(crate) struct HeldSlot<'a> {
     pub(crate) gate: &'a Gate,
     state: Cell<State>,
@@ -17,9 +17,9 @@ pub(crate) struct HeldSlot<'a> {
 #[derive(Clone, Copy)]
 enum State {
     Undone,
-    /// Its end is counted.
+    /// The end is counted.
     Ended,
-    /// Its end is counted, and its slot released.
+    /// The end is counted and the slot released.
     Released(Released),
 }
 
@@ -31,7 +31,7 @@ impl<'a> HeldSlot<'a> {
         }
     }
 
-    /// Counts the end unless that is done, and reports a panic that no handle has.
+    /// Counts the end unless it is counted already, and reports a panic that no handle receives.
     pub(crate) fn settle(&self, end: End) {
         if let State::Undone = self.state.get() {
             gate::count(&self.gate.scheduler, &end);

@@ -1,4 +1,5 @@
-//! A task that waits on a worker for others of its entrance runs them itself, because no other worker may be free.
+//! Runs tasks in place of a task that waits for them. Otherwise they could wait for ever if no
+//! other worker is free.
 
 use std::rc::Rc;
 
@@ -9,22 +10,23 @@ use crate::scheduler::ClosureTurn;
 use crate::seat::Seat;
 use crate::sync::{Arc, SWEEP};
 
-/// A worker whose task waits for another task of the same entrance. It may run that task in place: a task that waits does
-/// nothing else, so no more tasks run at once than there are slots.
+/// A worker whose task waits for another task of the same entrance. It may run that task in place.
+/// The waiting task does nothing meanwhile, so running tasks never outnumber slots.
 pub(crate) struct Helper {
     seat: Rc<Seat>,
-    /// None for the pool's own entrance.
+    /// `None` for the pool's own entrance.
     subpool: Option<Arc<Entrance>>,
 }
 
 impl Helper {
-    /// Returns the calling worker if the task that it runs has a slot of the entrance with this id.
+    /// Returns the calling worker if the task that it runs holds a slot of the entrance with this
+    /// id.
     pub(crate) fn at(entrance: usize) -> Option<Self> {
-        let seat = Seat::top().filter(|seat| seat.serves(entrance))?;
+        let seat = Seat::top().filter(|seat| seat.runs_task_of(entrance))?;
         let subpool = if seat.scheduler.root.id() == entrance {
             None
         } else {
-            // The entrance is not drained, since the task that runs here has a slot of it.
+            // The entrance is not drained, because the task that runs here holds a slot of it.
             Some(seat.scheduler.subpool(entrance)?)
         };
         Some(Self { seat, subpool })
@@ -34,12 +36,12 @@ impl Helper {
         self.subpool.as_deref().unwrap_or(&self.seat.scheduler.root)
     }
 
-    /// Whether the tasks are to be discarded instead of run.
+    /// Returns whether the entrance discards tasks instead of running them.
     pub(crate) fn discards(&self) -> bool {
         self.entrance().is_discarding()
     }
 
-    /// Ends a task that waits in a queue: `end` runs it, or discards it if its second argument says so.
+    /// Ends a queued task: `end` runs it, or discards it if its second argument is true.
     pub(crate) fn end(&self, end: impl FnOnce(&ClosureTurn<'_, false>, bool) -> End) {
         let turn = ClosureTurn::inside(&self.seat, self.entrance());
         let discards = self.entrance().is_discarding();
@@ -51,8 +53,9 @@ impl Helper {
         self.sweep();
     }
 
-    /// Removes what is left in the own queue of tasks that were ended here, because the worker may not look there for long.
-    /// It waits until that may be half of the queue, so that each task costs a bounded number of looks.
+    /// Removes tasks that were ended in place from the own queue, because the worker may not pop
+    /// from it for long. Waits until they may be half of the queue, so that the cost per task is
+    /// bounded.
     fn sweep(&self) {
         let Some(own) = &self.seat.own else { return };
         let spent = self.seat.spent.get() + 1;

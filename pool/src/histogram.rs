@@ -1,17 +1,18 @@
-//! Durations counted in buckets.
+//! A concurrent histogram of durations.
 
 use std::time::Duration;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// Into how many buckets each power of two is split, as a power of two: a bucket is an eighth of its lower bound wide.
+/// Splits each power of two into 2^`SPLIT` buckets. A bucket is at most an eighth of its lower
+/// bound wide.
 const SPLIT: u32 = 3;
 
-/// Enough for any number of nanoseconds that 64 bits hold.
+/// Enough for any 64-bit number of nanoseconds.
 const BUCKETS: usize = (64 - SPLIT as usize + 1) << SPLIT;
 
-/// The bucket of a value: its highest bit, and the next [`SPLIT`] bits. The layout is that of
-/// [HdrHistogram](https://hdrhistogram.org).
+/// Returns the bucket of a value: its highest bit and the next [`SPLIT`] bits. The layout is that
+/// of [HdrHistogram](https://hdrhistogram.org).
 fn bucket(nanos: u64) -> usize {
     if nanos < 1 << SPLIT {
         return usize::try_from(nanos).unwrap_or(0);
@@ -21,7 +22,7 @@ fn bucket(nanos: u64) -> usize {
     ((shift as usize + 1) << SPLIT) + usize::try_from(within).unwrap_or(0)
 }
 
-/// The largest value of a bucket.
+/// Returns the largest value of a bucket.
 fn upper(bucket: usize) -> u64 {
     let (row, within) = (bucket >> SPLIT, (bucket & ((1 << SPLIT) - 1)) as u64);
     match row.checked_sub(1) {
@@ -30,7 +31,7 @@ fn upper(bucket: usize) -> u64 {
     }
 }
 
-/// Counts durations from many threads at once.
+/// Counts durations from many threads.
 pub(crate) struct Recorder {
     buckets: Box<[AtomicU64]>,
     sum: AtomicU64,
@@ -46,7 +47,7 @@ impl Recorder {
 
     pub(crate) fn record(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        // Relaxed: each is a number by itself, and a snapshot is not of one instant.
+        // Relaxed: the counters are independent, and a snapshot need not be of one instant.
         self.buckets[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(nanos, Ordering::Relaxed);
     }
@@ -65,7 +66,8 @@ impl Recorder {
     }
 }
 
-/// Durations in a histogram, from [`Times`](crate::Times). A duration is known to an eighth of itself.
+/// A histogram of durations, from [`Times`](crate::Times). Each duration is recorded with an error
+/// of at most an eighth.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -87,7 +89,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// How many there are.
+    /// Returns the number of recorded durations.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -102,13 +104,13 @@ impl Histogram {
         self.count
     }
 
-    /// Their mean; zero if there are none.
+    /// Returns the mean; zero if the histogram is empty.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let pool = anthill::Pool::builder().sample_times(1).build()?;
     /// # let times = pool.times().unwrap();
-    /// // What the measured tasks took of the workers' time.
+    /// // The time that workers spent on the measured tasks.
     /// let busy = times.run.mean() * u32::try_from(times.run.count())?;
     /// # assert!(busy.is_zero());
     /// # Ok(())
@@ -119,8 +121,10 @@ impl Histogram {
         Duration::from_nanos(self.sum.checked_div(self.count).unwrap_or(0))
     }
 
-    /// The duration that so many of them, from 0 to 1, do not exceed, rounded up by an eighth at most; zero if there are
-    /// none.
+    /// Returns the duration that this share of the durations does not exceed, rounded up by at most
+    /// an eighth.
+    ///
+    /// `quantile` is clamped to the range from 0 to 1. Returns zero if the histogram is empty.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -152,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_in_a_bucket_whose_bounds_hold_it() {
+    fn every_value_lies_within_its_bucket() {
         let near_powers = (0..64).flat_map(|bit| {
             let power = 1_u64 << bit;
             [power - 1, power, power + 1, power + power / 3]
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_count_from_below() {
+    fn quantile_is_at_most_an_eighth_too_high() {
         let recorder = Recorder::new();
         for millis in 1..=1000 {
             recorder.record(Duration::from_millis(millis));
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn without_values_all_is_zero() {
+    fn empty_histogram_is_zero() {
         let times = Recorder::new().snapshot();
         assert_eq!((times.mean(), times.quantile(0.5)), Default::default());
     }

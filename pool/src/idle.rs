@@ -1,52 +1,58 @@
-//! Who searches, who sleeps, who is woken.
+//! Decides which workers search, sleep and wake up.
 //!
-//! The race is always the same. One side makes work visible and then looks whether a worker must be woken; the other
-//! announces its sleep and then looks once more for work. Each side needs its two steps in this order for all others,
-//! which takes a `fence(SeqCst)` between them on both sides:
+//! A producer makes work visible, then checks whether to wake a worker. A worker announces its
+//! sleep, then checks for work. All threads must see the two steps of a side in this order, so each
+//! side puts a `fence(SeqCst)` between them:
 //!
-//! | a producer | a worker that goes to sleep | a worker that stops searching |
+//! | producer | worker going to sleep | worker ending a search |
 //! |---|---|---|
-//! | P1 push the task | S1 [`Idle::announce`]: into the stack, into the census | F1 [`Idle::end_search`]: out of the census |
+//! | P1 push the task | S1 [`Idle::announce`] | F1 [`Idle::end_search`] |
 //! | P2 fence | S2 fence | F2 fence |
-//! | P3 [`Idle::wants_help`]: look at the census | S3 look at every queue | F3 look at every queue |
-//! | P4 [`Idle::recruit`] if none searches | S4 [`Idle::withdraw`] if there is work | F4 [`Idle::recruit`] if there is work |
+//! | P3 [`Idle::wants_help`]: read the census | S3 check every queue | F3 check every queue |
+//! | P4 [`Idle::recruit`] if none searches | S4 [`Idle::withdraw`] on work | F4 [`Idle::recruit`] |
 //!
-//! **No task is stranded.** The fences P2 and S2 have an order. If P2 is first, S3 sees the task. If S2 is first, P3
-//! sees the sleeper and wakes it. The same holds for P2 and F2: a producer that sees a searcher leaves the task to it,
-//! and that worker, when it finds another task first, is either seen to have stopped or looks at the queues after
-//! stopping. Only the last searcher must look, because any other leaves a searcher behind.
+//! **No task is stranded.** The fences P2 and S2 are ordered. If P2 is first, S3 sees the task. If
+//! S2 is first, P3 sees the sleeper and wakes it. P2 and F2 are ordered likewise. A producer that
+//! sees a searching worker leaves the task to it. If that worker finds another task first, either
+//! P3 sees that its search ended, or F3 sees the task. Only the last searching worker needs F3.
 //!
-//! **Nothing is stranded on its way.** A worker that moves tasks from one queue to another does P2 to P4 for those that
-//! it does not run at once: between the two queues, S3 and F3 cannot see them.
+//! **No task in transit is missed.** S3 and F3 cannot see a task between two queues. A worker that
+//! moves tasks between queues therefore does P2 to P4 for the tasks that it does not run at once.
 //!
-//! **At most one wake-up is under way.** Waking a sleeper, or starting a thread, counts it as searching in the same
-//! step, under the lock. From then until that worker finds something, producers see a searcher and wake no other. It
-//! then wakes the next itself, but only if there is work left, so one task wakes one worker.
+//! **At most one wake-up is in progress.** Waking a sleeper or starting a thread counts it as
+//! searching in the same step, under the lock. Until that worker finds a task, producers see a
+//! searching worker and wake no other. It then wakes the next worker only if work is left, so one
+//! task wakes one worker.
 //!
-//! **Closures do not keep futures waiting.** At most `max` workers are *occupied*, that is, run closures. A worker
-//! occupies itself before it takes its first closure ([`Idle::occupy`]) and stays so until it sleeps or polls futures
-//! alone. Then it does O2 fence, O3 look at the queues of futures and at the reactor, O4 [`Idle::recruit`] if there is
-//! something and every worker that is awake is occupied. A producer of a future does P1 to P4 with the same question.
-//! The fences P2 and O2 have an order: either O3 sees the future, or P3 sees that all are occupied. If no sleeper is
-//! left, one thread beyond `max` is started, which can never occupy itself while the others do. It stays, mostly in the
-//! reactor, until it expires, so that short closures start no thread each.
+//! **Closures do not delay futures.** At most `max` workers are *occupied*, which means that they
+//! run closures. O1: a worker occupies itself before it takes its first closure ([`Idle::occupy`]).
+//! It stays occupied until it sleeps or polls only futures. Then come O2 fence, O3 check the future
+//! queues and the reactor, O4 [`Idle::recruit`] if there is work and every awake worker is
+//! occupied. A producer of a future does P1 to P4 with the same condition. The fences P2 and O2 are
+//! ordered: either O3 sees the future, or P3 sees that all are occupied. If no worker sleeps, one
+//! thread beyond `max` is started, which cannot occupy itself while `max` others are occupied. It
+//! stays until it expires, mostly in the reactor; otherwise each short closure would start a
+//! thread.
 //!
-//! **A closure left to occupied workers is run.** A producer that sees `max` occupied wakes none, and a worker that
-//! cannot occupy itself sleeps beside waiting closures. An occupied worker stops being so on its way to sleep, by S1, and
-//! then its S3 sees the closure; or by [`Idle::vacate`] while it polls futures, and then it looks for closures itself.
+//! **Closures left to occupied workers run.** A producer that sees `max` occupied workers wakes
+//! none. A worker that cannot occupy itself sleeps despite waiting closures. An occupied worker
+//! gives up its occupancy by S1, and then its S3 sees the closure. Or it calls [`Idle::vacate`]
+//! while it polls futures, and then it looks for closures itself.
 //!
-//! **Cold threads leave.** The stack gives the worker that slept last, so the bottom of it is never woken when there
-//! is little to do, and expires. A worker that expires takes itself off the stack under the lock: either it is still
-//! there, and no producer has counted on it, or it was popped, and then it has been woken and stays. Off the stack it
-//! counts as searching until [`Idle::dismiss`], which is its F1: a task that was left to it is found by its F3.
+//! **Cold threads exit.** The stack yields the worker that slept last, so under low load the
+//! workers at its bottom expire. A worker that expires removes itself from the stack under the
+//! lock. If it was still there, no producer counts on it. If a producer had popped it, it has been
+//! woken and stays. A removed worker counts as searching until [`Idle::dismiss`], its F1; its F3
+//! finds the tasks left to it.
 //!
-//! **Events are waited for.** In a pool with a [reactor](crate::Reactor) one sleeper holds it. It has a place of its own
-//! below the stack, so that it is woken after all others. An event that it handles gives it work, and it leaves by
-//! itself, as in S4, but not to search: it has what it needs, and does P2 to P4 for what it does not run at once. Then
-//! the reactor is free until some worker falls asleep; each that does takes it. O3 covers the case that all become
-//! occupied before: the recruit finds nothing to do and takes the reactor. A recruit and a worker on its way to sleep
-//! must not miss each other: after S2 a worker looks whether the reactor is free, too. And a worker that leaves, to which
-//! the reactor may have been left, does O2 to O4 again.
+//! **One worker waits for events.** In a pool with a [reactor](crate::Reactor) one sleeper holds
+//! the reactor. Its place is below the stack, so it is woken last. An event that it handles can
+//! give it tasks. It then leaves as in S4 without searching, and does P2 to P4 for the tasks that
+//! it does not run at once. The reactor is then free until another worker falls asleep and takes
+//! it. If all workers become occupied first, O3 sees the free reactor, and the recruited worker
+//! finds no task and takes the reactor. A worker going to sleep checks after S2 whether the reactor
+//! is free, or it and a recruit could miss each other. A worker that exits repeats O2 to O4,
+//! because the reactor may have been left to it.
 
 mod census;
 mod stack;
@@ -58,29 +64,29 @@ use crate::parker::Parker;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::thread::processors;
 use crate::sync::{Arc, Mutex};
-pub(crate) use census::MAX_THREADS;
+pub(crate) use census::{Awake, MAX_THREADS};
 use census::{Census, LIVE, OCCUPIED, SEARCHING, SLEEPING};
 use stack::Stack;
 
-/// What became of a request for help.
+/// How [`Idle::recruit`] answers a request for help.
 #[derive(Debug)]
 pub(crate) enum Recruit {
-    /// This one slept and must be unparked; it counts as searching from now on.
+    /// Unpark this sleeper; it counts as searching from now on.
     Wake(Arc<Parker>),
-    /// A thread must be started; it counts as live and searching from now on.
+    /// Start a thread; it counts as live and searching from now on.
     Start,
-    /// A worker searches already, or none is left.
-    Nobody,
+    /// A worker searches already, or no worker is available.
+    None,
 }
 
-/// What became of a sleeper whose time is over.
+/// What happens to a sleeper whose deadline passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     /// It is off the stack and counts as searching until it is dismissed.
     Leaves,
-    /// It is among the fewest that must stay.
+    /// It stays, because the pool is at its minimum of threads.
     Stays,
-    /// It has been woken meanwhile and counts as searching.
+    /// Another thread has popped it, and it counts as searching.
     Woken,
 }
 
@@ -88,26 +94,12 @@ pub(crate) enum Expiry {
 pub(crate) struct Idle {
     census: CachePadded<AtomicU64>,
     stack: Mutex<Stack>,
-    /// The fewest that stay. Changed under the lock of the stack.
+    /// The minimum of threads. Written under the stack lock.
     fewest: AtomicUsize,
-    /// The most that may be inside closures at once. Changed under the lock of the stack.
+    /// The maximum of occupied workers. Written under the stack lock.
     max: AtomicUsize,
-    /// A hint that more live than may. Changed under the lock of the stack.
+    /// A hint that too many threads are live. Written under the stack lock.
     surplus: AtomicBool,
-}
-
-/// How the census counts a worker that is awake.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Awake {
-    pub(crate) searching: bool,
-    pub(crate) occupied: bool,
-}
-
-impl Awake {
-    fn counts(self) -> u64 {
-        let count = |counted, unit| if counted { unit } else { 0 };
-        count(self.searching, SEARCHING) + count(self.occupied, OCCUPIED)
-    }
 }
 
 impl Idle {
@@ -121,72 +113,72 @@ impl Idle {
         }
     }
 
-    /// Changes how many threads there are: at least and at most.
+    /// Sets the minimum and the maximum of threads.
     pub(crate) fn limit(&self, min_threads: usize, max_threads: usize) {
         let mut stack = self.stack.lock();
         self.fewest.store(min_threads, Ordering::Relaxed);
         self.max.store(max_threads, Ordering::Relaxed);
-        self.note_count(&mut stack);
+        self.update_surplus(&mut stack);
     }
 
-    /// The fewest threads that stay, and the most that may be inside closures at once.
+    /// Returns the minimum of threads and the maximum of occupied workers.
     pub(crate) fn limits(&self) -> (usize, usize) {
         (self.fewest(), self.max())
     }
 
-    /// The fewest threads that stay.
+    /// Returns the minimum of threads.
     pub(crate) fn fewest(&self) -> usize {
         self.fewest.load(Ordering::Relaxed)
     }
 
     fn max(&self) -> usize {
-        // Relaxed: where the order matters, a fence or the lock of the stack stands before the call.
+        // Relaxed: where order matters, the caller has a fence or the stack lock.
         self.max.load(Ordering::Relaxed)
     }
 
-    fn look(&self) -> Census {
-        // Relaxed: where the order matters, a fence stands before the call.
+    fn load(&self) -> Census {
+        // Relaxed: where order matters, a fence precedes the call.
         Census(self.census.load(Ordering::Relaxed))
     }
 
-    fn change(&self, plus: u64, minus: u64) -> Census {
-        // Relaxed: the word counts and carries no data, and the fences of the protocol order it.
+    fn update(&self, plus: u64, minus: u64) -> Census {
+        // Relaxed: the word only counts, and the fences of the protocol order it.
         Census(
             self.census
                 .fetch_add(plus.wrapping_sub(minus), Ordering::Relaxed),
         )
     }
 
-    /// All threads, those that are being started too.
+    /// Returns the number of threads, including threads that are starting.
     pub(crate) fn live(&self) -> usize {
-        self.look().live()
+        self.load().live()
     }
 
-    /// All threads, and those of them that sleep, of one instant.
+    /// Returns the numbers of all and of sleeping threads at one instant.
     pub(crate) fn threads(&self) -> (usize, usize) {
-        let census = self.look();
+        let census = self.load();
         (census.live(), census.sleeping())
     }
 
-    /// P3: whether work that was just pushed needs another worker. A fence stands before the call.
+    /// P3: returns whether pushed work needs another worker. A fence must precede the call.
     pub(crate) fn wants_help(&self, lane: Lane) -> bool {
-        self.look().wants_help(lane, self.max())
+        self.load().wants_help(lane, self.max())
     }
 
-    /// P4, O4 and F4: picks the worker to help. `wants_help` said so just before.
+    /// P4, O4, F4: picks a worker to help, after `wants_help` returned true.
     #[inline]
     pub(crate) fn recruit(&self, lane: Lane) -> Recruit {
         self.recruit_by(lane, Stack::pop)
     }
 
-    /// As `recruit`, for a caller that is itself the sleeper in the reactor, and so is not picked.
+    /// Picks a worker other than the sleeper in the reactor, which is the caller.
     pub(crate) fn recruit_other(&self, lane: Lane) -> Recruit {
         self.recruit_by(lane, |stack| stack.sleepers.pop())
     }
 
     #[expect(
         clippy::inline_always,
-        reason = "every submit to a sleeping pool takes this way"
+        reason = "on the path of row `submit-to-sleeper` of `cargo run --release -p instructions`"
     )]
     #[inline(always)]
     fn recruit_by(
@@ -195,53 +187,54 @@ impl Idle {
         pop: impl FnOnce(&mut Stack) -> Option<Arc<Parker>>,
     ) -> Recruit {
         let mut stack = self.stack.lock();
-        let census = self.look();
+        let census = self.load();
         if census.searching() > 0 {
-            return Recruit::Nobody;
+            return Recruit::None;
         }
         if let Some(parker) = pop(&mut stack) {
-            self.change(SEARCHING, SLEEPING);
+            self.update(SEARCHING, SLEEPING);
             return Recruit::Wake(parker);
         }
         let max = self.max();
         if census.may_start(lane, max, stack.has_extra) {
             stack.has_extra |= census.live() >= max;
-            self.change(LIVE + SEARCHING, 0);
+            self.update(LIVE + SEARCHING, 0);
             return Recruit::Start;
         }
-        Recruit::Nobody
+        Recruit::None
     }
 
-    /// As `recruit`, but picks a sleeper only, even if others search.
+    /// Picks a sleeper, even if other workers search.
     pub(crate) fn recruit_sleeper(&self) -> Option<Arc<Parker>> {
         let mut stack = self.stack.lock();
         let parker = stack.pop();
         if parker.is_some() {
-            self.change(SEARCHING, SLEEPING);
+            self.update(SEARCHING, SLEEPING);
         }
         parker
     }
 
-    /// Counts a thread that is going to be started whatever the others do; false if there are enough.
+    /// Counts a thread that the caller then starts. Returns false if there are enough.
     pub(crate) fn enlist(&self) -> bool {
         let _stack = self.stack.lock();
         let may_start = self.live() < self.max();
         if may_start {
-            self.change(LIVE + SEARCHING, 0);
+            self.update(LIVE + SEARCHING, 0);
         }
         may_start
     }
 
-    /// F1 for good: takes a searcher out of the census whose thread did not start, or is about to exit. The caller then
+    /// F1 for a searching worker whose thread failed to start or is about to exit. The caller then
     /// does F2 to F4.
     pub(crate) fn dismiss(&self, was_leaving: bool) {
         let mut stack = self.stack.lock();
         stack.leaving -= usize::from(was_leaving);
-        self.change(0, LIVE + SEARCHING);
-        self.note_count(&mut stack);
+        self.update(0, LIVE + SEARCHING);
+        self.update_surplus(&mut stack);
     }
 
-    /// Whether every thread is dismissed. What each did before that has happened before this returns true.
+    /// Returns whether every thread is dismissed. All they did before happens before a return of
+    /// true.
     pub(crate) fn is_deserted(&self) -> bool {
         self.live() == 0 && {
             let _stack = self.stack.lock();
@@ -249,33 +242,34 @@ impl Idle {
         }
     }
 
-    /// A worker that runs out of work begins to search, unless half of the threads do so already, or of the processors:
-    /// more searchers only take processors from the others.
+    /// Starts a search unless half of the threads, or of the CPUs, search already. More searching
+    /// workers would only take CPU time from the others.
     #[must_use]
     pub(crate) fn begin_search(&self) -> bool {
-        let census = self.look();
+        let census = self.load();
         if 2 * census.searching() >= census.live().min(processors()) {
             return false;
         }
-        self.change(SEARCHING, 0);
+        self.update(SEARCHING, 0);
         true
     }
 
-    /// F1: a searcher has found something. True if it was the last; it must then do F2 to F4.
+    /// F1: ends a search that found a task. On true it was the last one, and the caller does F2 to
+    /// F4.
     #[must_use]
     pub(crate) fn end_search(&self) -> bool {
-        self.change(0, SEARCHING).searching() == 1
+        self.update(0, SEARCHING).searching() == 1
     }
 
-    /// O1: the caller is about to run closures, if fewer than `max` workers do. It then does O2 to O4.
+    /// O1: counts the caller as occupied if fewer than `max` workers are. It then does O2 to O4.
     #[must_use]
     pub(crate) fn occupy(&self) -> bool {
-        let mut census = self.look();
+        let mut census = self.load();
         loop {
             if census.occupied() >= self.max() {
                 return false;
             }
-            // Relaxed: as for `change`.
+            // Relaxed: see `update`.
             let occupied = self.census.compare_exchange_weak(
                 census.0,
                 census.0 + OCCUPIED,
@@ -289,24 +283,24 @@ impl Idle {
         }
     }
 
-    /// As `occupy`, for a worker whose task runs a closure in its own place, however many others do.
+    /// Counts a worker as occupied without a limit, because its task runs a closure in place.
     pub(crate) fn occupy_in_place(&self) {
-        self.change(OCCUPIED, 0);
+        self.update(OCCUPIED, 0);
     }
 
-    /// The caller no longer runs closures, but goes on to look for some.
+    /// Ends the occupancy of the caller, which keeps looking for closures.
     pub(crate) fn vacate(&self) {
-        self.change(0, OCCUPIED);
+        self.update(0, OCCUPIED);
     }
 
-    /// Whether a worker that is not occupied may occupy itself.
+    /// Returns whether an unoccupied worker may occupy itself.
     pub(crate) fn may_occupy(&self) -> bool {
-        self.look().occupied() < self.max()
+        self.load().occupied() < self.max()
     }
 
-    /// S1: into the stack, or into the place of the worker in the reactor, which the caller holds. The caller then does
-    /// S2 to S4. True if more live than may: it is to retire instead, because only workers that were asleep before are
-    /// woken when the limit changes.
+    /// S1: adds the caller to the stack, or as the sleeper in the reactor that it holds. The caller
+    /// then does S2 to S4. Returns true if too many threads are live: the caller must then retire,
+    /// because a lower limit wakes only workers that sleep already.
     pub(crate) fn announce(&self, parker: &Arc<Parker>, was: Awake, in_reactor: bool) -> bool {
         let mut stack = self.stack.lock();
         if in_reactor {
@@ -314,76 +308,78 @@ impl Idle {
         } else {
             stack.sleepers.push(Arc::clone(parker));
         }
-        self.change(SLEEPING, was.counts());
-        self.is_too_many(&stack, false)
+        self.update(SLEEPING, was.counts());
+        self.exceeds_limit(&stack, false)
     }
 
-    /// S4: out of the stack again, to search or to run what it has. False if another thread has popped it: then it
-    /// counts as searching, and its parker has been notified or is about to be.
+    /// S4: removes the caller from the stack, to search or to run the tasks it has. Returns false
+    /// if another thread popped it: it counts as searching, and a notification has arrived or is
+    /// about to.
     pub(crate) fn withdraw(&self, parker: &Arc<Parker>, to_search: bool) -> bool {
         let mut stack = self.stack.lock();
         let found = stack.remove(parker);
         if found {
-            self.change(if to_search { SEARCHING } else { 0 }, SLEEPING);
+            self.update(if to_search { SEARCHING } else { 0 }, SLEEPING);
         }
         found
     }
 
-    /// A hint that more live than may.
+    /// Returns a hint that too many threads are live.
     pub(crate) fn has_surplus(&self) -> bool {
         self.surplus.load(Ordering::Relaxed)
     }
 
-    /// Notes how many live, and how many of them are to leave, after a change of either.
-    fn note_count(&self, stack: &mut Stack) {
-        let (census, max) = (self.look(), self.max());
-        // Where all that are left are occupied, the thread for futures has left, even if more than `max` remain.
+    /// Updates the surplus hint after a change of `live` or of a limit.
+    fn update_surplus(&self, stack: &mut Stack) {
+        let (census, max) = (self.load(), self.max());
+        // If all remaining workers are occupied, the extra thread for futures has exited, even if
+        // more than `max` remain.
         stack.has_extra &= census.live() > max && census.live() > census.occupied();
         let most = max + usize::from(stack.has_extra);
         self.surplus.store(census.live() > most, Ordering::Relaxed);
     }
 
-    /// Whether a worker is to leave because more live than may. The only one that is not occupied stays for the futures.
-    fn is_too_many(&self, stack: &Stack, occupied: bool) -> bool {
-        let census = self.look();
+    /// Returns whether a worker must retire. The only unoccupied worker stays for the futures.
+    fn exceeds_limit(&self, stack: &Stack, occupied: bool) -> bool {
+        let census = self.load();
         let live = census.live() - stack.leaving;
         let is_last = stack.has_extra && !occupied && census.occupied() + 1 >= live;
         live > self.max() + usize::from(stack.has_extra) && !is_last
     }
 
-    /// A worker that is awake leaves, if more live than may. It then counts as searching until it is dismissed.
+    /// Retires an awake worker if too many are live. It counts as searching until it is dismissed.
     pub(crate) fn retire(&self, was: Awake) -> bool {
         let mut stack = self.stack.lock();
-        let leaves = self.is_too_many(&stack, was.occupied);
+        let leaves = self.exceeds_limit(&stack, was.occupied);
         if leaves {
             stack.leaving += 1;
-            self.change(SEARCHING, was.counts());
+            self.update(SEARCHING, was.counts());
         }
         leaves
     }
 
-    /// The time of a sleeper is over: it leaves, if more than the fewest live.
+    /// Handles the expiry of a sleeper: it exits if the pool is above its minimum of threads.
     pub(crate) fn expire(&self, parker: &Arc<Parker>) -> Expiry {
         let mut stack = self.stack.lock();
-        if self.look().live() - stack.leaving <= self.fewest() {
+        if self.load().live() - stack.leaving <= self.fewest() {
             return Expiry::Stays;
         }
         if !stack.remove(parker) {
             return Expiry::Woken;
         }
         stack.leaving += 1;
-        self.change(SEARCHING, SLEEPING);
+        self.update(SEARCHING, SLEEPING);
         Expiry::Leaves
     }
 
-    /// Wakes all sleepers, to look whether the pool has ended, or whether they are too many.
+    /// Wakes all sleepers, so that they check for the pool's end and for surplus threads.
     pub(crate) fn wake_all(&self) {
         let sleepers = {
             let mut stack = self.stack.lock();
             let mut sleepers = std::mem::take(&mut stack.sleepers);
             sleepers.extend(stack.in_reactor.take());
             let count = sleepers.len() as u64;
-            self.change(SEARCHING * count, SLEEPING * count);
+            self.update(SEARCHING * count, SLEEPING * count);
             sleepers
         };
         for parker in sleepers {

@@ -17,18 +17,21 @@ use crate::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
 use crate::unwind::{self, Payload};
 use crate::watch::Watch;
 
-/// A handle to the result of a task: a value that a future awaits and a thread waits for. A handle that is
-/// dropped lets the task go on.
+/// A handle to the result of a task: a value that a future awaits and a thread waits for. Dropping
+/// the handle lets the task go on.
 ///
-/// A panic of the task goes to the handle; if the handle was dropped before, to the pool's panic handler.
+/// A panic of the task goes to the handle, or to the pool's panic handler if the handle was dropped
+/// before.
 ///
 /// # Waiting inside a task
 ///
-/// In a future, `.await` the handle. A closure may block on a task of its own pool: if that task is a
-/// closure of the same entrance that has not begun, the waiting worker runs it in place. So closures that
-/// split their work and wait for the parts never wait for a free worker. In every other case the wait
-/// blocks the worker: for a future, for a task of a strand, for a task of another entrance (a subpool, or
-/// its pool), and with a timeout. If all workers block like this, none of them returns.
+/// In a future, `.await` the handle. A closure may block on a task of its own pool. If that task is
+/// a closure of the same entrance that has not begun, the waiting worker runs it in place. So
+/// closures that split their work and wait for the parts never wait for a free worker.
+///
+/// In every other case the wait blocks the worker: for a future, for a task of a strand, for a task
+/// of another entrance (a subpool, or its pool), and with a timeout. If all workers block like
+/// this, they deadlock.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -50,13 +53,15 @@ impl<T> JoinHandle<T> {
         Self(Watch::new(packet, gate.clone(), true))
     }
 
-    /// The task has its place in an order, and does not run in place of one that waits for it.
+    /// Marks the task as part of an order, so that it never runs in place of a task that waits for
+    /// it.
     pub(crate) fn in_order(mut self) -> Self {
         self.0.stay_in_order();
         self
     }
 
-    /// Another that waits for the same end, or cancels the task. The result is the handle's.
+    /// Returns a watch that waits for the same end or cancels the task. The handle keeps the
+    /// result.
     pub(crate) fn watch(&self) -> Watch<T> {
         self.0.clone()
     }
@@ -75,19 +80,19 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// What the task panicked with, or that it was cancelled.
+    /// [`JoinError::Panicked`] if the task panicked, [`JoinError::Cancelled`] if it was cancelled.
     ///
     /// # Panics
     ///
-    /// If the handle was polled as a future until it was ready. With the feature `tokio`, also if the
-    /// task has not ended and the calling thread drives async tasks of tokio.
+    /// If the handle was polled to completion before. With the feature `tokio`, also if the task
+    /// has not ended and the calling thread drives async tasks of tokio.
     pub fn wait(mut self) -> Result<T, JoinError> {
         self.0.wait();
         self.0.packet.take()
     }
 
-    /// Blocks the calling thread until the task has ended, for at most `timeout`. Never runs the task in
-    /// place.
+    /// Blocks the calling thread until the task has ended, for at most `timeout`. Never runs the
+    /// task in place.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -109,13 +114,13 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
         self.wait_until(Instant::now().checked_add(timeout))
     }
 
-    /// Blocks the calling thread until the task has ended, at the latest until `deadline`. Never runs the
-    /// task in place.
+    /// Blocks the calling thread until the task has ended, at the latest until `deadline`. Never
+    /// runs the task in place.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -136,7 +141,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_deadline(self, deadline: Instant) -> Result<Result<T, JoinError>, Self> {
         self.wait_until(Some(deadline))
     }
@@ -149,16 +154,17 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Cancels the task if it is not running: a closure that has not begun, or a future between two polls. Returns whether
-    /// it did; the handle then returns [`JoinError::Cancelled`]. A closure is dropped and its slot released before this
-    /// returns; a future is dropped by the next free worker.
+    /// Cancels the task if it is not running: a closure that has not begun, or a future between two
+    /// polls. Returns whether it cancelled the task. The handle then returns
+    /// [`JoinError::Cancelled`]. A closure is dropped and its slot released before this returns. A
+    /// future is dropped by the next free worker.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let search = pool.submit_with_handle(|| 42)?;
     /// if search.cancel() {
-    ///     println!("it had not begun, and never will");
+    ///     println!("it never runs");
     /// }
     /// # Ok(())
     /// # }
@@ -168,7 +174,7 @@ impl<T> JoinHandle<T> {
         self.0.cancel()
     }
 
-    /// Whether the result is there, so that joining does not wait.
+    /// Returns whether the task has ended, so that waiting does not block.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -190,7 +196,7 @@ impl<T> Future for JoinHandle<T> {
 
     /// # Panics
     ///
-    /// If it is polled after it was ready.
+    /// If polled after completion.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.poll(cx).map(|()| self.0.packet.take())
     }
@@ -202,7 +208,7 @@ impl<T> Drop for JoinHandle<T> {
     }
 }
 
-// As for the pool: a panic is caught before it reaches what is shared.
+// A panic is caught before it reaches shared state, as for the pool.
 impl<T> UnwindSafe for JoinHandle<T> {}
 impl<T> RefUnwindSafe for JoinHandle<T> {}
 
@@ -215,7 +221,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
     }
 }
 
-/// A closure as a task with a result, and the handle to it.
+/// Wraps a closure in a task with a result. Returns its handle and the task.
 pub(crate) fn closure<F, T>(gate: &Gate, f: F) -> (JoinHandle<T>, impl Job + use<F, T>)
 where
     F: FnOnce() -> T + Send + 'static,
@@ -240,7 +246,7 @@ where
     (JoinHandle::new(gate, packet), ticket)
 }
 
-/// A closure's turn, unless it was cancelled, or run by the one that joins it.
+/// Runs the closure, unless it was cancelled or was run by the task that waits for it.
 impl<F, T> Job for Ticket<Unbegun<F>, T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -267,7 +273,7 @@ where
     }
 }
 
-/// A future as a task with a result, and the handle to it.
+/// Wraps a future in a task with a result. Returns its handle and the task.
 pub(crate) fn future<F>(
     gate: &Gate,
     future: F,
@@ -287,7 +293,7 @@ where
 pin_project! {
     /// A future that puts its output into a packet.
     struct Joined<F: Future> {
-        // Before the ticket: what is dropped undone is gone before its handle hears of it.
+        // Before the ticket: an unfinished future is dropped before its handle is notified.
         #[pin]
         future: F,
         ticket: Ticket<Suspended, F::Output>,
@@ -321,7 +327,7 @@ impl<F: Future> Future for Joined<F> {
 
 /// What a future with a handle returns to its task.
 pub(crate) enum Joinable<T> {
-    /// Its handle was notified by the cancel.
+    /// The cancel has notified the handle.
     Cancelled,
     Ended {
         packet: std::sync::Arc<Packet<Suspended, T>>,

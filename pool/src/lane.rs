@@ -1,15 +1,15 @@
-//! What a worker chooses from.
+//! The kinds of work that a worker chooses from.
 
-/// A kind of work, by what it may wait for.
+/// A kind of work, by what the work may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Futures that can go on: new ones, and those that were woken. They come first.
+    /// Ready futures, new or woken. They run first.
     Futures,
-    /// Closures that have not begun, in the order of their entrances' priorities.
+    /// Closures that have not started, ordered by the priority of their entrances.
     Closures,
 }
 
 impl Lane {
-    /// What comes first stands first.
+    /// All lanes, the first to run first.
     pub(crate) const ALL: [Self; 2] = [Self::Futures, Self::Closures];
 }

@@ -1,17 +1,19 @@
-//! Tasks that capture much are boxed early. Without optimisation each function that a task passes through copies it to the
-//! stack, and a stack that is enough for `std::thread::spawn` would overflow.
+//! Boxes tasks with large captures early. Without optimization, each function that passes a task on
+//! copies it to the stack. Without the box, a stack that suffices for `std::thread::spawn` would
+//! overflow.
 
 use crate::end::{End, Job, Turn};
 
-/// The size from which a task is boxed, in bytes. tokio's `BOX_FUTURE_THRESHOLD` without optimisation.
+/// The largest size in bytes of a task that is not boxed. tokio's `BOX_FUTURE_THRESHOLD` without
+/// optimization.
 const LARGE: usize = 2048;
 
-/// Whether tasks of this type are to be boxed.
+/// Returns whether to box tasks of this type.
 pub(crate) const fn is_large<T>() -> bool {
     size_of::<T>() > LARGE
 }
 
-/// A job, or a large one in a box.
+/// A job, or a large job in a box.
 pub(crate) enum Either<S, L> {
     Small(S),
     Large(L),

@@ -1,9 +1,11 @@
 //! A bounded worker pool that runs closures and futures on the same threads.
 //!
-//! A pool has a fixed number of *slots*, its *capacity*. A task takes a slot when it is accepted and releases it when it has
-//! ended, so the number of tasks in the pool, queued and running, never exceeds the capacity. When no slot is free, the
-//! submitter waits or is refused: that is back-pressure. Threads start when there is work and no idle worker, up to a limit,
-//! and exit when they have been idle for a while. A task that panics ends alone and is reported.
+//! A pool has a fixed number of *slots*, its *capacity*. A task takes a slot when it is accepted
+//! and releases it when it ends, so queued and running tasks together never exceed the capacity.
+//! When no slot is free, the submitter waits or is refused: that is back-pressure.
+//!
+//! Threads start when there is work and no idle worker, up to a limit, and exit after an idle time.
+//! A task that panics ends alone and is reported.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,9 +21,10 @@
 //! # }
 //! ```
 //!
-//! **Everything that waits is a value.** A future awaits it; a thread calls its `.wait()`, `.wait_timeout(d)` or
-//! `.wait_deadline(t)`. In a program that has a tokio runtime already, await: `pool.run(f).await` is a `spawn_blocking` with a
-//! bound. With the feature `tokio` the pool needs no runtime beside it: [`Builder::tokio`].
+//! **Everything that waits is a value.** A future awaits it; a thread calls its `.wait()`,
+//! `.wait_timeout(d)` or `.wait_deadline(t)`. In a program with a tokio runtime, await:
+//! `pool.run(f).await` is a bounded `spawn_blocking`. With the feature `tokio` the pool needs no
+//! other runtime: see [`Builder::tokio`].
 //!
 //! # The API
 //!
@@ -41,7 +44,7 @@
 //! | [`MultiPool`] | several pools behind one handle; the same calls |
 //! | [`Pool::set_capacity`], [`Pool::set_threads`] | resize while the pool runs |
 //! | [`Pool::stats`], [`Pool::times`] | figures |
-//! | [`Pool::close`], [`Pool::discard`], [`Pool::reopen`] | accept no more; drop what has not begun; open again |
+//! | [`Pool::close`], [`Pool::discard`], [`Pool::reopen`] | accept no more tasks; drop tasks that have not begun; reopen |
 //! | [`Pool::shutdown`], [`Pool::shutdown_on_drop`] | a value, or a guard: close and wait for the end |
 //!
 //! # Recipes
@@ -67,7 +70,7 @@
 //! # async fn accept() -> u32 { 7 }
 //! # async fn handle(_: u32) {}
 //! for _ in 0..10 {
-//!     let slot = pool.slot().await?; // do not accept what cannot be served
+//!     let slot = pool.slot().await?; // accept only if a slot is free
 //!     let connection = accept().await;
 //!     slot.spawn(async move { handle(connection).await });
 //! }
@@ -89,7 +92,7 @@
 //! # }
 //! ```
 //!
-//! A job queue with back-pressure that drops what does not fit:
+//! A job queue with back-pressure that drops jobs beyond the capacity:
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -189,14 +192,16 @@
 //! | [`threads`](Builder::threads) | closures that run at once | closures wait in the pool |
 //! | [`max_waiting`](Builder::max_waiting) | submitters that wait | submitters are refused |
 //!
-//! A closure that blocks occupies a thread, so a pool for blocking closures needs as many threads as closures may block at
-//! once. A future that waits costs a slot and no thread. Futures run while closures occupy every worker: one thread beyond
-//! `threads` is started for them when it is needed. [`guide_scheduling`] shows what runs before what.
+//! A closure that blocks occupies a thread, so a pool needs as many threads as closures may block
+//! at once. A suspended future holds a slot but no thread. Futures run even while closures occupy
+//! every worker: the pool then starts one thread beyond `threads` for them. [`guide_scheduling`]
+//! describes the order of tasks.
 //!
 //! # Panics
 //!
-//! A panic of a task is caught on the worker, counted, and given to the [panic handler](Builder::panic_handler). This needs
-//! unwinding: with `panic = "abort"` a panic in a task ends the program.
+//! A panic of a task is caught on the worker, counted, and passed to the [panic
+//! handler](Builder::panic_handler). This needs unwinding: with `panic = "abort"` a panic in a task
+//! ends the program.
 //!
 //! # Features
 //!
@@ -207,12 +212,13 @@
 //! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
 //! | `tracing` | a span for each task, at level debug, with the names of the pool and the task; an error event for a panic without a handler |
 //!
-//! None is on by default.
+//! No feature is on by default.
 //!
 //! # What is proven
 //!
-//! The pool's protocols (slots, waiting, waking, expiry, close) are model-checked with loom over this very code.
-//! [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are trusted.
+//! The pool's protocols (slots, waiting, waking, expiry, close) are model-checked with loom on this
+//! very code. [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are
+//! trusted.
 #![cfg_attr(
     any(anthill_loom, anthill_shuttle),
     allow(rustdoc::broken_intra_doc_links, reason = "models link no parking_lot")
@@ -315,7 +321,7 @@ pub use tokio_reactor::TokioReactor;
 #[doc(hidden)]
 pub use sync::thread::refuse_thread_starts;
 
-/// The README's programs are tests; one of them wants the feature.
+/// The examples of the README are tests; one of them needs the feature.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;

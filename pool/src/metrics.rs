@@ -1,4 +1,4 @@
-//! The figures of a pool, through the `metrics` facade.
+//! Publishes the figures of a pool through the `metrics` facade.
 
 use metrics::{counter, gauge};
 
@@ -8,18 +8,20 @@ use crate::pool::Pool;
 const QUANTILES: [(f64, &str); 4] = [(0.5, "0.5"), (0.9, "0.9"), (0.99, "0.99"), (1.0, "1")];
 
 impl Pool {
-    /// Publishes the figures of [`stats`](Self::stats), and of [`times`](Self::times) if there are any, through the
-    /// [`metrics`] facade, to the recorder that the program has installed. Call it as often as they are to be looked at,
-    /// for example before each scrape: between two calls nothing is spent on it.
+    /// Publishes [`stats`](Self::stats), and [`times`](Self::times) if sampling is on, to the
+    /// recorder that the program has installed for the [`metrics`] facade. Never blocks on the
+    /// pool.
     ///
-    /// `label` tells the pools of a program apart, and a pool from its subpools, whose [`name`](Self::name) is the
-    /// same.
+    /// Call it before each scrape. The pool does no work for metrics between two calls.
+    ///
+    /// `label` becomes the label `pool`. It distinguishes the pools of a program, and subpools from
+    /// their pool, whose [`name`](Self::name) they share.
     ///
     /// | metric | labels besides `pool` | |
     /// |---|---|---|
     /// | `anthill_capacity`, `anthill_in_flight`, `anthill_free` | | slots |
-    /// | `anthill_running`, `anthill_queued` | | tasks on a worker, and waiting for one |
-    /// | `anthill_running_closures`, `anthill_running_futures`, `anthill_in_reactor` | | workers by what they do |
+    /// | `anthill_running`, `anthill_queued` | | tasks on a worker; ready tasks without one |
+    /// | `anthill_running_closures`, `anthill_running_futures`, `anthill_in_reactor` | | workers by activity |
     /// | `anthill_waiting` | | submitters waiting for a slot |
     /// | `anthill_threads`, `anthill_idle_threads` | | worker threads |
     /// | `anthill_accepted_total` | | tasks accepted |
@@ -27,8 +29,8 @@ impl Pool {
     /// | `anthill_rejected_total` | `reason`: `full`, `closed`, `timeout`, `would_deadlock` | submits refused |
     /// | `anthill_handler_panics_total` | | panic handlers and hooks that panicked |
     /// | `anthill_threads_started_total`, `anthill_threads_expired_total`, `anthill_thread_start_failures_total` | | |
-    /// | `anthill_wakeups_total` | | sleeping threads woken |
-    /// | `anthill_queue_wait_seconds`, `anthill_run_seconds` | `quantile`: `0.5`, `0.9`, `0.99`, `1` | of the measured tasks |
+    /// | `anthill_wakeups_total` | | parked threads woken |
+    /// | `anthill_queue_wait_seconds`, `anthill_run_seconds` | `quantile`: `0.5`, `0.9`, `0.99`, `1` | measured tasks |
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -14,27 +14,32 @@ use crate::slots::NoSlot;
 use crate::stats::Stats;
 use crate::sync::Arc;
 
-/// A fixed number of pools, the *shards*, behind one handle. From [`Builder::build_multi`] or [`new`](Self::new).
+/// A fixed number of pools, the *shards*, behind one handle. From [`Builder::build_multi`] or
+/// [`new`](Self::new).
 ///
-/// Each shard has its own slots, queues and threads, so that many cores that submit do not all meet at the same words
-/// of memory. It pays where that is what limits; elsewhere one [`Pool`] is simpler, and shares its threads better: no
-/// shard takes work from another.
+/// Each shard has its own slots, queues and threads, so that submitters on many cores do not
+/// contend on the same cache lines. Use it where that contention is the bottleneck. Otherwise one
+/// [`Pool`] is simpler and uses its threads better, because no shard takes tasks from another.
 ///
-/// A clone is another handle of the same shards. A shard that has no other handle closes with the last clone.
+/// A clone is another handle of the same shards. A shard without other handles closes when the last
+/// clone is dropped.
 ///
 /// # Submitting
 ///
-/// A [`Balance`] picks a shard. If that has no free slot or is closed, the task goes to the next one in order that has
-/// a free slot, which counts as no rejection. Only when no shard has one does the call do what its namesake of [`Pool`]
-/// does, at the picked shard, or at the next open one if that is closed: it waits in the line of that shard, with its
-/// [`max_waiting`](Builder::max_waiting), or is refused, and the refusal counts there. A call that waits stays in that
-/// line also when another shard has a free slot first; if the shard is closed meanwhile, it goes on to the others. It
-/// is told `Closed` when all shards are.
+/// A [`Balance`] picks a shard. If that shard has no free slot or is closed, the task goes to the
+/// next shard that has one; this counts as no rejection. If no shard has a free slot, the call
+/// behaves like the call of [`Pool`] with the same name. It waits at the picked shard, or at the
+/// next open shard if that is closed, within that shard's [`max_waiting`](Builder::max_waiting). A
+/// refusal counts there.
 ///
-/// A worker of any of the shards never blocks for a slot, because two workers could wait for each other: it gets
-/// [`WouldDeadlock`](crate::SlotError::WouldDeadlock).
+/// A waiting call stays in the line of its shard even if another shard has a free slot first. If
+/// its shard is closed meanwhile, the call tries the other shards. It returns `Closed` when all
+/// shards are closed.
 ///
-/// Strands and subpools belong to a shard: take one of [`shards`](Self::shards).
+/// A worker of any shard never blocks for a slot, because two workers could wait for each other. It
+/// gets [`WouldDeadlock`](crate::SlotError::WouldDeadlock).
+///
+/// Strands and subpools belong to one of the [`shards`](Self::shards).
 ///
 /// # Example
 ///
@@ -44,7 +49,7 @@ use crate::sync::Arc;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::builder().capacity(100).threads(0..=1).build_multi(4, Balance::RoundRobin)?;
 /// for n in 0..1000 {
-///     pool.submit(move || println!("task {n}"))?; // waits while 400 are in the four shards
+///     pool.submit(move || println!("task {n}"))?; // blocks while the four shards hold 400 tasks
 /// }
 /// pool.shutdown().wait()?;
 /// assert_eq!(pool.stats().completed, 1000);
@@ -55,15 +60,15 @@ use crate::sync::Arc;
 pub struct MultiPool(Arc<Shards>);
 
 struct Shards {
-    /// One or more.
+    /// Never empty.
     pools: Box<[Pool]>,
     picker: Picker,
 }
 
 impl Builder {
-    /// Builds so many pools behind one handle. Every setting is for each of these shards: four shards of 100 slots have
-    /// 400, and as many times the threads. Their names are `{name}-0`, `{name}-1` and so on; they share the
-    /// panic handler.
+    /// Builds `shards` pools behind one handle. Every setting applies to each shard: four shards of
+    /// 100 slots have 400 slots, and four times the threads. The shards are named `{name}-0`,
+    /// `{name}-1` and so on, and share the panic handler.
     ///
     /// ```
     /// use anthill::{Balance, Pool};
@@ -77,7 +82,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`BuildError::ZeroShards`], or as for [`build`](Self::build). The shards that were built by then are closed.
+    /// [`BuildError::ZeroShards`], or the errors of [`build`](Self::build). Shards that were
+    /// already built are closed.
     pub fn build_multi(self, shards: usize, balance: Balance) -> Result<MultiPool, BuildError> {
         MultiPool::collect(
             (0..shards).map(|index| self.for_shard(index).build()),
@@ -88,7 +94,8 @@ impl Builder {
 
 /// Building.
 impl MultiPool {
-    /// Puts pools that exist behind one handle. They may differ in their settings, and be subpools.
+    /// Puts existing pools behind one handle. They may differ in their settings, and may be
+    /// subpools.
     ///
     /// ```
     /// use anthill::{Balance, MultiPool, Pool};
@@ -104,7 +111,7 @@ impl MultiPool {
     ///
     /// # Errors
     ///
-    /// [`BuildError::ZeroShards`].
+    /// [`BuildError::ZeroShards`] without any pool.
     pub fn new(
         shards: impl IntoIterator<Item = Pool>,
         balance: Balance,
@@ -112,7 +119,7 @@ impl MultiPool {
         Self::collect(shards.into_iter().map(Ok), balance)
     }
 
-    /// On an error the pools so far are dropped, which closes them.
+    /// On an error the pools built so far are dropped, which closes them.
     fn collect(
         shards: impl Iterator<Item = Result<Pool, BuildError>>,
         balance: Balance,
@@ -126,25 +133,26 @@ impl MultiPool {
     }
 }
 
-/// What the ways in need.
+/// Choosing a shard.
 impl MultiPool {
     pub(crate) fn gates(&self) -> impl Iterator<Item = &Gate> {
         self.shards().iter().map(Pool::gate)
     }
 
-    /// The place of the shard for the next task.
+    /// Returns the index of the shard for the next task.
     pub(crate) fn pick(&self) -> usize {
         let shards = self.shards();
         let load = |shard: usize| shards[shard].gate().entrance().load();
         self.0.picker.pick(shards.len(), load)
     }
 
-    /// Whether the calling thread is a worker of one of the shards.
+    /// Returns whether the calling thread is a worker of one of the shards.
     pub(crate) fn is_on_worker(&self) -> bool {
         self.gates().any(|gate| Seat::is_on(&gate.scheduler))
     }
 
-    /// Takes the first slot that is free, from the picked shard on. Without one, returns the first shard that is open.
+    /// Takes the first free slot, from the picked shard on. Without one, returns the first open
+    /// shard and false.
     fn look(&self, picked: usize) -> Result<(&Gate, bool), Refused<'_>> {
         let shards = self.shards();
         let (before, from) = shards.split_at(picked);
@@ -171,20 +179,21 @@ impl MultiPool {
             let patience = patience.unwrap_or_else(|| entrance.plain());
             match entrance.enter(patience, || self.is_on_worker()) {
                 Ok(()) => return Ok(gate),
-                // It was closed meanwhile; another may be open.
+                // The shard was closed meanwhile; another may be open.
                 Err(SlotError::Closed) => {}
                 Err(refusal) => return Err((gate, refusal)),
             }
         }
     }
 
-    /// Takes a slot, waiting as `patience` says; without it, as `nonblocking` of the shard says. Counts a refusal.
+    /// Takes a slot, and blocks for one as long as `patience` allows, by default as the shard's
+    /// `nonblocking` says. Counts a refusal.
     pub(crate) fn enter(&self, patience: Option<Patience>) -> Result<&Gate, SlotError> {
         self.try_enter(patience).map_err(count)
     }
 
-    /// Takes a slot if a shard has a free one. Returns its gate, or where to wait, and whether it took one. Counts a
-    /// refusal.
+    /// Takes a slot if a shard has a free one. Returns its gate, or the gate to wait at, and
+    /// whether it took a slot. Counts a refusal.
     pub(crate) fn look_for_slot(&self) -> Result<(&Gate, bool), SlotError> {
         self.look(self.pick()).map_err(count)
     }
@@ -197,22 +206,22 @@ fn count((gate, refusal): Refused<'_>) -> SlotError {
     gate.entrance().count(refusal)
 }
 
-/// While it runs.
+/// Resizing and statistics.
 impl MultiPool {
-    /// The shards, in their order. Each is a pool like any other: `shards()[i].stats()` has its figures alone, and
-    /// `shards()[i].close()` takes it out of use.
+    /// Returns the shards in order. Each is an ordinary pool: `shards()[i].stats()` returns its own
+    /// figures, and `shards()[i].close()` takes it out of use.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
     /// let busiest = pool.shards().iter().max_by_key(|shard| shard.in_flight()).unwrap();
-    /// println!("{} has the most to do", busiest.name());
+    /// println!("{} is the busiest", busiest.name());
     /// ```
     #[must_use]
     pub fn shards(&self) -> &[Pool] {
         &self.0.pools
     }
 
-    /// Changes the capacity of each shard, see [`Pool::set_capacity`].
+    /// Changes the capacity of each shard with [`Pool::set_capacity`].
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
@@ -225,7 +234,7 @@ impl MultiPool {
         }
     }
 
-    /// How many tasks may be in all shards at once; `usize::MAX` when one of them is unlimited.
+    /// Returns the number of slots in all shards, `usize::MAX` if one of them is unlimited.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
@@ -237,7 +246,7 @@ impl MultiPool {
         capacities.fold(0, usize::saturating_add)
     }
 
-    /// How many slots are taken now, in all shards.
+    /// Returns the number of slots that are taken now, in all shards.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
@@ -249,10 +258,11 @@ impl MultiPool {
         self.shards().iter().map(Pool::in_flight).sum()
     }
 
-    /// The sums of the shards' figures, which are read one shard after the other. `capacity` and `free` are at most
-    /// `usize::MAX`, as they are when a shard is unlimited. Shards that are subpools of one pool have its threads,
-    /// queues and ended tasks in common, and these count once for each. For one shard alone, ask that one of
-    /// [`shards`](Self::shards).
+    /// Returns the sums of the shards' statistics, which are read one shard after another.
+    /// `capacity` and `free` are `usize::MAX` at most, as for an unlimited shard.
+    ///
+    /// Subpools of one pool share its threads, queues and ended tasks, which therefore count once
+    /// per such shard. [`shards`](Self::shards) gives access to the statistics of one shard.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -272,10 +282,10 @@ impl MultiPool {
     }
 }
 
-/// The end, and a new beginning.
+/// Closing and reopening.
 impl MultiPool {
-    /// Closes all shards, as [`Pool::close`] does, one after the other: a submit made meanwhile may still get into the
-    /// last ones.
+    /// Closes all shards with [`Pool::close`], one after another. A concurrent submit may still
+    /// enter the last ones.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
@@ -288,11 +298,11 @@ impl MultiPool {
         }
     }
 
-    /// Closes all shards and drops what has not begun, as [`Pool::discard`] does.
+    /// Closes all shards and drops the tasks that have not begun, with [`Pool::discard`].
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// pool.discard(); // give up what has not begun, and wait for what has
+    /// pool.discard(); // drops tasks that have not begun
     /// assert_eq!(pool.shutdown().wait(), Ok(()));
     /// ```
     pub fn discard(&self) {
@@ -301,32 +311,33 @@ impl MultiPool {
         }
     }
 
-    /// Opens all shards again, as [`Pool::reopen`] does.
+    /// Reopens all shards with [`Pool::reopen`].
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
     /// pool.shards()[1].close();
-    /// assert_eq!(pool.reopen(), Ok(())); // the other shard was open all the time
+    /// assert_eq!(pool.reopen(), Ok(())); // the first shard was open all the time
     /// ```
     ///
     /// # Errors
     ///
-    /// Why the first shard that stays closed does so. Those that can be opened are.
+    /// The error of the first shard that stays closed. All other shards that can be reopened are.
     pub fn reopen(&self) -> Result<(), ReopenError> {
         for shard in self.shards() {
-            // Subpools may stand before the pool that must be open for them: they get their turn below.
+            // A subpool may come before its pool, which must reopen first. The second pass reopens
+            // it.
             let _not_yet = shard.reopen();
         }
         let opened = self.shards().iter().map(Pool::reopen);
         opened.fold(Ok(()), Result::and)
     }
 
-    /// Whether all shards are closed.
+    /// Returns whether all shards are closed.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
     /// pool.shards()[1].close();
-    /// assert!(!pool.is_closed()); // one shard still takes tasks
+    /// assert!(!pool.is_closed()); // one shard still accepts tasks
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The shutdown of all shards: the value that a thread or a future waits for.
+//! Shuts down all shards: the value that a thread or a future waits for.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use crate::seat::Seat;
 use crate::shutdown::Shutdown;
 
 impl MultiPool {
-    /// Closes all shards, and returns a value that waits until each has ended as with [`Pool::shutdown`](crate::Pool::shutdown).
+    /// Closes all shards and returns a value that waits until each has ended, as
+    /// [`Pool::shutdown`](crate::Pool::shutdown) defines it.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
@@ -22,7 +23,7 @@ impl MultiPool {
         let from_worker = self.is_on_worker();
         let shards = self.shards().iter().map(|shard| {
             let shutdown = shard.shutdown();
-            // A worker waits for no shard, because their tasks may wait for it.
+            // A worker waits for no shard, because tasks of any shard may wait for this worker.
             let skipped = from_worker && !Seat::is_on(&shard.gate().scheduler);
             (!skipped).then_some(shutdown)
         });
@@ -34,13 +35,14 @@ impl MultiPool {
     }
 }
 
-/// Waits for the end of all shards, from [`MultiPool::shutdown`]. In async code, `.await` it; on a thread, call
-/// [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or [`wait_deadline`](Self::wait_deadline).
+/// Waits for the end of all shards, from [`MultiPool::shutdown`]. In async code, `.await` it; on a
+/// thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
+/// [`wait_deadline`](Self::wait_deadline).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default())?;
-/// let shutdown = pool.shutdown(); // from here on no shard accepts tasks
+/// let shutdown = pool.shutdown(); // no shard accepts tasks now
 /// shutdown.wait()?;
 /// # Ok(())
 /// # }
@@ -65,13 +67,15 @@ impl MultiShutdown<'_> {
     ///
     /// # Errors
     ///
-    /// [`FromWorker`](ShutdownError::FromWorker) for a shard whose worker calls. No shard is waited for then, and all
-    /// are closed. [`Reopened`](ShutdownError::Reopened) for each shard that was reopened meanwhile.
+    /// [`FromWorker`](ShutdownError::FromWorker) for the shard whose worker calls. Then the call
+    /// waits for no shard, but closes all. [`Reopened`](ShutdownError::Reopened) for each shard
+    /// that was reopened meanwhile.
     pub fn wait(self) -> Result<(), MultiShutdownError> {
         self.wait_until(None)
     }
 
-    /// Blocks the calling thread until all shards have ended, for at most `timeout` in all. Tasks that are left go on.
+    /// Blocks the calling thread until all shards have ended, for at most `timeout` in total.
+    /// Remaining tasks go on.
     ///
     /// ```
     /// use std::time::Duration;
@@ -80,7 +84,7 @@ impl MultiShutdown<'_> {
     /// let pool = anthill::Pool::builder().build_multi(2, anthill::Balance::default())?;
     /// let held = pool.shards()[1].try_slot()?;
     /// let error = pool.shutdown().wait_timeout(Duration::from_millis(1)).unwrap_err();
-    /// assert_eq!(error.failed[0].0, 1); // the shard that is left
+    /// assert_eq!(error.failed[0].0, 1); // the remaining shard
     /// drop(held);
     /// pool.shutdown().wait()?;
     /// # Ok(())
@@ -89,12 +93,14 @@ impl MultiShutdown<'_> {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](ShutdownError::Timeout) for each shard that is left, or as for [`wait`](Self::wait).
+    /// [`Timeout`](ShutdownError::Timeout) for each remaining shard, or the errors of
+    /// [`wait`](Self::wait).
     pub fn wait_timeout(self, timeout: Duration) -> Result<(), MultiShutdownError> {
         self.wait_until(Instant::now().checked_add(timeout))
     }
 
-    /// Blocks the calling thread until all shards have ended, at the latest until `deadline`. Tasks that are left go on.
+    /// Blocks the calling thread until all shards have ended, at the latest until `deadline`.
+    /// Remaining tasks go on.
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
@@ -104,7 +110,8 @@ impl MultiShutdown<'_> {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](ShutdownError::Timeout) for each shard that is left, or as for [`wait`](Self::wait).
+    /// [`Timeout`](ShutdownError::Timeout) for each remaining shard, or the errors of
+    /// [`wait`](Self::wait).
     pub fn wait_deadline(self, deadline: Instant) -> Result<(), MultiShutdownError> {
         self.wait_until(Some(deadline))
     }

@@ -1,6 +1,6 @@
 //! Tasks with a name, for the panic handler and the error of a shutdown that timed out.
 //!
-//! The name wraps the task, so a task without a name pays nothing.
+//! The name wraps the task, so unnamed tasks cost nothing extra.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -38,7 +38,7 @@ pub(crate) fn named_future<F: Future>(name: Arc<str>, future: F) -> NamedFuture<
 pin_project! {
     /// A future with a name.
     pub(crate) struct NamedFuture<F> {
-        // Before `begun`: it is named until it is gone.
+        // Before `begun`: the task keeps its name while the future is dropped.
         #[pin]
         future: F,
         name: Arc<str>,
@@ -61,7 +61,7 @@ impl<F: Future> Future for NamedFuture<F> {
     }
 }
 
-/// A named task that has begun and not ended, listed by its pool.
+/// A named task that has begun and not ended. Its pool lists it.
 #[derive(Debug)]
 struct Begun {
     scheduler: Scheduler,
@@ -70,7 +70,7 @@ struct Begun {
 }
 
 impl Begun {
-    /// Begins on the calling worker. None if the calling thread is no worker.
+    /// Begins on the calling worker. `None` if the calling thread is not a worker.
     fn here(name: Arc<str>) -> Option<Self> {
         let scheduler = Seat::here()?;
         trace::name(&name);
@@ -82,7 +82,7 @@ impl Begun {
         })
     }
 
-    /// Runs a part of the task; a panic goes on with the name on it.
+    /// Runs a part of the task. A panic unwinds further with the name attached.
     fn run<T>(&self, f: impl FnOnce() -> T) -> T {
         unwind::catch(f).unwrap_or_else(|payload| resume_unwind(unwind::mark(payload, &self.name)))
     }

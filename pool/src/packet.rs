@@ -1,4 +1,4 @@
-//! What a task with a result and its handle share.
+//! State shared by a task with a result and its handle.
 
 use std::panic::resume_unwind;
 use std::task::Waker;
@@ -14,41 +14,42 @@ use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::unwind::{self, Payload};
 use crate::waiter::{Outcome, Waiter};
 
-/// What a handle wants of a packet, whatever the task.
+/// The handle's view of a packet, without the type of the task.
 pub(crate) trait Joint<T>: Send + Sync {
-    /// Has `waiter` settled when the task ends; false if it has ended.
+    /// Registers `waiter` for the end of the task. Returns false if the task has ended.
     fn watch(&self, waiter: &Arc<Waiter>) -> bool;
-    /// The result of a task that has ended, once.
+    /// Takes the result of a task that has ended. Call it once.
     fn take(&self) -> Result<T, JoinError>;
-    /// Cancels a task that is not running, and releases the slot that a closure has at `gate`. Returns whether it did.
+    /// Cancels a task that is not running, and releases the slot that a closure holds at `gate`.
+    /// Returns whether it cancelled the task.
     fn cancel(&self, gate: &Gate) -> bool;
-    /// Cancels a task that is not running; a future that runs, when it suspends.
+    /// Cancels a task that is not running. A running future is cancelled when it suspends.
     fn cancel_soon(&self, gate: &Gate);
-    /// Runs a closure that has not begun, here and now, or discards it if its entrance discards. Then it also cancels a
-    /// future that is not running.
+    /// Runs a closure that has not begun. If its entrance discards, discards the closure, or
+    /// cancels a future that is not running.
     fn end_here(&self, helper: &Helper);
     fn is_done(&self) -> bool;
-    /// Nobody wants the result any more.
+    /// Drops the handle's claim to the result.
     fn detach(&self);
 }
 
-/// What a task has in its packet while it is not running.
+/// What a task stores in its packet while it is not running.
 pub(crate) trait Resting<T>: Send + Sized {
-    /// Whether it runs wherever it is called.
+    /// Whether it is a closure, which any worker can run.
     const IS_CLOSURE: bool;
 
-    /// Runs it, if it is a closure.
+    /// Runs the closure. Panics for a future.
     fn run(self) -> Result<T, Payload>;
 
-    /// It will not run any more.
+    /// Ends a cancelled task: wakes a future so that a worker drops it.
     fn give_up(self);
 
-    /// Nobody will cancel it any more. A waker that was kept for that comes back: a future whose last waker it is must
-    /// not keep itself alive with it.
+    /// Returns the waker that was kept for a cancel, because no handle can cancel the task any
+    /// more. A future must not own its own last waker, or it is leaked.
     fn detach(&mut self) -> Option<Waker>;
 }
 
-/// A closure before its turn.
+/// A closure that has not begun.
 pub(crate) struct Unbegun<F>(pub(crate) F);
 
 impl<T, F: FnOnce() -> T + Send> Resting<T> for Unbegun<F> {
@@ -65,7 +66,7 @@ impl<T, F: FnOnce() -> T + Send> Resting<T> for Unbegun<F> {
     }
 }
 
-/// A future between two polls: the means to have it dropped.
+/// A future between two polls. Its waker lets a cancel have it dropped.
 pub(crate) struct Suspended(pub(crate) Option<Waker>);
 
 impl<T> Resting<T> for Suspended {
@@ -86,18 +87,19 @@ impl<T> Resting<T> for Suspended {
     }
 }
 
-/// What a task and its handle share.
+/// State shared by a task and its handle.
 pub(crate) struct Packet<R, T>(Mutex<State<R, T>>);
 
 struct State<R, T> {
     stage: Stage<R, T>,
-    /// Who waits for the end.
+    /// The waiter for the end.
     waiter: Option<Arc<Waiter>>,
-    /// Whether the handle is gone.
+    /// Whether the handle was dropped.
     detached: bool,
-    /// Whether the closure was ended outside of its turn, its end counted and its slot released.
+    /// Whether the closure was ended outside of its turn, with its end counted and its slot
+    /// released.
     ended_elsewhere: bool,
-    /// Whether a future that runs is to be cancelled when it suspends.
+    /// Whether to cancel a running future when it suspends.
     cancel_soon: bool,
 }
 
@@ -109,7 +111,7 @@ enum Stage<R, T> {
 }
 
 impl<R, T> Stage<R, T> {
-    /// From resting to running, with what rested; nothing, and no change, from any other stage.
+    /// From resting to running. Returns what rested, or `None` and no change in any other stage.
     fn take_resting(&mut self) -> Option<R> {
         match std::mem::replace(self, Self::Running) {
             Self::Resting(resting) => Some(resting),
@@ -122,7 +124,8 @@ impl<R, T> Stage<R, T> {
 }
 
 impl<R, T> State<R, T> {
-    /// Ends the task and notifies the waiter. `also` runs under the lock, so that a thread that sees the end sees its effect.
+    /// Ends the task and notifies the waiter. Calls `also` under the lock, so that a thread that
+    /// sees the end sees its effect.
     fn end(mut state: MutexGuard<'_, Self>, result: Result<T, JoinError>, also: impl FnOnce()) {
         state.stage = Stage::Done(result);
         also();
@@ -147,12 +150,12 @@ impl<R: Resting<T>, T> Packet<R, T> {
         })))
     }
 
-    /// From resting to running; nothing if it was cancelled.
+    /// From resting to running. `None` if the task was cancelled.
     pub(crate) fn begin(&self) -> Option<R> {
         self.0.lock().stage.take_resting()
     }
 
-    /// The end, for its own task, of one that had not rested when that came to it.
+    /// Returns the end to report for a task whose closure no longer rested at its turn.
     pub(crate) fn missed(&self) -> End {
         if self.0.lock().ended_elsewhere {
             End::Counted
@@ -161,7 +164,8 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
-    /// Whether the closure was ended outside of its turn: by the task that waits for it, or by a cancel.
+    /// Returns whether the closure was ended outside of its turn: by the task that waits for it, or
+    /// by a cancel.
     pub(crate) fn is_spent(&self) -> bool {
         self.0.lock().ended_elsewhere
     }
@@ -177,7 +181,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         state.stage = Stage::Resting(resting);
         let cancel = state.cancel_soon;
         drop(state);
-        // Outside the lock: it may be the last waker of the very task.
+        // Outside the lock: it may be the last waker of this very task.
         drop(unneeded);
         if cancel {
             self.cancel_suspended();
@@ -207,7 +211,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         End::Counted
     }
 
-    /// From resting to done: dropped because its pool discards.
+    /// From resting to done: the pool discards the task.
     pub(crate) fn discard(&self, turn: &impl Turn) -> End {
         match self.begin() {
             Some(resting) => self.drop_undone(resting, turn),
@@ -227,7 +231,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         }
     }
 
-    /// From resting to done, for a future. A worker drops it.
+    /// From resting to done, for a future. A worker drops the future.
     fn cancel_suspended(&self) -> bool {
         let stopped = self.stop();
         let was_resting = stopped.is_some();
@@ -237,7 +241,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         was_resting
     }
 
-    /// From resting to done, for a closure. What a queue still holds of it is spent.
+    /// From resting to done, for a closure. Its entry in a queue is then spent.
     fn cancel_unbegun(&self, gate: &Gate) -> bool {
         let Some(resting) = self.take_here() else {
             return false;
@@ -255,7 +259,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         true
     }
 
-    /// From resting to running, for a closure that ends in another place than its turn.
+    /// From resting to running, for a closure that ends outside of its turn.
     fn take_here(&self) -> Option<R> {
         let mut state = self.0.lock();
         let resting = state.stage.take_resting()?;
@@ -263,7 +267,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
         Some(resting)
     }
 
-    /// From resting to done, cancelled; what rested comes back.
+    /// From resting to done, cancelled. Returns what rested.
     pub(crate) fn stop(&self) -> Option<R> {
         let mut state = self.0.lock();
         let resting = state.stage.take_resting()?;
@@ -272,7 +276,8 @@ impl<R: Resting<T>, T> Packet<R, T> {
     }
 }
 
-/// The panic of a task, in the words of its handle. It is told on the worker that ran the task.
+/// Converts a panic of a task to the error that its handle returns. Called on the worker that ran
+/// the task, whose pool it names.
 fn panicked(payload: Payload) -> JoinError {
     let pool = Seat::here().map(|scheduler| std::sync::Arc::clone(&scheduler.settings.name));
     JoinError::Panicked(TaskPanic::new(payload, pool.unwrap_or_default()))
@@ -340,7 +345,7 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
     fn detach(&self) {
         let mut state = self.0.lock();
         state.detached = true;
-        // It may hold the waker of the very task, which must not keep itself alive.
+        // It may hold the waker of this very task, which must not keep itself alive.
         let waiter = state.waiter.take();
         let (mut result, mut waker) = (None, None);
         match &mut state.stage {
@@ -349,12 +354,13 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
             Stage::Running | Stage::Taken => {}
         }
         drop(state);
-        // Outside the lock: the drop of a result may do anything, and that of a last waker drops the task.
+        // Outside the lock: dropping a result runs foreign code, and dropping a last waker drops
+        // the task.
         drop((result, waker, waiter));
     }
 }
 
-/// The task's side. A task that is dropped undone is cancelled.
+/// The task's reference to the packet. Dropping it cancels an unfinished task.
 pub(crate) struct Ticket<R: Resting<T>, T>(pub(crate) std::sync::Arc<Packet<R, T>>);
 
 impl<R: Resting<T>, T> Drop for Ticket<R, T> {

@@ -1,4 +1,4 @@
-//! What a panic handler is given.
+//! The panic of a task, for the panic handler and for joiners.
 
 use std::any::Any;
 use std::fmt;
@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::unwind::{self, Payload};
 
-/// A task that panicked, as the pool's panic handler gets it, or whoever joins the task.
+/// The panic of a task, passed to the pool's [panic handler](crate::Builder::panic_handler), or
+/// returned to the caller that joins the task.
 ///
-/// The process's panic hook has run before, on the worker's thread, and has printed message and place unless it was
-/// replaced. A pool without a handler leaves it at that (with the feature `tracing` there is an error event as well) and
-/// counts the panic in [`Stats::panicked`](crate::Stats::panicked).
+/// The process's panic hook has already run on the worker's thread. The default hook prints the
+/// message and the location. A pool without a handler counts the panic in
+/// [`Stats::panicked`](crate::Stats::panicked), and logs an error event if the feature `tracing` is
+/// on.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,7 +25,7 @@ use crate::unwind::{self, Payload};
 /// # }
 /// ```
 pub struct TaskPanic {
-    /// Never locked: with it the whole can be shared, so that it goes into errors that must be `Sync`.
+    /// Never locked. The mutex makes the type `Sync`, so that errors can contain it.
     payload: Mutex<Payload>,
     message: Option<String>,
     pool: Arc<str>,
@@ -41,7 +43,7 @@ impl TaskPanic {
         }
     }
 
-    /// The name of the pool.
+    /// Returns the name of the pool.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,7 +61,7 @@ impl TaskPanic {
         &self.pool
     }
 
-    /// The name of the task, if [`named`](crate::named) gave it one.
+    /// Returns the name of the task, if [`named`](crate::Slot::named) gave it one.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -78,7 +80,7 @@ impl TaskPanic {
         self.task.as_deref()
     }
 
-    /// The message, if `panic!` was given one.
+    /// Returns the message, if `panic!` was called with one.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -96,7 +98,8 @@ impl TaskPanic {
         self.message.as_deref()
     }
 
-    /// What the task panicked with, for [`std::panic::resume_unwind`] elsewhere, or to be downcast.
+    /// Returns the payload of the panic, to downcast it or to pass it to
+    /// [`std::panic::resume_unwind`].
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -130,7 +133,7 @@ impl fmt::Debug for TaskPanic {
 
 impl fmt::Display for TaskPanic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message().unwrap_or("a payload that is no text");
+        let message = self.message().unwrap_or("payload is not a string");
         match &self.task {
             Some(task) => write!(f, "task `{task}`")?,
             None => f.write_str("a task")?,

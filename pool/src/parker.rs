@@ -1,4 +1,4 @@
-//! Parking one thread: in its own sleep, or in the reactor.
+//! Parks a thread, on its own or in the reactor.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ const ASLEEP: u8 = 1;
 const IN_REACTOR: u8 = 2;
 const NOTIFIED: u8 = 3;
 
-/// A thread that waits, and the means by which another ends the wait.
+/// Parks its thread until another thread notifies it.
 ///
-/// The thread's own park token belongs to everybody: a task may park and unpark threads as it likes. So the
-/// notification is a word of ours, and the token only ends the sleep in which the word is looked at. The word also says
-/// where the thread waits, so that the one that notifies it knows what to ring, and rings nothing if it does not wait.
+/// The notification is a separate word, because a task may also use the thread's own park token.
+/// The token only ends the park, after which the thread checks the word. The word also records
+/// where the thread waits, so that `unpark` signals the token, the reactor or neither.
 pub(crate) struct Parker {
     state: AtomicU8,
     token: Token,
-    /// What is rung when the thread waits there.
+    /// Unparked while the thread waits in it.
     reactor: Option<Arc<dyn Reactor>>,
 }
 
@@ -31,24 +31,24 @@ impl fmt::Debug for Parker {
     }
 }
 
-/// Why a wait is over.
+/// Why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unparked {
-    /// There was a notification, and it is used up.
+    /// A notification arrived and was consumed.
     Notified,
     /// The deadline passed first.
     Expired,
-    /// An event in the reactor gave this very thread something to do, or the reactor broke.
+    /// A reactor event gave this thread a task, or the reactor broke.
     Event,
 }
 
 impl Parker {
-    /// A parker for the calling thread.
+    /// Creates a parker for the calling thread.
     pub(crate) fn new() -> Self {
         Self::with(None)
     }
 
-    /// A parker for the calling thread, which may also wait in this reactor.
+    /// Creates a parker for the calling thread, which can also wait in `reactor`.
     pub(crate) fn with(reactor: Option<Arc<dyn Reactor>>) -> Self {
         Self {
             state: AtomicU8::new(AWAKE),
@@ -57,12 +57,14 @@ impl Parker {
         }
     }
 
-    /// Waits for a notification, at the latest until `deadline`. Call it on the thread that made the parker.
+    /// Blocks until a notification or the deadline. Only the thread that created the parker may
+    /// call this.
     pub(crate) fn park(&self, deadline: Option<Instant>) -> Unparked {
         self.park_by(ASLEEP, || self.token.wait(deadline), || false)
     }
 
-    /// As `park`, but by `wait` in the reactor, which the calling thread holds. It also ends once `is_over` says so.
+    /// Blocks in the reactor, which the caller holds, by calling `wait`. Returns on a notification,
+    /// or once `is_over` returns true.
     pub(crate) fn park_in_reactor(&self, wait: impl Fn(), is_over: impl Fn() -> bool) -> Unparked {
         let wait = || {
             wait();
@@ -71,11 +73,12 @@ impl Parker {
         self.park_by(IN_REACTOR, wait, is_over)
     }
 
-    /// `wait` returns true once the deadline has passed, and may return early.
+    /// `wait` returns true after the deadline, and may return early.
     fn park_by(&self, place: u8, wait: impl Fn() -> bool, is_over: impl Fn() -> bool) -> Unparked {
-        // Acquire pairs with the Release in `unpark`: what was written before the notification is seen after it.
-        // Changes of the word are all read-modify-writes, so they stand in one order: either `unpark` sees where this
-        // thread waits, or this thread sees the notification before it waits.
+        // Acquire pairs with the Release in `unpark`: the thread sees all writes before the
+        // notification. All changes of the word are read-modify-writes, so they have one order.
+        // Either `unpark` sees where this thread waits, or this thread sees the notification before
+        // it waits.
         while self.replace(AWAKE, place) {
             let expired = wait();
             if self.state.swap(AWAKE, Ordering::Acquire) == NOTIFIED {
@@ -89,7 +92,7 @@ impl Parker {
             }
         }
         let was_notified = self.replace(NOTIFIED, AWAKE);
-        debug_assert!(was_notified, "a parker is its thread's own");
+        debug_assert!(was_notified, "only its own thread may park");
         Unparked::Notified
     }
 
@@ -100,9 +103,9 @@ impl Parker {
         replaced.is_ok()
     }
 
-    /// Ends the wait, or the next one if there is none now.
+    /// Notifies the thread: ends its wait, or its next wait if it does not wait now.
     pub(crate) fn unpark(&self) {
-        // Release pairs with the Acquire in `park`.
+        // Release pairs with the Acquire in `park_by`.
         match self.state.swap(NOTIFIED, Ordering::Release) {
             ASLEEP => self.token.signal(),
             IN_REACTOR => {

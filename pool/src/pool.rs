@@ -1,4 +1,4 @@
-//! The handle that users hold.
+//! The user's handle to a pool.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,16 +9,17 @@ use crate::builder::Builder;
 use crate::entrance::Entrance;
 use crate::gate::Gate;
 use crate::sampling::Times;
-use crate::scheduler::{Rest, Scheduler};
+use crate::scheduler::{OnClose, Scheduler};
 use crate::settings::check_threads;
 use crate::stats::Stats;
 use crate::sync::Arc;
 
 /// A bounded worker pool for closures and futures.
 ///
-/// A clone is another handle of the same pool. When the last one is dropped, the pool closes: accepted tasks run to their
-/// end, and then the threads exit. Nothing waits for that, so a `main` that returns loses tasks: call
-/// [`shutdown`](Self::shutdown), or keep the guard of [`shutdown_on_drop`](Self::shutdown_on_drop).
+/// A clone is another handle of the same pool. When the last handle is dropped, the pool closes:
+/// accepted tasks run to their end, then the threads exit. Nothing waits for that, so a `main` that
+/// returns loses tasks. Call [`shutdown`](Self::shutdown), or keep the guard of
+/// [`shutdown_on_drop`](Self::shutdown_on_drop).
 ///
 /// # Submitting
 ///
@@ -31,28 +32,34 @@ use crate::sync::Arc;
 /// | the same with `.wait_timeout(d)`, `.wait_deadline(t)` | block the thread, then `Timeout` | `Closed` |
 /// | the same with `.await` | wait without a thread | `Closed` |
 ///
-/// `submit` takes closures and `spawn` takes futures; they use the same slots and the same threads. Threads and futures
-/// wait in one line, first come, first served. A free slot is used even if the deadline has passed. A submitter gets `Full`
-/// at once if [`max_waiting`](Builder::max_waiting) others wait already, but never once it waits itself. A worker of this
-/// pool never blocks for a slot: it gets [`WouldDeadlock`](crate::SlotError::WouldDeadlock). To run a refused task on the
-/// calling thread: `pool.try_submit(f).unwrap_or_else(|refused| refused.into_task()())`.
+/// `submit` takes closures and `spawn` takes futures. Both use the same slots and threads. Threads
+/// and futures wait in one fair line. A free slot is used even if the deadline has passed. A
+/// submitter gets `Full` at once if [`max_waiting`](Builder::max_waiting) others wait already, but
+/// never after it has joined the line.
+///
+/// A worker of this pool never blocks for a slot: it gets
+/// [`WouldDeadlock`](crate::SlotError::WouldDeadlock). To run a refused task on the calling thread:
+/// `pool.try_submit(f).unwrap_or_else(|refused| refused.into_task()())`.
 ///
 /// # Order
 ///
-/// Futures that can go on run before closures. Closures submitted by one thread to one entrance start roughly in that
-/// order, and with one worker thread in exactly that order. What happened before a task was submitted is seen by the task, and what the
-/// task did is seen by whoever finds it ended, for example after `shutdown`.
+/// Woken futures run before closures. Closures that one thread submits to one pool or subpool start
+/// roughly in that order, and exactly in that order with one worker.
+///
+/// A task sees everything that happened before it was submitted. A thread or future that sees the
+/// task's end, for example after `shutdown`, sees the task's effects.
 ///
 /// # When a thread does not start
 ///
-/// The system may refuse to start a thread. As long as the pool has one, tasks wait for it. If it has none, the thread
-/// that brought the task, by a submit or by waking a future, runs it, and what it finds waiting, before that call
-/// returns: nothing that was accepted is lost or left lying. It is counted in [`Stats::thread_start_failures`].
+/// The system may refuse to start a thread. Tasks wait for the threads that the pool has. If it has
+/// none, the submit or wake-up that brought the task runs it, and all queued tasks, on its own
+/// thread before it returns. So no accepted task is lost. [`Stats::thread_start_failures`] counts
+/// these failures.
 ///
 /// # Fork
 ///
-/// A forked child process has no threads of its parent's pools: what it submits to them waits for ever. Build the pools of
-/// the child in the child.
+/// A forked child process has none of the threads of its parent's pools, so tasks that it submits
+/// to them never run. Build new pools in the child.
 ///
 /// # Example
 ///
@@ -65,7 +72,7 @@ use crate::sync::Arc;
 /// let sum = Arc::new(AtomicU64::new(0));
 /// for n in 1..=1000 {
 ///     let sum = Arc::clone(&sum);
-///     // Waits whenever 100 are in the pool.
+///     // Blocks while 100 tasks are in the pool.
 ///     pool.submit(move || { sum.fetch_add(n, Ordering::Relaxed); })?;
 /// }
 /// pool.shutdown().wait()?;
@@ -78,31 +85,31 @@ pub struct Pool {
     handle: Arc<Handle>,
 }
 
-/// What all clones share; the drop of the last one closes.
+/// State shared by all clones. Dropping it closes the pool.
 struct Handle {
     gate: Gate,
-    /// Keeps the pool open as long as the subpool is there.
+    /// Keeps the pool open while the subpool has a handle.
     _parent: Option<Pool>,
 }
 
 impl Handle {
-    fn close(&self, rest: Rest) -> u64 {
+    fn close(&self, on_close: OnClose) -> u64 {
         match &self.gate.subpool {
-            Some(entrance) => self.gate.scheduler.close_entrance(entrance, rest),
-            None => self.gate.scheduler.close(rest),
+            Some(entrance) => self.gate.scheduler.close_entrance(entrance, on_close),
+            None => self.gate.scheduler.close(on_close),
         }
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.close(Rest::Run);
+        self.close(OnClose::Run);
     }
 }
 
 /// Building.
 impl Pool {
-    /// Settings for a pool, all with a default.
+    /// Returns a builder with the default settings.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -140,16 +147,16 @@ impl Pool {
         self.gate().scheduler.start_threads(count)
     }
 
-    /// Closes, and says which of the pool's lives that ended.
-    pub(crate) fn end_life(&self, rest: Rest) -> u64 {
-        self.handle.close(rest)
+    /// Closes the pool. Returns how often it was reopened before.
+    pub(crate) fn end_life(&self, on_close: OnClose) -> u64 {
+        self.handle.close(on_close)
     }
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.handle.gate
     }
 
-    /// A handle of a subpool with this entrance.
+    /// Adds a subpool with this entrance and returns its handle.
     pub(crate) fn at_subpool(&self, entrance: Entrance) -> Self {
         let scheduler = self.gate().scheduler.clone();
         let subpool = Some(scheduler.add_subpool(entrance));
@@ -157,11 +164,11 @@ impl Pool {
     }
 }
 
-/// While it runs.
+/// Resizing and statistics.
 impl Pool {
-    /// Changes the capacity. More slots go to those who wait, at once. With fewer, nothing is accepted until enough
-    /// tasks have ended; nothing that was accepted is touched. `usize::MAX` is unlimited; 0 lets
-    /// nothing in until the next call.
+    /// Changes the capacity. Waiting submitters get new slots at once. After shrinking, the pool
+    /// accepts nothing until enough tasks have ended; accepted tasks are not affected. `usize::MAX`
+    /// is unlimited. With 0 the pool accepts nothing until the next call.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -169,7 +176,7 @@ impl Pool {
     /// let first = pool.try_slot()?;
     /// pool.set_capacity(2);
     /// let second = pool.try_slot()?;
-    /// pool.set_capacity(1); // both stay; the next one gets in when both are back
+    /// pool.set_capacity(1); // keeps both; the next slot is free after both are released
     /// assert!(pool.try_slot().is_err());
     /// # Ok(())
     /// # }
@@ -178,10 +185,10 @@ impl Pool {
         self.gate().entrance().slots.tune(capacity);
     }
 
-    /// Changes how many threads there are, for the pool and its subpools together. With more, what waits is begun at
-    /// once. With fewer, those that are too many leave when they have ended their task; the tasks that wait are left to
-    /// the others. Threads beyond those the pool was built for have no queue of their own, which makes small tasks a
-    /// little slower.
+    /// Changes the minimum and maximum number of threads, for the pool and its subpools together.
+    /// With more threads, waiting tasks begin at once. With fewer, surplus threads exit after their
+    /// current task, and the remaining threads run the waiting tasks. Threads beyond the maximum at
+    /// build time have no queue of their own, which makes small tasks slightly slower.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -194,8 +201,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As for [`Builder::threads`]; nothing is changed then. That a thread does not start is no error here: it is
-    /// counted in [`Stats::thread_start_failures`].
+    /// The errors of [`Builder::threads`]; nothing changes then. A thread that fails to start is no
+    /// error here: [`Stats::thread_start_failures`] counts it.
     pub fn set_threads(&self, threads: RangeInclusive<usize>) -> Result<(), BuildError> {
         let (min, max) = threads.into_inner();
         check_threads(min, max)?;
@@ -204,7 +211,7 @@ impl Pool {
         Ok(())
     }
 
-    /// The fewest threads that stay, and the most that there may be.
+    /// Returns the minimum and maximum number of threads.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -219,7 +226,7 @@ impl Pool {
         min..=max
     }
 
-    /// How many tasks may be in the pool at once; `usize::MAX` when unlimited.
+    /// Returns the number of slots, `usize::MAX` if unlimited.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -234,12 +241,12 @@ impl Pool {
         self.gate().entrance().slots.capacity()
     }
 
-    /// How many slots are taken now.
+    /// Returns the number of slots that are taken now.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
-    /// let slot = pool.slot().wait()?; // counts without a task
+    /// let slot = pool.slot().wait()?; // counts even without a task
     /// assert_eq!(pool.in_flight(), 1);
     /// # Ok(())
     /// # }
@@ -249,7 +256,7 @@ impl Pool {
         self.gate().entrance().slots.usage().0
     }
 
-    /// What the pool is doing, in numbers. Cheap enough to poll many times a second.
+    /// Returns the pool's statistics. Cheap enough to call many times a second.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -268,8 +275,8 @@ impl Pool {
         self.gate().scheduler.stats(self.gate().entrance())
     }
 
-    /// How long tasks waited for a worker and ran, if [`Builder::sample_times`] has some of them measured. Subpools are
-    /// measured together with their pool.
+    /// Returns how long tasks waited for a worker and ran, if [`Builder::sample_times`] enables
+    /// sampling. Tasks of subpools are measured together with their pool's.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -288,7 +295,7 @@ impl Pool {
         sampler.map(|sampler| sampler.times())
     }
 
-    /// The name of the pool. Its subpools have the same.
+    /// Returns the name of the pool, which its subpools share.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -303,7 +310,7 @@ impl Pool {
     }
 }
 
-// A panic of a task leaves nothing half-done here: it is caught before it reaches what is shared.
+// A panic of a task is caught before it reaches shared state.
 impl UnwindSafe for Pool {}
 impl RefUnwindSafe for Pool {}
 

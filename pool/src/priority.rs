@@ -1,13 +1,15 @@
-//! What runs first among closures.
+//! Priorities among closures.
 
-/// The priority of a subpool's closures, set by [`SubpoolBuilder::priority`](crate::SubpoolBuilder::priority). A pool's
-/// own entrance is `Normal`.
+/// The priority of a subpool's closures, set by
+/// [`SubpoolBuilder::priority`](crate::SubpoolBuilder::priority). A pool's own closures are
+/// `Normal`.
 ///
-/// While closures of all three priorities wait, a worker runs eight of high, four of normal and one of low priority in
-/// turn, so none starves. A priority without waiting closures leaves its share to the others. Within a priority, closures
-/// start in the order in which they were accepted, roughly.
+/// While closures of all three priorities wait, a worker repeatedly runs eight of high, four of
+/// normal and one of low priority. No priority starves, and a priority without waiting closures
+/// leaves its share to the others. Within a priority, closures start roughly in the order of
+/// acceptance.
 ///
-/// Futures have no priority: those that can go on come before all closures.
+/// Futures have no priority: ready futures run before closures.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,17 +24,17 @@
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// One part in thirteen.
+    /// One share in thirteen.
     Low,
-    /// Four parts in thirteen.
+    /// Four shares in thirteen.
     #[default]
     Normal,
-    /// Eight parts in thirteen.
+    /// Eight shares in thirteen.
     High,
 }
 
 impl Priority {
-    /// The highest first.
+    /// All priorities, highest first.
     pub(crate) const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
 
     fn share(self) -> u8 {
@@ -44,16 +46,17 @@ impl Priority {
     }
 }
 
-/// How many closures of each priority one worker may still run in this turn.
+/// The closures of each priority that a worker may still run in this round.
 #[derive(Debug)]
-pub(crate) struct Turn([u8; 3]);
+pub(crate) struct Shares([u8; 3]);
 
-impl Turn {
+impl Shares {
     pub(crate) fn new() -> Self {
         Self(Priority::ALL.map(Priority::share))
     }
 
-    /// The closure that is next by the shares, where `take` takes one of a priority. A turn that is over begins anew.
+    /// Calls `take` for each priority with shares left, until it returns a task. Starts a new round
+    /// when all are used up.
     pub(crate) fn next<T>(&mut self, mut take: impl FnMut(Priority) -> Option<T>) -> Option<T> {
         for _ in 0..2 {
             for (left, priority) in self.0.iter_mut().zip(Priority::ALL) {
@@ -65,7 +68,7 @@ impl Turn {
                     return Some(task);
                 }
             }
-            // Nothing waits at a priority that has a share left.
+            // Each priority is out of shares or out of tasks.
             *self = Self::new();
         }
         None
@@ -76,11 +79,11 @@ impl Turn {
 mod tests {
     use super::*;
 
-    /// Takes `count` closures where so many of each priority wait.
+    /// Returns how many closures of each priority run, if `count` run while `waiting` wait.
     fn taken(waiting: [usize; 3], count: usize) -> [usize; 3] {
-        let (mut left, mut turn) = (waiting, Turn::new());
+        let (mut left, mut shares) = (waiting, Shares::new());
         for _ in 0..count {
-            turn.next(|priority| {
+            shares.next(|priority| {
                 let left = &mut left[2 - priority as usize];
                 *left = left.checked_sub(1)?;
                 Some(())
@@ -90,13 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn each_priority_has_its_share() {
+    fn priorities_run_by_their_shares() {
         assert_eq!(taken([100, 100, 100], 13), [8, 4, 1]);
         assert_eq!(taken([100, 100, 100], 26), [16, 8, 2]);
     }
 
     #[test]
-    fn a_priority_without_work_leaves_its_share() {
+    fn priority_without_work_leaves_its_share() {
         assert_eq!(taken([0, 100, 100], 10), [0, 8, 2]);
         assert_eq!(taken([0, 0, 5], 10), [0, 0, 5]);
         assert_eq!(taken([3, 0, 5], 7), [3, 0, 4]);

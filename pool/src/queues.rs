@@ -1,10 +1,12 @@
-//! Where accepted tasks wait for a worker.
+//! The queues in which accepted tasks wait for a worker.
 //!
-//! Each lane has common queues, into which any thread may push, and one queue for each of the first workers, from which
-//! the others steal: futures that the worker has woken, and closures that it has submitted or taken along. Closures of an
-//! entrance with a priority of its own wait in the common queue of that priority only. Workers beyond [`LOCALS`] have no
-//! queues: a pool with that many threads runs tasks that block, and a task that waits behind one that blocks is better
-//! off where all workers look first.
+//! Each lane has shared queues, to which any thread pushes. The first workers also have local
+//! queues, from which other workers steal. A local queue holds futures that its worker woke, and
+//! closures that it submitted or took in a batch. Closures of an entrance with its own priority
+//! wait only in the shared queue of that priority.
+//!
+//! Workers beyond [`LOCALS`] have no local queues. A pool with as many threads runs tasks that
+//! block, and a task queued behind a blocking task is found sooner in a shared queue.
 
 mod own;
 mod uses;
@@ -18,23 +20,23 @@ use crate::priority::Priority;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Injector, Mutex, SWEEP_COMMON, Steal, figures};
 
-/// The most local queues. A thief looks into each.
+/// The maximum of local queues. A thief checks each of them.
 const LOCALS: usize = 64;
 
-/// The most tasks that a worker takes out of a common queue at once.
+/// The maximum of tasks that a worker takes from a shared queue at once.
 const BATCH: usize = 32;
 
 pub(crate) struct Queues<T> {
     uses: Uses,
     futures: Injector<T>,
-    /// One for each priority.
+    /// One queue per priority.
     closures: [Injector<T>; 3],
-    /// The first `claimed` of them have belonged to a worker.
+    /// Only the first `claimed` entries have ever belonged to a worker.
     stealers: Box<[Stealers<T>]>,
     claimed: AtomicUsize,
-    /// The local queues that no worker has now.
+    /// Local queues that no worker owns now.
     vacant: Mutex<Vec<Own<T>>>,
-    /// How many workers share what waits.
+    /// The number of workers that share the tasks of a shared queue.
     workers: usize,
     /// Closures that were cancelled since the last sweep of the common queues.
     cancelled: figures::AtomicUsize,
@@ -42,7 +44,8 @@ pub(crate) struct Queues<T> {
 
 impl<T> Queues<T> {
     pub(crate) fn new(max_threads: usize) -> Self {
-        // One more than may be inside closures. Backwards, so that `pop` gives the lowest first.
+        // One more than the maximum of occupied workers. Reversed, so that `pop` returns the lowest
+        // index.
         let vacant: Vec<_> = (0..(max_threads + 1).min(LOCALS))
             .rev()
             .map(Own::new)
@@ -59,23 +62,25 @@ impl<T> Queues<T> {
         }
     }
 
-    /// Local queues for a worker that begins, if some are left.
+    /// Returns local queues for a worker that starts, if any are left.
     pub(crate) fn claim(&self) -> Option<Own<T>> {
         let mut vacant = self.vacant.lock();
         let own = vacant.pop()?;
-        // Relaxed: a push to these queues comes after it, and the fences of the protocol in `idle` order that.
+        // Relaxed: pushes to these queues come later, and the fences of the protocol in `idle`
+        // order them.
         if self.claimed.load(Ordering::Relaxed) <= own.index {
             self.claimed.store(own.index + 1, Ordering::Relaxed);
         }
         Some(own)
     }
 
-    /// What thieves may look into.
+    /// Returns the queues that thieves check.
     fn claimed(&self) -> &[Stealers<T>] {
         &self.stealers[..self.claimed.load(Ordering::Relaxed)]
     }
 
-    /// The queues of a worker that ends. What is left there is for thieves, and for the next worker that has them.
+    /// Takes back the queues of a worker that exits. Thieves, or the next owner, run the tasks left
+    /// in them.
     pub(crate) fn vacate(&self, own: Own<T>) {
         self.vacant.lock().push(own);
     }
@@ -84,7 +89,7 @@ impl<T> Queues<T> {
         self.stealers.len()
     }
 
-    /// Which queues are in use. Workers skip the others.
+    /// Which kinds of queues are in use. Workers skip the rest.
     pub(crate) fn uses(&self) -> &Uses {
         &self.uses
     }
@@ -127,7 +132,7 @@ impl<T> Queues<T> {
         lane == Lane::Closures || self.uses.includes(Uses::FUTURES)
     }
 
-    /// Puts a task into a worker's own queue.
+    /// Pushes a task to a worker's local queue.
     #[inline]
     pub(crate) fn push_own(&self, own: &Own<T>, lane: Lane, task: T) {
         if lane == Lane::Futures {
@@ -136,7 +141,7 @@ impl<T> Queues<T> {
         own.queue(lane).push(task);
     }
 
-    /// The common queue of a lane from which batches are taken.
+    /// Returns the shared queue from which workers take batches of a lane.
     fn shared(&self, lane: Lane) -> &Injector<T> {
         match lane {
             Lane::Futures => &self.futures,
@@ -144,25 +149,26 @@ impl<T> Queues<T> {
         }
     }
 
-    /// What a worker may take out of a common queue at once without leaving the others nothing.
+    /// Returns how many tasks a worker may take from a shared queue and still leave the other
+    /// workers their share.
     fn share(&self, queue: &Injector<T>) -> usize {
         (queue.len() / self.workers + 1).min(BATCH)
     }
 
-    /// Moves a share of a lane's common queue to the end of an own one.
+    /// Moves a batch from the shared queue of a lane to the end of a local queue.
     pub(crate) fn refill(&self, lane: Lane, own: &Own<T>) {
         let queue = self.shared(lane);
         let (dest, limit) = (own.queue(lane), self.share(queue));
         while let Steal::Retry = queue.steal_batch_with_limit(dest, limit) {}
     }
 
-    /// The next closure of a priority, from the common queue.
+    /// Takes the next closure of a priority from its shared queue.
     pub(crate) fn take_prioritized(&self, priority: Priority) -> Option<T> {
         steal_one(&self.closures[priority as usize])
     }
 
-    /// The next task of a lane's common queue. With own queues the worker takes its share of the others along.
-    pub(crate) fn take_common(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
+    /// Takes the next task from the shared queue of a lane, and a batch along with it into `own`.
+    pub(crate) fn take_shared(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
         let queue = self.shared(lane);
         if queue.is_empty() {
             return None;
@@ -173,7 +179,7 @@ impl<T> Queues<T> {
         repeat(|| queue.steal_batch_with_limit_and_pop(own.queue(lane), self.share(queue)))
     }
 
-    /// A task of a lane out of another worker's queue.
+    /// Steals a task of a lane from another worker's local queue.
     pub(crate) fn steal(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
         if !self.may_have(lane) {
             return None;
@@ -184,33 +190,33 @@ impl<T> Queues<T> {
         others.find_map(|stealers| stealers.steal(lane, own))
     }
 
-    /// As `steal`, from the worker that has the local queues with this index.
+    /// Steals a task of a lane from the local queue with this index.
     pub(crate) fn steal_from(&self, index: usize, lane: Lane, own: &Own<T>) -> Option<T> {
         self.stealers[index].steal(lane, Some(own))
     }
 
-    /// A task from anywhere, for a thread without queues.
+    /// Takes a task from any queue, on behalf of a thread without local queues.
     pub(crate) fn take_any(&self) -> Option<T> {
         let future = || {
-            let common = self.take_common(Lane::Futures, None);
-            common.or_else(|| self.steal(Lane::Futures, None))
+            let shared = self.take_shared(Lane::Futures, None);
+            shared.or_else(|| self.steal(Lane::Futures, None))
         };
         let closure = || {
             let mut priorities = Priority::ALL.into_iter();
-            let common = priorities.find_map(|priority| self.take_prioritized(priority));
-            common.or_else(|| self.steal(Lane::Closures, None))
+            let shared = priorities.find_map(|priority| self.take_prioritized(priority));
+            shared.or_else(|| self.steal(Lane::Closures, None))
         };
         future().or_else(closure)
     }
 
-    /// Whether a future waits in the common queue.
+    /// Returns whether a future waits in the shared queue.
     #[inline]
-    pub(crate) fn has_common_futures(&self) -> bool {
+    pub(crate) fn has_shared_futures(&self) -> bool {
         !self.futures.is_empty()
     }
 
-    /// Whether a closure waits in a common queue.
-    pub(crate) fn has_common_closures(&self) -> bool {
+    /// Returns whether a closure waits in a shared queue.
+    pub(crate) fn has_shared_closures(&self) -> bool {
         let waits = |priority: Priority| !self.closures[priority as usize].is_empty();
         if self.uses.includes(Uses::PRIORITIES) {
             Priority::ALL.into_iter().any(waits)
@@ -219,21 +225,22 @@ impl<T> Queues<T> {
         }
     }
 
-    /// Whether a task waits in a common queue.
-    pub(crate) fn has_common_work(&self) -> bool {
-        self.has_common_closures() || (self.may_have(Lane::Futures) && self.has_common_futures())
+    /// Returns whether a task waits in a shared queue.
+    pub(crate) fn has_shared_work(&self) -> bool {
+        self.has_shared_closures() || (self.may_have(Lane::Futures) && self.has_shared_futures())
     }
 
-    /// Whether a task waits anywhere in this lane. A task whose push has begun counts.
+    /// Returns whether a task of this lane waits in any queue. A task counts from the start of its
+    /// push.
     pub(crate) fn has_work(&self, lane: Lane) -> bool {
         if !self.may_have(lane) {
             return false;
         }
-        let common = match lane {
-            Lane::Futures => self.has_common_futures(),
-            Lane::Closures => self.has_common_closures(),
+        let shared = match lane {
+            Lane::Futures => self.has_shared_futures(),
+            Lane::Closures => self.has_shared_closures(),
         };
-        common
+        shared
             || self
                 .claimed()
                 .iter()
@@ -247,7 +254,7 @@ impl<T> Queues<T> {
     }
 }
 
-/// Tries again for as long as another thread interferes.
+/// Retries while other threads interfere.
 fn repeat<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
     loop {
         match steal() {

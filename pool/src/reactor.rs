@@ -1,4 +1,4 @@
-//! What an idle worker waits in: a source of events that make futures ready.
+//! The reactor: the source of events that an idle worker waits in.
 
 use std::cell::Cell;
 use std::io;
@@ -7,37 +7,41 @@ use std::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::unwind::{self, Payload};
 
-/// A source of events, such as sockets and timers, that a pool's idle worker waits in.
+/// A source of events, such as sockets and timers, that an idle worker of a pool waits in.
 ///
-/// One idle worker at a time holds it and waits in [`park`](Self::park), which handles what happens: it calls wakers, and
-/// the futures behind them become work for that very worker, without another thread in between. The other idle workers
-/// sleep on their own. A holder that an event has given work leaves the reactor and runs it. While the reactor is free, a
-/// busy worker calls [`poll`](Self::poll) after every 61 tasks, and a worker about to run closures wakes an idle one to
-/// hold the reactor; if closures occupy every worker, one more thread is started for it. At any time at most one thread
-/// is in `park` or `poll`.
+/// One idle worker at a time holds the reactor and waits in [`park`](Self::park). `park` handles
+/// events: it calls wakers, and that worker then polls the woken futures without a switch of
+/// threads. The other idle workers park outside the reactor.
 ///
-/// With the feature `tokio` there is the reactor of tokio: `Builder::tokio`.
+/// While no worker holds the reactor, a busy worker calls [`poll`](Self::poll) after every 61
+/// tasks. A worker that is about to run closures wakes an idle worker to hold the reactor. If
+/// closures occupy every worker, the pool starts one more thread to hold it. At most one thread at
+/// a time is in `park` or `poll`.
 ///
-/// A pool with a reactor keeps at least one thread. The one that waits for events does not expire; the others do.
+/// With the feature `tokio`, `Builder::tokio` uses tokio's reactor.
+///
+/// A pool with a reactor keeps at least one thread. The worker that waits for events does not
+/// expire; other idle workers do.
 ///
 /// # Panics
 ///
-/// A panic that comes out of `park` or `poll` is told to the [panic handler](crate::Builder::panic_handler), and the pool
-/// goes on without the reactor: a waker of somebody else's may have left it half-done. So futures that it was to wake
-/// are not woken any more. After a panic out of [`within`](Self::within) the thread goes on outside of it.
-/// A panic out of `unpark` is dropped, since it is nobody's who calls it.
+/// A panic in `park` or `poll` reaches the [panic handler](crate::Builder::panic_handler). The pool
+/// then runs without the reactor, because a waker that panics may leave the reactor in an
+/// inconsistent state. Futures that wait for its events are no longer woken. After a panic in
+/// [`within`](Self::within) the thread continues without it. A panic in `unpark` is dropped,
+/// because the calling thread did not cause it.
 ///
 /// ```
 /// use std::sync::{Condvar, Mutex};
 ///
 /// /// A reactor without any event.
 /// #[derive(Default)]
-/// struct Silence(Mutex<bool>, Condvar);
+/// struct NoEvents(Mutex<bool>, Condvar);
 ///
-/// impl anthill::Reactor for Silence {
+/// impl anthill::Reactor for NoEvents {
 ///     fn park(&self) {
-///         let rung = self.0.lock().unwrap();
-///         *self.1.wait_while(rung, |rung| !*rung).unwrap() = false;
+///         let notified = self.0.lock().unwrap();
+///         *self.1.wait_while(notified, |notified| !*notified).unwrap() = false;
 ///     }
 ///
 ///     fn unpark(&self) {
@@ -49,39 +53,46 @@ use crate::unwind::{self, Payload};
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = anthill::Pool::builder().reactor(|| Ok(Silence::default())).build()?;
+/// let pool = anthill::Pool::builder().reactor(|| Ok(NoEvents::default())).build()?;
 /// assert_eq!(pool.submit_with_handle(|| 1 + 1)?.wait()?, 2);
 /// # pool.shutdown().wait()?;
 /// # Ok(())
 /// # }
 /// ```
 pub trait Reactor: Send + Sync + 'static {
-    /// Waits for events and handles them, until [`unpark`](Self::unpark) is called. It may return earlier.
+    /// Blocks, and handles events as they arrive, until [`unpark`](Self::unpark) is called. May
+    /// return earlier.
     fn park(&self);
 
-    /// Ends the current `park`, or the next one if there is none now. Any thread calls it, also the one in `park`, for an
-    /// event that it handles: then `park` handles what else is there and returns.
+    /// Makes the current call of `park` return, or the next one if no thread is in `park`. Never
+    /// blocks.
+    ///
+    /// Any thread may call it. The thread in `park` may call it too, while it handles an event;
+    /// `park` then handles the remaining events and returns.
     fn unpark(&self);
 
-    /// Handles the events that there are, without waiting.
+    /// Handles the events that are ready, without blocking.
     fn poll(&self);
 
-    /// Runs the whole life of a thread of the pool, `work`, once; here a reactor can set what futures look for in the
-    /// thread that polls them. As it stands it only calls `work`.
+    /// Runs `work`, the main loop of a pool thread, exactly once, and returns when the thread ends.
+    ///
+    /// A reactor can set thread-locals here that futures need when they are polled. The default
+    /// implementation only calls `work`.
     fn within(&self, work: &mut dyn FnMut()) {
         work();
     }
 }
 
-/// Rings for the one that waits in it, whoever calls: a panic there is none of theirs.
+/// Notifies the worker in the reactor. Catches a panic, or the reactor's panic would unwind into
+/// the caller.
 pub(crate) fn unpark(reactor: &dyn Reactor) {
     unwind::catch(|| reactor.unpark()).unwrap_or_else(unwind::discard);
 }
 
-/// How a pool that is built gets its reactor.
+/// Makes the reactor when the pool is built.
 pub(crate) type MakeReactor = Arc<dyn Fn() -> io::Result<Arc<dyn Reactor>> + Send + Sync>;
 
-/// The reactor of a pool, and whether somebody holds it.
+/// A pool's reactor, and whether a thread holds it.
 pub(crate) struct SharedReactor {
     pub(crate) reactor: Arc<dyn Reactor>,
     held: AtomicBool,
@@ -95,9 +106,10 @@ impl SharedReactor {
         }
     }
 
-    /// Takes the reactor, if nobody has it.
+    /// Takes the reactor unless a thread holds it.
     pub(crate) fn try_hold(&self) -> Option<Holder<'_>> {
-        // Acquire and Release: one holder sees what the one before did there.
+        // Acquire pairs with Release in `drop`: a holder sees what the previous holder did in the
+        // reactor.
         if self.held.swap(true, Ordering::Acquire) {
             return None;
         }
@@ -107,13 +119,14 @@ impl SharedReactor {
         })
     }
 
-    /// Whether somebody has it. Where that must be known, a fence stands before the call.
+    /// Returns whether a thread holds the reactor. A caller that must not miss a holder needs a
+    /// fence before the call.
     pub(crate) fn is_held(&self) -> bool {
         self.held.load(Ordering::Relaxed)
     }
 }
 
-/// The one thread that may wait in the reactor.
+/// The right of one thread to call `park` and `poll`.
 pub(crate) struct Holder<'a> {
     shared: &'a SharedReactor,
     broken: Cell<bool>,
@@ -121,19 +134,19 @@ pub(crate) struct Holder<'a> {
 
 impl Holder<'_> {
     pub(crate) fn park(&self) -> Result<(), Payload> {
-        self.inside(|| self.shared.reactor.park())
+        self.call(|| self.shared.reactor.park())
     }
 
     pub(crate) fn poll(&self) -> Result<(), Payload> {
-        self.inside(|| self.shared.reactor.poll())
+        self.call(|| self.shared.reactor.poll())
     }
 
-    /// Whether it has panicked.
+    /// Returns whether the reactor has panicked.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.get()
     }
 
-    fn inside(&self, f: impl FnOnce()) -> Result<(), Payload> {
+    fn call(&self, f: impl FnOnce()) -> Result<(), Payload> {
         let ended = unwind::catch(f);
         self.broken.set(ended.is_err());
         ended
@@ -142,7 +155,7 @@ impl Holder<'_> {
 
 impl Drop for Holder<'_> {
     fn drop(&mut self) {
-        // Nobody is to have one again that is broken.
+        // A reactor that has panicked stays held, or a worker would wait in it again.
         if !self.broken.get() {
             self.shared.held.swap(false, Ordering::Release);
         }

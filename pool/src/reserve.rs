@@ -1,4 +1,4 @@
-//! Reserving a slot: the value that a thread or a future waits for.
+//! Reserves a slot: the value that a thread or a future waits for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,8 +19,8 @@ use crate::strand::Strand;
 ///
 /// In async code, `.await` it: no thread blocks, and dropping it gives up the place in line. On a
 /// thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
-/// [`wait_deadline`](Self::wait_deadline). Threads and futures wait in one line, first come, first
-/// served. Nothing happens until it is awaited or waited for.
+/// [`wait_deadline`](Self::wait_deadline). Threads and futures wait in one fair line. Nothing
+/// happens until it is awaited or waited for.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -35,7 +35,7 @@ use crate::strand::Strand;
 #[must_use = "it does nothing unless it is awaited or waited for"]
 pub struct Reserve<'a> {
     source: Source<'a>,
-    /// The place in line, and the gate that it is at.
+    /// The place in line, and its gate.
     enter: Option<(Enter<'a>, &'a Gate)>,
 }
 
@@ -47,9 +47,9 @@ impl<'a> Reserve<'a> {
         }
     }
 
-    /// Blocks the calling thread until a slot is free. In async code, `.await` instead.
+    /// Blocks the calling thread until a slot is free. In async code, use `.await`.
     ///
-    /// On a [`nonblocking`](crate::Builder::nonblocking) pool it does not block, and returns `Full`.
+    /// On a [`nonblocking`](crate::Builder::nonblocking) pool, returns `Full` instead of blocking.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,18 +62,19 @@ impl<'a> Reserve<'a> {
     ///
     /// # Errors
     ///
-    /// [`SlotError::Closed`]; [`SlotError::Full`] if `max_waiting` submitters wait already; and
-    /// [`SlotError::WouldDeadlock`] on a worker of the pool when no slot is free.
+    /// [`SlotError::Closed`] if the pool is closed. [`SlotError::Full`] if `max_waiting` submitters
+    /// wait already. [`SlotError::WouldDeadlock`] on a worker of the pool when no slot is free.
     ///
     /// # Panics
     ///
-    /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of tokio.
+    /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+    /// tokio.
     pub fn wait(self) -> Result<Slot<'a>, SlotError> {
         self.source.enter(None).map(Slot::new)
     }
 
-    /// Blocks the calling thread until a slot is free, for at most `timeout`. A free slot is used even if
-    /// the timeout is zero.
+    /// Blocks the calling thread until a slot is free, for at most `timeout`. A free slot is used
+    /// even if the timeout is zero.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -90,20 +91,21 @@ impl<'a> Reserve<'a> {
     ///
     /// # Errors
     ///
-    /// [`SlotError::Timeout`], or those of [`wait`](Self::wait).
+    /// [`SlotError::Timeout`], or the errors of [`wait`](Self::wait).
     ///
     /// # Panics
     ///
-    /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of tokio.
+    /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+    /// tokio.
     pub fn wait_timeout(self, timeout: Duration) -> Result<Slot<'a>, SlotError> {
         let deadline = Instant::now().checked_add(timeout);
-        // A timeout that the clock cannot add never ends.
+        // A timeout beyond the range of the clock never ends.
         let patience = deadline.map_or(Patience::Endless, Patience::Until);
         self.source.enter(Some(patience)).map(Slot::new)
     }
 
-    /// Blocks the calling thread until a slot is free, at the latest until `deadline`. A free slot is
-    /// used even if the deadline has passed.
+    /// Blocks the calling thread until a slot is free, at the latest until `deadline`. A free slot
+    /// is used even if the deadline has passed.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -119,11 +121,12 @@ impl<'a> Reserve<'a> {
     ///
     /// # Errors
     ///
-    /// [`SlotError::Timeout`], or those of [`wait`](Self::wait).
+    /// [`SlotError::Timeout`], or the errors of [`wait`](Self::wait).
     ///
     /// # Panics
     ///
-    /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of tokio.
+    /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+    /// tokio.
     pub fn wait_deadline(self, deadline: Instant) -> Result<Slot<'a>, SlotError> {
         let entered = self.source.enter(Some(Patience::Until(deadline)));
         entered.map(Slot::new)
@@ -164,7 +167,7 @@ impl fmt::Debug for Reserve<'_> {
     }
 }
 
-/// The handle that slots are reserved with.
+/// The handle whose slots are reserved.
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'a> {
     Pool(&'a Gate),
@@ -172,16 +175,17 @@ pub(crate) enum Source<'a> {
     Multi(&'a MultiPool),
 }
 
-/// What a look for a slot found.
+/// The result of a look for a slot.
 enum Found<'a> {
-    /// A slot, which is the caller's.
+    /// A slot, taken for the caller.
     Slot(Target<'a>),
-    /// No free slot, and where to wait for one.
+    /// No free slot; wait at this gate.
     Line(&'a Gate),
 }
 
 impl<'a> Source<'a> {
-    /// Takes a slot, waiting as `patience` says; without it, as the pool's `nonblocking` says.
+    /// Takes a slot, and blocks for one as long as `patience` allows, by default as the pool's
+    /// `nonblocking` says.
     #[inline]
     pub(crate) fn enter(self, patience: Option<Patience>) -> Result<Target<'a>, SlotError> {
         let gate = match self {
@@ -193,7 +197,7 @@ impl<'a> Source<'a> {
         Ok(self.target(gate))
     }
 
-    /// Takes a slot if one is free, and gives the task back otherwise.
+    /// Takes a slot if one is free. Otherwise returns the task in the error.
     pub(crate) fn try_enter<F>(self, task: F) -> Result<(Target<'a>, F), SubmitError<F>> {
         match self.enter(Some(Patience::None)) {
             Ok(target) => Ok((target, task)),
@@ -215,7 +219,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Where the task of a slot goes that was taken at `gate`.
+    /// Returns where the task of a slot of `gate` is enqueued.
     fn target(self, gate: &'a Gate) -> Target<'a> {
         match self {
             Self::Strand(strand) => Target::Strand(Cow::Borrowed(strand)),

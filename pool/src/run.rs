@@ -1,4 +1,4 @@
-//! Running a closure for its result: the value that a thread or a future waits for.
+//! Runs a closure for its result: the value that a thread or a future waits for.
 
 use std::fmt;
 use std::future::Future;
@@ -15,10 +15,9 @@ use crate::slot::Slot;
 /// [`Pool`](crate::Pool::run), [`Strand`](crate::Strand::run) and
 /// [`MultiPool`](crate::MultiPool::run).
 ///
-/// In async code, `.await` it: a `spawn_blocking` with a bound. On a thread, call
-/// [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
-/// [`wait_deadline`](Self::wait_deadline). Nothing happens until it is awaited or waited for. If it is
-/// dropped, a closure that has not begun never runs.
+/// In async code, `.await` it: a bounded `spawn_blocking`. On a thread, call [`wait`](Self::wait),
+/// [`wait_timeout`](Self::wait_timeout) or [`wait_deadline`](Self::wait_deadline). Nothing happens
+/// until it is awaited or waited for. If it is dropped, a closure that has not begun never runs.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -50,7 +49,7 @@ where
         Self(State::Reserves { reserve, f })
     }
 
-    /// Blocks the calling thread until the closure has ended. In async code, `.await` instead.
+    /// Blocks the calling thread until the closure has ended. In async code, use `.await`.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,13 +61,13 @@ where
     ///
     /// # Errors
     ///
-    /// [`RunError::Slot`] as for [`Reserve::wait`], and [`RunError::Task`] if the closure panicked or was
-    /// discarded.
+    /// [`RunError::Slot`] with the errors of [`Reserve::wait`], and [`RunError::Task`] if the
+    /// closure panicked or was discarded.
     ///
     /// # Panics
     ///
-    /// If it was polled as a future before. With the feature `tokio`, also if it has to block and the
-    /// calling thread drives async tasks of tokio.
+    /// If it was polled before. With the feature `tokio`, also if it has to block and the calling
+    /// thread drives async tasks of tokio.
     pub fn wait(mut self) -> Result<T, RunError> {
         let (reserve, f) = self.take_unpolled();
         let task = reserve.wait()?.submit_with_handle(f);
@@ -90,11 +89,12 @@ where
     ///
     /// # Errors
     ///
-    /// [`RunError::Timeout`], or those of [`wait`](Self::wait). A closure that has begun goes on.
+    /// [`RunError::Timeout`], or the errors of [`wait`](Self::wait). A closure that has begun goes
+    /// on.
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_timeout(self, timeout: Duration) -> Result<T, RunError> {
         match Instant::now().checked_add(timeout) {
             Some(deadline) => self.wait_deadline(deadline),
@@ -118,11 +118,12 @@ where
     ///
     /// # Errors
     ///
-    /// [`RunError::Timeout`], or those of [`wait`](Self::wait). A closure that has begun goes on.
+    /// [`RunError::Timeout`], or the errors of [`wait`](Self::wait). A closure that has begun goes
+    /// on.
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_deadline(mut self, deadline: Instant) -> Result<T, RunError> {
         let (reserve, f) = self.take_unpolled();
         let task = reserve.wait_deadline(deadline)?.submit_with_handle(f);

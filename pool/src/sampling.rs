@@ -1,4 +1,4 @@
-//! Measuring some of the tasks: how long they wait for a worker, and how long they run.
+//! Measures a sample of the tasks: how long they wait for a worker, and how long they run.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -14,9 +14,11 @@ use crate::end::{End, Job, Turn};
 use crate::histogram::{Histogram, Recorder};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
-/// How long tasks waited and ran, from [`Pool::times`](crate::Pool::times): of those that were measured, since the pool
-/// was built. A closure that runs inside another task, or never, is left out; a future that panics or is dropped undone
-/// may count for its wait alone.
+/// How long the measured tasks have waited and run since the pool was built, from
+/// [`Pool::times`](crate::Pool::times).
+///
+/// A closure that runs in place inside another task, or is never run, is not included. A future
+/// that panics, or is dropped before it completes, may be included in `queue_wait` only.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,9 +35,10 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Times {
-    /// From acceptance until a worker began: for a closure its call, for a future its first poll.
+    /// The time from acceptance until a worker begins: the call of a closure, or the first poll of
+    /// a future.
     pub queue_wait: Histogram,
-    /// On a worker: a closure's call, or all polls of a future together.
+    /// The time on a worker: the call of a closure, or all polls of a future together.
     pub run: Histogram,
 }
 
@@ -56,7 +59,7 @@ impl Sampler {
         }
     }
 
-    /// The measure of a task that is accepted now, if it is one of those.
+    /// Returns the measurement of a task that is accepted now, if the task is one to measure.
     pub(crate) fn pick(self: &Arc<Self>) -> Option<Sample> {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         (count % self.one_in == 0).then(|| Sample {
@@ -73,7 +76,7 @@ impl Sampler {
     }
 }
 
-/// The measure of one task.
+/// The measurement of one task.
 pub(crate) struct Sample {
     sampler: Arc<Sampler>,
     accepted: Instant,
@@ -113,7 +116,7 @@ impl<J: Job> Job for SampledJob<J> {
             begin: Cell::new(None),
         };
         let end = End::of(self.job, &timed);
-        // Else there was nothing to run any more.
+        // `None` if the job was spent and did not run.
         if let Some(begin) = timed.begin.get() {
             self.sample.waited_until(begin);
             self.sample.ran(begin.elapsed());
@@ -130,7 +133,7 @@ impl<J: Job> Job for SampledJob<J> {
     }
 }
 
-/// Notes when a job begins.
+/// Records when a job begins.
 struct Timed<'a, T> {
     turn: &'a T,
     begin: Cell<Option<Instant>>,
@@ -153,7 +156,7 @@ pin_project! {
         #[pin]
         future: F,
         sample: Sample,
-        // The time of all polls so far; none before the first.
+        // The time of all polls so far; `None` before the first.
         busy: Option<Duration>,
     }
 }

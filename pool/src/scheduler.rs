@@ -1,11 +1,11 @@
-//! What the workers of a pool share: queues, census, entrances, and the rules that tie them together.
+//! The state that the workers of a pool share, and the operations on it.
 
 mod closing;
 mod running;
 mod threads;
 mod watchers;
 
-pub(crate) use closing::Rest;
+pub(crate) use closing::OnClose;
 pub(crate) use running::{ClosureTurn, run};
 pub(crate) use threads::Leave;
 use watchers::Watchers;
@@ -34,7 +34,7 @@ use crate::task::Task;
 use crate::trace;
 use crate::unwind;
 
-/// A handle to what the workers share.
+/// A handle to the state that the workers share.
 #[derive(Clone)]
 pub(crate) struct Scheduler(Arc<Shared>);
 
@@ -48,16 +48,17 @@ impl Deref for Scheduler {
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    /// What a worker's thread does: the worker's loop stands on the scheduler.
+    /// The main function of a worker thread. A function pointer, because module `worker` depends on
+    /// this one.
     work: fn(Scheduler),
     /// The pool's own entrance.
     pub(crate) root: Entrance,
     subpools: Mutex<closing::Subpools>,
-    /// Entrances that are not drained: not closed, or with slots taken. Workers end for good when there is none.
+    /// The number of entrances that are open or have slots taken. At 0 all workers exit.
     open: AtomicUsize,
     pub(crate) queues: Queues<Task<Seat>>,
     pub(crate) idle: Idle,
-    /// One for each worker with a queue of its own, and the last for all other threads.
+    /// One for each local queue, and the last for all other threads.
     tallies: Box<[CachePadded<Tally>]>,
     pub(crate) threads: ThreadCounters,
     pub(crate) activities: Activities,
@@ -76,7 +77,7 @@ impl fmt::Debug for Scheduler {
 }
 
 impl Scheduler {
-    /// With the fewest and the most threads, and what they do.
+    /// `min` and `max` bound the number of threads. Each thread calls `work`.
     pub(crate) fn new(
         settings: Settings,
         root: Entrance,
@@ -104,15 +105,16 @@ impl Scheduler {
         }))
     }
 
-    /// Whether both are handles of one pool.
+    /// Returns whether both handles belong to the same pool.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Makes a closure run: on the calling worker if there is one, else on any.
+    /// Enqueues a closure: in the calling worker's own queue if possible, otherwise in a shared
+    /// queue.
     #[expect(
         clippy::inline_always,
-        reason = "a task handed on by value is copied again"
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
     )]
     #[inline(always)]
     pub(crate) fn schedule(&self, task: Task<Seat>, priority: Priority) {
@@ -135,8 +137,9 @@ impl Scheduler {
         }
     }
 
-    /// Notifies of a task that was put into the own queue of the calling thread. Also of one by an event: it may be a task
-    /// of the reactor's own that waits for it, and then the thread does not return from the reactor to run it.
+    /// Notifies workers of a task in the calling worker's own queue. Also when a reactor event
+    /// pushed it: the event may belong to a task of the reactor itself that waits for the new task.
+    /// Then the calling worker stays in the reactor and cannot run it.
     fn notify_of_own(&self, seat: &Seat, lane: Lane) {
         if seat.note_push() {
             self.notify_by_event(lane);
@@ -145,15 +148,19 @@ impl Scheduler {
         }
     }
 
-    /// Makes a closure run on any worker, after those that wait for one already.
-    #[expect(clippy::inline_always, reason = "as for `schedule`")]
+    /// Enqueues a closure in a shared queue, behind those of the same priority.
+    #[expect(
+        clippy::inline_always,
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
+    )]
     #[inline(always)]
     pub(crate) fn defer(&self, task: Task<Seat>, priority: Priority) {
         self.queues.push_closure(task, priority);
         self.notify(Lane::Closures);
     }
 
-    /// Makes a new future run, at this seat of the calling thread if it has one.
+    /// Enqueues a new future: in the own queue of `seat` if it has one, otherwise in the shared
+    /// queue.
     pub(crate) fn spawn(&self, seat: Option<&Seat>, task: Task<Seat>) {
         match seat.and_then(|seat| Some((seat, seat.own.as_ref()?))) {
             Some((seat, own)) => {
@@ -164,25 +171,27 @@ impl Scheduler {
         }
     }
 
-    /// Makes a future run that was woken at this seat of the calling thread.
+    /// Enqueues a future that was woken by the thread of `seat`.
     pub(crate) fn wake(&self, seat: &Seat, task: Task<Seat>) {
         let Some(own) = &seat.own else {
             return self.defer_future(task);
         };
         self.queues.push_own(own, Lane::Futures, task);
-        // Of an event, the worker takes it next, and shows the others what it does not run at once.
+        // A worker that handles reactor events takes the task next, and notifies others of tasks
+        // that it does not run at once.
         if !seat.note_push() {
             self.notify(Lane::Futures);
         }
     }
 
-    /// Makes a future run on any worker.
+    /// Enqueues a future in the shared queue.
     pub(crate) fn defer_future(&self, task: Task<Seat>) {
         self.queues.push_future(task);
         self.notify(Lane::Futures);
     }
 
-    /// Wakes a worker for work that was just pushed, if none comes for it by itself: P2 to P4 of the protocol in `idle`.
+    /// Wakes a worker for a task that was just pushed, unless a searching worker will find it. P2
+    /// to P4 of the protocol in `idle`.
     #[inline]
     pub(crate) fn notify(&self, lane: Lane) {
         // P2: pairs with S2, F2 and O2.
@@ -192,7 +201,8 @@ impl Scheduler {
         }
     }
 
-    /// As `notify`, for the worker in the reactor.
+    /// P2 to P4 for a task pushed by the worker in the reactor. Recruits a worker other than the
+    /// calling one.
     #[cold]
     fn notify_by_event(&self, lane: Lane) {
         // P2: pairs with S2, F2 and O2.
@@ -202,7 +212,7 @@ impl Scheduler {
         }
     }
 
-    /// F2 to F4, for a worker that was the last to search and has found something.
+    /// F2 to F4, for the last searching worker once it has found a task.
     pub(crate) fn pass_on_search(&self) {
         // F2: pairs with P2.
         fence(Ordering::SeqCst);
@@ -213,11 +223,13 @@ impl Scheduler {
         }
     }
 
-    /// O2 to O4, for a worker that has occupied itself or leaves: futures and events are not left waiting for closures.
+    /// O2 to O4, for a worker that occupied itself or exits. Otherwise futures and events would
+    /// wait for closures to end.
     pub(crate) fn attend(&self) {
         // O2: pairs with P2 and S2.
         fence(Ordering::SeqCst);
-        // With no thread at all no worker counts on the reactor, and help would come round to here again.
+        // With no live thread no worker relies on the reactor, and `help` would recurse into this
+        // function.
         if self.idle.live() == 0 || !self.idle.wants_help(Lane::Futures) {
             return;
         }
@@ -228,7 +240,7 @@ impl Scheduler {
         }
     }
 
-    /// Wakes a sleeper, or starts a thread, unless a worker searches already or enough are awake.
+    /// Wakes a sleeper or starts a thread, unless a worker searches already or enough are awake.
     #[cold]
     fn help(&self, lane: Lane) {
         self.act(self.idle.recruit(lane));
@@ -236,7 +248,7 @@ impl Scheduler {
 
     #[expect(
         clippy::inline_always,
-        reason = "every submit to a sleeping pool takes this way"
+        reason = "on the path of row `submit-to-sleeper` of `cargo run --release -p instructions`"
     )]
     #[inline(always)]
     fn act(&self, recruit: Recruit) {
@@ -250,7 +262,7 @@ impl Scheduler {
                     self.do_without_thread();
                 }
             }
-            Recruit::Nobody => {}
+            Recruit::None => {}
         }
     }
 }
@@ -260,7 +272,7 @@ impl Shared {
         &self.tallies[seat.unwrap_or(self.tallies.len() - 1)]
     }
 
-    /// Counts how a task ended, and reports its panic if nobody else has it.
+    /// Counts the end of a task, and reports a panic that no handle receives.
     pub(crate) fn settle(&self, tally: &Tally, end: End) {
         tally.count_end(&end);
         if let End::Panicked(Some(payload)) = end {
@@ -268,7 +280,7 @@ impl Shared {
         }
     }
 
-    /// Drops a task that has nothing left to run, and returns any other.
+    /// Drops the task if another thread has ended it. Otherwise returns it.
     pub(crate) fn drop_spent(&self, mut task: Task<Seat>) -> Option<Task<Seat>> {
         if !task.is_spent() {
             return Some(task);
@@ -279,7 +291,7 @@ impl Shared {
         None
     }
 
-    /// Calls a hook, if there is one.
+    /// Calls the hook, if there is one, and counts its panic.
     pub(crate) fn call(&self, hook: Option<&Hook>) {
         let Some(hook) = hook else { return };
         if let Err(payload) = unwind::catch(|| hook()) {
@@ -288,17 +300,18 @@ impl Shared {
         }
     }
 
-    /// Gives a panic to the pool's handler. What the handler panics with is counted and dropped.
+    /// Passes a panic to the pool's handler. If the handler panics, that panic is counted and
+    /// dropped.
     pub(crate) fn report(&self, payload: unwind::Payload) {
         let panic = TaskPanic::new(payload, std::sync::Arc::clone(&self.settings.name));
-        let told = if let Some(handler) = &self.settings.panic_handler {
+        let handled = if let Some(handler) = &self.settings.panic_handler {
             unwind::catch(|| handler(panic))
         } else {
-            let told = unwind::catch(|| trace::panicked(&panic));
+            let handled = unwind::catch(|| trace::panicked(&panic));
             unwind::discard(panic.into_payload());
-            told
+            handled
         };
-        if let Err(payload) = told {
+        if let Err(payload) = handled {
             self.threads.handler_panics.add();
             unwind::discard(payload);
         }
@@ -311,7 +324,7 @@ impl Shared {
         }
     }
 
-    /// Does the second half of a quiet release: wakes the threads and futures that wait for it.
+    /// Does the second half of a quiet release: wakes the waiters.
     #[inline]
     pub(crate) fn follow_up(&self, entrance: &Entrance, released: Released) {
         if entrance.slots.follow_up(released) {
@@ -342,7 +355,7 @@ impl Shared {
             free: capacity.saturating_sub(in_flight),
             threads,
             idle_threads,
-            // After the tallies: no task has ended that was not accepted.
+            // Read after the tallies, or more tasks could have ended than were accepted.
             accepted: entrance.slots.accepted().get(),
             completed,
             panicked,

@@ -14,8 +14,8 @@ use crate::task::Task;
 use crate::unwind::{self, Payload};
 
 impl Pool {
-    /// Calls `f` with a scope, whose tasks may borrow what was there before it, and returns when all of them have ended.
-    /// Those that a [`discard`](Self::discard) drops have ended too, and make it panic.
+    /// Calls `f` with a scope, whose tasks may borrow values from outside it, and returns when all
+    /// of them have ended.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -32,15 +32,16 @@ impl Pool {
     /// # }
     /// ```
     ///
-    /// Within a task that has its slot at the same entrance, the calling worker runs the tasks of the scope that nobody
-    /// has begun, so scopes within scopes never wait for a free worker. On any other worker of the pool, such as one
-    /// that runs a task of a subpool, it holds that worker up, and for ever if all workers do so.
+    /// In a task of the same pool or subpool, the calling worker itself runs tasks of the scope
+    /// that have not begun. So nested scopes never wait for a free worker. On any other worker of
+    /// the pool, such as in a task of a subpool, the call blocks that worker. If all workers block
+    /// like this, they deadlock.
     ///
     /// # Panics
     ///
-    /// If `f` panics, or a task of the scope: the panic goes on here, after all tasks have ended. With several, one
-    /// goes on and the others go to the pool's panic handler. Also if tasks of the scope were
-    /// [discarded](Self::discard), since what they were to do is not done.
+    /// If `f` or a task of the scope panics, the panic resumes here after all tasks have ended. Of
+    /// several panics one resumes, and the pool's panic handler receives the others. Also panics if
+    /// a [`discard`](Self::discard) dropped tasks of the scope, because their work is missing.
     pub fn scope<'env, F, R>(&self, f: F) -> R
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
@@ -64,7 +65,7 @@ impl Pool {
             gathering: Gathering::new(),
             lifetimes: PhantomData,
         };
-        // Whatever panics below: nothing that the tasks borrow ends before they do.
+        // Created before any code that may panic, so that the tasks end before their borrows do.
         let until_all_have_ended = AllEnded(&scope.gathering);
         let result = unwind::catch(|| f(&scope));
         scope.gathering.help(scope.gate.entrance().id());
@@ -84,14 +85,14 @@ impl Pool {
     }
 }
 
-/// Why a scope returns no value.
+/// Why a scope returned no value.
 enum Failure {
     Panic(Payload),
     Discarded(usize),
 }
 
-/// What [`Pool::scope`] calls its function with: the way in for tasks that borrow. Tasks may submit others to their own
-/// scope.
+/// Submits tasks that borrow; the argument of the closure in [`Pool::scope`]. Tasks may submit more
+/// tasks to their own scope.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -111,7 +112,8 @@ enum Failure {
 pub struct Scope<'scope, 'env: 'scope> {
     gate: Gate,
     gathering: Arc<Gathering>,
-    // Invariant in both, as in `std::thread::Scope`: a longer `'scope` would let tasks borrow what ends before them.
+    // Invariant in both, as in `std::thread::Scope`. Otherwise a longer `'scope` would let tasks
+    // borrow values that end before the tasks do.
     lifetimes: PhantomData<(&'scope mut &'scope (), &'env mut &'env ())>,
 }
 
@@ -134,7 +136,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Errors
     ///
-    /// As for [`Pool::submit`]. The closure is dropped.
+    /// The errors of [`Pool::submit`]. The closure is dropped.
     pub fn submit<F>(&'scope self, f: F) -> Result<(), SlotError>
     where
         F: FnOnce() + Send + 'scope,
@@ -161,7 +163,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// # Errors
     ///
-    /// As for [`Pool::try_submit`], with the closure.
+    /// The errors of [`Pool::try_submit`], with the closure.
     pub fn try_submit<F>(&'scope self, f: F) -> Result<(), SubmitError<F>>
     where
         F: FnOnce() + Send + 'scope,
@@ -173,23 +175,25 @@ impl<'scope> Scope<'scope, '_> {
         Ok(())
     }
 
-    /// Runs a closure that has a slot.
+    /// Enqueues a closure that holds a slot.
     fn accept<F>(&'scope self, f: F)
     where
         F: FnOnce() + Send + 'scope,
     {
-        // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or unwound. It
-        // does neither before the drop of `AllEnded`, which stands before the user's function is called and so runs
-        // on every way out; and that drop is over only when as many tasks have ended as were added. A task ends, in
-        // `Gathering::end`, after it was run or dropped. Every task is added here, before its stub can run, and
-        // no later than the user's function or one of the scope's own tasks, which are waited for, can call this.
+        // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned
+        // or unwound. `Pool::scope` does neither before `AllEnded` is dropped. `AllEnded` is
+        // created before the user's function is called, so its drop runs on every exit path. That
+        // drop returns only when as many tasks have ended as were added. A task ends, in
+        // `Gathering::end`, after it was run or dropped. Every task is added here, before its stub
+        // can run. Only the user's function and the scope's own tasks can call this, and the scope
+        // waits for both.
         let task = unsafe { Task::erased(|(): &()| f()) };
         self.gathering.add(task);
         self.gate.submit(Stub::new(Arc::clone(&self.gathering)));
     }
 }
 
-// As for the pool: a panic is caught before it reaches what is shared.
+// A panic is caught before it reaches shared state, as for the pool.
 impl UnwindSafe for Scope<'_, '_> {}
 impl RefUnwindSafe for Scope<'_, '_> {}
 
@@ -201,7 +205,7 @@ impl fmt::Debug for Scope<'_, '_> {
     }
 }
 
-/// What a task borrows must live longer than the scope.
+/// A task cannot borrow a value that ends within the scope.
 ///
 /// ```compile_fail,E0373
 /// let pool = anthill::Pool::builder().build().unwrap();
@@ -211,7 +215,7 @@ impl fmt::Debug for Scope<'_, '_> {
 /// });
 /// ```
 ///
-/// No task gets at what another has for itself.
+/// Two tasks cannot borrow the same value mutably.
 ///
 /// ```compile_fail,E0499
 /// let pool = anthill::Pool::builder().build().unwrap();
@@ -222,7 +226,7 @@ impl fmt::Debug for Scope<'_, '_> {
 /// });
 /// ```
 ///
-/// The scope does not get out.
+/// The scope cannot be returned from its closure.
 ///
 /// ```compile_fail
 /// let pool = anthill::Pool::builder().build().unwrap();

@@ -1,10 +1,10 @@
-//! The place at which a worker works: its own queue, its tally, and how code that runs there finds it.
+//! A worker's seat: its own queue, its tally, and how code that runs on the thread finds it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::activity::{Activity, Doing};
+use crate::activity::{Activity, ActivityKind};
 use crate::parker::{Parker, Unparked};
 use crate::queues::Own;
 use crate::reactor::{self, Holder};
@@ -15,36 +15,37 @@ use crate::task::Task;
 use crate::unwind::Payload;
 
 thread_local! {
-    /// The seat of the worker whose thread this is.
+    /// The innermost seat of this thread.
     #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
     static CURRENT: RefCell<Option<Rc<Seat>>> = RefCell::new(None);
 }
 
 pub(crate) struct Seat {
     pub(crate) scheduler: Scheduler,
-    /// None for workers beyond the number of local queues.
+    /// `None` for workers beyond the number of local queues.
     pub(crate) own: Option<Own<Task<Seat>>>,
     occupancy: Cell<Occupancy>,
-    /// What runs here, and the entrance of the task that does.
+    /// What runs here, and the entrance of that task.
     activity: Arc<Activity>,
     events: Cell<Events>,
-    /// How many tasks were ended in place since the own queue was swept.
+    /// The number of tasks that were ended in place since the own queue was last swept.
     pub(crate) spent: Cell<usize>,
-    /// Where the thread sits as well, further up its stack: a worker of one pool may do a job of another, which has no
-    /// thread.
+    /// The thread's next seat up its stack. A worker of one pool may do a job of another pool that
+    /// has no thread.
     before: Option<Rc<Seat>>,
 }
 
 /// Whether the census counts the thread as occupied by closures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Occupancy {
-    /// The census does not know the thread, which does a worker's job for once.
+    /// Not counted: the thread is not a worker, but does a worker's job once.
     NoWorker,
-    /// It runs no closures.
+    /// The worker runs no closures.
     Free,
-    /// It runs closures.
+    /// The worker runs closures.
     Occupied,
-    /// It is occupied because a future that it polls has run a closure in its own place, and may begin no other.
+    /// Occupied because a future that it polls runs a closure in place. The worker may not begin
+    /// another closure.
     InPlace,
 }
 
@@ -54,7 +55,7 @@ impl Occupancy {
     }
 }
 
-/// Whether the worker waits in the reactor, and if so, whether an event has put a task into its queue.
+/// Whether the worker waits in the reactor, and whether an event has put a task into its queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Events {
     NotHere,
@@ -63,13 +64,14 @@ enum Events {
 }
 
 impl Seat {
-    /// Takes a worker's seat on the calling thread, until the guard is dropped.
+    /// Takes a worker's seat on the calling thread until the guard is dropped.
     pub(crate) fn take(scheduler: Scheduler) -> Seated {
         let own = scheduler.queues.claim();
         Self::occupy(scheduler, own, Occupancy::Free)
     }
 
-    /// Takes a seat without a queue, for a thread that is no worker and does a worker's job for once.
+    /// Takes a seat without a queue, for a thread that is not a worker but does a worker's job
+    /// once.
     pub(crate) fn borrow(scheduler: Scheduler) -> Seated {
         Self::occupy(scheduler, None, Occupancy::NoWorker)
     }
@@ -84,7 +86,7 @@ impl Seat {
             spent: Cell::new(0),
             before: Self::top(),
         });
-        // A thread that is about to end finds no seat any more, and does without.
+        // A thread that is about to exit has no thread-locals any more, so its tasks find no seat.
         let _ = CURRENT.try_with(|current| current.replace(Some(Rc::clone(&seat))));
         thread::set_seated(true);
         Seated(Some(seat))
@@ -98,7 +100,7 @@ impl Seat {
         self.occupancy.set(occupancy);
     }
 
-    /// Whether a closure that is put into the own queue can be run here.
+    /// Returns whether this worker can run a closure from its own queue.
     pub(crate) fn may_run_closures(&self) -> bool {
         match self.occupancy.get() {
             Occupancy::Occupied => true,
@@ -107,7 +109,7 @@ impl Seat {
         }
     }
 
-    /// A future that is polled here is about to run a closure in its own place.
+    /// Occupies the worker because a future that it polls is about to run a closure in place.
     pub(crate) fn occupy_in_place(&self) {
         if self.occupancy.get() == Occupancy::Free {
             self.occupancy.set(Occupancy::InPlace);
@@ -116,8 +118,8 @@ impl Seat {
         }
     }
 
-    /// Notes that a task has come into the own queue. True if the thread waits in the reactor and is handling an event: it
-    /// takes the task as soon as it has handled the other events.
+    /// Records a task in the own queue. Returns true if the thread handles reactor events, after
+    /// which it takes the task.
     #[inline]
     pub(crate) fn note_push(&self) -> bool {
         let events = self.events.get();
@@ -134,8 +136,9 @@ impl Seat {
         }
     }
 
-    /// Waits in the reactor, until it is notified or an event has put a task into the own queue.
-    /// Also what the reactor panicked with, to be reported when the worker does not count as asleep any more.
+    /// Waits in the reactor until a notification, or until an event has put a task into the own
+    /// queue. Returns a panic of the reactor too. Report it once the worker no longer counts as
+    /// asleep.
     pub(crate) fn park(
         &self,
         parker: &Parker,
@@ -143,7 +146,7 @@ impl Seat {
     ) -> (Unparked, Result<(), Payload>) {
         let ended = Cell::new(Ok(()));
         self.events.set(Events::None);
-        self.activity.set(Doing::Reactor, 0);
+        self.activity.set(ActivityKind::Reactor, 0);
         let is_over = || self.events.get() == Events::Some || held.is_broken();
         let unparked = parker.park_in_reactor(|| ended.set(held.park()), is_over);
         self.activity.clear();
@@ -151,7 +154,7 @@ impl Seat {
         (unparked, ended.into_inner())
     }
 
-    /// Sees to the events that there are.
+    /// Handles the events that are ready.
     pub(crate) fn poll(&self, held: &Holder<'_>) {
         self.report(held.poll());
     }
@@ -162,25 +165,26 @@ impl Seat {
         }
     }
 
-    /// Whether the calling thread is a worker of this pool, or does the job of one.
+    /// Returns whether the calling thread is a worker of this pool, or does a worker's job.
     pub(crate) fn is_on(scheduler: &Scheduler) -> bool {
         Self::find(scheduler).is_some()
     }
 
-    /// The pool whose task the calling thread runs.
+    /// Returns the pool whose task the calling thread runs.
     pub(crate) fn here() -> Option<Scheduler> {
         Some(Self::top()?.scheduler.clone())
     }
 
-    /// The seat whose task the calling thread runs. A thread that is about to end has none any more.
+    /// Returns the seat whose task the calling thread runs. `None` once the thread has dropped its
+    /// thread-locals.
     pub(crate) fn top() -> Option<Rc<Self>> {
         CURRENT.try_with(|current| current.borrow().clone()).ok()?
     }
 
-    /// The seat of the calling thread in this pool, if it has one there.
+    /// Returns the seat of the calling thread in this pool.
     #[inline]
     pub(crate) fn find(scheduler: &Scheduler) -> Option<Rc<Self>> {
-        // Those who submit from outside are told at once.
+        // Fast path for submitters that are not workers.
         if !thread::is_seated() {
             return None;
         }
@@ -195,17 +199,17 @@ impl Seat {
         Some(seat)
     }
 
-    /// Notes that a task runs here now which has a slot of the entrance with this id.
-    pub(crate) fn serve(&self, doing: Doing, entrance: usize) {
-        self.activity.set(doing, entrance);
+    /// Records that a task with a slot of the entrance with this id runs here.
+    pub(crate) fn set_activity(&self, kind: ActivityKind, entrance: usize) {
+        self.activity.set(kind, entrance);
     }
 
-    /// Notes that what runs here now has no slot.
-    pub(crate) fn serve_nobody(&self) {
+    /// Records that code without a slot runs here.
+    pub(crate) fn clear_activity(&self) {
         self.activity.clear();
     }
 
-    /// Runs `f` on the calling thread as something that has no slot, whatever task runs there.
+    /// Runs `f` as code without a slot, whatever task the calling thread runs.
     pub(crate) fn without_slot(f: impl FnOnce()) {
         let top = Self::top();
         let before = top.as_ref().map(|seat| seat.activity.take());
@@ -215,8 +219,9 @@ impl Seat {
         }
     }
 
-    /// Whether the task that runs here has a slot of the entrance with this id.
-    pub(crate) fn serves(&self, entrance: usize) -> bool {
+    /// Returns whether the task that runs here has a slot of the entrance with this id. No entrance
+    /// has id 0, which stands for code without a slot.
+    pub(crate) fn runs_task_of(&self, entrance: usize) -> bool {
         self.activity.entrance() == entrance
     }
 
@@ -225,7 +230,7 @@ impl Seat {
     }
 }
 
-/// A seat that is taken.
+/// A taken seat. Dropping it vacates the seat.
 pub(crate) struct Seated(Option<Rc<Seat>>);
 
 impl std::ops::Deref for Seated {
@@ -244,7 +249,7 @@ impl Drop for Seated {
         thread::set_seated(seat.before.is_some());
         let _ = CURRENT.try_with(|current| current.replace(seat.before.clone()));
         seat.scheduler.activities.vacate(Arc::clone(&seat.activity));
-        // Only `CURRENT` shared the seat, so this is the last owner, and the queue goes back.
+        // Only `CURRENT` shared the seat, so this is the last owner, and the queue can be reused.
         if let Some(Seat {
             scheduler,
             own: Some(own),

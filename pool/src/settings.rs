@@ -1,4 +1,4 @@
-//! What was set when a pool was built, and does not change.
+//! The settings of a pool, fixed when it is built.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +14,17 @@ pub(crate) type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
 
-/// What each thread calls.
+/// The functions that each thread calls when it starts and stops.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) start: Option<Hook>,
     pub(crate) stop: Option<Hook>,
 }
 
-/// Runs the life of a thread inside of something.
+/// Runs the main loop of a thread inside a context.
 pub(crate) type Around = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
 
-/// What was set when the pool was built.
+/// The settings of a pool.
 pub(crate) struct Settings {
     pub(crate) name: Arc<str>,
     pub(crate) stack_size: Option<usize>,
@@ -37,17 +37,18 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The fewest threads that stay, where so many are asked for: a reactor wants one.
+    /// Returns the minimum of threads for a requested minimum: a reactor needs one.
     pub(crate) fn fewest(&self, asked: usize) -> usize {
         asked.max(usize::from(self.reactor.is_some()))
     }
 
-    /// Runs the life of a thread. Gives back a life that the reactor did not run, and what it panicked with.
-    pub(crate) fn within<L: FnOnce()>(&self, life: L) -> (Option<L>, Result<(), Payload>) {
-        let mut life = Some(life);
+    /// Runs the main loop of a thread. Returns the loop if the reactor did not run it, and the
+    /// payload if the reactor panicked.
+    pub(crate) fn within<L: FnOnce()>(&self, body: L) -> (Option<L>, Result<(), Payload>) {
+        let mut body = Some(body);
         let mut work = || {
-            if let Some(life) = life.take() {
-                life();
+            if let Some(body) = body.take() {
+                body();
             }
         };
         let ran = unwind::catch(|| match (&self.reactor, &self.around) {
@@ -55,11 +56,11 @@ impl Settings {
             (None, Some(around)) => around(&mut work),
             (None, None) => work(),
         });
-        (life, ran)
+        (body, ran)
     }
 }
 
-/// Whether a pool can have this range of threads.
+/// Checks that a pool supports this range of threads.
 pub(crate) fn check_threads(min: usize, max: usize) -> Result<(), BuildError> {
     if max == 0 || min > max {
         return Err(BuildError::NoThreads { min, max });

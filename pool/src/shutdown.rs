@@ -1,4 +1,4 @@
-//! Closing, shutting down and reopening a pool.
+//! Closes, shuts down and reopens a pool.
 
 use std::fmt;
 use std::future::Future;
@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use crate::blocking;
 use crate::error::{ReopenError, ShutdownError, Unfinished};
 use crate::pool::Pool;
-use crate::scheduler::{Rest, Scheduler};
+use crate::scheduler::{OnClose, Scheduler};
 use crate::sync::Arc;
 use crate::waiter::Waiter;
 
-/// The end, and a new beginning.
+/// Closing and reopening.
 impl Pool {
-    /// Closes the pool: it accepts no more tasks, and waiting submitters get `Closed`. Accepted tasks run to their end.
-    /// Does not block. Closing a pool closes its subpools; closing again does nothing.
+    /// Closes the pool: it accepts no more tasks, and waiting submitters get `Closed`. Accepted
+    /// tasks run to their end. Does not block. Closes the pool's subpools too. Closing again does
+    /// nothing.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -27,17 +28,18 @@ impl Pool {
     /// # }
     /// ```
     pub fn close(&self) {
-        self.end_life(Rest::Run);
+        self.end_life(OnClose::Run);
     }
 
-    /// Closes, and drops the tasks that have not begun: their handles get
-    /// [`JoinError::Cancelled`](crate::JoinError::Cancelled), and [`Stats::discarded`](crate::Stats::discarded) counts
-    /// them. A closure that runs goes on; a future that is suspended is dropped when it is next woken. On a closed pool
-    /// it drops what is left.
+    /// Closes the pool and drops the tasks that have not begun. Their handles return
+    /// [`JoinError::Cancelled`](crate::JoinError::Cancelled), and
+    /// [`Stats::discarded`](crate::Stats::discarded) counts them. A running closure goes on. A
+    /// suspended future is dropped when it is next woken. On a closed pool, drops the tasks that
+    /// are left.
     ///
-    /// On a pool the tasks are dropped by the calling thread, before it returns, unless a worker was just taking one.
-    /// Those of a subpool are dropped by the workers as they come to them, and those behind a suspended future in a strand
-    /// when that has ended.
+    /// On a pool the calling thread drops the tasks before it returns, unless a worker is just
+    /// taking one. On a subpool the workers drop each task when they reach it. Tasks behind a
+    /// suspended future of a strand are dropped after that future ends.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,13 +61,13 @@ impl Pool {
     /// # }
     /// ```
     pub fn discard(&self) {
-        self.end_life(Rest::Discarded);
+        self.end_life(OnClose::Discard);
         if self.gate().subpool.is_none() {
             self.gate().scheduler.discard_queued();
         }
     }
 
-    /// Whether it was closed.
+    /// Returns whether the pool is closed.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -79,11 +81,12 @@ impl Pool {
         self.gate().entrance().slots.is_closed()
     }
 
-    /// Closes the pool, and returns a value that waits for its end: await it, or block a thread with its `wait`.
+    /// Closes the pool and returns a value that waits for its end: await it, or block a thread with
+    /// its `wait`.
     ///
-    /// The end has come when every accepted task has ended, panic handlers included, and all threads have exited. The
-    /// threads of a subpool stay, because they are the pool's. To give up tasks that have not begun, call
-    /// [`discard`](Self::discard) before.
+    /// The pool has ended when every accepted task has ended, its panic handler has returned, and
+    /// all threads have exited. A subpool has no threads of its own, so its shutdown waits only for
+    /// tasks. To drop tasks that have not begun, call [`discard`](Self::discard) first.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -97,24 +100,27 @@ impl Pool {
     pub fn shutdown(&self) -> Shutdown<'_> {
         Shutdown {
             pool: self,
-            life: self.end_life(Rest::Run),
+            life: self.end_life(OnClose::Run),
             watcher: None,
         }
     }
 
-    /// Returns a guard that shuts the pool down when it is dropped, and blocks until accepted tasks have ended.
+    /// Returns a guard that shuts the pool down when dropped, and blocks until accepted tasks have
+    /// ended.
     ///
-    /// A program that returns from `main` ends all threads, so tasks that still wait never run. Keep the guard in `main`.
+    /// A program that returns from `main` ends all threads, so queued tasks never run. Keep the
+    /// guard in `main`.
     ///
-    /// The drop closes the pool but does not block where that could wait for itself: on a worker of the pool, in a task
-    /// of tokio, and on a current-thread runtime of tokio. Await [`shutdown`](Self::shutdown) there.
+    /// The drop closes the pool but does not block where it could wait for itself: on a worker of
+    /// the pool, in a task of tokio, and on a current-thread runtime of tokio. Await
+    /// [`shutdown`](Self::shutdown) there.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let _guard = pool.shutdown_on_drop();
     /// for n in 0..100 {
-    ///     pool.submit(move || println!("{n}"))?; // an error, too, waits for what was accepted
+    ///     pool.submit(move || println!("{n}"))?; // on an error too, the guard waits for accepted tasks
     /// }
     /// # Ok(())
     /// # }
@@ -133,7 +139,8 @@ impl Pool {
         watcher
     }
 
-    /// Returns how this life of the pool ended, if it has.
+    /// Returns how the pool ended, or that it was reopened since `life`. `None` while it has not
+    /// ended.
     fn ended(&self, life: u64) -> Option<Result<(), ShutdownError>> {
         if self.has_ended() {
             return Some(Ok(()));
@@ -149,7 +156,8 @@ impl Pool {
         }
     }
 
-    /// Joins the threads of a pool that has ended. Those of a subpool stay.
+    /// Joins the threads of a pool that has ended. The threads of a subpool belong to its pool and
+    /// stay.
     fn join_threads(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
         let gate = self.gate();
         if gate.subpool.is_some() || gate.scheduler.started.join_all(deadline) {
@@ -166,17 +174,18 @@ impl Pool {
         }))
     }
 
-    /// Opens a closed pool again, at any time: what is still running from before goes on, and holds its slots until it
-    /// ends. Nothing happens to a pool that is open. Its subpools stay closed until they are opened themselves.
+    /// Reopens a closed pool, at any time. Tasks from before go on, and hold their slots until they
+    /// end. On an open pool it does nothing. Subpools stay closed until they are reopened
+    /// themselves.
     ///
-    /// Capacity and settings are as they were, and the counters of [`stats`](Self::stats) go on.
+    /// Capacity and settings stay, and the counters of [`stats`](Self::stats) go on.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = anthill::Pool::builder().build()?;
     /// pool.shutdown().wait()?;
     /// pool.reopen()?;
-    /// pool.submit(|| println!("a new life"))?;
+    /// pool.submit(|| println!("reopened"))?;
     /// # pool.shutdown().wait()?;
     /// # Ok(())
     /// # }
@@ -184,8 +193,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`ReopenError::Discarding`] until all that was there at a [`discard`](Self::discard) has ended, and
-    /// [`ReopenError::PoolClosed`] for a subpool of a closed pool.
+    /// [`ReopenError::Discarding`] until all tasks that a [`discard`](Self::discard) found have
+    /// ended, and [`ReopenError::PoolClosed`] for a subpool of a closed pool.
     pub fn reopen(&self) -> Result<(), ReopenError> {
         let gate = self.gate();
         gate.scheduler.reopen(gate.subpool.as_ref())
@@ -194,10 +203,13 @@ impl Pool {
 
 /// Waits for the end of a pool, from [`Pool::shutdown`].
 ///
-/// In async code, `.await` it: no thread blocks. It returns when every task has ended and each thread has run the
-/// destructors of its thread-locals; the last thread wakes the future, so the operating system may list that thread for a
-/// moment longer. On a thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
-/// [`wait_deadline`](Self::wait_deadline), which also join the threads. When it is dropped, the pool stays closed.
+/// In async code, `.await` it: no thread blocks. It completes when every task has ended and each
+/// thread has run the destructors of its thread-locals. The last thread wakes the future, so the
+/// operating system may list that thread for a moment longer.
+///
+/// On a thread, call [`wait`](Self::wait), [`wait_timeout`](Self::wait_timeout) or
+/// [`wait_deadline`](Self::wait_deadline), which also join the threads. The pool stays closed if
+/// this value is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -212,14 +224,14 @@ impl Pool {
 #[must_use = "the pool is closed, but nothing waits for its tasks"]
 pub struct Shutdown<'a> {
     pool: &'a Pool,
-    /// Which of the pool's lives it ends.
+    /// How often the pool was reopened before.
     life: u64,
     watcher: Option<Watcher<'a>>,
 }
 
 impl Shutdown<'_> {
-    /// Blocks the calling thread until the pool has ended. In async code, `.await` instead, above all on a thread whose
-    /// runtime the tasks need.
+    /// Blocks the calling thread until the pool has ended. In async code, use `.await`, above all
+    /// on a thread whose runtime the tasks need.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -232,18 +244,20 @@ impl Shutdown<'_> {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::FromWorker`] if a thread of this pool calls, in a task, a hook or the destructor of a
-    /// thread-local, because it would wait for itself. [`ShutdownError::Reopened`] if the pool is reopened meanwhile.
+    /// [`ShutdownError::FromWorker`] if a thread of this pool calls, because it would wait for
+    /// itself: in a task, a hook or the destructor of a thread-local. [`ShutdownError::Reopened`]
+    /// if the pool is reopened meanwhile.
     ///
     /// # Panics
     ///
-    /// With the feature `tokio`, if it has to block and the calling thread drives async tasks of tokio.
+    /// With the feature `tokio`, if it has to block and the calling thread drives async tasks of
+    /// tokio.
     pub fn wait(self) -> Result<(), ShutdownError> {
         self.wait_until(None)
     }
 
-    /// Blocks the calling thread until the pool has ended, for at most `timeout`. Tasks that are left go on, and the pool
-    /// can be shut down again.
+    /// Blocks the calling thread until the pool has ended, for at most `timeout`. Remaining tasks
+    /// go on, and the pool can be shut down again.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -257,17 +271,17 @@ impl Shutdown<'_> {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::Timeout`] with what is left, or those of [`wait`](Self::wait).
+    /// [`ShutdownError::Timeout`] with the remaining tasks, or the errors of [`wait`](Self::wait).
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_timeout(self, timeout: Duration) -> Result<(), ShutdownError> {
         self.wait_until(Instant::now().checked_add(timeout))
     }
 
-    /// Blocks the calling thread until the pool has ended, at the latest until `deadline`. Tasks that are left go on, and
-    /// the pool can be shut down again.
+    /// Blocks the calling thread until the pool has ended, at the latest until `deadline`.
+    /// Remaining tasks go on, and the pool can be shut down again.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -281,11 +295,11 @@ impl Shutdown<'_> {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::Timeout`] with what is left, or those of [`wait`](Self::wait).
+    /// [`ShutdownError::Timeout`] with the remaining tasks, or the errors of [`wait`](Self::wait).
     ///
     /// # Panics
     ///
-    /// As [`wait`](Self::wait).
+    /// The same as [`wait`](Self::wait).
     pub fn wait_deadline(self, deadline: Instant) -> Result<(), ShutdownError> {
         self.wait_until(Some(deadline))
     }
@@ -304,7 +318,7 @@ impl Shutdown<'_> {
         }
     }
 
-    /// A worker must not wait for the end of its own pool.
+    /// Returns an error on a thread of the pool, which must not wait for its own end.
     fn check_thread(&self) -> Result<(), ShutdownError> {
         if self.pool.gate().scheduler.is_home() {
             return Err(ShutdownError::FromWorker);
@@ -347,19 +361,19 @@ impl fmt::Debug for Shutdown<'_> {
     }
 }
 
-/// Shuts a pool down when it is dropped, from [`Pool::shutdown_on_drop`].
+/// Shuts a pool down when dropped, from [`Pool::shutdown_on_drop`].
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().build()?;
 /// let guard = pool.shutdown_on_drop();
-/// pool.submit(|| println!("done before the guard is gone"))?;
+/// pool.submit(|| println!("done before the guard is dropped"))?;
 /// drop(guard);
 /// assert_eq!(pool.stats().completed, 1);
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "it shuts the pool down when it is dropped"]
+#[must_use = "the pool shuts down when the guard is dropped"]
 #[derive(Debug)]
 pub struct ShutdownOnDrop(Pool);
 
@@ -367,7 +381,7 @@ impl Drop for ShutdownOnDrop {
     fn drop(&mut self) {
         let shutdown = self.0.shutdown();
         if !blocking::might_stall_tasks() {
-            // A worker of the pool, which must not wait for itself, gets an error.
+            // On a worker of the pool this is an error, because it must not wait for itself.
             let _ended = shutdown.wait();
         }
     }

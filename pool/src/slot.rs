@@ -17,11 +17,11 @@ use crate::strand::Strand;
 /// [`Strand`](crate::Strand) and a [`MultiPool`](crate::MultiPool).
 ///
 /// Reserve a slot before an action that cannot be undone, such as accepting a connection. The calls
-/// that use it cannot fail: the task is accepted even if the pool was closed after the reservation, and
-/// a shutdown waits for it. A slot that is dropped unused is released. After a
+/// that use the slot cannot fail: the task is accepted even if the pool was closed after the
+/// reservation, and a shutdown waits for it. A slot that is dropped unused is released. After a
 /// [`discard`](crate::Pool::discard) the task is dropped like all tasks that have not begun.
 ///
-/// A slot borrows the handle that it comes from; [`into_owned`](Self::into_owned) lifts that.
+/// A slot borrows its handle. [`into_owned`](Self::into_owned) returns a slot without that borrow.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +35,7 @@ use crate::strand::Strand;
 /// ```
 #[must_use = "a slot that is dropped is released"]
 pub struct Slot<'a> {
-    /// None once the task has the slot.
+    /// `None` once the slot is handed to its task.
     target: Option<Target<'a>>,
     name: Option<Arc<str>>,
 }
@@ -55,7 +55,8 @@ impl<'a> Slot<'a> {
         (target, self.name.take())
     }
 
-    /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its threads.
+    /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its
+    /// threads alive.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -74,8 +75,8 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Names the task. [`TaskPanic::task`](crate::TaskPanic::task) has the name if the task panics, and
-    /// [`Unfinished::tasks`](crate::Unfinished::tasks) while it runs.
+    /// Names the task. [`TaskPanic::task`](crate::TaskPanic::task) has the name if the task panics,
+    /// and [`Unfinished::tasks`](crate::Unfinished::tasks) while it runs.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,8 +102,8 @@ impl<'a> Slot<'a> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let (sender, requests) = std::sync::mpsc::channel();
     /// # sender.send("a request")?;
-    /// let slot = pool.slot().wait()?; // room first
-    /// let request = requests.recv()?; // then something to do
+    /// let slot = pool.slot().wait()?; // a slot first
+    /// let request = requests.recv()?; // then a request
     /// slot.submit(move || println!("{request}"));
     /// # pool.shutdown().wait()?;
     /// # Ok(())
@@ -141,7 +142,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Submits a closure, and returns a handle to its result.
+    /// Submits a closure and returns a handle to its result.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -162,7 +163,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Spawns a future, and returns a handle to its output.
+    /// Spawns a future and returns a handle to its output.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -232,7 +233,7 @@ impl Target<'_> {
 
     #[expect(
         clippy::inline_always,
-        reason = "a task handed on by value is copied again"
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
     )]
     #[inline(always)]
     pub(crate) fn submit(&self, job: impl Job) {

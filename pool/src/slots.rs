@@ -1,21 +1,21 @@
-//! Slots: how many tasks may be in the pool, and the line of those that wait to get in.
+//! Slots limit how many tasks are in the pool; submitters wait for them in a fair line.
 //!
-//! Two words, so that those who come and those who leave do not meet at one. `entered` is the submitters': how many
-//! slots are taken, how many there are, whether somebody waits and whether it is closed, so that each of these is decided
-//! by one atomic step, and a submit is either before a close or after it. `left` is the workers': how many of the taken
-//! slots have come back since somebody last collected them.
+//! Two words keep submitters and workers from contending on one cache line. Submitters write
+//! `acquired`: the slots taken, the capacity, and whether the pool is closed or has a line. One
+//! atomic step decides on all of them, so each submit is either before a close or after it. Workers
+//! write `released`: how many of the taken slots were released since the last reclaim.
 //!
-//! Only when `entered` says that all are taken, what has left is collected: taken off both words. Until then a slot that
-//! has come back counts as taken at the entrance, never the other way round, so `in flight <= capacity` holds at every
-//! instant. Whatever else there is to do, with the line, a close, another capacity, is done under one lock, collecting
-//! included.
+//! When `acquired` shows no free slot, a submitter reclaims: it subtracts the released slots from
+//! both words. Until then a released slot counts as taken, so `in_flight <= capacity` holds at
+//! every instant. Reclaiming and all work on the line, on a close or on the capacity happen under
+//! one lock.
 //!
-//! A close notes in `left` how many it comes to when all are back, and nothing is collected until a reopen. So the one that
-//! gives back the last slot knows it by the same step.
+//! A close stores in `released` the count at which the pool is drained, and blocks reclaiming until
+//! a reopen. So the step that releases the last slot also detects the drain.
 //!
-//! A slot that comes free while somebody waits goes to the first in line. A newcomer cannot take it: as long as
-//! `entered` says that there is a line, newcomers go to its end. `left` says so, too, and whoever leaves then serves the
-//! line. The line is an ordered map of tickets, so that giving up from the middle costs no walk.
+//! A slot freed while submitters wait goes to the first in line. Newcomers see the line bit in
+//! `acquired` and join at the end. Workers see it in `released` and grant the slot to the line. The
+//! line is a map ordered by ticket, so a waiter leaves its middle in logarithmic time.
 
 mod word;
 
@@ -29,23 +29,23 @@ use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::waiter::{Outcome, Waiter};
 use word::{CLOSED, COUNT_MASK, LIMIT_MASK, LINE, ONE, Word};
 
-/// Why there is no slot.
+/// Why no slot was acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoSlot {
     Full,
     Closed,
 }
 
-/// A place in line, or what came instead.
+/// How a submitter joined the line.
 #[derive(Debug)]
 pub(crate) enum Joined {
-    /// A slot was free after all; it is the caller's.
+    /// A slot was free after all; the caller owns it.
     Granted,
-    /// In line under this ticket.
+    /// The caller waits under this ticket.
     Waiting(u64),
 }
 
-/// What the release of a slot leaves to be done.
+/// The work that remains after the release of a slot.
 #[derive(Clone, Copy)]
 #[must_use]
 pub(crate) struct Released {
@@ -55,15 +55,15 @@ pub(crate) struct Released {
 
 #[derive(Debug)]
 pub(crate) struct Slots {
-    front: CachePadded<Front>,
-    left: CachePadded<AtomicU64>,
+    submit: CachePadded<SubmitSide>,
+    released: CachePadded<AtomicU64>,
     line: Mutex<Line>,
 }
 
-/// What a submitter changes; on one cache line, since it changes both.
+/// What a submit writes, on one cache line because it writes both.
 #[derive(Debug)]
-struct Front {
-    entered: AtomicU64,
+struct SubmitSide {
+    acquired: AtomicU64,
     accepted: Counter,
 }
 
@@ -75,53 +75,53 @@ struct Line {
 
 impl Slots {
     pub(crate) fn new(capacity: usize) -> Self {
-        let entered = AtomicU64::new(Word(0).with_limit(capacity).0);
+        let acquired = AtomicU64::new(Word(0).with_limit(capacity).0);
         Self {
-            front: CachePadded::new(Front {
-                entered,
+            submit: CachePadded::new(SubmitSide {
+                acquired,
                 accepted: Counter::default(),
             }),
-            left: CachePadded::new(AtomicU64::new(0)),
+            released: CachePadded::new(AtomicU64::new(0)),
             line: Mutex::new(Line::default()),
         }
     }
 
     fn load(&self) -> Word {
-        // Acquire: who finds a slot to be free again sees what was done in it.
-        Word(self.front.entered.load(Ordering::Acquire))
+        // Acquire: a thread that sees a reclaimed slot sees what its task did.
+        Word(self.submit.acquired.load(Ordering::Acquire))
     }
 
-    fn load_left(&self) -> Word {
-        // Acquire: who finds a slot to have come back sees what was done in it.
-        Word(self.left.load(Ordering::Acquire))
+    fn load_released(&self) -> Word {
+        // Acquire: a thread that sees a released slot sees what its task did.
+        Word(self.released.load(Ordering::Acquire))
     }
 
     pub(crate) fn capacity(&self) -> usize {
         self.load().capacity()
     }
 
-    /// How many slots are taken, and how many there are, of one instant.
+    /// Returns the taken slots and the capacity at one instant.
     pub(crate) fn usage(&self) -> (usize, usize) {
         let line = self.line.lock();
-        // As long as there seems to be a line nobody enters without the lock, so `entered` stays as it is. Acquire: `left` is
-        // looked at after that.
-        let entered = Word(self.front.entered.fetch_or(LINE, Ordering::Acquire));
-        let left = self.load_left();
-        self.unmark_if_empty(&line);
-        (entered.count() - left.count(), entered.capacity())
+        // While the line bit is set, a slot is taken only under the lock, so `acquired` stands
+        // still. Acquire: `released` is read after that.
+        let acquired = Word(self.submit.acquired.fetch_or(LINE, Ordering::Acquire));
+        let released = self.load_released();
+        self.clear_line_bit(&line);
+        (acquired.count() - released.count(), acquired.capacity())
     }
 
-    /// As `usage`, but for a look in passing: the two are of different instants.
+    /// Returns the taken slots and the capacity, read at different instants.
     pub(crate) fn rough_usage(&self) -> (usize, usize) {
-        let left = Word(self.left.load(Ordering::Relaxed));
-        let entered = self.load();
+        let released = Word(self.released.load(Ordering::Relaxed));
+        let acquired = self.load();
         (
-            entered.count().saturating_sub(left.count()),
-            entered.capacity(),
+            acquired.count().saturating_sub(released.count()),
+            acquired.capacity(),
         )
     }
 
-    /// Whether a look at the slots is worth while for one that found none free.
+    /// Returns whether `try_acquire` is worth a retry after it found no slot.
     pub(crate) fn seem_free(&self) -> bool {
         let (taken, capacity) = self.rough_usage();
         taken < capacity
@@ -135,53 +135,53 @@ impl Slots {
         }
     }
 
-    /// Counts slots that became a task's.
+    /// Returns the counter of slots that became tasks.
     pub(crate) fn accepted(&self) -> &Counter {
-        &self.front.accepted
+        &self.submit.accepted
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.load().is_closed()
     }
 
-    /// Whether it is closed and the last slot has come back.
+    /// Returns whether the pool is closed and the last slot is released.
     pub(crate) fn is_drained(&self) -> bool {
-        self.load_left().is_drained()
+        self.load_released().is_drained()
     }
 
-    /// As `try_acquire`, but without a look at what has left: false does not mean that there is no slot.
+    /// Takes a slot without reclaiming. False does not mean that the pool is full.
     #[inline]
     pub(crate) fn take_free(&self) -> bool {
-        self.take_uncollected().is_ok()
+        self.take_unless_line().is_ok()
     }
 
     #[inline]
-    fn take_uncollected(&self) -> Result<(), NoSlot> {
-        self.take(|entered| !entered.has_line())
+    fn take_unless_line(&self) -> Result<(), NoSlot> {
+        self.take(|acquired| !acquired.has_line())
     }
 
-    /// Takes a slot if one is free and nobody waits for it.
+    /// Takes a slot if one is free and no submitter waits.
     pub(crate) fn try_acquire(&self) -> Result<(), NoSlot> {
-        match self.take_uncollected() {
-            Err(NoSlot::Full) => self.try_collected(),
+        match self.take_unless_line() {
+            Err(NoSlot::Full) => self.try_acquire_reclaiming(),
             settled => settled,
         }
     }
 
-    /// As `try_acquire`, with a look at what has left.
+    /// Takes a slot if no submitter waits, reclaiming released slots first.
     #[cold]
-    fn try_collected(&self) -> Result<(), NoSlot> {
+    fn try_acquire_reclaiming(&self) -> Result<(), NoSlot> {
         let line = self.line.lock();
         if line.waiters.is_empty() {
-            self.take_collected(&line)
+            self.take_reclaiming(&line)
         } else {
             Err(NoSlot::Full)
         }
     }
 
-    /// Takes a slot if one is free, the pool is open and `also` agrees.
+    /// Takes a slot if one is free, the pool is open and `also` returns true.
     fn take(&self, also: impl Fn(Word) -> bool) -> Result<(), NoSlot> {
-        let mut word = Word(self.front.entered.load(Ordering::Relaxed));
+        let mut word = Word(self.submit.acquired.load(Ordering::Relaxed));
         loop {
             if word.is_closed() {
                 return Err(NoSlot::Closed);
@@ -189,9 +189,10 @@ impl Slots {
             if !word.has_free() || !also(word) {
                 return Err(NoSlot::Full);
             }
-            // Acquire pairs with the Release in `collect`: a task begins after the one ended whose slot it has. Release pairs
-            // with the Acquire in `usage`: who counts this slot counts what this thread has seen come back.
-            let taken = self.front.entered.compare_exchange_weak(
+            // Acquire pairs with the Release in `reclaim`: a task begins after the end of the task
+            // that had its slot. Release pairs with the Acquire in `usage`: a thread that counts
+            // this slot also counts the releases that this thread has seen.
+            let taken = self.submit.acquired.compare_exchange_weak(
                 word.0,
                 word.0 + ONE,
                 Ordering::AcqRel,
@@ -204,34 +205,37 @@ impl Slots {
         }
     }
 
-    /// As `take`, for whoever has a right to go first, and after a look at what has left.
-    fn take_collected(&self, line: &MutexGuard<'_, Line>) -> Result<(), NoSlot> {
+    /// Takes a slot for the head of the queue, reclaiming released slots as needed.
+    fn take_reclaiming(&self, line: &MutexGuard<'_, Line>) -> Result<(), NoSlot> {
         loop {
             match self.take(|_| true) {
-                // Newcomers may have been faster, with what was collected here, and may have left again.
-                Err(NoSlot::Full) if self.collect(line) => {}
-                // If all are taken and none has left, it is full: as long as nobody collects, `entered` only grows.
+                // Newcomers may take the reclaimed slots first, and may have released them again.
+                Err(NoSlot::Full) if self.reclaim(line) => {}
+                // All slots are taken and none is released: full. While the lock is held,
+                // `acquired` only grows.
                 settled => return settled,
             }
         }
     }
 
-    /// Takes what has left off both words; true if that was something. Not when it is closed.
-    fn collect(&self, _one_at_a_time: &MutexGuard<'_, Line>) -> bool {
-        // Acquire pairs with the Release in `release`, Release with the Acquire in `take` and `load`.
-        let left = Word(self.left.fetch_and(!COUNT_MASK, Ordering::Acquire));
-        let count = left.0 & COUNT_MASK;
+    /// Subtracts the released slots from both words and returns whether there were any. Must not
+    /// run on a closed pool.
+    fn reclaim(&self, _lock: &MutexGuard<'_, Line>) -> bool {
+        // Acquire pairs with the Release in `release_quietly`, Release with the Acquire in `take`
+        // and `load`.
+        let released = Word(self.released.fetch_and(!COUNT_MASK, Ordering::Acquire));
+        let count = released.0 & COUNT_MASK;
         if count > 0 {
-            let entered = Word(self.front.entered.fetch_sub(count, Ordering::Release));
+            let acquired = Word(self.submit.acquired.fetch_sub(count, Ordering::Release));
             debug_assert!(
-                entered.count() >= left.count(),
-                "a slot came back that nobody had"
+                acquired.count() >= released.count(),
+                "a slot was released twice"
             );
         }
         count > 0
     }
 
-    /// Gives a slot back. True when it was the last one of a closed pool, which happens once.
+    /// Releases a slot. Returns true, once, for the last slot of a closed pool.
     #[inline]
     #[must_use]
     pub(crate) fn release(&self) -> bool {
@@ -239,44 +243,46 @@ impl Slots {
         self.follow_up(released)
     }
 
-    /// Releases a slot without waking a waiter. Calls no foreign code. `follow_up` must come next.
+    /// Releases a slot without waking a waiter. Runs no foreign code. The caller must then call
+    /// `follow_up`.
     #[inline]
     pub(crate) fn release_quietly(&self) -> Released {
-        // Release pairs with the Acquire in `collect`, and wherever else this word is read; Acquire lets the one that ends the
-        // last task see all others' ends.
-        let before = self.left.fetch_add(ONE, Ordering::AcqRel);
-        let left = Word(before + ONE);
+        // Release pairs with each Acquire on this word, such as in `reclaim`. Acquire lets the
+        // release of the last slot see the end of every task.
+        let before = self.released.fetch_add(ONE, Ordering::AcqRel);
+        let released = Word(before + ONE);
         Released {
-            has_line: left.has_line(),
-            is_drained: left.is_drained(),
+            has_line: released.has_line(),
+            is_drained: released.is_drained(),
         }
     }
 
-    /// Grants released slots to the line. Returns whether the slots are closed and drained.
+    /// Grants released slots to the line. Returns whether the pool is closed and drained.
     #[inline]
     #[must_use]
     pub(crate) fn follow_up(&self, released: Released) -> bool {
         if released.has_line {
-            self.serve_line();
+            self.grant_to_line();
         }
         released.is_drained
     }
 
-    /// Gives free slots to those who wait, first come first served.
+    /// Grants free slots to the waiters, first come, first served.
     ///
-    /// Each release that finds the line's bit in `left` comes here after it, and the first that joins collects what has left
-    /// after it has set the bit. So whichever is second sees the other: no slot stays free while somebody waits.
+    /// A release that finds the line bit in `released` calls this afterwards. The first submitter
+    /// in line reclaims after it has set the bit. Whichever is second sees the first, so no slot
+    /// stays free while a submitter waits.
     #[cold]
-    fn serve_line(&self) {
+    fn grant_to_line(&self) {
         loop {
             let waiter = {
                 let mut line = self.line.lock();
-                // Also when it was closed meanwhile: nobody waits then.
-                if line.waiters.is_empty() || self.take_collected(&line).is_err() {
+                // A close empties the line, so this also stops on a closed pool.
+                if line.waiters.is_empty() || self.take_reclaiming(&line).is_err() {
                     return;
                 }
                 let (_, waiter) = line.waiters.pop_first().expect("the line is not empty");
-                self.unmark_if_empty(&line);
+                self.clear_line_bit(&line);
                 waiter.settle(Outcome::Granted);
                 waiter
             };
@@ -284,37 +290,37 @@ impl Slots {
         }
     }
 
-    /// Takes back the mark that there is a line.
-    fn unmark_if_empty(&self, line: &MutexGuard<'_, Line>) {
+    /// Clears the line bit in both words if the line is empty.
+    fn clear_line_bit(&self, line: &MutexGuard<'_, Line>) {
         if line.waiters.is_empty() {
-            // Relaxed: both are read again under the lock where it matters.
-            self.left.fetch_and(!LINE, Ordering::Relaxed);
-            self.front.entered.fetch_and(!LINE, Ordering::Relaxed);
+            // Relaxed: where order matters, both words are read again under the lock.
+            self.released.fetch_and(!LINE, Ordering::Relaxed);
+            self.submit.acquired.fetch_and(!LINE, Ordering::Relaxed);
         }
     }
 
-    /// Goes to the end of the line, if no slot is free and fewer than `max_waiting` are in it.
+    /// Joins the end of the line, unless a slot is free or `max_waiting` submitters wait.
     pub(crate) fn join_line(
         &self,
         waiter: &Arc<Waiter>,
         max_waiting: usize,
     ) -> Result<Joined, NoSlot> {
         let mut line = self.line.lock();
-        // The marks first, the look second: a slot that comes back in between is seen here, one that comes later
-        // sees the mark. Both are steps on one word, so no fence is needed.
-        self.front.entered.fetch_or(LINE, Ordering::Relaxed);
-        self.left.fetch_or(LINE, Ordering::Relaxed);
+        // Set the line bits before checking, or a release between is missed and the slot stays
+        // free. Each bit and count share a word, so no fence is needed.
+        self.submit.acquired.fetch_or(LINE, Ordering::Relaxed);
+        self.released.fetch_or(LINE, Ordering::Relaxed);
         if line.waiters.is_empty() {
-            match self.take_collected(&line) {
+            match self.take_reclaiming(&line) {
                 Err(NoSlot::Full) => {}
                 settled => {
-                    self.unmark_if_empty(&line);
+                    self.clear_line_bit(&line);
                     return settled.map(|()| Joined::Granted);
                 }
             }
         }
         if line.waiters.len() >= max_waiting {
-            self.unmark_if_empty(&line);
+            self.clear_line_bit(&line);
             return Err(NoSlot::Full);
         }
         let ticket = line.next_ticket;
@@ -323,22 +329,22 @@ impl Slots {
         Ok(Joined::Waiting(ticket))
     }
 
-    /// Leaves the line. False when the wait was settled before: a granted slot is then the caller's, to use or to
-    /// release.
+    /// Leaves the line. Returns false if the wait was settled before: the caller then owns a
+    /// granted slot and must use or release it.
     #[must_use]
     pub(crate) fn leave_line(&self, ticket: u64) -> bool {
         let mut line = self.line.lock();
-        let left = line.waiters.remove(&ticket).is_some();
-        self.unmark_if_empty(&line);
-        left
+        let removed = line.waiters.remove(&ticket).is_some();
+        self.clear_line_bit(&line);
+        removed
     }
 
-    /// Changes the capacity. More slots go to those who wait at once; with fewer, nothing is let in until enough have
-    /// come back.
+    /// Changes the capacity. New slots go to the line at once. After shrinking, submits are refused
+    /// until enough slots are released.
     pub(crate) fn tune(&self, capacity: usize) {
-        let one_at_a_time = self.line.lock();
-        let mut word = Word(self.front.entered.load(Ordering::Relaxed));
-        while let Err(now) = self.front.entered.compare_exchange_weak(
+        let lock = self.line.lock();
+        let mut word = Word(self.submit.acquired.load(Ordering::Relaxed));
+        while let Err(now) = self.submit.acquired.compare_exchange_weak(
             word.0,
             word.with_limit(capacity).0,
             Ordering::Relaxed,
@@ -346,42 +352,43 @@ impl Slots {
         ) {
             word = Word(now);
         }
-        drop(one_at_a_time);
-        self.serve_line();
+        drop(lock);
+        self.grant_to_line();
     }
 
-    /// Closes: nobody gets in any more. Everybody in line has been settled and is to be woken by the caller. True when
-    /// no slot was taken at the first close, as the last `release` of a closed pool otherwise says.
+    /// Closes the slots and settles all waiters in line, which the caller must wake. Returns true
+    /// if the first close found no slot taken; otherwise the last `release` returns true.
     #[must_use]
     pub(crate) fn close(&self) -> (bool, Vec<Arc<Waiter>>) {
         let mut line = self.line.lock();
-        // From here on nobody enters.
-        let before = Word(self.front.entered.fetch_or(CLOSED, Ordering::AcqRel));
+        // From here on no slot is taken.
+        let before = Word(self.submit.acquired.fetch_or(CLOSED, Ordering::AcqRel));
         if before.is_closed() {
             return (false, Vec::new());
         }
-        // From here on each that leaves sees the mark, and how many there are. Acquire: a close that finds all gone sees
-        // their ends.
+        // From here on each release sees the close and the drain count. Acquire: a close that finds
+        // the pool drained sees the end of every task.
         let mark = Word(CLOSED).with_limit(self.load().count()).0;
-        let left = self.left.fetch_or(mark, Ordering::AcqRel);
-        let drained = Word(left | mark).is_drained();
-        let sent_away: Vec<_> = std::mem::take(&mut line.waiters).into_values().collect();
-        self.unmark_if_empty(&line);
-        for waiter in &sent_away {
+        let released = self.released.fetch_or(mark, Ordering::AcqRel);
+        let drained = Word(released | mark).is_drained();
+        let refused: Vec<_> = std::mem::take(&mut line.waiters).into_values().collect();
+        self.clear_line_bit(&line);
+        for waiter in &refused {
             waiter.settle(Outcome::Closed);
         }
-        (drained, sent_away)
+        (drained, refused)
     }
 
-    /// Lets tasks in again. True when no slot was taken: the end had been told. Two that reopen must not meet.
+    /// Reopens the slots. Returns true if the pool was drained. Callers must serialize reopens.
     pub(crate) fn reopen(&self) -> bool {
-        let _one_at_a_time = self.line.lock();
-        // Before anybody enters: each that left since the close saw it, and the last of them that it was last.
-        let unmark = !(CLOSED | LIMIT_MASK);
-        let left = Word(self.left.fetch_and(unmark, Ordering::AcqRel));
-        // Release: who gets in sees what the one that reopened did before.
-        self.front.entered.fetch_and(!CLOSED, Ordering::Release);
-        left.is_drained()
+        let _lock = self.line.lock();
+        // Clear the mark here before submits are let in, or the release of a new slot could count
+        // as the drain.
+        let keep_mask = !(CLOSED | LIMIT_MASK);
+        let released = Word(self.released.fetch_and(keep_mask, Ordering::AcqRel));
+        // Release: a submitter that takes a slot sees what happened before the reopen.
+        self.submit.acquired.fetch_and(!CLOSED, Ordering::Release);
+        released.is_drained()
     }
 }
 

@@ -1,43 +1,44 @@
-//! Looking again before sleeping.
+//! Spinning before a park.
 
 use crate::sync::{spin_loop, thread};
 
-/// The looks of a worker: a few microseconds. Others want its core.
+/// Checks of a worker before it parks, a few microseconds: other threads need its core.
 const WORKER: u32 = 48;
 
-/// The looks of a submitter, longer than it takes a worker to wake up: that may be what it waits for.
+/// Checks of a submitter before it parks. Outlasts the wake-up of a worker that may free a slot.
 const SUBMITTER: u32 = 3 * WORKER;
 
-/// Looks between two in which the processor is offered to others, for the one that is waited for may need this very core.
+/// Checks between two yields. A yield lets the awaited thread run if it needs this core.
 const YIELD: u32 = 16;
 
-/// How long a look waits for the next, in hints to the processor: some 10 to 200 ns, depending on its kind.
+/// Spin hints between two checks: 10 to 200 ns, depending on the CPU.
 const PAUSE: u32 = 4;
 
-/// A budget of looks: parking and unparking a thread costs two system calls and a context switch, and much of what is
-/// waited for comes sooner than that. There is none where the one that is waited for has no core to run on meanwhile.
+/// A budget of checks. Work often arrives sooner than a park and unpark take: two system calls and
+/// a context switch. On a single CPU the budget is zero, because the awaited thread could not run
+/// during the spin.
 #[derive(Debug)]
 pub(crate) struct Spin {
     left: u32,
 }
 
 impl Spin {
-    /// For one that waits for a task.
+    /// The budget of a worker that waits for a task.
     pub(crate) fn worker() -> Self {
         Self::with(WORKER)
     }
 
-    /// For one that waits for a slot.
+    /// The budget of a submitter that waits for a slot.
     pub(crate) fn submitter() -> Self {
         Self::with(SUBMITTER)
     }
 
-    fn with(looks: u32) -> Self {
-        let left = if thread::may_spin() { looks } else { 0 };
+    fn with(checks: u32) -> Self {
+        let left = if thread::may_spin() { checks } else { 0 };
         Self { left }
     }
 
-    /// Waits a moment; false when the budget is spent.
+    /// Pauses before the next check. Returns false when the budget is spent.
     pub(crate) fn turn(&mut self) -> bool {
         if self.left == 0 {
             return false;

@@ -1,13 +1,16 @@
-//! What a pool is doing, in numbers.
+//! The figures of a pool and the counters behind them.
 
 use crate::end::End;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// A snapshot of a pool, from [`Pool::stats`](crate::Pool::stats).
 ///
-/// `capacity`, `in_flight` and `free` are of one instant. The others are read one after the other, without stopping
-/// the pool, and so may be a few tasks apart. For a subpool, everything about slots, waiting, accepted and rejected tasks
-/// is its own; what is about threads, queues and ended tasks is the whole pool's, since these are shared.
+/// `capacity`, `in_flight` and `free` belong to one instant. The other figures are read in turn
+/// while the pool runs, so they may disagree by a few tasks.
+///
+/// A subpool has its own figures for slots and for waiting, accepted and rejected tasks. Figures
+/// for threads, queues and ended tasks are those of the whole pool, because the entrances share
+/// them.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,29 +33,32 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How many tasks may be in the pool at once.
+    /// The number of slots.
     pub capacity: usize,
-    /// Slots taken: tasks accepted and not yet ended, and slots held in reserve.
+    /// Slots in use: by tasks from acceptance to their end, and by reserved slots.
     pub in_flight: usize,
-    /// Tasks that workers run right now: `running_closures` and `running_futures` together. A task that counts here
+    /// Tasks that workers run now: `running_closures` plus `running_futures`. A task counted here
     /// can no longer be cancelled before it begins.
     pub running: usize,
-    /// Workers inside a closure, at most as many as [`Builder::threads`](crate::Builder::threads) allows.
+    /// Workers inside a closure, at most as many as [`Builder::threads`](crate::Builder::threads)
+    /// allows.
     pub running_closures: usize,
     /// Workers polling a future.
     pub running_futures: usize,
     /// Workers waiting in the reactor: 1 or 0.
     pub in_reactor: usize,
-    /// Tasks that could run and wait for a worker: closures not begun, futures woken. Those that wait for others to end
-    /// do not count: in a strand, or beyond the [`threads`](crate::SubpoolBuilder::threads) of a subpool.
+    /// Tasks that are ready and wait for a worker: closures that have not begun, and woken futures.
+    /// Tasks that wait in a strand, or beyond the [`threads`](crate::SubpoolBuilder::threads) of a
+    /// subpool, do not count.
     pub queued: usize,
-    /// Submitters waiting for a slot, threads and futures.
+    /// Submitters waiting for a slot, threads and futures together.
     pub waiting: usize,
-    /// Slots that are free.
+    /// Free slots.
     pub free: usize,
     /// Worker threads.
     pub threads: usize,
-    /// Worker threads that are parked, in the reactor too. A thread that looks for work or starts is not one of them.
+    /// Worker threads that are parked, including the one in the reactor. A worker that searches for
+    /// work, or is starting, does not count.
     pub idle_threads: usize,
     /// Tasks accepted at this entrance since it was built.
     pub accepted: u64,
@@ -60,32 +66,32 @@ pub struct Stats {
     pub completed: u64,
     /// Tasks that panicked.
     pub panicked: u64,
-    /// Tasks cancelled by their handle or their group, and futures dropped before they were done.
+    /// Tasks cancelled by their handle or group, and futures dropped before they completed.
     pub cancelled: u64,
     /// Tasks dropped by [`Pool::discard`](crate::Pool::discard).
     pub discarded: u64,
-    /// Panic handlers and thread hooks that panicked themselves.
+    /// Panics in the panic handler and in thread hooks.
     pub handler_panics: u64,
-    /// Submits refused because no slot was free, or too many were waiting for one.
+    /// Submits refused because no slot was free, or too many submitters waited for one.
     pub rejected_full: u64,
     /// Submits refused because the pool was closed.
     pub rejected_closed: u64,
-    /// Submits whose time ran out.
+    /// Submits that timed out.
     pub rejected_timeout: u64,
-    /// Submits from a worker that would have had to wait for the worker's own pool.
+    /// Submits from a worker, refused because waiting for its own pool could deadlock.
     pub rejected_would_deadlock: u64,
     /// Threads started.
     pub threads_started: u64,
-    /// Threads that ended because they had been idle for long enough.
+    /// Threads that retired after being idle for the idle expiry.
     pub threads_expired: u64,
-    /// Threads that the system refused to start.
+    /// Failed attempts to start a thread.
     pub thread_start_failures: u64,
-    /// Sleeping threads woken for work.
+    /// Parked threads woken for work.
     pub wakeups: u64,
 }
 
 impl Stats {
-    /// The sum, number by number. What is unlimited stays so.
+    /// Adds two snapshots, field by field. An unlimited capacity stays unlimited.
     pub(crate) fn plus(self, other: Self) -> Self {
         Self {
             capacity: self.capacity.saturating_add(other.capacity),
@@ -117,7 +123,7 @@ impl Stats {
     }
 }
 
-/// A number that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -126,8 +132,8 @@ impl Counter {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// As `add`, where no two threads do it at once.
-    fn add_alone(&self) {
+    /// Adds one without an atomic add. Only one thread may write the counter, or counts are lost.
+    fn add_exclusive(&self) {
         let count = self.0.load(Ordering::Relaxed);
         self.0.store(count + 1, Ordering::Relaxed);
     }
@@ -146,16 +152,18 @@ pub(crate) struct Rejections {
     pub(crate) would_deadlock: Counter,
 }
 
-/// Tasks ended on one worker. Each worker has its own, so that counting is no traffic between cores.
+/// Counts of tasks ended on one worker. Each worker has its own, so that counting causes no cache
+/// traffic between cores.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Whether it is that of all threads without one of their own.
+    /// Whether all threads without a tally of their own share this one.
     shared: bool,
     pub(crate) completed: Counter,
     pub(crate) panicked: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) discarded: Counter,
-    /// How often the worker has looked beyond its own queues: as long as this grows, no task holds it up.
+    /// How often the worker has looked beyond its own queues. While this grows, no task blocks the
+    /// worker.
     pub(crate) looks: Counter,
 }
 
@@ -167,14 +175,15 @@ impl Tally {
         }
     }
 
-    /// Counts an end. A tally that is not shared is that of the calling worker.
+    /// Adds one to a counter. Only the worker that owns an unshared tally may call this, or counts
+    /// are lost.
     #[inline]
-    pub(crate) fn count(&self, ends: impl FnOnce(&Self) -> &Counter) {
-        let counter = ends(self);
+    pub(crate) fn count(&self, counter_of: impl FnOnce(&Self) -> &Counter) {
+        let counter = counter_of(self);
         if self.shared {
             counter.add();
         } else {
-            counter.add_alone();
+            counter.add_exclusive();
         }
     }
 
@@ -182,16 +191,16 @@ impl Tally {
     #[inline]
     pub(crate) fn count_end(&self, end: &End) {
         match end {
-            End::Completed => self.count(|ends| &ends.completed),
-            End::Cancelled => self.count(|ends| &ends.cancelled),
-            End::Discarded => self.count(|ends| &ends.discarded),
-            End::Panicked(_) => self.count(|ends| &ends.panicked),
+            End::Completed => self.count(|tally| &tally.completed),
+            End::Cancelled => self.count(|tally| &tally.cancelled),
+            End::Discarded => self.count(|tally| &tally.discarded),
+            End::Panicked(_) => self.count(|tally| &tally.panicked),
             End::Counted => {}
         }
     }
 }
 
-/// What happened to threads.
+/// Events of the pool's threads.
 #[derive(Debug, Default)]
 pub(crate) struct ThreadCounters {
     pub(crate) started: Counter,

@@ -1,4 +1,4 @@
-//! Strands: tasks one at a time and in order, on whichever worker is free.
+//! Strands: tasks that run one at a time and in order, on any free worker.
 
 use std::fmt;
 use std::future::Future;
@@ -18,15 +18,18 @@ use crate::sync::thread::Slice;
 use crate::sync::{Arc, BUDGET};
 use crate::task::Task;
 
-/// A line of tasks that run one at a time, in the order in which they were accepted. Strands of one pool run in
-/// parallel; a strand with nothing to do is 80 bytes and no task.
+/// A sequence of tasks that run one at a time, in the order in which they were accepted. Strands of
+/// one pool run in parallel. An idle strand takes 80 bytes and no task.
 ///
-/// It is for state that many tasks change: what a task of a strand did is seen by the next one, and no two meet. Each
-/// task holds a slot of the pool from acceptance to its end, like any other. A closure that blocks holds up its strand
-/// and its worker; a future that waits holds up its strand alone. A task that panics ends alone, and the strand goes on.
+/// Use a strand for state that many tasks change: each task sees the effects of the tasks before
+/// it, and never runs at the same time as them. Each task holds a slot of the pool from acceptance
+/// to its end.
 ///
-/// A clone is another handle of the same strand. Tasks that were accepted are run also when all handles are gone. A
-/// strand does not keep its pool open.
+/// A closure that blocks delays its strand and its worker. A suspended future delays only its
+/// strand. A task that panics ends alone, and the strand goes on.
+///
+/// A clone is another handle of the same strand. Accepted tasks run even if all handles are
+/// dropped. A strand does not keep its pool open.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -37,7 +40,7 @@ use crate::task::Task;
 /// let balance = Arc::new(Mutex::new(0));
 /// for amount in [100, -30, 5] {
 ///     let balance = Arc::clone(&balance);
-///     // One after the other: the lock is there for the compiler and never waited for.
+///     // Never contended, because the tasks run one after another.
 ///     account.submit(move || *balance.lock().unwrap() += amount)?;
 /// }
 /// pool.shutdown().wait()?;
@@ -48,10 +51,11 @@ use crate::task::Task;
 #[derive(Clone)]
 pub struct Strand(Arc<Line>);
 
-/// What the handles of a strand and its tasks share.
+/// State shared by the handles of a strand and its tasks.
 struct Line {
     gate: Gate,
-    /// Its one attendant is a task of the pool that runs the strand or waits to, or the strand's future, when that ends.
+    /// Has one attendant: a task of the pool that runs or is queued, or the strand's future until
+    /// it ends.
     inbox: Backlog<Entry>,
 }
 
@@ -62,7 +66,7 @@ enum Entry {
 }
 
 impl Pool {
-    /// A new strand, whose tasks take their slots at this entrance.
+    /// Returns a new strand, whose tasks take their slots from this pool or subpool.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -93,12 +97,12 @@ impl Strand {
         &self.0.gate
     }
 
-    /// Puts a closure that has a slot at the end of the line.
+    /// Appends a closure that holds a slot.
     pub(crate) fn push_closure(&self, job: impl Job) {
         push(&self.0, Entry::Closure(self.0.gate.task(job)));
     }
 
-    /// Puts a future that has a slot at the end of the line.
+    /// Appends a future that holds a slot.
     pub(crate) fn push_future<F>(&self, future: F)
     where
         F: Future + Send + 'static,
@@ -109,12 +113,12 @@ impl Strand {
         push(&self.0, Entry::Future(runnable));
     }
 
-    /// Whether nobody has it but the one that asks, neither by a handle nor because it has tasks.
+    /// Returns whether the caller has the last reference: no other handle, and no tasks.
     pub(crate) fn is_forgotten(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
 
-    /// How many tasks wait for their turn.
+    /// Returns the number of tasks that wait for their turn.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -141,18 +145,19 @@ fn push(line: &Arc<Line>, entry: Entry) {
     }
 }
 
-/// Makes the pool run the next entries.
+/// Schedules a task of the pool that runs the next entries.
 fn schedule(line: &Arc<Line>) {
     line.gate.schedule(attendant(line));
 }
 
-/// A task for the next entries. It has no slot of its own: those that wait have theirs.
+/// Returns a task that runs the next entries. It holds no slot, because each entry holds its own.
 fn attendant(line: &Arc<Line>) -> Task<Seat> {
     let line = Arc::clone(line);
     Task::new(move |seat: &Seat| run(&line, seat))
 }
 
-/// Runs what waits, in order, until nothing does, a future has its turn, or the budget or the time slice is spent.
+/// Runs the entries in order, until none is left, a future begins, or the budget or time slice is
+/// spent.
 fn run(line: &Arc<Line>, seat: &Seat) {
     let mut slice = None;
     for _ in 0..BUDGET {
@@ -160,7 +165,8 @@ fn run(line: &Arc<Line>, seat: &Seat) {
             return;
         };
         match entry {
-            // Its panic is caught where it is run; that of what it owned must not end the strand either.
+            // A panic of the closure is caught deeper. `run` also catches a panic from dropping its
+            // captures, which must not end the strand.
             Entry::Closure(task) => {
                 crate::scheduler::run(task, seat);
                 if slice.get_or_insert_with(Slice::begin).is_over() {
@@ -170,7 +176,7 @@ fn run(line: &Arc<Line>, seat: &Seat) {
                     return;
                 }
             }
-            // The strand goes on when it gives up its turn.
+            // The strand goes on when the future drops its `Turn`.
             Entry::Future(runnable) => {
                 crate::future::spawn(&line.gate.scheduler, runnable);
                 return;
@@ -180,7 +186,8 @@ fn run(line: &Arc<Line>, seat: &Seat) {
     line.gate.defer(attendant(line));
 }
 
-/// A strand's turn, had by its future from submission to end, whatever the end.
+/// The turn of a strand, held by its future from submission to end. Dropping it schedules the next
+/// entries.
 struct Turn(Arc<Line>);
 
 impl Drop for Turn {
@@ -191,7 +198,7 @@ impl Drop for Turn {
 
 pin_project! {
     struct InTurn<F> {
-        // Before the turn: the next one begins when this one is gone.
+        // Before the turn: the future is dropped before the next entry begins.
         #[pin]
         future: F,
         turn: Turn,
@@ -206,7 +213,7 @@ impl<F: Future> Future for InTurn<F> {
     }
 }
 
-// As for the pool: a panic is caught before it reaches what is shared.
+// A panic is caught before it reaches shared state, as for the pool.
 impl UnwindSafe for Strand {}
 impl RefUnwindSafe for Strand {}
 

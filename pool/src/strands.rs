@@ -11,25 +11,29 @@ use crate::strand::Strand;
 use crate::sync::{Arc, Mutex};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-/// The fewest calls between two looks for unneeded strands.
-const FEWEST: usize = 64;
+/// The fewest calls of `strand` between two searches for unneeded strands.
+const MIN_CALLS: usize = 64;
 
-/// Strands by key: tasks with the same key run one at a time and in order, tasks with different keys in parallel.
+/// Strands by key: tasks with the same key run one at a time and in order, tasks with different
+/// keys in parallel.
 ///
-/// A strand comes with the first use of its key. It is given up when no handle of it is left and it has no tasks; its key
-/// then gets a new one, with nothing lost but the memory it took. Unneeded strands are looked for in [`strand`](Self::strand),
-/// once in as many calls as there are strands, so that there are at most twice as many as were in use at that time.
+/// The first use of a key creates its strand. A strand is unneeded when it has no handle and no
+/// tasks. It is then removed, and the next use of its key creates a new one.
 ///
-/// `Hash` and `Clone` of a key run outside the lock of the map, and may use the map again. `Eq` runs under it and must not.
+/// [`strand`](Self::strand) searches for unneeded strands, once in as many calls as there are
+/// strands. So there are at most twice as many strands as were in use at the last search.
 ///
-/// A clone is another handle of the same strands. They do not keep their pool open.
+/// The key's `Hash` and `Clone` run outside the lock of the map and may use the map. Its `Eq` runs
+/// under the lock, and deadlocks if it uses the map.
+///
+/// A clone is another handle of the same strands. `Strands` do not keep their pool open.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = anthill::Pool::builder().build()?;
 /// let accounts = pool.strands::<String>();
 /// for (owner, amount) in [("ann", 100), ("bob", 50), ("ann", -30)] {
-///     // One after the other for each owner.
+///     // One at a time for each owner.
 ///     accounts.strand(owner).submit(move || println!("{owner}: {amount}"))?;
 /// }
 /// pool.shutdown().wait()?;
@@ -43,10 +47,11 @@ pub struct Strands<K> {
 }
 
 struct Map<K> {
-    /// By the hash of the key, so that the map never calls `Hash` itself: a panic there could lose strands.
+    /// Keyed by the key's hash, so that the map never calls `Hash`. A panic there could lose
+    /// strands.
     strands: HashMap<u64, Vec<(K, Strand)>>,
     len: usize,
-    /// Calls left until unneeded strands are looked for.
+    /// Calls of `strand` left until the next search for unneeded strands.
     calls: usize,
 }
 
@@ -61,7 +66,7 @@ impl<K: Eq> Map<K> {
     }
 
     fn insert(&mut self, hash: u64, key: K, strand: Strand) {
-        // Mostly it stays the only one with this hash.
+        // Hash collisions are rare.
         let same_hash = self
             .strands
             .entry(hash)
@@ -70,7 +75,8 @@ impl<K: Eq> Map<K> {
         self.len += 1;
     }
 
-    /// Counts a call. Returns unneeded strands, to be dropped outside the lock: the drop of a key may do anything.
+    /// Counts a call of `strand`. Returns unneeded strands, to be dropped outside the lock: the
+    /// drop of a key may use the map.
     fn count_call(&mut self) -> Vec<(K, Strand)> {
         let mut unneeded = Vec::new();
         self.calls = self.calls.saturating_sub(1);
@@ -87,13 +93,14 @@ impl<K: Eq> Map<K> {
             !same_hash.is_empty()
         });
         self.len -= unneeded.len();
-        self.calls = FEWEST.max(self.len);
+        self.calls = MIN_CALLS.max(self.len);
         unneeded
     }
 }
 
 impl Pool {
-    /// Strands by key, whose tasks take their slots at this entrance.
+    /// Returns a map of strands by key. Their tasks take their slots from this pool or subpool.
+    /// Never blocks.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -109,7 +116,7 @@ impl Pool {
         let map = Map {
             strands: HashMap::new(),
             len: 0,
-            calls: FEWEST,
+            calls: MIN_CALLS,
         };
         Strands {
             gate: self.gate().clone(),
@@ -120,7 +127,8 @@ impl Pool {
 }
 
 impl<K: Eq + Hash> Strands<K> {
-    /// The strand of a key: the same as long as anybody has a handle of it or it has tasks.
+    /// Returns the strand of a key, and creates it if there is none. All calls return the same
+    /// strand as long as it has a handle or tasks. Waits only for the lock of the map.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -150,7 +158,7 @@ impl<K: Eq + Hash> Strands<K> {
         found.unwrap_or_else(|| self.add(hash, key.to_owned()))
     }
 
-    /// The strand of a key that had none, unless another thread has added it meanwhile.
+    /// Adds a strand for the key, unless another thread has added one since.
     fn add(&self, hash: u64, key: K) -> Strand {
         let mut map = self.map.lock();
         if let Some(strand) = map.get(hash, &key) {
@@ -162,13 +170,14 @@ impl<K: Eq + Hash> Strands<K> {
         strand
     }
 
-    /// Returns how many strands there are, unneeded ones that are not dropped yet included.
+    /// Returns the number of strands, including unneeded ones that are not removed yet.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
     /// let pool = anthill::Pool::builder().build()?;
     /// let accounts = pool.strands::<String>();
-    /// let (ann, bob, ann_again) = (accounts.strand("ann"), accounts.strand("bob"), accounts.strand("ann"));
+    /// let (ann, bob) = (accounts.strand("ann"), accounts.strand("bob"));
+    /// let ann_again = accounts.strand("ann");
     /// assert_eq!(accounts.len(), 2);
     /// # Ok(())
     /// # }
@@ -178,7 +187,7 @@ impl<K: Eq + Hash> Strands<K> {
         self.map.lock().len
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no strands.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -204,7 +213,7 @@ impl<K> Clone for Strands<K> {
     }
 }
 
-// As for the pool: a panic is caught before it reaches what is shared.
+// A panic is caught before it can leave shared state inconsistent.
 impl<K> UnwindSafe for Strands<K> {}
 impl<K> RefUnwindSafe for Strands<K> {}
 

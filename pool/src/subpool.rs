@@ -6,15 +6,19 @@ use crate::pool::Pool;
 use crate::priority::Priority;
 
 impl Pool {
-    /// Returns a builder for a subpool: a second bounded entrance to the threads of this pool.
+    /// Returns a builder for a subpool: a second bounded entrance to the workers of this pool.
     ///
-    /// A subpool is a `Pool` with slots of its own. Its tasks do not count in the capacity of any other pool or subpool,
-    /// and a full subpool does not stop submits to another. Its closures can have a [priority](Priority), and a limit of
-    /// how many threads they [occupy](SubpoolBuilder::threads).
+    /// A subpool is a `Pool` with slots of its own. Its tasks take no slot of any other pool or
+    /// subpool, and a full subpool does not delay submits to another. Its closures can have a
+    /// [priority](Priority), and a limit of how many threads they
+    /// [occupy](SubpoolBuilder::threads).
     ///
-    /// A subpool closes on its own, or together with the pool. It keeps the pool open: the pool closes by itself once all
-    /// handles of the pool and of its subpools are dropped. A subpool of a closed pool is closed from the start. A subpool
-    /// of a subpool belongs to the pool; the capacity, priority and threads of the outer subpool do not apply to it.
+    /// A subpool closes on its own, or together with the pool. It keeps the pool open: the pool
+    /// closes by itself when all handles of the pool and of its subpools are dropped. A subpool of
+    /// a closed pool is closed from the start.
+    ///
+    /// A subpool of a subpool is an entrance to the same pool. The capacity, priority and thread
+    /// limit of the outer subpool do not apply to it.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -69,7 +73,8 @@ pub struct SubpoolBuilder<'a> {
 }
 
 impl SubpoolBuilder<'_> {
-    /// Sets how many tasks may be in the subpool at once, from acceptance to their end. Default: 1024.
+    /// Sets how many tasks may be in the subpool at once, from acceptance to their end. Default:
+    /// 1024.
     ///
     /// `usize::MAX` is unlimited. [`Pool::set_capacity`] changes the capacity later.
     ///
@@ -90,7 +95,8 @@ impl SubpoolBuilder<'_> {
         self
     }
 
-    /// Sets the priority of closures. Default: [`Priority::Normal`], which is also that of the pool's own closures.
+    /// Sets the priority of closures. Default: [`Priority::Normal`], the priority of the pool's own
+    /// closures.
     ///
     /// Futures have no priority.
     ///
@@ -113,16 +119,19 @@ impl SubpoolBuilder<'_> {
         self
     }
 
-    /// Sets how many of the pool's threads closures of the subpool may occupy at once. Default: no limit.
+    /// Sets how many of the pool's threads closures of the subpool may occupy at once. Default: no
+    /// limit.
     ///
-    /// Further closures wait in the subpool, each in its slot, and leave the other threads to the rest of the pool. So
-    /// closures that block cannot occupy every thread. With a limit of 1, closures run in the order in which they were
-    /// accepted. A closure that has to wait for another one that is not yet running needs a second thread, except in
-    /// [`JoinHandle::join`](crate::JoinHandle::join) and [`Pool::scope`], which run it in place.
+    /// Further closures wait in the subpool, each in its slot, so closures that block cannot occupy
+    /// every thread. With a limit of 1, closures run in the order of their acceptance. A closure
+    /// that waits for another one needs a second thread. The exceptions are
+    /// [`JoinHandle::wait`](crate::JoinHandle::wait) and [`Pool::scope`], which run a closure in
+    /// place if it has not begun.
     ///
     /// The limit applies to the closures of all handles, slots, groups and scopes of the subpool. A
-    /// [strand](Pool::strand) counts as one closure while it runs closures. Futures are not limited, because they do not
-    /// occupy a thread while they wait; neither are closures that a future runs in place.
+    /// [strand](Pool::strand) counts as one closure while it runs closures. Futures are not
+    /// limited, because a suspended future occupies no thread. Closures that a future runs in place
+    /// are not limited either.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -146,8 +155,8 @@ impl SubpoolBuilder<'_> {
         self
     }
 
-    /// Sets whether plain calls such as [`Pool::submit`] refuse when the subpool is full instead of waiting. Default: as
-    /// the pool was [built](crate::Builder::nonblocking).
+    /// Sets whether plain calls such as [`Pool::submit`] refuse a task, instead of waiting, when
+    /// the subpool is full. Default: the [pool's setting](crate::Builder::nonblocking).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -164,9 +173,9 @@ impl SubpoolBuilder<'_> {
         self
     }
 
-    /// Sets how many submitters may wait for a slot of the subpool at once, threads and futures together. Default: as
-    /// the pool was [built](crate::Builder::max_waiting). Further submitters get
-    /// [`Full`](crate::SlotError::Full).
+    /// Sets how many submitters may wait for a slot of the subpool at once, threads and futures
+    /// together. Further submitters get [`Full`](crate::SlotError::Full). Default: the [pool's
+    /// setting](crate::Builder::max_waiting).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -183,7 +192,8 @@ impl SubpoolBuilder<'_> {
         self
     }
 
-    /// Opens the subpool. On a closed pool it is closed from the start.
+    /// Opens the subpool. If the pool is closed, the subpool is closed from the start. Never
+    /// blocks.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -196,8 +206,8 @@ impl SubpoolBuilder<'_> {
     ///
     /// # Errors
     ///
-    /// [`BuildError::ZeroCapacity`] for a [`capacity`](Self::capacity) of 0, and [`BuildError::ZeroThreads`] for
-    /// [`threads`](Self::threads) of 0.
+    /// [`BuildError::ZeroCapacity`] for a [`capacity`](Self::capacity) of 0, and
+    /// [`BuildError::ZeroThreads`] for 0 [`threads`](Self::threads).
     pub fn build(self) -> Result<Pool, BuildError> {
         if self.capacity == 0 {
             return Err(BuildError::ZeroCapacity);

@@ -1,35 +1,40 @@
-//! A task in the shape in which it waits in a queue.
+//! A closure in the form in which it waits in a queue.
 //!
-//! Small closures lie in the task itself: no allocation, and one cache line each. Larger ones are boxed. All of the
-//! crate's `unsafe` is in this file, but for one call of [`Task::erased`] in `scope`.
+//! A small closure is stored in the task itself: one cache line, no allocation. A larger one is
+//! boxed.
+//!
+//! All `unsafe` of the crate is in this file, except two calls: [`Task::erased`] in `scope`, and
+//! async-task's `spawn_unchecked` in `future`.
 
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, align_of, size_of};
 
-/// How much a closure may capture before it is boxed.
+/// The number of words that a closure may capture before it is boxed.
 const WORDS: usize = 4;
 
 type Cell = MaybeUninit<[usize; WORDS]>;
 
-/// A closure over a context `C`, stored without its type.
+/// A type-erased closure that takes a context `C`.
 pub(crate) struct Task<C: 'static> {
     vtable: &'static VTable<C>,
     cell: Cell,
 }
 
 struct VTable<C> {
-    /// Moves the closure out of the cell and calls it. The cell is dead afterwards, also when the closure panics.
+    /// Moves the closure out of the cell and calls it. Leaves the cell uninitialized, even if the
+    /// closure panics.
     run: unsafe fn(&mut Cell, &C),
-    /// Drops the closure in the cell. The cell is dead afterwards.
+    /// Drops the closure in the cell. Leaves the cell uninitialized.
     drop: unsafe fn(&mut Cell),
     is_spent: unsafe fn(&mut Cell) -> bool,
 }
 
-/// What a task runs, once.
+/// What a task runs once.
 pub(crate) trait Work<C>: Send {
     fn run(self, context: &C);
 
-    /// Returns whether it has nothing left to run, because another thread has run it. Then it may only be dropped.
+    /// Returns whether another thread has run the work, so that nothing is left to run. Then it may
+    /// only be dropped.
     fn is_spent(&mut self) -> bool {
         false
     }
@@ -42,7 +47,7 @@ impl<C, F: FnOnce(&C) + Send> Work<C> for F {
     }
 }
 
-/// Where a closure of type `F` lies: in the cell, or in a box whose pointer is in the cell.
+/// Stores a closure of type `F` in the cell, or in a box whose pointer is in the cell.
 struct Stored<C, F>(PhantomData<(C, F)>);
 
 impl<C: 'static, F: Work<C>> Stored<C, F> {
@@ -55,16 +60,16 @@ impl<C: 'static, F: Work<C>> Stored<C, F> {
         is_spent: Self::is_spent,
     };
 
-    fn put(f: F) -> Cell {
+    fn store(f: F) -> Cell {
         let mut cell = Cell::uninit();
         if Self::INLINE {
-            // SAFETY: `write` needs a pointer that is valid and aligned for an `F`: the cell is as large and as
-            // aligned by `INLINE`, and it is ours alone.
+            // SAFETY: `write` needs a pointer that is valid and aligned for an `F`. The cell is as
+            // large and as aligned, by `INLINE`, and no other reference to it exists.
             unsafe { cell.as_mut_ptr().cast::<F>().write(f) };
         } else {
             let boxed = Box::into_raw(Box::new(f));
-            // SAFETY: the cell holds four words, so one pointer fits in size and alignment, and the cell is ours
-            // alone.
+            // SAFETY: the cell holds four words, so one pointer fits in size and alignment. No
+            // other reference to the cell exists.
             unsafe { cell.as_mut_ptr().cast::<*mut F>().write(boxed) };
         }
         cell
@@ -74,22 +79,23 @@ impl<C: 'static, F: Work<C>> Stored<C, F> {
     ///
     /// # Safety
     ///
-    /// `cell` was filled by `put` of this very type, and nothing has moved the closure out since.
+    /// `store` of this type has filled `cell`, and the closure has not been moved out since.
     unsafe fn take(cell: &mut Cell) -> F {
         if Self::INLINE {
-            // SAFETY: by the contract `put` wrote an `F` here, on the same side of this `if`, and nobody read it
-            // out since; the caller does not use the cell again.
+            // SAFETY: by the contract `store` wrote an `F` here, on the same side of this `if`, and
+            // it was not read out since. The caller does not use the cell again.
             unsafe { cell.as_mut_ptr().cast::<F>().read() }
         } else {
-            // SAFETY: by the contract `put` wrote here the pointer that `Box::into_raw` gave, on the same side of
-            // this `if`, and nobody took it since: the box is made again exactly once.
+            // SAFETY: by the contract `store` wrote the pointer of `Box::into_raw` here, on the
+            // same side of this `if`, and it was not read out since. So the box is made again
+            // exactly once.
             unsafe { *Box::from_raw(cell.as_mut_ptr().cast::<*mut F>().read()) }
         }
     }
 
     /// # Safety
     ///
-    /// As for `take`.
+    /// The contract of `take`.
     unsafe fn run(cell: &mut Cell, context: &C) {
         // SAFETY: the contract is the same.
         let f = unsafe { Self::take(cell) };
@@ -98,7 +104,7 @@ impl<C: 'static, F: Work<C>> Stored<C, F> {
 
     /// # Safety
     ///
-    /// As for `take`.
+    /// The contract of `take`.
     unsafe fn drop(cell: &mut Cell) {
         // SAFETY: the contract is the same.
         drop(unsafe { Self::take(cell) });
@@ -106,58 +112,62 @@ impl<C: 'static, F: Work<C>> Stored<C, F> {
 
     /// # Safety
     ///
-    /// As for `take`; nothing is moved out.
+    /// The contract of `take`. Nothing is moved out.
     unsafe fn is_spent(cell: &mut Cell) -> bool {
         let f: *mut F = if Self::INLINE {
             cell.as_mut_ptr().cast::<F>()
         } else {
-            // SAFETY: by the contract `put` wrote the pointer of a box here, on the same side of this `if`.
+            // SAFETY: by the contract `store` wrote the pointer of a box here, on the same side of
+            // this `if`.
             unsafe { cell.as_mut_ptr().cast::<*mut F>().read() }
         };
-        // SAFETY: by the contract an `F` is there, in the cell or in the box that the cell owns. The cell is borrowed
-        // mutably, so that there is no other reference to it.
+        // SAFETY: by the contract an `F` is there, in the cell or in the box that the cell owns.
+        // The cell is borrowed mutably, so no other reference to the `F` exists.
         unsafe { (*f).is_spent() }
     }
 }
 
 impl<C: 'static> Task<C> {
     pub(crate) fn new<F: Work<C> + 'static>(f: F) -> Self {
-        // SAFETY: what the closure captures is valid for ever.
+        // SAFETY: `F: 'static`, so what the closure captures is valid forever.
         unsafe { Self::erased(f) }
     }
 
-    /// A task of a closure that borrows.
+    /// Returns a task for a closure that may borrow.
     ///
     /// # Safety
     ///
-    /// The task is run or dropped before anything ends that the closure borrows.
+    /// The task is run or dropped before anything that the closure borrows is invalidated.
     pub(crate) unsafe fn erased<F: Work<C>>(f: F) -> Self {
         Self {
             vtable: &Stored::<C, F>::VTABLE,
-            cell: Stored::<C, F>::put(f),
+            cell: Stored::<C, F>::store(f),
         }
     }
 
-    /// Runs the task; its panic, if any, goes through.
+    /// Runs the task. Its panic unwinds into the caller.
     pub(crate) fn run(self, context: &C) {
         let mut task = std::mem::ManuallyDrop::new(self);
         let run = task.vtable.run;
-        // SAFETY: `run` wants a cell that `put` of the vtable's own type filled and from which nothing was taken:
-        // `new` fills the cell and names the vtable together, no other function touches either, and `ManuallyDrop`
-        // keeps `drop` below from taking the closure a second time.
+        // SAFETY: `run` needs a cell that `store` of the vtable's type filled and whose closure was
+        // not moved out. `new` and `erased` set cell and vtable together, and no other function
+        // changes them. `ManuallyDrop` prevents `drop` below from taking the closure a second time.
         unsafe { run(&mut task.cell, context) }
     }
 
-    /// Returns whether the task has nothing left to run, because another thread has run it. Then it may only be dropped.
+    /// Returns whether another thread has run the task, so that nothing is left to run. Then it may
+    /// only be dropped.
     pub(crate) fn is_spent(&mut self) -> bool {
-        // SAFETY: as in `run`; nothing is moved out, and the task is borrowed mutably.
+        // SAFETY: the cell is filled, by the argument in `run`. Nothing is moved out, and the task
+        // is borrowed mutably.
         unsafe { (self.vtable.is_spent)(&mut self.cell) }
     }
 }
 
 impl<C: 'static> Drop for Task<C> {
     fn drop(&mut self) {
-        // SAFETY: as in `run`; a task that was run does not come here, and one that was dropped is gone.
+        // SAFETY: the cell is filled, by the argument in `run`. `run` prevents this drop, and a
+        // value is dropped at most once.
         unsafe { (self.vtable.drop)(&mut self.cell) }
     }
 }
@@ -182,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_and_a_large_closure_run_once_and_free_what_they_own() {
+    fn closures_of_any_size_run_once_and_free_captures() {
         for (sum, task) in [
             counted([1_u8; 24]),
             counted([1_u8; 400]),
@@ -195,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_task_frees_what_it_owns_and_does_not_run() {
+    fn dropped_task_frees_captures_without_running() {
         for (sum, task) in [counted([1_u8; 24]), counted([1_u8; 400])] {
             assert_eq!(Arc::strong_count(&sum), 2);
             drop(task);
@@ -205,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_frees_what_the_closure_owned() {
+    fn panic_frees_captures() {
         let owned = Arc::new(());
         let task = {
             let owned = Arc::clone(&owned);
@@ -219,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_runs_says_whether_it_is_spent() {
+    fn task_is_spent_when_its_work_is() {
         struct Spent<const LEN: usize>([u8; LEN], bool);
         impl<const LEN: usize> Work<()> for Spent<LEN> {
             fn run(self, (): &()) {}
@@ -238,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_and_its_place_in_a_queue_fit_a_cache_line() {
+    fn task_and_its_queue_entry_fit_a_cache_line() {
         assert!(size_of::<Task<()>>() + size_of::<usize>() <= 64);
     }
 }

@@ -1,4 +1,4 @@
-//! The reactor of tokio: its sockets, timers and signals, in every task of a pool.
+//! tokio's reactor in a pool: sockets, timers and signals work in every task.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,8 +14,8 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 impl Builder {
-    /// An idle worker waits in a reactor of tokio, so tokio's sockets, timers and signals work in every task of the pool,
-    /// whichever worker polls it, and no other runtime is needed.
+    /// Makes idle workers wait in a reactor of tokio. tokio's sockets, timers and signals then work
+    /// in every task of the pool, whichever worker polls it, without another runtime.
     ///
     /// ```
     /// use std::time::Duration;
@@ -34,48 +34,60 @@ impl Builder {
     ///
     /// # `tokio::spawn` within a task
     ///
-    /// It works. Such a task is tokio's: it counts in no capacity and no figure of the pool, a panic of it is told to its
-    /// own handle only, and it runs on the worker that waits in the reactor, or is polled by one, between other tasks. What
-    /// is to be bounded belongs into the pool. `tokio::task::spawn_blocking` and what stands on it, such as `tokio::fs`, use
-    /// threads of tokio's own.
+    /// `tokio::spawn` works. Such a task belongs to tokio: it takes no slot and appears in no
+    /// figure of the pool, and its panic reaches its own handle only. The worker in the reactor
+    /// runs it, or a worker that polls the reactor between tasks. Spawn work on the pool if it must
+    /// be bounded.
+    ///
+    /// `tokio::task::spawn_blocking`, and what uses it, such as `tokio::fs`, run on threads of
+    /// tokio.
     ///
     /// # Blocking
     ///
-    /// Closures may compute or block for as long as they like: while they occupy every worker, one thread beyond
-    /// [`threads`](Self::threads) waits for events and polls the futures that they wake. A closure may also block on events
-    /// itself, with `Handle::block_on`, `blocking_recv`, or whatever a library does inside.
+    /// A closure may compute or block for any time. While closures occupy every worker, one thread
+    /// beyond [`threads`](Self::threads) waits for events and polls the futures that they wake. A
+    /// closure may also block on events itself, with `Handle::block_on`, `blocking_recv`, or inside
+    /// a library.
     ///
-    /// A future must not: one that computes or blocks between two awaits holds its worker, and while closures occupy the
-    /// others it holds up every event of the pool, as it would on a runtime of tokio. What takes long belongs into a
-    /// closure: `pool.run(f).await`. In a future, `Handle::block_on` would wait for ever: await instead.
+    /// A future must not compute or block for long between two awaits, because it occupies its
+    /// worker. While closures occupy the other workers, it delays every event of the pool, as on a
+    /// runtime of tokio. Move long work into a closure: `pool.run(f).await`.
+    /// `Handle::block_on` inside a future waits forever; await instead.
     ///
-    /// tokio makes a task of its own give way after so many operations. It does not do that for tasks of the pool: a future
-    /// that finds everything ready without end keeps its worker, until it yields by itself.
+    /// tokio's cooperative budget makes its own tasks yield. It does not apply to tasks of the
+    /// pool: a future that always finds its resources ready occupies its worker until it yields.
     ///
     /// # A paused clock
     ///
-    /// A runtime whose clock is paused (`tokio::time::pause`) advances it when the runtime has nothing to do, and does not
-    /// know of the pool's tasks: `timeout(limit, handle)` fires at once although the task runs. Test such code with the
-    /// clock running.
+    /// A runtime with a paused clock (`tokio::time::pause`) advances the clock when the runtime is
+    /// idle. It does not see the pool's tasks, so `timeout(limit, handle)` fires at once although
+    /// the task runs. Test such code with a running clock.
     ///
-    /// # After the end
+    /// # After shutdown
     ///
-    /// While the pool is shut down, nobody waits for events: sockets and timers that outlive it are deaf, and hear again
-    /// after a [`reopen`](crate::Pool::reopen). When its last handle is gone, the reactor ends, too: tasks of tokio that
-    /// are left are dropped, sockets give errors, and a timer that is polled panics, as tokio says it. A task of tokio that
-    /// never ends and holds a handle of the pool, or waits for one of its tasks, keeps both for ever. So does a waker of a
-    /// task of the pool: as long as it is kept, the reactor keeps its file descriptors.
+    /// While the pool is shut down, no thread waits for events. Sockets and timers that outlive the
+    /// shutdown resume after [`reopen`](crate::Pool::reopen).
+    ///
+    /// When the last handle of the pool is dropped, the reactor ends. It drops the remaining tasks
+    /// of tokio; sockets return errors, and polling a timer panics, as tokio documents.
+    ///
+    /// Two things keep the reactor and its file descriptors alive. One is a waker of a pool task.
+    /// The other is a task of tokio that never ends and holds a handle of the pool or waits for a
+    /// pool task.
     pub fn tokio(self) -> Self {
         self.reactor(TokioReactor::new)
     }
 
-    /// tokio's sockets, timers and signals work in every task of the pool, on a runtime that is there already. Its reactor
-    /// stays where it is: each event is handled on a thread of the runtime, which then wakes a worker, two more system
-    /// calls and a change of threads that [`tokio`](Self::tokio) does not need. Take this where a runtime runs anyway.
+    /// Runs every task of the pool in the context of an existing runtime of tokio, so that tokio's
+    /// sockets, timers and signals work in it.
     ///
-    /// On the runtime's own threads, await instead of blocking: `pool.run(f).await`, `pool.slot().await`, `task.await`,
-    /// `pool.shutdown().await`. A thread that blocks there drives no events, and the tasks that it waits for may need
-    /// them. So a blocking wait that cannot return at once panics there.
+    /// The runtime keeps its reactor. A thread of the runtime handles each event and then wakes a
+    /// worker. This costs two system calls and a switch of threads that [`tokio`](Self::tokio)
+    /// avoids. Use it if the program runs a runtime anyway.
+    ///
+    /// On threads of the runtime, await instead of blocking: `pool.run(f).await`,
+    /// `task.await`, `pool.shutdown().await`. A thread that blocks there drives no events,
+    /// and the tasks that it waits for may need them.
     ///
     /// ```
     /// use std::time::Duration;
@@ -101,24 +113,40 @@ impl Builder {
     }
 }
 
-/// No waker is there.
-const NOBODY: usize = usize::MAX;
+/// `waker_id` while no waker is registered.
+const NO_WAKER: usize = usize::MAX;
 
-/// A current-thread runtime of tokio, driven by whichever worker has nothing else to do.
+/// A current-thread runtime of tokio, driven by an idle worker of the pool.
 ///
-/// [`Builder::tokio`] makes one with all that tokio is compiled with; [`on`](Self::on) takes one that was made otherwise.
+/// [`Builder::tokio`] makes one with all drivers that tokio is compiled with; [`on`](Self::on)
+/// takes a runtime with other settings.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().reactor(anthill::TokioReactor::new).build()?;
+/// let task = pool.spawn_with_handle(async { tokio::task::yield_now().await })?;
+/// task.wait()?;
+/// # pool.shutdown().wait()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct TokioReactor {
-    /// There until the drop.
+    /// `None` only during the drop.
     runtime: Option<Runtime>,
-    rung: AtomicBool,
-    /// That of the thread in `park`; changed by it alone.
+    notified: AtomicBool,
+    /// The waker of the thread in `park`. Only that thread changes it.
     waker: Mutex<Option<Waker>>,
-    /// Which one that is, so that the thread in `park` need not lock to know.
+    /// Identifies `waker`, so that the thread in `park` can compare without the lock.
     waker_id: AtomicUsize,
 }
 
 impl TokioReactor {
-    /// A reactor with all drivers that tokio is compiled with.
+    /// Returns a reactor with all drivers that tokio is compiled with.
+    ///
+    /// # Errors
+    ///
+    /// An `io::Error` if the system refuses a resource that the runtime needs, such as a file
+    /// descriptor.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -131,8 +159,8 @@ impl TokioReactor {
         runtime.map(Self::on)
     }
 
-    /// A reactor on a runtime with settings of one's own. It must be a current-thread one, since others have threads that
-    /// drive them.
+    /// Returns a reactor on a runtime that the caller has built. It must be a current-thread
+    /// runtime, because the threads of a multi-thread runtime drive its reactor themselves.
     ///
     /// ```
     /// use anthill::TokioReactor;
@@ -150,28 +178,30 @@ impl TokioReactor {
     pub fn on(runtime: Runtime) -> Self {
         Self {
             runtime: Some(runtime),
-            rung: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
             waker: Mutex::new(None),
-            waker_id: AtomicUsize::new(NOBODY),
+            waker_id: AtomicUsize::new(NO_WAKER),
         }
     }
 
     fn runtime(&self) -> &Runtime {
         self.runtime
             .as_ref()
-            .expect("it is taken by the drop alone")
+            .expect("only the drop takes the runtime")
     }
 
-    fn poll_bell(&self, cx: &Context<'_>) -> Poll<()> {
-        // The address is a name for as long as the waker is kept; tokio gives the same one every time.
+    fn poll_notified(&self, cx: &Context<'_>) -> Poll<()> {
+        // The address identifies the waker as long as a clone of it is kept. tokio passes the same
+        // waker every time.
         let id = cx.waker().data().addr();
         if self.waker_id.load(Ordering::Relaxed) != id {
             *self.waker.lock() = Some(cx.waker().clone());
             self.waker_id.store(id, Ordering::Relaxed);
         }
-        // Who rings later finds the waker, by the order of the lock, and wakes it: then this is called once more. A load
-        // first, for it mostly has not rung.
-        if self.rung.load(Ordering::Relaxed) && self.rung.swap(false, Ordering::Acquire) {
+        // A later `unpark` finds the waker, because the lock orders them, and wakes it: then tokio
+        // polls this future again. The load first avoids a swap in the usual case without a
+        // notification.
+        if self.notified.load(Ordering::Relaxed) && self.notified.swap(false, Ordering::Acquire) {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -181,12 +211,14 @@ impl TokioReactor {
 
 impl Reactor for TokioReactor {
     fn park(&self) {
-        self.runtime().block_on(poll_fn(|cx| self.poll_bell(cx)));
+        self.runtime()
+            .block_on(poll_fn(|cx| self.poll_notified(cx)));
     }
 
     fn unpark(&self) {
-        if self.rung.swap(true, Ordering::Release) {
-            // Somebody has rung already, and is about to wake, or nobody has looked yet.
+        if self.notified.swap(true, Ordering::Release) {
+            // An earlier `unpark` is about to wake the thread, or the thread has yet to see its
+            // notification.
             return;
         }
         let waker = self.waker.lock();
@@ -196,7 +228,8 @@ impl Reactor for TokioReactor {
     }
 
     fn poll(&self) {
-        // It goes round once: what comes after is polled when the drivers have been looked at without waiting.
+        // One turn of the runtime: `yield_now` is polled again after the drivers were polled
+        // without blocking.
         self.runtime().block_on(tokio::task::yield_now());
     }
 
@@ -209,7 +242,7 @@ impl Reactor for TokioReactor {
 impl Drop for TokioReactor {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // The last handle may go in a task of some runtime, where waiting is not allowed.
+            // A task of some runtime may drop the last handle, and blocking is not allowed there.
             runtime.shutdown_background();
         }
     }

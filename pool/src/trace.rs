@@ -1,10 +1,10 @@
-//! A span for each task, with the feature `tracing`; nothing at all without it.
+//! A span for each task, with the feature `tracing`; no code without it.
 
 #[cfg(feature = "tracing")]
 pub(crate) use spans::{future, job, name, panicked};
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use nothing::{future, job, name, panicked};
+pub(crate) use disabled::{future, job, name, panicked};
 
 #[cfg(feature = "tracing")]
 mod spans {
@@ -20,8 +20,8 @@ mod spans {
     use crate::panic::TaskPanic;
     use crate::unwind;
 
-    /// Makes a child of the span in which the task is submitted. The task has a slot by now, which a panic of the
-    /// subscriber would leak, so that such a task runs without a span.
+    /// Makes a child of the span in which the task is submitted. A panic of the subscriber would
+    /// leak the slot that the task already has, so the task then runs without a span.
     fn span(pool: &str) -> Span {
         let span = || tracing::debug_span!(target: "anthill", "task", pool, task = Empty);
         unwind::catch(span).unwrap_or_else(|payload| {
@@ -30,7 +30,7 @@ mod spans {
         })
     }
 
-    /// A closure that runs in its span.
+    /// Wraps a closure to run in its span.
     pub(crate) fn job(pool: &str, job: impl Job) -> impl Job {
         Spanned {
             task: job,
@@ -38,7 +38,7 @@ mod spans {
         }
     }
 
-    /// A future that is polled in its span.
+    /// Wraps a future to be polled in its span.
     pub(crate) fn future<F: Future>(pool: &str, future: F) -> Spanned<F> {
         Spanned {
             task: future,
@@ -46,12 +46,12 @@ mod spans {
         }
     }
 
-    /// The task that runs has this name.
+    /// Records the name of the running task in its span.
     pub(crate) fn name(name: &str) {
         Span::current().record("task", name);
     }
 
-    /// A task has panicked, and there is no handler to tell.
+    /// Logs the panic of a task in a pool without a panic handler.
     pub(crate) fn panicked(panic: &TaskPanic) {
         tracing::error!(target: "anthill", "{panic}");
     }
@@ -92,7 +92,7 @@ mod spans {
 }
 
 #[cfg(not(feature = "tracing"))]
-mod nothing {
+mod disabled {
     use std::future::Future;
 
     use crate::end::Job;

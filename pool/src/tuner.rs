@@ -1,17 +1,20 @@
-//! Limits that follow the load: a controller that looks at a pool now and then and moves its capacity, or its threads.
+//! Limits that follow the load: a controller that samples a pool and moves its capacity, or its
+//! threads.
 //!
-//! A [`Tuner`] takes [`Sample`]s of a pool; its [`Policy`] proposes a limit for each; a [`Control`] keeps the limit within
-//! bounds, still while a change is not worth it, and for a while after each change. Each [`Change`] has its [`Reason`].
+//! A [`Tuner`] takes [`Sample`]s of a pool. Its [`Policy`] proposes a limit for each sample. A
+//! [`Control`] keeps the limit within bounds, suppresses small changes, and waits between two
+//! changes. Each [`Change`] carries its [`Reason`].
 //!
-//! | policy | looks at | moves | take it when |
+//! | policy | measures | moves | use it when |
 //! |---|---|---|---|
-//! | [`Fixed`] | nothing | nothing | one number is right, or to compare with |
-//! | [`Stepped`] | how much there is to do | between a few numbers of yours | you know what fits which load |
-//! | [`Gradient`] | how long tasks take, against how long they used to | the capacity | what tasks use has a limit that you do not know, and that changes |
-//! | [`HillClimbing`] | whether more threads do more tasks a second | the threads | tasks block for you do not know how long, and there are hundreds a second |
+//! | [`Fixed`] | nothing | nothing | one limit is right, or as a baseline for comparison |
+//! | [`Stepped`] | demand | between limits that you choose | you know which limit fits which load |
+//! | [`Gradient`] | latency, relative to its long-term mean | the capacity | a shared resource has an unknown limit |
+//! | [`HillClimbing`] | whether more threads raise the throughput | the threads | many short tasks block |
 //!
-//! None is better than a fixed limit that is right. `tests/tuner` plays them all against a simulated service whose load
-//! and whose dependency change; its table is in the repository, `pool/docs/tuner.md`.
+//! No policy beats a fixed limit that is right. `tests/tuner` runs them all against a simulated
+//! service whose load and dependency change. `pool/docs/tuner.md` in the repository has the
+//! results.
 //!
 //! ```
 //! use std::time::Duration;
@@ -32,7 +35,7 @@
 //! # }
 //! ```
 //!
-//! A program with timers of its own calls [`Tuner::tick`] and needs no thread for it.
+//! A program with timers of its own calls [`Tuner::tick`] and needs no extra thread.
 
 mod control;
 mod gradient;
@@ -61,32 +64,71 @@ pub use self::stepped::Stepped;
 
 use self::sample::Meter;
 
-/// How often the pool is looked at for one sample.
+/// Readings of the pool for one sample.
 const READINGS: u32 = 10;
 
-/// Which limit of a pool is moved.
+/// Which limit of a pool a tuner moves.
+///
+/// ```
+/// use anthill::tuner::{Fixed, Target, Tuner};
+///
+/// # fn main() -> Result<(), anthill::BuildError> {
+/// let pool = anthill::Pool::builder().capacity(64).threads(0..=8).build()?;
+/// assert_eq!(Tuner::new(&pool, Target::Capacity, Fixed(64)).limit(), 64);
+/// assert_eq!(Tuner::new(&pool, Target::Threads, Fixed(8)).limit(), 8);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// How many tasks may be in the pool: [`Pool::set_capacity`].
+    /// The number of slots: [`Pool::set_capacity`].
     Capacity,
-    /// How many threads there may be, for the pool and its subpools: [`Pool::set_threads`]. The fewest stay as they are.
+    /// The most threads, for the pool and its subpools: [`Pool::set_threads`]. The minimum stays.
     Threads,
 }
 
 /// Samples a pool and moves one of its limits.
 ///
-/// It holds the pool: one that nobody else holds ends when the tuner does.
+/// A tuner holds a handle of the pool. If it holds the last one, dropping the tuner closes the
+/// pool.
+///
+/// ```
+/// use anthill::tuner::{Stepped, Target, Tuner};
+///
+/// # fn main() -> Result<(), anthill::BuildError> {
+/// let pool = anthill::Pool::builder().capacity(4).build()?;
+/// let mut tuner = Tuner::new(&pool, Target::Capacity, Stepped::default()).bounds(4..=16);
+/// // Call this every `tuner.tick_interval()`.
+/// if let Some(change) = tuner.tick() {
+///     println!("capacity {change}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 pub struct Tuner {
     meter: Meter,
     pool: Pool,
     target: Target,
     control: Control,
-    /// Of a sample.
+    /// The length of a sample.
     interval: Duration,
 }
 
 impl Tuner {
-    /// A tuner that has not looked yet. The limit may go from 1 to four times what it is; a sample is half a second.
+    /// Returns a tuner that has taken no sample yet. By default the limit may move between 1 and
+    /// four times its present value, and a sample takes half a second.
+    ///
+    /// ```
+    /// use anthill::tuner::{Gradient, Target, Tuner};
+    ///
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Gradient::default());
+    /// assert_eq!((tuner.target(), tuner.limit()), (Target::Capacity, 64));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(pool: &Pool, target: Target, policy: impl Policy + 'static) -> Self {
         let limit = target.limit(pool);
@@ -99,78 +141,144 @@ impl Tuner {
         }
     }
 
-    /// The smallest limit and the largest. Zero stands for 1, and an end below the beginning for the beginning.
+    /// Sets the smallest and the largest limit. A lower bound of 0 counts as 1. An upper bound
+    /// below the lower bound counts as the lower bound.
+    ///
+    /// ```
+    /// # use anthill::tuner::{Fixed, Target, Tuner};
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).bounds(8..=1024);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn bounds(self, bounds: RangeInclusive<usize>) -> Self {
         let control = self.control.bounds(bounds);
         Self { control, ..self }
     }
 
-    /// How long a sample takes; at least 10 ms. It should see some tens of tasks end.
+    /// Sets how long a sample takes, at least 10 ms. Default: 500 ms. At least some tens of tasks
+    /// should end in it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use anthill::tuner::{Fixed, Target, Tuner};
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).interval(Duration::from_secs(1));
+    /// assert_eq!(tuner.tick_interval(), Duration::from_millis(100));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn interval(self, interval: Duration) -> Self {
         let interval = interval.max(Duration::from_millis(1) * READINGS);
         Self { interval, ..self }
     }
 
-    /// The least change that turns back, as a share of the limit; a tenth unless told otherwise. See
-    /// [`Control::hysteresis`].
+    /// Sets the smallest change that may reverse the direction of the previous change, as a share
+    /// of the limit. Default: 0.1. A change in the same direction needs a quarter of it. Smaller
+    /// proposals are ignored until they have grown; a change that reaches a bound is always made.
+    ///
+    /// ```
+    /// # use anthill::tuner::{Fixed, Target, Tuner};
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).hysteresis(0.2);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn hysteresis(self, share: f64) -> Self {
         let control = self.control.hysteresis(share);
         Self { control, ..self }
     }
 
-    /// The least time between two changes; two seconds unless told otherwise. See [`Control::pause`].
+    /// Sets the least time between two changes, so that the samples for the second one see the
+    /// effect of the first. Default: two seconds.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use anthill::tuner::{Fixed, Target, Tuner};
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).pause(Duration::from_secs(5));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pause(self, pause: Duration) -> Self {
         let control = self.control.pause(pause);
         Self { control, ..self }
     }
 
-    /// Where the policy learns how busy the machine is: asked once a sample.
+    /// Sets a function that measures how busy the machine is. The tuner calls it once a sample.
+    ///
+    /// ```
+    /// # use anthill::tuner::{Fixed, Probe, Target, Tuner};
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let measure = || Probe { cpu: Some(0.7), memory: None };
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).probe(measure);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn probe(mut self, probe: impl FnMut() -> Probe + Send + 'static) -> Self {
         self.meter.probe = Some(Box::new(probe));
         self
     }
 
-    /// Which limit it moves.
+    /// Returns which limit the tuner moves.
     #[must_use]
     pub fn target(&self) -> Target {
         self.target
     }
 
-    /// Where the limit stands.
+    /// Returns the present limit of the pool.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.target.limit(&self.pool)
     }
 
-    /// How often [`tick`](Self::tick) wants to be called: ten times a sample.
+    /// Returns the time between two calls of [`tick`](Self::tick): a tenth of a sample.
     #[must_use]
     pub fn tick_interval(&self) -> Duration {
         self.interval / READINGS
     }
 
-    /// Looks at the pool, and moves its limit if a sample is complete and says so. Never blocks.
+    /// Reads the pool once. If the reading completes a sample and the policy proposes a change that
+    /// is due, moves the limit and returns the change. Never blocks.
     pub fn tick(&mut self) -> Option<Change> {
         let limit = self.limit();
         let sample = self
             .meter
             .read(&self.pool.stats(), Instant::now(), limit, self.interval)?;
-        // Somebody else may have moved it.
+        // The program may have moved the limit itself.
         self.control.limit_is(limit);
         let change = self.control.observe(&sample)?;
         self.target.set(&self.pool, change.to);
         Some(change)
     }
 
-    /// Ticks on a thread of its own, until what this returns is dropped; tells each change there.
+    /// Starts a thread that calls [`tick`](Self::tick) at the right interval, and calls `on_change`
+    /// there after each change. Dropping the returned [`Tuning`] stops the thread.
     ///
     /// # Errors
     ///
-    /// When the system refuses the thread.
+    /// An `io::Error` if the system refuses to start the thread.
+    ///
+    /// ```
+    /// # use anthill::tuner::{Gradient, Target, Tuner};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Gradient::default());
+    /// let tuning = tuner.start(|change| println!("capacity {change}"))?;
+    /// drop(tuning); // the capacity stays as it is
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn start(
         mut self,
         mut on_change: impl FnMut(&Change) + Send + 'static,
@@ -205,8 +313,8 @@ impl Target {
             Self::Capacity => pool.set_capacity(limit),
             Self::Threads => {
                 let fewest = (*pool.threads().start()).min(limit);
-                // Refused only beyond what a pool may have, and then nothing changes: the next sample finds the limit
-                // where it was.
+                // The pool refuses only more threads than it supports. The limit then stays, and
+                // the next sample reads it.
                 let _ = pool.set_threads(fewest..=limit);
             }
         }
@@ -224,7 +332,8 @@ impl fmt::Debug for Tuner {
     }
 }
 
-/// A tuner at work. It ends, and is waited for, when this is dropped; limits stay where they are.
+/// A running tuner, from [`Tuner::start`]. Dropping it stops the tuner's thread and waits for it;
+/// the limit stays as it is.
 #[derive(Debug)]
 pub struct Tuning {
     stop: Option<mpsc::Sender<()>>,
@@ -237,7 +346,8 @@ impl Drop for Tuning {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        // It may be dropped by what it tells of changes. A panic there has been reported as any thread's.
+        // `on_change` may drop it on the tuner's own thread, which cannot join itself. A panic of
+        // that thread has already run the panic hook.
         if thread.thread().id() != thread::current().id() {
             let _ = thread.join();
         }

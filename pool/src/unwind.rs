@@ -1,27 +1,27 @@
-//! The one place where panics are caught: a task's panic ends that task and nothing else.
+//! Catches panics. A task's panic ends only that task.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What `panic!` was given.
+/// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Runs `f`; a panic comes back as its payload.
+/// Runs `f` and returns its value, or the payload of its panic.
 ///
-/// Unwind safety is asserted: what a task touched and left half-done is the task's own, or behind locks and atomics
-/// whose owners decide.
+/// Asserts unwind safety: state that `f` left inconsistent belongs to the task, or is behind locks
+/// and atomics whose owners handle it.
 pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
-/// A payload on its way from a named task to whoever gets it.
+/// The payload of a named task, on its way to the handler or joiner.
 struct Marked {
     task: Arc<str>,
     payload: Payload,
 }
 
-/// Puts the task's name on a payload, unless an inner one is on it already.
+/// Adds the task's name to a payload. The name of an inner task stays.
 pub(crate) fn mark(payload: Payload, task: &Arc<str>) -> Payload {
     if payload.is::<Marked>() {
         return payload;
@@ -32,7 +32,7 @@ pub(crate) fn mark(payload: Payload, task: &Arc<str>) -> Payload {
     })
 }
 
-/// The payload as it was given to `panic!`, and the name of the task if it has one.
+/// Returns the original payload, and the name of the task if it has one.
 pub(crate) fn unmark(payload: Payload) -> (Payload, Option<Arc<str>>) {
     match payload.downcast::<Marked>() {
         Ok(marked) => (marked.payload, Some(marked.task)),
@@ -40,16 +40,16 @@ pub(crate) fn unmark(payload: Payload) -> (Payload, Option<Arc<str>>) {
     }
 }
 
-/// The message, if `panic!` was given one.
+/// Returns the message, if `panic!` was called with one.
 pub(crate) fn message(payload: &Payload) -> Option<&str> {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
-/// Drops a payload, whose own `Drop` may panic as well.
+/// Drops a payload. Catches a panic of its `Drop`.
 pub(crate) fn discard(payload: Payload) {
     if let Err(again) = catch(move || drop(payload)) {
-        // A payload that panics when dropped may do so for ever; leaking it ends the matter.
+        // The new payload may panic when dropped, too. Leak it, or this could repeat forever.
         std::mem::forget(again);
     }
 }

@@ -11,13 +11,15 @@ use crate::run::Run;
 use crate::slot::Slot;
 use crate::strand::Strand;
 
-/// Writes the calls for a handle. The examples call it `$name` after `$make`.
+/// Implements the calls for a handle. The examples create the handle by `$make` and call it
+/// `$name`.
 macro_rules! verbs {
     ($handle:ty, $name:literal, $make:literal) => {
-        /// Submitting tasks. See the [table](Pool#submitting) for what each call returns when refused.
+        /// Submitting tasks. See the [table](Pool#submitting) for what each call returns when
+        /// refused.
         impl $handle {
-            /// Submits a closure, and blocks the calling thread while no slot is free. In async code, use
-            /// `slot().await?.submit(f)` or `run(f).await`.
+            /// Submits a closure, and blocks the calling thread while no slot is free. In async
+            /// code, use `slot().await?.submit(f)` or `run(f).await`.
             ///
             /// ```
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -72,8 +74,8 @@ macro_rules! verbs {
                 Ok(())
             }
 
-            /// Submits a closure, and returns a handle to its result. Blocks the calling thread while no
-            /// slot is free. In async code, use `slot().await?.submit_with_handle(f)`.
+            /// Submits a closure and returns a handle to its result. Blocks the calling thread
+            /// while no slot is free. In async code, use `slot().await?.submit_with_handle(f)`.
             ///
             /// ```
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -100,9 +102,9 @@ macro_rules! verbs {
                 Ok(self.source().enter(None)?.submit_with_handle(f))
             }
 
-            /// Spawns a future, and blocks the calling thread while no slot is free. In async code, use
-            /// `slot().await?.spawn(future)`. The future keeps its slot until it is done, also while it is
-            /// suspended.
+            /// Spawns a future, and blocks the calling thread while no slot is free. In async code,
+            /// use `slot().await?.spawn(future)`. The future keeps its slot until it ends, even
+            /// while it is suspended.
             ///
             /// ```
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -155,8 +157,8 @@ macro_rules! verbs {
                 Ok(())
             }
 
-            /// Spawns a future, and returns a handle to its output. Blocks the calling thread while no slot
-            /// is free. In async code, use `slot().await?.spawn_with_handle(future)`.
+            /// Spawns a future and returns a handle to its output. Blocks the calling thread while
+            /// no slot is free. In async code, use `slot().await?.spawn_with_handle(future)`.
             ///
             /// ```
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -183,8 +185,8 @@ macro_rules! verbs {
                 Ok(self.source().enter(None)?.spawn_with_handle(future))
             }
 
-            /// Returns a value that reserves a slot, runs a closure in it and returns its result: await it,
-            /// or block a thread with its `wait`.
+            /// Returns a value that reserves a slot, runs a closure in it and returns its result:
+            /// await it, or block a thread with its `wait`.
             ///
             /// ```
             /// # #[tokio::main(flavor = "current_thread")]
@@ -202,12 +204,13 @@ macro_rules! verbs {
                 Run::new(self.slot(), f)
             }
 
-            /// Returns a value that reserves a [`Slot`]: await it, or block a thread with its `wait`.
+            /// Returns a value that reserves a [`Slot`]: await it, or block a thread with its
+            /// `wait`.
             ///
             /// ```
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
             #[doc = $make]
-            #[doc = concat!("let slot = ", $name, ".slot().wait()?; // from here on there is room for one task")]
+            #[doc = concat!("let slot = ", $name, ".slot().wait()?; // reserved for one task")]
             /// slot.submit(|| println!("in it"));
             #[doc = "# pool.shutdown().wait()?;"]
             /// # Ok(())

@@ -1,4 +1,4 @@
-//! One that waits: a thread or a future, told apart here and nowhere else.
+//! A waiting thread or future behind one type.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::unwind;
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// What was waited for is the waiter's.
+    /// The waiter owns the slot, or the awaited event occurred.
     Granted,
     /// The pool was closed.
     Closed,
@@ -22,61 +22,63 @@ const WAITING: u8 = 0;
 const GRANTED: u8 = 1;
 const CLOSED: u8 = 2;
 
-/// A place in a line, shared by the one that waits and the line.
+/// A waiter, shared by the waiting thread or future and the line.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     state: AtomicU8,
-    who: Who,
+    kind: Kind,
 }
 
 #[derive(Debug)]
-enum Who {
+enum Kind {
     Thread(Parker),
     Task(Mutex<Option<Waker>>),
 }
 
 impl Waiter {
-    /// The calling thread.
+    /// Creates a waiter for the calling thread.
     pub(crate) fn thread() -> Self {
         Self {
             state: AtomicU8::new(WAITING),
-            who: Who::Thread(Parker::new()),
+            kind: Kind::Thread(Parker::new()),
         }
     }
 
-    /// The future that is being polled with `waker`.
+    /// Creates a waiter for the future that is polled with `waker`.
     pub(crate) fn task(waker: &Waker) -> Self {
         Self {
             state: AtomicU8::new(WAITING),
-            who: Who::Task(Mutex::new(Some(waker.clone()))),
+            kind: Kind::Task(Mutex::new(Some(waker.clone()))),
         }
     }
 
-    /// Decides how the wait ends, once. `wake` then tells the waiter; the two are apart so that no foreign waker runs
-    /// under the line's lock.
+    /// Sets the outcome, once. The caller then calls `wake`, outside the line's lock because a
+    /// waker is foreign code.
     pub(crate) fn settle(&self, outcome: Outcome) {
         let state = match outcome {
             Outcome::Granted => GRANTED,
             Outcome::Closed => CLOSED,
         };
-        // Release pairs with the Acquire in `outcome`: the waiter then sees what the task did that gave up its slot.
+        // Release pairs with the Acquire in `outcome`: the waiter sees what the task did that
+        // released the slot.
         self.state.store(state, Ordering::Release);
     }
 
     pub(crate) fn wake(&self) {
-        match &self.who {
-            Who::Thread(parker) => parker.unpark(),
-            Who::Task(waker) => {
+        match &self.kind {
+            Kind::Thread(parker) => parker.unpark(),
+            Kind::Task(waker) => {
                 let waker = waker.lock().take();
                 if let Some(waker) = waker {
-                    // Somebody else's code. Its panic must not keep the others in line from being told.
+                    // A waker is foreign code. A panic must not keep the next waiters from being
+                    // woken.
                     unwind::catch(|| waker.wake()).unwrap_or_else(unwind::discard);
                 }
             }
         }
     }
 
-    /// How the wait ended, if it has.
+    /// Returns the outcome, if the wait has ended.
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         match self.state.load(Ordering::Acquire) {
             GRANTED => Some(Outcome::Granted),
@@ -85,10 +87,10 @@ impl Waiter {
         }
     }
 
-    /// Waits on the calling thread, which made the waiter; nothing when the deadline passed first.
+    /// Blocks the thread that created the waiter. Returns `None` if the deadline passes first.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Outcome> {
-        let Who::Thread(parker) = &self.who else {
-            unreachable!("only a waiter made by `thread` is waited for by a thread");
+        let Kind::Thread(parker) = &self.kind else {
+            unreachable!("only waiters made by `thread` block a thread");
         };
         if self.outcome().is_none() {
             blocking::check();
@@ -103,15 +105,15 @@ impl Waiter {
         }
     }
 
-    /// Waits in a future.
+    /// Polls the wait from a future.
     pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if let Who::Task(waker) = &self.who {
-            // Cloned before the lock and dropped after it: both are somebody else's code, and may come back to us.
+        if let Kind::Task(waker) = &self.kind {
+            // Clone before the lock and drop after it: both run foreign code, which may call back.
             let new = cx.waker().clone();
             let old = waker.lock().replace(new);
             drop(old);
         }
-        // After the waker is in place: one that settles later finds it.
+        // Register the waker before checking, or a wake-up is lost.
         self.outcome().map_or(Poll::Pending, Poll::Ready)
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for the end of a task with a result.
+//! Waits for the end of a task with a result.
 
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -9,13 +9,16 @@ use crate::packet::Joint;
 use crate::sync::Arc;
 use crate::waiter::Waiter;
 
-/// One that waits for the end of a task: a thread, or a future.
+/// Waits for the end of a task, from a thread or a future.
+///
+/// May outlive the entrance's last task and handle: its gate keeps the entrance alive, and entrance
+/// ids are never reused. So a worker that matches the id always runs a task of this entrance.
 pub(crate) struct Watch<T> {
-    // The standard library's, also in a model: only it can forget the type of the task.
+    // `std`'s `Arc`, even in models, because loom's `Arc` does not support `dyn`.
     pub(crate) packet: std::sync::Arc<dyn Joint<T>>,
-    /// Where the task has its slot.
+    /// The gate where the task holds its slot.
     gate: Gate,
-    /// Whether it may run in place of a task that waits for it.
+    /// Whether the task may run in place of a task that waits for it.
     in_place: bool,
     /// Set by the first poll.
     waiter: Option<Arc<Waiter>>,
@@ -35,15 +38,19 @@ impl<T> Watch<T> {
         self.in_place = false;
     }
 
-    /// Waits for the end. If the calling worker runs a task of the same entrance, and the one that it waits for is a
-    /// closure that has not begun, it is run here: no more tasks run at once than there are slots, since the one that
-    /// waits does nothing else.
+    /// Blocks until the task has ended. If possible, the calling worker runs the task in place
+    /// first, see `run_here`.
     pub(crate) fn wait(&mut self) {
         self.run_here();
         self.wait_until(None);
     }
 
-    /// Runs the task here if `wait` would. Discards it while the entrance discards, because no other worker may be free to.
+    /// Runs the task in place if it is a closure that has not begun and the calling worker runs a
+    /// task of the same entrance. The calling task does nothing meanwhile, so running tasks never
+    /// outnumber slots.
+    ///
+    /// While the entrance discards, discards the task here, because no other worker may be free to
+    /// do so.
     pub(crate) fn run_here(&self) {
         if !self.in_place {
             return;
@@ -61,15 +68,15 @@ impl<T> Watch<T> {
         self.packet.cancel_soon(&self.gate);
     }
 
-    /// Waits for the end until `deadline`; false when that passed first.
+    /// Blocks until the task has ended. Returns false if the deadline passes first.
     pub(crate) fn wait_until(&mut self, deadline: Option<Instant>) -> bool {
-        // A packet tells one waiter: another poll must bring its own again.
+        // A packet notifies only its last waiter, so a later poll must register again.
         self.waiter = None;
         let waiter = Arc::new(Waiter::thread());
         !self.packet.watch(&waiter) || waiter.wait(deadline).is_some()
     }
 
-    /// Waits for the end in a future.
+    /// Polls for the end of the task.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiter.is_none() {
             let waiter = Arc::new(Waiter::task(cx.waker()));
@@ -83,7 +90,7 @@ impl<T> Watch<T> {
     }
 }
 
-/// The same task, watched anew.
+/// A clone watches the same task, without a waiter.
 impl<T> Clone for Watch<T> {
     fn clone(&self) -> Self {
         let packet = std::sync::Arc::clone(&self.packet);

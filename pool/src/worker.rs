@@ -1,4 +1,4 @@
-//! A worker's life: find, run, search, sleep, leave.
+//! The loop of a worker: find, run, search, sleep, exit.
 
 mod find;
 
@@ -14,14 +14,14 @@ use crate::seat::{Occupancy, Seat, Seated};
 use crate::spin::Spin;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
-use find::Course;
+use find::Fairness;
 
-/// What a worker's thread does, from its start to its end.
+/// Runs a worker on its thread until it exits.
 pub(crate) fn work(scheduler: Scheduler) {
     let shared = scheduler.settings.reactor.as_ref();
     Worker {
         parker: Arc::new(Parker::with(shared.map(|shared| shared.reactor.clone()))),
-        course: Course::new(),
+        fairness: Fairness::new(),
         seat: Seat::take(scheduler),
         searching: true,
         moved: false,
@@ -33,23 +33,23 @@ pub(crate) fn work(scheduler: Scheduler) {
 struct Worker {
     seat: Seated,
     parker: Arc<Parker>,
-    /// Whether the census counts this worker as searching. It is born so.
+    /// Whether the census counts this worker as searching, as it does from the start.
     searching: bool,
-    /// Whether tasks may have come into the own queues of which the others do not know.
+    /// Whether tasks may have moved to the local queues without a notification.
     moved: bool,
-    /// Whether it has occupied itself and not yet seen to futures and events.
+    /// Whether the worker became occupied and has not yet attended to futures and events.
     newly_occupied: bool,
-    course: Course,
+    fairness: Fairness,
 }
 
-/// Why a worker is up again.
+/// Why a worker woke up.
 enum Wake {
     Search,
-    /// An event has put tasks into its own queue.
+    /// An event pushed tasks to the local queue.
     Run,
     /// The pool has ended.
     End,
-    /// It has slept for long enough.
+    /// The worker slept for the idle expiry.
     Expired,
 }
 
@@ -62,14 +62,14 @@ impl Worker {
             }
             if let Some(task) = self.find() {
                 if self.searching | self.moved | self.newly_occupied {
-                    self.see_to_others();
+                    self.hand_off();
                 }
                 run(task, &self.seat);
             } else if !self.go_on_searching() {
                 match self.sleep() {
                     Wake::Search => self.searching = true,
-                    // Events came, so it has looked beyond its own queues.
-                    Wake::Run => self.course.begin_anew(),
+                    // Handling events counts as a check beyond the local queues.
+                    Wake::Run => self.fairness.reset(),
                     Wake::End => return self.leave(Leave::Ended),
                     Wake::Expired => return self.leave(Leave::Expired),
                 }
@@ -77,7 +77,8 @@ impl Worker {
         }
     }
 
-    /// Counts the hook as a closure, so that producers start or wake other workers while it runs.
+    /// Counts the start hook as a closure, so that producers start or wake other workers while it
+    /// runs.
     fn call_start_hook(&mut self) {
         let scheduler = self.seat.scheduler.clone();
         let start = scheduler.settings.hooks.start.as_ref();
@@ -88,30 +89,30 @@ impl Worker {
             self.seat.set_occupancy(Occupancy::Occupied);
             self.newly_occupied = true;
         }
-        self.see_to_others();
+        self.hand_off();
         scheduler.call(start);
     }
 
-    /// Leaves its place if there are too many workers, and its tasks to the others.
+    /// Retires if too many workers are live, and moves its tasks to the shared queues.
     #[inline]
     fn retire(&self) -> bool {
-        self.seat.scheduler.idle.has_surplus() && self.give_up_place()
+        self.seat.scheduler.idle.has_surplus() && self.try_retire()
     }
 
     #[cold]
-    fn give_up_place(&self) -> bool {
+    fn try_retire(&self) -> bool {
         let scheduler = &self.seat.scheduler;
         if !scheduler.idle.retire(self.awake()) {
             return false;
         }
         self.seat.set_occupancy(Occupancy::Free);
-        // It counts as searching from here on, so a producer that misses these tasks on their way leaves them to it: it
-        // looks for work left behind when it has stopped, as each worker that leaves does.
+        // The worker counts as searching now, so producers leave tasks in transit to it. Its exit
+        // checks for work left behind.
         if let Some(own) = &self.seat.own {
-            while let Some(task) = own.pop_apart(Lane::Futures) {
+            while let Some(task) = own.pop_outlined(Lane::Futures) {
                 scheduler.queues.push_future(task);
             }
-            while let Some(task) = own.pop_apart(Lane::Closures) {
+            while let Some(task) = own.pop_outlined(Lane::Closures) {
                 scheduler.queues.push_closure(task, Priority::Normal);
             }
         }
@@ -126,17 +127,17 @@ impl Worker {
         }
     }
 
-    /// Before a task is run that may take long.
+    /// Hands off the search, moved tasks and futures before a task that may run long.
     #[cold]
-    fn see_to_others(&mut self) {
+    fn hand_off(&mut self) {
         self.stop_searching();
-        self.show_what_was_moved();
-        self.leave_attended();
+        self.notify_moved();
+        self.attend_if_newly_occupied();
     }
 
-    /// On the way from one queue to another, tasks are in neither: who looked at both in that moment, and went to sleep
-    /// or stopped searching, has not seen them. So they count as work that was just pushed.
-    fn show_what_was_moved(&mut self) {
+    /// Notifies of moved tasks as if just pushed. A worker that checked both queues during the
+    /// move, then slept or ended its search, missed them.
+    fn notify_moved(&mut self) {
         if !std::mem::take(&mut self.moved) {
             return;
         }
@@ -148,8 +149,8 @@ impl Worker {
         }
     }
 
-    /// Sees to futures and events before the first of the closures that may take long.
-    fn leave_attended(&mut self) {
+    /// Attends to futures and events before the first closure that may run long.
+    fn attend_if_newly_occupied(&mut self) {
         if std::mem::take(&mut self.newly_occupied) {
             self.seat.scheduler.attend();
         }
@@ -161,46 +162,48 @@ impl Worker {
         }
     }
 
-    /// Nothing was found: whether to look again before going to sleep.
+    /// Returns whether to search again before going to sleep, after a search found no task.
     fn go_on_searching(&mut self) -> bool {
         let reactor = self.seat.scheduler.settings.reactor.as_ref();
         if reactor.is_some_and(|reactor| !reactor.is_held()) {
-            // What it is to wait for comes from there; and it looks at every queue once more before it waits.
+            // Go to sleep in the free reactor, where events arrive. S3 checks every queue before
+            // that.
             return false;
         }
         if !self.searching {
             self.searching = self.seat.scheduler.idle.begin_search();
             return self.searching;
         }
-        // Of events the one in the reactor hears, and it shows what it does not run itself. To look again would only take
-        // the processor from those who cause them.
-        reactor.is_none() && self.is_worth_another_look()
+        // The worker in the reactor notifies of tasks that it does not run itself. Spinning would
+        // only take CPU time from the threads that cause events.
+        reactor.is_none() && self.spin_for_work()
     }
 
-    /// Spins for a few microseconds: work often arrives sooner than a park and unpark take. The queues of other workers
-    /// are looked at less often, because each look at one takes a fence.
-    fn is_worth_another_look(&self) -> bool {
+    /// Spins for a few microseconds: work often arrives sooner than a park and unpark take. Checks
+    /// the queues of other workers less often, because each check takes a fence.
+    fn spin_for_work(&self) -> bool {
         let queues = &self.seat.scheduler.queues;
         let mut spin = Spin::worker();
-        let mut looks = 0_u32;
+        let mut checks = 0_u32;
         while spin.turn() {
-            looks += 1;
-            let everywhere = || Lane::ALL.into_iter().any(|lane| queues.has_work(lane));
-            let waits = queues.has_common_work() || (looks % 16 == 0 && everywhere());
-            if waits && self.sees(|lane| queues.has_work(lane)) {
+            checks += 1;
+            let anywhere = || Lane::ALL.into_iter().any(|lane| queues.has_work(lane));
+            let waits = queues.has_shared_work() || (checks % 16 == 0 && anywhere());
+            if waits && self.has_runnable(|lane| queues.has_work(lane)) {
                 return true;
             }
         }
         false
     }
 
-    /// S1 to S4 of the protocol in `idle`, and the sleep itself: in the reactor, if nobody else is there.
+    /// Does S1 to S4 of the protocol in `idle` and sleeps, in the reactor if no other worker holds
+    /// it.
     fn sleep(&mut self) -> Wake {
         let was = self.awake();
         self.searching = false;
         self.newly_occupied = false;
         self.seat.set_occupancy(Occupancy::Free);
-        // Whatever ends the sleep, an event may have put tasks into the own queue meanwhile.
+        // However the sleep ends, an event may push tasks to the local queue during it.
         self.moved = true;
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
@@ -210,66 +213,67 @@ impl Worker {
         fence(Ordering::SeqCst);
         let reactor = scheduler.settings.reactor.as_ref();
         let may_hold = held.is_none() && reactor.is_some_and(|reactor| !reactor.is_held());
-        let has_work = self.sees(|lane| scheduler.queues.has_work(lane));
+        let has_work = self.has_runnable(|lane| scheduler.queues.has_work(lane));
         if has_work || scheduler.has_ended() || surplus || may_hold {
             self.withdraw();
-            return self.up();
+            return self.wake_reason();
         }
         let Some(held) = held else {
             return self.sleep_alone();
         };
-        // Without a deadline: it is one of the fewest that stay.
+        // No deadline: this worker belongs to the minimum that stays.
         let (unparked, ended) = self.seat.park(&self.parker, &held);
         let wake = if unparked == Unparked::Notified {
-            self.up()
+            self.wake_reason()
         } else if idle.withdraw(&self.parker, false) {
             Wake::Run
         } else {
             self.take_notification();
-            self.up()
+            self.wake_reason()
         };
-        // Not before: what a panic handler submits is to be seen by the others.
+        // Report when this worker no longer counts as asleep, or other workers miss tasks that the
+        // panic handler submits.
         self.seat.report(ended);
         wake
     }
 
-    /// Whether there is work in a lane of which this worker may run tasks. A worker that counted the closures it may not
-    /// run would never sleep beside them.
-    fn sees(&self, has_work: impl Fn(Lane) -> bool) -> bool {
+    /// Whether there is work that this worker may run. Counting closures that it may not run would
+    /// keep it from sleeping.
+    fn has_runnable(&self, has_work: impl Fn(Lane) -> bool) -> bool {
         has_work(Lane::Futures) || (has_work(Lane::Closures) && self.seat.may_run_closures())
     }
 
-    /// Sleeps until it is notified or expires.
+    /// Sleeps until a notification or the expiry.
     fn sleep_alone(&self) -> Wake {
         let mut deadline = self.deadline();
         loop {
             if self.parker.park(deadline) == Unparked::Notified {
-                return self.up();
+                return self.wake_reason();
             }
             match self.seat.scheduler.idle.expire(&self.parker) {
                 Expiry::Leaves => return Wake::Expired,
                 Expiry::Stays => deadline = None,
                 Expiry::Woken => {
                     self.take_notification();
-                    return self.up();
+                    return self.wake_reason();
                 }
             }
         }
     }
 
-    /// S4: awake again, although nobody has said so.
+    /// S4: wakes up without a notification.
     fn withdraw(&self) {
         if !self.seat.scheduler.idle.withdraw(&self.parker, true) {
             self.take_notification();
         }
     }
 
-    /// Popped by somebody: the notification is this worker's and must not meet it at its next sleep.
+    /// Consumes the notification of the thread that popped this worker, or it ends the next sleep.
     fn take_notification(&self) {
         self.parker.park(None);
     }
 
-    /// Handles the events that there are, unless another worker holds the reactor; true if it did.
+    /// Handles pending events and returns true, unless another worker holds the reactor.
     fn poll_reactor(&self) -> bool {
         let held = self.try_hold_reactor();
         held.is_some_and(|held| {
@@ -282,7 +286,7 @@ impl Worker {
         self.seat.scheduler.settings.reactor.as_ref()?.try_hold()
     }
 
-    fn up(&self) -> Wake {
+    fn wake_reason(&self) -> Wake {
         let scheduler = &self.seat.scheduler;
         if scheduler.has_ended() {
             Wake::End
@@ -291,7 +295,7 @@ impl Worker {
         }
     }
 
-    /// When a worker that goes to sleep now has slept for long enough; never if it is among the fewest that stay.
+    /// Returns when a worker that goes to sleep now expires. `None` if the pool is at its minimum.
     fn deadline(&self) -> Option<Instant> {
         let scheduler = &self.seat.scheduler;
         if scheduler.idle.live() <= scheduler.idle.fewest() {
@@ -302,7 +306,7 @@ impl Worker {
 
     fn leave(self, why: Leave) {
         let scheduler = self.seat.scheduler.clone();
-        // The queue goes back before the thread stops counting, so that the next one finds it.
+        // Return the queue before the thread stops counting, so that the next thread finds it.
         drop(self.seat);
         scheduler.dismiss(why);
         scheduler.exit();

@@ -26,9 +26,8 @@ fn submit(pool: &Pool, ran: &Arc<AtomicUsize>) -> usize {
         pool.try_submit(task()).map_err(SlotError::from),
         pool.spawn(async move { end() }),
     ];
-    let refused = |result: &Result<(), SlotError>| {
-        matches!(result, Err(SlotError::Full | SlotError::Closed))
-    };
+    let refused =
+        |result: &Result<(), SlotError>| matches!(result, Err(SlotError::Full | SlotError::Closed));
     assert!(
         results
             .iter()

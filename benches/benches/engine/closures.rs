@@ -1,4 +1,4 @@
-//! Closures: to submit them, to be refused, and to run them.
+//! Closures: submitting, being refused, running.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -42,7 +42,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A pool whose only slot is taken.
+/// A pool whose only slot is in use.
 fn full() -> (Pool, Slot<'static>) {
     let builder = Pool::builder().capacity(1).threads(1..=1);
     let pool = builder.build().expect("valid settings");
@@ -54,7 +54,7 @@ fn submit(pool: &Pool) {
     pool.submit(task()).expect("the pool is open");
 }
 
-/// A closure with something to carry, as most have.
+/// A closure with one capture.
 fn task() -> impl FnOnce() + Send + 'static {
     let number = black_box(1_u64);
     move || {

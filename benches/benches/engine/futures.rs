@@ -1,4 +1,4 @@
-//! Futures: to spawn them, to run them, and to wake them from another thread.
+//! Futures: spawning, running, waking from another thread.
 
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -39,7 +39,7 @@ fn spawn(pool: &Pool) {
     pool.spawn(task).expect("the pool is open");
 }
 
-/// Times the calls that wake suspended futures while the worker is held: one future a call.
+/// Times waking suspended futures while the worker is held, one future per call.
 fn time_wakes(held: &HeldPool, iters: u64) -> Duration {
     timing::batches(iters, |size| {
         held.wait_until_empty();
@@ -49,7 +49,7 @@ fn time_wakes(held: &HeldPool, iters: u64) -> Duration {
             let task = suspend(move |waker| _ = suspends.send(waker));
             held.pool.spawn(task).expect("the pool is open");
         }
-        // Or the iterator below waits for one waker more.
+        // Drop the sender, or the iterator below waits for one more waker.
         drop(suspends);
         let wakers: Vec<Waker> = suspended.iter().collect();
         let mut wakers = wakers.into_iter();
@@ -60,7 +60,7 @@ fn time_wakes(held: &HeldPool, iters: u64) -> Duration {
     })
 }
 
-/// A future that is pending until it is woken, and passes its waker to `send`.
+/// Suspends until woken, and passes its waker to `send`.
 pub(crate) async fn suspend(send: impl FnOnce(Waker) + Send) {
     let mut send = Some(send);
     poll_fn(|cx| match send.take() {

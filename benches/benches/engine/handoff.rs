@@ -1,4 +1,4 @@
-//! A full pool: how a slot gets from the task that ends to the submitter that waits for it.
+//! A full pool: how a freed slot reaches the waiting submitter.
 
 use std::sync::mpsc;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::timing;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("handoff");
-    // One submitter without a pause: each submit beyond the capacity waits for a task before it.
+    // One submitter without a pause: each submit beyond the capacity waits for an earlier task.
     for capacity in [1, 2] {
         let name = format!("submit_at_capacity_{capacity}");
         timing::add(
@@ -50,7 +50,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A pool with so many slots, and a thread for each.
+/// A pool with this many slots and threads.
 fn full_at(capacity: usize) -> Pool {
     let builder = Pool::builder()
         .capacity(capacity)
@@ -58,7 +58,8 @@ fn full_at(capacity: usize) -> Pool {
     builder.build().expect("valid settings")
 }
 
-/// Returns the time from the end of the pool's only task until `enter`, which waits for its slot, returns.
+/// Returns the time from the end of the pool's only task until `enter` returns. `enter` waits for
+/// the task's slot.
 fn time_entry(pool: &Pool, enter: impl FnOnce()) -> Duration {
     let (ends, ended) = mpsc::channel();
     let watched = pool.clone();

@@ -8,12 +8,13 @@ use anthill::Pool;
 
 use crate::timing::{self, BATCH};
 
-/// A pool of one worker, with room for a batch, the task that holds the worker, and the task that ends the measurement.
+/// A pool of one worker. It has slots for a batch, for the task that holds the worker, and for the
+/// task that ends the measurement.
 pub(crate) struct HeldPool {
     pub(crate) pool: Pool,
 }
 
-/// Holds the worker until it is released.
+/// Holds the worker until released.
 pub(crate) struct Hold {
     release: Sender<()>,
     released: Receiver<Instant>,
@@ -38,9 +39,10 @@ impl HeldPool {
         })
     }
 
-    /// Times how long the worker takes to run `iters` tasks that were queued while it was held. `enqueue` adds one task.
-    /// `enqueue_last` adds the task that sends the time at which it starts. One worker runs tasks in their order of
-    /// arrival, so that this one runs after all others.
+    /// Times how long the worker takes to run `iters` tasks that were queued while it was held.
+    ///
+    /// `enqueue` adds one task. `enqueue_last` adds the task that sends its start time. One worker
+    /// runs tasks in order of arrival, so this task runs last.
     pub(crate) fn time_run(
         &self,
         iters: u64,
@@ -60,15 +62,15 @@ impl HeldPool {
         })
     }
 
-    /// Waits until no task is in the pool. Without this, a batch may find the pool full while its worker is held, and
-    /// wait forever.
+    /// Waits until the pool is empty. Otherwise a batch could find the pool full while its worker
+    /// is held, and wait forever.
     pub(crate) fn wait_until_empty(&self) {
         while self.pool.in_flight() > 0 {
             thread::yield_now();
         }
     }
 
-    /// Holds the worker, once it has run what was queued before.
+    /// Holds the worker after it has run all queued tasks.
     pub(crate) fn hold(&self) -> Hold {
         let (holds, held) = mpsc::channel();
         let (release, wait) = mpsc::channel();
@@ -85,7 +87,7 @@ impl HeldPool {
 }
 
 impl Hold {
-    /// Lets the worker go on, and returns when it did.
+    /// Releases the worker, and returns when it resumed.
     pub(crate) fn release(self) -> Instant {
         self.release.send(()).expect("the task waits");
         self.released.recv().expect("the task ends")

@@ -1,4 +1,4 @@
-//! An idle pool: how long a sleeping worker takes to start with a task.
+//! An idle pool: how long a parked worker takes to start a task.
 
 use std::sync::mpsc;
 use std::thread;

@@ -1,4 +1,4 @@
-//! Benches of anthill's own hot paths, before and after a change to the engine: `cargo bench -p benches`.
+//! Benches of anthill's hot paths, to compare before and after a change: `cargo bench -p benches`.
 
 mod closures;
 mod futures;
@@ -15,7 +15,8 @@ use std::time::Duration;
 use criterion::Criterion;
 
 fn main() {
-    // Shorter than criterion's defaults, so that all benches take about two minutes. Arguments override it.
+    // Shorter than criterion's defaults, so that all benches take about two minutes. Arguments
+    // override it.
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(2))

@@ -1,4 +1,5 @@
-//! Sockets and closures in one pool: the round trip of an echo, alone and while closures occupy every worker.
+//! Sockets and closures in one pool: the round trip of an echo, alone and while closures occupy
+//! every worker.
 
 use std::hint;
 use std::io::{self, Read, Write};
@@ -15,8 +16,9 @@ use crate::timing;
 
 const THREADS: usize = 2;
 
-/// Closures in the subpool, running and waiting: 50 ms of work for both workers. The thread that refills the subpool may
-/// wait several milliseconds for a processor, because the workers have them all.
+/// Closures in the subpool, running and waiting: 50 ms of work for both workers. The thread that
+/// refills the subpool may wait several milliseconds for a processor, because the workers occupy
+/// them all.
 const CLOSURES: usize = 1000;
 
 /// How long each closure keeps a worker busy.
@@ -55,8 +57,8 @@ impl Echo {
         Self { pool, client }
     }
 
-    /// Returns the time of one round trip, after a pause. Without the pause, a worker that has polled the reactor finds the
-    /// next message there at once and takes no closure in between.
+    /// Returns the time of one round trip after a pause. Without the pause, a worker that polls the
+    /// reactor finds the next message ready, and takes no closure in between.
     fn time_round_trip(&self) -> Duration {
         thread::sleep(PAUSE);
         let sent = Instant::now();
@@ -94,14 +96,14 @@ async fn serve(server: TcpStream) -> io::Result<()> {
     }
 }
 
-/// An echo server whose workers are busy with closures.
+/// An echo server with workers that are busy with closures.
 fn loaded() -> (Echo, Load) {
     let echo = Echo::new();
     let load = Load::new(&echo.pool);
     (echo, load)
 }
 
-/// A thread that keeps a subpool full of busy closures until this is dropped.
+/// A thread that keeps a subpool full of busy closures until dropped.
 struct Load {
     subpool: Pool,
     submitter: Option<JoinHandle<()>>,

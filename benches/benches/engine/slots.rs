@@ -1,4 +1,4 @@
-//! Slots: to reserve one, and to use it.
+//! Slots: reserving and using one.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! Strands: to submit closures to one, and to run them in order.
+//! Strands: submitting closures to one, and running them in order.
 
 use std::hint::black_box;
 use std::time::Instant;

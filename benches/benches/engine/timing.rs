@@ -1,4 +1,4 @@
-//! How a bench is timed: set-up once, then batches or single steps.
+//! How benches are timed: set up once, then time batches or single steps.
 
 use std::cell::LazyCell;
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use criterion::BenchmarkGroup;
 use criterion::measurement::WallTime;
 
-/// The most tasks queued at once. It bounds the memory of every bench.
+/// The most tasks queued at once. Bounds the memory of every bench.
 pub(crate) const BATCH: u64 = 4096;
 
-/// Adds a bench. `set_up` runs once, before the first sample, and only if the filter selects the bench. `time` returns
-/// how long the given number of iterations takes.
+/// Adds a bench. `set_up` runs once, before the first sample, if the filter selects the bench.
+/// `time` returns how long the given number of iterations takes.
 pub(crate) fn add<S>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -21,7 +21,7 @@ pub(crate) fn add<S>(
     group.bench_function(name, |b| b.iter_custom(|iters| time(&state, iters)));
 }
 
-/// Times `iters` calls of `step`, clock excluded.
+/// Times `iters` calls of `step` together.
 pub(crate) fn steps(iters: u64, mut step: impl FnMut()) -> Duration {
     let start = Instant::now();
     for _ in 0..iters {
@@ -42,7 +42,7 @@ pub(crate) fn batches(iters: u64, mut batch: impl FnMut(u64) -> Duration) -> Dur
     sum
 }
 
-/// Returns the sum of `iters` times that `sample` measures itself.
+/// Returns the sum of `iters` times measured by `sample`.
 pub(crate) fn samples(iters: u64, mut sample: impl FnMut() -> Duration) -> Duration {
     (0..iters).map(|_| sample()).sum()
 }

@@ -1,4 +1,4 @@
-//! Serves like `chat-demo`, with its options, until it is told to end.
+//! Serves like `chat-demo`, with the same options, until it gets SIGINT or SIGTERM.
 
 use std::process::ExitCode;
 

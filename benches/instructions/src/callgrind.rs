@@ -1,4 +1,4 @@
-//! Counting: what a process takes that walks a path twice as often, less what one takes that does not.
+//! Counts the instructions of a path: a run of twice the length, less a run of the single length.
 
 use std::env;
 use std::fs;
@@ -9,22 +9,22 @@ use clap::ValueEnum;
 
 use crate::paths::{Path, Side};
 
-/// The instructions of one walk.
+/// Returns the instructions of one run of the path.
 pub(crate) fn count(path: Path) -> io::Result<f64> {
     let times = path.times();
     let (once, twice) = (total(path, times)?, total(path, 2 * times)?);
     Ok((twice as f64 - once as f64) / times as f64)
 }
 
-/// The instructions of a process that walks the path so often, on the side that counts.
+/// Returns the instructions of a process that runs the path `times` times, on the side that counts.
 fn total(path: Path, times: usize) -> io::Result<u64> {
     let folder = env::temp_dir().join(format!("instructions-{}", std::process::id()));
     fs::create_dir_all(&folder)?;
-    let name = path.to_possible_value().expect("none is skipped");
+    let name = path.to_possible_value().expect("no path is hidden");
     let mut valgrind = Command::new("valgrind");
     valgrind
-        // Without fast bins glibc's allocator never consolidates them, which it does at moments that depend on all earlier
-        // allocations and cost more than a path.
+        // Disables fast bins. glibc's allocator consolidates them at moments that depend on all
+        // earlier allocations, which costs more than a path.
         .env("GLIBC_TUNABLES", "glibc.malloc.mxfast=0")
         .args(["--tool=callgrind", "--separate-threads=yes", "--quiet"])
         .arg(format!(
@@ -32,19 +32,19 @@ fn total(path: Path, times: usize) -> io::Result<u64> {
             folder.join("out").display()
         ));
     if path.side() == Side::Submitter {
-        // The functions that submit, and what they call.
+        // The functions that submit, and their callees.
         valgrind.args(["--collect-atstart=no", "--toggle-collect=*paths::submit*"]);
         valgrind.arg("--toggle-collect=*paths::spawn*");
     }
     let ended = valgrind
         .arg(env::current_exe()?)
-        .args(["--walk", name.get_name(), &times.to_string()])
+        .args(["--run-path", name.get_name(), &times.to_string()])
         .stdin(Stdio::null())
         .status()
         .map_err(|error| {
             io::Error::new(
                 error.kind(),
-                format!("valgrind: {error}; install it with 'apt-get install valgrind'"),
+                format!("cannot run valgrind: {error}; install it with `apt-get install valgrind`"),
             )
         })?;
     if !ended.success() {
@@ -53,7 +53,7 @@ fn total(path: Path, times: usize) -> io::Result<u64> {
     let mut sum = 0;
     for file in fs::read_dir(&folder)? {
         let file = file?.path();
-        // out-01 is the thread that submits.
+        // out-01 is the submitter's thread.
         let thread = file
             .extension()
             .is_none()
@@ -74,7 +74,7 @@ fn total(path: Path, times: usize) -> io::Result<u64> {
     Ok(sum)
 }
 
-/// The sum that callgrind writes at the end.
+/// Returns the total that callgrind writes at the end of a file.
 fn totals(text: &str) -> u64 {
     let line = text.lines().find_map(|line| line.strip_prefix("totals: "));
     line.and_then(|sum| sum.trim().parse().ok()).unwrap_or(0)

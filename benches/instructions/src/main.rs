@@ -1,10 +1,12 @@
-//! How many instructions the pool's hot paths take, by callgrind: no clock, so a noisy machine counts as well as a quiet one.
+//! Counts the instructions of the pool's hot paths with callgrind. The counts do not depend on how
+//! busy the machine is.
 //!
 //! ```console
 //! cargo run --release -p instructions
 //! ```
 //!
-//! A path that takes over 5 % more than `recorded.txt` says is a failure. `--record` writes the file anew.
+//! The program fails if a path takes over 5 % more instructions than `recorded.txt` says.
+//! `--record` rewrites the file.
 
 mod callgrind;
 mod paths;
@@ -18,22 +20,23 @@ use clap::{Parser, ValueEnum};
 use self::paths::Path;
 use self::record::Record;
 
-/// What a path may take more than it did, as a share.
+/// The tolerated increase of a path, as a share.
 const TOLERANCE: f64 = 0.05;
 
-/// How often a path is counted at most: threads that meet in another order take other instructions.
+/// The most counts of one path. Threads that interleave in another order execute other
+/// instructions.
 const TRIES: usize = 3;
 
 /// Counts the instructions of the pool's hot paths
 #[derive(Parser)]
 struct Cli {
-    /// Write what is counted to recorded.txt, instead of comparing with it
+    /// Write the counts to recorded.txt instead of comparing with it
     #[arg(long)]
     record: bool,
 
-    /// Walks a path, in a process whose instructions are counted
+    /// Runs a path in a process whose instructions are counted
     #[arg(long, hide = true, num_args = 2, value_names = ["PATH", "TIMES"])]
-    walk: Option<Vec<String>>,
+    run_path: Option<Vec<String>>,
 }
 
 fn main() -> ExitCode {
@@ -47,9 +50,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> io::Result<ExitCode> {
-    if let Some(walk) = &cli.walk {
-        let path = Path::from_str(&walk[0], false).map_err(io::Error::other)?;
-        path.walk(walk[1].parse().map_err(io::Error::other)?);
+    if let Some(run_path) = &cli.run_path {
+        let path = Path::from_str(&run_path[0], false).map_err(io::Error::other)?;
+        path.run(run_path[1].parse().map_err(io::Error::other)?);
         return Ok(ExitCode::SUCCESS);
     }
     let before = if cli.record {
@@ -59,10 +62,10 @@ fn run(cli: &Cli) -> io::Result<ExitCode> {
     };
     let mut counted = Record::default();
     for &path in Path::value_variants() {
-        counted.enter(path, callgrind::count(path)?);
+        counted.keep_lowest(path, callgrind::count(path)?);
         for _ in 1..TRIES {
             if cli.record || counted.exceeds(&before, path, TOLERANCE) {
-                counted.enter(path, callgrind::count(path)?);
+                counted.keep_lowest(path, callgrind::count(path)?);
             }
         }
     }
@@ -71,7 +74,7 @@ fn run(cli: &Cli) -> io::Result<ExitCode> {
         println!("{counted}");
         return Ok(ExitCode::SUCCESS);
     }
-    Ok(if counted.holds_against(&before, TOLERANCE) {
+    Ok(if counted.print_comparison(&before, TOLERANCE) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,4 +1,4 @@
-//! The hot paths, each walked so many times in a process of its own.
+//! The hot paths. Each runs many times in a process of its own.
 
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -10,34 +10,34 @@ use std::{task, thread};
 use anthill::Pool;
 use clap::ValueEnum;
 
-/// Long enough for a worker to fall asleep, also when its instructions are counted.
-const REST: Duration = Duration::from_millis(100);
+/// Long enough for a worker to park, even under callgrind.
+const PAUSE: Duration = Duration::from_millis(100);
 
-/// What is counted, and on which side.
+/// The path that is counted, and on which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Path {
-    /// A closure is submitted while the worker is busy
+    /// Submit a closure while the worker is busy
     Submit,
-    /// A worker takes such a closure and runs it
+    /// Take and run a queued closure
     Run,
-    /// A closure is submitted while the worker sleeps, and wakes it
+    /// Submit a closure while the worker is parked, and wake it
     SubmitToSleeper,
-    /// A worker is woken for a closure, runs it, and falls asleep again
+    /// Wake up for a closure, run it, and park again
     Wake,
-    /// A future is spawned while the worker is busy
+    /// Spawn a future while the worker is busy
     Spawn,
-    /// A worker polls a future that has woken itself
+    /// Poll a future that has woken itself
     Poll,
-    /// A worker is started for a closure, and expires
+    /// Start a worker for a closure, and let the worker expire
     Expire,
 }
 
 /// Whose instructions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The submitter's, in the function of that name alone.
+    /// The submitter's, only in the function of that name.
     Submitter,
-    /// The workers', all of them.
+    /// Those of all workers.
     Worker,
 }
 
@@ -49,7 +49,7 @@ impl Path {
         }
     }
 
-    /// How often it is walked: enough that what comes now and then evens out.
+    /// Returns the number of runs: enough to average out rare events.
     pub(crate) fn times(self) -> usize {
         match self {
             Self::Submit | Self::Run | Self::Spawn | Self::Poll => 20_000,
@@ -57,35 +57,35 @@ impl Path {
         }
     }
 
-    pub(crate) fn walk(self, times: usize) {
+    pub(crate) fn run(self, times: usize) {
         match self {
-            Self::Submit | Self::Run => behind_a_gate(times, |pool| {
+            Self::Submit | Self::Run => while_worker_is_held(times, |pool| {
                 for number in 0..times {
                     submit(pool, number);
                 }
             }),
-            Self::Spawn => behind_a_gate(times, |pool| {
+            Self::Spawn => while_worker_is_held(times, |pool| {
                 for number in 0..times {
                     spawn(pool, number);
                 }
             }),
-            Self::Poll => behind_a_gate(times, |pool| yield_often(pool, times)),
+            Self::Poll => while_worker_is_held(times, |pool| yield_often(pool, times)),
             Self::SubmitToSleeper | Self::Wake => wake(times),
             Self::Expire => expire(times),
         }
     }
 }
 
-/// Fills a pool of one busy worker, then lets it go.
-fn behind_a_gate(times: usize, fill: impl FnOnce(&Pool)) {
+/// Fills a pool while its only worker is held, then releases the worker.
+fn while_worker_is_held(times: usize, fill: impl FnOnce(&Pool)) {
     let builder = Pool::builder().capacity(times + 1).threads(1..=1);
     let pool = builder.build().expect("valid settings");
-    let (open, gate) = mpsc::channel::<()>();
-    pool.submit(move || gate.recv().expect("it opens"))
+    let (release, released) = mpsc::channel::<()>();
+    pool.submit(move || released.recv().expect("the submitter releases it"))
         .expect("there is room");
     fill(&pool);
-    open.send(()).expect("the worker waits");
-    pool.shutdown().wait().expect("all ends");
+    release.send(()).expect("the worker waits");
+    pool.shutdown().wait().expect("all tasks end");
 }
 
 #[inline(never)]
@@ -121,12 +121,15 @@ fn wake(times: usize) {
     let builder = Pool::builder().capacity(8).threads(1..=1);
     let pool = builder.build().expect("valid settings");
     for number in 0..times {
-        thread::sleep(REST);
+        thread::sleep(PAUSE);
         submit(&pool, number);
     }
-    pool.shutdown().wait().expect("all ends");
+    pool.shutdown().wait().expect("all tasks end");
     let wakeups = pool.stats().wakeups;
-    assert_eq!(wakeups, times as u64, "each found the worker asleep");
+    assert_eq!(
+        wakeups, times as u64,
+        "every submit found the worker parked"
+    );
 }
 
 fn expire(times: usize) {
@@ -141,6 +144,6 @@ fn expire(times: usize) {
             thread::sleep(Duration::from_millis(1));
         }
     }
-    pool.shutdown().wait().expect("all ends");
+    pool.shutdown().wait().expect("all tasks end");
     assert_eq!(pool.stats().threads_expired, times as u64);
 }

@@ -1,4 +1,4 @@
-//! What was counted, as the repository keeps it.
+//! The recorded counts in the repository.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,18 +11,18 @@ use crate::paths::Path;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/recorded.txt");
 
-/// Instructions by the name of their path.
+/// Instructions by path name.
 #[derive(Default)]
 pub(crate) struct Record(BTreeMap<String, f64>);
 
 impl Record {
-    /// Enters a count; the lowest stays, for what comes now and then is not the path's.
-    pub(crate) fn enter(&mut self, path: Path, instructions: f64) {
+    /// Records a count and keeps the lowest, because rare events only add instructions.
+    pub(crate) fn keep_lowest(&mut self, path: Path, instructions: f64) {
         let lowest = self.0.entry(name(path)).or_insert(instructions);
         *lowest = lowest.min(instructions);
     }
 
-    /// Whether a path takes more than it did and what is tolerated.
+    /// Returns whether a path exceeds its earlier count by more than the tolerance.
     pub(crate) fn exceeds(&self, before: &Self, path: Path, tolerance: f64) -> bool {
         let of = |record: &Self| record.0.get(&name(path)).copied();
         of(self)
@@ -41,34 +41,38 @@ impl Record {
     }
 
     pub(crate) fn write(&self) -> io::Result<()> {
-        let head = "# Instructions a walk: cargo run --release -p instructions -- --record\n";
+        let head = "# Instructions per run: cargo run --release -p instructions -- --record\n";
         fs::write(FILE, format!("{head}{self}"))
     }
 
-    /// Prints how this stands against what was; whether no path takes more than it did and what is tolerated.
-    pub(crate) fn holds_against(&self, before: &Self, tolerance: f64) -> bool {
-        let mut holds = self.0.len() == before.0.len();
+    /// Prints a comparison with earlier counts. Returns whether no path exceeds its count by more
+    /// than the tolerance.
+    pub(crate) fn print_comparison(&self, before: &Self, tolerance: f64) -> bool {
+        let mut passes = self.0.len() == before.0.len();
         println!("{:<18}{:>9}{:>9}{:>8}", "path", "before", "now", "more");
         for (name, now) in &self.0 {
             let Some(before) = before.0.get(name) else {
-                println!("{name:<18}{:>9}{now:>9.0}   no record: use --record", "");
-                holds = false;
+                println!(
+                    "{name:<18}{:>9}{now:>9.0}   not recorded: run with --record",
+                    ""
+                );
+                passes = false;
                 continue;
             };
             let more = now / before - 1.0;
-            let verdict = if more > tolerance { "  TOO MUCH" } else { "" };
+            let verdict = if more > tolerance { "  REGRESSION" } else { "" };
             println!(
                 "{name:<18}{before:>9.0}{now:>9.0}{:>7.1}%{verdict}",
                 more * 100.0
             );
-            holds &= more <= tolerance;
+            passes &= more <= tolerance;
         }
-        holds
+        passes
     }
 }
 
 fn name(path: Path) -> String {
-    let name = path.to_possible_value().expect("none is skipped");
+    let name = path.to_possible_value().expect("no path is hidden");
     name.get_name().to_owned()
 }
 

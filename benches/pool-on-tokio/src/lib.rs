@@ -162,7 +162,7 @@ impl Pool {
         }
     }
 
-    /// A slot, if there is one.
+    /// Reserves a slot if one is free.
     pub fn try_slot(&self) -> Result<Slot<'_>, SlotError> {
         match self.slots.clone().try_acquire_owned() {
             Ok(permit) => Ok(self.slot_of(permit)),
@@ -170,7 +170,7 @@ impl Pool {
         }
     }
 
-    /// A slot, in its turn.
+    /// Waits for a slot, in order of arrival.
     pub async fn slot(&self) -> Result<Slot<'_>, SlotError> {
         match self.slots.clone().acquire_owned().await {
             Ok(permit) => Ok(self.slot_of(permit)),
@@ -183,7 +183,7 @@ impl Pool {
         Slot { permit, runtime }
     }
 
-    /// Runs a future whose value is waited for.
+    /// Runs the future if a slot is free, and returns a handle for its value.
     pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SlotError>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
@@ -197,7 +197,7 @@ impl Pool {
         Ok(JoinHandle(told))
     }
 
-    /// Runs a future, if there is a slot.
+    /// Runs the future if a slot is free.
     pub fn spawn<F>(&self, future: F) -> Result<(), SlotError>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -212,7 +212,7 @@ impl Pool {
         Ok(())
     }
 
-    /// More slots, or fewer of those that are free.
+    /// Sets the number of slots. Removes free slots only.
     pub fn set_capacity(&self, capacity: usize) {
         let before = self.capacity.swap(capacity, Ordering::Relaxed);
         if capacity >= before {
@@ -271,7 +271,7 @@ impl Shutdown<'_> {
     }
 }
 
-/// The right to one task.
+/// A reserved slot.
 pub struct Slot<'a> {
     permit: OwnedSemaphorePermit,
     runtime: Cow<'a, Handle>,
@@ -285,7 +285,7 @@ impl Slot<'_> {
         Slot { runtime, ..self }
     }
 
-    /// Runs a closure.
+    /// Runs the closure in the slot.
     pub fn submit(self, task: impl FnOnce() + Send + 'static) {
         self.spawn(async { task() });
     }
@@ -304,7 +304,7 @@ impl Slot<'_> {
 pub struct JoinHandle<T>(Receiver<T>);
 
 impl<T> JoinHandle<T> {
-    /// Waits, and blocks.
+    /// Blocks until the task ends, and returns its value.
     pub fn wait(self) -> Result<T, JoinError> {
         self.0.recv().map_err(|_| JoinError)
     }
@@ -320,9 +320,9 @@ pub struct JoinError;
 #[error(transparent)]
 pub struct BuildError(#[from] io::Error);
 
-/// No slot.
+/// No slot was free, or the pool is closed.
 #[derive(Clone, Copy, Debug, Error)]
-#[error("the pool takes nothing")]
+#[error("the pool is full or closed")]
 pub struct SlotError;
 
 /// The end did not come.

@@ -1,4 +1,5 @@
-//! A tuner that moves nothing, for tokio has no limits that could be moved, and what it is told of.
+//! A tuner that changes nothing, because tokio has no limits to move; and anthill's policies for
+//! it.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,51 +8,51 @@ pub use policies::tuner::{Change, Gradient, HillClimbing, Policy, Probe, Stepped
 
 use crate::Pool;
 
-/// Leaves everything as it is.
+/// A tuner that never changes the limit.
 pub struct Tuner {
     target: Target,
     limit: usize,
 }
 
 impl Tuner {
-    /// A tuner of that pool.
+    /// Returns a tuner for the pool.
     #[must_use]
     pub fn new(pool: &Pool, target: Target, _: impl Policy + 'static) -> Self {
         let limit = pool.stats().capacity;
         Self { target, limit }
     }
 
-    /// Within which the limit would be moved.
+    /// Ignored: the limit does not move.
     #[must_use]
     pub fn bounds(self, _: RangeInclusive<usize>) -> Self {
         self
     }
 
-    /// What a policy would ask.
+    /// Ignored: no policy runs.
     #[must_use]
     pub fn probe(self, _: impl FnMut() -> Probe + Send + 'static) -> Self {
         self
     }
 
-    /// Which limit would be moved.
+    /// Returns which limit would be moved.
     #[must_use]
     pub fn target(&self) -> Target {
         self.target
     }
 
-    /// Where the limit stands.
+    /// Returns the capacity at the time of `new`.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Seldom.
+    /// Returns a minute: calls have no effect.
     #[must_use]
     pub fn tick_interval(&self) -> Duration {
         Duration::from_secs(60)
     }
 
-    /// No change.
+    /// Returns no change.
     pub fn tick(&mut self) -> Option<Change> {
         None
     }

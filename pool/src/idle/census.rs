@@ -1,20 +1,20 @@
-//! What all workers do, counted in one word.
+//! The counts of workers by state, packed into one word.
 
 use crate::lane::Lane;
 
-/// The most threads that a pool can have, one more for futures not counted.
+/// The maximum of threads in a pool, not counting the extra thread for futures.
 pub(crate) const MAX_THREADS: usize = u16::MAX as usize - 1;
 
-/// What all workers do, in one word, so that a look at it is of one instant.
+/// The counts of workers by state, packed into one word to be read at one instant.
 ///
-/// | bits | |
+/// | bits | count |
 /// |---|---|
-/// | 0 to 15 | searching: looking for work and not yet asleep |
-/// | 16 to 31 | sleeping: in the stack |
-/// | 32 to 47 | live: all threads, those that are being started too |
-/// | 48 to 63 | occupied: inside closures, and not to be counted on for anything else |
+/// | 0 to 15 | searching: awake, looking for work |
+/// | 16 to 31 | sleeping: on the stack |
+/// | 32 to 47 | live: all threads, including threads that are starting |
+/// | 48 to 63 | occupied: running closures, not available for other work |
 ///
-/// `sleeping` and `live` change under the lock of the stack only.
+/// `sleeping` and `live` change only under the stack lock.
 #[derive(Clone, Copy)]
 pub(super) struct Census(pub(super) u64);
 
@@ -44,17 +44,17 @@ impl Census {
         self.field(48)
     }
 
-    /// All but the sleepers.
+    /// Workers that do not sleep.
     fn awake(self) -> usize {
         self.live() - self.sleeping()
     }
 
-    /// Whether every worker that is awake is inside a closure.
+    /// Whether every awake worker is occupied.
     fn all_occupied(self) -> bool {
         self.awake() == self.occupied()
     }
 
-    /// Whether work that was just pushed needs another worker, where `max` may be inside closures at once.
+    /// Whether pushed work needs another worker, if at most `max` may be occupied.
     pub(super) fn wants_help(self, lane: Lane, max: usize) -> bool {
         self.searching() == 0
             && match lane {
@@ -63,9 +63,23 @@ impl Census {
             }
     }
 
-    /// Whether a thread may be started for it: one more than `max` only for futures, while all others are inside
-    /// closures, and only one.
+    /// Whether a thread may be started. Only for futures, while all others are occupied, one extra
+    /// thread may exceed `max`.
     pub(super) fn may_start(self, lane: Lane, max: usize, has_extra: bool) -> bool {
         self.live() < max || (lane == Lane::Futures && !has_extra && self.all_occupied())
+    }
+}
+
+/// How the census counts an awake worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Awake {
+    pub(crate) searching: bool,
+    pub(crate) occupied: bool,
+}
+
+impl Awake {
+    pub(super) fn counts(self) -> u64 {
+        let count = |counted, unit| if counted { unit } else { 0 };
+        count(self.searching, SEARCHING) + count(self.occupied, OCCUPIED)
     }
 }

@@ -1,17 +1,18 @@
-//! The workers that sleep.
+//! The stack of sleeping workers.
 
 use crate::parker::Parker;
 use crate::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(super) struct Stack {
-    /// The newest sleeper on top.
+    /// The last sleeper is on top.
     pub(super) sleepers: Vec<Arc<Parker>>,
-    /// The worker that waits in the reactor: woken after all others, so that events go on being waited for.
+    /// The worker that waits in the reactor. It is woken last, so that events are still handled.
     pub(super) in_reactor: Option<Arc<Parker>>,
-    /// Workers that have expired or are too many and still count as live, so that no two leave where only one may.
+    /// Expired or surplus workers that still count as live. Subtract them, or two workers retire
+    /// where one should.
     pub(super) leaving: usize,
-    /// Whether one more than `max` may live, because one was started for futures.
+    /// Whether `max + 1` threads may live, because one was started for futures.
     pub(super) has_extra: bool,
 }
 
@@ -27,7 +28,7 @@ impl Stack {
         if holder.is_some() {
             return true;
         }
-        // From the top: a worker that withdraws mostly came last.
+        // Search from the top: a worker that withdraws usually slept last.
         let place = self
             .sleepers
             .iter()

@@ -1,10 +1,10 @@
-//! A worker's own queues, and how others steal from them.
+//! A worker's local queues and their stealers.
 
 use super::repeat;
 use crate::lane::Lane;
 use crate::sync::{Local, Stealer};
 
-/// A worker's own queues, one for each lane.
+/// A worker's local queues, one per lane.
 pub(crate) struct Own<T> {
     pub(crate) index: usize,
     futures: Local<T>,
@@ -40,9 +40,9 @@ impl<T> Own<T> {
         self.queue(lane).pop()
     }
 
-    /// As `pop`, where it is not worth while to have the code in place.
+    /// Pops a task without inlining, on paths where inlining does not pay.
     #[inline(never)]
-    pub(crate) fn pop_apart(&self, lane: Lane) -> Option<T> {
+    pub(crate) fn pop_outlined(&self, lane: Lane) -> Option<T> {
         self.queue(lane).pop()
     }
 
@@ -55,8 +55,9 @@ impl<T> Own<T> {
         self.queue(lane).len()
     }
 
-    /// Takes each task of a lane out, and puts it back behind the others unless `take` takes it: the order stays. A worker
-    /// that looks meanwhile may find nothing. Returns whether a task was put back, of which it has to be notified.
+    /// Pops each task of a lane and pushes it back unless `take` consumes it, so the order stays.
+    /// Other workers may see an empty queue meanwhile. Returns whether a task was pushed back; the
+    /// caller must then notify.
     pub(crate) fn sweep(&self, lane: Lane, mut take: impl FnMut(T) -> Option<T>) -> bool {
         let queue = self.queue(lane);
         let mut has_put_back = false;
@@ -71,7 +72,7 @@ impl<T> Own<T> {
     }
 }
 
-/// What other workers know of a worker's queues.
+/// The stealing side of a worker's local queues.
 pub(super) struct Stealers<T> {
     futures: Stealer<T>,
     closures: Stealer<T>,
@@ -85,10 +86,10 @@ impl<T> Stealers<T> {
         }
     }
 
-    /// Takes a task. A thief with queues of its own takes up to half of the others along.
+    /// Steals a task. With local queues, the thief also takes up to half of the tasks behind it.
     pub(super) fn steal(&self, lane: Lane, own: Option<&Own<T>>) -> Option<T> {
         let stealer = self.stealer(lane);
-        // Most are empty, and to see that costs less than to try: a thief registers with each other that steals.
+        // Most queues are empty, and this check costs less than a steal, which pins an epoch.
         if stealer.is_empty() {
             return None;
         }

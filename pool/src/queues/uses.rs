@@ -1,8 +1,9 @@
-//! What a pool's queues are used for.
+//! Which kinds of queues a pool uses.
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a pool has ever had beside closures of one priority. A pool without futures need not look for futures.
+/// The kinds of tasks that a pool has ever had, besides closures of one priority. Workers skip the
+/// queues of all other kinds.
 #[derive(Debug)]
 pub(crate) struct Uses(AtomicUsize);
 
@@ -15,11 +16,11 @@ impl Uses {
         Self(AtomicUsize::new(0))
     }
 
-    /// Adds one, before the first push that is of it.
+    /// Adds a kind. Call it before the first push of that kind.
     #[inline]
     pub(crate) fn add(&self, which: usize) {
         if !self.includes(which) {
-            // Relaxed: as for the queues, the fences of the protocol in `idle` order it.
+            // Relaxed: the fences of the protocol in `idle` order it, like the queues.
             self.0.fetch_or(which, Ordering::Relaxed);
         }
     }
@@ -29,7 +30,7 @@ impl Uses {
         self.all() & which != 0
     }
 
-    /// Whether there are no futures and no priorities.
+    /// Returns whether the pool uses neither futures nor priorities.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.all() == 0

@@ -1,4 +1,4 @@
-//! Entrances that come and go, and the end of all of them.
+//! Adds, closes, discards and reopens entrances.
 
 use std::collections::BTreeMap;
 
@@ -12,35 +12,37 @@ use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::waiter::Waiter;
 
-/// The entrances besides the pool's own.
+/// The entrances of subpools.
 #[derive(Default)]
 pub(super) struct Subpools {
-    /// How many threads go through the queues of the pool and discard what is in them.
+    /// The number of threads that discard queued tasks now.
     discarding: usize,
-    /// Set by the pool's close: from then on a subpool is closed from birth.
+    /// Set when the pool closes. A subpool that is added later starts closed.
     closed: bool,
-    /// Those that are not drained, by their numbers: in the order in which they were made.
+    /// Subpools that are not drained, by entrance id. Ids increase, so this is their order of
+    /// creation.
     open: BTreeMap<usize, Arc<Entrance>>,
 }
 
-/// What becomes of the tasks that have not begun when an entrance closes.
+/// What happens to tasks that have not begun when an entrance closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum OnClose {
     Run,
-    Discarded,
+    Discard,
 }
 
-/// What is to be done about a close once the lock is released, for it runs foreign code.
-struct Shut<'a> {
+/// The rest of a close. It wakes waiters, which runs foreign code, so it must happen after the lock
+/// is released.
+struct Closing<'a> {
     shared: &'a Shared,
     entrance: &'a Entrance,
     drained: bool,
-    sent_away: Vec<Arc<Waiter>>,
+    refused: Vec<Arc<Waiter>>,
 }
 
-impl Shut<'_> {
-    fn tell(self) {
-        for waiter in self.sent_away {
+impl Closing<'_> {
+    fn finish(self) {
+        for waiter in self.refused {
             waiter.wake();
         }
         if self.drained {
@@ -50,11 +52,12 @@ impl Shut<'_> {
 }
 
 impl Scheduler {
-    /// Goes through the queues of a pool that discards, so that what is in them does not wait for a worker to come by.
+    /// Discards the queued tasks of a pool that discards, so that they do not wait for a worker.
     pub(crate) fn discard_queued(&self) {
-        // As long as this counts the pool is not reopened: no task of a new life can be among those found here.
+        // Blocks `reopen`, or this loop could take tasks that were accepted after it.
         self.subpools.lock().discarding += 1;
-        // As on a worker: what a task owned may use the reactor when it is dropped.
+        // Enter the runtime as a worker does, because values that a task owns may use the reactor
+        // when dropped.
         self.within(|| {
             let seat = Seat::borrow(self.clone());
             while self.root.is_discarding() {
@@ -68,19 +71,19 @@ impl Scheduler {
         self.subpools.lock().discarding -= 1;
     }
 
-    /// Discards what waits at subpools for others of their closures to end.
+    /// Discards closures that wait because their subpool runs its maximum of closures.
     fn discard_capped(&self, seat: &Seat) {
         if !self.root.is_discarding() {
             return;
         }
-        // No subpool is opened again meanwhile: the pool is closed until `discarding` is 0.
+        // No subpool reopens meanwhile, because the pool stays closed until `discarding` is 0.
         let open = self.subpools.lock().open.clone();
         for entrance in open.values() {
             entrance.run_waiting(seat);
         }
     }
 
-    /// Opens an entrance again, the pool's own or a subpool.
+    /// Reopens a subpool, or the pool itself for `None`.
     pub(crate) fn reopen(&self, subpool: Option<&Arc<Entrance>>) -> Result<(), ReopenError> {
         match subpool {
             None => self.reopen_root()?,
@@ -94,16 +97,16 @@ impl Scheduler {
 }
 
 impl Shared {
-    /// Adds a second entrance. On a closed pool it is closed as well.
+    /// Adds a subpool. On a closed pool it starts closed.
     pub(crate) fn add_subpool(&self, entrance: Entrance) -> Arc<Entrance> {
         if entrance.priority != Priority::Normal {
-            // Before the first push, or workers do not look at the queues of the other priorities.
+            // Before the first push, or workers skip the queues of other priorities.
             self.queues.uses().add(Uses::PRIORITIES);
         }
         let entrance = Arc::new(entrance);
         let mut subpools = self.subpools.lock();
         if subpools.closed {
-            let (_never_counted_as_open, _nobody) = entrance.slots.close();
+            let (_never_counted_as_open, _refused) = entrance.slots.close();
         } else {
             self.open.fetch_add(1, Ordering::Relaxed);
             subpools.open.insert(entrance.id(), Arc::clone(&entrance));
@@ -111,89 +114,92 @@ impl Shared {
         entrance
     }
 
-    /// Closes the pool and all its subpools. Returns which of its lives that ended.
-    pub(crate) fn close(&self, rest: Rest) -> u64 {
+    /// Closes the pool and all its subpools. Returns how often the pool was reopened before.
+    pub(crate) fn close(&self, on_close: OnClose) -> u64 {
         let mut subpools = self.subpools.lock();
         subpools.closed = true;
         let open = subpools.open.clone();
         let entrances = open.values().map(|entrance| &**entrance);
         let closed: Vec<_> = entrances
             .chain([&self.root])
-            .map(|entrance| self.shut(entrance, rest))
+            .map(|entrance| self.close_locked(entrance, on_close))
             .collect();
         let life = self.root.reopened.get();
         drop(subpools);
         for closed in closed {
-            closed.tell();
+            closed.finish();
         }
         life
     }
 
-    /// Closes a subpool. Returns which of its lives that ended.
-    pub(crate) fn close_entrance(&self, entrance: &Entrance, rest: Rest) -> u64 {
+    /// Closes a subpool. Returns how often it was reopened before.
+    pub(crate) fn close_entrance(&self, entrance: &Entrance, on_close: OnClose) -> u64 {
         let subpools = self.subpools.lock();
-        let closed = self.shut(entrance, rest);
+        let closed = self.close_locked(entrance, on_close);
         let life = entrance.reopened.get();
         drop(subpools);
-        closed.tell();
+        closed.finish();
         life
     }
 
-    /// Closes one, under the lock of `subpools`, which keeps closing, discarding and reopening apart.
-    fn shut<'a>(&'a self, entrance: &'a Entrance, rest: Rest) -> Shut<'a> {
-        if rest == Rest::Discarded {
+    /// Closes one entrance. The caller holds the lock of `subpools`, which serializes close,
+    /// discard and reopen.
+    fn close_locked<'a>(&'a self, entrance: &'a Entrance, on_close: OnClose) -> Closing<'a> {
+        if on_close == OnClose::Discard {
             entrance.set_discarding(true);
         }
-        let (drained, sent_away) = entrance.slots.close();
-        Shut {
+        let (drained, refused) = entrance.slots.close();
+        Closing {
             shared: self,
             entrance,
             drained,
-            sent_away,
+            refused,
         }
     }
 
-    /// The last slot of a closed entrance has come back.
+    /// Handles the release of the last slot of a closed entrance.
     pub(super) fn drained(&self, entrance: &Entrance) {
         let mut subpools = self.subpools.lock();
-        // It may have been opened again since.
+        // The entrance may have been reopened since.
         if entrance.slots.is_drained() {
             subpools.open.remove(&entrance.id());
         }
         drop(subpools);
-        // Release and Acquire: the worker that sees zero sees all that was done before.
+        // Release and Acquire: a worker that reads 0 sees everything that happened before each
+        // entrance was drained.
         if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // The stack's lock orders this against a worker about to sleep: either it is in the stack by now, or it
-            // comes later and sees that the pool has ended.
+            // The lock of the stack orders this with a worker about to sleep. Either `wake_all`
+            // finds the worker in the stack, or the worker checks later and sees that the pool has
+            // ended.
             self.idle.wake_all();
         }
         self.watchers.notify_all();
     }
 
-    /// Opens the pool's own entrance again.
+    /// Reopens the pool's own entrance.
     fn reopen_root(&self) -> Result<(), ReopenError> {
         let mut subpools = self.subpools.lock();
         if subpools.discarding > 0 {
             return Err(ReopenError::Discarding);
         }
-        self.unshut(&self.root)?;
+        self.reopen_entrance(&self.root)?;
         subpools.closed = false;
         Ok(())
     }
 
-    /// Opens a subpool again.
+    /// Reopens a subpool.
     fn reopen_subpool(&self, entrance: &Arc<Entrance>) -> Result<(), ReopenError> {
         let mut subpools = self.subpools.lock();
         if subpools.closed {
             return Err(ReopenError::PoolClosed);
         }
-        self.unshut(entrance)?;
+        self.reopen_entrance(entrance)?;
         subpools.open.insert(entrance.id(), Arc::clone(entrance));
         Ok(())
     }
 
-    /// Opens one, under the lock of `subpools`.
-    fn unshut(&self, entrance: &Entrance) -> Result<(), ReopenError> {
+    /// Reopens one entrance. The caller holds the lock of `subpools`.
+    fn reopen_entrance(&self, entrance: &Entrance) -> Result<(), ReopenError> {
         if !entrance.slots.is_closed() {
             return Ok(());
         }
@@ -201,27 +207,29 @@ impl Shared {
             return Err(ReopenError::Discarding);
         }
         entrance.set_discarding(false);
-        // Before anybody gets in: else a worker could find that all has ended, and leave a task to a successor.
+        // Count the entrance before it accepts tasks. Otherwise a worker could see that the pool
+        // has ended and exit while a task is queued.
         self.open.fetch_add(1, Ordering::AcqRel);
         entrance.reopened.add();
         if !entrance.slots.reopen() {
-            // It was not drained, so it was still counted.
+            // The entrance was not drained, so it was still counted.
             self.open.fetch_sub(1, Ordering::AcqRel);
         }
         Ok(())
     }
 
-    /// The subpool with this number, unless it is drained.
+    /// Returns the subpool with this entrance id, unless it is drained.
     pub(crate) fn subpool(&self, id: usize) -> Option<Arc<Entrance>> {
         self.subpools.lock().open.get(&id).cloned()
     }
 
-    /// Whether all entrances are closed and drained: workers have nothing to stay for.
+    /// Returns whether all entrances are closed and drained, so that workers can exit.
     pub(crate) fn has_ended(&self) -> bool {
         self.open.load(Ordering::Acquire) == 0
     }
 
-    /// Returns whether all entrances are drained and every thread has run the destructors of its thread-locals.
+    /// Returns whether all entrances are drained and every thread has run the destructors of its
+    /// thread-locals.
     pub(crate) fn is_gone(&self) -> bool {
         self.has_ended() && self.idle.is_deserted() && self.watchers.have_all_exited()
     }

@@ -1,9 +1,9 @@
-//! How a worker runs what it has found.
+//! Runs the tasks that a worker has found.
 
 use std::cell::Cell;
 
 use super::Scheduler;
-use crate::activity::Doing;
+use crate::activity::ActivityKind;
 use crate::end::{End, Job, Turn};
 use crate::entrance::Entrance;
 use crate::seat::Seat;
@@ -12,7 +12,8 @@ use crate::task::Task;
 use crate::unwind;
 
 impl Scheduler {
-    /// Runs a closure that holds a slot of `entrance`, to its end and that of its panic.
+    /// Runs a closure that holds a slot of `entrance`. Handles its panic before the slot is
+    /// released.
     #[inline]
     pub(crate) fn run_closure<J: Job>(&self, seat: &Seat, entrance: &Entrance, job: J) {
         if J::ENDS_TURN {
@@ -25,7 +26,7 @@ impl Scheduler {
         }
     }
 
-    /// Runs or discards a closure.
+    /// Runs a closure, or discards it while the entrance discards.
     #[inline]
     fn end_of(&self, entrance: &Entrance, job: impl Job, turn: &impl Turn) -> End {
         if entrance.is_discarding() {
@@ -40,17 +41,18 @@ impl Scheduler {
     }
 }
 
-/// Runs a task. A panic here is not the task's, which are caught closer to it, but of something that it owned and that
-/// panicked when dropped; it is reported like the task's.
+/// Runs a task. A panic of the task itself is caught deeper. A panic caught here comes from
+/// dropping a value that the task owned, and is reported alike.
 pub(crate) fn run(task: Task<Seat>, seat: &Seat) {
     let ran = unwind::catch(|| task.run(seat));
-    seat.serve_nobody();
+    seat.clear_activity();
     if let Err(payload) = ran {
         seat.scheduler.report(payload);
     }
 }
 
-/// The turn of a closure without a handle, whose end is counted when it has returned. Releases the slot when dropped.
+/// The turn of a closure without a handle. Its end is counted after it returns. Releases the slot
+/// when dropped.
 struct PlainTurn<'a> {
     seat: &'a Seat,
     entrance: &'a Entrance,
@@ -59,7 +61,8 @@ struct PlainTurn<'a> {
 impl Turn for PlainTurn<'_> {
     #[inline]
     fn begin(&self) {
-        self.seat.serve(Doing::Closure, self.entrance.id());
+        self.seat
+            .set_activity(ActivityKind::Closure, self.entrance.id());
     }
 
     fn end(&self, _end: &End) {
@@ -70,14 +73,14 @@ impl Turn for PlainTurn<'_> {
 impl Drop for PlainTurn<'_> {
     #[inline]
     fn drop(&mut self) {
-        // First: a release may wake foreign code, which does not run in this slot.
-        self.seat.serve_nobody();
+        // Before the release, which may call a waker: foreign code that does not run in this slot.
+        self.seat.clear_activity();
         self.seat.scheduler.release(self.entrance);
     }
 }
 
-/// The turn of a closure. Releases the slot when it is dropped, at the latest. The seat shows what runs, unless the
-/// closure runs inside another task.
+/// The turn of a closure. Releases the slot when dropped, unless released before. The seat shows
+/// the closure as running unless it runs inside another task (`SHOWN` is false).
 pub(crate) struct ClosureTurn<'a, const SHOWN: bool> {
     seat: &'a Seat,
     entrance: &'a Entrance,
@@ -88,12 +91,13 @@ pub(crate) struct ClosureTurn<'a, const SHOWN: bool> {
 enum Slot {
     Held,
     Released(Released),
-    /// The end is counted, and the slot released if there was one: here, or by the task that ran this one in place.
+    /// The end is counted, and the slot was released here or by the task that ran this one in
+    /// place.
     Gone,
 }
 
 impl<'a> ClosureTurn<'a, false> {
-    /// Of a closure with a slot that runs inside another task.
+    /// Creates the turn of a closure that holds a slot and runs inside another task.
     pub(crate) fn inside(seat: &'a Seat, entrance: &'a Entrance) -> Self {
         Self::new(seat, entrance, Slot::Held)
     }
@@ -108,7 +112,7 @@ impl<'a, const SHOWN: bool> ClosureTurn<'a, SHOWN> {
         }
     }
 
-    /// Counts the end unless that is done, and reports a panic that no handle has.
+    /// Counts the end unless it is counted already, and reports a panic that no handle receives.
     pub(crate) fn settle(&self, end: End) {
         let scheduler = &self.seat.scheduler;
         match (self.slot.get(), end) {
@@ -121,7 +125,7 @@ impl<'a, const SHOWN: bool> ClosureTurn<'a, SHOWN> {
 
     fn hide(&self) {
         if SHOWN {
-            self.seat.serve_nobody();
+            self.seat.clear_activity();
         }
     }
 }
@@ -130,7 +134,8 @@ impl<const SHOWN: bool> Turn for ClosureTurn<'_, SHOWN> {
     #[inline]
     fn begin(&self) {
         if SHOWN {
-            self.seat.serve(Doing::Closure, self.entrance.id());
+            self.seat
+                .set_activity(ActivityKind::Closure, self.entrance.id());
         }
     }
 
@@ -150,7 +155,8 @@ impl<const SHOWN: bool> Drop for ClosureTurn<'_, SHOWN> {
         let scheduler = &self.seat.scheduler;
         match self.slot.get() {
             Slot::Held => {
-                // First: a release may wake foreign code, which does not run in this slot.
+                // Before the release, which may call a waker: foreign code that does not run in
+                // this slot.
                 self.hide();
                 scheduler.release(self.entrance);
             }

@@ -1,4 +1,4 @@
-//! Threads that start, leave, and are limited in number.
+//! Starts, dismisses and limits worker threads.
 
 use super::{Scheduler, run};
 use crate::lane::Lane;
@@ -6,19 +6,19 @@ use crate::seat::Seat;
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::thread;
 
-/// Why a worker leaves.
+/// Why a worker exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
     /// The pool has ended.
     Ended,
-    /// It had nothing to do for long enough.
+    /// It was idle for `idle_expiry`.
     Expired,
-    /// There are more threads than may be.
+    /// There are more threads than the maximum.
     Surplus,
 }
 
 impl Scheduler {
-    /// Starts threads until `count` live.
+    /// Starts threads until `count` are live.
     pub(crate) fn start_threads(&self, count: usize) -> std::io::Result<()> {
         while self.idle.live() < count && self.idle.enlist() {
             self.start_thread()
@@ -27,17 +27,18 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Starts the fewest threads that stay while the pool is open. Counts threads that fail to start.
+    /// Starts threads up to the minimum while the pool is open. Counts threads that fail to start.
     pub(crate) fn keep_fewest(&self) {
-        // Between a change of `open` or of the census and a look at the other, on all sides: a worker that leaves an
-        // ended pool and one that reopens it do not both count on the other.
+        // Both sides change either `open` or the census, then fence, then read the other word.
+        // Otherwise a worker that leaves an ended pool and a caller that reopens it could rely on
+        // each other.
         fence(Ordering::SeqCst);
         if !self.has_ended() {
             let _counted = self.start_threads(self.idle.fewest());
         }
     }
 
-    /// Starts the thread that the census counts already.
+    /// Starts a thread that the census already counts.
     pub(super) fn start_thread(&self) -> std::io::Result<()> {
         let mut builder = thread::Builder::new().name(self.settings.name.to_string());
         if let Some(size) = self.settings.stack_size {
@@ -62,7 +63,8 @@ impl Scheduler {
         }
     }
 
-    /// The system gives no thread. Others may have left their task to it while it counted as searching.
+    /// Handles a thread that failed to start. Producers may have left tasks to it while it counted
+    /// as searching.
     pub(super) fn do_without_thread(&self) {
         // Pairs with P2, as F2 does.
         fence(Ordering::SeqCst);
@@ -74,11 +76,12 @@ impl Scheduler {
             parker.unpark();
         }
         if Seat::is_on(self) {
-            // A worker comes for it itself, and so does a thread that does the job of one further up its stack.
+            // A worker finds the task itself. So does a thread that does a worker's job further up
+            // its stack.
             return;
         }
-        // With no thread at all, this one does the work: late is better than never. Where there are some, they come
-        // for it as soon as they have time.
+        // With no live thread, the calling thread runs the tasks, or they would never run. Live
+        // workers find them as soon as they are free.
         self.within(|| {
             let seat = Seat::borrow(self.clone());
             while self.idle.live() == 0 {
@@ -90,7 +93,8 @@ impl Scheduler {
         });
     }
 
-    /// Does a worker's work where tasks find what they look for. It is done in any case, whatever a reactor does.
+    /// Calls `work` inside the runtime that tasks rely on. Calls `work` even if entering the
+    /// runtime panics.
     pub(super) fn within(&self, work: impl FnOnce()) {
         let (left, ran) = self.settings.within(work);
         if let Err(payload) = ran {
@@ -101,17 +105,18 @@ impl Scheduler {
         }
     }
 
-    /// Changes how many threads there are.
+    /// Changes the minimum and maximum number of threads.
     pub(crate) fn limit_threads(&self, min: usize, max: usize) {
         self.idle.limit(min, max);
-        // Surplus sleepers leave at once, busy workers after their task. Sleepers that stay may now have to expire.
+        // Surplus sleepers exit at once, busy workers after their task. Remaining sleepers recheck
+        // whether they may expire.
         self.idle.wake_all();
         self.keep_fewest();
         // What waits may be run by more now.
         self.pass_on_search();
     }
 
-    /// Takes a worker that searches out of the pool.
+    /// Removes a searching worker from the pool.
     pub(crate) fn dismiss(&self, why: Leave) {
         if why == Leave::Expired {
             self.threads.expired.add();
@@ -127,12 +132,12 @@ impl Scheduler {
         }
     }
 
-    /// Calls the stop hook and arranges the exit of a dismissed worker. Dismiss before this, or producers leave work to
-    /// the worker while the hook runs.
+    /// Calls the stop hook and arranges the exit of a dismissed worker. Dismiss before this, or
+    /// producers leave tasks to the worker while the hook runs.
     pub(crate) fn exit(&self) {
         let stop = self.settings.hooks.stop.as_ref();
         if stop.is_some() {
-            // As on a worker: a submit that would wait for the own pool is refused.
+            // Take a seat, so that a blocking submit to this pool is refused as on a worker.
             let seat = Seat::borrow(self.clone());
             self.call(stop);
             drop(seat);
@@ -142,7 +147,8 @@ impl Scheduler {
         thread::at_exit(&self.watchers);
     }
 
-    /// Returns whether the calling thread belongs to this pool, also while it runs destructors of thread-locals.
+    /// Returns whether the calling thread belongs to this pool, even while it runs destructors of
+    /// thread-locals.
     pub(crate) fn is_home(&self) -> bool {
         Seat::is_on(self) || thread::is_home(&self.watchers)
     }

@@ -1,4 +1,4 @@
-//! Callers that wait for the end of a pool or subpool, and the threads that have yet to exit.
+//! Tracks callers that wait for the end of a pool or subpool, and threads that have yet to exit.
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Arc, AtExit, Mutex};
@@ -33,7 +33,8 @@ impl Watchers {
         drop(removed);
     }
 
-    /// Wakes all registered waiters to check the state again. They see every change made before this call.
+    /// Wakes all registered waiters to check the state again. They see every change made before
+    /// this call.
     pub(crate) fn notify_all(&self) {
         let list = std::mem::take(&mut *self.list.lock());
         for waiter in list {
@@ -48,7 +49,7 @@ impl Watchers {
         self.exiting.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether every thread that was dismissed has exited.
+    /// Returns whether every dismissed thread has exited.
     pub(super) fn have_all_exited(&self) -> bool {
         self.exiting.load(Ordering::Acquire) == 0
     }
@@ -57,7 +58,8 @@ impl Watchers {
 impl AtExit for Watchers {
     /// Counts the calling thread as exited: only the operating system's part is left.
     fn at_exit(&self) {
-        // Release pairs with the Acquire in `have_all_exited`, so that a shutdown sees all effects of each thread.
+        // Release pairs with the Acquire in `have_all_exited`, so that a shutdown sees all effects
+        // of each thread.
         self.exiting.fetch_sub(1, Ordering::Release);
         // Catch panics of wakers: in a destructor of a thread-local they abort the process.
         if let Err(payload) = unwind::catch(|| self.notify_all()) {

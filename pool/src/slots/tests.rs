@@ -4,12 +4,12 @@ fn join(slots: &Slots) -> (Arc<Waiter>, u64) {
     let waiter = Arc::new(Waiter::thread());
     match slots.join_line(&waiter, usize::MAX) {
         Ok(Joined::Waiting(ticket)) => (waiter, ticket),
-        other => panic!("expected a place in line, got {other:?}"),
+        other => panic!("expected to wait, got {other:?}"),
     }
 }
 
 #[test]
-fn there_are_as_many_slots_as_the_capacity_says() {
+fn full_slots_refuse_until_a_release() {
     let slots = Slots::new(2);
     assert_eq!(slots.try_acquire(), Ok(()));
     assert_eq!(slots.try_acquire(), Ok(()));
@@ -20,7 +20,7 @@ fn there_are_as_many_slots_as_the_capacity_says() {
 }
 
 #[test]
-fn a_freed_slot_goes_to_the_first_in_line_and_not_to_a_newcomer() {
+fn freed_slot_goes_to_first_waiter_not_newcomer() {
     let slots = Slots::new(1);
     slots.try_acquire().unwrap();
     let (first, _) = join(&slots);
@@ -33,7 +33,7 @@ fn a_freed_slot_goes_to_the_first_in_line_and_not_to_a_newcomer() {
 }
 
 #[test]
-fn one_who_gives_up_is_passed_over() {
+fn waiter_that_left_the_line_is_skipped() {
     let slots = Slots::new(1);
     slots.try_acquire().unwrap();
     let (first, ticket) = join(&slots);
@@ -45,7 +45,7 @@ fn one_who_gives_up_is_passed_over() {
 }
 
 #[test]
-fn the_line_is_as_long_as_it_may_be() {
+fn line_refuses_more_than_max_waiting() {
     let slots = Slots::new(1);
     slots.try_acquire().unwrap();
     join(&slots);
@@ -55,7 +55,7 @@ fn the_line_is_as_long_as_it_may_be() {
 }
 
 #[test]
-fn tuning_up_serves_the_line_and_tuning_down_lets_nobody_in_until_enough_ended() {
+fn growing_grants_to_line_and_shrinking_refuses() {
     let slots = Slots::new(1);
     slots.try_acquire().unwrap();
     let (first, _) = join(&slots);
@@ -73,13 +73,13 @@ fn tuning_up_serves_the_line_and_tuning_down_lets_nobody_in_until_enough_ended()
 }
 
 #[test]
-fn closing_sends_the_line_away_and_the_last_slot_says_that_it_is_the_last() {
+fn close_refuses_line_and_last_release_detects_drain() {
     let slots = Slots::new(2);
     slots.try_acquire().unwrap();
     slots.try_acquire().unwrap();
     let (waiter, _) = join(&slots);
-    let (drained, sent_away) = slots.close();
-    assert!(!drained && sent_away.len() == 1);
+    let (drained, refused) = slots.close();
+    assert!(!drained && refused.len() == 1);
     assert!(!slots.close().0);
     assert_eq!(waiter.outcome(), Some(Outcome::Closed));
     assert_eq!(slots.try_acquire(), Err(NoSlot::Closed));
@@ -87,45 +87,45 @@ fn closing_sends_the_line_away_and_the_last_slot_says_that_it_is_the_last() {
     assert!(!slots.is_drained());
     assert!(slots.release());
     assert!(slots.is_drained());
-    assert!(!slots.close().0, "it was drained before, and said so once");
+    assert!(!slots.close().0, "only one call detects the drain");
 }
 
 #[test]
-fn an_empty_pool_is_drained_by_its_first_close() {
+fn first_close_drains_unused_slots() {
     let slots = Slots::new(2);
     assert!(slots.close().0);
     assert!(!slots.close().0);
 }
 
 #[test]
-fn a_reopened_pool_says_again_when_it_is_drained() {
+fn reopened_slots_detect_drain_again() {
     let slots = Slots::new(1);
     slots.try_acquire().unwrap();
     assert!(!slots.close().0);
-    assert!(!slots.reopen(), "one slot was still taken");
-    assert!(!slots.release(), "and its return is no end");
+    assert!(!slots.reopen(), "one slot is still taken");
+    assert!(!slots.release(), "an open pool does not drain");
     assert!(slots.close().0);
     assert!(slots.reopen());
     assert_eq!(slots.try_acquire(), Ok(()));
 }
 
 #[test]
-fn each_life_counts_its_own_ends() {
+fn each_reopen_counts_releases_anew() {
     let slots = Slots::new(3);
     for tasks in [1, 2, 3] {
         for _ in 0..tasks {
             slots.try_acquire().unwrap();
         }
         assert!(!slots.close().0);
-        for left in (0..tasks).rev() {
-            assert_eq!(slots.release(), left == 0);
+        for remaining in (0..tasks).rev() {
+            assert_eq!(slots.release(), remaining == 0);
         }
         assert!(slots.is_drained() && slots.reopen());
     }
 }
 
 #[test]
-fn unlimited_is_the_largest_capacity() {
+fn largest_capacity_is_unlimited() {
     let slots = Slots::new(usize::MAX);
     assert_eq!(slots.capacity(), usize::MAX);
 }

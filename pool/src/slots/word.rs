@@ -1,16 +1,16 @@
-//! The two words of the slots, as they are read.
+//! The layout of the two slot words.
 
-/// The largest capacity. It stands for "unlimited": nobody has memory for as many tasks.
+/// The largest capacity. It means "unlimited", because no machine has memory for as many tasks.
 const UNLIMITED: usize = (1 << 31) - 1;
 
-/// A word.
+/// A slot word.
 ///
-/// | bits | of `entered` | of `left` |
+/// | bits | in `acquired` | in `released` |
 /// |---|---|---|
 /// | 0 | closed | closed |
-/// | 1 | somebody is in line | somebody is in line |
-/// | 2 to 32 | slots taken, by tasks and by those that hold one in reserve | those of them that have come back |
-/// | 33 to 63 | capacity | while it is closed: how many have come back when the last one has |
+/// | 1 | the line has waiters | the line has waiters |
+/// | 2 to 32 | taken slots, reserved ones included | released slots, not yet reclaimed |
+/// | 33 to 63 | capacity | while closed: the count at which the pool is drained |
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
 
@@ -34,7 +34,7 @@ impl Word {
         ((self.0 & COUNT_MASK) >> 2) as usize
     }
 
-    /// What the count may come to.
+    /// The limit of the count.
     pub(super) fn limit(self) -> usize {
         (self.0 >> LIMIT_SHIFT) as usize
     }
@@ -43,7 +43,7 @@ impl Word {
         Self(self.0 & !LIMIT_MASK | (limit.min(UNLIMITED) as u64) << LIMIT_SHIFT)
     }
 
-    /// Of `entered`; `usize::MAX` when unlimited, as it was asked for.
+    /// In `acquired`: the capacity as requested, `usize::MAX` if unlimited.
     pub(super) fn capacity(self) -> usize {
         match self.limit() {
             UNLIMITED => usize::MAX,
@@ -51,12 +51,12 @@ impl Word {
         }
     }
 
-    /// Of `entered`.
+    /// In `acquired`: whether a slot is free.
     pub(super) fn has_free(self) -> bool {
         self.count() < self.limit()
     }
 
-    /// Of `left`: whether all have come back from a closed pool.
+    /// In `released`: whether the pool is closed and all slots are released.
     pub(super) fn is_drained(self) -> bool {
         self.is_closed() && self.count() == self.limit()
     }

@@ -1,10 +1,12 @@
-//! A stand-in for crossbeam-deque 0.8.8, whose inside loom cannot see.
+//! A model of crossbeam-deque 0.8.8 for loom, which cannot see inside the real crate.
 //!
-//! It orders memory as the real queues do where they promise it, and nowhere more: a mutex around a `VecDeque` would
-//! order everything and so hide a fence that is missing in the pool. What is modelled is who sees which task when;
-//! the values themselves lie in a plain mutex that loom does not know. Compare with `deque.rs` of the real crate
-//! whenever its version changes: `Injector::{push, steal, steal_batch_*, is_empty}`, `Worker::{push, pop}` of the FIFO
-//! flavour, `Stealer::{steal, steal_batch_and_pop, is_empty}`.
+//! It orders memory where the real queues promise it, and nowhere else. A mutex around a `VecDeque`
+//! would order everything, and so hide a fence that is missing in the pool. It models which thread
+//! sees which task when; the values lie in a plain mutex unknown to loom.
+//!
+//! Compare it with `deque.rs` of the real crate on each version change: `Injector::{push, steal,
+//! steal_batch_*, is_empty}`, `Worker::{push, pop}` of the FIFO flavour, `Stealer::{steal,
+//! steal_batch_and_pop, is_empty}`.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,12 +14,12 @@ use crossbeam_deque::Steal;
 use loom::sync::atomic::{AtomicUsize, Ordering, fence};
 use loom::thread::yield_now;
 
-/// In no model do more than this wait in one queue.
+/// More than the tasks that wait in one queue in any model.
 const SLOTS: usize = 12;
 
 #[derive(Debug)]
 struct Slot<T> {
-    /// One more than the index of the value that was written last.
+    /// The index of the last written value, plus one.
     written: AtomicUsize,
     value: Mutex<Option<T>>,
 }
@@ -27,7 +29,7 @@ impl<T> Slot<T> {
         let mut place = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(
             place.replace(value).is_none(),
-            "at most SLOTS wait in a queue"
+            "at most SLOTS values wait in a queue"
         );
         self.written.store(index + 1, Ordering::Release);
     }
@@ -41,7 +43,7 @@ impl<T> Slot<T> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        value.expect("a slot is taken by the one thread that moved the head over it")
+        value.expect("only the thread that advanced the head takes the value")
     }
 }
 
@@ -73,7 +75,7 @@ impl<T> Ring<T> {
         self.slots[index % SLOTS].take(index)
     }
 
-    /// Moves the head over as many as `count` says of those that there are, and gives their indices.
+    /// Advances the head by `count` of the queue's length, and returns the indices.
     fn steal(
         &self,
         tail: Ordering,
@@ -121,7 +123,7 @@ impl<T> Ring<T> {
     }
 }
 
-/// How many of `len` a batch takes: half, as the real ones do.
+/// Returns the size of a batch: half of `len`, as in the real queues.
 fn half(len: usize, limit: usize) -> usize {
     len.div_ceil(2).min(limit)
 }
@@ -190,7 +192,7 @@ impl<T> Local<T> {
         self.append(std::iter::once(value));
     }
 
-    /// All of them appear at once.
+    /// Appends the values, which become visible at once.
     fn append(&self, values: impl Iterator<Item = T>) {
         let before = self.0.tail.load(Ordering::Relaxed);
         let mut tail = before;

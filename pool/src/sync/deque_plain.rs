@@ -1,14 +1,15 @@
-//! A stand-in for crossbeam-deque 0.8.8 made of a mutex: what the queues do, without how they order memory.
+//! A model of crossbeam-deque 0.8.8 made of a mutex, with its behaviour but not its memory orders.
 //!
-//! It has fewer schedules than `deque_ordered`, so models with it reach further, and it shows faults of logic only: its
-//! mutex orders everything that goes through a queue, and so hides a fence that is missing in the pool.
+//! It has fewer schedules than `deque_ordered`, so models explore further with it. It finds only
+//! faults of logic, because its mutex orders all accesses and so hides a fence that is missing in
+//! the pool.
 
 use std::collections::VecDeque;
 
 use crossbeam_deque::Steal;
 use loom::sync::{Arc, Mutex, MutexGuard};
 
-/// How many of `len` a batch takes: half, as the real ones do.
+/// Returns the size of a batch: half of `len`, as in the real queues.
 fn half(len: usize, limit: usize) -> usize {
     len.div_ceil(2).min(limit)
 }
@@ -22,16 +23,15 @@ impl<T> Queue<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
-        self.0
-            .lock()
-            .expect("a thread of a model that panics ends the model")
+        self.0.lock().expect("a panic in a thread ends the model")
     }
 
     fn pop(&self) -> Steal<T> {
         self.lock().pop_front().map_or(Steal::Empty, Steal::Success)
     }
 
-    /// Takes a batch out, and only then puts it into `dest`: on the way it is in neither, as with the real ones.
+    /// Removes a batch, then appends it to `dest`. In between it is in neither queue, as with the
+    /// real ones.
     fn steal_batch(&self, dest: &Local<T>, limit: usize) -> Steal<()> {
         let batch: Vec<_> = {
             let mut queue = self.lock();

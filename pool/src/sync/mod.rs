@@ -1,12 +1,11 @@
-//! The one module that names the atomics, the locks, the threads and the queues.
+//! The only module that names atomics, locks, threads and queues.
 //!
-//! Everything else in the crate takes them from here, so that the whole pool also runs on the types of an engine that
-//! explores schedules, and its own code is what the models explore: loom's under `--cfg anthill_loom`, shuttle's under
-//! `--cfg anthill_shuttle`.
+//! The rest of the crate imports them from here, so that loom and shuttle explore the pool's own
+//! code. `--cfg anthill_loom` selects loom, `--cfg anthill_shuttle` selects shuttle.
 //!
-//! loom sees each access and each memory order, so crossbeam-deque, which it cannot look into, gives way to a stand-in:
-//! `deque_ordered`, or with `--cfg anthill_plain_deque` `deque_plain`. shuttle explores orders of threads only, and takes
-//! the real one.
+//! loom must see each access and its memory order, so crossbeam-deque is replaced by
+//! `deque_ordered`, or by `deque_plain` under `--cfg anthill_plain_deque`. shuttle explores only
+//! thread schedules, and uses the real crate.
 
 #[cfg(not(any(anthill_loom, anthill_shuttle)))]
 mod real;
@@ -28,7 +27,8 @@ mod deque_plain;
 #[cfg(all(anthill_loom, anthill_plain_deque))]
 pub(crate) use deque_plain::{Injector, Local, Stealer};
 
-/// For figures alone: what orders nothing is the same in a model, and adds no schedules to it.
+/// Types for statistics. They order nothing, so they are also real in models, where they add no
+/// schedules.
 pub(crate) mod figures {
     pub(crate) use std::sync::atomic::{AtomicUsize, Ordering};
     pub(crate) use std::sync::{Mutex, MutexGuard};
@@ -38,7 +38,7 @@ pub(crate) use crossbeam_deque::Steal;
 #[cfg(not(anthill_loom))]
 pub(crate) use crossbeam_deque::{Injector, Stealer, Worker as Local};
 
-/// An action that a thread runs as it exits.
+/// An action that a thread runs at its exit.
 pub(crate) trait AtExit {
     fn at_exit(&self);
 }

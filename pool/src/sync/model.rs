@@ -1,4 +1,4 @@
-//! The same names as in `real`, made of the types of an engine that explores schedules.
+//! The names of `real`, backed by an engine that explores schedules.
 
 #[cfg(anthill_loom)]
 use loom as engine;
@@ -9,15 +9,15 @@ pub(crate) use engine::hint::spin_loop;
 pub(crate) use engine::sync::{Arc, MutexGuard, atomic};
 pub(crate) use engine::thread_local;
 
-// Few enough to be reached.
-pub(crate) const LOOK_OUTSIDE: u32 = 4;
-pub(crate) const LOOK_AT_OTHERS: u32 = 1;
-pub(crate) const IN_A_ROW: u32 = 2;
+// Small enough for models to reach.
+pub(crate) const OUTSIDE_INTERVAL: u32 = 4;
+pub(crate) const BLOCKED_INTERVAL: u32 = 1;
+pub(crate) const FUTURES_IN_ROW: u32 = 2;
 pub(crate) const BUDGET: usize = 2;
 pub(crate) const SWEEP: usize = 1;
 pub(crate) const SWEEP_COMMON: usize = 1;
 
-/// The mutex of `parking_lot`, in the part that is used: no poison.
+/// The part of `parking_lot::Mutex` that the pool uses: no poisoning.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(engine::sync::Mutex<T>);
 
@@ -27,9 +27,7 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0
-            .lock()
-            .expect("a thread of a model that panics ends the model")
+        self.0.lock().expect("a panic in a thread ends the model")
     }
 }
 
@@ -43,18 +41,18 @@ pub(crate) mod thread {
     use super::engine;
     pub(crate) use engine::thread::yield_now;
 
-    // The engines run all threads of a model on one real thread, so this is a model's own.
+    // The engines run all threads of a model on one real thread, so each model has its own.
     std::thread_local! {
         static REFUSED: RefCell<Range<usize>> = const { RefCell::new(0..0) };
     }
 
-    /// From now on, of the threads that pools start, the system of the model refuses those with these numbers; the next
-    /// has the number 0.
+    /// Makes thread starts fail. `which` are the numbers of the failing starts, counted from 0 for
+    /// the next.
     pub fn refuse_thread_starts(which: Range<usize>) {
         REFUSED.set(which);
     }
 
-    /// One more start: whether it is refused.
+    /// Counts one more start and returns whether it fails.
     fn is_refused() -> bool {
         REFUSED.with_borrow_mut(|refused| {
             let now = refused.contains(&0);
@@ -63,7 +61,7 @@ pub(crate) mod thread {
         })
     }
 
-    /// Starts threads, as far as the model's system lets it.
+    /// A thread builder whose starts can be made to fail.
     pub(crate) struct Builder(engine::thread::Builder);
 
     impl Builder {
@@ -115,7 +113,7 @@ pub(crate) mod thread {
         }
     }
 
-    /// Calls `last` at once, because a model's thread has no destructors after it.
+    /// Calls `last` at once, because a model's thread runs no destructors afterwards.
     pub(crate) fn at_exit<T: AtExit>(last: &super::Arc<T>) {
         last.at_exit();
     }
@@ -139,7 +137,8 @@ pub(crate) mod thread {
         let _ = SEATED.try_with(|seated| seated.set(yes));
     }
 
-    /// A token of its own: loom's `unpark` also wakes a thread that waits for something else, such as another's end.
+    /// A condition variable, because loom's `unpark` also wakes a thread from other waits, such as
+    /// a join.
     #[derive(Debug)]
     pub(crate) struct Token {
         signalled: engine::sync::Mutex<bool>,
@@ -154,22 +153,31 @@ pub(crate) mod thread {
             }
         }
 
-        /// There is no clock in a model: a deadline passes at once, and since the other threads may run for any length
-        /// of time around that, every moment at which it can pass is explored.
+        /// A model has no clock, so a deadline passes at once. The other threads may run for any
+        /// time around that, so all moments at which it can pass are explored.
         pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
             if deadline.is_some() {
                 yield_now();
                 return true;
             }
-            let mut signalled = self.signalled.lock().expect("see `Mutex::lock`");
+            let mut signalled = self
+                .signalled
+                .lock()
+                .expect("a panic in a thread ends the model");
             while !std::mem::take(&mut *signalled) {
-                signalled = self.changed.wait(signalled).expect("see `Mutex::lock`");
+                signalled = self
+                    .changed
+                    .wait(signalled)
+                    .expect("a panic in a thread ends the model");
             }
             false
         }
 
         pub(crate) fn signal(&self) {
-            *self.signalled.lock().expect("see `Mutex::lock`") = true;
+            *self
+                .signalled
+                .lock()
+                .expect("a panic in a thread ends the model") = true;
             self.changed.notify_one();
         }
     }
@@ -188,12 +196,12 @@ pub(crate) mod thread {
         }
     }
 
-    /// No fewer than there are threads in any model.
+    /// At least the number of threads in any model.
     pub(crate) fn processors() -> usize {
         usize::MAX
     }
 
-    /// Looking again before parking adds schedules and no behaviour.
+    /// Spinning before a park would add schedules and no behaviour.
     pub(crate) fn may_spin() -> bool {
         false
     }

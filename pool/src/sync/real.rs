@@ -1,4 +1,4 @@
-//! What the pool runs on outside a model.
+//! The synchronization types outside of models.
 
 pub(crate) use std::hint::spin_loop;
 pub(crate) use std::sync::{Arc, atomic};
@@ -6,20 +6,20 @@ pub(crate) use std::thread_local;
 
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 
-/// After so many tasks a worker looks beyond its own queues, so that tasks which bring each other on one worker without
-/// end do not keep others waiting.
-pub(crate) const LOOK_OUTSIDE: u32 = 61;
+/// Tasks between two checks beyond a worker's local queues. Local tasks that submit each other
+/// would otherwise starve all others.
+pub(crate) const OUTSIDE_INTERVAL: u32 = 61;
 
-/// After so many looks a worker takes tasks along that wait behind a long one of another worker.
-pub(crate) const LOOK_AT_OTHERS: u32 = 4;
+/// Such checks between two steals from a worker that a long task blocks.
+pub(crate) const BLOCKED_INTERVAL: u32 = 4;
 
-/// How many futures a worker polls in a row while a closure waits.
-pub(crate) const IN_A_ROW: u32 = 16;
+/// Futures that a worker polls in a row while a closure waits.
+pub(crate) const FUTURES_IN_ROW: u32 = 16;
 
-/// How many closures a strand runs at most before other tasks of its worker get their turn.
+/// Closures that a strand runs before other tasks of its worker get a turn.
 pub(crate) const BUDGET: usize = 64;
 
-/// After so many tasks that others run in place, at least, a worker removes what is left of them in its queue.
+/// Tasks run in place before a worker sweeps their stubs from its queue, at least.
 pub(crate) const SWEEP: usize = 64;
 
 /// After so many cancelled closures, at least, what is left of them is removed from a common queue.
@@ -49,12 +49,13 @@ pub(crate) mod thread {
             Self(std::thread::current())
         }
 
-        /// Waits for a signal, at the latest until `deadline`; true when that has passed. May return early.
+        /// Blocks until a signal or the deadline; returns true after the deadline. May return
+        /// early.
         pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
             debug_assert_eq!(
                 self.0.id(),
                 std::thread::current().id(),
-                "a token is its thread's own"
+                "only its own thread may wait"
             );
             let Some(deadline) = deadline else {
                 std::thread::park();
@@ -73,18 +74,18 @@ pub(crate) mod thread {
         }
     }
 
-    /// How far a thread is.
+    /// The progress of a thread towards its exit.
     #[derive(Debug)]
     struct Progress {
         step: AtomicU8,
         exits: Arc<Exits>,
     }
 
-    /// It works, or runs the destructors of its thread-locals.
+    /// The thread works, or runs the destructors of its thread-locals.
     const LIVES: u8 = 0;
-    /// It is counted as exited, and runs wakers.
+    /// The thread is counted as exited, and runs wakers.
     const WAKES: u8 = 1;
-    /// Only the operating system's part is left.
+    /// Only the operating system's part of the exit is left.
     const EXITED: u8 = 2;
 
     impl Progress {
@@ -94,7 +95,7 @@ pub(crate) mod thread {
         }
     }
 
-    /// Notified of each thread that is [`EXITED`].
+    /// Notified when a thread reaches [`EXITED`].
     #[derive(Debug, Default)]
     struct Exits {
         lock: Mutex<()>,
@@ -131,7 +132,8 @@ pub(crate) mod thread {
             // Hold the lock while spawning, or a shutdown could miss a thread that exits at once.
             let mut handles = self.handles.lock();
             let handle = builder.spawn(move || {
-                // Touch this thread-local first: destructors run in reverse order, so its own runs last.
+                // Touch this thread-local first: destructors run in reverse order, so its own runs
+                // last.
                 EXIT.with_borrow_mut(|exit| exit.progress = Some(of_thread));
                 life();
             })?;
@@ -140,15 +142,16 @@ pub(crate) mod thread {
             Ok(())
         }
 
-        /// Joins all threads that have exited. Blocks only for the operating system's part of each exit.
+        /// Joins all threads that have exited. Blocks only for the operating system's part of each
+        /// exit.
         pub(crate) fn join_exited(&self) {
-            // Join under the lock, so that a concurrent caller also returns after the join. An exited
-            // thread takes no lock.
+            // Join under the lock, so that a concurrent caller also returns after the join. An
+            // exited thread takes no lock.
             join_exited(&mut self.handles.lock());
         }
 
-        /// Joins all threads that are counted as exited, also those that run wakers. Returns false if the deadline passes
-        /// first.
+        /// Joins all threads that are counted as exited, including threads that run wakers. Returns
+        /// false if the deadline passes first.
         pub(crate) fn join_all(&self, deadline: Option<Instant>) -> bool {
             let runs_wakers = |handle: &Handle| handle.1.is(WAKES).then(|| Arc::clone(&handle.1));
             let late: Vec<_> = self.handles.lock().iter().filter_map(runs_wakers).collect();
@@ -186,10 +189,10 @@ pub(crate) mod thread {
         }
     }
 
-    /// Runs last among the destructors of a worker's thread.
+    /// The last destructor to run on a worker's thread.
     #[derive(Default)]
     struct Exit {
-        /// Identifies the pool of the worker. Owned, so that no later pool has the same address.
+        /// Identifies the worker's pool. Owned, so that no later pool has the same address.
         home: Option<Arc<dyn AtExit>>,
         progress: Option<Arc<Progress>>,
         last: Option<Arc<dyn AtExit>>,
@@ -199,13 +202,15 @@ pub(crate) mod thread {
         fn drop(&mut self) {
             let progress = self.progress.take();
             if let Some(progress) = &progress {
-                // Set this first: `at_exit` counts the thread, and a shutdown then joins all that are at this step.
+                // Set this first: `at_exit` counts the thread, and a shutdown then joins all that
+                // are at this step.
                 progress.step.store(WAKES, Ordering::Release);
             }
             if let Some(last) = self.last.take() {
                 last.at_exit();
             }
-            // Set this after the wakers have run. Otherwise a waker that reopens the pool joins its own thread.
+            // Set this after the wakers have run. Otherwise a waker that reopens the pool joins its
+            // own thread.
             if let Some(progress) = progress {
                 let lock = progress.exits.lock.lock();
                 progress.step.store(EXITED, Ordering::Release);
@@ -224,7 +229,7 @@ pub(crate) mod thread {
         EXIT.with_borrow_mut(|exit| exit.last = Some(Arc::<T>::clone(last)));
     }
 
-    /// Notes that the calling thread is a worker of the pool that `pool` belongs to.
+    /// Records that the calling thread is a worker of the pool that owns `pool`.
     pub(crate) fn set_home<T: AtExit + 'static>(pool: &Arc<T>) {
         EXIT.with_borrow_mut(|exit| exit.home = Some(Arc::<T>::clone(pool)));
     }
@@ -236,10 +241,10 @@ pub(crate) mod thread {
             .unwrap_or(false)
     }
 
-    /// How long a strand keeps its worker while it has more closures.
+    /// The time that a strand keeps its worker while it has more closures.
     const SLICE: Duration = Duration::from_micros(200);
 
-    /// The time that a strand has had since its first closure.
+    /// The time since the first closure of a strand's turn.
     pub(crate) struct Slice(Instant);
 
     impl Slice {
@@ -256,7 +261,7 @@ pub(crate) mod thread {
         static SEATED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Whether the calling thread has a seat in some pool. To ask costs next to nothing.
+    /// Returns whether the calling thread has a seat in any pool. This check is cheap.
     #[inline]
     pub(crate) fn is_seated() -> bool {
         SEATED.get()
@@ -266,14 +271,14 @@ pub(crate) mod thread {
         SEATED.set(yes);
     }
 
-    /// How many threads can run at once.
+    /// Returns the number of threads that can run at once.
     pub(crate) fn processors() -> usize {
         use std::sync::OnceLock;
         static PROCESSORS: OnceLock<usize> = OnceLock::new();
         *PROCESSORS.get_or_init(num_cpus::get)
     }
 
-    /// Whether the one that is waited for has a processor to run on meanwhile.
+    /// Returns whether the awaited thread has another CPU to run on during a spin.
     pub(crate) fn may_spin() -> bool {
         processors() > 1
     }

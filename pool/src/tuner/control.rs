@@ -1,4 +1,4 @@
-//! What a policy's proposals become: few changes, within bounds.
+//! Turns a policy's proposals into few changes within bounds.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,10 +8,11 @@ use super::policy::Policy;
 use super::reason::Reason;
 use super::sample::Sample;
 
-/// How much smaller a change may be that goes on in the direction of the one before.
-const ON: f64 = 4.0;
+/// A change in the direction of the previous one needs the hysteresis divided by this.
+const SAME_DIRECTION: f64 = 4.0;
 
-/// A policy under control. It has no clock: time is what samples say.
+/// Turns the proposals of a policy into changes of a limit. It has no clock: time advances by
+/// [`Sample::elapsed`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,25 +36,33 @@ pub struct Control {
     pause: Duration,
     limit: usize,
     clock: Duration,
-    last_change: Option<Last>,
+    last_change: Option<LastChange>,
 }
 
-/// The change before.
-struct Last {
+/// The previous change.
+struct LastChange {
     at: Duration,
     up: bool,
 }
 
 /// A limit was moved.
+///
+/// ```
+/// use anthill::tuner::{Control, Fixed, Sample};
+///
+/// let mut control = Control::new(Fixed(8), 4);
+/// let change = control.observe(&Sample::default()).expect("the policy wants 8");
+/// assert_eq!(change.to_string(), "4 -> 8: it is fixed");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    /// What it was.
+    /// The limit before.
     pub from: usize,
-    /// What it is.
+    /// The limit after.
     pub to: usize,
-    /// Why.
+    /// Why the limit was moved.
     pub reason: Reason,
-    /// When, on the clock of the samples.
+    /// When, as the sum of [`Sample::elapsed`] so far.
     pub at: Duration,
 }
 
@@ -67,7 +76,14 @@ impl fmt::Display for Change {
 }
 
 impl Change {
-    /// Whether it was made to see what it does, by a policy that tries.
+    /// Returns whether the policy made the change to measure its effect.
+    ///
+    /// ```
+    /// use anthill::tuner::{Control, Fixed, Sample};
+    ///
+    /// let change = Control::new(Fixed(8), 4).observe(&Sample::default()).expect("a change");
+    /// assert!(!change.is_trial());
+    /// ```
     #[must_use]
     pub fn is_trial(&self) -> bool {
         self.reason == Reason::Trial
@@ -75,7 +91,14 @@ impl Change {
 }
 
 impl Control {
-    /// A policy and the limit that it begins with, without bounds.
+    /// Returns a control that starts at `limit`, without bounds.
+    ///
+    /// ```
+    /// use anthill::tuner::{Control, Gradient};
+    ///
+    /// let control = Control::new(Gradient::default(), 64);
+    /// assert_eq!(control.limit(), 64);
+    /// ```
     #[must_use]
     pub fn new(policy: impl Policy + 'static, limit: usize) -> Self {
         Self {
@@ -89,7 +112,16 @@ impl Control {
         }
     }
 
-    /// The smallest limit and the largest. Zero stands for 1, and an end below the beginning for the beginning.
+    /// Sets the smallest and the largest limit. A lower bound of 0 counts as 1. An upper bound
+    /// below the lower bound counts as the lower bound.
+    ///
+    /// ```
+    /// use anthill::tuner::{Control, Fixed, Sample};
+    ///
+    /// let mut control = Control::new(Fixed(1000), 64).bounds(8..=128);
+    /// control.observe(&Sample::default());
+    /// assert_eq!(control.limit(), 128);
+    /// ```
     #[must_use]
     pub fn bounds(self, bounds: RangeInclusive<usize>) -> Self {
         let first = (*bounds.start()).max(1);
@@ -97,8 +129,16 @@ impl Control {
         Self { bounds, ..self }
     }
 
-    /// The least change that turns back, as a share of the limit; a tenth unless told otherwise. For one that goes on a
-    /// quarter of it is enough. What is smaller waits until it has grown; one that reaches a bound is made, however small.
+    /// Sets the smallest change that may reverse the direction of the previous change, as a share
+    /// of the limit. Default: 0.1. A change in the same direction needs a quarter of it. Smaller
+    /// proposals are ignored until they have grown; a change that reaches a bound is always made.
+    ///
+    /// ```
+    /// use anthill::tuner::{Control, Fixed, Sample};
+    ///
+    /// let mut control = Control::new(Fixed(70), 64).hysteresis(0.2);
+    /// assert_eq!(control.observe(&Sample::default()), None);
+    /// ```
     #[must_use]
     pub fn hysteresis(self, share: f64) -> Self {
         Self {
@@ -107,25 +147,50 @@ impl Control {
         }
     }
 
-    /// The least time between two changes, so that the second is decided on what the first did. Two seconds unless told
-    /// otherwise.
+    /// Sets the least time between two changes, so that the samples for the second one see the
+    /// effect of the first. Default: two seconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use anthill::tuner::{Control, Gradient};
+    ///
+    /// let control = Control::new(Gradient::default(), 64).pause(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// The limit.
+    /// Returns the present limit.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The limit was moved by somebody else.
+    /// Sets the limit after other code has moved it.
+    ///
+    /// ```
+    /// use anthill::tuner::{Control, Gradient};
+    ///
+    /// let mut control = Control::new(Gradient::default(), 64);
+    /// control.limit_is(32);
+    /// assert_eq!(control.limit(), 32);
+    /// ```
     pub fn limit_is(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// Takes a sample; the change that follows, which counts as made.
+    /// Passes a sample to the policy and returns the change that is due, if any. The control counts
+    /// the returned change as made, so the caller must make it.
+    ///
+    /// ```
+    /// use anthill::tuner::{Control, Fixed, Sample};
+    ///
+    /// let mut control = Control::new(Fixed(32), 64);
+    /// let change = control.observe(&Sample::default()).expect("half is enough");
+    /// assert_eq!((change.from, change.to), (64, 32));
+    /// ```
     pub fn observe(&mut self, sample: &Sample) -> Option<Change> {
         self.clock += sample.elapsed;
         let proposal = self.policy.propose(sample, &self.bounds);
@@ -150,7 +215,7 @@ impl Control {
         };
         let goes_on = last.up == (to > self.limit);
         let least = if goes_on {
-            self.hysteresis / ON
+            self.hysteresis / SAME_DIRECTION
         } else {
             self.hysteresis
         };
@@ -159,7 +224,7 @@ impl Control {
 
     fn change(&mut self, to: usize, reason: Reason) -> Change {
         let from = std::mem::replace(&mut self.limit, to);
-        self.last_change = Some(Last {
+        self.last_change = Some(LastChange {
             at: self.clock,
             up: to > from,
         });
@@ -188,7 +253,7 @@ mod tests {
     use super::super::policy::Proposal;
     use super::*;
 
-    /// Proposes what it is given.
+    /// Proposes the limits of a script, one after the other.
     struct Script(Vec<(usize, bool)>);
 
     impl Policy for Script {
@@ -203,7 +268,7 @@ mod tests {
         }
     }
 
-    /// The limits after samples of a second each.
+    /// Returns the limit after each sample of one second.
     fn limits(script: &[(usize, bool)], begin: usize) -> Vec<usize> {
         let mut control = Control::new(Script(script.to_vec()), begin).bounds(10..=100);
         let second = Sample {
@@ -218,14 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_stays_within_its_bounds() {
+    fn proposals_are_clamped_to_the_bounds() {
         assert_eq!(limits(&[(1000, false)], 50), [100]);
         assert_eq!(limits(&[(0, false)], 50), [10]);
         assert_eq!(limits(&[(0, true)], 50), [10]);
     }
 
     #[test]
-    fn what_is_out_of_bounds_is_brought_back_at_once() {
+    fn limit_outside_the_bounds_is_clamped_at_once() {
         assert_eq!(limits(&[(500, false), (500, false)], 500), [100, 100]);
         assert_eq!(limits(&[(1, false)], 1), [10]);
     }
@@ -236,18 +301,18 @@ mod tests {
             limits(&[(52, false), (54, false), (55, false)], 50),
             [50, 50, 55]
         );
-        // But the last step to a bound is made.
+        // The last step to a bound is made even if it is small.
         assert_eq!(limits(&[(100, false)], 99), [100]);
     }
 
     #[test]
-    fn changes_are_apart() {
+    fn changes_keep_the_pause_between_them() {
         let script = [(60, false), (70, false), (80, false), (90, false)];
         assert_eq!(limits(&script, 50), [60, 60, 80, 80]);
     }
 
     #[test]
-    fn what_cannot_wait_is_done() {
+    fn urgent_proposals_skip_pause_and_hysteresis() {
         assert_eq!(
             limits(&[(51, true), (50, true), (51, true)], 50),
             [51, 50, 51]
@@ -255,8 +320,11 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_make_no_sense_are_made_to() {
-        #[expect(clippy::reversed_empty_ranges, reason = "that is what is tried")]
+    fn invalid_bounds_are_corrected() {
+        #[expect(
+            clippy::reversed_empty_ranges,
+            reason = "the test is about such a range"
+        )]
         let control = Control::new(Script(Vec::new()), 5).bounds(7..=3);
         assert_eq!(control.bounds, 7..=7);
         assert_eq!(

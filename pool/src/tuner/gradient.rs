@@ -1,4 +1,4 @@
-//! A limit by how long tasks take.
+//! A policy that follows the latency of tasks.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,42 +7,63 @@ use super::policy::{Policy, Proposal, bounded};
 use super::reason::Reason;
 use super::sample::Sample;
 
-/// Samples that the usual latency is the mean of at first, before it has a past.
+/// The number of first samples whose plain mean is the usual latency.
 const WARM_UP: u32 = 10;
-/// What a usual latency is multiplied with that is more than twice the present one.
+/// Factor of the usual latency while it is more than twice the present one.
 const RECOVERY: f64 = 0.95;
-/// The fastest fall.
-const STEEPEST: f64 = 0.5;
+/// The smallest gradient: a limit at most halves.
+const MIN_GRADIENT: f64 = 0.5;
 
-/// A limit by how long tasks take, against how long they used to.
+/// Sets the limit by comparing the present latency of tasks with the usual one.
 ///
-/// While they take no longer, the limit grows by the room for a short queue; when they do, it shrinks in proportion. It stays
-/// while less than half of it is used: then it is not the limit that holds anything back. The latency is the mean time
-/// in the pool.
+/// While the latency is as usual, the limit grows by the room for a short queue. When the latency
+/// rises, the limit shrinks in proportion. The limit stays while less than half of it is in use,
+/// because then it holds no task back. The latency is the mean time in the pool.
 ///
-/// It finds a limit that nobody knows, and follows one that changes, such as a database's. As its measure is the past, it
-/// slowly takes a crowd for the rule when all it ever sees is a crowd: give it an upper bound.
 ///
-/// The algorithm is Gradient2 of Netflix' [concurrency-limits](https://github.com/Netflix/concurrency-limits), with a
-/// queue that grows with the root of the limit.
+/// The policy finds a limit that is unknown or changes, such as a database's. Its reference is the
+/// past, so under constant overload it slowly accepts the overload as usual: set an upper bound.
+///
+/// The algorithm is Gradient2 of Netflix'
+/// [concurrency-limits](https://github.com/Netflix/concurrency-limits), with a queue that grows
+/// with the square root of the limit.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use anthill::tuner::{Control, Gradient, Sample};
+///
+/// let mut control = Control::new(Gradient::default(), 64).bounds(8..=128);
+/// let full = Sample {
+///     elapsed: Duration::from_secs(1),
+///     ended: 640,
+///     in_flight: 64.0,
+///     limit: 64,
+///     ..Sample::default()
+/// };
+/// for _ in 0..10 {
+///     control.observe(&full);
+/// }
+/// assert!(control.limit() >= 64); // tasks take 100 ms, as usual
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gradient {
     tolerance: f64,
     smoothing: f64,
     window: u32,
     limit: Option<f64>,
-    usual: Usual,
+    usual: MovingAverage,
 }
 
-/// A mean that forgets.
+/// An exponential moving average.
 #[derive(Clone, Debug, Default)]
-struct Usual {
+struct MovingAverage {
     seconds: f64,
     samples: u32,
 }
 
-impl Usual {
-    /// Takes a latency into a mean over about so many.
+impl MovingAverage {
+    /// Adds a latency to an average over about `window` samples.
     fn enter(&mut self, seconds: f64, window: u32) {
         self.samples = self.samples.saturating_add(1);
         if self.samples <= WARM_UP {
@@ -60,17 +81,23 @@ impl Default for Gradient {
             smoothing: 0.2,
             window: 600,
             limit: None,
-            usual: Usual::default(),
+            usual: MovingAverage::default(),
         }
     }
 }
 
 impl Gradient {
-    /// How many times the usual latency is still as usual; 1.5 unless told otherwise, at least 1.
+    /// Sets how many times the usual latency still counts as usual. Default: 1.5. At least 1.
+    ///
+    /// ```
+    /// use anthill::tuner::Gradient;
+    ///
+    /// let policy = Gradient::default().tolerance(2.0);
+    /// ```
     #[must_use]
     pub fn tolerance(self, times: f64) -> Self {
         Self {
-            // Infinity times a usual latency of zero would be no number.
+            // Infinity times a usual latency of zero is NaN.
             tolerance: if times.is_nan() {
                 1.0
             } else {
@@ -80,7 +107,14 @@ impl Gradient {
         }
     }
 
-    /// How much of what a sample speaks for is done, from 0, nothing, to 1, all of it; 0.2 unless told otherwise.
+    /// Sets which share of the wanted change each sample makes, from 0, none, to 1, all of it.
+    /// Default: 0.2.
+    ///
+    /// ```
+    /// use anthill::tuner::Gradient;
+    ///
+    /// let policy = Gradient::default().smoothing(0.5);
+    /// ```
     #[must_use]
     pub fn smoothing(self, share: f64) -> Self {
         Self {
@@ -93,7 +127,13 @@ impl Gradient {
         }
     }
 
-    /// How many samples what is usual is the mean of, about; 600 unless told otherwise, at least 10.
+    /// Sets over about how many samples the usual latency is averaged. Default: 600. At least 10.
+    ///
+    /// ```
+    /// use anthill::tuner::Gradient;
+    ///
+    /// let policy = Gradient::default().window(120);
+    /// ```
     #[must_use]
     pub fn window(self, samples: u32) -> Self {
         Self {
@@ -111,17 +151,18 @@ impl Policy for Gradient {
         if seconds <= 0.0 {
             return None;
         }
-        // After a slow while, or what was slow would be the rule for long.
+        // Recover faster after a slow period, or its latency would count as usual for long.
         if self.usual.seconds > 2.0 * seconds {
             self.usual.seconds *= RECOVERY;
         }
-        // Changes that are still held back make the two differ; if they differ by more, another has set the limit.
+        // The two differ while changes are held back. If they differ by more, other code has set
+        // the limit.
         let real = sample.limit as f64;
         let limit = self.limit.unwrap_or(real).clamp(real / 2.0, real * 2.0);
         if sample.in_flight < limit / 2.0 {
             return None;
         }
-        let gradient = (self.tolerance * self.usual.seconds / seconds).clamp(STEEPEST, 1.0);
+        let gradient = (self.tolerance * self.usual.seconds / seconds).clamp(MIN_GRADIENT, 1.0);
         let queue = limit.sqrt().max(1.0);
         let wanted = limit * gradient + queue;
         let limit = bounded(limit + self.smoothing * (wanted - limit), bounds);
@@ -141,7 +182,7 @@ mod tests {
     use super::*;
 
     fn sample(limit: usize, in_flight: f64, millis: u64) -> Sample {
-        // As many a second as make that latency.
+        // As many tasks as give that latency by Little's law.
         let ended = in_flight * 1000.0 / millis as f64;
         Sample {
             elapsed: Duration::from_secs(1),
@@ -152,7 +193,7 @@ mod tests {
         }
     }
 
-    /// The limit after so many samples, each of which fills it.
+    /// Returns the limit after `samples` samples with every slot in use.
     fn filled(policy: &mut Gradient, mut limit: usize, samples: u32, millis: u64) -> usize {
         for _ in 0..samples {
             let sample = sample(limit, limit as f64, millis);
@@ -164,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_is_used_up_grows_while_tasks_take_no_longer() {
+    fn used_limit_grows_while_latency_is_usual() {
         let mut policy = Gradient::default();
         let grown = filled(&mut policy, 20, 10, 10);
         assert!((28..=32).contains(&grown), "{grown}");
@@ -172,13 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_not_used_stays() {
+    fn unused_limit_stays() {
         let mut policy = Gradient::default();
         assert_eq!(policy.propose(&sample(20, 9.0, 10), &(4..=200)), None);
     }
 
     #[test]
-    fn it_falls_when_tasks_take_longer_and_comes_back() {
+    fn limit_falls_with_higher_latency_and_recovers() {
         let mut policy = Gradient::default();
         let usual = filled(&mut policy, 50, 20, 10);
         let crowded = filled(&mut policy, usual, 20, 40);
@@ -188,22 +229,22 @@ mod tests {
     }
 
     #[test]
-    fn a_little_longer_is_as_usual() {
+    fn latency_within_tolerance_is_usual() {
         let mut policy = Gradient::default();
         let usual = filled(&mut policy, 50, 20, 10);
         assert!(filled(&mut policy, usual, 5, 14) > usual);
     }
 
     #[test]
-    fn bounds_hold_inside_too() {
+    fn inner_limit_keeps_the_bounds() {
         let mut policy = Gradient::default();
         filled(&mut policy, 50, 300, 10);
-        // It has not run away beyond 200 and so is back below it at once.
+        // The inner limit has stayed at 200, so it is below 200 at once.
         assert!(filled(&mut policy, 200, 2, 40) < 190);
     }
 
     #[test]
-    fn nothing_is_learned_from_few_tasks() {
+    fn samples_of_few_tasks_are_ignored() {
         let mut policy = Gradient::default();
         assert_eq!(policy.propose(&sample(4, 2.0, 1000), &(4..=200)), None);
         assert_eq!(policy.usual.samples, 0);

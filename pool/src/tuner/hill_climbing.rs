@@ -1,4 +1,4 @@
-//! A limit by what it does to the throughput.
+//! A policy that follows the throughput.
 
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
@@ -9,56 +9,72 @@ use super::policy::{Policy, Proposal, whole};
 use super::reason::Reason;
 use super::sample::Sample;
 
-/// Samples of a wave: half of them high, half of them low.
+/// Samples in one wave of the limit: half of them high, half of them low.
 const PERIOD: usize = 4;
-/// Waves that are looked at together.
+/// Waves that are analysed together.
 const WAVES: usize = 8;
 const HISTORY: usize = PERIOD * WAVES;
-/// The highest wave.
-const MOST_WAVE: f64 = 20.0;
-/// How much of a gain more threads must bring, as a share of their own share: they are not free.
+/// The largest amplitude of a wave, in threads.
+const MAX_WAVE: f64 = 20.0;
+/// What more threads must gain, as a share of their own share, because threads are not free.
 const BIAS: f64 = 0.15;
-/// How much the signal must stand above the noise to be believed wholly.
+/// The ratio of signal to noise from which the signal is trusted in full.
 const SIGNAL_TO_NOISE: f64 = 3.0;
-/// Threads at most, for a second of a sample.
-const MOST_A_SECOND: f64 = 4.0;
-/// Threads at most, at once.
-const MOST_AT_ONCE: f64 = 20.0;
-/// Of the newest noise, in its mean.
+/// The most threads to add for each second of a sample.
+const MAX_STEP_PER_SECOND: f64 = 4.0;
+/// The most threads to add at once.
+const MAX_STEP: f64 = 20.0;
+/// Weight of the newest noise in the average.
 const NOISE_WEIGHT: f64 = 0.01;
-/// Samples are joined until they miscount by no more than this share, a task for each thread at worst.
-const MISCOUNT: f64 = 0.15;
-/// Above it more threads are no help, whatever the throughput says.
-const BUSY: f64 = 0.95;
+/// Samples are joined until the counting error, at worst one task a thread, is below this share.
+const MAX_COUNT_ERROR: f64 = 0.15;
+/// Above this CPU utilization more threads do not help, whatever the throughput says.
+const MAX_CPU: f64 = 0.95;
 
-/// Moves the limit in small waves and follows what helps: for the number of threads.
+/// Moves the limit in small waves and follows what raises the throughput. It is made for the number
+/// of threads.
 ///
-/// It raises and lowers the limit a little, sample by sample, and looks for that rhythm in the throughput. Where more does
-/// more it climbs, where more does nothing it comes down. So it needs some hundred tasks a second to see anything, and the
-/// limit never rests: its waves are [trials](super::Change::is_trial), its steps are not.
+/// The policy raises and lowers the limit a little, sample by sample, and looks for that rhythm in
+/// the throughput. It climbs where more threads raise the throughput, and descends where they do
+/// not. It needs some hundred tasks a second. The limit never rests: the waves are
+/// [trials](super::Change::is_trial), the steps are not.
 ///
-/// The algorithm is that of .NET's thread pool: J. L. Hellerstein, V. Morrison, E. Eilebrecht, "Optimizing Concurrency Levels
-/// in the .NET `ThreadPool`", CMG 2008, with the constants of [its
+///
+/// The algorithm is that of .NET's thread pool: J. L. Hellerstein, V. Morrison, E. Eilebrecht,
+/// "Optimizing Concurrency Levels in the .NET `ThreadPool`", CMG 2008, with the constants of [its
 /// source](https://github.com/dotnet/runtime/blob/main/src/libraries/System.Private.CoreLib/src/System/Threading/PortableThreadPool.HillClimbing.cs).
+///
+/// ```
+/// use anthill::Pool;
+/// use anthill::tuner::{HillClimbing, Target, Tuner};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = Pool::builder().threads(0..=8).build()?;
+/// let tuner = Tuner::new(&pool, Target::Threads, HillClimbing::default()).bounds(2..=64);
+/// let tuning = tuner.start(|change| println!("threads {change}"))?;
+/// # drop(tuning);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct HillClimbing {
-    /// The limit without its wave, once there is one.
+    /// The limit without its wave; `None` before the first sample.
     center: Option<f64>,
     wave: f64,
     noise: f64,
-    /// The newest limits and throughputs, at most so many as are looked at.
+    /// The newest limits and throughputs, at most `HISTORY`.
     history: VecDeque<(f64, f64)>,
     samples: usize,
-    /// Of samples that were too small.
+    /// Tasks ended in samples that were too small to use alone.
     ended: u64,
     elapsed: Duration,
 }
 
-/// What the history says.
+/// What the history shows.
 struct Slope {
-    /// How much of the throughput a share of the threads brings, less the bias.
+    /// The relative gain in throughput for a relative gain in threads, less the bias.
     real: f64,
-    /// How much that is to be believed, from 0 to 1.
+    /// How far `real` can be trusted, from 0 to 1.
     confidence: f64,
 }
 
@@ -66,7 +82,7 @@ impl HillClimbing {
     fn slope(&mut self) -> Option<Slope> {
         let waves = self.history.len() / PERIOD;
         let count = waves * PERIOD;
-        // With less there are no neighbouring rhythms to compare with.
+        // Fewer waves have no neighbouring frequencies to compare with.
         if waves < 2 {
             return None;
         }
@@ -77,11 +93,11 @@ impl HillClimbing {
         if limit <= 0.0 || throughput <= 0.0 {
             return None;
         }
-        let rhythm = |of: &[f64], mean: f64, period: f64| wave_of(of, period) * (1.0 / mean);
+        let rhythm = |of: &[f64], mean: f64, period: f64| fourier_term(of, period) * (1.0 / mean);
         let period = PERIOD as f64;
         let of_limits = rhythm(&limits, limit, period);
         let of_throughputs = rhythm(&throughputs, throughput, period);
-        // In rhythms that nobody makes there is nothing but noise.
+        // The limit has no wave at these frequencies, so what is there is noise.
         let noise = [waves + 1, waves - 1]
             .map(|waves| count as f64 / waves as f64)
             .map(|period| rhythm(&throughputs, throughput, period).length())
@@ -92,15 +108,15 @@ impl HillClimbing {
         } else {
             noise
         };
-        let drive = of_limits.length();
-        if drive.is_nan() || drive <= 0.0 {
+        let signal = of_limits.length();
+        if signal.is_nan() || signal <= 0.0 {
             return None;
         }
-        // The real part of the quotient: what of the throughput goes with the limits.
-        let real = of_throughputs.dot(of_limits) / (drive * drive) - BIAS;
+        // The real part of the quotient: the part of the throughput in phase with the limits.
+        let real = of_throughputs.dot(of_limits) / (signal * signal) - BIAS;
         let noise = self.noise.max(noise);
         let confidence = if noise > 0.0 {
-            (drive / noise / SIGNAL_TO_NOISE).min(1.0)
+            (signal / noise / SIGNAL_TO_NOISE).min(1.0)
         } else {
             1.0
         };
@@ -113,7 +129,7 @@ impl Policy for HillClimbing {
         self.ended = self.ended.saturating_add(sample.ended);
         self.elapsed = self.elapsed.saturating_add(sample.elapsed);
         let limit = sample.limit as f64;
-        if self.ended == 0 || (limit - 1.0) / self.ended as f64 >= MISCOUNT {
+        if self.ended == 0 || (limit - 1.0) / self.ended as f64 >= MAX_COUNT_ERROR {
             return None;
         }
         let seconds = std::mem::take(&mut self.elapsed).as_secs_f64();
@@ -131,16 +147,16 @@ impl Policy for HillClimbing {
         if let Some(slope) = slope {
             real = slope.real;
             let pull = real.clamp(-1.0, 1.0) * slope.confidence;
-            // Squared: small slopes are noise more often than not.
-            let step = pull * pull.abs() * MOST_A_SECOND * seconds;
-            let busy = sample.probe.cpu.is_some_and(|cpu| cpu > BUSY);
+            // Squared, because small slopes are usually noise.
+            let step = pull * pull.abs() * MAX_STEP_PER_SECOND * seconds;
+            let busy = sample.probe.cpu.is_some_and(|cpu| cpu > MAX_CPU);
             if step < 0.0 || !busy {
-                center += step.min(MOST_AT_ONCE);
+                center += step.min(MAX_STEP);
             }
         }
-        // High enough to be seen above the noise.
+        // High enough to exceed the noise.
         let wave = (center * self.noise * SIGNAL_TO_NOISE * 2.0).round();
-        self.wave = wave.clamp(1.0, MOST_WAVE);
+        self.wave = wave.clamp(1.0, MAX_WAVE);
         let (lowest, highest) = (*bounds.start() as f64, *bounds.end() as f64);
         let center = center.min(highest - self.wave).max(lowest);
         self.center = Some(center);
@@ -154,7 +170,7 @@ impl Policy for HillClimbing {
             slope => Reason::MoreHinders { slope },
         };
         Some(Proposal {
-            // Else there would be no rhythm.
+            // A delayed change would break the rhythm.
             at_once: true,
             ..Proposal::new(limit, reason)
         })
@@ -163,12 +179,12 @@ impl Policy for HillClimbing {
 
 /// A complex number.
 #[derive(Clone, Copy, Debug, Default)]
-struct Wave {
+struct Complex {
     real: f64,
     imaginary: f64,
 }
 
-impl Wave {
+impl Complex {
     fn length(self) -> f64 {
         self.real.hypot(self.imaginary)
     }
@@ -178,7 +194,7 @@ impl Wave {
     }
 }
 
-impl Add for Wave {
+impl Add for Complex {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -189,7 +205,7 @@ impl Add for Wave {
     }
 }
 
-impl Mul<f64> for Wave {
+impl Mul<f64> for Complex {
     type Output = Self;
 
     fn mul(self, factor: f64) -> Self {
@@ -200,23 +216,24 @@ impl Mul<f64> for Wave {
     }
 }
 
-/// How much of the values goes in waves of that many: one term of their Fourier transform.
-fn wave_of(values: &[f64], period: f64) -> Wave {
+/// Returns the term of the values' Fourier transform with this period.
+fn fourier_term(values: &[f64], period: f64) -> Complex {
     let term = |(at, value): (usize, &f64)| {
         let (sine, cosine) = (TAU * at as f64 / period).sin_cos();
         let real = value * cosine;
         let imaginary = -value * sine;
-        Wave { real, imaginary }
+        Complex { real, imaginary }
     };
     let sum = values.iter().enumerate().map(term);
-    sum.fold(Wave::default(), Add::add) * (1.0 / values.len() as f64)
+    sum.fold(Complex::default(), Add::add) * (1.0 / values.len() as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The limit after so many samples of half a second, of what does so much a second with so many threads.
+    /// Returns the limit after `samples` samples of half a second. `throughput` gives the tasks a
+    /// second for a number of threads.
     fn climb(throughput: impl Fn(usize) -> f64, begin: usize, samples: usize, cpu: f64) -> usize {
         let mut policy = HillClimbing::default();
         let mut limit = begin;
@@ -236,19 +253,19 @@ mod tests {
     }
 
     #[test]
-    fn it_climbs_where_more_does_more() {
+    fn limit_climbs_while_threads_raise_the_throughput() {
         let linear = |threads: usize| threads as f64 * 100.0;
         assert!(climb(linear, 4, 200, 0.1) >= 60);
     }
 
     #[test]
-    fn it_comes_down_where_more_does_nothing() {
+    fn limit_descends_while_threads_gain_nothing() {
         assert!(climb(|_| 2000.0, 40, 1000, 0.1) <= 6);
     }
 
     #[test]
-    fn it_stays_about_the_top_of_a_hill() {
-        // Twenty at once is best.
+    fn limit_stays_near_the_best_throughput() {
+        // The throughput is highest with twenty threads.
         let hill = |threads: usize| {
             let threads = threads as f64;
             200.0 * threads.min(20.0) - 50.0 * (threads - 20.0).max(0.0)
@@ -260,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn busy_processors_are_given_no_more_threads() {
+    fn busy_processors_get_no_more_threads() {
         let linear = |threads: usize| threads as f64 * 100.0;
         assert!(climb(linear, 8, 200, 0.99) <= 10);
     }
@@ -277,15 +294,15 @@ mod tests {
         let proposed: Vec<_> = (0..10)
             .map(|_| policy.propose(&small, &(1..=64)).is_some())
             .collect();
-        assert_eq!(proposed.iter().filter(|there| **there).count(), 2);
+        assert_eq!(proposed.iter().filter(|proposed| **proposed).count(), 2);
         assert_eq!(policy.history.back(), Some(&(8.0, 10.0)));
     }
 
     #[test]
-    fn a_rhythm_is_found_and_others_are_not() {
+    fn fourier_term_selects_one_frequency() {
         let values: Vec<f64> = (0..32).map(|at| f64::from(u8::from(at % 4 < 2))).collect();
-        assert!(wave_of(&values, 4.0).length() > 0.3);
-        assert!(wave_of(&values, 8.0).length() < 1e-9);
-        assert!(wave_of(&[3.0; 32], 4.0).length() < 1e-9);
+        assert!(fourier_term(&values, 4.0).length() > 0.3);
+        assert!(fourier_term(&values, 8.0).length() < 1e-9);
+        assert!(fourier_term(&[3.0; 32], 4.0).length() < 1e-9);
     }
 }

@@ -1,18 +1,18 @@
-//! What decides.
+//! What a policy is, and the constant one.
 
 use std::ops::RangeInclusive;
 
 use super::reason::Reason;
 use super::sample::Sample;
 
-/// Says what a limit should be.
+/// Decides what a limit should be.
 ///
 /// ```
 /// use std::ops::RangeInclusive;
 ///
 /// use anthill::tuner::{Policy, Proposal, Reason, Sample};
 ///
-/// /// A fifth more than there is to do.
+/// /// Proposes a fifth more than the demand.
 /// struct Headroom;
 ///
 /// impl Policy for Headroom {
@@ -23,24 +23,43 @@ use super::sample::Sample;
 /// }
 /// ```
 pub trait Policy: Send {
-    /// The limit that this sample speaks for; nothing if it says nothing. Called once for each sample, in their order. What
-    /// is outside of the bounds is brought to them afterwards.
+    /// Returns the limit that fits the sample, or `None` to keep the present limit.
+    ///
+    /// The control calls it once for each sample, in order. It clamps the returned limit to
+    /// `bounds`.
     fn propose(&mut self, sample: &Sample, bounds: &RangeInclusive<usize>) -> Option<Proposal>;
 }
 
-/// A limit, and why.
+/// A limit and the reason for it.
+///
+/// ```
+/// use anthill::tuner::{Proposal, Reason};
+///
+/// let proposal = Proposal::new(7.6, Reason::Other("a guess".into()));
+/// assert_eq!(proposal.limit, 8);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Proposal {
-    /// The limit, whole.
+    /// The proposed limit.
     pub limit: usize,
-    /// Why it should be that.
+    /// Why it is proposed.
     pub reason: Reason,
-    /// It cannot wait, and is done however small it is: a policy that tries what a change does keeps its own time.
+    /// Whether to apply the proposal at once, however small it is. For policies that measure the
+    /// effect of a change and keep their own time.
     pub at_once: bool,
 }
 
 impl Proposal {
-    /// Proposes the next whole number.
+    /// Proposes the nearest whole number, which may wait for
+    /// [`Control::pause`](super::Control::pause) and
+    /// [`Control::hysteresis`](super::Control::hysteresis).
+    ///
+    /// ```
+    /// use anthill::tuner::{Proposal, Reason};
+    ///
+    /// let reason = Reason::Other("a task for each of 12 files".into());
+    /// assert!(!Proposal::new(12.0, reason).at_once);
+    /// ```
     #[must_use]
     pub fn new(limit: f64, reason: Reason) -> Self {
         Self {
@@ -51,22 +70,30 @@ impl Proposal {
     }
 }
 
-/// The nearest whole number; what is none is 0.
+/// Rounds to the nearest whole number; NaN gives 0.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a cast of a float stops at the bounds of the integer, and makes 0 of what is no number"
+    reason = "a float cast saturates, and turns NaN into 0"
 )]
 pub(super) fn whole(limit: f64) -> usize {
     limit.round() as usize
 }
 
-/// The limit, brought to the bounds. Unlike `clamp` it does not panic on bounds that are empty.
+/// Clamps the limit to the bounds. Unlike `clamp` it does not panic if the bounds are empty.
 pub(super) fn bounded(limit: f64, bounds: &RangeInclusive<usize>) -> f64 {
     limit.min(*bounds.end() as f64).max(*bounds.start() as f64)
 }
 
-/// Always the same limit.
+/// Always proposes the same limit.
+///
+/// ```
+/// use anthill::tuner::{Control, Fixed, Sample};
+///
+/// let mut control = Control::new(Fixed(8), 4);
+/// control.observe(&Sample::default());
+/// assert_eq!(control.limit(), 8);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Fixed(pub usize);
 

@@ -4,44 +4,50 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Why a limit is moved, in a form for programs; [`Display`](fmt::Display) has it for people.
+/// Why a limit is moved, in a form for programs. [`Display`](fmt::Display) gives the text.
+///
+/// ```
+/// use anthill::tuner::Reason;
+///
+/// assert_eq!(Reason::Load { score: 0.5 }.to_string(), "the load is 0.50");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
     /// The load has reached another step.
     Load {
-        /// How much there is to do, from 0 to 1.
+        /// The smoothed load, from 0 to 1.
         score: f64,
     },
-    /// Tasks take as long as they used to: there may be room.
+    /// The latency is as usual, so there may be room for more.
     Room {
-        /// How long they take.
+        /// The present latency.
         latency: Duration,
-        /// How long they used to.
+        /// The usual latency.
         usual: Duration,
     },
-    /// Tasks take longer than they used to: something is crowded.
+    /// The latency is above the usual one, so a resource is overloaded.
     Crowded {
-        /// How long they take.
+        /// The present latency.
         latency: Duration,
-        /// How long they used to.
+        /// The usual latency.
         usual: Duration,
     },
-    /// A change is tried for what it does to the throughput.
+    /// The policy measures what a change does to the throughput.
     Trial,
-    /// More threads do more.
+    /// More threads raise the throughput.
     MoreHelps {
-        /// By how much, as a share of the throughput, for a share of the threads.
+        /// Relative gain in throughput for a relative gain in threads.
         slope: f64,
     },
-    /// More threads do no more, or less.
+    /// More threads leave the throughput as it is, or lower it.
     MoreHinders {
-        /// By how much, as a share of the throughput, for a share of the threads.
+        /// Relative gain in throughput for a relative gain in threads.
         slope: f64,
     },
-    /// The limit was outside of the bounds.
+    /// The limit was outside the bounds.
     Bounds,
-    /// A policy's own.
+    /// A policy's own reason.
     Other(Cow<'static, str>),
 }
 

@@ -1,48 +1,82 @@
-//! What a policy is told.
+//! The samples that a policy gets.
 
 use std::time::{Duration, Instant};
 
 use super::{READINGS, Target};
 use crate::stats::Stats;
 
-/// Fewer tasks tell nothing of how long they take.
-const FEW: u64 = 10;
+/// Samples of fewer tasks give no latency.
+const MIN_TASKS: u64 = 10;
 
-/// What a pool did for a while.
+/// What a pool did during a short time.
 ///
-/// Where the limit is the capacity, the figures are those of the pool that the tuner was given; where it is the threads,
-/// they are those of the pool and its subpools together.
+/// If the limit is the capacity, the figures are those of the tuner's pool or subpool. If the limit
+/// is the threads, they are those of the pool and all of its subpools.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use anthill::tuner::Sample;
+///
+/// let sample = Sample {
+///     elapsed: Duration::from_secs(2),
+///     ended: 200,
+///     in_flight: 10.0,
+///     waiting: 5.0,
+///     ..Sample::default()
+/// };
+/// assert_eq!(sample.throughput(), 100.0);
+/// assert_eq!(sample.latency(), Some(Duration::from_millis(100)));
+/// assert_eq!(sample.demand(), 15.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// How long the while was.
+    /// The length of the sample.
     pub elapsed: Duration,
-    /// Tasks that ended in it.
+    /// Tasks that ended during the sample.
     pub ended: u64,
-    /// Tasks in the pool, on average; where the limit is the threads, those that run or could.
+    /// Slots in use, on average. If the limit is the threads: tasks that run or are queued.
     pub in_flight: f64,
-    /// Tasks being run, on average.
+    /// Tasks that workers run, on average.
     pub running: f64,
-    /// Tasks that could run and waited for a worker, on average.
+    /// Tasks that are ready and wait for a worker, on average.
     pub queued: f64,
-    /// Submitters that waited for a slot, on average.
+    /// Submitters that wait for a slot, on average.
     pub waiting: f64,
-    /// The limit that held.
+    /// The limit at the end of the sample.
     pub limit: usize,
-    /// What was known of the machine.
+    /// How busy the machine is.
     pub probe: Probe,
 }
 
-/// How busy the machine is, as far as somebody knows: shares of what there is, from 0 to 1.
+/// How busy the machine is, as shares from 0 to 1; `None` if unknown.
+///
+/// ```
+/// use anthill::tuner::{Probe, Stepped};
+///
+/// let probe = Probe { memory: Some(0.8), ..Probe::default() };
+/// assert_eq!(probe.cpu, None);
+/// let policy = Stepped::default().by(|sample| sample.probe.memory.unwrap_or(0.0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Probe {
-    /// Processors.
+    /// CPU time in use, of all processors.
     pub cpu: Option<f64>,
-    /// Memory.
+    /// Memory in use.
     pub memory: Option<f64>,
 }
 
 impl Sample {
-    /// Tasks that ended in a second.
+    /// Returns the tasks that ended a second; 0 for an empty sample.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use anthill::tuner::Sample;
+    ///
+    /// let sample = Sample { elapsed: Duration::from_secs(2), ended: 50, ..Sample::default() };
+    /// assert_eq!(sample.throughput(), 25.0);
+    /// ```
     #[must_use]
     pub fn throughput(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
@@ -53,43 +87,83 @@ impl Sample {
         }
     }
 
-    /// How long a task was in the pool, on average, by Little's law; `None` if too few ended, or the mean is not finite.
+    /// Returns the mean time of a task in the pool, by Little's law. `None` if fewer than ten tasks
+    /// ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use anthill::tuner::Sample;
+    ///
+    /// let second = Sample { elapsed: Duration::from_secs(1), ended: 50, ..Sample::default() };
+    /// let sample = Sample { in_flight: 5.0, ..second };
+    /// assert_eq!(sample.latency(), Some(Duration::from_millis(100)));
+    /// ```
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
         self.time_of(self.in_flight)
     }
 
-    /// How long a task ran, on average.
+    /// Returns the mean time that a task runs on a worker. `None` if fewer than ten tasks ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use anthill::tuner::Sample;
+    ///
+    /// let second = Sample { elapsed: Duration::from_secs(1), ended: 50, ..Sample::default() };
+    /// let sample = Sample { running: 2.0, ..second };
+    /// assert_eq!(sample.task_time(), Some(Duration::from_millis(40)));
+    /// ```
     #[must_use]
     pub fn task_time(&self) -> Option<Duration> {
         self.time_of(self.running)
     }
 
-    /// How long a task waited for a worker, on average.
+    /// Returns the mean time that a ready task waits for a worker. `None` if fewer than ten tasks
+    /// ended.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use anthill::tuner::Sample;
+    ///
+    /// let second = Sample { elapsed: Duration::from_secs(1), ended: 50, ..Sample::default() };
+    /// let sample = Sample { queued: 3.0, ..second };
+    /// assert_eq!(sample.queue_age(), Some(Duration::from_millis(60)));
+    /// ```
     #[must_use]
     pub fn queue_age(&self) -> Option<Duration> {
         self.time_of(self.queued)
     }
 
-    /// Tasks that were there, or waited outside.
+    /// Returns the tasks in the pool plus the submitters waiting for a slot.
+    ///
+    /// ```
+    /// use anthill::tuner::Sample;
+    ///
+    /// let sample = Sample { in_flight: 4.0, waiting: 2.0, ..Sample::default() };
+    /// assert_eq!(sample.demand(), 6.0);
+    /// ```
     #[must_use]
     pub fn demand(&self) -> f64 {
         self.in_flight + self.waiting
     }
 
     fn time_of(&self, tasks: f64) -> Option<Duration> {
-        // As many at a time, so many a second: J. D. C. Little, "A Proof for the Queuing Formula L = λW", 1961.
+        // Mean time = mean number / rate: J. D. C. Little, "A Proof for the Queuing Formula L =
+        // λW", 1961.
         let seconds = self.elapsed.as_secs_f64() * tasks.max(0.0) / self.ended as f64;
         let time = Duration::try_from_secs_f64(seconds).ok();
-        time.filter(|_| self.ended >= FEW)
+        time.filter(|_| self.ended >= MIN_TASKS)
     }
 }
 
-/// Makes samples of readings.
+/// Averages readings into samples.
 pub(super) struct Meter {
     target: Target,
     pub(super) probe: Option<Box<dyn FnMut() -> Probe + Send>>,
-    /// When the present sample began, and how many had ended.
+    /// When the present sample began, and how many tasks had ended by then.
     begin: Option<(Instant, u64)>,
     readings: u32,
     sums: Sample,
@@ -106,7 +180,7 @@ impl Meter {
         }
     }
 
-    /// Takes a reading; the sample that it completes.
+    /// Adds a reading, and returns the sample that it completes.
     pub(super) fn read(
         &mut self,
         stats: &Stats,
@@ -115,7 +189,7 @@ impl Meter {
         interval: Duration,
     ) -> Option<Sample> {
         let (ended, in_flight) = match self.target {
-            // Counted at this entrance alone.
+            // Accepted tasks are counted for each entrance, ended tasks for the whole pool only.
             Target::Capacity => {
                 let ended = stats.accepted.saturating_sub(stats.in_flight as u64);
                 (ended, stats.in_flight)
@@ -135,14 +209,14 @@ impl Meter {
         self.sums.queued += stats.queued as f64;
         self.sums.waiting += stats.waiting as f64;
         let elapsed = now.saturating_duration_since(begun);
-        // A late reading must not make the sample longer by all those that were missed.
+        // Ends a sample whose readings come late, or the sample would take several intervals.
         if self.readings < READINGS && elapsed < interval {
             return None;
         }
         let mean = |sum: f64| sum / f64::from(self.readings);
         let sample = Sample {
             elapsed,
-            // Slots that are held in reserve come and go, too.
+            // Saturating, because the number falls while slots are held in reserve.
             ended: ended.saturating_sub(ended_before),
             in_flight: mean(self.sums.in_flight),
             running: mean(self.sums.running),
@@ -172,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_is_of_ten_readings() {
+    fn sample_is_the_mean_of_ten_readings() {
         let (mut meter, start) = (Meter::new(Target::Capacity), Instant::now());
         let second = Duration::from_secs(1);
         let mut read = |tick: u32, stats: &Stats| {
@@ -196,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_late_is_a_sample_at_once() {
+    fn late_reading_completes_a_sample() {
         let (mut meter, start) = (Meter::new(Target::Threads), Instant::now());
         let second = Duration::from_secs(1);
         assert_eq!(meter.read(&Stats::default(), start, 4, second), None);
@@ -212,10 +286,10 @@ mod tests {
     }
 
     #[test]
-    fn few_tasks_tell_no_time() {
+    fn few_tasks_give_no_latency() {
         let sample = Sample {
             elapsed: Duration::from_secs(1),
-            ended: FEW - 1,
+            ended: MIN_TASKS - 1,
             in_flight: 5.0,
             ..Sample::default()
         };

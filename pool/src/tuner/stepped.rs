@@ -1,4 +1,4 @@
-//! A limit for each load.
+//! A policy with a table of limits by load.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,19 +7,32 @@ use super::policy::{Policy, Proposal};
 use super::reason::Reason;
 use super::sample::Sample;
 
-/// How far below a step's bound the load must fall for the step to be left.
+/// How far the load must fall below a step's lower bound to leave the step.
 const MARGIN: f64 = 0.05;
-/// Of each sample, in the mean that is looked at.
+/// Weight of each sample in the average.
 const WEIGHT: f64 = 0.3;
 
-/// Limits by the load, in steps.
+/// Chooses the limit from a table, by the load.
 ///
-/// The load is a score from 0 to 1: tasks that are there or wait outside, as a share of the largest limit, unless
-/// [`by`](Self::by) says otherwise. It is smoothed, and a step is left only when the score is clearly below.
+/// The load is a score from 0 to 1: tasks in the pool plus waiting submitters, as a share of the
+/// largest limit in the table. [`by`](Self::by) replaces the score. The score is smoothed, and a
+/// step is left only when the score is clearly below it.
+///
+/// ```
+/// use anthill::Pool;
+/// use anthill::tuner::{Stepped, Target, Tuner};
+///
+/// # fn main() -> Result<(), anthill::BuildError> {
+/// let pool = Pool::builder().capacity(64).build()?;
+/// let policy = Stepped::new([(0.3, 64), (0.7, 256)], 1024);
+/// let tuner = Tuner::new(&pool, Target::Capacity, policy).bounds(64..=1024);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Stepped {
-    /// Up to which score, exclusive, which limit; rising.
+    /// The exclusive upper bound of each step's score, rising, and its limit.
     steps: Vec<(f64, usize)>,
-    /// The limit above all.
+    /// The limit above the last bound.
     top: usize,
     score: Box<dyn FnMut(&Sample) -> f64 + Send>,
     mean: Option<f64>,
@@ -27,18 +40,19 @@ pub struct Stepped {
 }
 
 impl Stepped {
-    /// A table: the limit for scores below each bound, bounds rising, and the limit for all above.
+    /// Returns a policy with this table: each step has an exclusive upper bound of the score and a
+    /// limit. The bounds rise. `top` is the limit for higher scores.
     ///
     /// ```
     /// use anthill::tuner::Stepped;
     ///
-    /// // What `Stepped::default()` is.
+    /// // The same as `Stepped::default()`.
     /// let policy = Stepped::new([(0.3, 4), (0.7, 8)], 16);
     /// ```
     ///
     /// # Panics
     ///
-    /// When the bounds do not rise.
+    /// Panics if the bounds do not rise.
     #[must_use]
     pub fn new(steps: impl IntoIterator<Item = (f64, usize)>, top: usize) -> Self {
         let steps: Vec<_> = steps.into_iter().collect();
@@ -57,12 +71,12 @@ impl Stepped {
         }
     }
 
-    /// Measures the load otherwise.
+    /// Replaces the score. A value outside 0 to 1 is clamped; NaN ignores the sample.
     ///
     /// ```
     /// use anthill::tuner::{Sample, Stepped};
     ///
-    /// // The busiest of what there is.
+    /// // The busiest resource counts.
     /// let policy = Stepped::default().by(|sample: &Sample| {
     ///     let demand = sample.demand() / 16.0;
     ///     demand.max(sample.probe.memory.unwrap_or(0.0))
@@ -74,13 +88,13 @@ impl Stepped {
         Self { score, ..self }
     }
 
-    /// The number of the step that a score is on.
+    /// Returns the index of the step that the score is on.
     fn step_of(&self, score: f64) -> usize {
         self.steps.partition_point(|step| step.0 <= score)
     }
 }
 
-/// Below a load of 0.3: 4; below 0.7: 8; above: 16.
+/// A limit of 4 below a load of 0.3, 8 below 0.7, and 16 above.
 impl Default for Stepped {
     fn default() -> Self {
         Self::new([(0.3, 4), (0.7, 8)], 16)
@@ -91,12 +105,12 @@ impl Policy for Stepped {
     fn propose(&mut self, sample: &Sample, _: &RangeInclusive<usize>) -> Option<Proposal> {
         let now = (self.score)(sample).clamp(0.0, 1.0);
         if now.is_nan() {
-            // It would stay in the mean.
+            // NaN would stay in the mean forever.
             return None;
         }
         let score = self.mean.map_or(now, |mean| mean + WEIGHT * (now - mean));
         self.mean = Some(score);
-        // Just below a bound both steps are right, and the one that is taken is kept.
+        // Just below a bound both steps are right, and the present one is kept.
         let (least, most) = (self.step_of(score), self.step_of(score + MARGIN));
         let step = self.step.map_or(least, |step| step.clamp(least, most));
         self.step = Some(step);
@@ -125,7 +139,7 @@ mod tests {
                 in_flight: 16.0 * load,
                 ..Sample::default()
             };
-            // Until the mean has come there.
+            // Long enough for the mean to converge.
             let last = (0..40).map(|_| policy.propose(&sample, &(1..=16))).last();
             last.flatten().expect("a limit").limit
         };
@@ -133,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_load_has_its_limit() {
+    fn load_selects_the_limit() {
         assert_eq!(
             limits(&[0.0, 0.5, 0.9, 7.0, 0.5, 0.1]),
             [4, 8, 16, 16, 8, 4]
@@ -141,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_kept_just_below_its_bound() {
+    fn step_is_kept_just_below_its_bound() {
         assert_eq!(limits(&[0.29, 0.31, 0.29, 0.26, 0.24]), [4, 8, 8, 8, 4]);
         assert_eq!(limits(&[0.71, 0.66, 0.64]), [16, 16, 8]);
     }
 
     #[test]
-    fn one_sample_is_not_the_load() {
+    fn single_sample_is_smoothed() {
         let mut policy = Stepped::default();
         let mut propose = |in_flight| {
             let sample = Sample {
@@ -165,7 +179,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "must rise")]
-    fn bounds_that_fall_are_refused() {
+    fn falling_bounds_panic() {
         let _ = Stepped::new([(0.7, 4), (0.3, 8)], 16);
     }
 }

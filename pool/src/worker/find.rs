@@ -1,54 +1,55 @@
-//! Which task a worker runs next.
+//! Decides which task a worker runs next.
 //!
-//! Futures first, so that what an event or another thread has woken does not wait behind closures; but after
-//! [`IN_A_ROW`] of them a closure, if one waits and the worker may run it. Closures by the shares of their priorities.
-//! Own queues come before the common ones, and those before the queues of other workers. So that this starves nothing, a
-//! worker looks beyond its own queues after every [`LOOK_OUTSIDE`] tasks.
+//! Futures come first, so that woken futures do not wait behind closures. After [`FUTURES_IN_ROW`]
+//! futures comes a closure, if one waits and the worker may run it. Priorities divide the closures
+//! by their shares. Local queues come before shared queues, and these before the local queues of
+//! other workers. To avoid starvation, a worker checks beyond its local queues after every
+//! [`OUTSIDE_INTERVAL`] tasks.
 
 use super::Worker;
 use crate::lane::Lane;
-use crate::priority::{Priority, Turn};
+use crate::priority::{Priority, Shares};
 use crate::queues::Uses;
 use crate::seat::{Occupancy, Seat};
-use crate::sync::{IN_A_ROW, LOOK_AT_OTHERS, LOOK_OUTSIDE};
+use crate::sync::{BLOCKED_INTERVAL, FUTURES_IN_ROW, OUTSIDE_INTERVAL};
 use crate::task::Task;
 
-/// What a worker remembers of its choices.
-pub(super) struct Course {
-    /// Tasks since it last looked beyond its own queues.
+/// Counters that make a worker's choices fair.
+pub(super) struct Fairness {
+    /// Tasks since the last check beyond the local queues.
     ran: u32,
     /// Futures since the last closure.
     row: u32,
-    /// Futures since it last looked beyond its own queues.
+    /// Futures since the last check beyond the local queues.
     polled: u32,
-    /// Looks beyond its own queues since it last looked at another worker's.
-    looks: u32,
-    /// Whose queues it looks at next, and how often each worker had looked beyond its own when this one looked at it.
-    other: usize,
+    /// Such checks since the last check of another worker.
+    checks: u32,
+    /// The worker to check next, and each worker's count of such checks when it was last seen.
+    victim: usize,
     seen: Vec<u64>,
-    turn: Turn,
+    shares: Shares,
 }
 
-impl Course {
+impl Fairness {
     pub(super) fn new() -> Self {
         Self {
             ran: 0,
             row: 0,
             polled: 0,
-            looks: 0,
-            other: 0,
+            checks: 0,
+            victim: 0,
             seen: Vec::new(),
-            turn: Turn::new(),
+            shares: Shares::new(),
         }
     }
 
-    /// The worker has looked beyond its own queues.
-    pub(super) fn begin_anew(&mut self) {
+    /// Restarts the counts after a check beyond the local queues.
+    pub(super) fn reset(&mut self) {
         (self.ran, self.polled) = (0, 0);
     }
 
     #[inline]
-    fn chose(&mut self, lane: Lane) {
+    fn record(&mut self, lane: Lane) {
         self.ran += 1;
         match lane {
             Lane::Futures => {
@@ -66,31 +67,31 @@ impl Worker {
         let lane = self.own_lane();
         if let (Some(own), Some(lane)) = (&self.seat.own, lane) {
             if let Some(task) = own.pop(lane) {
-                self.course.chose(lane);
+                self.fairness.record(lane);
                 return Some(task);
             }
         }
         self.find_elsewhere()
     }
 
-    /// The lane of the own queue from which the next task comes, where that is plain.
+    /// Returns the lane of the local queue to pop from, if no other queue can come first.
     #[inline]
     fn own_lane(&mut self) -> Option<Lane> {
         let (own, queues) = (self.seat.own.as_ref()?, &self.seat.scheduler.queues);
-        if self.course.ran >= LOOK_OUTSIDE {
+        if self.fairness.ran >= OUTSIDE_INTERVAL {
             return None;
         }
         if !queues.uses().is_plain() {
             if !own.is_empty(Lane::Futures) {
-                if self.course.row >= IN_A_ROW {
-                    if !own.is_empty(Lane::Closures) || queues.has_common_closures() {
+                if self.fairness.row >= FUTURES_IN_ROW {
+                    if !own.is_empty(Lane::Closures) || queues.has_shared_closures() {
                         return None;
                     }
-                    self.course.row = 0;
+                    self.fairness.row = 0;
                 }
                 return Some(Lane::Futures);
             }
-            if queues.has_common_futures() || queues.uses().includes(Uses::PRIORITIES) {
+            if queues.has_shared_futures() || queues.uses().includes(Uses::PRIORITIES) {
                 return None;
             }
         }
@@ -100,52 +101,54 @@ impl Worker {
 
     #[inline(never)]
     fn find_elsewhere(&mut self) -> Option<Task<Seat>> {
-        if self.course.ran >= LOOK_OUTSIDE {
-            self.look_outside();
+        if self.fairness.ran >= OUTSIDE_INTERVAL {
+            self.check_outside();
         }
-        if self.course.row < IN_A_ROW {
+        if self.fairness.row < FUTURES_IN_ROW {
             if let Some(task) = self.next_future() {
                 return Some(task);
             }
         }
         if let Some(task) = self.next_closure() {
-            // Futures that were left for it are for others.
-            self.moved |= self.course.row >= IN_A_ROW;
-            self.course.chose(Lane::Closures);
+            // The local futures now wait for this closure, so other workers must be notified of
+            // them.
+            self.moved |= self.fairness.row >= FUTURES_IN_ROW;
+            self.fairness.record(Lane::Closures);
             return Some(task);
         }
-        self.find_beyond()
+        self.find_fallback()
     }
 
-    /// A future, from the own queue or the common one.
+    /// Takes a future from the local or the shared queue.
     fn next_future(&mut self) -> Option<Task<Seat>> {
         let queues = &self.seat.scheduler.queues;
         if !queues.uses().includes(Uses::FUTURES) {
             return None;
         }
         let own = self.seat.own.as_ref();
-        let mut task = own.and_then(|own| own.pop_apart(Lane::Futures));
-        if task.is_none() && queues.has_common_futures() {
-            task = self.take_common_future();
+        let mut task = own.and_then(|own| own.pop_outlined(Lane::Futures));
+        if task.is_none() && queues.has_shared_futures() {
+            task = self.take_shared_future();
         }
         if task.is_some() {
-            self.course.chose(Lane::Futures);
+            self.fairness.record(Lane::Futures);
         }
         task
     }
 
-    fn take_common_future(&mut self) -> Option<Task<Seat>> {
-        // A worker that also runs closures takes no future along that would have to wait for them.
+    fn take_shared_future(&mut self) -> Option<Task<Seat>> {
+        // A worker that also runs closures takes no batch, because its futures would wait behind
+        // closures.
         let own = match self.seat.occupancy() {
             Occupancy::Free => self.seat.own.as_ref(),
             _ => None,
         };
-        let task = self.seat.scheduler.queues.take_common(Lane::Futures, own);
+        let task = self.seat.scheduler.queues.take_shared(Lane::Futures, own);
         self.moved |= task.is_some() && own.is_some();
         task
     }
 
-    /// A closure, if this worker may run one.
+    /// Takes a closure if this worker may run one.
     fn next_closure(&mut self) -> Option<Task<Seat>> {
         if self.seat.occupancy() != Occupancy::Occupied && !self.occupy() {
             return None;
@@ -153,9 +156,9 @@ impl Worker {
         let (own, queues) = (self.seat.own.as_ref(), &self.seat.scheduler.queues);
         let moved = &mut self.moved;
         let mut unprioritized = || {
-            let task = own.and_then(|own| own.pop_apart(Lane::Closures));
+            let task = own.and_then(|own| own.pop_outlined(Lane::Closures));
             task.or_else(|| {
-                let task = queues.take_common(Lane::Closures, own);
+                let task = queues.take_shared(Lane::Closures, own);
                 *moved |= task.is_some();
                 task
             })
@@ -163,13 +166,13 @@ impl Worker {
         if !queues.uses().includes(Uses::PRIORITIES) {
             return unprioritized();
         }
-        self.course.turn.next(|priority| match priority {
+        self.fairness.shares.next(|priority| match priority {
             Priority::Normal => unprioritized(),
             Priority::High | Priority::Low => queues.take_prioritized(priority),
         })
     }
 
-    /// Begins to count as occupied by closures, if one waits and not enough others do.
+    /// Occupies the worker if a closure waits and fewer than `max` workers are occupied.
     fn occupy(&mut self) -> bool {
         let (seat, queues) = (&self.seat, &self.seat.scheduler.queues);
         let has_own = seat
@@ -177,7 +180,7 @@ impl Worker {
             .as_ref()
             .is_some_and(|own| !own.is_empty(Lane::Closures));
         let waits = has_own
-            || queues.has_common_closures()
+            || queues.has_shared_closures()
             || (self.searching && queues.has_work(Lane::Closures));
         if !waits {
             return false;
@@ -187,7 +190,7 @@ impl Worker {
         }
         if !self.seat.scheduler.idle.occupy() {
             if has_own {
-                self.give_back_closures();
+                self.return_closures();
             }
             return false;
         }
@@ -196,24 +199,24 @@ impl Worker {
         true
     }
 
-    /// Others run closures, and those in the own queue are for them.
+    /// Moves the local closures to the shared queue, because enough other workers run closures.
     #[cold]
-    fn give_back_closures(&self) {
+    fn return_closures(&self) {
         let Some(own) = &self.seat.own else { return };
-        while let Some(task) = own.pop_apart(Lane::Closures) {
+        while let Some(task) = own.pop_outlined(Lane::Closures) {
             self.seat.scheduler.defer(task, Priority::Normal);
         }
     }
 
-    /// No longer counts as occupied. Closures that were left to this worker still come to it, after a row of futures.
+    /// Ends the occupancy. The worker still takes the closures left to it, after a row of futures.
     fn vacate(&self) {
         self.seat.set_occupancy(Occupancy::Free);
         self.seat.scheduler.idle.vacate();
     }
 
-    /// When neither a future in its turn nor a closure was found.
-    fn find_beyond(&mut self) -> Option<Task<Seat>> {
-        if std::mem::take(&mut self.course.row) >= IN_A_ROW {
+    /// The last resort, after neither a future in its turn nor a closure was found.
+    fn find_fallback(&mut self) -> Option<Task<Seat>> {
+        if std::mem::take(&mut self.fairness.row) >= FUTURES_IN_ROW {
             if let Some(task) = self.next_future() {
                 return Some(task);
             }
@@ -230,19 +233,20 @@ impl Worker {
         }
         if task.is_some() {
             self.moved = true;
-            self.course.chose(lane);
+            self.fairness.record(lane);
         }
         task
     }
 
-    /// What others bring is not kept waiting by tasks in the own queues that bring each other.
+    /// Checks beyond the local queues, so that local tasks that submit each other starve no other
+    /// tasks.
     #[cold]
-    fn look_outside(&mut self) {
-        let ran = std::mem::take(&mut self.course.ran);
-        let ran_closure = std::mem::take(&mut self.course.polled) < ran;
+    fn check_outside(&mut self) {
+        let ran = std::mem::take(&mut self.fairness.ran);
+        let ran_closure = std::mem::take(&mut self.fairness.polled) < ran;
         let is_occupied = self.seat.occupancy() == Occupancy::Occupied;
         if let Some(own) = &self.seat.own {
-            // Behind what is in the own queues already: the order stays that of arrival.
+            // Append to the local queues, so that tasks keep their order of arrival.
             let queues = &self.seat.scheduler.queues;
             queues.refill(Lane::Futures, own);
             if is_occupied {
@@ -251,34 +255,34 @@ impl Worker {
             self.moved = true;
         }
         self.seat.tally().count(|tally| &tally.looks);
-        self.course.looks += 1;
-        if self.course.looks >= LOOK_AT_OTHERS {
-            self.course.looks = 0;
-            self.look_at_another();
+        self.fairness.checks += 1;
+        if self.fairness.checks >= BLOCKED_INTERVAL {
+            self.fairness.checks = 0;
+            self.steal_from_blocked();
         }
         if is_occupied && !ran_closure {
             self.vacate();
         }
-        // Events, too, wait for at most so many tasks.
+        // Events, too, wait for at most `OUTSIDE_INTERVAL` tasks.
         if self.poll_reactor() {
-            // While it was held, a worker that occupied itself saw no need to have it attended.
+            // While this worker held the reactor, a newly occupied worker did not recruit for it.
             self.newly_occupied |= self.seat.occupancy().is_counted();
         }
     }
 
-    /// Tasks behind one that takes long, in the queues of another worker, are taken along.
-    fn look_at_another(&mut self) {
+    /// Steals the tasks queued behind a long task of another worker.
+    fn steal_from_blocked(&mut self) {
         let Some(own) = &self.seat.own else { return };
-        let (course, scheduler) = (&mut self.course, &self.seat.scheduler);
-        course.seen.resize(scheduler.queues.locals(), 0);
-        course.other = (course.other + 1) % course.seen.len();
-        let other = course.other;
-        if other == own.index {
+        let (fairness, scheduler) = (&mut self.fairness, &self.seat.scheduler);
+        fairness.seen.resize(scheduler.queues.locals(), 0);
+        fairness.victim = (fairness.victim + 1) % fairness.seen.len();
+        let victim = fairness.victim;
+        if victim == own.index {
             return;
         }
-        let looks = scheduler.tally(Some(other)).looks.get();
-        if std::mem::replace(&mut course.seen[other], looks) != looks {
-            // It goes on.
+        let checks = scheduler.tally(Some(victim)).looks.get();
+        if std::mem::replace(&mut fairness.seen[victim], checks) != checks {
+            // It made progress since the last check.
             return;
         }
         let may_run_closures = self.seat.occupancy() == Occupancy::Occupied;
@@ -286,7 +290,7 @@ impl Worker {
             if lane == Lane::Closures && !may_run_closures {
                 continue;
             }
-            if let Some(task) = scheduler.queues.steal_from(other, lane, own) {
+            if let Some(task) = scheduler.queues.steal_from(victim, lane, own) {
                 scheduler.queues.push_own(own, lane, task);
             }
         }

@@ -1,4 +1,4 @@
-//! An allocator that counts when it is asked to, and costs one load of a flag when not.
+//! An allocator that can count allocations. It costs one load of a flag while it does not.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Threads may see it a moment late, which is next to nothing among the tasks that are counted.
+/// Relaxed: a thread may miss a few allocations, which is little among all tasks.
 static ON: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
@@ -14,7 +14,7 @@ static LIVE: AtomicI64 = AtomicI64::new(0);
 
 struct Counting;
 
-/// What the whole process has allocated since it began to count.
+/// Allocations of the whole process since `begin`.
 #[derive(Clone, Copy)]
 pub(crate) struct Allocated {
     pub(crate) count: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Allocated {
     pub(crate) live: i64,
 }
 
-/// Counts from here on.
+/// Starts counting.
 pub(crate) fn begin() {
     ON.store(true, Ordering::Relaxed);
 }
@@ -36,7 +36,7 @@ pub(crate) fn allocated() -> Allocated {
     }
 }
 
-fn gained(bytes: usize) {
+fn on_alloc(bytes: usize) {
     if ON.load(Ordering::Relaxed) {
         ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -44,36 +44,37 @@ fn gained(bytes: usize) {
     }
 }
 
-fn lost(bytes: usize) {
+fn on_free(bytes: usize) {
     if ON.load(Ordering::Relaxed) {
         LIVE.fetch_sub(bytes.cast_signed() as i64, Ordering::Relaxed);
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it came; the counters beside it allocate nothing.
+// SAFETY: every call is forwarded to the system's allocator unchanged. The counters do not
+// allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        gained(layout.size());
-        // SAFETY: as the caller promises.
+        on_alloc(layout.size());
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        gained(layout.size());
-        // SAFETY: as the caller promises.
+        on_alloc(layout.size());
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        lost(layout.size());
-        gained(size);
-        // SAFETY: as the caller promises.
+        on_free(layout.size());
+        on_alloc(size);
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        lost(layout.size());
-        // SAFETY: as the caller promises.
+        on_free(layout.size());
+        // SAFETY: the caller upholds the same contract.
         unsafe { System.dealloc(memory, layout) }
     }
 }

@@ -1,4 +1,4 @@
-//! Where and with what it was measured.
+//! The machine, the versions and the command, for reports.
 
 use std::env;
 use std::thread;
@@ -6,7 +6,7 @@ use std::thread;
 use sysinfo::{CpuRefreshKind, RefreshKind, System};
 use time::OffsetDateTime;
 
-/// The version of a crate that was compiled in.
+/// Returns the version of a crate in the lock file.
 pub(crate) fn version(crate_name: &str) -> String {
     let lock = include_str!("../../../../Cargo.lock");
     let entry = format!("name = \"{crate_name}\"\nversion = \"");
@@ -14,7 +14,7 @@ pub(crate) fn version(crate_name: &str) -> String {
     rest.split('"').next().unwrap_or_default().to_owned()
 }
 
-/// The processor, the kernel, the compiler and the day, in one sentence.
+/// Describes the processor, the kernel, the compiler and the date.
 pub(crate) fn described() -> String {
     let cpus = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
     let system = System::new_with_specifics(cpus);
@@ -28,7 +28,7 @@ pub(crate) fn described() -> String {
     )
 }
 
-/// The command that was given.
+/// Returns the command line of this run.
 pub(crate) fn command() -> String {
     let args = env::args().skip(1).collect::<Vec<_>>().join(" ");
     let separator = if args.is_empty() { "" } else { " -- " };
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_those_of_the_lock_file() {
+    fn versions_come_from_the_lock_file() {
         assert_eq!(version("anthill"), env!("CARGO_PKG_VERSION"));
         assert!(version("tokio").starts_with("1."));
     }

@@ -1,11 +1,12 @@
-//! anthill beside its peers on the same work: each peer in a process of its own, rounds interleaved, medians.
+//! Compares anthill with its peers on the same work. Each run has a process of its own, and rounds
+//! are interleaved.
 //!
-//! Modules lean on those below them:
+//! Modules depend on those below them:
 //!
-//! - `rounds` has peers play; `table`, `plot`: what came of it
-//! - `record`: the JSON; `machine`: where it was measured
+//! - `rounds` starts the runs; `table`, `plot` show the results
+//! - `record`: the JSON; `machine`: the description of the machine
 //! - `work`: what is measured
-//! - `peers`: who does it
+//! - `peers`: the pools that are measured
 //! - `process`, `tally`, `meter`, `counting`: how it is measured
 
 mod counting;
@@ -31,71 +32,71 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use crate::record::Record;
-use crate::rounds::{Contest, Foreign};
+use crate::rounds::{Comparison, ExternalPeer};
 use crate::work::{Effort, Plan, Work};
 
-/// After so long a peer is taken to be stuck.
+/// A run that takes longer is stuck.
 const STUCK: Duration = Duration::from_secs(300);
 
-/// Holds anthill against its peers on the same work, on this machine
+/// Compares anthill with its peers on the same work, on this machine
 ///
-/// Prints each work's figures as a table: medians, and the least and the most of all rounds.
+/// Prints a table for each work: medians, minimum and maximum of all rounds.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
-    part: Option<Part>,
+    child: Option<Child>,
 
-    /// What to measure; everything by default
+    /// Works to measure [default: all]
     #[arg(value_parser = PossibleValuesParser::new(work::ALL.iter().map(|work| work.name)))]
     works: Vec<String>,
 
-    /// How often each figure is taken; the median counts [default: 5, with --quick 1]
+    /// Rounds per figure; the median is reported [default: 5, with --quick 1]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
 
-    /// Smaller works, and each once: done in two minutes, and only roughly right
+    /// Smaller works, one round: takes two minutes and is only roughly right
     #[arg(long)]
     quick: bool,
 
-    /// As little as can be, to see that everything works
+    /// The smallest possible works, to check that everything runs
     #[arg(long, hide = true)]
     smoke: bool,
 
-    /// Workers of each pool, unless the work says otherwise; as many as there are processors by default
+    /// Workers per pool, unless the work sets them [default: number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
 
-    /// Numbers of connections to the echo servers
+    /// Connections to the echo servers
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 100, 1000, 10_000])]
     connections: Vec<usize>,
 
-    /// Only these take part
+    /// Run only these peers
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
 
-    /// One more peer, in any language: see benches/README.md for what the command is given and has to say
-    #[arg(long = "peer", value_name = "NAME=COMMAND", value_parser = Foreign::parse)]
-    peers: Vec<Foreign>,
+    /// Add a peer in any language; benches/README.md describes its arguments and output
+    #[arg(long = "peer", value_name = "NAME=COMMAND", value_parser = ExternalPeer::parse)]
+    peers: Vec<ExternalPeer>,
 
-    /// Where to write all figures as JSON
+    /// Write all figures to this file as JSON
     #[arg(long, value_name = "PATH")]
     json: Option<PathBuf>,
 
-    /// Where to write short tables for a README, with the machine, the versions, the date and the command
+    /// Write short tables for a README to this file, with machine, versions, date and command
     #[arg(long, value_name = "PATH")]
     markdown: Option<PathBuf>,
 
-    /// Where to write a page of plots
+    /// Write a page of plots to this file
     #[arg(long, value_name = "PATH")]
     plots: Option<PathBuf>,
 }
 
-/// What a process of a peer's own does.
+/// What a child process does.
 #[derive(Subcommand)]
-enum Part {
+enum Child {
     #[command(hide = true)]
-    Play(rounds::Part),
+    RunPeer(rounds::RunArgs),
     #[command(hide = true)]
     EchoServer(work::ServerArgs),
     #[command(hide = true)]
@@ -104,17 +105,20 @@ enum Part {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let done = match &cli.part {
-        Some(Part::Play(part)) => {
+    let done = match &cli.child {
+        Some(Child::RunPeer(child)) => {
             thread::spawn(|| {
                 thread::sleep(STUCK);
-                eprintln!("compare: a peer is stuck");
+                eprintln!(
+                    "compare: stopped a peer that took over {} s",
+                    STUCK.as_secs()
+                );
                 std::process::exit(1);
             });
-            rounds::play(part).map_err(Into::into)
+            rounds::run(child).map_err(Into::into)
         }
-        Some(Part::EchoServer(args)) => work::serve(args).map_err(Into::into),
-        Some(Part::MixedServer(args)) => work::serve_mixed(args).map_err(Into::into),
+        Some(Child::EchoServer(args)) => work::serve(args).map_err(Into::into),
+        Some(Child::MixedServer(args)) => work::serve_mixed(args).map_err(Into::into),
         None => compare(&cli),
     };
     match done {
@@ -128,9 +132,7 @@ fn main() -> ExitCode {
 
 fn compare(cli: &Cli) -> Result<(), Box<dyn Error>> {
     if cfg!(debug_assertions) && !cli.smoke {
-        eprintln!(
-            "compare: this is a build for debugging, whose figures mean nothing: add --release"
-        );
+        eprintln!("compare: a debug build gives meaningless figures; add --release");
     }
     let plan = Plan {
         effort: match (cli.smoke, cli.quick) {
@@ -142,19 +144,20 @@ fn compare(cli: &Cli) -> Result<(), Box<dyn Error>> {
         connections: cli.connections.clone(),
     };
     let rounds = if plan.effort == Effort::Full { 5 } else { 1 };
-    let mut contest = Contest {
+    let mut comparison = Comparison {
         rounds: cli.rounds.unwrap_or(rounds) as usize,
         only: &cli.only,
-        foreign: &cli.peers,
+        external: &cli.peers,
         failures: 0,
     };
-    contest.check()?;
+    comparison.check()?;
     let mut measured = Vec::new();
-    // Whether it can be written is to be known before the work is done, and what was done is not to be lost.
+    // Write now and after each work: an unwritable path fails before the measurement, and a later
+    // failure loses no figures.
     write(cli, &measured)?;
     for work in &work::ALL {
         if cli.works.is_empty() || cli.works.iter().any(|name| name == work.name) {
-            let records = contest.compare(work, &(work.cases)(&plan));
+            let records = comparison.compare(work, &(work.cases)(&plan));
             if !records.is_empty() {
                 println!("{}", table::detailed(work, &records));
                 measured.push((work, records));
@@ -162,9 +165,9 @@ fn compare(cli: &Cli) -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    match contest.failures {
+    match comparison.failures {
         0 => Ok(()),
-        failures => Err(format!("{failures} parts failed").into()),
+        failures => Err(format!("{failures} runs failed; see the messages above").into()),
     }
 }
 
@@ -178,7 +181,8 @@ fn write(cli: &Cli, measured: &[(&Work, Vec<Record>)]) -> Result<(), Box<dyn Err
     ];
     for (path, text) in outputs {
         if let Some(path) = path {
-            fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+            fs::write(path, text)
+                .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What a piece of work costs this process.
+//! Measures what work costs this process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,15 +9,15 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::counting::{self, Allocated};
 
-/// Values by their names in the JSON.
+/// Figures by their name in the JSON.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
-/// Names for values.
+/// Collects named values.
 pub(crate) fn figures<const N: usize>(named: [(&str, f64); N]) -> Figures {
     named.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// Measures from its start to its stop: either times, or what is allocated, for counting takes time.
+/// Measures from `start` to `stop`: either times or allocations, because counting takes time.
 pub(crate) enum Meter {
     Times { start: Instant, cpu: Duration },
     Allocations(Allocated),
@@ -66,25 +66,29 @@ impl Meter {
     }
 }
 
-/// The processor time of this process, from its start.
+/// Returns the CPU time of this process.
 pub(crate) fn cpu_time() -> io::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
 }
 
-/// The most memory that this process has had.
+/// Returns the peak resident memory of this process, in KiB.
 pub(crate) fn peak_memory_kib() -> io::Result<f64> {
     status("self", "VmHWM:")
 }
 
-/// The threads of this process.
+/// Returns the number of threads of this process.
 pub(crate) fn threads() -> io::Result<f64> {
     status("self", "Threads:")
 }
 
-/// What the kernel says of a process.
+/// Returns a field of `/proc/PROCESS/status`.
 pub(crate) fn status(process: &str, name: &str) -> io::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
-        .ok_or_else(|| io::Error::other(format!("the kernel does not tell {name}")))
+        .ok_or_else(|| {
+            io::Error::other(format!(
+                "/proc/{process}/status has no valid field `{name}`"
+            ))
+        })
 }

@@ -1,4 +1,4 @@
-//! Figures as bars, in one page that needs nothing else.
+//! Bar charts of all figures, in one self-contained page.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -14,20 +14,20 @@ use crate::work::{Shown, Work};
 const COLUMNS: usize = 2;
 const WIDTH: u32 = 1000;
 const BAR: u32 = 20;
-/// Of a chart's title, axis and margins.
+/// Height of a chart's title, axis and margins.
 const FRAME: u32 = 80;
 const OURS: RGBColor = RGBColor(200, 80, 40);
 const OTHERS: RGBColor = RGBColor(120, 150, 180);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A page of all works, each figure that is shown of each a plot.
+/// Returns a page with a plot for each shown figure of each work.
 pub(crate) fn page(works: &[(&Work, Vec<Record>)]) -> Result<String, Box<dyn Error>> {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>anthill beside its peers</title>\n\
          <style>body {{ font: 16px/1.4 sans-serif; max-width: {WIDTH}px; margin: 2em auto }} svg {{ max-width: 100% }}</style>\n\
-         <h1>anthill beside its peers</h1>\n<p>{}. <code>{}</code></p>\n<p>Bars are medians; the line in each goes from the least \
-         to the most of all rounds.</p>\n",
+         <h1>anthill beside its peers</h1>\n<p>{}. <code>{}</code></p>\n<p>Bars are medians; the line in each goes from the minimum \
+         to the maximum of all rounds.</p>\n",
         escaped(&machine::described()),
         escaped(&machine::command()),
     );
@@ -50,7 +50,7 @@ pub(crate) fn page(works: &[(&Work, Vec<Record>)]) -> Result<String, Box<dyn Err
     Ok(page)
 }
 
-/// One figure: a chart a case.
+/// Plots one figure, with a chart for each case.
 fn plot(work: &Work, records: &[Record], shown: &Shown) -> Result<String, Box<dyn Error>> {
     let cases = records
         .chunk_by(|one, next| one.case == next.case)
@@ -91,9 +91,9 @@ fn chart(
     if bars.is_empty() {
         return Ok(());
     }
-    // The first is at the top.
+    // Bars are drawn from the bottom, and the first peer belongs at the top.
     bars.reverse();
-    let most = bars
+    let largest = bars
         .iter()
         .map(|(_, bar)| bar.max / shown.unit)
         .fold(f64::MIN_POSITIVE, f64::max);
@@ -102,7 +102,7 @@ fn chart(
         .margin(8)
         .x_label_area_size(24)
         .y_label_area_size(130)
-        .build_cartesian_2d(0.0..most * 1.05, (0..bars.len() - 1).into_segmented())?;
+        .build_cartesian_2d(0.0..largest * 1.05, (0..bars.len() - 1).into_segmented())?;
     chart
         .configure_mesh()
         .disable_y_mesh()

@@ -1,4 +1,4 @@
-//! Peers in processes of their own, and what the kernel says of them.
+//! Child processes of peers, and their figures from the kernel.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
@@ -10,22 +10,23 @@ use nix::unistd::Pid;
 
 use crate::meter;
 
-/// A process that plays a part; ended when dropped.
+/// The process of a peer. Dropping it kills the process.
 pub(crate) struct PeerProcess {
     child: Child,
-    says: BufReader<ChildStdout>,
-    /// The first line that it printed.
-    pub(crate) said: String,
+    stdout: BufReader<ChildStdout>,
+    /// The first line of its standard output.
+    pub(crate) first_line: String,
 }
 
 impl PeerProcess {
-    /// Starts this program with other arguments, and waits for the first line that it prints.
-    pub(crate) fn of_this_program(args: &[String]) -> io::Result<Self> {
-        Self::of_this_program_in(args, &[])
+    /// Starts this program with other arguments, and waits for its first line.
+    pub(crate) fn this_program(args: &[String]) -> io::Result<Self> {
+        Self::this_program_with_env(args, &[])
     }
 
-    /// As `of_this_program`, with these variables in its environment.
-    pub(crate) fn of_this_program_in(
+    /// Starts this program with other arguments and environment variables, and waits for its first
+    /// line.
+    pub(crate) fn this_program_with_env(
         args: &[String],
         environment: &[(&str, String)],
     ) -> io::Result<Self> {
@@ -35,8 +36,8 @@ impl PeerProcess {
         Self::start(command, args)
     }
 
-    /// Starts another program, given as a line of shell, with arguments after its own, and waits for its first line.
-    pub(crate) fn of_another(program: &str, args: &[String]) -> io::Result<Self> {
+    /// Starts a shell command, appends the arguments, and waits for its first line.
+    pub(crate) fn shell_command(program: &str, args: &[String]) -> io::Result<Self> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("exec {program} \"$@\""));
         command.arg(program).args(args);
@@ -49,45 +50,47 @@ impl PeerProcess {
         let stdout = child.stdout.take().expect("it is piped");
         let mut peer = Self {
             child,
-            says: BufReader::new(stdout),
-            said: String::new(),
+            stdout: BufReader::new(stdout),
+            first_line: String::new(),
         };
-        peer.said = peer.line()?;
-        if peer.said.is_empty() {
-            let part = args.join(" ");
-            return Err(io::Error::other(format!("a peer said nothing: {part}")));
+        peer.first_line = peer.read_line()?;
+        if peer.first_line.is_empty() {
+            let args = args.join(" ");
+            return Err(io::Error::other(format!(
+                "the peer printed no line: {args}"
+            )));
         }
         Ok(peer)
     }
 
-    /// The next line that it prints.
-    fn line(&mut self) -> io::Result<String> {
+    /// Reads the next line of its standard output.
+    fn read_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        self.says.read_line(&mut line)?;
+        self.stdout.read_line(&mut line)?;
         line.truncate(line.trim_end().len());
         Ok(line)
     }
 
     /// Writes a line to its standard input.
-    pub(crate) fn tell(&self, line: &str) -> io::Result<()> {
+    pub(crate) fn write_line(&self, line: &str) -> io::Result<()> {
         let mut stdin = self.child.stdin.as_ref().expect("it is piped");
         writeln!(stdin, "{line}")
     }
 
-    /// Writes a line to its standard input, and returns the next line that it prints.
-    pub(crate) fn ask(&mut self, line: &str) -> io::Result<String> {
-        self.tell(line)?;
-        self.line()
+    /// Writes a line to its standard input, and reads the next line of its standard output.
+    pub(crate) fn request(&mut self, line: &str) -> io::Result<String> {
+        self.write_line(line)?;
+        self.read_line()
     }
 
-    /// The processor time that it has used.
+    /// Returns the CPU time that the process has used.
     pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
         let id = i32::try_from(self.child.id()).map_err(io::Error::other)?;
         let clock = clock_getcpuclockid(Pid::from_raw(id))?;
         Ok(clock_gettime(clock)?.into())
     }
 
-    /// The most memory that it has had.
+    /// Returns the peak resident memory of the process, in KiB.
     pub(crate) fn peak_memory_kib(&self) -> io::Result<f64> {
         meter::status(&self.child.id().to_string(), "VmHWM:")
     }
@@ -95,7 +98,7 @@ impl PeerProcess {
 
 impl Drop for PeerProcess {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! What was measured, as it stands in the JSON.
+//! The measured figures, in the form of the JSON.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ pub(crate) struct Record {
     pub(crate) peer: String,
     pub(crate) lang: String,
     pub(crate) version: String,
-    /// Who holds the bound, where there is one: the peer itself (`own`) or a semaphore around it (`semaphore`).
+    /// What enforces the capacity, if there is one: the peer (`own`) or a semaphore around it
+    /// (`semaphore`).
     pub(crate) bound: Option<&'static str>,
     #[serde(flatten)]
     pub(crate) case: Case,
@@ -24,7 +25,7 @@ pub(crate) struct Record {
     pub(crate) figures: BTreeMap<String, Spread>,
 }
 
-/// A figure over all rounds.
+/// A figure's spread over all rounds.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -32,7 +33,7 @@ pub(crate) struct Spread {
     pub(crate) max: f64,
 }
 
-/// The rounds of one peer in one case.
+/// The figures of one peer in one case, of all rounds.
 #[derive(Default)]
 pub(crate) struct Rounds(BTreeMap<String, Vec<f64>>);
 
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle() {
+    fn median_is_the_middle_value() {
         let median = |values: &[f64]| Spread::of(values).median.to_string();
         assert_eq!(median(&[3.0, 1.0, 2.0]), "2");
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), "2.5");

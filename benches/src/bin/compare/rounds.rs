@@ -1,4 +1,4 @@
-//! Has the peers play their parts, each in a process of its own, one after the other, round by round.
+//! Runs the peers, each in a process of its own, one after the other, round by round.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,39 +10,39 @@ use crate::machine;
 use crate::meter::Figures;
 use crate::process::PeerProcess;
 use crate::record::{Record, Rounds};
-use crate::work::{self, Case, Player, Work};
+use crate::work::{self, Case, Runner, Work};
 
-/// Tasks of a round that counts, at most: more make no difference.
+/// The most tasks in a round that counts allocations. More tasks give the same figures.
 const COUNTED: usize = 100_000;
 
-/// A program that plays a part as this one's children do, given as NAME=COMMAND.
+/// An external program that runs works, given as NAME=COMMAND.
 #[derive(Clone, Debug)]
-pub(crate) struct Foreign {
+pub(crate) struct ExternalPeer {
     name: String,
     command: String,
 }
 
-impl Foreign {
+impl ExternalPeer {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((name, command)) if !name.is_empty() && !command.is_empty() => Ok(Self {
                 name: name.to_owned(),
                 command: command.to_owned(),
             }),
-            _ => Err("a peer is given as NAME=COMMAND".to_owned()),
+            _ => Err("a peer must have the form NAME=COMMAND".to_owned()),
         }
     }
 }
 
-/// Who takes part.
-enum Contestant<'a> {
-    Own(Player),
-    Foreign(&'a Foreign),
+/// A peer in the comparison.
+enum Candidate<'a> {
+    Builtin(Runner),
+    External(&'a ExternalPeer),
 }
 
-/// What a process is told.
+/// The arguments of a run.
 #[derive(Args)]
-pub(crate) struct Part {
+pub(crate) struct RunArgs {
     #[arg(long)]
     work: String,
     #[arg(long = "impl")]
@@ -54,7 +54,7 @@ pub(crate) struct Part {
     server: Option<String>,
 }
 
-/// The line that a process says: figures by name. Without any it does not do that work.
+/// The line that a run prints: figures by name. It is empty if the peer does not do that work.
 #[derive(Serialize, Deserialize)]
 struct Line {
     #[serde(default = "unknown")]
@@ -69,82 +69,82 @@ fn unknown() -> String {
     "unknown".to_owned()
 }
 
-impl Contestant<'_> {
+impl Candidate<'_> {
     fn name(&self) -> &str {
         match self {
-            Self::Own(player) => player.name,
-            Self::Foreign(foreign) => &foreign.name,
+            Self::Builtin(runner) => runner.name,
+            Self::External(external) => &external.name,
         }
     }
 
     fn bound(&self, case: &Case) -> Option<&'static str> {
         case.capacity.map(|_| match self {
-            Self::Own(Player { bounds: false, .. }) => "semaphore",
+            Self::Builtin(Runner { bounds: false, .. }) => "semaphore",
             _ => "own",
         })
     }
 
-    /// One round.
-    fn play(&self, work: &Work, case: &Case) -> io::Result<Line> {
+    /// Runs one round.
+    fn run(&self, work: &Work, case: &Case) -> io::Result<Line> {
         let mut args = vec!["--work".to_owned(), work.name.to_owned()];
         args.extend(case.args());
         let process = match self {
-            Self::Foreign(foreign) if !work.serves => {
-                PeerProcess::of_another(&foreign.command, &args)?
+            Self::External(external) if !work.is_server => {
+                PeerProcess::shell_command(&external.command, &args)?
             }
             _ => {
-                args.splice(..0, ["play".to_owned()]);
+                args.splice(..0, ["run-peer".to_owned()]);
                 args.extend(["--impl".to_owned(), self.name().to_owned()]);
-                if let Self::Foreign(foreign) = self {
-                    args.extend(["--server".to_owned(), foreign.command.clone()]);
+                if let Self::External(external) = self {
+                    args.extend(["--server".to_owned(), external.command.clone()]);
                 }
-                PeerProcess::of_this_program(&args)?
+                PeerProcess::this_program(&args)?
             }
         };
-        serde_json::from_str(&process.said).map_err(|error| {
-            let (name, said) = (self.name(), &process.said);
-            io::Error::other(format!("{name} is to say figures as JSON: {error}: {said}"))
+        serde_json::from_str(&process.first_line).map_err(|error| {
+            let (name, line) = (self.name(), &process.first_line);
+            io::Error::other(format!("{name} printed no valid figures: {error}: {line}"))
         })
     }
 }
 
-/// Who plays, and how well.
-pub(crate) struct Contest<'a> {
+/// A comparison of all peers.
+pub(crate) struct Comparison<'a> {
     pub(crate) rounds: usize,
-    /// Names of those that take part; all if there are none.
+    /// Names of the peers to run; all if empty.
     pub(crate) only: &'a [String],
-    pub(crate) foreign: &'a [Foreign],
-    /// What went wrong so far.
+    pub(crate) external: &'a [ExternalPeer],
+    /// Failed runs so far.
     pub(crate) failures: usize,
 }
 
-impl Contest<'_> {
-    /// That each name of `only` is a peer's.
+impl Comparison<'_> {
+    /// Checks that each name in `only` is the name of a peer.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let own = work::ALL.iter().flat_map(|work| (work.players)());
-        let own = own.map(|player| player.name.to_owned());
-        let foreign = self.foreign.iter().map(|foreign| foreign.name.clone());
-        let names = own.chain(foreign).collect::<BTreeSet<_>>();
+        let own = work::ALL.iter().flat_map(|work| (work.runners)());
+        let own = own.map(|runner| runner.name.to_owned());
+        let external = self.external.iter().map(|external| external.name.clone());
+        let names = own.chain(external).collect::<BTreeSet<_>>();
         match self.only.iter().find(|&name| !names.contains(name)) {
             None => Ok(()),
             Some(name) => {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
-                Err(format!("no peer is called {name}; there are {names}"))
+                Err(format!("unknown peer `{name}`; known peers: {names}"))
             }
         }
     }
 
-    /// All cases of a work.
+    /// Measures all cases of a work.
     pub(crate) fn compare(&mut self, work: &Work, cases: &[Case]) -> Vec<Record> {
-        let own = (work.players)().into_iter().map(Contestant::Own);
-        let foreign = self.foreign.iter().map(Contestant::Foreign);
-        let mut contestants = own.chain(foreign).collect::<Vec<_>>();
+        let own = (work.runners)().into_iter().map(Candidate::Builtin);
+        let external = self.external.iter().map(Candidate::External);
+        let mut candidates = own.chain(external).collect::<Vec<_>>();
         let only = self.only;
-        contestants.retain(|peer| only.is_empty() || only.iter().any(|name| name == peer.name()));
+        candidates.retain(|peer| only.is_empty() || only.iter().any(|name| name == peer.name()));
         let mut records = Vec::new();
         for case in cases {
             eprintln!("{} {}", work.name, (work.label)(case));
-            records.extend(self.compare_in(work, case, &contestants));
+            records.extend(self.compare_in(work, case, &candidates));
         }
         records
     }
@@ -153,36 +153,39 @@ impl Contest<'_> {
         &mut self,
         work: &Work,
         case: &Case,
-        contestants: &[Contestant<'_>],
+        candidates: &[Candidate<'_>],
     ) -> Vec<Record> {
-        let count = self.rounds.min(work.most_rounds);
-        let mut playing = contestants.iter().map(Playing::new).collect::<Vec<_>>();
+        let count = self.rounds.min(work.max_rounds);
+        let mut runs = candidates
+            .iter()
+            .map(CandidateRuns::new)
+            .collect::<Vec<_>>();
         for _ in 0..count {
-            for peer in &mut playing {
-                peer.play(work, case);
+            for peer in &mut runs {
+                peer.run(work, case);
             }
-            // Who follows whom differs, and nobody is always first.
-            playing.rotate_left(1.min(contestants.len()));
+            // Rotate, so that no peer always runs first.
+            runs.rotate_left(1.min(candidates.len()));
         }
-        if work.counted {
+        if work.counts_allocations {
             let counting = Case {
                 count: true,
                 tasks: case.tasks.min(COUNTED),
                 ..case.clone()
             };
-            let own = |peer: &&mut Playing<'_>| matches!(peer.peer, Contestant::Own(_));
-            for peer in playing.iter_mut().filter(own) {
-                peer.play(work, &counting);
+            let own = |peer: &&mut CandidateRuns<'_>| matches!(peer.peer, Candidate::Builtin(_));
+            for peer in runs.iter_mut().filter(own) {
+                peer.run(work, &counting);
             }
         }
-        self.failures += playing.iter().filter(|peer| peer.failed).count();
-        playing.retain(|peer| !peer.failed && !peer.rounds.is_empty());
-        let place = |peer: &Playing<'_>| {
-            let same = |other: &Contestant<'_>| other.name() == peer.peer.name();
-            contestants.iter().position(same)
+        self.failures += runs.iter().filter(|peer| peer.failed).count();
+        runs.retain(|peer| !peer.failed && !peer.rounds.is_empty());
+        let place = |peer: &CandidateRuns<'_>| {
+            let same = |other: &Candidate<'_>| other.name() == peer.peer.name();
+            candidates.iter().position(same)
         };
-        playing.sort_by_key(place);
-        let record = |peer: Playing<'_>| Record {
+        runs.sort_by_key(place);
+        let record = |peer: CandidateRuns<'_>| Record {
             work: work.name,
             peer: peer.peer.name().to_owned(),
             lang: peer.lang,
@@ -192,22 +195,22 @@ impl Contest<'_> {
             rounds: count,
             figures: peer.rounds.spreads(),
         };
-        playing.into_iter().map(record).collect()
+        runs.into_iter().map(record).collect()
     }
 }
 
-/// A peer in one case.
-struct Playing<'a> {
-    peer: &'a Contestant<'a>,
+/// A peer's rounds in one case.
+struct CandidateRuns<'a> {
+    peer: &'a Candidate<'a>,
     lang: String,
     version: String,
     rounds: Rounds,
-    /// It has said why, and is out.
+    /// Whether a round has failed. The error was printed, and no further round runs.
     failed: bool,
 }
 
-impl<'a> Playing<'a> {
-    fn new(peer: &'a Contestant<'a>) -> Self {
+impl<'a> CandidateRuns<'a> {
+    fn new(peer: &'a Candidate<'a>) -> Self {
         Self {
             peer,
             lang: unknown(),
@@ -217,11 +220,11 @@ impl<'a> Playing<'a> {
         }
     }
 
-    fn play(&mut self, work: &Work, case: &Case) {
+    fn run(&mut self, work: &Work, case: &Case) {
         if self.failed {
             return;
         }
-        match self.peer.play(work, case) {
+        match self.peer.run(work, case) {
             Ok(line) => {
                 self.rounds.add(line.figures);
                 (self.lang, self.version) = (line.lang, line.version);
@@ -234,26 +237,27 @@ impl<'a> Playing<'a> {
     }
 }
 
-/// Plays a part, and says what came of it.
-pub(crate) fn play(part: &Part) -> io::Result<()> {
-    let unknown_part = || io::Error::other(format!("no {} of {}", part.work, part.peer));
-    let line = if let Some(server) = &part.server {
-        let mut args = vec!["--work".to_owned(), part.work.clone()];
-        args.extend(part.case.args());
+/// Runs one round and prints its figures.
+pub(crate) fn run(run: &RunArgs) -> io::Result<()> {
+    let unknown_run =
+        || io::Error::other(format!("peer `{}` does not do `{}`", run.peer, run.work));
+    let line = if let Some(server) = &run.server {
+        let mut args = vec!["--work".to_owned(), run.work.clone()];
+        args.extend(run.case.args());
         Line {
             lang: unknown(),
             version: unknown(),
-            figures: work::load(&PeerProcess::of_another(server, &args)?, &part.case)?,
+            figures: work::load(&PeerProcess::shell_command(server, &args)?, &run.case)?,
         }
     } else {
-        let work = work::ALL.iter().find(|work| work.name == part.work);
-        let mut players = work.map(|work| (work.players)()).into_iter().flatten();
-        let player = players.find(|player| player.name == part.peer);
-        let player = player.ok_or_else(unknown_part)?;
+        let work = work::ALL.iter().find(|work| work.name == run.work);
+        let mut runners = work.map(|work| (work.runners)()).into_iter().flatten();
+        let runner = runners.find(|runner| runner.name == run.peer);
+        let runner = runner.ok_or_else(unknown_run)?;
         Line {
             lang: "rust".to_owned(),
-            version: machine::version(player.crate_name),
-            figures: (player.play)(&part.case)?,
+            version: machine::version(runner.crate_name),
+            figures: (runner.run)(&run.case)?,
         }
     };
     println!("{}", serde_json::to_string(&line)?);

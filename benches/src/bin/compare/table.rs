@@ -1,4 +1,4 @@
-//! Figures as Markdown: in all detail for the terminal, and in short for a README.
+//! Figures as Markdown: in full for the terminal, and in short for a README.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,7 +10,8 @@ use crate::machine;
 use crate::record::Record;
 use crate::work::{Case, Shown, Work, grouped};
 
-/// Each case and peer a row, each figure a column: median, least and most of all rounds.
+/// Returns a table with a row for each case and peer, and a column for each figure: median, minimum
+/// and maximum.
 pub(crate) fn detailed(work: &Work, records: &[Record]) -> String {
     let figures = records.iter().flat_map(|record| record.figures.keys());
     let figures = figures.collect::<BTreeSet<_>>();
@@ -37,8 +38,8 @@ pub(crate) fn detailed(work: &Work, records: &[Record]) -> String {
     finished(work, &table.to_string(), records)
 }
 
-/// Medians, the best of each row in bold: each case a row and each peer a column, a table for each figure. Where there is one
-/// case, its figures are the rows.
+/// Returns tables of medians, with the best of each row in bold. Each figure has a table with a row
+/// for each case and a column for each peer. If there is one case, the figures are the rows.
 fn summary(work: &Work, records: &[Record]) -> String {
     let mut cases = Vec::new();
     let mut peers = Vec::<&Record>::new();
@@ -48,7 +49,7 @@ fn summary(work: &Work, records: &[Record]) -> String {
         }
         match peers.iter_mut().find(|known| known.peer == record.peer) {
             None => peers.push(record),
-            // A peer may have a semaphore in one case, and no bound in another.
+            // A peer may have a semaphore in one case and no bound in another.
             Some(known) if starred(record) => *known = record,
             Some(_) => (),
         }
@@ -59,7 +60,7 @@ fn summary(work: &Work, records: &[Record]) -> String {
             let figures = &same.find(|record| &record.case == case)?.figures;
             Some(figures.get(shown.figure)?.median / shown.unit)
         };
-        marked(&peers.iter().map(value).collect::<Vec<_>>(), shown)
+        with_best_in_bold(&peers.iter().map(value).collect::<Vec<_>>(), shown)
     };
     let table = |heading: &str| {
         let names = peers.iter().map(|&peer| named(peer));
@@ -86,7 +87,7 @@ fn summary(work: &Work, records: &[Record]) -> String {
     finished(work, &tables.join("\n\n"), records)
 }
 
-/// Where, with what, when and how, and the short tables of all works.
+/// Returns the machine, versions, date and command, and the short tables of all works.
 pub(crate) fn page(measured: &[(&Work, Vec<Record>)], all: &[Record]) -> String {
     let mut page = preamble(all);
     for (work, records) in measured {
@@ -97,7 +98,7 @@ pub(crate) fn page(measured: &[(&Work, Vec<Record>)], all: &[Record]) -> String 
 }
 
 fn preamble(records: &[Record]) -> String {
-    // `tokio-blocking` needs no mention beside `tokio`.
+    // Lists `tokio` but not `tokio-blocking`, which has the same version.
     let variant = |record: &Record| {
         let is_of = |other: &Record| {
             let rest = record.peer.strip_prefix(&other.peer);
@@ -168,8 +169,8 @@ fn named(record: &Record) -> String {
     format!("{}{star}", record.peer)
 }
 
-/// The values of a row, the best in bold, and those that look the same as it.
-fn marked(values: &[Option<f64>], shown: &Shown) -> Vec<String> {
+/// Formats a row. The best value is bold, and so are values that look the same.
+fn with_best_in_bold(values: &[Option<f64>], shown: &Shown) -> Vec<String> {
     let best = values
         .iter()
         .flatten()
@@ -188,7 +189,7 @@ fn marked(values: &[Option<f64>], shown: &Shown) -> Vec<String> {
     values.iter().map(text).collect()
 }
 
-/// Three digits or so.
+/// Formats with about three significant digits.
 pub(crate) fn short(value: f64) -> String {
     let mut text = String::new();
     let size = value.abs();
@@ -196,7 +197,7 @@ pub(crate) fn short(value: f64) -> String {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "it is rounded, and what is below 0 is small"
+            reason = "the value is rounded and not negative"
         )]
         let whole = value.round() as usize;
         text.write_str(&grouped(whole))
@@ -209,7 +210,7 @@ pub(crate) fn short(value: f64) -> String {
     } else {
         write!(text, "{value:.3}")
     };
-    written.expect("strings grow");
+    written.expect("writing to a string cannot fail");
     text
 }
 
@@ -219,15 +220,15 @@ mod tests {
     use crate::work;
 
     #[test]
-    fn numbers_have_three_digits_or_so() {
+    fn numbers_have_about_three_digits() {
         let written = [0.0, 0.0123, 1.236, 12.34, 123.4, 1_234_567.0].map(short);
         assert_eq!(written, ["0", "0.012", "1.24", "12.3", "123", "1,234,567"]);
     }
 
     #[test]
-    fn the_best_is_bold_and_so_is_what_looks_the_same() {
+    fn best_and_equal_looking_values_are_bold() {
         let shown = &work::ALL[0].shown[0];
-        let marks = marked(&[Some(200.0), None, Some(100.1), Some(100.2)], shown);
+        let marks = with_best_in_bold(&[Some(200.0), None, Some(100.1), Some(100.2)], shown);
         assert_eq!(marks, ["200", "–", "**100**", "**100**"]);
     }
 }

@@ -7,22 +7,23 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
-/// More than there are processors, so that threads seldom share one.
+/// More cells than processors, so that threads seldom share one.
 const CELLS: usize = 64;
-/// How often it looks whether all have run, at most.
+/// The least time between two checks for the end.
 const STEP: Duration = Duration::from_micros(50);
-/// And at least in this part of the time that it took so far, so that looking costs little and errs by little.
+/// The time between two checks is also this part of the elapsed time, so that checks cost little
+/// and add little error.
 const PART: u32 = 256;
 
-/// Each thread counts for itself, so that the tasks of two threads do not wait for one counter.
+/// Counts per thread, so that tasks on different threads do not contend on one counter.
 pub(crate) struct Tally {
     cells: [CachePadded<AtomicUsize>; CELLS],
-    /// How many tasks may be in the pool, if that is to be seen to.
+    /// The capacity to check, if any.
     bound: Option<isize>,
-    /// Accepted and not counted yet: the submitter adds after its submit has returned, so this is never more than there
-    /// are in the pool.
-    inside: AtomicIsize,
-    most_inside: AtomicIsize,
+    /// Tasks that were accepted and have not run. The submitter adds after its submit returns, so
+    /// this never exceeds the tasks in the pool.
+    in_flight: AtomicIsize,
+    max_in_flight: AtomicIsize,
 }
 
 thread_local! {
@@ -33,28 +34,29 @@ thread_local! {
 }
 
 impl Tally {
-    /// A process plays one part and ends, so this is never freed. With a bound it checks that one too, which takes time.
+    /// Leaks the tally, because a process does one run and exits. With a bound it also checks the
+    /// capacity, which takes time.
     pub(crate) fn new(bound: Option<usize>) -> &'static Self {
         Box::leak(Box::new(Self {
             cells: std::array::from_fn(|_| CachePadded::default()),
             bound: bound.map(usize::cast_signed),
-            inside: AtomicIsize::new(0),
-            most_inside: AtomicIsize::new(0),
+            in_flight: AtomicIsize::new(0),
+            max_in_flight: AtomicIsize::new(0),
         }))
     }
 
-    /// The submit of a task has returned.
+    /// Records that the submit of a task has returned.
     pub(crate) fn accepted(&self) {
         if self.bound.is_some() {
-            let inside = self.inside.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most_inside.fetch_max(inside, Ordering::Relaxed);
+            let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+            self.max_in_flight.fetch_max(in_flight, Ordering::Relaxed);
         }
     }
 
-    /// A task has run. It still holds its place in the pool.
+    /// Records that a task has run. The task still has its slot.
     pub(crate) fn ran(&self) {
         if self.bound.is_some() {
-            self.inside.fetch_sub(1, Ordering::SeqCst);
+            self.in_flight.fetch_sub(1, Ordering::SeqCst);
         }
         CELL.with(|&cell| self.cells[cell].fetch_add(1, Ordering::Release));
     }
@@ -64,7 +66,7 @@ impl Tally {
         self.cells.iter().map(count).sum()
     }
 
-    /// Waits until so many tasks have run.
+    /// Waits until this many tasks have run.
     pub(crate) fn wait(&self, tasks: usize) {
         let start = Instant::now();
         while self.sum() < tasks {
@@ -72,16 +74,16 @@ impl Tally {
         }
     }
 
-    /// Whether just so many have run, and never more were in the pool than may be.
+    /// Checks that exactly this many tasks have run, and that the capacity was never exceeded.
     pub(crate) fn check(&self, tasks: usize) -> io::Result<()> {
         let ran = self.sum();
         if ran != tasks {
-            return Err(io::Error::other(format!("{tasks} tasks ran {ran} times")));
+            return Err(io::Error::other(format!("{ran} runs of {tasks} tasks")));
         }
-        let most = self.most_inside.load(Ordering::Relaxed);
+        let most = self.max_in_flight.load(Ordering::Relaxed);
         match self.bound {
             Some(bound) if most > bound => Err(io::Error::other(format!(
-                "{most} tasks were in a pool of capacity {bound}"
+                "{most} tasks in flight at capacity {bound}"
             ))),
             _ => Ok(()),
         }
@@ -93,18 +95,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_task_is_to_run_once() {
+    fn task_that_runs_twice_is_an_error() {
         let tally = Tally::new(None);
         tally.ran();
         tally.ran();
         tally.wait(2);
         tally.check(2).unwrap();
         let error = tally.check(1).unwrap_err().to_string();
-        assert_eq!(error, "1 tasks ran 2 times");
+        assert_eq!(error, "2 runs of 1 tasks");
     }
 
     #[test]
-    fn a_broken_bound_is_seen() {
+    fn exceeded_capacity_is_an_error() {
         let tally = Tally::new(Some(1));
         for _ in 0..2 {
             tally.accepted();
@@ -112,6 +114,6 @@ mod tests {
         tally.ran();
         tally.ran();
         let error = tally.check(2).unwrap_err().to_string();
-        assert_eq!(error, "2 tasks were in a pool of capacity 1");
+        assert_eq!(error, "2 tasks in flight at capacity 1");
     }
 }

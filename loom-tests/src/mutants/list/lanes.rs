@@ -48,8 +48,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I15",
         fault: "a worker that sleeps still counts as occupied",
         file: "idle.rs",
-        find: "        self.change(SLEEPING, was.counts());\n",
-        replace: "        self.change(SLEEPING, if was.searching { SEARCHING } else { 0 });\n",
+        find: "        self.update(SLEEPING, was.counts());\n",
+        replace: "        self.update(SLEEPING, if was.searching { SEARCHING } else { 0 });\n",
         killer: Model("wakeup"),
     },
     Mutant {
@@ -64,8 +64,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I6",
         fault: "a worker that is too many still counts as occupied",
         file: "idle.rs",
-        find: "            self.change(SEARCHING, was.counts());\n",
-        replace: "            self.change(if was.searching { 0 } else { SEARCHING }, 0);\n",
+        find: "            self.update(SEARCHING, was.counts());\n",
+        replace: "            self.update(if was.searching { 0 } else { SEARCHING }, 0);\n",
         killer: Model("threads"),
     },
     Mutant {

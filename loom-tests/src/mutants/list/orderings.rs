@@ -48,8 +48,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "order",
         fault: "who finds a subpool drained does not acquire what its tasks did",
         file: "slots.rs",
-        find: "Word(self.left.load(Ordering::Acquire))",
-        replace: "Word(self.left.load(Ordering::Relaxed))",
+        find: "Word(self.released.load(Ordering::Acquire))",
+        replace: "Word(self.released.load(Ordering::Relaxed))",
         killer: Model("order"),
     },
     Mutant {

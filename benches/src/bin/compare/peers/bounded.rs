@@ -1,4 +1,4 @@
-//! A bound around a peer that has none: a semaphore.
+//! A semaphore around a peer without a bound.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use parking_lot::{Condvar, Mutex};
 
 use super::{Futures, Peer, Timers};
 
-/// A peer that holds at most `capacity` tasks, by a counting semaphore of lock and condition variable.
+/// A peer behind a counting semaphore of `capacity` permits.
 pub(crate) struct Bounded<P> {
     peer: P,
     permits: &'static Semaphore,
 }
 
-/// Of `parking_lot`, whose condition variable makes no system call when nobody waits.
+/// Uses `parking_lot`, because its condition variable makes no system call when no thread waits.
 struct Semaphore {
     free: Mutex<usize>,
     freed: Condvar,
 }
 
-/// The right to be in the pool, until it is dropped.
+/// A permit for one task, until dropped.
 struct Permit(&'static Semaphore);
 
 impl Semaphore {

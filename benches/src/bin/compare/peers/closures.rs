@@ -1,4 +1,4 @@
-//! Pools that run closures alone.
+//! Pools that run only closures.
 
 use std::thread;
 use std::time::Duration;
@@ -67,7 +67,7 @@ impl Expiring for RustyPool {
 /// The work-stealing pool of executors.
 pub(crate) enum Executors {
     Small(ThreadPool<StaticParker<SmallThreadData>>),
-    /// For more threads than the small one can have.
+    /// For more threads than a small pool supports.
     Large(ThreadPool<DynParker>),
 }
 
@@ -91,7 +91,7 @@ impl Peer for Executors {
     }
 }
 
-/// Threads behind a crossbeam-channel of boxed closures: what one writes without a pool.
+/// Threads that receive boxed closures from a crossbeam-channel: the usual way without a pool.
 pub(crate) struct Channel(crossbeam_channel::Sender<Job>);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -102,7 +102,7 @@ impl Peer for Channel {
 
     fn new(threads: usize, capacity: Option<usize>) -> Self {
         let (jobs, queue) = match capacity {
-            // The threads hold one each beside those in the channel.
+            // Each thread holds one more task than the channel.
             Some(capacity) => crossbeam_channel::bounded::<Job>(capacity.saturating_sub(threads)),
             None => crossbeam_channel::unbounded(),
         };
@@ -114,6 +114,6 @@ impl Peer for Channel {
     }
 
     fn submit(&self, task: impl FnOnce() + Send + 'static) {
-        self.0.send(Box::new(task)).expect("the threads are there");
+        self.0.send(Box::new(task)).expect("the threads run");
     }
 }

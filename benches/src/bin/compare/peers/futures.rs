@@ -112,7 +112,7 @@ pub(crate) struct TokioBlocking(Runtime);
 
 impl TokioBlocking {
     fn builder(threads: usize) -> runtime::Builder {
-        // Its blocking threads are there without anybody in the runtime itself.
+        // Blocking threads work without a thread in the runtime itself.
         let mut builder = runtime::Builder::new_current_thread();
         builder.max_blocking_threads(threads);
         builder
@@ -177,7 +177,7 @@ impl Futures for AsyncExecutor {
     }
 }
 
-/// As smol does it: an idle thread waits in async-io's reactor.
+/// As in smol, an idle thread waits in async-io's reactor.
 impl Timers for AsyncExecutor {
     fn with_timers(threads: usize, _capacity: Option<usize>) -> Self {
         Self::with(threads, |executor| {

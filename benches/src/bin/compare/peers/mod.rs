@@ -1,6 +1,6 @@
-//! The peers, each as its own documentation says to use it.
+//! The peers, each used as its documentation recommends.
 //!
-//! A process plays one part and then ends, so pools are never torn down, and works keep them for `'static`.
+//! A process does one run and exits, so pools are leaked and never shut down.
 
 mod bounded;
 mod closures;
@@ -17,34 +17,34 @@ pub(crate) use self::futures::{Anthill, AsyncExecutor, Tokio, TokioBlocking};
 pub(crate) trait Peer: Send + Sync + Sized + 'static {
     /// Its name in the report.
     const NAME: &'static str;
-    /// The crate whose version counts.
+    /// The crate whose version is reported.
     const CRATE: &'static str = Self::NAME;
-    /// Whether it has a bound of its own. The others ignore the capacity.
+    /// Whether it enforces the capacity itself. Other peers ignore it.
     const BOUNDS: bool;
 
-    /// A pool of so many threads, which holds at most `capacity` tasks, running ones included.
+    /// Returns a pool of this many threads and at most `capacity` tasks, running ones included.
     fn new(threads: usize, capacity: Option<usize>) -> Self;
 
-    /// Hands a closure over; waits if the pool is bounded and full.
+    /// Submits a closure. Blocks while a bounded pool is full.
     fn submit(&self, task: impl FnOnce() + Send + 'static);
 }
 
 /// A pool that runs futures.
 pub(crate) trait Futures: Peer {
-    /// Hands a future over; waits if the pool is bounded and full.
+    /// Submits a future. Blocks while a bounded pool is full.
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
 }
 
 /// A pool whose futures can sleep.
 pub(crate) trait Timers: Futures {
-    /// As [`Peer::new`], with all that timers need.
+    /// Returns a pool like [`Peer::new`], with timers.
     fn with_timers(threads: usize, capacity: Option<usize>) -> Self;
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// A pool whose idle threads leave.
+/// A pool with idle threads that expire.
 pub(crate) trait Expiring: Peer {
-    /// A pool of no threads when idle, and up to so many.
+    /// Returns a pool of up to this many threads, and none when idle.
     fn expiring(threads: usize, expiry: Duration) -> Self;
 }

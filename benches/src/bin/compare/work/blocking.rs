@@ -1,10 +1,10 @@
-//! The same as closures that block their threads: a million sleeps of 10 ms, a thousand at a time.
+//! Closures that block their thread: a million sleeps of 10 ms, a thousand at a time.
 
 use std::io;
 use std::thread;
 use std::time::Duration;
 
-use super::{CPU_NS, Case, OfClosures, PEAK, Plan, Player, SECONDS, Work, measure, unnamed};
+use super::{CPU_NS, Case, ClosureWork, PEAK, Plan, Runner, SECONDS, Work, measure, unnamed};
 use crate::meter::Figures;
 use crate::peers::{AsyncExecutor, Peer, Tokio};
 
@@ -15,10 +15,10 @@ pub(super) const WORK: Work = Work {
     about: "Closures that block their thread for 10 ms, on 1,000 threads at capacity 1,000: the floor for a million is 10 s",
     cases,
     label: unnamed,
-    players,
-    most_rounds: 3,
-    counted: true,
-    serves: false,
+    runners,
+    max_rounds: 3,
+    counts_allocations: true,
+    is_server: false,
     shown: &[SECONDS, CPU_NS, PEAK],
 };
 
@@ -28,18 +28,18 @@ fn cases(plan: &Plan) -> Vec<Case> {
     vec![Case::new(threads, tasks).capacity(threads)]
 }
 
-/// Without those whose threads are not for blocking.
-fn players() -> Vec<Player> {
-    let mut players = super::players::<Blocking>();
-    players.retain(|player| ![Tokio::NAME, AsyncExecutor::NAME].contains(&player.name));
-    players
+/// Leaves out peers with threads that must not block.
+fn runners() -> Vec<Runner> {
+    let mut runners = super::runners::<Blocking>();
+    runners.retain(|runner| ![Tokio::NAME, AsyncExecutor::NAME].contains(&runner.name));
+    runners
 }
 
 struct Blocking;
 
-impl OfClosures for Blocking {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
-        let pool = super::kept::<P>(case);
+impl ClosureWork for Blocking {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::leaked::<P>(case);
         measure(case, |tally| {
             pool.submit(|| {
                 thread::sleep(TIME);

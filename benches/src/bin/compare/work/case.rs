@@ -1,19 +1,19 @@
-//! With how much of everything a part is played.
+//! The parameters of a run.
 
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::echo::Asked;
-use super::mixed::Mix;
+use super::echo::EchoCase;
+use super::mixed::MixedCase;
 use crate::tally::Tally;
 
-/// How much is done.
+/// What the command line asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) effort: Effort,
-    /// Workers of each pool, unless the work says otherwise.
+    /// Workers per pool, unless the work sets them.
     pub(crate) threads: usize,
     /// Numbers of connections to the echo servers.
     pub(crate) connections: Vec<usize>,
@@ -22,14 +22,14 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Effort {
     Full,
-    /// To see roughly where things stand.
+    /// Roughly right figures.
     Quick,
-    /// To see that everything works.
+    /// Checks that everything runs.
     Smoke,
 }
 
 impl Effort {
-    /// What it says for each effort.
+    /// Selects the value for this effort.
     pub(super) fn of<T>(self, full: T, quick: T, smoke: T) -> T {
         match self {
             Self::Full => full,
@@ -39,13 +39,13 @@ impl Effort {
     }
 }
 
-/// What a part is played with.
+/// The parameters of one run of a work.
 #[derive(Clone, Debug, PartialEq, Args, Serialize)]
 pub(crate) struct Case {
     /// Workers
     #[arg(long)]
     pub(crate) threads: usize,
-    /// Most tasks in the pool at once; without it there is no bound
+    /// Most tasks in the pool at once; unbounded if omitted
     #[arg(long)]
     pub(crate) capacity: Option<usize>,
     /// Threads that submit
@@ -53,24 +53,24 @@ pub(crate) struct Case {
     pub(crate) producers: usize,
     #[arg(long)]
     pub(crate) tasks: usize,
-    /// How long is measured, where that is not until all tasks have run
+    /// Length of the measurement, for works without a fixed number of tasks
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) window_ms: Option<u64>,
     #[command(flatten)]
     #[serde(flatten)]
-    pub(crate) echo: Asked,
+    pub(crate) echo: EchoCase,
     #[command(flatten)]
     #[serde(flatten)]
-    pub(crate) mix: Mix,
-    /// Count what is allocated, and how many tasks are in the pool, instead of measuring times
+    pub(crate) mix: MixedCase,
+    /// Count allocations and tasks in the pool instead of measuring times
     #[arg(long)]
     #[serde(skip)]
     pub(crate) count: bool,
 }
 
 impl Case {
-    /// One producer, no bound.
+    /// A case with one producer and no bound.
     pub(super) fn new(threads: usize, tasks: usize) -> Self {
         Self {
             threads,
@@ -78,8 +78,8 @@ impl Case {
             producers: 1,
             tasks,
             window_ms: None,
-            echo: Asked::default(),
-            mix: Mix::default(),
+            echo: EchoCase::default(),
+            mix: MixedCase::default(),
             count: false,
         }
     }
@@ -99,7 +99,7 @@ impl Case {
         }
     }
 
-    /// As the arguments of a peer's process.
+    /// Returns the arguments for a peer's process.
     pub(crate) fn args(&self) -> Vec<String> {
         let mut args = Vec::new();
         let mut add = |name: &str, value: Option<String>| {
@@ -112,7 +112,7 @@ impl Case {
         add("producers", Some(self.producers.to_string()));
         add("tasks", Some(self.tasks.to_string()));
         add("window-ms", self.window_ms.map(|time| time.to_string()));
-        let Asked {
+        let EchoCase {
             wire,
             bytes,
             connections,
@@ -120,7 +120,7 @@ impl Case {
         add("wire", wire.map(|wire| wire.name().to_owned()));
         add("bytes", bytes.map(|bytes| bytes.to_string()));
         add("connections", connections.map(|count| count.to_string()));
-        let Mix { busy_us, yielders } = self.mix;
+        let MixedCase { busy_us, yielders } = self.mix;
         add("busy-us", busy_us.map(|time| time.to_string()));
         add("yielders", yielders.map(|count| count.to_string()));
         if self.count {
@@ -129,16 +129,17 @@ impl Case {
         args
     }
 
-    pub(super) fn watched(&self) -> Duration {
+    pub(super) fn measured_time(&self) -> Duration {
         Duration::from_millis(self.window_ms.unwrap_or(1_000))
     }
 
-    /// Counts this case's tasks, and sees to the bound in the round that counts.
+    /// Returns a tally for this case's tasks. It checks the capacity in the round that counts
+    /// allocations.
     pub(super) fn tally(&self) -> &'static Tally {
         Tally::new(self.capacity.filter(|_| self.count))
     }
 
-    /// Tasks before it counts: enough for threads to be there and memory to be touched.
+    /// Returns the case for the warm-up: enough tasks to start the threads and touch the memory.
     pub(super) fn warm_up(&self) -> Self {
         Self {
             tasks: (self.tasks / 10).max(self.threads),

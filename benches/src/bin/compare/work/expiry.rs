@@ -1,29 +1,29 @@
-//! How long do idle threads stay that are to leave?
+//! How long do idle threads stay beyond their expiry?
 
 use std::io;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Instant;
 
-use super::{Case, Plan, Player, Shown, Work, unnamed};
+use super::{Case, Plan, Runner, Shown, Work, unnamed};
 use crate::meter::{self, Figures};
 use crate::peers::{Anthill, Expiring, RustyPool, TokioBlocking};
 
 const THREADS: usize = 64;
-/// How often it looks, in a part of the expiry.
-const LOOKS: u32 = 500;
-/// After so many times the expiry it is said that they stay.
+/// Checks for each expiry.
+const CHECKS: u32 = 500;
+/// Fails after this many times the expiry.
 const LIMIT: u32 = 100;
 
 pub(super) const WORK: Work = Work {
     name: "expiry",
-    about: "From the last of 64 tasks on 64 threads until all of these have left",
+    about: "From the end of 64 tasks on 64 threads until all threads have ended",
     cases,
     label: unnamed,
-    players,
-    most_rounds: usize::MAX,
-    counted: false,
-    serves: false,
+    runners,
+    max_rounds: usize::MAX,
+    counts_allocations: false,
+    is_server: false,
     shown: &[Shown {
         figure: "times_expiry",
         heading: "times the expiry",
@@ -37,17 +37,17 @@ fn cases(plan: &Plan) -> Vec<Case> {
     vec![case.window(plan.effort, [1_000, 200, 50])]
 }
 
-/// Those whose threads can leave.
-fn players() -> Vec<Player> {
+/// Peers with threads that expire.
+fn runners() -> Vec<Runner> {
     vec![
-        Player::of::<Anthill>(play::<Anthill>),
-        Player::of::<RustyPool>(play::<RustyPool>),
-        Player::of::<TokioBlocking>(play::<TokioBlocking>),
+        Runner::of::<Anthill>(run::<Anthill>),
+        Runner::of::<RustyPool>(run::<RustyPool>),
+        Runner::of::<TokioBlocking>(run::<TokioBlocking>),
     ]
 }
 
-fn play<P: Expiring>(case: &Case) -> io::Result<Figures> {
-    let expiry = case.watched();
+fn run<P: Expiring>(case: &Case) -> io::Result<Figures> {
+    let expiry = case.measured_time();
     let pool = Box::leak(Box::new(P::expiring(case.threads, expiry)));
     let fewest = meter::threads()?;
     let all_run = Arc::new(Barrier::new(case.threads + 1));
@@ -66,10 +66,10 @@ fn play<P: Expiring>(case: &Case) -> io::Result<Figures> {
         if start.elapsed() > expiry * LIMIT {
             let left = meter::threads()? - fewest;
             return Err(io::Error::other(format!(
-                "{left} idle threads do not leave"
+                "{left} idle threads did not expire"
             )));
         }
-        thread::sleep(expiry / LOOKS);
+        thread::sleep(expiry / CHECKS);
     }
     tally.check(case.tasks)?;
     Ok(meter::figures([

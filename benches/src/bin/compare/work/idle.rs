@@ -1,14 +1,14 @@
-//! What does a pool cost that has nothing to do?
+//! What does an idle pool cost?
 
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, OfClosures, PEAK, Plan, Shown, Work, produce, unnamed};
+use super::{Case, ClosureWork, PEAK, Plan, Shown, Work, produce, unnamed};
 use crate::meter::{self, Figures};
 use crate::peers::Peer;
 
-/// After which nobody looks for work any more.
+/// After this time no worker searches for work.
 const SETTLING: Duration = Duration::from_millis(100);
 
 pub(super) const WORK: Work = Work {
@@ -16,10 +16,10 @@ pub(super) const WORK: Work = Work {
     about: "A pool whose threads have nothing to do",
     cases,
     label: unnamed,
-    players: super::players::<Idle>,
-    most_rounds: usize::MAX,
-    counted: false,
-    serves: false,
+    runners: super::runners::<Idle>,
+    max_rounds: usize::MAX,
+    counts_allocations: false,
+    is_server: false,
     shown: &[
         Shown {
             figure: "cpu_percent",
@@ -38,16 +38,16 @@ fn cases(plan: &Plan) -> Vec<Case> {
 
 struct Idle;
 
-impl OfClosures for Idle {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
-        let pool = super::kept::<P>(case);
+impl ClosureWork for Idle {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::leaked::<P>(case);
         let tally = case.tally();
         produce(case, || pool.submit(|| tally.ran()));
         tally.wait(case.tasks);
         tally.check(case.tasks)?;
-        thread::sleep(SETTLING.min(case.watched()));
+        thread::sleep(SETTLING.min(case.measured_time()));
         let (start, cpu) = (Instant::now(), meter::cpu_time()?);
-        thread::sleep(case.watched());
+        thread::sleep(case.measured_time());
         let used = meter::cpu_time()?.saturating_sub(cpu);
         Ok(meter::figures([
             (

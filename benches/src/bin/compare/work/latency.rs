@@ -1,4 +1,4 @@
-//! How long does it take from a submit to the start of the task, on a pool whose threads all sleep?
+//! How long does a task take from submit to start, on a pool with all threads parked?
 
 use std::io;
 use std::sync::mpsc;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
-use super::{Case, OfClosures, Plan, Shown, Work, unnamed};
+use super::{Case, ClosureWork, Plan, Shown, Work, unnamed};
 use crate::meter::{self, Figures};
 use crate::peers::Peer;
 
-/// Long enough for every peer's threads to give up looking for work.
+/// Long enough for every peer's threads to park.
 const PAUSE: Duration = Duration::from_millis(1);
 
 pub(super) const WORK: Work = Work {
@@ -19,10 +19,10 @@ pub(super) const WORK: Work = Work {
     about: "From submit to start, on a pool whose threads all sleep, ns",
     cases,
     label: unnamed,
-    players: super::players::<Latency>,
-    most_rounds: usize::MAX,
-    counted: false,
-    serves: false,
+    runners: super::runners::<Latency>,
+    max_rounds: usize::MAX,
+    counts_allocations: false,
+    is_server: false,
     shown: &[
         shown("p50_ns", "half of them within"),
         shown("p99_ns", "99 % within"),
@@ -45,9 +45,9 @@ fn cases(plan: &Plan) -> Vec<Case> {
 
 struct Latency;
 
-impl OfClosures for Latency {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
-        let pool = super::kept::<P>(case);
+impl ClosureWork for Latency {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::leaked::<P>(case);
         let (started, starts) = mpsc::channel();
         let sample = || {
             thread::sleep(PAUSE);

@@ -1,4 +1,4 @@
-//! What is measured. One module a work: its cases, who takes part, and how a part is played.
+//! What is measured. Each work has a module with its cases, its peers and its measurement.
 
 mod blocking;
 mod case;
@@ -28,35 +28,35 @@ use crate::peers::{
 };
 use crate::tally::Tally;
 
-/// A measurement with all its cases and peers.
+/// A measurement with its cases and peers.
 pub(crate) struct Work {
     pub(crate) name: &'static str,
-    /// What is done, for the heading.
+    /// Describes the work, for the heading.
     pub(crate) about: &'static str,
     pub(crate) cases: fn(&Plan) -> Vec<Case>,
-    /// Tells a case from the others of this work.
+    /// Distinguishes a case from the others of this work.
     pub(crate) label: fn(&Case) -> String,
-    pub(crate) players: fn() -> Vec<Player>,
-    /// Of a long work fewer.
-    pub(crate) most_rounds: usize,
-    /// Whether a round more counts what is allocated, and how many tasks are in the pool.
-    pub(crate) counted: bool,
-    /// Whether a peer of another language gives a server to the client of this program, and measures nothing itself.
-    pub(crate) serves: bool,
-    /// What the summary shows.
+    pub(crate) runners: fn() -> Vec<Runner>,
+    /// The most rounds; fewer for long works.
+    pub(crate) max_rounds: usize,
+    /// Whether an extra round counts allocations and tasks in the pool.
+    pub(crate) counts_allocations: bool,
+    /// Whether an external peer only provides a server, which this program loads and measures.
+    pub(crate) is_server: bool,
+    /// The figures in the summary.
     pub(crate) shown: &'static [Shown],
 }
 
-/// A figure as it is shown.
+/// A figure and how to show it.
 pub(crate) struct Shown {
     pub(crate) figure: &'static str,
     pub(crate) heading: &'static str,
-    /// What the figure is divided by.
+    /// The divisor of the figure.
     pub(crate) unit: f64,
     pub(crate) more_is_better: bool,
 }
 
-/// All, in the order in which they are measured.
+/// All works, in the order of measurement.
 pub(crate) static ALL: [Work; 14] = [
     noop::WORK,
     spin::ONE_US,
@@ -74,62 +74,62 @@ pub(crate) static ALL: [Work; 14] = [
     mixed::REVERSE,
 ];
 
-/// One peer's way to play a part.
-pub(crate) struct Player {
+/// One peer's implementation of a work.
+pub(crate) struct Runner {
     pub(crate) name: &'static str,
     pub(crate) crate_name: &'static str,
-    /// Whether it has a bound of its own, and needs no semaphore.
+    /// Whether the peer enforces the capacity itself, without a semaphore.
     pub(crate) bounds: bool,
-    pub(crate) play: fn(&Case) -> io::Result<Figures>,
+    pub(crate) run: fn(&Case) -> io::Result<Figures>,
 }
 
-impl Player {
-    fn of<P: Peer>(play: fn(&Case) -> io::Result<Figures>) -> Self {
+impl Runner {
+    fn of<P: Peer>(run: fn(&Case) -> io::Result<Figures>) -> Self {
         Self {
             name: P::NAME,
             crate_name: P::CRATE,
             bounds: P::BOUNDS,
-            play,
+            run,
         }
     }
 }
 
-/// A work that any pool of closures can do.
-trait OfClosures {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures>;
+/// A work for every pool that runs closures.
+trait ClosureWork {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures>;
 }
 
-fn player<W: OfClosures, P: Peer>() -> Player {
-    Player::of::<P>(|case| {
+fn runner<W: ClosureWork, P: Peer>() -> Runner {
+    Runner::of::<P>(|case| {
         if P::BOUNDS || case.capacity.is_none() {
-            W::play::<P>(case)
+            W::run::<P>(case)
         } else {
-            W::play::<Bounded<P>>(case)
+            W::run::<Bounded<P>>(case)
         }
     })
 }
 
-/// All pools of closures.
-fn players<W: OfClosures>() -> Vec<Player> {
+/// Returns all pools that run closures.
+fn runners<W: ClosureWork>() -> Vec<Runner> {
     vec![
-        player::<W, Anthill>(),
-        player::<W, Channel>(),
-        player::<W, Executors>(),
-        player::<W, RustyPool>(),
-        player::<W, Threadpool>(),
-        player::<W, Rayon>(),
-        player::<W, AsyncExecutor>(),
-        player::<W, Tokio>(),
-        player::<W, TokioBlocking>(),
+        runner::<W, Anthill>(),
+        runner::<W, Channel>(),
+        runner::<W, Executors>(),
+        runner::<W, RustyPool>(),
+        runner::<W, Threadpool>(),
+        runner::<W, Rayon>(),
+        runner::<W, AsyncExecutor>(),
+        runner::<W, Tokio>(),
+        runner::<W, TokioBlocking>(),
     ]
 }
 
-/// A pool for as long as the process lives.
-fn kept<P: Peer>(case: &Case) -> &'static P {
+/// Returns a pool that is never dropped.
+fn leaked<P: Peer>(case: &Case) -> &'static P {
     Box::leak(Box::new(P::new(case.threads, case.capacity)))
 }
 
-/// Has the producers call `submit` once for each task, on threads of their own if there are several.
+/// Calls `submit` once for each task, on one thread per producer.
 fn produce(case: &Case, submit: impl Fn() + Sync) {
     let part = |share: usize| (0..share).for_each(|_| submit());
     if case.producers == 1 {
@@ -144,7 +144,8 @@ fn produce(case: &Case, submit: impl Fn() + Sync) {
     });
 }
 
-/// Measures how long it takes from the first submit until all tasks have run, after a tenth of it to warm up.
+/// Warms up with a tenth of the tasks, then measures from the first submit until all tasks have
+/// run.
 fn measure(case: &Case, submit: impl Fn(&'static Tally) + Sync) -> io::Result<Figures> {
     let run = |case: &Case, tally: &'static Tally| {
         produce(case, || {
@@ -162,7 +163,7 @@ fn measure(case: &Case, submit: impl Fn(&'static Tally) + Sync) -> io::Result<Fi
     Ok(figures)
 }
 
-/// With thousands separated.
+/// Formats with commas between thousands.
 pub(crate) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -175,7 +176,7 @@ pub(crate) fn grouped(number: usize) -> String {
     text
 }
 
-/// Without a name where a work has one case.
+/// The empty label of a work with one case.
 fn unnamed(_: &Case) -> String {
     String::new()
 }

@@ -1,8 +1,8 @@
-//! Closures that do nothing: what does it cost to hand one over?
+//! Closures that do nothing: what does a submit cost?
 
 use std::io;
 
-use super::{CPU_NS, Case, NS, OfClosures, Plan, Work, grouped, measure};
+use super::{CPU_NS, Case, ClosureWork, NS, Plan, Work, grouped, measure};
 use crate::meter::Figures;
 use crate::peers::Peer;
 
@@ -11,10 +11,10 @@ pub(super) const WORK: Work = Work {
     about: "Closures that do nothing, submitted from outside",
     cases,
     label,
-    players: super::players::<Noop>,
-    most_rounds: usize::MAX,
-    counted: true,
-    serves: false,
+    runners: super::runners::<Noop>,
+    max_rounds: usize::MAX,
+    counts_allocations: true,
+    is_server: false,
     shown: &[NS, CPU_NS],
 };
 
@@ -22,7 +22,7 @@ fn cases(plan: &Plan) -> Vec<Case> {
     let many = plan.effort.of(1_000_000, 100_000, 1_000);
     let mut cases = Vec::new();
     for capacity in [None, Some(50_000), Some(1_000), Some(2)] {
-        // Where each task has to wait for another it takes ten times as long.
+        // At capacity 2 most submits wait for a task, which takes ten times as long.
         let tasks = if capacity == Some(2) { many / 10 } else { many };
         for producers in [1, 4, 16] {
             cases.push(Case {
@@ -46,9 +46,9 @@ fn label(case: &Case) -> String {
 
 struct Noop;
 
-impl OfClosures for Noop {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
-        let pool = super::kept::<P>(case);
+impl ClosureWork for Noop {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::leaked::<P>(case);
         measure(case, |tally| pool.submit(|| tally.ran()))
     }
 }

@@ -1,9 +1,9 @@
-//! ants' own benchmark, as futures: a million tasks that each sleep 10 ms, at most 50,000 at a time.
+//! The benchmark of ants, as futures: a million tasks that sleep 10 ms, at most 50,000 at a time.
 
 use std::io;
 use std::time::Duration;
 
-use super::{CPU_NS, Case, PEAK, Plan, Player, SECONDS, Work, measure, unnamed};
+use super::{CPU_NS, Case, PEAK, Plan, Runner, SECONDS, Work, measure, unnamed};
 use crate::meter::Figures;
 use crate::peers::{Anthill, AsyncExecutor, Bounded, Timers, Tokio};
 
@@ -14,10 +14,10 @@ pub(super) const WORK: Work = Work {
     about: "Futures that sleep 10 ms, at most 50,000 at a time: the floor for a million is 0.2 s",
     cases,
     label: unnamed,
-    players,
-    most_rounds: usize::MAX,
-    counted: true,
-    serves: false,
+    runners,
+    max_rounds: usize::MAX,
+    counts_allocations: true,
+    is_server: false,
     shown: &[SECONDS, CPU_NS, PEAK, super::ALLOCATIONS, super::BYTES],
 };
 
@@ -26,15 +26,15 @@ fn cases(plan: &Plan) -> Vec<Case> {
     vec![Case::new(plan.threads, tasks).capacity(50_000)]
 }
 
-fn players() -> Vec<Player> {
+fn runners() -> Vec<Runner> {
     vec![
-        Player::of::<Anthill>(play::<Anthill>),
-        Player::of::<Bounded<AsyncExecutor>>(play::<Bounded<AsyncExecutor>>),
-        Player::of::<Bounded<Tokio>>(play::<Bounded<Tokio>>),
+        Runner::of::<Anthill>(run::<Anthill>),
+        Runner::of::<Bounded<AsyncExecutor>>(run::<Bounded<AsyncExecutor>>),
+        Runner::of::<Bounded<Tokio>>(run::<Bounded<Tokio>>),
     ]
 }
 
-fn play<P: Timers>(case: &Case) -> io::Result<Figures> {
+fn run<P: Timers>(case: &Case) -> io::Result<Figures> {
     let pool = Box::leak(Box::new(P::with_timers(case.threads, case.capacity)));
     measure(case, |tally| {
         pool.spawn(async {

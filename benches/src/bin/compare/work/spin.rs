@@ -1,10 +1,10 @@
-//! Closures that are busy for a little while: how much of the cost of handing over is left beside some work?
+//! Busy closures: how much does a submit cost beside real work?
 
 use std::hint;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::{CPU_NS, Case, NS, OfClosures, Plan, Work, measure, unnamed};
+use super::{CPU_NS, Case, ClosureWork, NS, Plan, Work, measure, unnamed};
 use crate::meter::Figures;
 use crate::peers::Peer;
 
@@ -13,10 +13,10 @@ pub(super) const ONE_US: Work = Work {
     about: "Closures that are busy for 1 us, at capacity 1,000; on two threads the floor is 500 ns a task",
     cases: |plan| cases(plan, plan.effort.of(500_000, 50_000, 500)),
     label: unnamed,
-    players: super::players::<Spin<1>>,
-    most_rounds: usize::MAX,
-    counted: true,
-    serves: false,
+    runners: super::runners::<Spin<1>>,
+    max_rounds: usize::MAX,
+    counts_allocations: true,
+    is_server: false,
     shown: &[NS, CPU_NS],
 };
 
@@ -25,10 +25,10 @@ pub(super) const TEN_US: Work = Work {
     about: "Closures that are busy for 10 us, at capacity 1,000; on two threads the floor is 5,000 ns a task",
     cases: |plan| cases(plan, plan.effort.of(100_000, 10_000, 100)),
     label: unnamed,
-    players: super::players::<Spin<10>>,
-    most_rounds: usize::MAX,
-    counted: true,
-    serves: false,
+    runners: super::runners::<Spin<10>>,
+    max_rounds: usize::MAX,
+    counts_allocations: true,
+    is_server: false,
     shown: &[NS, CPU_NS],
 };
 
@@ -38,9 +38,9 @@ fn cases(plan: &Plan, tasks: usize) -> Vec<Case> {
 
 struct Spin<const US: u64>;
 
-impl<const US: u64> OfClosures for Spin<US> {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
-        let pool = super::kept::<P>(case);
+impl<const US: u64> ClosureWork for Spin<US> {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::leaked::<P>(case);
         measure(case, |tally| {
             pool.submit(|| {
                 spin(Duration::from_micros(US));
@@ -50,7 +50,7 @@ impl<const US: u64> OfClosures for Spin<US> {
     }
 }
 
-/// By the clock, so that it is as long on a processor that shares its core.
+/// Measured by the clock, so that it takes as long on a processor that shares its core.
 fn spin(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {

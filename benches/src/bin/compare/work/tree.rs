@@ -1,10 +1,10 @@
-//! A tree of closures, each of which spawns two more on the pool that it runs on.
+//! A tree of closures: each spawns two more on its pool.
 
 use std::io;
 
 use rayon::Scope;
 
-use super::{ALLOCATIONS, CPU_NS, Case, NS, OfClosures, PEAK, Plan, Player, Work, unnamed};
+use super::{ALLOCATIONS, CPU_NS, Case, ClosureWork, NS, PEAK, Plan, Runner, Work, unnamed};
 use crate::meter::{Figures, Meter};
 use crate::peers::{Peer, Rayon};
 use crate::tally::Tally;
@@ -14,10 +14,10 @@ pub(super) const WORK: Work = Work {
     about: "A binary tree of closures, each spawned by its parent on a worker, without a bound",
     cases,
     label: unnamed,
-    players,
-    most_rounds: usize::MAX,
-    counted: true,
-    serves: false,
+    runners,
+    max_rounds: usize::MAX,
+    counts_allocations: true,
+    is_server: false,
     shown: &[NS, CPU_NS, ALLOCATIONS, PEAK],
 };
 
@@ -26,63 +26,63 @@ fn cases(plan: &Plan) -> Vec<Case> {
     vec![Case::new(plan.threads, (1 << levels) - 1)]
 }
 
-fn players() -> Vec<Player> {
-    let mut players = super::players::<Tree>();
-    players.push(Player {
+fn runners() -> Vec<Runner> {
+    let mut runners = super::runners::<Tree>();
+    runners.push(Runner {
         name: "rayon-scope",
         crate_name: "rayon",
         bounds: false,
-        play: play_scope,
+        run: run_scope,
     });
-    players
+    runners
 }
 
 struct Tree;
 
-impl OfClosures for Tree {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
-        let pool = super::kept::<P>(case);
+impl ClosureWork for Tree {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
+        let pool = super::leaked::<P>(case);
         measure(case, |tally, depth| {
-            pool.submit(move || grow(pool, tally, depth));
+            pool.submit(move || run_node(pool, tally, depth));
         })
     }
 }
 
-/// A node `depth` levels above the leaves.
-fn grow<P: Peer>(pool: &'static P, tally: &'static Tally, depth: u32) {
+/// Runs a node that is `depth` levels above the leaves.
+fn run_node<P: Peer>(pool: &'static P, tally: &'static Tally, depth: u32) {
     if depth > 0 {
-        pool.submit(move || grow(pool, tally, depth - 1));
-        pool.submit(move || grow(pool, tally, depth - 1));
+        pool.submit(move || run_node(pool, tally, depth - 1));
+        pool.submit(move || run_node(pool, tally, depth - 1));
     }
     tally.ran();
 }
 
-/// The same through rayon's scope, which waits for the tree by itself.
-fn play_scope(case: &Case) -> io::Result<Figures> {
-    let pool = super::kept::<Rayon>(case);
+/// The same through rayon's scope, which waits for the tree itself.
+fn run_scope(case: &Case) -> io::Result<Figures> {
+    let pool = super::leaked::<Rayon>(case);
     measure(case, |tally, depth| {
-        pool.0.scope(|scope| branch(scope, tally, depth));
+        pool.0.scope(|scope| run_scoped_node(scope, tally, depth));
     })
 }
 
-fn branch(scope: &Scope<'_>, tally: &'static Tally, depth: u32) {
+fn run_scoped_node(scope: &Scope<'_>, tally: &'static Tally, depth: u32) {
     if depth > 0 {
-        scope.spawn(move |scope| branch(scope, tally, depth - 1));
-        scope.spawn(move |scope| branch(scope, tally, depth - 1));
+        scope.spawn(move |scope| run_scoped_node(scope, tally, depth - 1));
+        scope.spawn(move |scope| run_scoped_node(scope, tally, depth - 1));
     }
     tally.ran();
 }
 
-fn measure(case: &Case, plant: impl Fn(&'static Tally, u32)) -> io::Result<Figures> {
+fn measure(case: &Case, spawn_root: impl Fn(&'static Tally, u32)) -> io::Result<Figures> {
     let depth = (case.tasks + 1).ilog2() - 1;
     let nodes = |depth: u32| (2 << depth) - 1;
     let few = depth.min(10);
     let warm_up = Tally::new(None);
-    plant(warm_up, few);
+    spawn_root(warm_up, few);
     warm_up.wait(nodes(few));
     let tally = case.tally();
     let meter = Meter::start(case.count)?;
-    plant(tally, depth);
+    spawn_root(tally, depth);
     tally.wait(nodes(depth));
     let figures = meter.stop(nodes(depth))?;
     tally.check(nodes(depth))?;

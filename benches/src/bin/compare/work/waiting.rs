@@ -1,10 +1,10 @@
-//! What does a closure cost that waits in the pool?
+//! What does a waiting closure cost?
 
 use std::hint::black_box;
 use std::io;
 use std::sync::{Arc, Barrier};
 
-use super::{ALLOCATIONS, BYTES, Case, OfClosures, PEAK, Plan, Work, unnamed};
+use super::{ALLOCATIONS, BYTES, Case, ClosureWork, PEAK, Plan, Work, unnamed};
 use crate::counting;
 use crate::meter::{self, Figures};
 use crate::peers::Peer;
@@ -12,13 +12,13 @@ use crate::tally::Tally;
 
 pub(super) const WORK: Work = Work {
     name: "waiting",
-    about: "Closures of 32 bytes that wait behind busy threads, without a bound: what each of them holds, the pool's own included",
+    about: "Closures of 32 bytes that wait behind busy threads, without a bound: memory per closure, the pool included",
     cases,
     label: unnamed,
-    players: super::players::<Waiting>,
-    most_rounds: usize::MAX,
-    counted: false,
-    serves: false,
+    runners: super::runners::<Waiting>,
+    max_rounds: usize::MAX,
+    counts_allocations: false,
+    is_server: false,
     shown: &[BYTES, ALLOCATIONS, PEAK],
 };
 
@@ -29,17 +29,17 @@ fn cases(plan: &Plan) -> Vec<Case> {
 
 struct Waiting;
 
-impl OfClosures for Waiting {
-    fn play<P: Peer>(case: &Case) -> io::Result<Figures> {
+impl ClosureWork for Waiting {
+    fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
         let tally = Tally::new(None);
         counting::begin();
         let before = counting::allocated();
-        let pool = super::kept::<P>(case);
+        let pool = super::leaked::<P>(case);
         let barrier = Arc::new(Barrier::new(case.threads + 1));
         for _ in 0..case.threads {
             let barrier = Arc::clone(&barrier);
             pool.submit(move || {
-                // Once to say that it runs, once to be let go.
+                // Once to report that it runs, and once to wait for the release.
                 barrier.wait();
                 barrier.wait();
             });

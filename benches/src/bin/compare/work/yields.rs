@@ -1,14 +1,14 @@
-//! Futures that let others run, again and again: what does it cost to be woken and polled once more?
+//! Futures that yield: what does it cost to be woken and polled again?
 
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
 
-use super::{CPU_NS, Case, Plan, Player, Shown, Work, measure, unnamed};
+use super::{CPU_NS, Case, Plan, Runner, Shown, Work, measure, unnamed};
 use crate::meter::Figures;
 use crate::peers::{Anthill, AsyncExecutor, Bounded, Futures, Tokio};
 
-/// How often each future does so.
+/// How often each future yields.
 const YIELDS: u32 = 100;
 
 pub(super) const WORK: Work = Work {
@@ -16,10 +16,10 @@ pub(super) const WORK: Work = Work {
     about: "Futures that yield 100 times each, at capacity 1,000",
     cases,
     label: unnamed,
-    players,
-    most_rounds: usize::MAX,
-    counted: true,
-    serves: false,
+    runners,
+    max_rounds: usize::MAX,
+    counts_allocations: true,
+    is_server: false,
     shown: &[
         Shown {
             figure: "ns_per_task",
@@ -42,16 +42,16 @@ fn cases(plan: &Plan) -> Vec<Case> {
     vec![Case::new(plan.threads, tasks).capacity(1_000)]
 }
 
-fn players() -> Vec<Player> {
+fn runners() -> Vec<Runner> {
     vec![
-        Player::of::<Anthill>(play::<Anthill>),
-        Player::of::<Bounded<AsyncExecutor>>(play::<Bounded<AsyncExecutor>>),
-        Player::of::<Bounded<Tokio>>(play::<Bounded<Tokio>>),
+        Runner::of::<Anthill>(run::<Anthill>),
+        Runner::of::<Bounded<AsyncExecutor>>(run::<Bounded<AsyncExecutor>>),
+        Runner::of::<Bounded<Tokio>>(run::<Bounded<Tokio>>),
     ]
 }
 
-fn play<P: Futures>(case: &Case) -> io::Result<Figures> {
-    let pool = super::kept::<P>(case);
+fn run<P: Futures>(case: &Case) -> io::Result<Figures> {
+    let pool = super::leaked::<P>(case);
     measure(case, |tally| {
         pool.spawn(async {
             for _ in 0..YIELDS {
@@ -62,7 +62,7 @@ fn play<P: Futures>(case: &Case) -> io::Result<Figures> {
     })
 }
 
-/// The same on every executor: tokio's own `yield_now` does something else.
+/// Yields the same way on every executor; tokio's `yield_now` defers the wake-up.
 async fn yield_once() {
     let mut yielded = false;
     poll_fn(|context| {

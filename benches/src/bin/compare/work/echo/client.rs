@@ -1,4 +1,4 @@
-//! The clients: each sends when its last message has come back.
+//! The clients. Each sends its next message when the last one has come back.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -16,17 +16,17 @@ use tokio::time::sleep;
 
 use super::{Load, Wire};
 
-/// How many connect at the same time.
+/// The most connections that are being opened at once.
 const CONNECTING: usize = 500;
 
-/// What the clients saw while it counted.
+/// The results of the measurement.
 pub(super) struct Echoes {
     pub(super) latency: Histogram<u64>,
     pub(super) time: Duration,
     pub(super) server_cpu: Duration,
 }
 
-/// All bytes of one exchange.
+/// The bytes of one exchange.
 pub(in crate::work) struct Exchange {
     pub(in crate::work) request: Vec<u8>,
     pub(in crate::work) reply: Vec<u8>,
@@ -41,7 +41,7 @@ impl Exchange {
                 reply: payload,
             },
             Wire::Ws => Self {
-                // Clients mask, and a mask of zeros changes nothing.
+                // Clients must mask. A mask of zeros leaves the payload unchanged.
                 request: [frame_header(size, 0x80), vec![0; 4], payload.clone()].concat(),
                 reply: [frame_header(size, 0), payload].concat(),
             },
@@ -49,24 +49,24 @@ impl Exchange {
     }
 }
 
-/// RFC 6455, 5.2: of a binary message in one frame.
+/// Returns the header of a binary message in one frame: RFC 6455, 5.2.
 fn frame_header(size: usize, mask: u8) -> Vec<u8> {
     if let Ok(short @ 0..0x7e) = u8::try_from(size) {
         return vec![0x82, mask | short];
     }
-    let size = u16::try_from(size).expect("up to 64 KiB");
+    let size = u16::try_from(size).expect("at most 64 KiB");
     [[0x82, mask | 0x7e], size.to_be_bytes()].concat()
 }
 
-/// What the conversations have come to.
+/// The results of all connections.
 #[derive(Default)]
-struct Seen {
-    /// Once it counts.
+struct Results {
+    /// `None` before the measurement.
     latency: Option<Histogram<u64>>,
     failure: Option<io::Error>,
 }
 
-/// Connects, loads the server for `warm_up`, and counts for as long as `window` says.
+/// Connects, loads the server for `warm_up`, and then measures for `window`.
 pub(super) fn run(
     server: SocketAddr,
     load: Load,
@@ -80,24 +80,24 @@ pub(super) fn run(
     runtime.block_on(local.run_until(async {
         let streams = connect_all(server, load.wire, load.connections).await?;
         let exchange = Rc::new(Exchange::new(load.wire, load.bytes));
-        let seen = Rc::new(RefCell::new(Seen::default()));
+        let results = Rc::new(RefCell::new(Results::default()));
         for stream in streams {
-            let (exchange, seen) = (exchange.clone(), seen.clone());
+            let (exchange, results) = (exchange.clone(), results.clone());
             tokio::task::spawn_local(async move {
-                let Err(error) = converse(stream, &exchange, &seen).await;
-                seen.borrow_mut().failure = Some(error);
+                let Err(error) = exchange_messages(stream, &exchange, &results).await;
+                results.borrow_mut().failure = Some(error);
             });
         }
         sleep(warm_up).await;
         let (start, cpu) = (Instant::now(), server_cpu()?);
-        seen.borrow_mut().latency = Some(Histogram::new(3).expect("three digits"));
+        results.borrow_mut().latency = Some(Histogram::new(3).expect("three digits"));
         sleep(window).await;
         let (time, server_cpu) = (start.elapsed(), server_cpu()?.saturating_sub(cpu));
-        let seen = seen.take();
-        match seen.failure {
+        let results = results.take();
+        match results.failure {
             Some(error) => Err(error),
             None => Ok(Echoes {
-                latency: seen.latency.expect("it was set"),
+                latency: results.latency.expect("the measurement has begun"),
                 time,
                 server_cpu,
             }),
@@ -141,23 +141,23 @@ async fn connect(server: SocketAddr, wire: Wire) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Until the runtime ends, or something is wrong.
-async fn converse(
+/// Sends and receives until the runtime ends or an error occurs.
+async fn exchange_messages(
     mut stream: TcpStream,
     exchange: &Exchange,
-    seen: &RefCell<Seen>,
+    results: &RefCell<Results>,
 ) -> io::Result<Infallible> {
     let mut reply = vec![0; exchange.reply.len()];
     loop {
         let start = Instant::now();
         stream.write_all(&exchange.request).await?;
         stream.read_exact(&mut reply).await?;
-        if let Some(latency) = &mut seen.borrow_mut().latency {
+        if let Some(latency) = &mut results.borrow_mut().latency {
             let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
             latency.record(elapsed).expect("it grows as needed");
         }
         if reply != exchange.reply {
-            return Err(io::Error::other("the server echoed something else"));
+            return Err(io::Error::other("the server returned a wrong echo"));
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Echo servers: what does a connection's future cost on each runtime?
+//! Echo servers: what does the future of a connection cost on each runtime?
 //!
-//! The handlers are the same; what differs is who runs them. The client is one thread of another process, so that on a
-//! small machine it takes as little as may be from the server.
+//! All runtimes run the same handlers. The client is one thread of another process, so that it
+//! takes little CPU time from the server on a small machine.
 
 mod client;
 mod server;
@@ -15,17 +15,17 @@ use serde::Serialize;
 pub(super) use self::client::{Exchange, connect_all};
 pub(crate) use self::server::{ServerArgs, serve};
 pub(super) use self::server::{accept, listener};
-use super::{Case, Plan, Player, Shown, Work, grouped};
+use super::{Case, Plan, Runner, Shown, Work, grouped};
 use crate::meter::{self, Figures};
 use crate::process::PeerProcess;
 use server::Runtime;
 
 const SIZES: [usize; 2] = [64, 1024];
-/// Of the pool: more than there are connections, for tokio has no bound.
+/// The pool's capacity. It exceeds the connections, because tokio has no bound.
 const CAPACITY: usize = 50_000;
-/// Files that the client and the server may have open, each.
+/// The most open files of the client and of the server.
 const FILES: u64 = 60_000;
-/// A server is loaded for this part of the time in which it counts, before it counts.
+/// The warm-up takes this part of the measured time.
 const WARM_UP: u32 = 3;
 
 pub(super) const WORK: Work = Work {
@@ -33,10 +33,10 @@ pub(super) const WORK: Work = Work {
     about: "Echo servers with the same handlers: thousands of echoes per second of the server's processor time, and latency",
     cases,
     label,
-    players,
-    most_rounds: usize::MAX,
-    counted: false,
-    serves: true,
+    runners,
+    max_rounds: usize::MAX,
+    counts_allocations: false,
+    is_server: true,
     shown: &[
         Shown {
             figure: "ops_per_cpu_s",
@@ -53,13 +53,13 @@ pub(super) const WORK: Work = Work {
     ],
 };
 
-/// What a case of this work has beside the others.
+/// The parameters that only works with echoes have.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Args, Serialize)]
-pub(crate) struct Asked {
+pub(crate) struct EchoCase {
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wire: Option<Wire>,
-    /// Of a message
+    /// Bytes of a message
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<usize>,
@@ -68,7 +68,7 @@ pub(crate) struct Asked {
     pub(crate) connections: Option<usize>,
 }
 
-/// What clients do.
+/// The load that the clients generate.
 #[derive(Clone, Copy)]
 struct Load {
     wire: Wire,
@@ -79,7 +79,7 @@ struct Load {
 impl Load {
     fn of(case: &Case) -> io::Result<Self> {
         match case.echo {
-            Asked {
+            EchoCase {
                 wire: Some(wire),
                 bytes: Some(bytes),
                 connections: Some(connections),
@@ -89,7 +89,7 @@ impl Load {
                 connections,
             }),
             _ => Err(io::Error::other(
-                "an echo wants --wire, --bytes and --connections",
+                "an echo needs --wire, --bytes and --connections",
             )),
         }
     }
@@ -117,7 +117,7 @@ fn cases(plan: &Plan) -> Vec<Case> {
         for bytes in SIZES {
             for &connections in &plan.connections {
                 let case = Case {
-                    echo: Asked {
+                    echo: EchoCase {
                         wire: Some(wire),
                         bytes: Some(bytes),
                         connections: Some(connections),
@@ -147,27 +147,27 @@ fn label(case: &Case) -> String {
     )
 }
 
-fn players() -> Vec<Player> {
-    let player = |runtime: Runtime, crate_name, bounds, play| Player {
+fn runners() -> Vec<Runner> {
+    let runner = |runtime: Runtime, crate_name, bounds, run| Runner {
         name: runtime.name(),
         crate_name,
         bounds,
-        play,
+        run,
     };
     vec![
-        player(Runtime::Anthill, "anthill", true, |case| {
-            play(Runtime::Anthill, case)
+        runner(Runtime::Anthill, "anthill", true, |case| {
+            run(Runtime::Anthill, case)
         }),
-        player(Runtime::Tokio, "tokio", false, |case| {
-            play(Runtime::Tokio, case)
+        runner(Runtime::Tokio, "tokio", false, |case| {
+            run(Runtime::Tokio, case)
         }),
-        player(Runtime::AnthillBeside, "anthill", true, |case| {
-            play(Runtime::AnthillBeside, case)
+        runner(Runtime::AnthillBeside, "anthill", true, |case| {
+            run(Runtime::AnthillBeside, case)
         }),
     ]
 }
 
-fn play(runtime: Runtime, case: &Case) -> io::Result<Figures> {
+fn run(runtime: Runtime, case: &Case) -> io::Result<Figures> {
     let wire = Load::of(case)?.wire;
     let threads = case.threads.to_string();
     let args = [
@@ -180,22 +180,19 @@ fn play(runtime: Runtime, case: &Case) -> io::Result<Figures> {
         &threads,
     ];
     rlimit::increase_nofile_limit(FILES)?;
-    load(
-        &PeerProcess::of_this_program(&args.map(str::to_owned))?,
-        case,
-    )
+    load(&PeerProcess::this_program(&args.map(str::to_owned))?, case)
 }
 
-/// Loads a server that has said where it listens.
+/// Loads a server whose address is its first line.
 pub(crate) fn load(server: &PeerProcess, case: &Case) -> io::Result<Figures> {
     let load = Load::of(case)?;
-    let address: SocketAddr = server.said.parse().map_err(|_| {
+    let address: SocketAddr = server.first_line.parse().map_err(|_| {
         io::Error::other(format!(
-            "a server is to say its address, not {}",
-            server.said
+            "the server printed no address: {}",
+            server.first_line
         ))
     })?;
-    let window = case.watched();
+    let window = case.measured_time();
     let times = (window / WARM_UP, window);
     let echoes = client::run(address, load, times, || server.cpu_time())?;
     let count = echoes.latency.len() as f64;

@@ -18,10 +18,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::{CAPACITY, Wire};
 
 const BACKLOG: i32 = 4096;
-/// What a connection reads at a time. With the library's own 128 KiB a thousand connections measure the memory's speed.
+/// The read buffer of a connection. With the library's 128 KiB, a thousand connections measure
+/// memory bandwidth.
 const READ_BUFFER: usize = 2048;
 
-/// What a server is started with.
+/// The arguments of a server.
 #[derive(clap::Args)]
 pub(crate) struct ServerArgs {
     #[arg(long)]
@@ -32,10 +33,10 @@ pub(crate) struct ServerArgs {
     threads: usize,
 }
 
-/// What runs the handlers, on as many workers.
+/// The runtime that runs the handlers, with the same number of workers.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Runtime {
-    /// The pool, whose idle worker waits in the reactor.
+    /// The pool, with an idle worker in the reactor.
     Anthill,
     /// tokio's multi-thread runtime.
     Tokio,
@@ -53,7 +54,7 @@ impl Runtime {
     }
 }
 
-/// Serves, and says where, until its standard input ends.
+/// Prints the server's address, and serves until standard input ends.
 pub(crate) fn serve(args: &ServerArgs) -> io::Result<()> {
     let (listener, address) = listener()?;
     let pool = Pool::builder().capacity(CAPACITY).threads(0..=args.threads);
@@ -97,7 +98,7 @@ fn serve_in(pool: &Pool, listener: net::TcpListener, wire: Wire) {
         .expect("there is room");
 }
 
-/// A listener with room for all clients at once, and where it listens.
+/// Returns a listener with a backlog for all clients, and its address.
 pub(in crate::work) fn listener() -> io::Result<(net::TcpListener, net::SocketAddr)> {
     let listener = net::TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
@@ -115,17 +116,17 @@ fn announce_and_wait(address: net::SocketAddr) -> io::Result<()> {
 /// The handler of one connection.
 type Handler = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Accepts connections, and hands a handler of each to `spawn`.
+/// Accepts connections, and passes a handler for each to `spawn`.
 pub(in crate::work) async fn accept(
     listener: net::TcpListener,
     wire: Wire,
     spawn: impl Fn(Handler) + Send,
 ) {
-    let listener = TcpListener::from_std(listener).expect("the reactor takes it");
+    let listener = TcpListener::from_std(listener).expect("tokio's reactor runs");
     loop {
-        let (stream, _) = listener.accept().await.expect("there are files enough");
-        stream.set_nodelay(true).expect("it is a TCP socket");
-        // A client that leaves ends its future alone.
+        let (stream, _) = listener.accept().await.expect("enough file descriptors");
+        stream.set_nodelay(true).expect("a TCP socket");
+        // A client that disconnects ends only its own future.
         match wire {
             Wire::Tcp => spawn(Box::pin(async { _ = echo(stream).await })),
             Wire::Ws => spawn(Box::pin(async { _ = echo_messages(stream).await })),

@@ -1,7 +1,7 @@
-//! The client: sends when it is time, whatever has come back.
+//! The client. It sending at fixed times, whether or not echoes have come back.
 //!
-//! It runs on async-io, whose timers are exact to microseconds where tokio's round up to a millisecond, which would count
-//! as the server's.
+//! It runs on async-io, because tokio rounds timers up to a millisecond, which would count as the
+//! server's latency.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -20,19 +20,19 @@ use super::super::echo::{Exchange, Wire, connect_all};
 use super::{BYTES, CONNECTIONS, RATE};
 use crate::meter::{self, Figures};
 
-/// What one connection waits for: when each message that is under way was due.
+/// The intended send times of the messages of one connection that have not come back.
 type Due = Rc<RefCell<VecDeque<Instant>>>;
 
-/// What all connections have seen.
+/// The results of all connections.
 #[derive(Default)]
-struct Seen {
-    /// When it began to count, and what it counted since.
+struct Results {
+    /// Start of the measurement, and the latencies since.
     counts: Option<(Instant, Histogram<u64>)>,
     failure: Option<io::Error>,
 }
 
-impl Seen {
-    /// An echo came back now, or never did, that was to be sent at `due`.
+impl Results {
+    /// Records the latency until now of the echo that was due at `due`.
     fn record(&mut self, due: Instant) {
         if let Some((start, latency)) = &mut self.counts
             && due >= *start
@@ -43,7 +43,7 @@ impl Seen {
     }
 }
 
-/// Loads the server for `warm_up`, calls `start`, and counts for as long as `window` says.
+/// Loads the server for `warm_up`, calls `start`, and then measures for `window`.
 pub(super) fn run(
     server: SocketAddr,
     wire: Wire,
@@ -54,39 +54,39 @@ pub(super) fn run(
     let executor = LocalExecutor::new();
     async_io::block_on(executor.run(async {
         let exchange = Rc::new(Exchange::new(wire, BYTES));
-        let seen = Rc::new(RefCell::new(Seen::default()));
-        let mut under_way = Vec::new();
+        let results = Rc::new(RefCell::new(Results::default()));
+        let mut pending = Vec::new();
         let begin = Instant::now();
         let period = Duration::from_secs_f64(CONNECTIONS as f64 / f64::from(RATE));
         for (index, stream) in streams.into_iter().enumerate() {
             let stream = Rc::new(stream);
             let due = Due::default();
-            under_way.push(due.clone());
+            pending.push(due.clone());
             // Staggered over one period.
             let first = begin + period.mul_f64(index as f64 / CONNECTIONS as f64);
-            let sends = send(stream.clone(), exchange.clone(), due.clone(), first, period);
-            let hears = hear(stream, exchange.reply.clone(), due, seen.clone());
-            let failed = seen.clone();
-            let conversation = executor.spawn(async move {
-                let ended = future::try_zip(sends, hears).await;
+            let sending = send(stream.clone(), exchange.clone(), due.clone(), first, period);
+            let receiving = receive(stream, exchange.reply.clone(), due, results.clone());
+            let failed = results.clone();
+            let connection = executor.spawn(async move {
+                let ended = future::try_zip(sending, receiving).await;
                 failed.borrow_mut().failure = ended.err();
             });
-            conversation.detach();
+            connection.detach();
         }
         Timer::after(warm_up).await;
         start()?;
         let counts = Histogram::new(3).expect("three digits");
-        seen.borrow_mut().counts = Some((Instant::now(), counts));
+        results.borrow_mut().counts = Some((Instant::now(), counts));
         Timer::after(window).await;
-        let mut seen = seen.take();
-        if let Some(error) = seen.failure {
+        let mut results = results.take();
+        if let Some(error) = results.failure {
             return Err(error);
         }
-        // What has not come back counts with its age, so that a server that answers nothing is not the fastest.
-        for due in under_way.iter().flat_map(|due| due.take()) {
-            seen.record(due);
+        // A missing echo counts with its age, or a server that never answers would be the fastest.
+        for due in pending.iter().flat_map(|due| due.take()) {
+            results.record(due);
         }
-        let (_, latency) = seen.counts.expect("it was set");
+        let (_, latency) = results.counts.expect("the measurement has begun");
         let value = |quantile| latency.value_at_quantile(quantile) as f64;
         Ok(meter::figures([
             ("p50_ns", value(0.5)),
@@ -97,7 +97,7 @@ pub(super) fn run(
     }))
 }
 
-/// Connects by tokio, as the client of `echo` does.
+/// Connects with tokio, like the client of `echo`.
 fn connect(server: SocketAddr, wire: Wire) -> io::Result<Vec<Async<TcpStream>>> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,32 +111,32 @@ fn connect(server: SocketAddr, wire: Wire) -> io::Result<Vec<Async<TcpStream>>> 
 async fn send(
     stream: Rc<Async<TcpStream>>,
     exchange: Rc<Exchange>,
-    under_way: Due,
+    pending: Due,
     mut due: Instant,
     period: Duration,
 ) -> io::Result<()> {
     loop {
         Timer::at(due).await;
-        under_way.borrow_mut().push_back(due);
+        pending.borrow_mut().push_back(due);
         (&*stream).write_all(&exchange.request).await?;
         due += period;
     }
 }
 
-async fn hear(
+async fn receive(
     stream: Rc<Async<TcpStream>>,
     expected: Vec<u8>,
-    under_way: Due,
-    seen: Rc<RefCell<Seen>>,
+    pending: Due,
+    results: Rc<RefCell<Results>>,
 ) -> io::Result<()> {
     let mut reply = vec![0; expected.len()];
     loop {
         (&*stream).read_exact(&mut reply).await?;
-        let due = under_way.borrow_mut().pop_front();
-        let due = due.ok_or_else(|| io::Error::other("the server echoed what was not sent"))?;
-        seen.borrow_mut().record(due);
+        let due = pending.borrow_mut().pop_front();
+        let due = due.ok_or_else(|| io::Error::other("the server sent an unrequested echo"))?;
+        results.borrow_mut().record(due);
         if reply != expected {
-            return Err(io::Error::other("the server echoed something else"));
+            return Err(io::Error::other("the server returned a wrong echo"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who runs futures and closures side by side, each as its own documentation says to.
+//! The hosts that run futures and closures together, each used as its documentation recommends.
 
 use std::future::Future;
 use std::io;
@@ -21,13 +21,13 @@ use crate::meter::Figures;
 pub(super) enum Kind {
     /// One pool for both.
     Anthill,
-    /// tokio for futures, rayon for closures, with as many threads each.
+    /// tokio for futures and rayon for closures, with the same number of threads each.
     TokioRayon,
-    /// tokio's `spawn_blocking` on as many threads as there are workers, behind tokio's semaphore.
+    /// tokio's `spawn_blocking` with as many threads as workers, behind tokio's semaphore.
     TokioBlocking,
     /// Closures inline in tokio's tasks.
     TokioInline,
-    /// async-executor over async-io's reactor, and the crate `blocking` on as many threads.
+    /// async-executor with async-io's reactor, and the crate `blocking` with as many threads.
     AsyncExecutorBlocking,
     /// One pool for futures and one for closures.
     AnthillTwoPools,
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// The crate whose version counts.
+    /// The crate whose version is reported.
     pub(super) fn crate_name(self) -> &'static str {
         match self {
             Self::Anthill | Self::AnthillTwoPools => "anthill",
@@ -54,23 +54,23 @@ impl Kind {
         }
     }
 
-    pub(super) fn play(self) -> fn(&Case) -> io::Result<Figures> {
+    pub(super) fn run(self) -> fn(&Case) -> io::Result<Figures> {
         match self {
-            Self::Anthill => |case| super::play(Self::Anthill, case),
-            Self::TokioRayon => |case| super::play(Self::TokioRayon, case),
-            Self::TokioBlocking => |case| super::play(Self::TokioBlocking, case),
-            Self::TokioInline => |case| super::play(Self::TokioInline, case),
-            Self::AsyncExecutorBlocking => |case| super::play(Self::AsyncExecutorBlocking, case),
-            Self::AnthillTwoPools => |case| super::play(Self::AnthillTwoPools, case),
+            Self::Anthill => |case| super::run(Self::Anthill, case),
+            Self::TokioRayon => |case| super::run(Self::TokioRayon, case),
+            Self::TokioBlocking => |case| super::run(Self::TokioBlocking, case),
+            Self::TokioInline => |case| super::run(Self::TokioInline, case),
+            Self::AsyncExecutorBlocking => |case| super::run(Self::AsyncExecutorBlocking, case),
+            Self::AnthillTwoPools => |case| super::run(Self::AnthillTwoPools, case),
         }
     }
 }
 
-/// Runs both.
+/// Runs futures and closures.
 pub(super) trait Host: Clone + Send + Sync + 'static {
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
 
-    /// Waits on the calling thread while too many closures are in the pool.
+    /// Submits a closure. Blocks while too many closures are in the pool.
     fn submit(&self, closure: impl FnOnce() + Send + 'static);
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
@@ -78,7 +78,7 @@ pub(super) trait Host: Clone + Send + Sync + 'static {
     }
 }
 
-/// Pools of this project.
+/// The pool of this project, as one pool or two.
 #[derive(Clone)]
 pub(super) struct Anthill {
     futures: Pool,
@@ -117,7 +117,7 @@ impl Host for Anthill {
     }
 }
 
-/// Where tokio's host runs closures.
+/// Where the tokio host runs closures.
 #[derive(Clone)]
 pub(super) enum Closures {
     Rayon(Arc<ThreadPool>),
@@ -157,7 +157,7 @@ impl Tokio {
     }
 }
 
-/// A place among the closures, from a thread that may wait.
+/// Blocks until a permit for a closure is free.
 fn permit(permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     let permit = futures_lite::future::block_on(Arc::clone(permits).acquire_owned());
     permit.expect("the semaphore is open")
@@ -182,7 +182,7 @@ impl Host for Tokio {
     }
 }
 
-/// async-executor as smol does it: each idle thread waits in async-io's reactor.
+/// async-executor as in smol: each idle thread waits in async-io's reactor.
 #[derive(Clone)]
 pub(super) struct Smol {
     executor: Arc<Executor<'static>>,
@@ -190,7 +190,8 @@ pub(super) struct Smol {
 }
 
 impl Smol {
-    /// The crate `blocking` takes its most threads from `BLOCKING_MAX_THREADS`, which the process was started with.
+    /// Returns a host. The crate `blocking` reads its thread limit from `BLOCKING_MAX_THREADS`,
+    /// which the parent process sets.
     pub(super) fn new(threads: usize) -> Self {
         let executor = Arc::new(Executor::new());
         for _ in 0..threads {

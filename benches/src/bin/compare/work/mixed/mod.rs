@@ -1,8 +1,8 @@
-//! Does I/O stay fast while closures that compute fill the same pool, and do closures get their share?
+//! Does I/O stay fast while closures fill the pool, and do closures get their share?
 //!
-//! A server in a process of its own echoes on 50 connections, at a rate that its client sets, and runs ten futures that
-//! sleep for a millisecond in a loop. One more of its threads submits closures that are busy for so long, 64 at most in
-//! the pool. All figures are of one window.
+//! A server process echoes on 50 connections, at a rate that its client sets, and runs ten futures
+//! that sleep 1 ms in a loop. Another of its threads submits busy closures, at most 64 at a time.
+//! All figures cover the same time window.
 
 mod client;
 mod hosts;
@@ -16,21 +16,21 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 pub(crate) use self::server::{MixedArgs, serve};
-use super::echo::{Asked, Wire};
-use super::{Case, Plan, Player, Shown, Work};
+use super::echo::{EchoCase, Wire};
+use super::{Case, Plan, Runner, Shown, Work};
 use crate::meter::{self, Figures};
 use crate::process::PeerProcess;
 use hosts::Kind;
 
-/// The bound on closures in the pool.
+/// The capacity for closures.
 const CLOSURES: usize = 64;
 const CONNECTIONS: usize = 50;
-/// Echoes a second, over all connections.
+/// Echoes a second, on all connections together.
 const RATE: u32 = 1_000;
 const BYTES: usize = 64;
-/// Futures that never stop yielding, in the work that has them.
+/// Futures that never stop yielding, in `mixed_yield`.
 const YIELDERS: usize = 4;
-/// The server is loaded for this part of the window before it counts.
+/// The warm-up takes this part of the measured time.
 const WARM_UP: u32 = 4;
 
 pub(super) const WORK: Work = Work {
@@ -38,10 +38,10 @@ pub(super) const WORK: Work = Work {
     about: "1,000 echoes a second while closures fill the pool: latency from the intended send time, lateness of timers, closures",
     cases,
     label,
-    players,
-    most_rounds: 5,
-    counted: false,
-    serves: false,
+    runners,
+    max_rounds: 5,
+    counts_allocations: false,
+    is_server: false,
     shown: &[
         milliseconds("p50_ns", "echo p50, ms"),
         milliseconds("p99_ns", "echo p99, ms"),
@@ -55,10 +55,10 @@ pub(super) const REVERSE: Work = Work {
     about: "Four futures that never stop yielding beside closures that fill the pool",
     cases: reverse_cases,
     label,
-    players: reverse_players,
-    most_rounds: 5,
-    counted: false,
-    serves: false,
+    runners: reverse_runners,
+    max_rounds: 5,
+    counts_allocations: false,
+    is_server: false,
     shown: &[
         PER_SECOND,
         Shown {
@@ -86,10 +86,10 @@ const fn milliseconds(figure: &'static str, heading: &'static str) -> Shown {
     }
 }
 
-/// What a case of this work has beside the others.
+/// The parameters that only this work has.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Args, Serialize)]
-pub(crate) struct Mix {
-    /// How long a closure is busy, in microseconds
+pub(crate) struct MixedCase {
+    /// Time for which a closure is busy, in microseconds
     #[arg(long)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) busy_us: Option<u64>,
@@ -109,12 +109,12 @@ fn cases(plan: &Plan) -> Vec<Case> {
     for wire in [Wire::Tcp, Wire::Ws] {
         for &busy_us in busy {
             let case = Case {
-                echo: Asked {
+                echo: EchoCase {
                     wire: Some(wire),
                     bytes: Some(BYTES),
                     connections: Some(CONNECTIONS),
                 },
-                mix: Mix {
+                mix: MixedCase {
                     busy_us,
                     yielders: None,
                 },
@@ -130,7 +130,7 @@ fn reverse_cases(plan: &Plan) -> Vec<Case> {
     let busy: &[u64] = plan.effort.of(&[100, 1_000], &[1_000], &[1_000]);
     let case = |&busy_us: &u64| {
         let case = Case {
-            mix: Mix {
+            mix: MixedCase {
                 busy_us: Some(busy_us),
                 yielders: Some(YIELDERS),
             },
@@ -153,29 +153,30 @@ fn label(case: &Case) -> String {
     }
 }
 
-fn players() -> Vec<Player> {
+fn runners() -> Vec<Runner> {
     let kinds = Kind::value_variants().iter();
-    kinds.map(|&kind| player(kind)).collect()
+    kinds.map(|&kind| runner(kind)).collect()
 }
 
-/// Two pools, one for closures and one for futures, share no capacity, priority or limit of threads.
-fn reverse_players() -> Vec<Player> {
+/// Leaves out the two pools, because they share no capacity, priority or thread limit.
+fn reverse_runners() -> Vec<Runner> {
     let kinds = Kind::value_variants().iter();
     let kinds = kinds.filter(|&&kind| kind != Kind::AnthillTwoPools);
-    kinds.map(|&kind| player(kind)).collect()
+    kinds.map(|&kind| runner(kind)).collect()
 }
 
-fn player(kind: Kind) -> Player {
-    Player {
+fn runner(kind: Kind) -> Runner {
+    Runner {
         name: kind.name(),
         crate_name: kind.crate_name(),
         bounds: true,
-        play: kind.play(),
+        run: kind.run(),
     }
 }
 
-/// Loads a server of this kind, and says what came of it: nothing if it does not speak the wire.
-fn play(kind: Kind, case: &Case) -> io::Result<Figures> {
+/// Loads a server of this kind and returns the figures: none if the kind does not support the
+/// protocol.
+fn run(kind: Kind, case: &Case) -> io::Result<Figures> {
     if kind == Kind::AsyncExecutorBlocking && case.echo.wire == Some(Wire::Ws) {
         return Ok(Figures::new());
     }
@@ -191,25 +192,26 @@ fn play(kind: Kind, case: &Case) -> io::Result<Figures> {
         add("busy-us", busy.to_string());
     }
     add("yielders", case.mix.yielders.unwrap_or(0).to_string());
-    // For the crate `blocking`, which has no other setting.
+    // The crate `blocking` has no other setting.
     let environment = [("BLOCKING_MAX_THREADS", case.threads.to_string())];
-    let mut server = PeerProcess::of_this_program_in(&args, &environment)?;
-    let window = case.watched();
+    let mut server = PeerProcess::this_program_with_env(&args, &environment)?;
+    let window = case.measured_time();
     let warm_up = window / WARM_UP;
     let mut figures = match case.echo.wire {
         None => {
             thread::sleep(warm_up);
-            server.tell("start")?;
+            server.write_line("start")?;
             thread::sleep(window);
             Figures::new()
         }
         Some(wire) => {
-            let address: SocketAddr = server.said.parse().map_err(io::Error::other)?;
-            let start = || server.tell("start");
+            let address: SocketAddr = server.first_line.parse().map_err(io::Error::other)?;
+            let start = || server.write_line("start");
             client::run(address, wire, (warm_up, window), start)?
         }
     };
-    let counted: Figures = serde_json::from_str(&server.ask("stop")?).map_err(io::Error::other)?;
+    let counted: Figures =
+        serde_json::from_str(&server.request("stop")?).map_err(io::Error::other)?;
     figures.extend(counted);
     figures.extend(meter::figures([(
         "peak_rss_kib",

@@ -1,4 +1,4 @@
-//! The server: echoes, timers and closures in one process, counted on request.
+//! The server: echoes, timers and closures in one process, measured on request.
 
 use std::io::{self, BufRead};
 use std::net;
@@ -16,11 +16,11 @@ use super::super::echo::{Wire, accept, listener};
 use super::hosts::{Anthill, Closures, Host, Kind, Smol, Tokio};
 use crate::meter;
 
-/// Futures that sleep.
+/// The number of futures that sleep.
 const TIMERS: usize = 10;
 const SLEEP: Duration = Duration::from_millis(1);
 
-/// What a server is started with.
+/// The arguments of a server.
 #[derive(clap::Args)]
 pub(crate) struct MixedArgs {
     #[arg(long)]
@@ -35,12 +35,12 @@ pub(crate) struct MixedArgs {
     yielders: usize,
 }
 
-/// What happened since the last start.
+/// The counts since the last start.
 #[derive(Default)]
 struct Counts {
     closures: AtomicU64,
     yields: AtomicU64,
-    /// How late each timer was, one histogram a timer, so that none waits for another.
+    /// The lateness of each timer. Each has a histogram of its own, so that timers do not contend.
     late: Vec<Mutex<Option<Histogram<u64>>>>,
 }
 
@@ -52,7 +52,7 @@ impl Counts {
         })
     }
 
-    /// Records in a timer's histogram, once it counts.
+    /// Records the lateness of a timer if the measurement has begun.
     fn timer(&self, index: usize, late: Duration) {
         let mut place = self.late[index]
             .lock()
@@ -63,7 +63,7 @@ impl Counts {
         }
     }
 
-    /// Begins to count, from zero.
+    /// Starts counting from zero.
     fn start(&self) {
         for place in &self.late {
             let histogram = Histogram::new(3).expect("three digits");
@@ -85,7 +85,8 @@ impl Counts {
     }
 }
 
-/// Serves, and says where, until its standard input ends. It counts from the line `start` to the line `stop`.
+/// Prints the server's address, and serves until standard input ends. The line `start` starts the
+/// counts; the line `stop` prints them.
 pub(crate) fn serve(args: &MixedArgs) -> io::Result<()> {
     let threads = args.threads;
     match args.kind {
@@ -107,18 +108,15 @@ fn serve_tokio<H: Host>(args: &MixedArgs, host: &H) -> io::Result<()> {
     run(args, host, address)
 }
 
-/// The same echo on async-io's sockets, over TCP alone.
+/// The same echo on async-io's sockets, over TCP only.
 fn serve_smol(args: &MixedArgs, host: &Smol) -> io::Result<()> {
     let (listener, address) = listener()?;
     let listener = Async::new(listener)?;
     let handlers = host.clone();
     host.spawn(async move {
         loop {
-            let (stream, _) = listener.accept().await.expect("there are files enough");
-            stream
-                .get_ref()
-                .set_nodelay(true)
-                .expect("it is a TCP socket");
+            let (stream, _) = listener.accept().await.expect("enough file descriptors");
+            stream.get_ref().set_nodelay(true).expect("a TCP socket");
             handlers.spawn(async { _ = echo(stream).await });
         }
     });
@@ -156,14 +154,14 @@ fn run<H: Host>(args: &MixedArgs, host: &H, address: net::SocketAddr) -> io::Res
                 counts.start();
                 started = (Instant::now(), meter::cpu_time()?);
             }
-            "stop" => say(&counts, started)?,
-            other => return Err(io::Error::other(format!("{other} is no command"))),
+            "stop" => print_figures(&counts, started)?,
+            other => return Err(io::Error::other(format!("unknown command `{other}`"))),
         }
     }
     Ok(())
 }
 
-fn say(counts: &Counts, (start, cpu): (Instant, Duration)) -> io::Result<()> {
+fn print_figures(counts: &Counts, (start, cpu): (Instant, Duration)) -> io::Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     let late = counts.all_late();
     let value = |quantile| late.value_at_quantile(quantile) as f64;
@@ -190,7 +188,7 @@ async fn timer<H: Host>(index: usize, counts: Arc<Counts>) {
     }
 }
 
-/// Never suspends for good, and counts in steps so that the count is not what is measured.
+/// Yields forever. Counts in steps, so that counting does not affect the result.
 async fn yielder(counts: Arc<Counts>) {
     const STEP: u64 = 1_000;
     loop {
@@ -212,10 +210,10 @@ fn fill<H: Host>(host: &H, busy: Duration, counts: &Arc<Counts>) -> ! {
     }
 }
 
-/// Computes for so long, by the time that the thread has had on a processor: else closures on more threads than there are
-/// processors would count work that they have not done.
+/// Computes until the thread has had this much CPU time. By the clock, closures on more threads
+/// than processors would count work that they have not done.
 fn spin(busy: Duration) {
-    /// The clock is a system call.
+    /// Reading the CPU time is a system call.
     const STEP: u32 = 1_000;
     let Ok(start) = cpu_time() else { return };
     while cpu_time().is_ok_and(|now| now.saturating_sub(start) < busy) {
@@ -225,7 +223,7 @@ fn spin(busy: Duration) {
     }
 }
 
-/// The processor time of the calling thread.
+/// Returns the CPU time of the calling thread.
 fn cpu_time() -> nix::Result<Duration> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }
