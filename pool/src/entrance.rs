@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::activity::ID_STEP;
+use crate::blocking;
 use crate::cap::Cap;
 use crate::error::SlotError;
 use crate::priority::Priority;
@@ -118,6 +119,8 @@ impl Entrance {
             // The awaited slot may belong to the task that this worker runs.
             return Err(SlotError::WouldDeadlock);
         }
+        // Check before joining the line, or a panic leaves a waiter there that takes a slot.
+        blocking::check();
         let mut spin = Spin::submitter();
         while spin.turn() {
             if !self.slots.seem_free() {

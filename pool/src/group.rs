@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::blocking;
 use crate::error::JoinError;
 use crate::group_results::GroupResults;
 use crate::join::JoinHandle;
@@ -88,8 +89,17 @@ impl<T: Send + 'static> Group<T> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the handle was polled as a future until it was ready.
     pub fn push(&mut self, handle: JoinHandle<T>) {
         let watch = handle.watch();
+        // Before the group counts a task whose result never comes.
+        assert!(
+            !watch.packet.is_taken(),
+            "the result was taken by an `.await`"
+        );
         let mut state = self.0.0.lock();
         let index = state.members.len();
         state.members.push(Member::Pending(handle));
@@ -410,6 +420,7 @@ impl<T> Members<T> {
         let replaced = state.waiter.replace(PoolArc::clone(&waiter));
         drop(state);
         drop(replaced);
+        blocking::check();
         waiter.wait(deadline).is_some()
     }
 

@@ -194,8 +194,8 @@ impl MultiPool {
 
     /// Takes a slot if a shard has a free one. Returns its gate, or the gate to wait at, and
     /// whether it took a slot. Counts a refusal.
-    pub(crate) fn look_for_slot(&self) -> Result<(&Gate, bool), SlotError> {
-        self.look(self.pick()).map_err(count)
+    pub(crate) fn look_for_slot(&self, picked: usize) -> Result<(&Gate, bool), SlotError> {
+        self.look(picked).map_err(count)
     }
 }
 

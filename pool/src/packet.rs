@@ -29,6 +29,8 @@ pub(crate) trait Joint<T>: Send + Sync {
     /// cancels a future that is not running.
     fn end_here(&self, helper: &Helper);
     fn is_done(&self) -> bool;
+    /// Returns whether the result was taken.
+    fn is_taken(&self) -> bool;
     /// Drops the handle's claim to the result.
     fn detach(&self);
 }
@@ -336,6 +338,10 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
                 self.finish(resting.run(), turn)
             }
         });
+    }
+
+    fn is_taken(&self) -> bool {
+        matches!(self.0.lock().stage, Stage::Taken)
     }
 
     fn is_done(&self) -> bool {

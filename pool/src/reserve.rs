@@ -35,6 +35,8 @@ use crate::strand::Strand;
 #[must_use = "it does nothing unless it is awaited or waited for"]
 pub struct Reserve<'a> {
     source: Source<'a>,
+    /// The shard that was picked, if there are shards.
+    picked: Option<usize>,
     /// The place in line, and its gate.
     enter: Option<(Enter<'a>, &'a Gate)>,
 }
@@ -43,8 +45,15 @@ impl<'a> Reserve<'a> {
     pub(crate) fn new(source: Source<'a>) -> Self {
         Self {
             source,
+            picked: None,
             enter: None,
         }
+    }
+
+    fn enter(mut self, patience: Option<Patience>) -> Result<Slot<'a>, SlotError> {
+        // Leave the line after a poll, or the place there takes the slot that this waits for.
+        self.enter = None;
+        self.source.enter(patience).map(Slot::new)
     }
 
     /// Blocks the calling thread until a slot is free. In async code, use `.await`.
@@ -70,7 +79,7 @@ impl<'a> Reserve<'a> {
     /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
     /// tokio.
     pub fn wait(self) -> Result<Slot<'a>, SlotError> {
-        self.source.enter(None).map(Slot::new)
+        self.enter(None)
     }
 
     /// Blocks the calling thread until a slot is free, for at most `timeout`. A free slot is used
@@ -101,7 +110,7 @@ impl<'a> Reserve<'a> {
         let deadline = Instant::now().checked_add(timeout);
         // A timeout beyond the range of the clock never ends.
         let patience = deadline.map_or(Patience::Endless, Patience::Until);
-        self.source.enter(Some(patience)).map(Slot::new)
+        self.enter(Some(patience))
     }
 
     /// Blocks the calling thread until a slot is free, at the latest until `deadline`. A free slot
@@ -128,8 +137,7 @@ impl<'a> Reserve<'a> {
     /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
     /// tokio.
     pub fn wait_deadline(self, deadline: Instant) -> Result<Slot<'a>, SlotError> {
-        let entered = self.source.enter(Some(Patience::Until(deadline)));
-        entered.map(Slot::new)
+        self.enter(Some(Patience::Until(deadline)))
     }
 }
 
@@ -141,7 +149,7 @@ impl<'a> Future for Reserve<'a> {
             let this = &mut *self;
             let (enter, gate) = match &mut this.enter {
                 Some(enter) => enter,
-                None => match this.source.look()? {
+                None => match this.source.look(&mut this.picked)? {
                     Found::Slot(target) => return Poll::Ready(Ok(Slot::new(target))),
                     Found::Line(gate) => this.enter.insert((gate.enter_async(), gate)),
                 },
@@ -205,17 +213,20 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn look(self) -> Result<Found<'a>, SlotError> {
+    /// Looks for a slot, with shards from the picked one on.
+    fn look(self, picked: &mut Option<usize>) -> Result<Found<'a>, SlotError> {
         match self {
             Self::Pool(gate) => Ok(Found::Line(gate)),
             Self::Strand(strand) => Ok(Found::Line(strand.gate())),
-            Self::Multi(multi) => multi.look_for_slot().map(|(gate, has_slot)| {
-                if has_slot {
+            Self::Multi(multi) => {
+                let picked = *picked.get_or_insert_with(|| multi.pick());
+                let (gate, has_slot) = multi.look_for_slot(picked)?;
+                Ok(if has_slot {
                     Found::Slot(pool_target(gate))
                 } else {
                     Found::Line(gate)
-                }
-            }),
+                })
+            }
         }
     }
 

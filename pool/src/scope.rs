@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe, resume_unwind};
 
+use crate::blocking;
 use crate::entrance::Patience;
 use crate::error::{SlotError, SubmitError};
 use crate::gate::Gate;
@@ -46,6 +47,8 @@ impl Pool {
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
     {
+        // Check before there is a task: a panic later would end what the tasks borrow.
+        blocking::check();
         // Panic after the scope is dropped: a drop during unwinding may switch threads in a model.
         match self.run_scope(f) {
             Ok(value) => value,

@@ -305,6 +305,15 @@ impl Shutdown<'_> {
     }
 
     pub(crate) fn wait_until(self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+        self.block_until(deadline, blocking::check)
+    }
+
+    /// Blocks until the pool has ended. Calls `before_blocking` first, if it has to block.
+    fn block_until(
+        self,
+        deadline: Option<Instant>,
+        before_blocking: fn(),
+    ) -> Result<(), ShutdownError> {
         self.check_thread()?;
         loop {
             let watcher = self.pool.watch(Waiter::thread());
@@ -312,6 +321,7 @@ impl Shutdown<'_> {
                 drop(watcher);
                 return ended.and_then(|()| self.pool.join_threads(deadline));
             }
+            before_blocking();
             if watcher.waiter.wait(deadline).is_none() {
                 return Err(self.pool.timeout());
             }
@@ -382,7 +392,8 @@ impl Drop for ShutdownOnDrop {
         let shutdown = self.0.shutdown();
         if !blocking::might_stall_tasks() {
             // On a worker of the pool this is an error, because it must not wait for itself.
-            let _ended = shutdown.wait();
+            // It does not check the thread: a panic in a drop during unwinding aborts.
+            let _ended = shutdown.block_until(None, || ());
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::blocking;
 use crate::parker::{Parker, Unparked};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU8, Ordering};
@@ -92,9 +91,6 @@ impl Waiter {
         let Kind::Thread(parker) = &self.kind else {
             unreachable!("only waiters made by `thread` block a thread");
         };
-        if self.outcome().is_none() {
-            blocking::check();
-        }
         loop {
             if let Some(outcome) = self.outcome() {
                 return Some(outcome);

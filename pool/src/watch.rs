@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::blocking;
 use crate::gate::Gate;
 use crate::helper::Helper;
 use crate::packet::Joint;
@@ -73,7 +74,11 @@ impl<T> Watch<T> {
         // A packet notifies only its last waiter, so a later poll must register again.
         self.waiter = None;
         let waiter = Arc::new(Waiter::thread());
-        !self.packet.watch(&waiter) || waiter.wait(deadline).is_some()
+        if !self.packet.watch(&waiter) {
+            return true;
+        }
+        blocking::check();
+        waiter.wait(deadline).is_some()
     }
 
     /// Polls for the end of the task.

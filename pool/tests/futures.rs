@@ -449,3 +449,15 @@ fn reservation_in_line_moves_on_when_its_shard_closes() {
     drop(block_on(wait).unwrap());
     assert_eq!(other.in_flight(), 0);
 }
+
+#[test]
+fn thread_may_wait_for_a_slot_after_a_poll() {
+    let pool = pool(1, 1);
+    let held = pool.try_slot().unwrap();
+    let mut reserve = pool.slot();
+    let polled = Pin::new(&mut reserve).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending());
+    drop(held);
+    assert!(reserve.wait_timeout(Duration::ZERO).is_ok());
+    assert_eq!(pool.in_flight(), 0);
+}

@@ -348,7 +348,6 @@ fn closing_sends_all_who_wait_away() {
 }
 
 #[test]
-#[ignore = "`Reserve` picks a shard again after a close, and counts the refusal there"]
 fn closed_wait_counts_at_the_shard_that_was_picked() {
     let multi = close_with_two_waiting();
     assert_eq!(rejected(&multi), [[0, 1, 0, 0]; 2]);

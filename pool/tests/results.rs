@@ -399,3 +399,25 @@ fn tasks_that_ran_in_place_leave_the_queue_and_the_others_keep_their_order() {
     assert_eq!(*ran.lock().unwrap(), expected);
     assert_eq!(pool.stats().completed, 2_011);
 }
+
+#[test]
+fn cancelled_closure_releases_slot_and_memory_at_once() {
+    let (pool, gate) = (pool(2, 1), Gate::new());
+    support::occupy(&pool, &gate);
+    for _ in 0..10_000 {
+        let slot = pool.try_slot().expect("the last one has released its slot");
+        let queued = slot.submit_with_handle(|| ());
+        assert!(queued.cancel());
+        assert!(matches!(queued.wait(), Err(JoinError::Cancelled)));
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.in_flight, stats.cancelled), (1, 10_000));
+    assert!(
+        stats.queued < 2_000,
+        "{} are left in the queue",
+        stats.queued
+    );
+    gate.open();
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 1);
+}

@@ -511,7 +511,6 @@ async fn dropped_guard_does_not_block_task_on_multi_thread() {
 }
 
 #[tokio::test]
-#[ignore = "`Entrance::wait` joins the line before it checks the thread"]
 async fn refused_blocking_wait_leaves_the_line() {
     for pool in without_and_with_runtime(1) {
         let held = pool.try_slot().unwrap();
@@ -524,7 +523,6 @@ async fn refused_blocking_wait_leaves_the_line() {
 }
 
 #[tokio::test]
-#[ignore = "`AllEnded` panics instead of waiting, so a task outlives what it borrows"]
 async fn scope_in_async_code_never_leaves_a_task_behind() {
     let (pool, gate) = (support::pool(1, 1), Gate::new());
     let ended = AtomicBool::new(false);
@@ -557,7 +555,6 @@ async fn scope_in_async_code_never_leaves_a_task_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-#[ignore = "the drop blocks in `block_on` of a multi-thread runtime, and panics"]
 async fn dropped_guard_does_not_panic_in_multi_thread_main() {
     for pool in without_and_with_runtime(1) {
         assert_guard_does_not_block(pool).await;

