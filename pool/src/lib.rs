@@ -219,103 +219,49 @@
 //! The pool's protocols (slots, waiting, waking, expiry, close) are model-checked with loom on this
 //! very code. [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are
 //! trusted.
+#![allow(
+    unreachable_pub,
+    reason = "what a folder does not re-export is private to it"
+)]
 #![cfg_attr(
     any(anthill_loom, anthill_shuttle),
     allow(rustdoc::broken_intra_doc_links, reason = "models link no parking_lot")
 )]
 
-mod activity;
-mod backlog;
-mod balance;
-mod blocking;
-mod build_error;
-mod builder;
-mod cap;
-mod end;
-mod entrance;
-mod error;
-mod future;
-mod gate;
-mod gathering;
+mod admission;
+mod engine;
+mod errors;
+mod figures;
 mod group;
-mod group_results;
-mod held;
-mod helper;
-mod histogram;
-mod idle;
 mod join;
-mod lane;
-mod large;
-#[cfg(feature = "metrics")]
-mod metrics;
-mod multi_pool;
-mod multi_shutdown;
-mod named;
-mod names;
-mod packet;
-mod panic;
-mod parker;
+mod multi;
 mod pool;
-mod priority;
-mod queues;
-mod reactor;
-mod reserve;
-mod run;
-mod sampling;
-mod scheduler;
 mod scope;
-mod seat;
-mod settings;
-mod shutdown;
-mod slot;
-mod slots;
-mod spin;
-mod stats;
 mod strand;
-mod strands;
-mod subpool;
+mod submit;
 mod sync;
 mod task;
-#[cfg(feature = "tokio")]
-mod tokio_reactor;
-mod trace;
 #[cfg(all(feature = "tuner", not(any(anthill_loom, anthill_shuttle))))]
 pub mod tuner;
-mod unwind;
-mod verbs;
-mod waiter;
-mod watch;
-mod worker;
+mod wait;
 
-pub use balance::Balance;
-pub use build_error::BuildError;
-pub use builder::Builder;
-pub use error::{
-    JoinError, MultiShutdownError, ReopenError, RunError, ShutdownError, SlotError, SubmitError,
-    Unfinished,
+pub use engine::Priority;
+pub use errors::{
+    BuildError, JoinError, MultiShutdownError, ReopenError, RunError, ShutdownError, SlotError,
+    SubmitError, Unfinished,
 };
-pub use group::Group;
-pub use group_results::{GroupError, GroupResults};
-pub use histogram::Histogram;
+pub use figures::{Histogram, Stats, Times};
+pub use group::{Group, GroupError, GroupResults};
 pub use join::JoinHandle;
-pub use multi_pool::MultiPool;
-pub use multi_shutdown::MultiShutdown;
-pub use panic::TaskPanic;
-pub use pool::Pool;
-pub use priority::Priority;
-pub use reactor::Reactor;
-pub use reserve::Reserve;
-pub use run::Run;
-pub use sampling::Times;
-pub use scope::Scope;
-pub use shutdown::{Shutdown, ShutdownOnDrop};
-pub use slot::Slot;
-pub use stats::Stats;
-pub use strand::Strand;
-pub use strands::Strands;
-pub use subpool::SubpoolBuilder;
+pub use multi::{Balance, MultiPool, MultiShutdown};
 #[cfg(feature = "tokio")]
-pub use tokio_reactor::TokioReactor;
+pub use pool::TokioReactor;
+pub use pool::{Builder, Pool, Shutdown, ShutdownOnDrop, SubpoolBuilder};
+pub use scope::Scope;
+pub use strand::{Strand, Strands};
+pub use submit::{Reserve, Run, Slot};
+pub use task::TaskPanic;
+pub use wait::Reactor;
 
 #[cfg(any(anthill_loom, anthill_shuttle))]
 #[doc(hidden)]

@@ -555,8 +555,14 @@ async fn scope_in_async_code_never_leaves_a_task_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn dropped_guard_does_not_panic_in_multi_thread_main() {
-    for pool in without_and_with_runtime(1) {
-        assert_guard_does_not_block(pool).await;
+async fn dropped_guard_waits_in_multi_thread_main() {
+    for pool in without_and_with_runtime(8) {
+        let guard = pool.shutdown_on_drop();
+        for _ in 0..7 {
+            pool.submit(thread::yield_now).unwrap();
+        }
+        pool.spawn(support::yield_now()).unwrap();
+        drop(guard);
+        assert_eq!(pool.stats().completed, 8);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{READINGS, Target};
-use crate::stats::Stats;
+use crate::figures::Stats;
 
 /// Samples of fewer tasks give no latency.
 const MIN_TASKS: u64 = 10;

@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I7",
         fault: "a closed pool lets tasks in",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            if word.is_closed() {\n                return Err(NoSlot::Closed);\n            }\n            if !word",
         replace: "            if !word",
         killer: Model("close"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I7",
         fault: "one that goes to sleep does not look whether all has ended",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "if has_work || scheduler.has_ended() || surplus",
         replace: "if has_work || surplus",
         killer: Model("close"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I7",
         fault: "those that sleep are not told that all has ended",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "            self.idle.wake_all();",
         replace: "",
         killer: Model("close"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "a slot goes back before the panic handler has ended",
-        file: "scheduler/running.rs",
+        file: "engine/scheduler/running.rs",
         find: "            self.settle(seat.tally(), end);\n        }\n",
         replace: "            drop(turn);\n            self.settle(seat.tally(), end);\n        }\n",
         killer: Model("close"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "the last thread that exits notifies no waiter",
-        file: "scheduler/watchers.rs",
+        file: "engine/scheduler/watchers.rs",
         find: "unwind::catch(|| self.notify_all())",
         replace: "unwind::catch(|| ())",
         killer: Model("close"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "the last task of a closed entrance tells nobody",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "            self.idle.wake_all();\n        }\n        self.watchers.notify_all();",
         replace: "            self.idle.wake_all();\n        }",
         killer: Model("close"),
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "shutdown looks before it can be told",
-        file: "shutdown.rs",
+        file: "pool/shutdown.rs",
         find: "            let watcher = self.pool.watch(Waiter::thread());\n            if let Some(ended) = self.pool.ended(self.life) {",
         replace: "            let ended = self.pool.ended(self.life);\n            let watcher = self.pool.watch(Waiter::thread());\n            if let Some(ended) = ended {",
         killer: Model("close"),
@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "an awaited shutdown looks before it can be told",
-        file: "shutdown.rs",
+        file: "pool/shutdown.rs",
         find: "            let watcher = this\n                .watcher\n                .get_or_insert_with(|| pool.watch(Waiter::task(cx.waker())));\n            let outcome = watcher.waiter.poll(cx);\n            if let Some(ended) = pool.ended(this.life) {",
         replace: "            let ended = pool.ended(this.life);\n            let watcher = this\n                .watcher\n                .get_or_insert_with(|| pool.watch(Waiter::task(cx.waker())));\n            let outcome = watcher.waiter.poll(cx);\n            if let Some(ended) = ended {",
         killer: Model("close"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "shutdown does not wait for the threads",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "self.has_ended() && self.idle.is_deserted()",
         replace: "self.has_ended()",
         killer: Model("close"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "a worker that leaves starts no successor in the new life",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        self.pass_on_search();\n        self.keep_fewest();\n        // The reactor",
         replace: "        self.pass_on_search();\n        // The reactor",
         killer: Model("reopen"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "an entrance opened before it was drained counts twice",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "            self.open.fetch_sub(1, Ordering::AcqRel);\n",
         replace: "",
         killer: Model("reopen"),
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "the late end of the old life takes a subpool off the list",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "        if entrance.slots.is_drained() {\n            subpools",
         replace: "        if true {\n            subpools",
         killer: Model("reopen"),
@@ -103,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "those that wait for the end are not told that it does not come",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "        // Waiters for the end of the last life return now.\n        self.watchers.notify_all();\n",
         replace: "",
         killer: Model("reopen"),
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "the new life goes on discarding",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "        entrance.set_discarding(false);\n",
         replace: "",
         killer: Model("reopen"),
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a pool is reopened with tasks that are still to be discarded",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "        if entrance.is_discarding() && !entrance.slots.is_drained() {\n            return Err(ReopenError::Discarding);\n        }\n",
         replace: "",
         killer: Test("discard"),
@@ -127,7 +127,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a discarded task counts as completed",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "            turn.end(&End::Discarded);\n",
         replace: "            turn.end(&End::Completed);\n",
         killer: Model("reopen"),
@@ -135,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "a thread that did a worker's job for once has lost the seat that it had before",
-        file: "seat.rs",
+        file: "engine/seat.rs",
         find: "thread::set_seated(seat.before.is_some())",
         replace: "thread::set_seated(false)",
         killer: Test("discard"),

@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "a worker that sleeps counts as running",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "            running: doings.closures + doings.futures,\n",
         replace: "            running: threads,\n",
         killer: Model("figures"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "what a worker took along does not count as queued",
-        file: "queues.rs",
+        file: "engine/queues.rs",
         find: "\n            + self.claimed().iter().map(Stealers::len).sum::<usize>()",
         replace: "",
         killer: Model("figures"),

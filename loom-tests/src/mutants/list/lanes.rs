@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "a worker that occupies itself does not see to futures",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "            self.seat.scheduler.attend();\n",
         replace: "",
         killer: Model("lanes"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "no thread is started for futures while all are occupied",
-        file: "idle/census.rs",
+        file: "engine/idle/census.rs",
         find: "self.live() < max || (lane == Lane::Futures && !has_extra && self.all_occupied())",
         replace: "self.live() < max",
         killer: Model("lanes"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "a future wakes no worker while all are occupied",
-        file: "idle/census.rs",
+        file: "engine/idle/census.rs",
         find: "self.awake() < max || self.all_occupied()",
         replace: "self.awake() < max",
         killer: Model("lanes"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "a thread that was too many still counts so after the limit rose",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "has_extra &= census.live() > max &&",
         replace: "has_extra &=",
         killer: Model("lanes"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "more closures run at once than threads are allowed",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "            if census.occupied() >= self.max() {\n                return false;\n            }\n",
         replace: "",
         killer: Model("lanes"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "a worker that sleeps still counts as occupied",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "        self.update(SLEEPING, was.counts());\n",
         replace: "        self.update(SLEEPING, if was.searching { SEARCHING } else { 0 });\n",
         killer: Model("wakeup"),
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I15",
         fault: "a worker that sleeps does not look for closures that it may run",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: " || (has_work(Lane::Closures) && self.seat.may_run_closures())",
         replace: "",
         killer: Model("wakeup"),
@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "a worker that is too many still counts as occupied",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "            self.update(SEARCHING, was.counts());\n",
         replace: "            self.update(if was.searching { 0 } else { SEARCHING }, 0);\n",
         killer: Model("threads"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "what a task of the reactor submits is not shown to the others",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "        if seat.note_push() {\n            self.notify_by_event(lane);\n",
         replace: "        if seat.note_push() {\n            let _ = lane;\n",
         killer: Model("reactor"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "a task counts as running before it is claimed",
-        file: "scheduler/running.rs",
+        file: "engine/scheduler/running.rs",
         find: "        let turn = ClosureTurn::<true>::new(seat, entrance, Slot::Held);\n",
         replace: "        let turn = ClosureTurn::<true>::new(seat, entrance, Slot::Held);\n        turn.begin();\n",
         killer: Model("figures"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "subpool",
         fault: "an attendant that leaves still counts",
-        file: "backlog.rs",
+        file: "engine/backlog.rs",
         find: "        self.attendants -= 1;\n",
         replace: "",
         killer: Model("subpools"),
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "subpool",
         fault: "an attendant is not sent on to what waits",
-        file: "cap.rs",
+        file: "engine/cap.rs",
         find: "            self.scheduler.defer(attendant, self.priority());\n",
         replace: "            drop(attendant);\n",
         killer: Model("subpools"),
@@ -103,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "subpool",
         fault: "the discard of a pool misses what waits at a limit",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "        self.discard_capped(&seat);\n",
         replace: "",
         killer: Test("subpools"),
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I10",
         fault: "a departed thread for futures still counts",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: " && census.live() > census.occupied();",
         replace: ";",
         killer: Test("lanes"),
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I16",
         fault: "a worker beyond the limit looks for closures and never sleeps",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "(has_work(Lane::Closures) && self.seat.may_run_closures())",
         replace: "has_work(Lane::Closures)",
         killer: Test("lanes"),

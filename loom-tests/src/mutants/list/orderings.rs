@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "who takes a slot does not acquire what was released with it",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "word.0 + ONE,\n                Ordering::AcqRel,",
         replace: "word.0 + ONE,\n                Ordering::Release,",
         killer: Model("order"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "who takes a slot does not release what it has seen come back",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "word.0 + ONE,\n                Ordering::AcqRel,",
         replace: "word.0 + ONE,\n                Ordering::Acquire,",
         killer: Model("figures"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "a slot comes back without a release",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "fetch_add(ONE, Ordering::AcqRel)",
         replace: "fetch_add(ONE, Ordering::Acquire)",
         killer: Model("order"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "who collects slots does not acquire what was released with them",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "fetch_and(!COUNT_MASK, Ordering::Acquire)",
         replace: "fetch_and(!COUNT_MASK, Ordering::Relaxed)",
         killer: Model("order"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "collected slots are given to others without a release",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "fetch_sub(count, Ordering::Release)",
         replace: "fetch_sub(count, Ordering::Relaxed)",
         killer: Model("order"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "who finds a subpool drained does not acquire what its tasks did",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "Word(self.released.load(Ordering::Acquire))",
         replace: "Word(self.released.load(Ordering::Relaxed))",
         killer: Model("order"),
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "a wait is settled without a release",
-        file: "waiter.rs",
+        file: "wait/waiter.rs",
         find: "self.state.store(state, Ordering::Release)",
         replace: "self.state.store(state, Ordering::Relaxed)",
         killer: Model("order"),
@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "an outcome is looked at without an acquire",
-        file: "waiter.rs",
+        file: "wait/waiter.rs",
         find: "self.state.load(Ordering::Acquire)",
         replace: "self.state.load(Ordering::Relaxed)",
         killer: Model("order"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "a notification is taken without an acquire",
-        file: "parker.rs",
+        file: "wait/parker.rs",
         find: ".compare_exchange(current, new, Ordering::Acquire, Ordering::Relaxed)",
         replace: ".compare_exchange(current, new, Ordering::Relaxed, Ordering::Relaxed)",
         killer: Model("order"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "order",
         fault: "a notification is given without a release",
-        file: "parker.rs",
+        file: "wait/parker.rs",
         find: "swap(NOTIFIED, Ordering::Release)",
         replace: "swap(NOTIFIED, Ordering::Relaxed)",
         killer: Model("order"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "no fence between a change of `open` or the census and a look at the other",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        fence(Ordering::SeqCst);\n        if !self.has_ended()",
         replace: "        if !self.has_ended()",
         killer: Model("reopen"),

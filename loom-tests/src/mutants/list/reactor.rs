@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a closure is run without handing the reactor over",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "        if reactor.is_some_and(|reactor| !reactor.is_held()) || self.queues.has_work(Lane::Futures)\n",
         replace: "        if reactor.is_none() && self.queues.has_work(Lane::Futures)\n",
         killer: Model("reactor"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "the reactor is not rung for the one that waits in it",
-        file: "parker.rs",
+        file: "wait/parker.rs",
         find: "                if let Some(reactor) = &self.reactor {\n                    reactor::unpark(&**reactor);\n                }\n",
         replace: "",
         killer: Model("reactor"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "an event that brings work does not end the wait",
-        file: "seat.rs",
+        file: "engine/seat.rs",
         find: "        if let Some(shared) = &self.scheduler.settings.reactor {\n            reactor::unpark(&*shared.reactor);\n        }\n",
         replace: "",
         killer: Model("reactor"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "two hold the reactor",
-        file: "reactor.rs",
+        file: "wait/reactor.rs",
         find: "        if self.held.swap(true, Ordering::Acquire) {\n            return None;\n        }\n",
         replace: "",
         killer: Model("reactor"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "the reactor is not given back",
-        file: "reactor.rs",
+        file: "wait/reactor.rs",
         find: "            self.shared.held.swap(false, Ordering::Release);",
         replace: "",
         killer: Model("reactor"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a worker that an event woke counts as asleep",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "        } else if idle.withdraw(&self.parker, false) {\n            Wake::Run",
         replace: "        } else if unparked == Unparked::Event {\n            Wake::Run",
         killer: Model("reactor"),
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a worker that an event woke counts as searching and never stops",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "idle.withdraw(&self.parker, false)",
         replace: "idle.withdraw(&self.parker, true)",
         killer: Model("reactor"),
@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a worker falls asleep beside a free reactor",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: " || surplus || may_hold {",
         replace: " || surplus {",
         killer: Model("reactor"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "no fence between leaving the reactor and the look for one to take it",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "        // O2: pairs with P2 and S2.\n        fence(Ordering::SeqCst);\n",
         replace: "",
         killer: Model("reactor"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a worker that leaves does not pass on the reactor that was left to it",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        if !self.has_ended() {\n            self.attend();\n        }\n",
         replace: "",
         killer: Model("reactor"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "tasks that an event brought are not shown to the others",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "        self.moved = true;\n        let scheduler",
         replace: "        let scheduler",
         killer: Model("reactor"),
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "the end of the pool does not reach the one in the reactor",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "            sleepers.extend(stack.in_reactor.take());\n",
         replace: "            sleepers.extend(None);\n",
         killer: Model("reactor"),
@@ -103,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a submit does not reach the one in the reactor",
-        file: "idle/stack.rs",
+        file: "engine/idle/stack.rs",
         find: "self.sleepers.pop().or_else(|| self.in_reactor.take())",
         replace: "self.sleepers.pop()",
         killer: Model("reactor"),
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I14",
         fault: "a busy worker does not look for events",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "            self.seat.poll(&held);",
         replace: "                drop(held);",
         killer: Model("reactor"),
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a parker sleeps although it was notified",
-        file: "parker.rs",
+        file: "wait/parker.rs",
         find: "        while self.replace(AWAKE, place) {\n",
         replace: "        while true {\n            self.state.store(place, Ordering::Relaxed);\n",
         killer: Model("reactor"),

@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I1",
         fault: "a slot is taken without a look whether one is free",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "!word.has_free() || !also(word)",
         replace: "!also(word)",
         killer: Model("capacity"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I1",
         fault: "a full pool lets one more in",
-        file: "slots/word.rs",
+        file: "admission/slots/word.rs",
         find: "self.count() < self.limit()",
         replace: "self.count() <= self.limit()",
         killer: Model("capacity"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I1",
         fault: "what has left is collected twice",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "self.released.fetch_and(!COUNT_MASK, Ordering::Acquire)",
         replace: "self.released.load(Ordering::Acquire)",
         killer: Model("capacity"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "one that finds no slot free does not look at what has left",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            Err(NoSlot::Full) => self.try_acquire_reclaiming(),\n            settled => settled,\n        }\n    }\n\n    /// Takes a slot if no submitter",
         replace: "            settled => settled,\n        }\n    }\n\n    /// Takes a slot if no submitter",
         killer: Model("capacity"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "one that finds no slot free looks only once at what has left",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "                Err(NoSlot::Full) if self.reclaim(line) => {}\n",
         replace: "                Err(NoSlot::Full) => {\n                    let _ = self.reclaim(line);\n                    return self.take(|_| true);\n                }\n",
         killer: Model("capacity"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
         fault: "what is in flight is read while others enter",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "self.submit.acquired.fetch_or(LINE, Ordering::Acquire)",
         replace: "self.submit.acquired.fetch_or(0, Ordering::Acquire)",
         killer: Model("figures"),
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "one that joins the line does not look at what has left",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        if line.waiters.is_empty() {\n            match self.take_reclaiming(&line)",
         replace: "        if line.waiters.is_empty() {\n            match self.take(|_| true)",
         killer: Model("waiting"),
@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "those who leave are not told of the line",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        self.released.fetch_or(LINE, Ordering::Relaxed);\n",
         replace: "",
         killer: Model("waiting"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "those who leave are not told of the close",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "self.released.fetch_or(mark, Ordering::AcqRel)",
         replace: "self.released.fetch_or(0, Ordering::AcqRel)",
         killer: Model("close"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "a close that finds all gone does not say so",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "Word(released | mark).is_drained()",
         replace: "false",
         killer: Model("close"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I8",
         fault: "what leaves a closed pool is collected",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            if word.is_closed() {\n                return Err(NoSlot::Closed);\n            }\n            if !word",
         replace: "            if word.is_closed() {\n                return Err(NoSlot::Full);\n            }\n            if !word",
         killer: Model("close"),
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I13",
         fault: "a reopen does not say that the end was told",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        self.submit.acquired.fetch_and(!CLOSED, Ordering::Release);\n        released.is_drained()",
         replace: "        self.submit.acquired.fetch_and(!CLOSED, Ordering::Release);\n        false",
         killer: Model("reopen"),
@@ -103,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "a freed slot does not go to the line",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        if released.has_line {\n            self.grant_to_line();\n        }\n",
         replace: "",
         killer: Model("waiting"),
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "tuning up does not serve the line",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        drop(lock);\n        self.grant_to_line();\n",
         replace: "        drop(lock);\n",
         killer: Model("waiting"),
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "a close settles nobody in line",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            waiter.settle(Outcome::Closed);",
         replace: "",
         killer: Model("waiting"),
@@ -127,7 +127,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "a close wakes nobody in line",
-        file: "scheduler/closing.rs",
+        file: "engine/scheduler/closing.rs",
         find: "            waiter.wake();\n        }\n        if self.drained",
         replace: "            drop(waiter);\n        }\n        if self.drained",
         killer: Model("waiting"),
@@ -135,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "one that joins the line does not mark it",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        self.submit.acquired.fetch_or(LINE, Ordering::Relaxed);\n        self.released.fetch_or(LINE, Ordering::Relaxed);\n",
         replace: "",
         killer: Model("waiting"),
@@ -143,7 +143,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "one that joins the line does not look again",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        if line.waiters.is_empty() {\n            match self.take_reclaiming(&line)",
         replace: "        if false {\n            match self.take_reclaiming(&line)",
         killer: Model("waiting"),
@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "the waiter that is granted a slot is not woken",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            waiter.wake();\n        }\n    }\n\n    /// Clears the line bit",
         replace: "            drop(waiter);\n        }\n    }\n\n    /// Clears the line bit",
         killer: Model("waiting"),
@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "the line is served one at a time",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "                waiter.settle(Outcome::Granted);\n                waiter\n            };\n            waiter.wake();",
         replace: "                waiter.settle(Outcome::Granted);\n                waiter\n            };\n            return waiter.wake();",
         killer: Test("tune"),
@@ -167,7 +167,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "a parked thread is not told that it was notified",
-        file: "parker.rs",
+        file: "wait/parker.rs",
         find: "ASLEEP => self.token.signal(),",
         replace: "ASLEEP => {}",
         killer: Model("waiting"),
@@ -175,7 +175,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "a waker that comes late finds no look at the outcome behind it",
-        file: "waiter.rs",
+        file: "wait/waiter.rs",
         find: "        self.outcome().map_or(Poll::Pending, Poll::Ready)",
         replace: "        Poll::Pending",
         killer: Model("waiting"),
@@ -183,7 +183,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I5",
         fault: "a slot granted to one that gives up is lost",
-        file: "gate.rs",
+        file: "engine/gate.rs",
         find: "            // Granted while it was given up: the slot goes on to the next.\n            self.gate.release();",
         replace: "",
         killer: Model("waiting"),
@@ -191,7 +191,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I5",
         fault: "a wait that times out does not look whether it was granted",
-        file: "entrance.rs",
+        file: "engine/entrance.rs",
         find: "            None if self.slots.leave_line(ticket) => return Err(SlotError::Timeout),",
         replace: "            None => {\n                let _ = self.slots.leave_line(ticket);\n                return Err(SlotError::Timeout);\n            }",
         killer: Model("waiting"),
@@ -199,7 +199,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I5",
         fault: "a slot that is dropped unused is lost",
-        file: "slot.rs",
+        file: "submit/slot.rs",
         find: "            target.gate().release();\n",
         replace: "            drop(target);\n",
         killer: Model("waiting"),
@@ -207,7 +207,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I5",
         fault: "one that gives up stays in line",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        let removed = line.waiters.remove(&ticket).is_some();",
         replace: "        let removed = line.waiters.contains_key(&ticket);",
         killer: Model("waiting"),
@@ -215,7 +215,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I9",
         fault: "newcomers overtake the line",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "self.take(|acquired| !acquired.has_line())",
         replace: "self.take(|_| true)",
         killer: Model("waiting"),
@@ -223,7 +223,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I9",
         fault: "newcomers that find no slot free overtake the line with what has left",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        if line.waiters.is_empty() {\n            self.take_reclaiming(&line)",
         replace: "        if true {\n            self.take_reclaiming(&line)",
         killer: Model("waiting"),
@@ -231,7 +231,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I9",
         fault: "one more may wait than was set",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "        if line.waiters.len() >= max_waiting {",
         replace: "        if line.waiters.len() > max_waiting {",
         killer: Test("submit"),
@@ -239,7 +239,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I10",
         fault: "tuning down is not seen by the next submit",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            word.with_limit(capacity).0,",
         replace: "            word.with_limit(capacity.max(word.capacity())).0,",
         killer: Model("capacity"),
@@ -247,7 +247,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I10",
         fault: "tuning takes the mark of the line away",
-        file: "slots.rs",
+        file: "admission/slots.rs",
         find: "            word.with_limit(capacity).0,",
         replace: "            word.with_limit(capacity).0 & !LINE,",
         killer: Model("waiting"),

@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a panic goes through to the worker",
-        file: "unwind.rs",
+        file: "task/unwind.rs",
         find: "catch_unwind(AssertUnwindSafe(f))",
         replace: "Ok(f())",
         killer: Model("once"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a cancel that comes too late says that it was in time",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "        let was_resting = stopped.is_some();\n",
         replace: "        let was_resting = true;\n",
         killer: Model("results"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a cancel of a closure that runs says that it was in time",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "        let Some(resting) = self.take_here() else {\n            return false;\n",
         replace: "        let Some(resting) = self.take_here() else {\n            return true;\n",
         killer: Model("results"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a joiner is not notified of the end",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "        let waiter = state.waiter.take();\n        // A waker is",
         replace: "        let waiter = None::<Arc<Waiter>>;\n        // A waker is",
         killer: Model("results"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a joiner is not notified of a cancel",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "        State::end(state, Err(JoinError::Cancelled), || ());\n",
         replace: "        drop(state);\n",
         killer: Model("results"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a task that was joined still has its slot",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "        also();\n        let waiter = state.waiter.take();\n        // A waker is foreign code, which must not run under the lock.\n        drop(state);\n",
         replace: "        let waiter = state.waiter.take();\n        // A waker is foreign code, which must not run under the lock.\n        drop(state);\n        also();\n",
         killer: Model("results"),
@@ -55,15 +55,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a task that runs in place keeps its slot",
-        file: "scheduler/running.rs",
-        find: "    pub(crate) fn inside(seat: &'a Seat, entrance: &'a Entrance) -> Self {\n        Self::new(seat, entrance, Slot::Held)",
-        replace: "    pub(crate) fn inside(seat: &'a Seat, entrance: &'a Entrance) -> Self {\n        Self::new(seat, entrance, Slot::Gone)",
+        file: "engine/scheduler/running.rs",
+        find: "    pub fn inside(seat: &'a Seat, entrance: &'a Entrance) -> Self {\n        Self::new(seat, entrance, Slot::Held)",
+        replace: "    pub fn inside(seat: &'a Seat, entrance: &'a Entrance) -> Self {\n        Self::new(seat, entrance, Slot::Gone)",
         killer: Model("together"),
     },
     Mutant {
         invariant: "I1",
         fault: "a sweep notifies of nothing that it puts back",
-        file: "helper.rs",
+        file: "join/helper.rs",
         find: "        if has_put_back {\n",
         replace: "        if has_put_back && false {\n",
         killer: Model("together"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "scope",
         fault: "a sweep removes a stub that takes a later task",
-        file: "gathering.rs",
+        file: "scope/gathering.rs",
         find: "        self.has_taken |= self.gathering.0.lock().unbegun.is_empty();\n        self.has_taken\n",
         replace: "        self.has_taken || self.gathering.0.lock().unbegun.is_empty()\n",
         killer: Model("together"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I2",
         fault: "a part that its joiner runs is counted twice",
-        file: "packet.rs",
+        file: "join/packet.rs",
         find: "        state.ended_elsewhere = true;\n",
         replace: "",
         killer: Model("together"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I11",
         fault: "a future that suspends itself and leaves no waker keeps its slot",
-        file: "future.rs",
+        file: "engine/future.rs",
         find: "        let _last = runnable.waker();\n",
         replace: "",
         killer: Test("futures"),
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I11",
         fault: "a future that is woken on a worker is dropped",
-        file: "future.rs",
+        file: "engine/future.rs",
         find: "        seat.scheduler.wake(&seat, task(runnable));",
         replace: "        drop(task(runnable));",
         killer: Model("futures"),
@@ -103,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I12",
         fault: "two come for a strand",
-        file: "backlog.rs",
+        file: "engine/backlog.rs",
         find: "        let more = self.attendants < self.most;\n",
         replace: "        let more = true;\n",
         killer: Model("subpools"),
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I12",
         fault: "a strand that has run all does not say so",
-        file: "backlog.rs",
+        file: "engine/backlog.rs",
         find: "        if entry.is_none() {\n            state.dismiss();\n        }\n",
         replace: "",
         killer: Model("strand"),
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I12",
         fault: "a strand stops after its future",
-        file: "strand.rs",
+        file: "strand/handle.rs",
         find: "        schedule(&self.0);\n",
         replace: "",
         killer: Model("strand"),
@@ -127,15 +127,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I12",
         fault: "a strand goes on during its future",
-        file: "strand.rs",
-        find: "                crate::future::spawn(&line.gate.scheduler, runnable);\n                return;",
-        replace: "                crate::future::spawn(&line.gate.scheduler, runnable);",
+        file: "strand/handle.rs",
+        find: "                crate::engine::spawn(&line.gate.scheduler, runnable);\n                return;",
+        replace: "                crate::engine::spawn(&line.gate.scheduler, runnable);",
         killer: Model("strand"),
     },
     Mutant {
         invariant: "I12",
         fault: "a strand with a spent budget is left",
-        file: "strand.rs",
+        file: "strand/handle.rs",
         find: "    line.gate.defer(attendant(line));\n",
         replace: "",
         killer: Test("strands"),
@@ -143,7 +143,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "scope",
         fault: "a scope ends while a task runs",
-        file: "gathering.rs",
+        file: "scope/gathering.rs",
         find: "            if state.pending == 0 {\n                return true;",
         replace: "            if state.unbegun.is_empty() {\n                return true;",
         killer: Model("together"),
@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "scope",
         fault: "the last task of a scope notifies no waiter",
-        file: "gathering.rs",
+        file: "scope/gathering.rs",
         find: "        let waiter = if state.pending == 0 {\n            state.waiter.take()\n",
         replace: "        let waiter = if state.pending == 0 {\n            None\n",
         killer: Model("together"),
@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "scope",
         fault: "a task of a scope that has returned still has its slot",
-        file: "gathering.rs",
+        file: "scope/gathering.rs",
         find: "        turn.end(&end);\n        let waiter = if state.pending == 0 {\n            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n",
         replace: "        let waiter = if state.pending == 0 {\n            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n        turn.end(&end);\n",
         killer: Model("together"),
@@ -167,7 +167,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "scope",
         fault: "a worker in a scope runs none of its tasks",
-        file: "gathering.rs",
+        file: "scope/gathering.rs",
         find: "let Some(helper) = Helper::at(entrance) else {",
         replace: "let Some(helper) = Helper::at(entrance).filter(|_| false) else {",
         killer: Model("together"),
@@ -175,7 +175,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "scope",
         fault: "a task that the one in the scope ran is counted twice",
-        file: "gathering.rs",
+        file: "scope/gathering.rs",
         find: "            return End::Counted;\n        };\n        turn.begin();",
         replace: "            return End::Completed;\n        };\n        turn.begin();",
         killer: Model("together"),
@@ -183,7 +183,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a task pushed to a stopped group is not cancelled",
-        file: "group.rs",
+        file: "group/handle.rs",
         find: "        } else if stopped {\n            cancel_all(&[watch]);\n        }\n",
         replace: "        }\n",
         killer: Model("together"),
@@ -191,7 +191,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a task that ended before its push is never collected",
-        file: "group.rs",
+        file: "group/handle.rs",
         find: "            self.0.collect(index);\n",
         replace: "",
         killer: Model("together"),
@@ -199,7 +199,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a group that stops cancels nothing",
-        file: "group.rs",
+        file: "group/handle.rs",
         find: "unwind::catch(|| watch.cancel_soon())",
         replace: "unwind::catch(|| drop(watch))",
         killer: Model("together"),
@@ -207,7 +207,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a waiter sees the last result and not that it stopped the group",
-        file: "group.rs",
+        file: "group/handle.rs",
         find: "        let cancelled = if stops {\n            state.stop(Some(index))\n        } else {\n            Vec::new()\n        };\n        let waiter = if state.pending == 0 {\n            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n",
         replace: "        let waiter = if state.pending == 0 {\n            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n        let cancelled = if stops {\n            self.0.lock().stop(Some(index))\n        } else {\n            Vec::new()\n        };\n",
         killer: Model("together"),
@@ -215,7 +215,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "the last task of a group notifies no waiter",
-        file: "group.rs",
+        file: "group/handle.rs",
         find: "            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n        drop(handle);",
         replace: "            None::<PoolArc<Waiter>>\n        } else {\n            None\n        };\n        drop(state);\n        drop(handle);",
         killer: Model("together"),
@@ -223,7 +223,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a waiter of a group looks before it can be notified",
-        file: "group.rs",
+        file: "group/handle.rs",
         find: "        let waiter = PoolArc::new(Waiter::thread());\n        let mut state = self.0.lock();\n        if state.pending == 0 {\n            return true;\n        }\n",
         replace: "        let waiter = PoolArc::new(Waiter::thread());\n        if self.0.lock().pending == 0 {\n            return true;\n        }\n        let mut state = self.0.lock();\n",
         killer: Model("together"),
@@ -231,7 +231,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "run",
         fault: "a `Run` that is dropped does not cancel its closure",
-        file: "run.rs",
+        file: "submit/run.rs",
         find: "        if let State::Runs(task) = &self.0 {\n            task.cancel();\n        }\n",
         replace: "",
         killer: Model("results"),

@@ -7,7 +7,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "no fence P2 between a push and the look for sleepers",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "        // P2: pairs with S2, F2 and O2.\n        fence(Ordering::SeqCst);\n        if self.idle.wants_help(lane) {\n            self.help(lane);",
         replace: "        if self.idle.wants_help(lane) {\n            self.help(lane);",
         killer: Model("wakeup"),
@@ -15,7 +15,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "no fence S2 between going to sleep and the last look",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "        // S2: pairs with P2.\n        fence(Ordering::SeqCst);",
         replace: "",
         killer: Model("wakeup"),
@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "no fence F2 between the end of a search and the last look",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "        // F2: pairs with P2.\n        fence(Ordering::SeqCst);",
         replace: "",
         killer: Model("wakeup"),
@@ -31,7 +31,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "no last look before going to sleep",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "if has_work || scheduler.has_ended() || surplus",
         replace: "if scheduler.has_ended() || surplus",
         killer: Model("wakeup"),
@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "the last searcher does not pass the search on",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "        if std::mem::take(&mut self.searching) && self.seat.scheduler.idle.end_search() {\n            self.seat.scheduler.pass_on_search();",
         replace: "        if std::mem::take(&mut self.searching) && self.seat.scheduler.idle.end_search() {",
         killer: Model("wakeup"),
@@ -47,7 +47,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "tasks moved to an own queue are not shown to the others",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "        self.notify_moved();\n",
         replace: "",
         killer: Model("wakeup"),
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a sleeper is picked and not woken",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "            Recruit::Wake(parker) => {\n                self.threads.wakeups.add();\n                parker.unpark();",
         replace: "            Recruit::Wake(_) => {\n                self.threads.wakeups.add();",
         killer: Model("wakeup"),
@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "nobody is told of a task",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "        self.queues.push_closure(task, priority);\n        self.notify(Lane::Closures);\n",
         replace: "        self.queues.push_closure(task, priority);\n",
         killer: Model("once"),
@@ -71,7 +71,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a notification that came during the way to sleep meets the next sleep",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "    fn take_notification(&self) {\n        self.parker.park(None);\n",
         replace: "    fn take_notification(&self) {\n",
         killer: Model("wakeup"),
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "a worker that leaves does not look for what was left to it",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        // It counted as searching until now, and others may have left their task to it.\n        self.pass_on_search();",
         replace: "",
         killer: Model("expiry"),
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "a worker that was woken leaves all the same",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "        if !stack.remove(parker) {\n            return Expiry::Woken;\n        }",
         replace: "        stack.remove(parker);",
         killer: Model("expiry"),
@@ -95,7 +95,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "one fewer than the fewest stay",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "if self.load().live() - stack.leaving <= self.fewest()",
         replace: "if self.load().live() - stack.leaving < self.fewest()",
         killer: Model("expiry"),
@@ -103,7 +103,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "two expire where only one may",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "if self.load().live() - stack.leaving <= self.fewest()",
         replace: "if self.load().live() <= self.fewest()",
         killer: Model("expiry"),
@@ -111,7 +111,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "a worker that is too many takes its tasks with it",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "                scheduler.queues.push_closure(task, Priority::Normal);\n",
         replace: "                std::mem::forget(task);\n",
         killer: Model("threads"),
@@ -119,7 +119,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "two leave where only one is too many",
-        file: "idle.rs",
+        file: "engine/idle.rs",
         find: "        let live = census.live() - stack.leaving;\n",
         replace: "        let live = census.live();\n",
         killer: Model("threads"),
@@ -127,7 +127,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I6",
         fault: "those that sleep are not told that they are too many",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        self.idle.wake_all();\n        self.keep_fewest();",
         replace: "        self.keep_fewest();",
         killer: Model("threads"),
@@ -135,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "with more threads nobody looks for what waits",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        // What waits may be run by more now.\n        self.pass_on_search();\n",
         replace: "",
         killer: Model("threads"),
@@ -143,7 +143,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a submitter without any thread leaves its task lying",
-        file: "scheduler.rs",
+        file: "engine/scheduler.rs",
         find: "                if self.start_thread().is_err() {\n                    self.do_without_thread();",
         replace: "                if self.start_thread().is_err() {",
         killer: Model("refused"),
@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a thread in its start hook counts as searching",
-        file: "worker.rs",
+        file: "engine/worker.rs",
         find: "        self.hand_off();\n        scheduler.call(start);\n",
         replace: "        scheduler.call(start);\n",
         killer: Model("threads"),
@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "a thread that did not start counts as one",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "                self.threads.start_failures.add();\n                self.idle.dismiss(false);",
         replace: "                self.threads.start_failures.add();",
         killer: Crowd,
@@ -167,7 +167,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "no fence between a start that failed and the look for what was left to it",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        // Pairs with P2, as F2 does.\n        fence(Ordering::SeqCst);",
         replace: "",
         killer: Model("refused"),
@@ -175,7 +175,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I3",
         fault: "one whose start failed does not look for what was left to it",
-        file: "scheduler/threads.rs",
+        file: "engine/scheduler/threads.rs",
         find: "        if !Lane::ALL.into_iter().any(|lane| self.queues.has_work(lane)) {\n            return;\n        }\n",
         replace: "        if true {\n            return;\n        }\n",
         killer: Model("refused"),
@@ -183,7 +183,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I16",
         fault: "a worker with futures of its own does not look for others",
-        file: "worker/find.rs",
+        file: "engine/worker/find.rs",
         find: "            queues.refill(Lane::Futures, own);\n",
         replace: "",
         killer: Model("lanes"),

@@ -1,0 +1,138 @@
+//! A queue whose entries a limited number of attendants run: a strand, or a subpool with a thread
+//! limit.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use crate::sync::Mutex;
+
+/// A queue of entries, and the number of its attendants.
+///
+/// An attendant is a pool task, or other code, that will take an entry. While an entry waits, at
+/// least one attendant exists.
+pub struct Backlog<T>(Mutex<State<T>>);
+
+struct State<T> {
+    waiting: VecDeque<T>,
+    attendants: u32,
+    most: u32,
+}
+
+impl<T> Backlog<T> {
+    /// Creates a backlog with at most `attendants` attendants at once.
+    pub fn new(attendants: u32) -> Self {
+        Self(Mutex::new(State {
+            waiting: VecDeque::new(),
+            attendants: 0,
+            most: attendants,
+        }))
+    }
+
+    /// Appends an entry. Returns whether the caller must schedule one more attendant, which is
+    /// already counted.
+    #[must_use = "without the counted attendant the entry waits forever"]
+    pub fn push(&self, entry: T) -> bool {
+        let mut state = self.0.lock();
+        state.waiting.push_back(entry);
+        state.enlist()
+    }
+
+    /// Appends an entry, unless another attendant may start. In that case returns the entry, and
+    /// the caller must schedule an attendant that runs it and is already counted.
+    ///
+    /// If the entry were queued first, another attendant could run it before the new attendant is
+    /// scheduled. The pool could then end before it receives the new attendant.
+    #[must_use = "a returned entry is not queued"]
+    pub fn push_beyond_limit(&self, entry: T) -> Option<T> {
+        let mut state = self.0.lock();
+        if state.enlist() {
+            return Some(entry);
+        }
+        state.waiting.push_back(entry);
+        None
+    }
+
+    /// Takes the next entry for an attendant. On `None` the attendant is no longer counted and must
+    /// exit.
+    pub fn take(&self) -> Option<T> {
+        let mut state = self.0.lock();
+        let entry = state.waiting.pop_front();
+        if entry.is_none() {
+            state.dismiss();
+        }
+        entry
+    }
+
+    /// Returns whether an entry waits for an attendant that has run its own. On false the attendant
+    /// is no longer counted and must exit.
+    pub fn has_more(&self) -> bool {
+        let mut state = self.0.lock();
+        let more = !state.waiting.is_empty();
+        if !more {
+            state.dismiss();
+        }
+        more
+    }
+
+    /// Takes the next entry for a caller that is not an attendant.
+    pub fn take_unattended(&self) -> Option<T> {
+        self.0.lock().waiting.pop_front()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.lock().waiting.len()
+    }
+}
+
+impl<T> State<T> {
+    /// Counts one more attendant and returns true, unless the limit is reached.
+    fn enlist(&mut self) -> bool {
+        let more = self.attendants < self.most;
+        self.attendants += u32::from(more);
+        more
+    }
+
+    fn dismiss(&mut self) {
+        // Uncount in one step with the check of the queue, or an entry pushed between waits
+        // forever.
+        self.attendants -= 1;
+        // Free the memory of an idle queue.
+        self.waiting = VecDeque::new();
+    }
+}
+
+impl<T> fmt::Debug for Backlog<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.lock();
+        f.debug_struct("Backlog")
+            .field("waiting", &state.waiting.len())
+            .field("attendants", &state.attendants)
+            .field("most", &state.most)
+            .finish()
+    }
+}
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attendants_stay_within_their_limit() {
+        let backlog = Backlog::new(2);
+        let pushed = [1, 2, 3, 4].map(|entry| backlog.push_beyond_limit(entry));
+        assert_eq!(pushed, [Some(1), Some(2), None, None]);
+        assert_eq!((backlog.has_more(), backlog.take()), (true, Some(3)));
+        assert!(!backlog.push(5), "both attendants still count");
+    }
+
+    #[test]
+    fn attendant_without_entry_can_be_replaced() {
+        let backlog = Backlog::new(1);
+        assert!(backlog.push(1));
+        assert_eq!((backlog.take(), backlog.has_more()), (Some(1), false));
+        assert!(backlog.push(2));
+        assert_eq!(backlog.take_unattended(), Some(2));
+        assert_eq!((backlog.take(), backlog.len()), (None, 0));
+        assert!(backlog.push(3));
+    }
+}

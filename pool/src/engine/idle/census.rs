@@ -1,0 +1,85 @@
+//! The counts of workers by state, packed into one word.
+
+use crate::engine::lane::Lane;
+
+/// The maximum of threads in a pool, not counting the extra thread for futures.
+pub const MAX_THREADS: usize = u16::MAX as usize - 1;
+
+/// The counts of workers by state, packed into one word to be read at one instant.
+///
+/// | bits | count |
+/// |---|---|
+/// | 0 to 15 | searching: awake, looking for work |
+/// | 16 to 31 | sleeping: on the stack |
+/// | 32 to 47 | live: all threads, including threads that are starting |
+/// | 48 to 63 | occupied: running closures, not available for other work |
+///
+/// `sleeping` and `live` change only under the stack lock.
+#[derive(Clone, Copy)]
+pub struct Census(pub u64);
+
+pub const SEARCHING: u64 = 1;
+pub const SLEEPING: u64 = 1 << 16;
+pub const LIVE: u64 = 1 << 32;
+pub const OCCUPIED: u64 = 1 << 48;
+
+impl Census {
+    fn field(self, shift: u32) -> usize {
+        ((self.0 >> shift) & 0xffff) as usize
+    }
+
+    pub fn searching(self) -> usize {
+        self.field(0)
+    }
+
+    pub fn sleeping(self) -> usize {
+        self.field(16)
+    }
+
+    pub fn live(self) -> usize {
+        self.field(32)
+    }
+
+    pub fn occupied(self) -> usize {
+        self.field(48)
+    }
+
+    /// Workers that do not sleep.
+    fn awake(self) -> usize {
+        self.live() - self.sleeping()
+    }
+
+    /// Whether every awake worker is occupied.
+    fn all_occupied(self) -> bool {
+        self.awake() == self.occupied()
+    }
+
+    /// Whether pushed work needs another worker, if at most `max` may be occupied.
+    pub fn wants_help(self, lane: Lane, max: usize) -> bool {
+        self.searching() == 0
+            && match lane {
+                Lane::Closures => self.awake() < max && self.occupied() < max,
+                Lane::Futures => self.awake() < max || self.all_occupied(),
+            }
+    }
+
+    /// Whether a thread may be started. Only for futures, while all others are occupied, one extra
+    /// thread may exceed `max`.
+    pub fn may_start(self, lane: Lane, max: usize, has_extra: bool) -> bool {
+        self.live() < max || (lane == Lane::Futures && !has_extra && self.all_occupied())
+    }
+}
+
+/// How the census counts an awake worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Awake {
+    pub searching: bool,
+    pub occupied: bool,
+}
+
+impl Awake {
+    pub fn counts(self) -> u64 {
+        let count = |counted, unit| if counted { unit } else { 0 };
+        count(self.searching, SEARCHING) + count(self.occupied, OCCUPIED)
+    }
+}

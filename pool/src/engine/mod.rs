@@ -1,0 +1,30 @@
+//! Workers, and what they run next.
+
+mod activity;
+mod backlog;
+mod cap;
+mod entrance;
+mod future;
+mod gate;
+mod held;
+mod idle;
+mod lane;
+mod named;
+mod priority;
+mod queues;
+mod scheduler;
+mod seat;
+mod settings;
+pub(crate) mod worker;
+
+pub(crate) use backlog::Backlog;
+pub(crate) use entrance::{Entrance, Patience};
+pub(crate) use future::{Runnable, spawn};
+pub(crate) use gate::{Enter, Gate};
+pub(crate) use held::HeldSlot;
+pub(crate) use lane::Lane;
+pub(crate) use named::{named, named_future};
+pub use priority::Priority;
+pub(crate) use scheduler::{ClosureTurn, OnClose, Scheduler, run};
+pub(crate) use seat::Seat;
+pub(crate) use settings::{Around, Hooks, PanicHandler, Settings, check_threads};

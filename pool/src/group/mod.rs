@@ -1,0 +1,7 @@
+//! Waiting for many tasks together.
+
+mod handle;
+mod results;
+
+pub use handle::Group;
+pub use results::{GroupError, GroupResults};

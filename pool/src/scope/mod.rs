@@ -1,0 +1,6 @@
+//! Tasks that borrow.
+
+mod gathering;
+mod handle;
+
+pub use handle::Scope;

@@ -1,0 +1,284 @@
+//! A reserved slot, and where its task goes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+use crate::engine::Gate;
+use crate::engine::{named, named_future};
+use crate::join::{JoinHandle, handle as join};
+use crate::strand::Strand;
+use crate::task::{Job, Output};
+
+/// A reserved place for one task, from [`Pool::slot`](crate::Pool::slot) or
+/// [`Pool::try_slot`](crate::Pool::try_slot), and from the same calls of a
+/// [`Strand`](crate::Strand) and a [`MultiPool`](crate::MultiPool).
+///
+/// Reserve a slot before an action that cannot be undone, such as accepting a connection. The calls
+/// that use the slot cannot fail: the task is accepted even if the pool was closed after the
+/// reservation, and a shutdown waits for it. A slot that is dropped unused is released. After a
+/// [`discard`](crate::Pool::discard) the task is dropped like all tasks that have not begun.
+///
+/// A slot borrows its handle. [`into_owned`](Self::into_owned) returns a slot without that borrow.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().capacity(1).build()?;
+/// let slot = pool.try_slot()?;
+/// assert!(pool.try_slot().is_err());
+/// slot.submit(|| println!("there was room"));
+/// # pool.shutdown().wait()?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a slot that is dropped is released"]
+pub struct Slot<'a> {
+    /// `None` once the slot is handed to its task.
+    target: Option<Target<'a>>,
+    name: Option<Arc<str>>,
+}
+
+impl<'a> Slot<'a> {
+    /// Wraps a slot that was just taken.
+    pub(crate) fn new(target: Target<'a>) -> Self {
+        Self {
+            target: Some(target),
+            name: None,
+        }
+    }
+
+    /// Hands the slot to its task.
+    fn take(&mut self) -> (Target<'a>, Option<Arc<str>>) {
+        let target = self.target.take().expect("a slot is used once, by value");
+        (target, self.name.take())
+    }
+
+    /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its
+    /// threads alive.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot().wait()?.into_owned();
+    /// std::thread::spawn(move || slot.submit(|| println!("submitted by another thread")));
+    /// # pool.shutdown().wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_owned(mut self) -> Slot<'static> {
+        let (target, name) = self.take();
+        Slot {
+            target: Some(target.into_owned()),
+            name,
+        }
+    }
+
+    /// Names the task. [`TaskPanic::task`](crate::TaskPanic::task) has the name if the task panics,
+    /// and [`Unfinished::tasks`](crate::Unfinished::tasks) while it runs.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// let pool = anthill::Pool::builder()
+    ///     .panic_handler(move |panic| sender.send(panic.task().map(str::to_owned)).unwrap())
+    ///     .build()?;
+    /// let slot = pool.slot().wait()?.named("thumbnail 17");
+    /// slot.submit(|| panic!("not a picture"));
+    /// assert_eq!(receiver.recv()?.as_deref(), Some("thumbnail 17"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(Arc::from(name));
+        self
+    }
+
+    /// Submits a closure.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let (sender, requests) = std::sync::mpsc::channel();
+    /// # sender.send("a request")?;
+    /// let slot = pool.slot().wait()?; // a slot first
+    /// let request = requests.recv()?; // then a request
+    /// slot.submit(move || println!("{request}"));
+    /// # pool.shutdown().wait()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit<F>(mut self, f: F)
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        match self.take() {
+            (target, None) => target.submit(f),
+            (target, Some(name)) => target.submit(named(name, f)),
+        }
+    }
+
+    /// Spawns a future.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot().wait()?;
+    /// pool.close();
+    /// slot.spawn(async { println!("it had its slot before the close") });
+    /// pool.shutdown().wait()?;
+    /// assert_eq!(pool.stats().completed, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawn<F>(mut self, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.take() {
+            (target, None) => target.spawn(future),
+            (target, Some(name)) => target.spawn(named_future(name, future)),
+        }
+    }
+
+    /// Submits a closure and returns a handle to its result.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().capacity(1).build()?;
+    /// let answer = pool.try_slot()?.submit_with_handle(|| 6 * 7);
+    /// assert_eq!(answer.wait()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn submit_with_handle<F, T>(mut self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match self.take() {
+            (target, None) => target.submit_with_handle(f),
+            (target, Some(name)) => target.submit_with_handle(named(name, f)),
+        }
+    }
+
+    /// Spawns a future and returns a handle to its output.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    ///
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot().wait_timeout(Duration::from_secs(1))?;
+    /// let answer = slot.spawn_with_handle(async { 6 * 7 });
+    /// assert_eq!(answer.wait()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn spawn_with_handle<F>(mut self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        match self.take() {
+            (target, None) => target.spawn_with_handle(future),
+            (target, Some(name)) => target.spawn_with_handle(named_future(name, future)),
+        }
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(target) = self.target.take() {
+            target.gate().release();
+        }
+    }
+}
+
+// A panic is caught before it reaches shared state, as for the pool.
+impl UnwindSafe for Slot<'_> {}
+impl RefUnwindSafe for Slot<'_> {}
+
+impl fmt::Debug for Slot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gate = self.target.as_ref().map(Target::gate);
+        f.debug_struct("Slot")
+            .field("pool", &gate.map(|gate| &*gate.scheduler.settings.name))
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the task of a slot is enqueued.
+pub(crate) enum Target<'a> {
+    Pool(Cow<'a, Gate>),
+    Strand(Cow<'a, Strand>),
+}
+
+impl Target<'_> {
+    fn into_owned(self) -> Target<'static> {
+        match self {
+            Self::Pool(gate) => Target::Pool(Cow::Owned(gate.into_owned())),
+            Self::Strand(strand) => Target::Strand(Cow::Owned(strand.into_owned())),
+        }
+    }
+
+    fn gate(&self) -> &Gate {
+        match self {
+            Self::Pool(gate) => gate,
+            Self::Strand(strand) => strand.gate(),
+        }
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
+    )]
+    #[inline(always)]
+    pub(crate) fn submit(&self, job: impl Job) {
+        match self {
+            Self::Pool(gate) => gate.submit(job),
+            Self::Strand(strand) => strand.push_closure(job),
+        }
+    }
+
+    pub(crate) fn spawn<F>(&self, future: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Output,
+    {
+        match self {
+            Self::Pool(gate) => gate.spawn(future),
+            Self::Strand(strand) => strand.push_future(future),
+        }
+    }
+
+    pub(crate) fn submit_with_handle<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (handle, task) = join::closure(self.gate(), f);
+        self.submit(task);
+        self.order(handle)
+    }
+
+    pub(crate) fn spawn_with_handle<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let (handle, task) = join::future(self.gate(), future);
+        self.spawn(task);
+        self.order(handle)
+    }
+
+    /// A task of a strand must not run in place of the task that waits for it.
+    fn order<T>(&self, handle: JoinHandle<T>) -> JoinHandle<T> {
+        match self {
+            Self::Pool(_) => handle,
+            Self::Strand(_) => handle.in_order(),
+        }
+    }
+}

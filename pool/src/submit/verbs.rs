@@ -1,0 +1,278 @@
+//! The calls that submit a task, the same for every handle.
+
+use std::future::Future;
+
+use crate::errors::{SlotError, SubmitError};
+use crate::join::JoinHandle;
+use crate::multi::MultiPool;
+use crate::pool::Pool;
+use crate::strand::Strand;
+use crate::submit::reserve::{Reserve, Source};
+use crate::submit::run::Run;
+use crate::submit::slot::Slot;
+
+/// Implements the calls for a handle. The examples create the handle by `$make` and call it
+/// `$name`.
+macro_rules! verbs {
+    ($handle:ty, $name:literal, $make:literal) => {
+        /// Submitting tasks. See the [table](Pool#submitting) for what each call returns when
+        /// refused.
+        impl $handle {
+            /// Submits a closure, and blocks the calling thread while no slot is free. In async
+            /// code, use `slot().await?.submit(f)` or `run(f).await`.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            /// for n in 0..100 {
+            #[doc = concat!("    ", $name, ".submit(move || println!(\"{n}\"))?;")]
+            /// }
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// The [`SlotError`]s of [`Reserve::wait`]. The closure is dropped; `try_submit` and `slot`
+            /// keep it.
+            ///
+            /// # Panics
+            ///
+            /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+            /// tokio.
+            pub fn submit<F>(&self, f: F) -> Result<(), SlotError>
+            where
+                F: FnOnce() + Send + 'static,
+            {
+                self.source().enter(None)?.submit(f);
+                Ok(())
+            }
+
+            /// Submits a closure if a slot is free now. Never blocks.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("if let Err(refused) = ", $name, ".try_submit(|| println!(\"in the pool\")) {")]
+            ///     refused.into_task()(); // on this thread
+            /// }
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// A [`SubmitError`] with the closure: `Full` or `Closed`.
+            pub fn try_submit<F>(&self, f: F) -> Result<(), SubmitError<F>>
+            where
+                F: FnOnce() + Send + 'static,
+            {
+                let (target, f) = self.source().try_enter(f)?;
+                target.submit(f);
+                Ok(())
+            }
+
+            /// Submits a closure and returns a handle to its result. Blocks the calling thread
+            /// while no slot is free. In async code, use `slot().await?.submit_with_handle(f)`.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("let answer = ", $name, ".submit_with_handle(|| 6 * 7)?;")]
+            /// assert_eq!(answer.wait()?, 42);
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// The [`SlotError`]s of [`Reserve::wait`]. The closure is dropped.
+            ///
+            /// # Panics
+            ///
+            /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+            /// tokio.
+            pub fn submit_with_handle<F, T>(&self, f: F) -> Result<JoinHandle<T>, SlotError>
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                Ok(self.source().enter(None)?.submit_with_handle(f))
+            }
+
+            /// Spawns a future, and blocks the calling thread while no slot is free. In async code,
+            /// use `slot().await?.spawn(future)`. The future keeps its slot until it ends, even
+            /// while it is suspended.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!($name, ".spawn(async { println!(\"a future\") })?;")]
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// The [`SlotError`]s of [`Reserve::wait`]. The future is dropped; `try_spawn` and `slot`
+            /// keep it.
+            ///
+            /// # Panics
+            ///
+            /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+            /// tokio.
+            pub fn spawn<F>(&self, future: F) -> Result<(), SlotError>
+            where
+                F: Future<Output = ()> + Send + 'static,
+            {
+                self.source().enter(None)?.spawn(future);
+                Ok(())
+            }
+
+            /// Spawns a future if a slot is free now. Never blocks.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("if ", $name, ".try_spawn(async { println!(\"a future\") }).is_err() {")]
+            ///     println!("too busy");
+            /// }
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// A [`SubmitError`] with the future: `Full` or `Closed`.
+            pub fn try_spawn<F>(&self, future: F) -> Result<(), SubmitError<F>>
+            where
+                F: Future<Output = ()> + Send + 'static,
+            {
+                let (target, future) = self.source().try_enter(future)?;
+                target.spawn(future);
+                Ok(())
+            }
+
+            /// Spawns a future and returns a handle to its output. Blocks the calling thread while
+            /// no slot is free. In async code, use `slot().await?.spawn_with_handle(future)`.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("let answer = ", $name, ".spawn_with_handle(async { 6 * 7 })?;")]
+            /// assert_eq!(answer.wait()?, 42);
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// The [`SlotError`]s of [`Reserve::wait`]. The future is dropped.
+            ///
+            /// # Panics
+            ///
+            /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
+            /// tokio.
+            pub fn spawn_with_handle<F>(&self, future: F) -> Result<JoinHandle<F::Output>, SlotError>
+            where
+                F: Future + Send + 'static,
+                F::Output: Send + 'static,
+            {
+                Ok(self.source().enter(None)?.spawn_with_handle(future))
+            }
+
+            /// Returns a value that reserves a slot, runs a closure in it and returns its result:
+            /// await it, or block a thread with its `wait`.
+            ///
+            /// ```
+            /// # #[tokio::main(flavor = "current_thread")]
+            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("assert_eq!(", $name, ".run(|| 6 * 7).await?, 42);")]
+            /// # Ok(())
+            /// # }
+            /// ```
+            pub fn run<F, T>(&self, f: F) -> Run<'_, F, T>
+            where
+                F: FnOnce() -> T + Send + 'static,
+                T: Send + 'static,
+            {
+                Run::new(self.slot(), f)
+            }
+
+            /// Returns a value that reserves a [`Slot`]: await it, or block a thread with its
+            /// `wait`.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("let slot = ", $name, ".slot().wait()?; // reserved for one task")]
+            /// slot.submit(|| println!("in it"));
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            pub fn slot(&self) -> Reserve<'_> {
+                Reserve::new(self.source())
+            }
+
+            /// Reserves a slot if one is free now. Never blocks.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("let slot = ", $name, ".try_slot()?;")]
+            /// slot.submit(|| println!("in it"));
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// `Full` or `Closed`.
+            pub fn try_slot(&self) -> Result<Slot<'_>, SlotError> {
+                let (target, ()) = self.source().try_enter(())?;
+                Ok(Slot::new(target))
+            }
+        }
+    };
+}
+
+verbs!(
+    Pool,
+    "pool",
+    "let pool = anthill::Pool::builder().build()?;"
+);
+verbs!(
+    Strand,
+    "strand",
+    "let pool = anthill::Pool::builder().build()?;\nlet strand = pool.strand();"
+);
+verbs!(
+    MultiPool,
+    "pool",
+    "let pool = anthill::Pool::builder().build_multi(2, Default::default())?;"
+);
+
+impl Pool {
+    fn source(&self) -> Source<'_> {
+        Source::Pool(self.gate())
+    }
+}
+
+impl Strand {
+    fn source(&self) -> Source<'_> {
+        Source::Strand(self)
+    }
+}
+
+impl MultiPool {
+    fn source(&self) -> Source<'_> {
+        Source::Multi(self)
+    }
+}

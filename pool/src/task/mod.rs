@@ -1,0 +1,13 @@
+//! What a worker runs.
+
+mod end;
+mod erased;
+mod large;
+mod panic;
+pub(crate) mod unwind;
+
+pub(crate) use end::{End, Job, NoTurn, Output, Turn};
+pub(crate) use erased::{Task, Work};
+pub(crate) use large::{Boxed, Either, is_large};
+pub use panic::TaskPanic;
+pub(crate) use unwind::Payload;

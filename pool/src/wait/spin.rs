@@ -1,0 +1,56 @@
+//! Spinning before a park.
+
+use crate::sync::{spin_loop, thread};
+
+/// Checks of a worker before it parks, a few microseconds: other threads need its core.
+const WORKER: u32 = 48;
+
+/// Checks of a submitter before it parks. Outlasts the wake-up of a worker that may free a slot.
+const SUBMITTER: u32 = 3 * WORKER;
+
+/// Checks between two yields. A yield lets the awaited thread run if it needs this core.
+const YIELD: u32 = 16;
+
+/// Spin hints between two checks: 10 to 200 ns, depending on the CPU.
+const PAUSE: u32 = 4;
+
+/// A budget of checks. Work often arrives sooner than a park and unpark take: two system calls and
+/// a context switch. On a single CPU the budget is zero, because the awaited thread could not run
+/// during the spin.
+#[derive(Debug)]
+pub struct Spin {
+    left: u32,
+}
+
+impl Spin {
+    /// The budget of a worker that waits for a task.
+    pub fn worker() -> Self {
+        Self::with(WORKER)
+    }
+
+    /// The budget of a submitter that waits for a slot.
+    pub fn submitter() -> Self {
+        Self::with(SUBMITTER)
+    }
+
+    fn with(checks: u32) -> Self {
+        let left = if thread::may_spin() { checks } else { 0 };
+        Self { left }
+    }
+
+    /// Pauses before the next check. Returns false when the budget is spent.
+    pub fn turn(&mut self) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        if self.left % YIELD == 0 {
+            thread::yield_now();
+        } else {
+            for _ in 0..PAUSE {
+                spin_loop();
+            }
+        }
+        true
+    }
+}
