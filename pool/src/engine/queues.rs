@@ -100,7 +100,11 @@ impl<T> Queues<T> {
         self.futures.push(task);
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
+    )]
+    #[inline(always)]
     pub fn push_closure(&self, task: T, priority: Priority) {
         self.closures[priority as usize].push(task);
     }

@@ -13,6 +13,7 @@ use crate::errors::{SlotError, SubmitError};
 use crate::multi::MultiPool;
 use crate::strand::Strand;
 use crate::submit::slot::{Slot, Target};
+use crate::task::Job;
 
 /// Waits for a [`Slot`], from `slot()` of [`Pool`](crate::Pool::slot),
 /// [`Strand`](crate::Strand::slot) and [`MultiPool`](crate::MultiPool::slot).
@@ -194,15 +195,70 @@ enum Found<'a> {
 impl<'a> Source<'a> {
     /// Takes a slot, and blocks for one as long as `patience` allows, by default as the pool's
     /// `nonblocking` says.
-    #[inline]
     pub(crate) fn enter(self, patience: Option<Patience>) -> Result<Target<'a>, SlotError> {
+        Ok(self.target(self.enter_gate(patience)?))
+    }
+
+    /// Takes a slot like `enter`, and returns the gate that it belongs to.
+    #[inline]
+    fn enter_gate(self, patience: Option<Patience>) -> Result<&'a Gate, SlotError> {
         let gate = match self {
             Self::Pool(gate) => gate,
             Self::Strand(strand) => strand.gate(),
-            Self::Multi(multi) => return multi.enter(patience).map(pool_target),
+            Self::Multi(multi) => return multi.enter(patience),
         };
-        gate.enter(patience.unwrap_or_else(|| gate.entrance().plain()))?;
-        Ok(self.target(gate))
+        let patience = match patience {
+            Some(patience) => patience,
+            None => gate.entrance().plain(),
+        };
+        gate.enter(patience)?;
+        Ok(gate)
+    }
+
+    /// Takes a slot and submits a closure in it.
+    #[expect(
+        clippy::inline_always,
+        reason = "saves a copy of the task: row `submit` of `cargo run --release -p instructions`"
+    )]
+    #[inline(always)]
+    pub(crate) fn submit(self, job: impl Job) -> Result<(), SlotError> {
+        let gate = self.enter_gate(None)?;
+        self.submit_at(gate, job);
+        Ok(())
+    }
+
+    /// Takes a slot and spawns a future in it.
+    pub(crate) fn spawn<F>(self, future: F) -> Result<(), SlotError>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let gate = self.enter_gate(None)?;
+        match self {
+            Self::Strand(strand) => strand.push_future(future),
+            Self::Pool(_) | Self::Multi(_) => gate.spawn(future),
+        }
+        Ok(())
+    }
+
+    /// Submits a closure if a slot is free. Otherwise returns it in the error.
+    pub(crate) fn try_submit<J: Job>(self, job: J) -> Result<(), SubmitError<J>> {
+        match self.enter_gate(Some(Patience::None)) {
+            Ok(gate) => {
+                self.submit_at(gate, job);
+                Ok(())
+            }
+            Err(reason) => Err(SubmitError::new(reason, job)),
+        }
+    }
+
+    /// Submits a closure in a slot of `gate`. A target would cost the drop of its owned case.
+    #[expect(clippy::inline_always, reason = "as for `submit`")]
+    #[inline(always)]
+    fn submit_at(self, gate: &Gate, job: impl Job) {
+        match self {
+            Self::Strand(strand) => strand.push_closure(job),
+            Self::Pool(_) | Self::Multi(_) => gate.submit(job),
+        }
     }
 
     /// Takes a slot if one is free. Otherwise returns the task in the error.

@@ -41,12 +41,12 @@ macro_rules! verbs {
             ///
             /// With the feature `tokio`, if no slot is free and the calling thread drives async tasks of
             /// tokio.
+            #[inline]
             pub fn submit<F>(&self, f: F) -> Result<(), SlotError>
             where
                 F: FnOnce() + Send + 'static,
             {
-                self.source().enter(None)?.submit(f);
-                Ok(())
+                self.source().submit(f)
             }
 
             /// Submits a closure if a slot is free now. Never blocks.
@@ -69,9 +69,7 @@ macro_rules! verbs {
             where
                 F: FnOnce() + Send + 'static,
             {
-                let (target, f) = self.source().try_enter(f)?;
-                target.submit(f);
-                Ok(())
+                self.source().try_submit(f)
             }
 
             /// Submits a closure and returns a handle to its result. Blocks the calling thread
@@ -128,8 +126,7 @@ macro_rules! verbs {
             where
                 F: Future<Output = ()> + Send + 'static,
             {
-                self.source().enter(None)?.spawn(future);
-                Ok(())
+                self.source().spawn(future)
             }
 
             /// Spawns a future if a slot is free now. Never blocks.
