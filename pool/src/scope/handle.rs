@@ -183,13 +183,12 @@ impl<'scope> Scope<'scope, '_> {
     where
         F: FnOnce() + Send + 'scope,
     {
-        // SAFETY: what `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned
-        // or unwound. `Pool::scope` does neither before `AllEnded` is dropped. `AllEnded` is
-        // created before the user's function is called, so its drop runs on every exit path. That
-        // drop returns only when as many tasks have ended as were added. A task ends, in
-        // `Gathering::end`, after it was run or dropped. Every task is added here, before its stub
-        // can run. Only the user's function and the scope's own tasks can call this, and the scope
-        // waits for both.
+        // `AllEnded` is created before the user's function is called, so its drop runs on every exit
+        // path of `Pool::scope`. The drop returns only when as many tasks have ended as were added:
+        // here, before a stub can run, by the user's function or by a task that it waits for.
+        // SAFETY: What `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or
+        // unwound. `Pool::scope` does neither before the drop of `AllEnded` has returned, and a task
+        // ends, in `Gathering::end`, only after it was run or dropped.
         let task = unsafe { Task::erased(|(): &()| f()) };
         self.gathering.add(task);
         self.gate.submit(Stub::new(Arc::clone(&self.gathering)));
