@@ -1,6 +1,7 @@
 //! Waiting for many tasks together.
 
 mod handle;
+mod members;
 mod results;
 
 pub use handle::Group;

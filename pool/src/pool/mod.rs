@@ -1,6 +1,7 @@
 //! The handles that users hold.
 
 mod builder;
+mod guard;
 mod handle;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -10,8 +11,9 @@ mod subpool;
 mod tokio_reactor;
 
 pub use builder::Builder;
+pub use guard::ShutdownOnDrop;
 pub use handle::Pool;
-pub use shutdown::{Shutdown, ShutdownOnDrop};
+pub use shutdown::Shutdown;
 pub use subpool::SubpoolBuilder;
 #[cfg(feature = "tokio")]
 pub use tokio_reactor::TokioReactor;

@@ -105,30 +105,6 @@ impl Pool {
         }
     }
 
-    /// Returns a guard that shuts the pool down when dropped, and blocks until accepted tasks have
-    /// ended.
-    ///
-    /// A program that returns from `main` ends all threads, so queued tasks never run. Keep the
-    /// guard in `main`.
-    ///
-    /// The drop closes the pool but does not block where it could wait for itself: on a worker of
-    /// the pool, in a task of tokio, and on a current-thread runtime of tokio. Await
-    /// [`shutdown`](Self::shutdown) there.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// let _guard = pool.shutdown_on_drop();
-    /// for n in 0..100 {
-    ///     pool.submit(move || println!("{n}"))?; // on an error too, the guard waits for accepted tasks
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn shutdown_on_drop(&self) -> ShutdownOnDrop {
-        ShutdownOnDrop(self.clone())
-    }
-
     /// Registers a waiter for changes. Check the state after this, or a change is missed.
     fn watch(&self, waiter: Waiter) -> Watcher<'_> {
         let watcher = Watcher {
@@ -309,7 +285,7 @@ impl Shutdown<'_> {
     }
 
     /// Blocks until the pool has ended. Calls `before_blocking` first, if it has to block.
-    fn block_until(
+    pub(super) fn block_until(
         self,
         deadline: Option<Instant>,
         before_blocking: fn(),
@@ -368,33 +344,6 @@ impl fmt::Debug for Shutdown<'_> {
         f.debug_struct("Shutdown")
             .field("pool", self.pool)
             .finish_non_exhaustive()
-    }
-}
-
-/// Shuts a pool down when dropped, from [`Pool::shutdown_on_drop`].
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = anthill::Pool::builder().build()?;
-/// let guard = pool.shutdown_on_drop();
-/// pool.submit(|| println!("done before the guard is dropped"))?;
-/// drop(guard);
-/// assert_eq!(pool.stats().completed, 1);
-/// # Ok(())
-/// # }
-/// ```
-#[must_use = "the pool shuts down when the guard is dropped"]
-#[derive(Debug)]
-pub struct ShutdownOnDrop(Pool);
-
-impl Drop for ShutdownOnDrop {
-    fn drop(&mut self) {
-        let shutdown = self.0.shutdown();
-        if !blocking::might_stall_tasks() {
-            // On a worker of the pool this is an error, because it must not wait for itself.
-            // It does not check the thread: a panic in a drop during unwinding aborts.
-            let _ended = shutdown.block_until(None, || ());
-        }
     }
 }
 

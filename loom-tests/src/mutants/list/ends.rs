@@ -14,7 +14,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I7",
-        fault: "one that goes to sleep does not look whether all has ended",
+        fault: "a worker that parks does not check whether the pool has ended",
         file: "engine/worker.rs",
         find: "if has_work || scheduler.has_ended() || surplus",
         replace: "if has_work || surplus",
@@ -22,7 +22,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I7",
-        fault: "those that sleep are not told that all has ended",
+        fault: "parked workers are not woken when the pool has ended",
         file: "engine/scheduler/closing.rs",
         find: "            self.idle.wake_all();",
         replace: "",
@@ -46,7 +46,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I8",
-        fault: "the last task of a closed entrance tells nobody",
+        fault: "the last task of a closed entrance notifies no waiter",
         file: "engine/scheduler/closing.rs",
         find: "            self.idle.wake_all();\n        }\n        self.watchers.notify_all();",
         replace: "            self.idle.wake_all();\n        }",
@@ -102,7 +102,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I13",
-        fault: "those that wait for the end are not told that it does not come",
+        fault: "a reopen does not notify the waiters of the end",
         file: "engine/scheduler/closing.rs",
         find: "        // Waiters for the end of the last life return now.\n        self.watchers.notify_all();\n",
         replace: "",

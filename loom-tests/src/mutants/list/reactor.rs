@@ -14,7 +14,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I14",
-        fault: "the reactor is not rung for the one that waits in it",
+        fault: "the reactor is not notified for the worker in it",
         file: "wait/parker.rs",
         find: "                if let Some(reactor) = &self.reactor {\n                    reactor::unpark(&**reactor);\n                }\n",
         replace: "",

@@ -30,7 +30,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "one that finds no slot free does not look at what has left",
+        fault: "a submitter of a full pool does not reclaim released slots",
         file: "admission/slots.rs",
         find: "            Err(NoSlot::Full) => self.try_acquire_reclaiming(),\n            settled => settled,\n        }\n    }\n\n    /// Takes a slot if no submitter",
         replace: "            settled => settled,\n        }\n    }\n\n    /// Takes a slot if no submitter",
@@ -38,7 +38,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "one that finds no slot free looks only once at what has left",
+        fault: "a submitter of a full pool reclaims released slots only once",
         file: "admission/slots.rs",
         find: "                Err(NoSlot::Full) if self.reclaim(line) => {}\n",
         replace: "                Err(NoSlot::Full) => {\n                    let _ = self.reclaim(line);\n                    return self.take(|_| true);\n                }\n",
@@ -54,7 +54,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "one that joins the line does not look at what has left",
+        fault: "a waiter that joins the line does not reclaim released slots",
         file: "admission/slots.rs",
         find: "        if line.waiters.is_empty() {\n            match self.take_reclaiming(&line)",
         replace: "        if line.waiters.is_empty() {\n            match self.take(|_| true)",
@@ -62,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "those who leave are not told of the line",
+        fault: "a release does not see that there is a line",
         file: "admission/slots.rs",
         find: "        self.released.fetch_or(LINE, Ordering::Relaxed);\n",
         replace: "",
@@ -70,7 +70,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I8",
-        fault: "those who leave are not told of the close",
+        fault: "a release does not see that the slots are closed",
         file: "admission/slots.rs",
         find: "self.released.fetch_or(mark, Ordering::AcqRel)",
         replace: "self.released.fetch_or(0, Ordering::AcqRel)",
@@ -118,7 +118,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "a close settles nobody in line",
+        fault: "a close settles no waiter in line",
         file: "admission/slots.rs",
         find: "            waiter.settle(Outcome::Closed);",
         replace: "",
@@ -126,7 +126,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "a close wakes nobody in line",
+        fault: "a close wakes no waiter in line",
         file: "engine/scheduler/closing.rs",
         find: "            waiter.wake();\n        }\n        if self.drained",
         replace: "            drop(waiter);\n        }\n        if self.drained",
@@ -134,7 +134,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "one that joins the line does not mark it",
+        fault: "a waiter that joins the line does not mark it",
         file: "admission/slots.rs",
         find: "        self.submit.acquired.fetch_or(LINE, Ordering::Relaxed);\n        self.released.fetch_or(LINE, Ordering::Relaxed);\n",
         replace: "",
@@ -142,7 +142,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "one that joins the line does not look again",
+        fault: "a waiter that joins the line does not check again",
         file: "admission/slots.rs",
         find: "        if line.waiters.is_empty() {\n            match self.take_reclaiming(&line)",
         replace: "        if false {\n            match self.take_reclaiming(&line)",
@@ -166,7 +166,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I4",
-        fault: "a parked thread is not told that it was notified",
+        fault: "a parked thread does not see its notification",
         file: "wait/parker.rs",
         find: "ASLEEP => self.token.signal(),",
         replace: "ASLEEP => {}",
@@ -182,7 +182,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I5",
-        fault: "a slot granted to one that gives up is lost",
+        fault: "a slot granted to a waiter that gives up is lost",
         file: "engine/gate.rs",
         find: "            // Granted while it was given up: the slot goes on to the next.\n            self.gate.release();",
         replace: "",
@@ -206,7 +206,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I5",
-        fault: "one that gives up stays in line",
+        fault: "a waiter that gives up stays in line",
         file: "admission/slots.rs",
         find: "        let removed = line.waiters.remove(&ticket).is_some();",
         replace: "        let removed = line.waiters.contains_key(&ticket);",

@@ -199,7 +199,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a group that stops cancels nothing",
-        file: "group/handle.rs",
+        file: "group/members.rs",
         find: "unwind::catch(|| watch.cancel_soon())",
         replace: "unwind::catch(|| drop(watch))",
         killer: Model("together"),
@@ -207,7 +207,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a waiter sees the last result and not that it stopped the group",
-        file: "group/handle.rs",
+        file: "group/members.rs",
         find: "        let cancelled = if stops {\n            state.stop(Some(index))\n        } else {\n            Vec::new()\n        };\n        let waiter = if state.pending == 0 {\n            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n",
         replace: "        let waiter = if state.pending == 0 {\n            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n        let cancelled = if stops {\n            self.0.lock().stop(Some(index))\n        } else {\n            Vec::new()\n        };\n",
         killer: Model("together"),
@@ -215,7 +215,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "the last task of a group notifies no waiter",
-        file: "group/handle.rs",
+        file: "group/members.rs",
         find: "            state.waiter.take()\n        } else {\n            None\n        };\n        drop(state);\n        drop(handle);",
         replace: "            None::<PoolArc<Waiter>>\n        } else {\n            None\n        };\n        drop(state);\n        drop(handle);",
         killer: Model("together"),
@@ -223,7 +223,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "group",
         fault: "a waiter of a group looks before it can be notified",
-        file: "group/handle.rs",
+        file: "group/members.rs",
         find: "        let waiter = PoolArc::new(Waiter::thread());\n        let mut state = self.0.lock();\n        if state.pending == 0 {\n            return true;\n        }\n",
         replace: "        let waiter = PoolArc::new(Waiter::thread());\n        if self.0.lock().pending == 0 {\n            return true;\n        }\n        let mut state = self.0.lock();\n",
         killer: Model("together"),

@@ -62,7 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I3",
-        fault: "nobody is told of a task",
+        fault: "a submit notifies no worker",
         file: "engine/scheduler.rs",
         find: "        self.queues.push_closure(task, priority);\n        self.notify(Lane::Closures);\n",
         replace: "        self.queues.push_closure(task, priority);\n",
@@ -126,7 +126,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I6",
-        fault: "those that sleep are not told that they are too many",
+        fault: "parked workers are not woken when there are too many",
         file: "engine/scheduler/threads.rs",
         find: "        self.idle.wake_all();\n        self.keep_fewest();",
         replace: "        self.keep_fewest();",
@@ -134,7 +134,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I3",
-        fault: "with more threads nobody looks for what waits",
+        fault: "more threads do not search for queued tasks",
         file: "engine/scheduler/threads.rs",
         find: "        // What waits may be run by more now.\n        self.pass_on_search();\n",
         replace: "",
