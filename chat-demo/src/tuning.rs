@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anthill::tuner::{Change, Gradient, HillClimbing, Policy, Probe, Stepped, Target, Tuner};
+use anthill::tuner::{
+    Change, Control, Gradient, HillClimbing, Policy, Probe, Reason, Stepped, Target, Tuner,
+};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use tokio::time::interval;
@@ -54,14 +56,16 @@ impl Tuning {
             TunerPolicy::Gradient => {
                 let fanout = &pools.fanout;
                 let most = fanout.stats().capacity.saturating_mul(TIMES_FANOUT);
-                let tuner = Tuner::new(fanout, Target::Capacity, Gradient::default());
-                ("gradient", tuner.bounds(LEAST_FANOUT..=most))
+                let control = Control::new(Gradient::default()).bounds(LEAST_FANOUT..=most);
+                let tuner = Tuner::new(fanout, Target::Capacity, control);
+                ("gradient", tuner)
             }
         };
         // The workers are the same for all pools.
-        let (pool, what) = match tuner.target() {
-            Target::Capacity => ("fanout", "capacity"),
-            Target::Threads => ("service", "threads"),
+        let (pool, what, limit) = if policy == "gradient" {
+            ("fanout", "capacity", pools.fanout.stats().capacity)
+        } else {
+            ("service", "threads", *pools.service.threads().end())
         };
         let guard = guard.clone();
         let tuner = tuner.probe(move || {
@@ -75,7 +79,7 @@ impl Tuning {
             policy,
             pool,
             what,
-            limit: AtomicUsize::new(tuner.limit()),
+            limit: AtomicUsize::new(limit),
             changes: Counter::default(),
             last: Mutex::new(None),
         };
@@ -87,7 +91,7 @@ impl Tuning {
         let Self { pool, what, .. } = self;
         // Relaxed: to be looked at alone.
         self.limit.store(change.to, Ordering::Relaxed);
-        if change.is_trial() {
+        if change.reason == Reason::Trial {
             tracing::debug!(pool, what, "tuned: {change}");
             return;
         }
@@ -118,5 +122,6 @@ pub(crate) async fn run(tuning: Arc<Tuning>, mut tuner: Tuner, draining: Cancell
 }
 
 fn threads(pools: &Pools, policy: impl Policy + 'static, most: usize) -> Tuner {
-    Tuner::new(&pools.service, Target::Threads, policy).bounds(1..=most)
+    let control = Control::new(policy).bounds(1..=most);
+    Tuner::new(&pools.service, Target::Threads, control)
 }

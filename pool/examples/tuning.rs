@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anthill::tuner::{Policy, Proposal, Reason, Sample, Target, Tuner};
+use anthill::tuner::{Control, Policy, Proposal, Reason, Sample, Target, Tuner};
 use anthill::{Pool, SlotError};
 
 const THREADS: usize = 8;
@@ -53,10 +53,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .threads(0..=THREADS)
         .build()?;
     println!("tasks/s  capacity  in flight  time in the pool");
-    let tuning = Tuner::new(&pool, Target::Capacity, InTime)
+    let control = Control::new(InTime)
         .bounds(THREADS * 2..=10_000)
+        .pause(Duration::ZERO); // a change shows within a tick
+    let tuning = Tuner::new(&pool, Target::Capacity, control)
         .interval(TICK)
-        .pause(Duration::ZERO) // a change shows within a tick
         .start(|_| ())?;
     produce(&pool)?;
     drop(tuning);

@@ -247,15 +247,12 @@ mod wait;
 
 pub use engine::Priority;
 pub use errors::{
-    BuildError, JoinError, MultiShutdownError, ReopenError, RunError, ShutdownError, SlotError,
-    SubmitError, Unfinished,
+    BuildError, JoinError, ReopenError, RunError, ShutdownError, SlotError, SubmitError, Unfinished,
 };
 pub use figures::{Histogram, Stats, Times};
 pub use group::{Group, GroupError, GroupResults};
 pub use join::JoinHandle;
-pub use multi::{Balance, MultiPool, MultiShutdown};
-#[cfg(feature = "tokio")]
-pub use pool::TokioReactor;
+pub use multi::{Balance, MultiPool};
 pub use pool::{Builder, Pool, Shutdown, ShutdownOnDrop, SubpoolBuilder};
 pub use scope::Scope;
 pub use strand::{Strand, Strands};

@@ -20,13 +20,12 @@
 //! use std::time::Duration;
 //!
 //! use anthill::Pool;
-//! use anthill::tuner::{Gradient, Target, Tuner};
+//! use anthill::tuner::{Control, Gradient, Target, Tuner};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let pool = Pool::builder().capacity(64).build()?;
-//! let tuner = Tuner::new(&pool, Target::Capacity, Gradient::default())
-//!     .bounds(8..=1024)
-//!     .interval(Duration::from_millis(500));
+//! let control = Control::new(Gradient::default()).bounds(8..=1024);
+//! let tuner = Tuner::new(&pool, Target::Capacity, control).interval(Duration::from_millis(500));
 //! let tuning = tuner.start(|change| println!("capacity {change}"))?;
 //! pool.submit(|| println!("work"))?;
 //! drop(tuning); // the capacity stays where it is
@@ -47,7 +46,6 @@ mod stepped;
 
 use std::fmt;
 use std::io;
-use std::ops::RangeInclusive;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -70,12 +68,12 @@ const READINGS: u32 = 10;
 /// Which limit of a pool a tuner moves.
 ///
 /// ```
-/// use anthill::tuner::{Fixed, Target, Tuner};
+/// use anthill::tuner::{Gradient, HillClimbing, Target, Tuner};
 ///
 /// # fn main() -> Result<(), anthill::BuildError> {
 /// let pool = anthill::Pool::builder().capacity(64).threads(0..=8).build()?;
-/// assert_eq!(Tuner::new(&pool, Target::Capacity, Fixed(64)).limit(), 64);
-/// assert_eq!(Tuner::new(&pool, Target::Threads, Fixed(8)).limit(), 8);
+/// let capacity = Tuner::new(&pool, Target::Capacity, Gradient::default());
+/// let threads = Tuner::new(&pool, Target::Threads, HillClimbing::default());
 /// # Ok(())
 /// # }
 /// ```
@@ -97,7 +95,7 @@ pub enum Target {
 ///
 /// # fn main() -> Result<(), anthill::BuildError> {
 /// let pool = anthill::Pool::builder().capacity(4).build()?;
-/// let mut tuner = Tuner::new(&pool, Target::Capacity, Stepped::default()).bounds(4..=16);
+/// let mut tuner = Tuner::new(&pool, Target::Capacity, Stepped::default());
 /// // Call this every `tuner.tick_interval()`.
 /// if let Some(change) = tuner.tick() {
 ///     println!("capacity {change}");
@@ -105,7 +103,6 @@ pub enum Target {
 /// # Ok(())
 /// # }
 /// ```
-///
 pub struct Tuner {
     meter: Meter,
     pool: Pool,
@@ -116,46 +113,28 @@ pub struct Tuner {
 }
 
 impl Tuner {
-    /// Returns a tuner that has taken no sample yet. By default the limit may move between 1 and
-    /// four times its present value, and a sample takes half a second.
+    /// Returns a tuner that has taken no sample yet, from a [`Policy`] or from a [`Control`] with
+    /// other settings. A sample takes half a second by default.
     ///
     /// ```
-    /// use anthill::tuner::{Gradient, Target, Tuner};
+    /// use anthill::tuner::{Control, Gradient, Target, Tuner};
     ///
     /// # fn main() -> Result<(), anthill::BuildError> {
     /// let pool = anthill::Pool::builder().capacity(64).build()?;
-    /// let tuner = Tuner::new(&pool, Target::Capacity, Gradient::default());
-    /// assert_eq!((tuner.target(), tuner.limit()), (Target::Capacity, 64));
+    /// let control = Control::new(Gradient::default()).bounds(8..=1024);
+    /// let tuner = Tuner::new(&pool, Target::Capacity, control);
     /// # Ok(())
     /// # }
     /// ```
     #[must_use]
-    pub fn new(pool: &Pool, target: Target, policy: impl Policy + 'static) -> Self {
-        let limit = target.limit(pool);
+    pub fn new(pool: &Pool, target: Target, control: impl Into<Control>) -> Self {
         Self {
             meter: Meter::new(target),
             pool: pool.clone(),
             target,
-            control: Control::new(policy, limit).bounds(1..=limit.saturating_mul(4)),
+            control: control.into().or_bounds_around(target.limit(pool)),
             interval: Duration::from_millis(500),
         }
-    }
-
-    /// Sets the smallest and the largest limit. A lower bound of 0 counts as 1. An upper bound
-    /// below the lower bound counts as the lower bound.
-    ///
-    /// ```
-    /// # use anthill::tuner::{Fixed, Target, Tuner};
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
-    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).bounds(8..=1024);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn bounds(self, bounds: RangeInclusive<usize>) -> Self {
-        let control = self.control.bounds(bounds);
-        Self { control, ..self }
     }
 
     /// Sets how long a sample takes, at least 10 ms. Default: 500 ms. At least some tens of tasks
@@ -177,42 +156,6 @@ impl Tuner {
         Self { interval, ..self }
     }
 
-    /// Sets the smallest change that may reverse the direction of the previous change, as a share
-    /// of the limit. Default: 0.1. A change in the same direction needs a quarter of it. Smaller
-    /// proposals are ignored until they have grown; a change that reaches a bound is always made.
-    ///
-    /// ```
-    /// # use anthill::tuner::{Fixed, Target, Tuner};
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
-    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).hysteresis(0.2);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn hysteresis(self, share: f64) -> Self {
-        let control = self.control.hysteresis(share);
-        Self { control, ..self }
-    }
-
-    /// Sets the least time between two changes, so that the samples for the second one see the
-    /// effect of the first. Default: two seconds.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use anthill::tuner::{Fixed, Target, Tuner};
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
-    /// let tuner = Tuner::new(&pool, Target::Capacity, Fixed(64)).pause(Duration::from_secs(5));
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn pause(self, pause: Duration) -> Self {
-        let control = self.control.pause(pause);
-        Self { control, ..self }
-    }
-
     /// Sets a function that measures how busy the machine is. The tuner calls it once a sample.
     ///
     /// ```
@@ -230,18 +173,6 @@ impl Tuner {
         self
     }
 
-    /// Returns which limit the tuner moves.
-    #[must_use]
-    pub fn target(&self) -> Target {
-        self.target
-    }
-
-    /// Returns the present limit of the pool.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.target.limit(&self.pool)
-    }
-
     /// Returns the time between two calls of [`tick`](Self::tick): a tenth of a sample.
     #[must_use]
     pub fn tick_interval(&self) -> Duration {
@@ -251,13 +182,11 @@ impl Tuner {
     /// Reads the pool once. If the reading completes a sample and the policy proposes a change that
     /// is due, moves the limit and returns the change. Never blocks.
     pub fn tick(&mut self) -> Option<Change> {
-        let limit = self.limit();
+        let limit = self.target.limit(&self.pool);
         let sample = self
             .meter
             .read(&self.pool.stats(), Instant::now(), limit, self.interval)?;
-        // The program may have moved the limit itself.
-        self.control.limit_is(limit);
-        let change = self.control.observe(&sample)?;
+        let change = self.control.observe(limit, &sample)?;
         self.target.set(&self.pool, change.to);
         Some(change)
     }

@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use anthill::{
     Balance, BuildError, Builder, Group, GroupError, GroupResults, Histogram, JoinError,
-    JoinHandle, MultiPool, MultiShutdown, MultiShutdownError, Pool, ReopenError, Reserve, Run,
-    RunError, Scope, Shutdown, ShutdownError, ShutdownOnDrop, Slot, SlotError, Stats, Strand,
-    Strands, SubmitError, TaskPanic, Times, Unfinished,
+    JoinHandle, MultiPool, Pool, ReopenError, Reserve, Run, RunError, Scope, Shutdown,
+    ShutdownError, ShutdownOnDrop, Slot, SlotError, Stats, Strand, Strands, SubmitError, TaskPanic,
+    Times, Unfinished,
 };
 use support::{PATIENCE, block_on};
 
@@ -46,7 +46,6 @@ fn handles_are_sent_shared_and_printed() {
     shared::<Reserve<'_>>();
     shared::<Run<'_, fn() -> Task, Task>>();
     shared::<Shutdown<'_>>();
-    shared::<MultiShutdown<'_>>();
     shared::<ShutdownOnDrop>();
 }
 
@@ -84,7 +83,6 @@ fn every_error_goes_into_a_box_that_is_sent_and_shared() {
     boxed::<JoinError>();
     boxed::<GroupError<std::io::Error>>();
     boxed::<ShutdownError>();
-    boxed::<MultiShutdownError>();
     boxed::<ReopenError>();
 }
 

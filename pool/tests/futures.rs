@@ -427,7 +427,7 @@ fn multi_pool_reserves_slots_asynchronously() {
     assert_eq!(shards.stats().waiting, 1);
     drop(held);
     let slot = block_on(wait).unwrap();
-    assert_eq!(shards.in_flight(), 1);
+    assert_eq!(shards.stats().in_flight, 1);
     assert_eq!(slot.submit_with_handle(|| 7).wait().unwrap(), 7);
     shards.close();
     assert!(matches!(block_on(shards.slot()), Err(SlotError::Closed)));

@@ -6,9 +6,7 @@ use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use anthill::{
-    Balance, BuildError, MultiPool, MultiShutdownError, Pool, ReopenError, ShutdownError, SlotError,
-};
+use anthill::{Balance, BuildError, MultiPool, Pool, ReopenError, ShutdownError, SlotError};
 use support::{Gate, eventually, pool};
 
 fn two() -> MultiPool {
@@ -170,7 +168,6 @@ fn the_figures_are_the_sums_of_the_shards() {
     seen.recv().unwrap();
     let stats = multi.stats();
     assert_eq!((stats.capacity, stats.in_flight, stats.free), (5, 4, 1));
-    assert_eq!((multi.capacity(), multi.in_flight()), (5, 4));
     assert_eq!((stats.running, stats.queued), (2, 2));
     assert_eq!((stats.threads, stats.idle_threads), (2, 0));
     assert_eq!((stats.threads_started, stats.accepted), (2, 4));
@@ -187,7 +184,7 @@ fn the_figures_are_the_sums_of_the_shards() {
 }
 
 #[test]
-fn tuning_is_for_each_shard_and_lets_those_in_who_wait() {
+fn larger_shard_admits_waiting_submitter() {
     let multi = two();
     let slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
     let waits = {
@@ -195,10 +192,11 @@ fn tuning_is_for_each_shard_and_lets_those_in_who_wait() {
         thread::spawn(move || multi.submit(|| ()).is_ok())
     };
     eventually(|| multi.stats().waiting == 1);
-    multi.set_capacity(3);
+    for shard in multi.shards() {
+        shard.set_capacity(3);
+    }
     assert!(waits.join().unwrap());
-    assert_eq!(multi.capacity(), 6);
-    assert!(multi.shards().iter().all(|shard| shard.capacity() == 3));
+    assert_eq!(multi.stats().capacity, 6);
     drop(slots);
 }
 
@@ -208,10 +206,12 @@ fn one_unlimited_shard_makes_all_unlimited() {
     let multi = MultiPool::new(shards, Balance::RoundRobin).unwrap();
     let _slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
     let stats = multi.stats();
-    assert_eq!((multi.capacity(), stats.capacity), (usize::MAX, usize::MAX));
-    assert_eq!((stats.free, stats.in_flight), (usize::MAX, 3));
-    multi.set_capacity(5);
-    assert_eq!((multi.capacity(), multi.stats().free), (15, 12));
+    assert_eq!((stats.capacity, stats.free), (usize::MAX, usize::MAX));
+    assert_eq!(stats.in_flight, 3);
+    for shard in multi.shards() {
+        shard.set_capacity(5);
+    }
+    assert_eq!((multi.stats().capacity, multi.stats().free), (15, 12));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_shutdown_closes_all_shards_before_it_waits_for_one() {
 }
 
 #[test]
-fn a_shutdown_that_runs_out_of_time_names_the_shards_that_are_left() {
+fn late_shutdown_reports_what_remaining_shards_hold() {
     let multi = MultiPool::new(
         [1, 2, 1].map(|capacity| pool(capacity, 1)),
         Balance::RoundRobin,
@@ -242,14 +242,13 @@ fn a_shutdown_that_runs_out_of_time_names_the_shards_that_are_left() {
         .shutdown()
         .wait_timeout(Duration::from_millis(5))
         .unwrap_err();
-    let [(1, ShutdownError::Timeout(left))] = &error.failed[..] else {
-        panic!("the second shard alone is left: {error:?}");
+    let ShutdownError::Timeout(left) = &error else {
+        panic!("tasks of the second shard remain: {error:?}");
     };
-    assert_eq!(left.stats.in_flight, 2);
-    assert!(
-        error
-            .to_string()
-            .starts_with("shard 1: the pool did not end in time: 2 tasks")
+    assert_eq!((left.stats.in_flight, left.stats.capacity), (2, 2));
+    assert_eq!(
+        error.to_string(),
+        "the pool did not end in time: 2 tasks in flight, 1 running"
     );
     assert!(multi.is_closed());
     drop(waiting);
@@ -259,25 +258,40 @@ fn a_shutdown_that_runs_out_of_time_names_the_shards_that_are_left() {
 }
 
 #[test]
-fn an_error_of_several_shards_names_each() {
+fn late_shutdown_adds_up_the_remaining_shards() {
     let multi = two();
-    let _slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
+    let slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
     let error = multi.shutdown().wait_timeout(Duration::ZERO).unwrap_err();
-    let left = "the pool did not end in time: 1 task in flight, 0 running";
     assert_eq!(
         error.to_string(),
-        format!("shard 0: {left}; shard 1: {left}")
+        "the pool did not end in time: 2 tasks in flight, 0 running"
     );
+    drop(slots);
+    multi.shutdown().wait().unwrap();
 }
 
 #[test]
-fn a_worker_cannot_wait_for_the_end_of_any_shard() {
+fn shutdown_waits_for_the_shards_behind_a_reopened_one() {
+    let multi = two();
+    let slots: Vec<_> = multi.shards().iter().map(Pool::try_slot).collect();
+    let shuts_down = {
+        let multi = multi.clone();
+        thread::spawn(move || multi.shutdown().wait())
+    };
+    eventually(|| multi.is_closed());
+    multi.shards()[0].reopen().unwrap();
+    drop(slots);
+    assert_eq!(shuts_down.join().unwrap(), Err(ShutdownError::Reopened));
+    assert_eq!(multi.shards()[1].stats().threads, 0);
+}
+
+#[test]
+fn worker_cannot_wait_for_the_end_of_any_shard() {
     let multi = two();
     // Did each wait for the other shard, neither would end.
     let told = within_both(&multi, |multi| multi.shutdown().wait());
-    for (shard, told) in told.into_iter().enumerate() {
-        let MultiShutdownError { failed, .. } = told.unwrap_err();
-        assert_eq!(failed, [(shard, ShutdownError::FromWorker)]);
+    for told in told {
+        assert_eq!(told, Err(ShutdownError::FromWorker));
     }
     assert!(multi.is_closed());
     multi.shutdown().wait().unwrap();

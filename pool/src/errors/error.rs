@@ -281,7 +281,8 @@ impl fmt::Display for ShutdownError {
 
 impl std::error::Error for ShutdownError {}
 
-/// What was left of a pool when its shutdown timed out.
+/// What was left of a pool when its shutdown timed out; of all remaining shards of a
+/// [`MultiPool`](crate::MultiPool).
 ///
 /// ```
 /// # let pool = anthill::Pool::builder().build().unwrap();
@@ -298,6 +299,15 @@ pub struct Unfinished {
     /// The names of the running tasks that have [one](crate::Slot::named), oldest first. For a
     /// subpool, those of the whole pool.
     pub tasks: Vec<String>,
+}
+
+impl Unfinished {
+    /// Adds what is left of another pool.
+    pub(crate) fn plus(mut self, other: Self) -> Self {
+        self.stats = self.stats.plus(other.stats);
+        self.tasks.extend(other.tasks);
+        self
+    }
 }
 
 impl fmt::Display for Unfinished {
@@ -347,34 +357,3 @@ impl fmt::Display for ReopenError {
 }
 
 impl std::error::Error for ReopenError {}
-
-/// Why shards of a [`MultiPool`](crate::MultiPool) did not end. All shards are closed, and their
-/// tasks go on.
-///
-/// ```
-/// # let pool = anthill::Pool::builder().build_multi(2, Default::default()).unwrap();
-/// if let Err(error) = pool.shutdown().wait() {
-///     for (shard, why) in error.failed {
-///         eprintln!("{}: {why}", pool.shards()[shard].name());
-///     }
-/// }
-/// ```
-#[non_exhaustive]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MultiShutdownError {
-    /// The index in [`MultiPool::shards`](crate::MultiPool::shards) of each shard that did not end,
-    /// and why.
-    pub failed: Vec<(usize, ShutdownError)>,
-}
-
-impl fmt::Display for MultiShutdownError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (shard, error)) in self.failed.iter().enumerate() {
-            let separator = if place == 0 { "" } else { "; " };
-            write!(f, "{separator}shard {shard}: {error}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for MultiShutdownError {}

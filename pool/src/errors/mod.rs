@@ -5,6 +5,5 @@ mod error;
 
 pub use build::BuildError;
 pub use error::{
-    JoinError, MultiShutdownError, ReopenError, RunError, ShutdownError, SlotError, SubmitError,
-    Unfinished,
+    JoinError, ReopenError, RunError, ShutdownError, SlotError, SubmitError, Unfinished,
 };

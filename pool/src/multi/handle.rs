@@ -3,15 +3,11 @@
 use std::fmt;
 
 use crate::admission::NoSlot;
-use crate::engine::Gate;
-use crate::engine::Patience;
-use crate::engine::Seat;
-use crate::errors::BuildError;
-use crate::errors::{ReopenError, SlotError};
+use crate::engine::{Gate, Patience, Seat};
+use crate::errors::{BuildError, ReopenError, SlotError};
 use crate::figures::Stats;
 use crate::multi::balance::{Balance, Picker};
-use crate::pool::Builder;
-use crate::pool::Pool;
+use crate::pool::{Builder, Pool, Shutdown};
 use crate::sync::Arc;
 
 /// A fixed number of pools, the *shards*, behind one handle. From [`Builder::build_multi`] or
@@ -75,7 +71,7 @@ impl Builder {
     ///
     /// # fn main() -> Result<(), anthill::BuildError> {
     /// let pool = Pool::builder().name("io").capacity(100).build_multi(4, Balance::default())?;
-    /// assert_eq!((pool.capacity(), pool.shards()[3].name()), (400, "io-3"));
+    /// assert_eq!((pool.stats().capacity, pool.shards()[3].name()), (400, "io-3"));
     /// # Ok(())
     /// # }
     /// ```
@@ -104,7 +100,7 @@ impl MultiPool {
     /// let small = Pool::builder().capacity(10).build()?;
     /// let large = Pool::builder().capacity(90).build()?;
     /// let both = MultiPool::new([small, large], Balance::LeastLoaded)?;
-    /// assert_eq!(both.capacity(), 100);
+    /// assert_eq!(both.stats().capacity, 100);
     /// # Ok(())
     /// # }
     /// ```
@@ -206,56 +202,23 @@ fn count((gate, refusal): Refused<'_>) -> SlotError {
     gate.entrance().count(refusal)
 }
 
-/// Resizing and statistics.
+/// Shards and statistics.
 impl MultiPool {
     /// Returns the shards in order. Each is an ordinary pool: `shards()[i].stats()` returns its own
-    /// figures, and `shards()[i].close()` takes it out of use.
+    /// figures, and `shards()[i].close()` takes it out of use. To resize all, loop:
     ///
     /// ```
     /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
     /// let busiest = pool.shards().iter().max_by_key(|shard| shard.in_flight()).unwrap();
     /// println!("{} is the busiest", busiest.name());
+    /// for shard in pool.shards() {
+    ///     shard.set_capacity(10);
+    /// }
+    /// assert_eq!(pool.stats().capacity, 20);
     /// ```
     #[must_use]
     pub fn shards(&self) -> &[Pool] {
         &self.0.pools
-    }
-
-    /// Changes the capacity of each shard with [`Pool::set_capacity`].
-    ///
-    /// ```
-    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// pool.set_capacity(10); // two shards
-    /// assert_eq!(pool.capacity(), 20);
-    /// ```
-    pub fn set_capacity(&self, each: usize) {
-        for shard in self.shards() {
-            shard.set_capacity(each);
-        }
-    }
-
-    /// Returns the number of slots in all shards, `usize::MAX` if one of them is unlimited.
-    ///
-    /// ```
-    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// assert_eq!(pool.capacity(), 16); // two shards of eight slots
-    /// ```
-    #[must_use]
-    pub fn capacity(&self) -> usize {
-        let capacities = self.shards().iter().map(Pool::capacity);
-        capacities.fold(0, usize::saturating_add)
-    }
-
-    /// Returns the number of slots that are taken now, in all shards.
-    ///
-    /// ```
-    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
-    /// let held = pool.shards().iter().map(anthill::Pool::try_slot).collect::<Vec<_>>();
-    /// assert_eq!(pool.in_flight(), 2);
-    /// ```
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.shards().iter().map(Pool::in_flight).sum()
     }
 
     /// Returns the sums of the shards' statistics, which are read one shard after another.
@@ -309,6 +272,19 @@ impl MultiPool {
         for shard in self.shards() {
             shard.discard();
         }
+    }
+
+    /// Closes all shards and returns a value that waits until each has ended, as
+    /// [`Pool::shutdown`] defines it. A timeout reports the sums of the remaining shards; ask each
+    /// of [`shards`](Self::shards) for more.
+    ///
+    /// ```
+    /// # let pool = anthill::Pool::builder().capacity(8).build_multi(2, Default::default()).unwrap();
+    /// pool.submit(|| println!("done before the end")).unwrap();
+    /// assert_eq!(pool.shutdown().wait(), Ok(()));
+    /// ```
+    pub fn shutdown(&self) -> Shutdown<'_> {
+        Shutdown::new(self.shards())
     }
 
     /// Reopens all shards with [`Pool::reopen`].

@@ -1,6 +1,7 @@
 //! The handles that users hold.
 
 mod builder;
+mod closing;
 mod guard;
 mod handle;
 #[cfg(feature = "metrics")]
@@ -15,5 +16,3 @@ pub use guard::ShutdownOnDrop;
 pub use handle::Pool;
 pub use shutdown::Shutdown;
 pub use subpool::SubpoolBuilder;
-#[cfg(feature = "tokio")]
-pub use tokio_reactor::TokioReactor;

@@ -1,4 +1,4 @@
-//! Closes, shuts down and reopens a pool.
+//! Shuts pools down: the value that a thread or a future waits for.
 
 use std::fmt;
 use std::future::Future;
@@ -7,80 +7,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::engine::{OnClose, Scheduler};
-use crate::errors::{ReopenError, ShutdownError, Unfinished};
+use crate::errors::{ShutdownError, Unfinished};
 use crate::pool::handle::Pool;
 use crate::sync::Arc;
 use crate::wait::Waiter;
 use crate::wait::blocking;
 
-/// Closing and reopening.
 impl Pool {
-    /// Closes the pool: it accepts no more tasks, and waiting submitters get `Closed`. Accepted
-    /// tasks run to their end. Does not block. Closes the pool's subpools too. Closing again does
-    /// nothing.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// pool.close();
-    /// assert!(pool.submit(|| println!("too late")).is_err());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn close(&self) {
-        self.end_life(OnClose::Run);
-    }
-
-    /// Closes the pool and drops the tasks that have not begun. Their handles return
-    /// [`JoinError::Cancelled`](crate::JoinError::Cancelled), and
-    /// [`Stats::discarded`](crate::Stats::discarded) counts them. A running closure goes on. A
-    /// suspended future is dropped when it is next woken. On a closed pool, drops the tasks that
-    /// are left.
-    ///
-    /// On a pool the calling thread drops the tasks before it returns, unless a worker is just
-    /// taking one. On a subpool the workers drop each task when they reach it. Tasks behind a
-    /// suspended future of a strand are dropped after that future ends.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().threads(0..=1).build()?;
-    /// let (go, wait) = std::sync::mpsc::channel::<()>();
-    /// let (begun, begins) = std::sync::mpsc::channel();
-    /// pool.submit(move || {
-    ///     begun.send(()).unwrap();
-    ///     _ = wait.recv();
-    /// })?;
-    /// begins.recv()?;
-    /// let behind = pool.submit_with_handle(|| unreachable!())?;
-    /// pool.discard();
-    /// assert!(behind.wait().is_err());
-    /// drop(go);
-    /// pool.shutdown().wait()?;
-    /// assert_eq!(pool.stats().discarded, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn discard(&self) {
-        self.end_life(OnClose::Discard);
-        if self.gate().subpool.is_none() {
-            self.gate().scheduler.discard_queued();
-        }
-    }
-
-    /// Returns whether the pool is closed.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), anthill::BuildError> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// assert!(!pool.is_closed());
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.gate().entrance().slots.is_closed()
-    }
-
     /// Closes the pool and returns a value that waits for its end: await it, or block a thread with
     /// its `wait`.
     ///
@@ -98,11 +31,7 @@ impl Pool {
     /// # }
     /// ```
     pub fn shutdown(&self) -> Shutdown<'_> {
-        Shutdown {
-            pool: self,
-            life: self.end_life(OnClose::Run),
-            watcher: None,
-        }
+        Shutdown::new(std::slice::from_ref(self))
     }
 
     /// Registers a waiter for changes. Check the state after this, or a change is missed.
@@ -115,69 +44,55 @@ impl Pool {
         watcher
     }
 
-    /// Returns how the pool ended, or that it was reopened since `life`. `None` while it has not
-    /// ended.
-    fn ended(&self, life: u64) -> Option<Result<(), ShutdownError>> {
-        if self.has_ended() {
-            return Some(Ok(()));
-        }
-        let reopened = self.gate().entrance().reopened.get() != life;
-        reopened.then_some(Err(ShutdownError::Reopened))
-    }
-
-    fn has_ended(&self) -> bool {
-        match &self.gate().subpool {
+    /// Returns how the pool ended. `None` while it has not ended.
+    fn ended(&self, life: u64) -> Option<Ended> {
+        let has_ended = match &self.gate().subpool {
             Some(entrance) => entrance.slots.is_drained(),
             None => self.gate().scheduler.is_gone(),
+        };
+        if has_ended {
+            return Some(Ended::Yes);
+        }
+        (self.gate().entrance().reopened.get() != life).then_some(Ended::Reopened)
+    }
+
+    /// Blocks until the pool has ended. Calls `before_blocking` first, if it has to block.
+    fn wait_for_end(&self, life: u64, deadline: Option<Instant>, before_blocking: fn()) -> Ended {
+        loop {
+            let watcher = self.watch(Waiter::thread());
+            if let Some(ended) = self.ended(life) {
+                drop(watcher);
+                return match ended {
+                    Ended::Yes if !self.join_threads(deadline) => Ended::Late,
+                    ended => ended,
+                };
+            }
+            before_blocking();
+            if watcher.waiter.wait(deadline).is_none() {
+                return Ended::Late;
+            }
         }
     }
 
-    /// Joins the threads of a pool that has ended. The threads of a subpool belong to its pool and
-    /// stay.
-    fn join_threads(&self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+    /// Joins the threads of a pool that has ended, and returns whether all have exited. The threads
+    /// of a subpool belong to its pool and stay.
+    fn join_threads(&self, deadline: Option<Instant>) -> bool {
         let gate = self.gate();
-        if gate.subpool.is_some() || gate.scheduler.started.join_all(deadline) {
-            Ok(())
-        } else {
-            Err(self.timeout())
-        }
-    }
-
-    fn timeout(&self) -> ShutdownError {
-        ShutdownError::Timeout(Box::new(Unfinished {
-            stats: self.stats(),
-            tasks: self.gate().scheduler.names.lock().list(),
-        }))
-    }
-
-    /// Reopens a closed pool, at any time. Tasks from before go on, and hold their slots until they
-    /// end. On an open pool it does nothing. Subpools stay closed until they are reopened
-    /// themselves.
-    ///
-    /// Capacity and settings stay, and the counters of [`stats`](Self::stats) go on.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().build()?;
-    /// pool.shutdown().wait()?;
-    /// pool.reopen()?;
-    /// pool.submit(|| println!("reopened"))?;
-    /// # pool.shutdown().wait()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ReopenError::Discarding`] until all tasks that a [`discard`](Self::discard) found have
-    /// ended, and [`ReopenError::PoolClosed`] for a subpool of a closed pool.
-    pub fn reopen(&self) -> Result<(), ReopenError> {
-        let gate = self.gate();
-        gate.scheduler.reopen(gate.subpool.as_ref())
+        gate.subpool.is_some() || gate.scheduler.started.join_all(deadline)
     }
 }
 
-/// Waits for the end of a pool, from [`Pool::shutdown`].
+/// How a pool ended.
+#[derive(Clone, Copy, PartialEq)]
+enum Ended {
+    Yes,
+    Reopened,
+    /// It did not before the deadline.
+    Late,
+}
+
+/// Waits for the end of a pool, from [`Pool::shutdown`], or of all shards, from
+/// [`MultiPool::shutdown`](crate::MultiPool::shutdown).
 ///
 /// In async code, `.await` it: no thread blocks. It completes when every task has ended and each
 /// thread has run the destructors of its thread-locals. The last thread wakes the future, so the
@@ -199,10 +114,26 @@ impl Pool {
 /// ```
 #[must_use = "the pool is closed, but nothing waits for its tasks"]
 pub struct Shutdown<'a> {
-    pool: &'a Pool,
-    /// How often the pool was reopened before.
-    life: u64,
+    pools: &'a [Pool],
+    /// How often each pool was reopened before.
+    lives: Vec<u64>,
+    /// The pools that were seen to end.
+    ended: Vec<Ended>,
+    /// At the first pool that has not ended.
     watcher: Option<Watcher<'a>>,
+}
+
+impl<'a> Shutdown<'a> {
+    /// Closes the pools.
+    pub(crate) fn new(pools: &'a [Pool]) -> Self {
+        let lives = pools.iter().map(|pool| pool.end_life(OnClose::Run));
+        Self {
+            pools,
+            lives: lives.collect(),
+            ended: Vec::new(),
+            watcher: None,
+        }
+    }
 }
 
 impl Shutdown<'_> {
@@ -280,36 +211,48 @@ impl Shutdown<'_> {
         self.wait_until(Some(deadline))
     }
 
-    pub(crate) fn wait_until(self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
+    fn wait_until(self, deadline: Option<Instant>) -> Result<(), ShutdownError> {
         self.block_until(deadline, blocking::check)
     }
 
-    /// Blocks until the pool has ended. Calls `before_blocking` first, if it has to block.
+    /// Blocks until all pools have ended. Calls `before_blocking` before it blocks.
     pub(super) fn block_until(
-        self,
+        mut self,
         deadline: Option<Instant>,
         before_blocking: fn(),
     ) -> Result<(), ShutdownError> {
         self.check_thread()?;
-        loop {
-            let watcher = self.pool.watch(Waiter::thread());
-            if let Some(ended) = self.pool.ended(self.life) {
-                drop(watcher);
-                return ended.and_then(|()| self.pool.join_threads(deadline));
-            }
-            before_blocking();
-            if watcher.waiter.wait(deadline).is_none() {
-                return Err(self.pool.timeout());
-            }
+        for (pool, &life) in self.pools.iter().zip(&self.lives) {
+            self.ended
+                .push(pool.wait_for_end(life, deadline, before_blocking));
         }
+        self.result()
     }
 
-    /// Returns an error on a thread of the pool, which must not wait for its own end.
+    /// Returns an error on a thread of one of the pools, which must not wait for its own end.
     fn check_thread(&self) -> Result<(), ShutdownError> {
-        if self.pool.gate().scheduler.is_home() {
+        let is_home = |pool: &Pool| pool.gate().scheduler.is_home();
+        if self.pools.iter().any(is_home) {
             return Err(ShutdownError::FromWorker);
         }
         Ok(())
+    }
+
+    /// Returns the result once all pools were seen to end or the deadline has passed.
+    fn result(&self) -> Result<(), ShutdownError> {
+        let pools = self.pools.iter().zip(&self.ended);
+        let late = pools.filter(|(_, ended)| **ended == Ended::Late);
+        let unfinished = late.map(|(pool, _)| Unfinished {
+            stats: pool.stats(),
+            tasks: pool.gate().scheduler.names.lock().list(),
+        });
+        if let Some(unfinished) = unfinished.reduce(Unfinished::plus) {
+            Err(ShutdownError::Timeout(Box::new(unfinished)))
+        } else if self.ended.contains(&Ended::Reopened) {
+            Err(ShutdownError::Reopened)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -319,30 +262,29 @@ impl Future for Shutdown<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         this.check_thread()?;
-        loop {
-            let pool = this.pool;
+        let pools = this.pools;
+        while let Some(pool) = pools.get(this.ended.len()) {
             let watcher = this
                 .watcher
                 .get_or_insert_with(|| pool.watch(Waiter::task(cx.waker())));
             let outcome = watcher.waiter.poll(cx);
-            if let Some(ended) = pool.ended(this.life) {
-                this.watcher = None;
+            if let Some(ended) = pool.ended(this.lives[this.ended.len()]) {
                 // This may be the waker of the last thread, which cannot join itself.
                 pool.gate().scheduler.started.join_exited();
-                return Poll::Ready(ended);
-            }
-            if outcome.is_pending() {
+                this.ended.push(ended);
+            } else if outcome.is_pending() {
                 return Poll::Pending;
             }
             this.watcher = None;
         }
+        Poll::Ready(this.result())
     }
 }
 
 impl fmt::Debug for Shutdown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shutdown")
-            .field("pool", self.pool)
+            .field("pools", &self.pools)
             .finish_non_exhaustive()
     }
 }

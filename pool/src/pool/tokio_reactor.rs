@@ -117,20 +117,7 @@ impl Builder {
 const NO_WAKER: usize = usize::MAX;
 
 /// A current-thread runtime of tokio, driven by an idle worker of the pool.
-///
-/// [`Builder::tokio`] makes one with all drivers that tokio is compiled with; [`on`](Self::on)
-/// takes a runtime with other settings.
-///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let pool = anthill::Pool::builder().reactor(anthill::TokioReactor::new).build()?;
-/// let task = pool.spawn_with_handle(async { tokio::task::yield_now().await })?;
-/// task.wait()?;
-/// # pool.shutdown().wait()?;
-/// # Ok(())
-/// # }
-/// ```
-pub struct TokioReactor {
+struct TokioReactor {
     /// `None` only during the drop.
     runtime: Option<Runtime>,
     notified: AtomicBool,
@@ -141,47 +128,17 @@ pub struct TokioReactor {
 }
 
 impl TokioReactor {
-    /// Returns a reactor with all drivers that tokio is compiled with.
-    ///
-    /// # Errors
-    ///
-    /// An `io::Error` if the system refuses a resource that the runtime needs, such as a file
-    /// descriptor.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder().reactor(anthill::TokioReactor::new).build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn new() -> io::Result<Self> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map(Self::on)
-    }
-
-    /// Returns a reactor on a runtime that the caller has built. It must be a current-thread
-    /// runtime, because the threads of a multi-thread runtime drive its reactor themselves.
-    ///
-    /// ```
-    /// use anthill::TokioReactor;
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let make = || {
-    ///     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    ///     runtime.enable_all().max_io_events_per_tick(256).build().map(TokioReactor::on)
-    /// };
-    /// let pool = anthill::Pool::builder().reactor(make).build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn on(runtime: Runtime) -> Self {
-        Self {
+    /// Starts a runtime with all drivers that tokio is compiled with.
+    fn new() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Self {
             runtime: Some(runtime),
             notified: AtomicBool::new(false),
             waker: Mutex::new(None),
             waker_id: AtomicUsize::new(NO_WAKER),
-        }
+        })
     }
 
     fn runtime(&self) -> &Runtime {

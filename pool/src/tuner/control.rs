@@ -19,22 +19,21 @@ const SAME_DIRECTION: f64 = 4.0;
 ///
 /// use anthill::tuner::{Control, Sample, Stepped};
 ///
-/// let mut control = Control::new(Stepped::default(), 4).bounds(4..=16);
+/// let mut control = Control::new(Stepped::default()).bounds(4..=16);
 /// let busy = Sample {
 ///     elapsed: Duration::from_secs(3),
 ///     in_flight: 4.0,
 ///     waiting: 4.0,
 ///     ..Sample::default()
 /// };
-/// let change = (0..9).find_map(|_| control.observe(&busy)).expect("a change");
+/// let change = (0..9).find_map(|_| control.observe(4, &busy)).expect("a change");
 /// assert_eq!((change.from, change.to), (4, 8));
 /// ```
 pub struct Control {
     policy: Box<dyn Policy>,
-    bounds: RangeInclusive<usize>,
+    bounds: Option<RangeInclusive<usize>>,
     hysteresis: f64,
     pause: Duration,
-    limit: usize,
     clock: Duration,
     last_change: Option<LastChange>,
 }
@@ -50,8 +49,8 @@ struct LastChange {
 /// ```
 /// use anthill::tuner::{Control, Fixed, Sample};
 ///
-/// let mut control = Control::new(Fixed(8), 4);
-/// let change = control.observe(&Sample::default()).expect("the policy wants 8");
+/// let mut control = Control::new(Fixed(8));
+/// let change = control.observe(4, &Sample::default()).expect("the policy wants 8");
 /// assert_eq!(change.to_string(), "4 -> 8: it is fixed");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -75,57 +74,40 @@ impl fmt::Display for Change {
     }
 }
 
-impl Change {
-    /// Returns whether the policy made the change to measure its effect.
-    ///
-    /// ```
-    /// use anthill::tuner::{Control, Fixed, Sample};
-    ///
-    /// let change = Control::new(Fixed(8), 4).observe(&Sample::default()).expect("a change");
-    /// assert!(!change.is_trial());
-    /// ```
-    #[must_use]
-    pub fn is_trial(&self) -> bool {
-        self.reason == Reason::Trial
-    }
-}
-
 impl Control {
-    /// Returns a control that starts at `limit`, without bounds.
+    /// Returns a control with the default settings.
     ///
     /// ```
     /// use anthill::tuner::{Control, Gradient};
     ///
-    /// let control = Control::new(Gradient::default(), 64);
-    /// assert_eq!(control.limit(), 64);
+    /// let control = Control::new(Gradient::default()).bounds(8..=128);
     /// ```
     #[must_use]
-    pub fn new(policy: impl Policy + 'static, limit: usize) -> Self {
+    pub fn new(policy: impl Policy + 'static) -> Self {
         Self {
             policy: Box::new(policy),
-            bounds: 1..=usize::MAX,
+            bounds: None,
             hysteresis: 0.1,
             pause: Duration::from_secs(2),
-            limit,
             clock: Duration::ZERO,
             last_change: None,
         }
     }
 
     /// Sets the smallest and the largest limit. A lower bound of 0 counts as 1. An upper bound
-    /// below the lower bound counts as the lower bound.
+    /// below the lower bound counts as the lower bound. By default a [`Tuner`](super::Tuner) moves
+    /// the limit between 1 and four times the limit that it finds.
     ///
     /// ```
     /// use anthill::tuner::{Control, Fixed, Sample};
     ///
-    /// let mut control = Control::new(Fixed(1000), 64).bounds(8..=128);
-    /// control.observe(&Sample::default());
-    /// assert_eq!(control.limit(), 128);
+    /// let mut control = Control::new(Fixed(1000)).bounds(8..=128);
+    /// assert_eq!(control.observe(64, &Sample::default()).unwrap().to, 128);
     /// ```
     #[must_use]
     pub fn bounds(self, bounds: RangeInclusive<usize>) -> Self {
         let first = (*bounds.start()).max(1);
-        let bounds = first..=(*bounds.end()).max(first);
+        let bounds = Some(first..=(*bounds.end()).max(first));
         Self { bounds, ..self }
     }
 
@@ -136,8 +118,8 @@ impl Control {
     /// ```
     /// use anthill::tuner::{Control, Fixed, Sample};
     ///
-    /// let mut control = Control::new(Fixed(70), 64).hysteresis(0.2);
-    /// assert_eq!(control.observe(&Sample::default()), None);
+    /// let mut control = Control::new(Fixed(70)).hysteresis(0.2);
+    /// assert_eq!(control.observe(64, &Sample::default()), None);
     /// ```
     #[must_use]
     pub fn hysteresis(self, share: f64) -> Self {
@@ -155,65 +137,52 @@ impl Control {
     ///
     /// use anthill::tuner::{Control, Gradient};
     ///
-    /// let control = Control::new(Gradient::default(), 64).pause(Duration::from_secs(5));
+    /// let control = Control::new(Gradient::default()).pause(Duration::from_secs(5));
     /// ```
     #[must_use]
     pub fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// Returns the present limit.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.limit
-    }
-
-    /// Sets the limit after other code has moved it.
-    ///
-    /// ```
-    /// use anthill::tuner::{Control, Gradient};
-    ///
-    /// let mut control = Control::new(Gradient::default(), 64);
-    /// control.limit_is(32);
-    /// assert_eq!(control.limit(), 32);
-    /// ```
-    pub fn limit_is(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
-    /// Passes a sample to the policy and returns the change that is due, if any. The control counts
-    /// the returned change as made, so the caller must make it.
+    /// Passes a sample to the policy and returns the change of the present `limit` that is due, if
+    /// any. The control counts the returned change as made, so the caller must make it.
     ///
     /// ```
     /// use anthill::tuner::{Control, Fixed, Sample};
     ///
-    /// let mut control = Control::new(Fixed(32), 64);
-    /// let change = control.observe(&Sample::default()).expect("half is enough");
+    /// let mut control = Control::new(Fixed(32));
+    /// let change = control.observe(64, &Sample::default()).expect("half is enough");
     /// assert_eq!((change.from, change.to), (64, 32));
     /// ```
-    pub fn observe(&mut self, sample: &Sample) -> Option<Change> {
+    pub fn observe(&mut self, limit: usize, sample: &Sample) -> Option<Change> {
         self.clock += sample.elapsed;
-        let proposal = self.policy.propose(sample, &self.bounds);
-        let (lowest, highest) = (*self.bounds.start(), *self.bounds.end());
-        if !self.bounds.contains(&self.limit) {
-            let to = self.limit.clamp(lowest, highest);
-            return Some(self.change(to, Reason::Bounds));
+        let bounds = self.bounds.clone().unwrap_or(1..=usize::MAX);
+        let proposal = self.policy.propose(sample, &bounds);
+        let (lowest, highest) = (*bounds.start(), *bounds.end());
+        if !bounds.contains(&limit) {
+            return Some(self.change(limit, limit.clamp(lowest, highest), Reason::Bounds));
         }
         let proposal = proposal?;
         let to = proposal.limit.clamp(lowest, highest);
-        if to == self.limit || (!proposal.at_once && !self.is_due(to)) {
+        let at_bound = to == lowest || to == highest;
+        if to == limit || (!proposal.at_once && !self.is_due(limit, to, at_bound)) {
             return None;
         }
-        Some(self.change(to, proposal.reason))
+        Some(self.change(limit, to, proposal.reason))
     }
 
-    fn is_due(&self, to: usize) -> bool {
-        let step = to.abs_diff(self.limit) as f64 / self.limit.max(1) as f64;
-        let at_bound = to == *self.bounds.start() || to == *self.bounds.end();
+    /// Bounds the limit by four times the limit that it has, unless bounds were set.
+    pub(super) fn or_bounds_around(mut self, limit: usize) -> Self {
+        self.bounds.get_or_insert(1..=limit.saturating_mul(4));
+        self
+    }
+
+    fn is_due(&self, limit: usize, to: usize, at_bound: bool) -> bool {
+        let step = to.abs_diff(limit) as f64 / limit.max(1) as f64;
         let Some(last) = &self.last_change else {
             return at_bound || step >= self.hysteresis;
         };
-        let goes_on = last.up == (to > self.limit);
+        let goes_on = last.up == (to > limit);
         let least = if goes_on {
             self.hysteresis / SAME_DIRECTION
         } else {
@@ -222,8 +191,7 @@ impl Control {
         self.clock.saturating_sub(last.at) >= self.pause && (at_bound || step >= least)
     }
 
-    fn change(&mut self, to: usize, reason: Reason) -> Change {
-        let from = std::mem::replace(&mut self.limit, to);
+    fn change(&mut self, from: usize, to: usize, reason: Reason) -> Change {
         self.last_change = Some(LastChange {
             at: self.clock,
             up: to > from,
@@ -237,10 +205,15 @@ impl Control {
     }
 }
 
+impl<P: Policy + 'static> From<P> for Control {
+    fn from(policy: P) -> Self {
+        Self::new(policy)
+    }
+}
+
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Control")
-            .field("limit", &self.limit)
             .field("bounds", &self.bounds)
             .field("hysteresis", &self.hysteresis)
             .field("pause", &self.pause)
@@ -269,17 +242,19 @@ mod tests {
     }
 
     /// Returns the limit after each sample of one second.
-    fn limits(script: &[(usize, bool)], begin: usize) -> Vec<usize> {
-        let mut control = Control::new(Script(script.to_vec()), begin).bounds(10..=100);
+    fn limits(script: &[(usize, bool)], mut limit: usize) -> Vec<usize> {
+        let mut control = Control::new(Script(script.to_vec())).bounds(10..=100);
         let second = Sample {
             elapsed: Duration::from_secs(1),
             ..Sample::default()
         };
-        let limit = |_| {
-            control.observe(&second);
-            control.limit()
+        let observe = |_| {
+            limit = control
+                .observe(limit, &second)
+                .map_or(limit, |change| change.to);
+            limit
         };
-        script.iter().map(limit).collect()
+        script.iter().map(observe).collect()
     }
 
     #[test]
@@ -325,11 +300,9 @@ mod tests {
             clippy::reversed_empty_ranges,
             reason = "the test is about such a range"
         )]
-        let control = Control::new(Script(Vec::new()), 5).bounds(7..=3);
-        assert_eq!(control.bounds, 7..=7);
-        assert_eq!(
-            Control::new(Script(Vec::new()), 5).bounds(0..=0).bounds,
-            1..=1
-        );
+        let control = Control::new(Script(Vec::new())).bounds(7..=3);
+        assert_eq!(control.bounds, Some(7..=7));
+        let control = Control::new(Script(Vec::new())).bounds(0..=0);
+        assert_eq!(control.bounds, Some(1..=1));
     }
 }

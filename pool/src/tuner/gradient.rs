@@ -33,7 +33,7 @@ const MIN_GRADIENT: f64 = 0.5;
 ///
 /// use anthill::tuner::{Control, Gradient, Sample};
 ///
-/// let mut control = Control::new(Gradient::default(), 64).bounds(8..=128);
+/// let mut control = Control::new(Gradient::default()).bounds(8..=128);
 /// let full = Sample {
 ///     elapsed: Duration::from_secs(1),
 ///     ended: 640,
@@ -41,10 +41,9 @@ const MIN_GRADIENT: f64 = 0.5;
 ///     limit: 64,
 ///     ..Sample::default()
 /// };
-/// for _ in 0..10 {
-///     control.observe(&full);
-/// }
-/// assert!(control.limit() >= 64); // tasks take 100 ms, as usual
+/// // Tasks take 100 ms, as usual, so there is room for more.
+/// let change = (0..10).find_map(|_| control.observe(64, &full));
+/// assert!(change.unwrap().to > 64);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Gradient {

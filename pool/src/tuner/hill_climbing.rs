@@ -37,7 +37,7 @@ const MAX_CPU: f64 = 0.95;
 /// The policy raises and lowers the limit a little, sample by sample, and looks for that rhythm in
 /// the throughput. It climbs where more threads raise the throughput, and descends where they do
 /// not. It needs some hundred tasks a second. The limit never rests: the waves are
-/// [trials](super::Change::is_trial), the steps are not.
+/// [trials](super::Reason::Trial), the steps are not.
 ///
 ///
 /// The algorithm is that of .NET's thread pool: J. L. Hellerstein, V. Morrison, E. Eilebrecht,
@@ -46,11 +46,12 @@ const MAX_CPU: f64 = 0.95;
 ///
 /// ```
 /// use anthill::Pool;
-/// use anthill::tuner::{HillClimbing, Target, Tuner};
+/// use anthill::tuner::{Control, HillClimbing, Target, Tuner};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = Pool::builder().threads(0..=8).build()?;
-/// let tuner = Tuner::new(&pool, Target::Threads, HillClimbing::default()).bounds(2..=64);
+/// let control = Control::new(HillClimbing::default()).bounds(2..=64);
+/// let tuner = Tuner::new(&pool, Target::Threads, control);
 /// let tuning = tuner.start(|change| println!("threads {change}"))?;
 /// # drop(tuning);
 /// # Ok(())

@@ -90,9 +90,8 @@ pub(super) fn bounded(limit: f64, bounds: &RangeInclusive<usize>) -> f64 {
 /// ```
 /// use anthill::tuner::{Control, Fixed, Sample};
 ///
-/// let mut control = Control::new(Fixed(8), 4);
-/// control.observe(&Sample::default());
-/// assert_eq!(control.limit(), 8);
+/// let change = Control::new(Fixed(8)).observe(4, &Sample::default());
+/// assert_eq!(change.unwrap().to, 8);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Fixed(pub usize);

@@ -25,7 +25,7 @@ const WEIGHT: f64 = 0.3;
 /// # fn main() -> Result<(), anthill::BuildError> {
 /// let pool = Pool::builder().capacity(64).build()?;
 /// let policy = Stepped::new([(0.3, 64), (0.7, 256)], 1024);
-/// let tuner = Tuner::new(&pool, Target::Capacity, policy).bounds(64..=1024);
+/// let tuner = Tuner::new(&pool, Target::Capacity, policy);
 /// # Ok(())
 /// # }
 /// ```

@@ -78,7 +78,7 @@ impl InFlight for Pool {
 
 impl InFlight for MultiPool {
     fn in_flight(&self) -> usize {
-        self.in_flight()
+        self.stats().in_flight
     }
 }
 

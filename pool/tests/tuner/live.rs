@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use anthill::Pool;
-use anthill::tuner::{Fixed, Probe, Reason, Stepped, Target, Tuner};
+use anthill::tuner::{Control, Fixed, Probe, Reason, Stepped, Target, Tuner};
 
 /// One percent each.
 struct Load(AtomicUsize);
@@ -34,7 +34,11 @@ fn change(tuner: &mut Tuner) -> Option<anthill::tuner::Change> {
 fn the_capacity_is_moved() {
     let pool = Pool::builder().capacity(4).build().unwrap();
     let load = Load::new(50);
-    let mut tuner = Tuner::new(&pool, Target::Capacity, load.policy()).pause(Duration::ZERO);
+    let mut tuner = Tuner::new(
+        &pool,
+        Target::Capacity,
+        Control::new(load.policy()).pause(Duration::ZERO),
+    );
     let up = change(&mut tuner).unwrap();
     assert_eq!((up.from, up.to, pool.capacity()), (4, 8, 8));
     assert_eq!(up.to_string(), "4 -> 8: the load is 0.50");
@@ -71,7 +75,11 @@ fn the_threads_are_moved_and_the_fewest_stay() {
 #[test]
 fn more_threads_than_there_may_be_change_nothing() {
     let pool = Pool::builder().threads(0..=4).build().unwrap();
-    let mut tuner = Tuner::new(&pool, Target::Threads, Fixed(usize::MAX)).bounds(1..=usize::MAX);
+    let mut tuner = Tuner::new(
+        &pool,
+        Target::Threads,
+        Control::new(Fixed(usize::MAX)).bounds(1..=usize::MAX),
+    );
     change(&mut tuner);
     assert_eq!(pool.threads(), 0..=4);
     pool.shutdown().wait().unwrap();
@@ -81,7 +89,11 @@ fn more_threads_than_there_may_be_change_nothing() {
 fn a_limit_that_somebody_else_moved_is_kept_within_the_bounds() {
     let pool = Pool::builder().capacity(8).build().unwrap();
     let load = Load::new(50);
-    let mut tuner = Tuner::new(&pool, Target::Capacity, load.policy()).bounds(4..=16);
+    let mut tuner = Tuner::new(
+        &pool,
+        Target::Capacity,
+        Control::new(load.policy()).bounds(4..=16),
+    );
     assert!(change(&mut tuner).is_none());
     pool.set_capacity(100);
     let back = change(&mut tuner).unwrap();

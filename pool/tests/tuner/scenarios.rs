@@ -75,35 +75,38 @@ pub(crate) const ALL: [&Scenario; 6] = [
     &OVERLOAD,
 ];
 
-/// A policy as it would be set up for this service.
-pub(crate) type Contender = (&'static str, fn() -> Control);
+/// The name of a policy, the first limit, and the policy set up for this service.
+pub(crate) type Contender = (&'static str, usize, fn() -> Control);
 
 pub(crate) const CONTENDERS: [Contender; 6] = [
-    ("fixed, 8", || Control::new(Fixed(8), 8)),
-    ("fixed, 32", || Control::new(Fixed(RIGHT), RIGHT)),
-    ("fixed, 128", || Control::new(Fixed(128), 128)),
-    ("stepped", stepped),
-    ("gradient", gradient),
-    ("hill climbing", hill_climbing),
+    ("fixed, 8", 8, || Control::new(Fixed(8))),
+    ("fixed, 32", RIGHT, || Control::new(Fixed(RIGHT))),
+    ("fixed, 128", 128, || Control::new(Fixed(128))),
+    ("stepped", 16, stepped),
+    ("gradient", 16, gradient),
+    ("hill climbing", 16, hill_climbing),
 ];
 
 fn stepped() -> Control {
-    Control::new(Stepped::new([(0.3, 16), (0.7, 32)], 48), 16)
+    Control::new(Stepped::new([(0.3, 16), (0.7, 32)], 48))
 }
 
 fn gradient() -> Control {
-    Control::new(Gradient::default(), 16).bounds(4..=128)
+    Control::new(Gradient::default()).bounds(4..=128)
 }
 
 fn hill_climbing() -> Control {
-    Control::new(HillClimbing::default(), 16).bounds(4..=128)
+    Control::new(HillClimbing::default()).bounds(4..=128)
 }
 
 /// What becomes of a contender in a scenario, each played once.
 pub(crate) fn outcome(scenario: &Scenario, contender: &'static str) -> &'static Outcome {
     static ALL_OF_THEM: LazyLock<HashMap<(&str, &str), Outcome>> = LazyLock::new(|| {
         let of = |scenario: &'static Scenario| {
-            CONTENDERS.map(|(name, control)| ((scenario.name, name), play(scenario, control())))
+            CONTENDERS.map(|(name, limit, control)| {
+                let outcome = play(scenario, limit, control());
+                ((scenario.name, name), outcome)
+            })
         };
         ALL.into_iter().flat_map(of).collect()
     });

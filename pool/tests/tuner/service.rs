@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use anthill::tuner::{Change, Control, Probe, Sample};
+use anthill::tuner::{Change, Control, Probe, Reason, Sample};
 use fastrand::Rng;
 
 /// Processors, and what a task needs of them on average, in seconds.
@@ -55,13 +55,13 @@ impl Outcome {
     pub(crate) fn steps(&self) -> usize {
         self.changes
             .iter()
-            .filter(|change| !change.is_trial())
+            .filter(|change| !is_trial(change))
             .count()
     }
 
     /// How often, within five seconds of a step, another takes back a fifth of the limit or more.
     pub(crate) fn flaps(&self) -> usize {
-        let mut steps = self.changes.iter().filter(|change| !change.is_trial());
+        let mut steps = self.changes.iter().filter(|change| !is_trial(change));
         let Some(mut last) = steps.next() else {
             return 0;
         };
@@ -84,9 +84,13 @@ impl Outcome {
     }
 }
 
-/// Plays a scenario.
-pub(crate) fn play(scenario: &Scenario, mut control: Control) -> Outcome {
-    let mut service = Service::new(control.limit());
+fn is_trial(change: &Change) -> bool {
+    change.reason == Reason::Trial
+}
+
+/// Plays a scenario, from a limit on.
+pub(crate) fn play(scenario: &Scenario, limit: usize, mut control: Control) -> Outcome {
+    let mut service = Service::new(limit);
     let mut outcome = Outcome {
         done: 0,
         refused: 0,
@@ -103,12 +107,12 @@ pub(crate) fn play(scenario: &Scenario, mut control: Control) -> Outcome {
         service.dependency.places = (scenario.dependency)(next);
         if next >= sampled {
             let sample = service.sample();
-            if let Some(change) = control.observe(&sample) {
+            if let Some(change) = control.observe(service.limit, &sample) {
                 service.limit = change.to;
                 outcome.changes.push(change);
                 service.admit();
             }
-            outcome.limits.push((sampled, control.limit()));
+            outcome.limits.push((sampled, service.limit));
             sampled += INTERVAL;
         } else if next >= arrival {
             service.arrive(&mut outcome.refused);

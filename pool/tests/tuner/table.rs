@@ -12,7 +12,7 @@ fn table() -> String {
          |---|---|---:|---:|---:|---:|---|\n",
     );
     for scenario in ALL {
-        for (name, _) in CONTENDERS {
+        for (name, _, _) in CONTENDERS {
             let outcome = outcome(scenario, name);
             let (least, most) = outcome.range(scenario.seconds - 20.0, scenario.seconds);
             let limits = if least == most {
