@@ -7,6 +7,8 @@ use super::policy::{Policy, Proposal, bounded};
 use super::reason::Reason;
 use super::sample::Sample;
 
+/// The share of the wanted change that each sample makes.
+const SMOOTHING: f64 = 0.2;
 /// The number of first samples whose plain mean is the usual latency.
 const WARM_UP: u32 = 10;
 /// Factor of the usual latency while it is more than twice the present one.
@@ -19,7 +21,6 @@ const MIN_GRADIENT: f64 = 0.5;
 /// While the latency is as usual, the limit grows by the room for a short queue. When the latency
 /// rises, the limit shrinks in proportion. The limit stays while less than half of it is in use,
 /// because then it holds no task back. The latency is the mean time in the pool.
-///
 ///
 /// The policy finds a limit that is unknown or changes, such as a database's. Its reference is the
 /// past, so under constant overload it slowly accepts the overload as usual: set an upper bound.
@@ -48,7 +49,6 @@ const MIN_GRADIENT: f64 = 0.5;
 #[derive(Clone, Debug)]
 pub struct Gradient {
     tolerance: f64,
-    smoothing: f64,
     window: u32,
     limit: Option<f64>,
     usual: MovingAverage,
@@ -77,7 +77,6 @@ impl Default for Gradient {
     fn default() -> Self {
         Self {
             tolerance: 1.5,
-            smoothing: 0.2,
             window: 600,
             limit: None,
             usual: MovingAverage::default(),
@@ -101,26 +100,6 @@ impl Gradient {
                 1.0
             } else {
                 times.clamp(1.0, f64::MAX)
-            },
-            ..self
-        }
-    }
-
-    /// Sets which share of the wanted change each sample makes, from 0, none, to 1, all of it.
-    /// Default: 0.2.
-    ///
-    /// ```
-    /// use anthill::tuner::Gradient;
-    ///
-    /// let policy = Gradient::default().smoothing(0.5);
-    /// ```
-    #[must_use]
-    pub fn smoothing(self, share: f64) -> Self {
-        Self {
-            smoothing: if share.is_nan() {
-                0.0
-            } else {
-                share.clamp(0.0, 1.0)
             },
             ..self
         }
@@ -164,7 +143,7 @@ impl Policy for Gradient {
         let gradient = (self.tolerance * self.usual.seconds / seconds).clamp(MIN_GRADIENT, 1.0);
         let queue = limit.sqrt().max(1.0);
         let wanted = limit * gradient + queue;
-        let limit = bounded(limit + self.smoothing * (wanted - limit), bounds);
+        let limit = bounded(limit + SMOOTHING * (wanted - limit), bounds);
         self.limit = Some(limit);
         let usual = Duration::try_from_secs_f64(self.usual.seconds).unwrap_or(Duration::MAX);
         let reason = if gradient < 1.0 {

@@ -39,7 +39,6 @@ const MAX_CPU: f64 = 0.95;
 /// not. It needs some hundred tasks a second. The limit never rests: the waves are
 /// [trials](super::Reason::Trial), the steps are not.
 ///
-///
 /// The algorithm is that of .NET's thread pool: J. L. Hellerstein, V. Morrison, E. Eilebrecht,
 /// "Optimizing Concurrency Levels in the .NET `ThreadPool`", CMG 2008, with the constants of [its
 /// source](https://github.com/dotnet/runtime/blob/main/src/libraries/System.Private.CoreLib/src/System/Threading/PortableThreadPool.HillClimbing.cs).

@@ -51,11 +51,8 @@ fn bounds() -> impl Strategy<Value = RangeInclusive<usize>> {
 }
 
 /// Every policy, one of them with these settings.
-fn policies((tolerance, smoothing, window, score): (f64, f64, u32, f64)) -> [Box<dyn Policy>; 4] {
-    let gradient = Gradient::default()
-        .tolerance(tolerance)
-        .smoothing(smoothing)
-        .window(window);
+fn policies((tolerance, window, score): (f64, u32, f64)) -> [Box<dyn Policy>; 4] {
+    let gradient = Gradient::default().tolerance(tolerance).window(window);
     [
         Box::new(gradient),
         Box::new(HillClimbing::default()),
@@ -79,7 +76,7 @@ fn healthy(limit: usize) -> Sample {
 proptest! {
     #[test]
     fn no_policy_panics(
-        settings in (float(), float(), any::<u32>(), float()),
+        settings in (float(), any::<u32>(), float()),
         samples in prop::collection::vec((sample(), bounds()), 1..80),
     ) {
         let mut policies = policies(settings);
