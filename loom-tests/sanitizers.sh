@@ -4,15 +4,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+target="${CARGO_TARGET_DIR:-target}"
 host="$(rustc +nightly -vV | sed -n 's/^host: //p')"
 
 run() {
     local name="$1" flags="$2"
     printf '\n== %s\n' "$name"
-    RUSTFLAGS="$flags" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/$name" \
-        cargo +nightly test --quiet --locked -p anthill --target "$host" --lib \
-        --test stress --test lifetimes --test lives --test scopes --test groups --test results --test strands --test futures \
-        --test panics --test shutdown --test discard --test reopen --test expiry --test threads "${@:3}"
+    local test=(cargo +nightly test --quiet --locked -p anthill --target "$host")
+    export RUSTFLAGS="$flags" CARGO_TARGET_DIR="$target/$name"
+    "${test[@]}" --lib "${@:3}"
+    "${test[@]}" --test behaviour "${@:3}" -- lifetimes:: scopes:: groups:: group_stops:: results:: cancel:: in_place:: \
+        strands:: futures:: run:: reservations:: panics:: shutdown:: discard:: reopen:: expiry:: threads::
+    "${test[@]}" --test own_process "${@:3}" -- stress:: lives::
 }
 
 LSAN_OPTIONS="suppressions=$PWD/loom-tests/lsan.txt" run address '-Zsanitizer=address'

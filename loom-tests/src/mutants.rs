@@ -47,7 +47,7 @@ pub(crate) enum Killer {
     Model(&'static str),
     /// The models of many threads.
     Crowd,
-    /// A file of tests in `pool/tests`, where a model cannot tell.
+    /// A module of tests in `pool/tests/behaviour`, where a model cannot tell.
     Test(&'static str),
 }
 
@@ -157,7 +157,7 @@ impl std::fmt::Display for Killer {
         match self {
             Self::Model(file) => write!(f, "loom-tests/tests/{file}.rs"),
             Self::Crowd => f.write_str("loom-tests/tests/crowds.rs"),
-            Self::Test(file) => write!(f, "pool/tests/{file}.rs"),
+            Self::Test(file) => write!(f, "pool/tests/behaviour/{file}.rs"),
         }
     }
 }

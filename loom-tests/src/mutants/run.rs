@@ -174,7 +174,9 @@ impl Tree {
             Killer::Crowd => command
                 .args(["--profile", "loom", "-p", "loom-tests", "--test", "crowds"])
                 .env("RUSTFLAGS", "--cfg anthill_shuttle"),
-            Killer::Test(file) => command.args(["-p", "anthill", "--all-features", "--test", file]),
+            Killer::Test(_) => {
+                command.args(["-p", "anthill", "--all-features", "--test", "behaviour"])
+            }
         };
         // Each mutant is built once and run once.
         command
@@ -182,6 +184,9 @@ impl Tree {
             .env("CARGO_TARGET_DIR", &self.build)
             .env("CARGO_PROFILE_LOOM_INCREMENTAL", "true")
             .env("CARGO_PROFILE_LOOM_OPT_LEVEL", "1");
+        if let Killer::Test(module) = killer {
+            command.arg(format!("{module}::"));
+        }
         command
     }
 }

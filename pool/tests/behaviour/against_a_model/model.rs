@@ -1,0 +1,389 @@
+//! What a pool is, one step after the other: slots, a line, tasks, and books. Where the tasks wait is in `schedule`.
+
+use std::collections::VecDeque;
+
+use anthill::{ReopenError, SlotError};
+
+use super::board::Answer;
+use super::op::{Act, Kind, Settings, Way};
+use super::schedule::Queue;
+
+/// What one that does something is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    Done,
+    Cancelled(bool),
+    /// The result that was there; nothing if there was none.
+    LetGo(Option<End>),
+    /// Whether there can be so many threads.
+    Tuned(bool),
+    Reopened(Result<(), ReopenError>),
+    /// Whether all has ended.
+    Shut(bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Returned,
+    Panicked,
+    /// It was cancelled, discarded, or can never go on.
+    Undone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its submitter waits for a slot.
+    InLine,
+    /// Its submitter is a future, has been told, and has not looked yet. It has a slot if it was told that it has.
+    Told(Answer),
+    NeverIn,
+    Queued,
+    Running,
+    Suspended,
+    Ended(End),
+}
+
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each may be so without the others"
+)]
+pub(crate) struct Task {
+    pub(crate) way: Way,
+    pub(crate) kind: Kind,
+    pub(crate) stage: Stage,
+    pub(crate) answer: Option<Answer>,
+    /// Its handle is there.
+    pub(crate) handle: bool,
+    /// Its waker is there.
+    pub(crate) waker: bool,
+    /// A future that was woken while it was being polled.
+    pub(crate) woken: bool,
+    /// A future in the queue or on its way to it that will not run, because it was cancelled or can
+    /// no longer be woken.
+    pub(crate) dead: bool,
+    /// What it owned was dropped undone.
+    pub(crate) gone: bool,
+}
+
+impl Task {
+    /// Whether what it owned must have been dropped by now, undone.
+    pub(crate) fn must_be_gone(&self) -> bool {
+        matches!(self.stage, Stage::NeverIn | Stage::Ended(End::Undone))
+    }
+
+    /// Whether its handle has the result.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.dead || matches!(self.stage, Stage::Ended(_))
+    }
+}
+
+/// The counters of `Stats`, and the calls of the panic handler.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Books {
+    pub(crate) accepted: u64,
+    pub(crate) completed: u64,
+    pub(crate) panicked: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) discarded: u64,
+    pub(crate) reported: u64,
+    pub(crate) full: u64,
+    pub(crate) closed: u64,
+    pub(crate) timeout: u64,
+    pub(crate) would_deadlock: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Model {
+    pub(crate) capacity: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) line: VecDeque<usize>,
+    max_waiting: usize,
+    nonblocking: bool,
+    pub(crate) closed: bool,
+    pub(crate) discarding: bool,
+    pub(crate) min_threads: usize,
+    pub(crate) max_threads: usize,
+    /// The most workers that are busy, beside the one for futures: more than `max_threads` after that was lowered.
+    pub(crate) most_busy: usize,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) queue: Queue,
+    pub(crate) books: Books,
+}
+
+impl Model {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            capacity: settings.capacity,
+            in_flight: 0,
+            line: VecDeque::new(),
+            max_waiting: settings.max_waiting,
+            nonblocking: settings.nonblocking,
+            closed: false,
+            discarding: false,
+            min_threads: settings.min_threads,
+            max_threads: settings.max_threads,
+            most_busy: settings.max_threads,
+            tasks: Vec::new(),
+            queue: Queue::default(),
+            books: Books::default(),
+        }
+    }
+
+    /// Submits the next task, from a worker or from elsewhere.
+    pub(crate) fn submit(&mut self, way: Way, kind: Kind, on_worker: bool) {
+        let id = self.tasks.len();
+        self.tasks.push(Task {
+            way,
+            kind,
+            stage: Stage::InLine,
+            answer: None,
+            handle: false,
+            waker: false,
+            woken: false,
+            dead: false,
+            gone: false,
+        });
+        let waits = match way {
+            Way::Try => false,
+            Way::Plain => !self.nonblocking,
+            Way::Timeout | Way::Async => true,
+        };
+        if self.closed {
+            self.refuse(id, SlotError::Closed);
+        } else if self.in_flight < self.capacity && self.line.is_empty() {
+            self.in_flight += 1;
+            self.accept(id, on_worker);
+        } else if !waits {
+            self.refuse(id, SlotError::Full);
+        } else if on_worker {
+            self.refuse(id, SlotError::WouldDeadlock);
+        } else if self.line.len() >= self.max_waiting {
+            self.refuse(id, SlotError::Full);
+        } else if way == Way::Timeout {
+            self.refuse(id, SlotError::Timeout);
+        } else {
+            self.line.push_back(id);
+        }
+    }
+
+    fn refuse(&mut self, id: usize, refused: SlotError) {
+        self.tasks[id].stage = Stage::NeverIn;
+        self.tasks[id].answer = Some(Err(refused));
+        let books = &mut self.books;
+        match refused {
+            SlotError::Full => books.full += 1,
+            SlotError::Closed => books.closed += 1,
+            SlotError::Timeout => books.timeout += 1,
+            SlotError::WouldDeadlock => books.would_deadlock += 1,
+            other => panic!("no refusal of the model's: {other}"),
+        }
+    }
+
+    /// Makes a slot the task's.
+    fn accept(&mut self, id: usize, on_worker: bool) {
+        self.books.accepted += 1;
+        self.tasks[id].answer = Some(Ok(()));
+        self.tasks[id].handle = self.tasks[id].kind.has_handle();
+        self.enqueue(id, on_worker);
+    }
+
+    fn enqueue(&mut self, id: usize, on_worker: bool) {
+        self.tasks[id].stage = Stage::Queued;
+        self.queue.push(id, self.tasks[id].kind, on_worker);
+    }
+
+    /// Drops a task that has a slot.
+    pub(crate) fn undo(&mut self, id: usize) {
+        self.tasks[id].stage = Stage::Ended(End::Undone);
+        if self.discarding {
+            self.books.discarded += 1;
+        } else {
+            self.books.cancelled += 1;
+        }
+        self.release();
+    }
+
+    fn end(&mut self, id: usize, end: End) {
+        let task = &mut self.tasks[id];
+        task.stage = Stage::Ended(end);
+        if end == End::Returned {
+            self.books.completed += 1;
+        } else {
+            self.books.panicked += 1;
+            self.books.reported += u64::from(!task.handle);
+        }
+        self.queue.ended(task.kind);
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.in_flight -= 1;
+        self.serve();
+    }
+
+    /// Gives free slots to those who wait.
+    fn serve(&mut self) {
+        while self.in_flight < self.capacity {
+            let Some(id) = self.line.pop_front() else {
+                return;
+            };
+            self.in_flight += 1;
+            if self.tasks[id].way == Way::Async {
+                self.tasks[id].stage = Stage::Told(Ok(()));
+            } else {
+                self.accept(id, false);
+            }
+        }
+    }
+
+    /// Those to which it can be done.
+    pub(crate) fn subjects(&self, act: Act) -> Vec<usize> {
+        let can = |task: &Task| match act {
+            Act::Poll | Act::GiveUp => {
+                task.way == Way::Async && matches!(task.stage, Stage::InLine | Stage::Told(_))
+            }
+            Act::Return | Act::Panic => task.stage == Stage::Running,
+            Act::Suspend => task.stage == Stage::Running && task.kind.is_future(),
+            Act::Wake | Act::Forget => task.waker,
+            Act::Cancel | Act::LetGo => task.handle,
+        };
+        let ids = 0..self.tasks.len();
+        ids.filter(|&id| can(&self.tasks[id])).collect()
+    }
+
+    pub(crate) fn act(&mut self, act: Act, id: usize) -> Reply {
+        let task = &mut self.tasks[id];
+        match act {
+            Act::Poll => match task.stage {
+                Stage::Told(Ok(())) => self.accept(id, false),
+                Stage::Told(Err(refused)) => self.refuse(id, refused),
+                _ => {}
+            },
+            Act::GiveUp => {
+                let stage = std::mem::replace(&mut task.stage, Stage::NeverIn);
+                self.line.retain(|&waits| waits != id);
+                if stage == Stage::Told(Ok(())) {
+                    self.release();
+                }
+            }
+            Act::Return => self.end(id, End::Returned),
+            Act::Panic => self.end(id, End::Panicked),
+            Act::Suspend => {
+                task.stage = Stage::Suspended;
+                if std::mem::take(&mut task.woken) {
+                    self.enqueue(id, true);
+                } else {
+                    self.drop_if_lost(id, true);
+                }
+            }
+            Act::Wake => match task.stage {
+                Stage::Suspended => self.enqueue(id, false),
+                Stage::Running => task.woken = true,
+                _ => {}
+            },
+            Act::Forget => {
+                task.waker = false;
+                self.drop_if_lost(id, false);
+            }
+            Act::Cancel => return Reply::Cancelled(self.cancel(id)),
+            Act::LetGo => {
+                task.handle = false;
+                let end = match task.stage {
+                    _ if task.dead => Some(End::Undone),
+                    Stage::Ended(end) => Some(end),
+                    _ => None,
+                };
+                self.drop_if_lost(id, false);
+                return Reply::LetGo(end);
+            }
+        }
+        Reply::Done
+    }
+
+    /// A suspended future that nobody can wake is to be dropped by a worker.
+    fn drop_if_lost(&mut self, id: usize, on_worker: bool) {
+        let task = &mut self.tasks[id];
+        if task.stage == Stage::Suspended && !task.waker && !task.handle {
+            task.dead = true;
+            self.enqueue(id, on_worker);
+        }
+    }
+
+    fn cancel(&mut self, id: usize) -> bool {
+        let task = &mut self.tasks[id];
+        let rests = matches!(task.stage, Stage::Queued | Stage::Suspended) && !task.dead;
+        if !rests {
+            return false;
+        }
+        if !task.kind.is_future() {
+            // Its slot is released at once. The husk stays in the queue until a worker removes it.
+            self.undo(id);
+            return true;
+        }
+        task.dead = true;
+        if task.stage == Stage::Suspended {
+            self.enqueue(id, false);
+        }
+        true
+    }
+
+    pub(crate) fn set_capacity(&mut self, capacity: usize) -> Reply {
+        // From 2^31 - 1 on it is unlimited.
+        self.capacity = if capacity < (1 << 31) - 1 {
+            capacity
+        } else {
+            usize::MAX
+        };
+        self.serve();
+        Reply::Done
+    }
+
+    pub(crate) fn set_threads(&mut self, min: usize, max: usize) -> Reply {
+        let possible = max > 0 && min <= max;
+        if possible {
+            (self.min_threads, self.max_threads) = (min, max);
+            self.most_busy = max.max(self.busy());
+            self.queue.mix();
+        }
+        Reply::Tuned(possible)
+    }
+
+    pub(crate) fn close(&mut self) -> Reply {
+        self.closed = true;
+        for id in std::mem::take(&mut self.line) {
+            if self.tasks[id].way == Way::Async {
+                self.tasks[id].stage = Stage::Told(Err(SlotError::Closed));
+            } else {
+                self.refuse(id, SlotError::Closed);
+            }
+        }
+        Reply::Done
+    }
+
+    pub(crate) fn discard(&mut self) -> Reply {
+        self.close();
+        self.discarding = true;
+        for id in self.queue.drain() {
+            if !self.is_husk(id) {
+                self.undo(id);
+            }
+        }
+        Reply::Done
+    }
+
+    pub(crate) fn reopen(&mut self) -> Reply {
+        if self.closed {
+            if self.discarding && self.in_flight > 0 {
+                return Reply::Reopened(Err(ReopenError::Discarding));
+            }
+            (self.closed, self.discarding) = (false, false);
+        }
+        Reply::Reopened(Ok(()))
+    }
+
+    pub(crate) fn shutdown(&mut self) -> Reply {
+        self.close();
+        Reply::Shut(self.in_flight == 0)
+    }
+}

@@ -1,0 +1,102 @@
+//! Cancelled tasks, and tasks that can no longer be woken.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+
+use anthill::JoinError;
+
+use crate::support::{Gate, block_on, eventually, pool};
+
+#[test]
+fn a_closure_that_has_not_begun_is_cancelled_and_dropped_at_once() {
+    let pool = pool(2, 1);
+    let gate = Gate::new();
+    let running = pool.submit_with_handle(gate.waiter()).unwrap();
+    eventually(|| pool.stats().running == 1 && pool.stats().queued == 0);
+    let owned = Arc::new(());
+    let inside = Arc::clone(&owned);
+    let queued = pool.submit_with_handle(move || drop(inside)).unwrap();
+    assert!(!running.cancel(), "it runs");
+    assert!(queued.cancel());
+    assert!(!queued.cancel(), "only once");
+    assert_eq!(Arc::strong_count(&owned), 1);
+    assert!(queued.is_finished());
+    assert!(matches!(queued.wait(), Err(JoinError::Cancelled)));
+    gate.open();
+    running.wait().unwrap();
+    pool.shutdown().wait().unwrap();
+    let stats = pool.stats();
+    assert_eq!(
+        (stats.completed, stats.cancelled, stats.in_flight),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn a_suspended_future_is_cancelled_and_gives_its_slot_back() {
+    let pool = pool(1, 1);
+    let owned = Arc::new(());
+    let inside = Arc::clone(&owned);
+    let (begun, seen) = mpsc::channel();
+    let handle = pool.spawn_with_handle(async move {
+        begun.send(()).unwrap();
+        pending::<()>().await;
+        drop(inside);
+    });
+    let handle = handle.unwrap();
+    seen.recv().unwrap();
+    eventually(|| pool.stats().idle_threads == 1);
+    assert!(handle.cancel());
+    assert!(matches!(block_on(handle), Err(JoinError::Cancelled)));
+    eventually(|| pool.in_flight() == 0);
+    assert_eq!(Arc::strong_count(&owned), 1);
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+#[test]
+fn a_suspended_future_without_wakers_is_dropped_once_it_is_let_go() {
+    let pool = pool(1, 1);
+    let handle = pool.spawn_with_handle(pending::<()>()).unwrap();
+    drop(handle);
+    eventually(|| pool.in_flight() == 0);
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+#[test]
+fn a_task_that_polled_its_own_handle_does_not_keep_itself_alive() {
+    let pool = pool(1, 1);
+    let (said, heard) = mpsc::channel::<anthill::JoinHandle<()>>();
+    let mut own = None;
+    let task = std::future::poll_fn(move |cx| {
+        let mut handle = own.take().unwrap_or_else(|| heard.recv().unwrap());
+        assert!(Pin::new(&mut handle).poll(cx).is_pending());
+        // Dropped with the task's waker in it; with the last one the task goes.
+        std::task::Poll::<()>::Pending
+    });
+    said.send(pool.spawn_with_handle(task).unwrap()).unwrap();
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().cancelled, 1);
+}
+
+#[test]
+fn cancelled_closure_releases_slot_and_memory_at_once() {
+    let (pool, gate) = (pool(2, 1), Gate::new());
+    crate::support::occupy(&pool, &gate);
+    for _ in 0..10_000 {
+        let slot = pool.try_slot().expect("the last one has released its slot");
+        let queued = slot.submit_with_handle(|| ());
+        assert!(queued.cancel());
+        assert!(matches!(queued.wait(), Err(JoinError::Cancelled)));
+    }
+    let stats = pool.stats();
+    assert_eq!((stats.in_flight, stats.cancelled), (1, 10_000));
+    assert!(
+        stats.queued < 2_000,
+        "{} are left in the queue",
+        stats.queued
+    );
+    gate.open();
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 1);
+}

@@ -1,0 +1,255 @@
+//! Wakers are somebody else's code: they may panic, and they may come back to the pool.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use anthill::{Pool, Slot};
+
+use crate::support::{Gate, PATIENCE, eventually, pool};
+
+/// A waker that panics, silently.
+fn spiteful() -> Waker {
+    struct Spiteful;
+    impl Wake for Spiteful {
+        fn wake(self: Arc<Self>) {
+            std::panic::resume_unwind(Box::new(()));
+        }
+    }
+    Arc::new(Spiteful).into()
+}
+
+/// A full pool of one slot, whose line has a spiteful waker first and then a thread; calls `free` and returns whether the
+/// thread got in.
+fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot<'_>)) -> bool {
+    let pool = pool(1, 1);
+    let slot = pool.try_slot().unwrap();
+    let mut first = pin!(pool.slot());
+    let waker = spiteful();
+    assert!(
+        first
+            .as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    let behind = {
+        let pool = pool.clone();
+        thread::spawn(move || pool.submit(|| ()).is_ok())
+    };
+    eventually(|| pool.stats().waiting == 2);
+    free(&pool, slot);
+    // The first in line takes what was granted to it, or gives it on.
+    let _ = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    behind.join().unwrap()
+}
+
+#[test]
+fn a_panicking_waker_keeps_no_one_from_being_told_of_a_close() {
+    assert!(!behind_a_spiteful_waker(|pool, _slot| pool.close()));
+}
+
+#[test]
+fn a_panicking_waker_keeps_no_one_from_a_slot_that_was_tuned_up() {
+    assert!(behind_a_spiteful_waker(|pool, _slot| pool.set_capacity(3)));
+}
+
+#[test]
+fn a_panicking_waker_does_not_harm_the_one_that_frees_the_slot() {
+    assert!(behind_a_spiteful_waker(|_pool, slot| drop(slot)));
+}
+
+#[test]
+fn a_waker_whose_drop_frees_a_slot_may_be_replaced() {
+    struct Holds {
+        _slot: Mutex<Slot<'static>>,
+    }
+    impl Wake for Holds {
+        fn wake(self: Arc<Self>) {}
+    }
+    let pool = pool(1, 1);
+    let slot = pool.try_slot().unwrap().into_owned();
+    let holding = Waker::from(Arc::new(Holds {
+        _slot: Mutex::new(slot),
+    }));
+    let mut wait = pin!(pool.slot());
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&holding))
+            .is_pending()
+    );
+    drop(holding);
+    // Drops the old waker, the last owner of the slot that is waited for here.
+    let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let granted = match polled {
+        Poll::Ready(slot) => slot,
+        Poll::Pending => crate::support::block_on(wait),
+    };
+    assert!(granted.is_ok());
+}
+
+#[test]
+fn a_waker_that_submits_may_be_woken() {
+    struct Submits(Pool, mpsc::Sender<bool>);
+    impl Wake for Submits {
+        fn wake(self: Arc<Self>) {
+            self.1.send(self.0.try_submit(|| ()).is_ok()).unwrap();
+        }
+    }
+    let pool = pool(1, 1);
+    let (told, seen) = mpsc::channel();
+    let held = pool.try_slot().unwrap();
+    let waker = Waker::from(Arc::new(Submits(pool.clone(), told)));
+    let mut wait = pin!(pool.slot());
+    assert!(
+        wait.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    drop(held);
+    assert!(
+        !seen.recv().unwrap(),
+        "the slot was granted to the one in line"
+    );
+}
+
+/// A waker that, when it is dropped, lets the task end and waits for that.
+struct WaitsOnDrop {
+    gate: Gate,
+    pool: Pool,
+    ended: mpsc::Sender<bool>,
+}
+
+impl Wake for WaitsOnDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for WaitsOnDrop {
+    fn drop(&mut self) {
+        self.gate.open();
+        let shut = self.pool.shutdown().wait_timeout(Duration::from_secs(20));
+        let _ = self.ended.send(shut.is_ok());
+    }
+}
+
+#[test]
+fn replaced_waker_of_a_handle_is_dropped_outside_locks() {
+    let (pool, gate) = (pool(1, 1), Gate::new());
+    let mut handle = pin!(pool.submit_with_handle(gate.waiter()).unwrap());
+    let (ended, has_ended) = mpsc::channel();
+    let waker = Waker::from(Arc::new(WaitsOnDrop { gate, pool, ended }));
+    let polled = handle.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    drop(waker);
+    let _ = handle
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    assert!(has_ended.recv().unwrap());
+}
+
+#[test]
+fn waker_of_a_handle_is_dropped_outside_locks_by_a_join() {
+    let (pool, gate) = (pool(1, 1), Gate::new());
+    let mut handle = pool.submit_with_handle(gate.waiter()).unwrap();
+    let (ended, has_ended) = mpsc::channel();
+    let waker = Waker::from(Arc::new(WaitsOnDrop { gate, pool, ended }));
+    let polled = pin!(&mut handle).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    drop(waker);
+    let _ = handle.wait_timeout(Duration::from_secs(20));
+    assert!(has_ended.recv().unwrap());
+}
+
+/// Calls a closure, once for each time that it wakes.
+struct Calls<F>(F);
+
+impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+/// Runs `in_waker` as the waker of a shutdown, on the only thread of a pool as it exits. Calls `meanwhile` in between.
+fn in_waker_of_a_shutdown(
+    in_waker: impl Fn(&Pool) + Send + Sync + 'static,
+    meanwhile: impl FnOnce(&Pool),
+) {
+    let gate = Gate::new();
+    let wait = gate.clone();
+    // The stop hook holds the thread until the shutdown waits for it.
+    let builder = Pool::builder().threads(1..=1);
+    let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
+    let own = pool.clone();
+    let waker = Waker::from(Arc::new(Calls(move || in_waker(&own))));
+    let shut = pool.clone();
+    let mut shutdown = pin!(async move { shut.shutdown().await });
+    let first = shutdown.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(first.is_pending());
+    eventually(|| pool.stats().threads == 0);
+    gate.open();
+    meanwhile(&pool);
+}
+
+#[test]
+fn a_waker_on_a_thread_that_exits_may_reopen_the_pool() {
+    let (said, heard) = mpsc::channel();
+    in_waker_of_a_shutdown(
+        move |pool| said.send(pool.reopen()).unwrap(),
+        |pool| {
+            assert_eq!(heard.recv_timeout(PATIENCE), Ok(Ok(())));
+            pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
+            assert_eq!(pool.stats().threads_started, 2);
+            pool.shutdown().wait().unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_shutdown_joins_a_thread_whose_waker_blocks_within_its_deadline() {
+    let (said, heard) = mpsc::channel();
+    let blocked = Gate::new();
+    let wait = blocked.clone();
+    in_waker_of_a_shutdown(
+        move |_| {
+            said.send(()).unwrap();
+            wait.wait();
+        },
+        |pool| {
+            heard.recv_timeout(PATIENCE).unwrap();
+            let late = pool.shutdown().wait_timeout(Duration::from_millis(10));
+            let late = late.expect_err("the thread has not exited").to_string();
+            assert!(late.contains("a thread has yet to exit"), "{late}");
+            blocked.open();
+            assert_eq!(pool.shutdown().wait(), Ok(()));
+        },
+    );
+}
+
+#[test]
+fn an_executor_may_poll_a_shutdown_in_its_waker() {
+    /// Polls its future whenever it wakes.
+    struct Inline(Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>);
+    impl Wake for Inline {
+        fn wake(self: Arc<Self>) {
+            let waker = Waker::from(Arc::clone(&self));
+            let mut future = self.0.lock().unwrap();
+            if let Some(pending) = future.as_mut() {
+                let polled = pending.as_mut().poll(&mut Context::from_waker(&waker));
+                if polled.is_ready() {
+                    *future = None;
+                }
+            }
+        }
+    }
+    let gate = Gate::new();
+    let wait = gate.clone();
+    let builder = Pool::builder().threads(1..=1);
+    let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
+    let (said, heard) = mpsc::channel();
+    let task = async move { said.send(pool.shutdown().await).unwrap() };
+    Arc::new(Inline(Mutex::new(Some(Box::pin(task))))).wake();
+    gate.open();
+    assert_eq!(heard.recv_timeout(PATIENCE), Ok(Ok(())));
+}

@@ -1,0 +1,45 @@
+//! The guide for those who come from ants names tests and models; each of them is there.
+
+use std::fs;
+use std::path::Path;
+
+/// The names in a table's text: `file::test`, with the folder of the file before it.
+fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let names = quoted.filter(|quoted| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:/".contains(c);
+        quoted.chars().all(plain)
+    });
+    names.filter_map(|name| name.split_once("::"))
+}
+
+fn assert_is_a_test(file: &str, name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(path.with_extension("rs"));
+    let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+    let test = format!("#[test]\nfn {name}() {{");
+    assert!(text.contains(&test), "{file} has no test {name}");
+}
+
+#[test]
+fn every_test_that_is_named_is_there() {
+    let guide = include_str!("../../docs/from-ants.md");
+    let (_, tests) = guide.split_once("# The tests of ants, and ours\n").unwrap();
+    let (parity, bugs) = tests.split_once("\n# Bugs of ants").unwrap();
+    for (file, name) in named(parity) {
+        assert_is_a_test(&format!("tests/behaviour/ants_parity/{file}"), name);
+    }
+    for (file, name) in named(bugs) {
+        let path = match file.split_once('/') {
+            Some(("loom", file)) => format!("../loom-tests/tests/{file}"),
+            Some(("bugs", file)) => format!("tests/behaviour/ants_bugs/{file}"),
+            Some(("parity", file)) => format!("tests/behaviour/ants_parity/{file}"),
+            Some(("own_process", _)) => format!("tests/{file}"),
+            _ => format!("tests/behaviour/{file}"),
+        };
+        assert_is_a_test(&path, name);
+    }
+    // Most rows name one.
+    let rows = tests.lines().filter(|line| line.starts_with('|')).count();
+    assert!(named(tests).count() > rows / 2);
+}

@@ -1,0 +1,110 @@
+//! What threads call when they start and leave.
+
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread;
+
+use anthill::Pool;
+
+use crate::support::{Gate, eventually, occupy};
+
+#[test]
+fn each_thread_calls_them_once_around_its_tasks() {
+    let (said, heard) = mpsc::channel();
+    let tell = |what| {
+        let said = said.clone();
+        move || said.send((what, thread::current().id())).unwrap()
+    };
+    let pool = Pool::builder()
+        .threads(1..=1)
+        .on_thread_start(tell("start"))
+        .on_thread_stop(tell("stop"))
+        .build()
+        .unwrap();
+    pool.submit(tell("task")).unwrap();
+    pool.shutdown().wait().unwrap();
+    let log: Vec<_> = heard.try_iter().collect();
+    let words: Vec<_> = log.iter().map(|(what, _)| *what).collect();
+    assert_eq!(words, ["start", "task", "stop"]);
+    assert!(log.iter().all(|(_, thread)| *thread == log[0].1));
+}
+
+#[test]
+fn one_that_panics_is_contained_and_counted() {
+    let pool = Pool::builder()
+        .threads(0..=1)
+        .on_thread_start(|| std::panic::resume_unwind(Box::new(())))
+        .on_thread_stop(|| std::panic::resume_unwind(Box::new(())))
+        .build()
+        .unwrap();
+    assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().handler_panics, 2);
+    assert_eq!(pool.stats().panicked, 0);
+}
+
+#[test]
+fn while_one_that_leaves_takes_its_time_others_do_the_work() {
+    let gate = Gate::new();
+    let (said, heard) = mpsc::channel();
+    let wait = gate.clone();
+    let pool = Pool::builder()
+        .threads(0..=2)
+        .idle_expiry(std::time::Duration::ZERO)
+        .on_thread_stop(move || {
+            said.send(()).unwrap();
+            wait.wait();
+        })
+        .build()
+        .unwrap();
+    pool.submit(|| ()).unwrap();
+    heard.recv().unwrap();
+    assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
+    gate.open();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn threads_start_at_once_however_long_each_takes() {
+    let together = Arc::new(Barrier::new(10));
+    let in_hooks = Arc::clone(&together);
+    let pool = Pool::builder()
+        .threads(0..=10)
+        .on_thread_start(move || _ = in_hooks.wait())
+        .build()
+        .unwrap();
+    for _ in 0..10 {
+        let together = Arc::clone(&together);
+        pool.submit(move || _ = together.wait()).unwrap();
+    }
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 10);
+}
+
+#[test]
+fn while_a_thread_starts_an_idle_one_is_woken() {
+    let (gate, begins) = (Gate::new(), Gate::new());
+    let (said, heard) = mpsc::channel();
+    let wait = begins.clone();
+    let pool = Pool::builder()
+        .threads(0..=2)
+        .on_thread_start(move || {
+            said.send(()).unwrap();
+            wait.wait();
+        })
+        .build()
+        .unwrap();
+    begins.open();
+    occupy(&pool, &gate);
+    heard.recv().unwrap();
+    begins.close();
+    pool.submit(|| ()).unwrap();
+    heard.recv().unwrap();
+    // The second thread is in its hook. The first, once idle, does the work of both.
+    gate.open();
+    eventually(|| pool.stats().completed == 2 && pool.stats().idle_threads == 1);
+    pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
+    let task = async { 7 };
+    assert_eq!(pool.spawn_with_handle(task).unwrap().wait().unwrap(), 7);
+    begins.open();
+    pool.shutdown().wait().unwrap();
+}

@@ -1,0 +1,326 @@
+//! Futures run while closures hold every worker, and closures while futures keep coming.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use anthill::Pool;
+
+use crate::support::{Gate, eventually, yield_now};
+
+/// Fills every worker with a closure that waits at the gate.
+fn hold_all(pool: &Pool, gate: &Gate) {
+    let count = *pool.threads().end();
+    for _ in 0..count {
+        pool.submit(gate.waiter()).unwrap();
+    }
+    eventually(|| pool.stats().running_closures == count);
+}
+
+/// A future that ends when the channel's other side is gone, and is woken by that from any thread.
+async fn told(told: tokio::sync::oneshot::Receiver<()>) {
+    told.await.unwrap();
+}
+
+#[test]
+fn a_new_future_runs_while_closures_hold_every_worker() {
+    for threads in 1..=3 {
+        let (pool, gate) = (crate::support::pool(100, threads), Gate::new());
+        hold_all(&pool, &gate);
+        for n in 0..10 {
+            let task = pool.spawn_with_handle(async move { n }).unwrap();
+            assert_eq!(task.wait().unwrap(), n);
+        }
+        assert_eq!(pool.stats().running_closures, threads);
+        gate.open();
+        pool.shutdown().wait().unwrap();
+    }
+}
+
+#[test]
+fn a_woken_future_runs_while_closures_hold_every_worker() {
+    for threads in 1..=3 {
+        let (pool, gate) = (crate::support::pool(100, threads), Gate::new());
+        let (tell, wait) = tokio::sync::oneshot::channel();
+        let task = pool.spawn_with_handle(told(wait)).unwrap();
+        hold_all(&pool, &gate);
+        tell.send(()).unwrap();
+        task.wait().unwrap();
+        gate.open();
+        pool.shutdown().wait().unwrap();
+    }
+}
+
+#[test]
+fn a_future_that_awaits_a_closure_goes_on_beside_others() {
+    let (pool, gate) = (crate::support::pool(100, 1), Gate::new());
+    let (tell, wait) = tokio::sync::oneshot::channel();
+    let task = pool.spawn_with_handle(told(wait)).unwrap();
+    let waiting = gate.clone();
+    // It wakes the future in its midst, and ends only after it.
+    let closure = pool.submit_with_handle(move || {
+        tell.send(()).unwrap();
+        waiting.wait();
+    });
+    task.wait().unwrap();
+    gate.open();
+    closure.unwrap().wait().unwrap();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn no_more_closures_run_at_once_than_threads_are_allowed() {
+    let pool = crate::support::pool(1_000, 2);
+    let running = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    for _ in 0..2_000 {
+        let (running, most) = (running.clone(), most.clone());
+        pool.submit(move || {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::yield_now();
+            running.fetch_sub(1, Ordering::SeqCst);
+        })
+        .unwrap();
+        pool.spawn(yield_now()).unwrap();
+    }
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 4_000);
+    assert!(most.load(Ordering::SeqCst) <= 2);
+}
+
+#[test]
+fn a_thread_that_may_run_no_closure_sleeps_beside_them() {
+    let (pool, gate) = (crate::support::pool(100, 1), Gate::new());
+    hold_all(&pool, &gate);
+    pool.submit(|| ()).unwrap();
+    pool.spawn_with_handle(async {}).unwrap().wait().unwrap();
+    eventually(|| pool.stats().idle_threads == 1);
+    assert_eq!((pool.stats().threads, pool.stats().queued), (2, 1));
+    gate.open();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn fewer_closures_run_once_fewer_threads_are_allowed() {
+    let gates: [Gate; 3] = Default::default();
+    let pool = Pool::builder()
+        .threads(2..=2)
+        .idle_expiry(Duration::ZERO)
+        .build()
+        .unwrap();
+    gates[..2]
+        .iter()
+        .for_each(|gate| pool.submit(gate.waiter()).unwrap());
+    eventually(|| pool.stats().running_closures == 2);
+    pool.set_threads(0..=1).unwrap();
+    // The thread for futures expires, so that two workers are left, both inside closures.
+    pool.spawn_with_handle(async {}).unwrap().wait().unwrap();
+    eventually(|| pool.stats().threads == 2);
+    pool.submit(gates[2].waiter()).unwrap();
+    gates[0].open();
+    // The worker that has ended its closure does not begin the next beside the other one.
+    eventually(|| pool.stats().threads - pool.stats().idle_threads == 1);
+    assert_eq!(pool.stats().queued, 1);
+    gates[1].open();
+    gates[2].open();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn the_thread_for_futures_expires_as_any_other() {
+    let builder = Pool::builder().threads(0..=1).idle_expiry(Duration::ZERO);
+    let (pool, gate) = (builder.build().unwrap(), Gate::new());
+    hold_all(&pool, &gate);
+    let task = pool.spawn_with_handle(async {}).unwrap();
+    task.wait().unwrap();
+    eventually(|| pool.stats().threads == 1);
+    assert_eq!((pool.threads(), pool.stats().threads_started), (0..=1, 2));
+    gate.open();
+    eventually(|| pool.stats().threads == 0);
+}
+
+#[test]
+fn closures_run_beside_futures_that_never_stop_yielding() {
+    for threads in 1..=2 {
+        let pool = crate::support::pool(100, threads);
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..4 {
+            let stop = stop.clone();
+            pool.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    yield_now().await;
+                }
+            })
+            .unwrap();
+        }
+        for n in 0..100 {
+            let task = pool.submit_with_handle(move || n).unwrap();
+            assert_eq!(task.wait().unwrap(), n);
+        }
+        stop.store(true, Ordering::Relaxed);
+        pool.shutdown().wait().unwrap();
+    }
+}
+
+#[test]
+fn tasks_behind_a_blocked_one_are_taken_by_a_busy_worker() {
+    let (pool, gate) = (crate::support::pool(1_000, 2), Gate::new());
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = stop.clone();
+    // One worker always has a future to poll.
+    pool.spawn(async move {
+        while !stopped.load(Ordering::Relaxed) {
+            yield_now().await;
+        }
+    })
+    .unwrap();
+    // The other takes these along together, and is held up by the first of them.
+    pool.submit(gate.waiter()).unwrap();
+    let (done, end) = mpsc::channel();
+    for _ in 0..100 {
+        let done = done.clone();
+        pool.submit(move || done.send(()).unwrap()).unwrap();
+    }
+    for _ in 0..100 {
+        end.recv().unwrap();
+    }
+    gate.open();
+    stop.store(true, Ordering::Relaxed);
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn tasks_behind_a_blocked_one_are_not_overtaken_for_ever() {
+    let (pool, gate) = (crate::support::pool(1_000, 2), Gate::new());
+    let go = Gate::new();
+    // Both workers wait while the queue fills.
+    for _ in 0..2 {
+        pool.submit(go.waiter()).unwrap();
+    }
+    pool.submit(gate.waiter()).unwrap();
+    let ran = Arc::new(AtomicUsize::new(0));
+    for _ in 0..100 {
+        let ran = ran.clone();
+        pool.submit(move || _ = ran.fetch_add(1, Ordering::SeqCst))
+            .unwrap();
+    }
+    go.open();
+    // Others keep coming meanwhile.
+    while ran.load(Ordering::SeqCst) < 100 {
+        pool.submit(|| ()).unwrap();
+    }
+    gate.open();
+    pool.shutdown().wait().unwrap();
+}
+
+#[cfg(feature = "tokio")]
+mod with_a_reactor {
+    use super::*;
+
+    fn pool(threads: usize) -> Pool {
+        let builder = Pool::builder().capacity(10_000).threads(0..=threads);
+        builder.tokio().build().unwrap()
+    }
+
+    /// A timer of the reactor: it is what these tests are about, and orders nothing.
+    async fn timer() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    #[test]
+    fn timers_fire_while_closures_hold_every_worker() {
+        for threads in 1..=3 {
+            let (pool, gate) = (pool(threads), Gate::new());
+            hold_all(&pool, &gate);
+            for _ in 0..10 {
+                pool.spawn_with_handle(timer()).unwrap().wait().unwrap();
+            }
+            eventually(|| pool.stats().in_reactor == 1);
+            let stats = pool.stats();
+            assert_eq!(
+                (stats.running_closures, stats.running_futures),
+                (threads, 0)
+            );
+            gate.open();
+            pool.shutdown().wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_closure_on_the_only_worker_may_block_on_an_event() {
+        let pool = pool(1);
+        for _ in 0..100 {
+            let task = pool.submit_with_handle(|| {
+                tokio::runtime::Handle::current().block_on(timer());
+            });
+            task.unwrap().wait().unwrap();
+        }
+        pool.shutdown().wait().unwrap();
+    }
+
+    #[test]
+    fn timers_fire_beside_a_strand_that_is_never_empty() {
+        let pool = pool(1);
+        let strand = pool.strand();
+        let fired = Arc::new(AtomicBool::new(false));
+        for _ in 0..100 {
+            go_on(&strand, &fired);
+        }
+        let fires = fired.clone();
+        let timers = pool.spawn_with_handle(async move {
+            for _ in 0..10 {
+                timer().await;
+            }
+            fires.store(true, Ordering::Relaxed);
+        });
+        timers.unwrap().wait().unwrap();
+        pool.shutdown().wait().unwrap();
+    }
+
+    /// Keeps a task in the strand until the timers have fired.
+    fn go_on(strand: &anthill::Strand, fired: &Arc<AtomicBool>) {
+        let (own, seen) = (strand.clone(), fired.clone());
+        let again = move || {
+            if !seen.load(Ordering::Relaxed) {
+                go_on(&own, &seen);
+            }
+        };
+        // Refused only when all timers have fired and the pool is closed.
+        _ = strand.try_submit(again);
+    }
+
+    #[test]
+    fn task_of_tokio_may_await_what_it_submits() {
+        let pool = pool(4);
+        for n in 0..20 {
+            let own = pool.clone();
+            let (tell, told) = mpsc::channel();
+            pool.spawn(async move {
+                tokio::spawn(async move {
+                    timer().await;
+                    let closure = own.submit_with_handle(move || n).unwrap();
+                    let future = own.spawn_with_handle(async move { n }).unwrap();
+                    tell.send((closure.await.unwrap(), future.await.unwrap()))
+                        .unwrap();
+                });
+            })
+            .unwrap();
+            assert_eq!(told.recv().unwrap(), (n, n));
+        }
+        pool.shutdown().wait().unwrap();
+    }
+
+    #[test]
+    fn a_pool_beside_a_runtime_runs_futures_too() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let builder = Pool::builder().threads(0..=1);
+        let builder = builder.tokio_handle(runtime.handle().clone());
+        let (pool, gate) = (builder.build().unwrap(), Gate::new());
+        hold_all(&pool, &gate);
+        for _ in 0..10 {
+            pool.spawn_with_handle(timer()).unwrap().wait().unwrap();
+        }
+        gate.open();
+        pool.shutdown().wait().unwrap();
+    }
+}

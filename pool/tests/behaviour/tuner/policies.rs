@@ -1,0 +1,97 @@
+//! Each policy comes to a good limit and stays there.
+
+use super::scenarios::{
+    ALL, NOISE, OSCILLATING, OVERLOAD, RIGHT, SLOW_DEPENDENCY, STEP_DOWN, STEP_UP, outcome,
+};
+use super::service::Scenario;
+
+/// What is done, as a share of what is done with the right limit, fixed.
+fn share_done(scenario: &Scenario, contender: &'static str) -> f64 {
+    outcome(scenario, contender).throughput() / outcome(scenario, "fixed, 32").throughput()
+}
+
+#[test]
+fn none_flaps() {
+    for scenario in ALL {
+        for contender in ["stepped", "gradient", "hill climbing"] {
+            let flaps = outcome(scenario, contender).flaps();
+            assert!(flaps <= 1, "{contender}, {}: {flaps}", scenario.name);
+        }
+    }
+}
+
+#[test]
+fn each_does_better_than_a_wrong_limit() {
+    for scenario in ALL {
+        for contender in ["stepped", "gradient", "hill climbing"] {
+            let done = share_done(scenario, contender);
+            let (few, many) = (
+                share_done(scenario, "fixed, 8"),
+                share_done(scenario, "fixed, 128"),
+            );
+            assert!(
+                done > few && done > many - 0.01 && done > 0.8,
+                "{contender}, {}: {done}, and {few} with 8, {many} with 128",
+                scenario.name
+            );
+        }
+    }
+}
+
+#[test]
+fn steps_follow_the_load_up_and_down_and_rest_there() {
+    assert_eq!(outcome(&STEP_UP, "stepped").range(10.0, 40.0), (16, 16));
+    assert_eq!(outcome(&STEP_UP, "stepped").range(45.0, 120.0), (32, 32));
+    assert_eq!(outcome(&STEP_DOWN, "stepped").range(10.0, 60.0), (32, 32));
+    assert_eq!(outcome(&STEP_DOWN, "stepped").range(65.0, 120.0), (16, 16));
+    assert_eq!(outcome(&OVERLOAD, "stepped").range(5.0, 120.0), (48, 48));
+    assert!(outcome(&NOISE, "stepped").steps() <= 4);
+    // Twice in each of the six periods.
+    assert_eq!(outcome(&OSCILLATING, "stepped").steps(), 12);
+}
+
+#[test]
+fn a_gradient_grows_when_it_is_the_limit_that_holds_back() {
+    let outcome = outcome(&STEP_UP, "gradient");
+    assert_eq!(outcome.range(0.0, 40.0), (16, 16), "it is not used up");
+    assert!(outcome.range(60.0, 120.0).0 >= RIGHT);
+    assert!(share_done(&STEP_UP, "gradient") > 0.97);
+}
+
+#[test]
+fn a_gradient_gives_way_to_a_slow_dependency_and_comes_back() {
+    let outcome = outcome(&SLOW_DEPENDENCY, "gradient");
+    let (_, before) = outcome.range(20.0, 40.0);
+    let (slow, _) = outcome.range(50.0, 80.0);
+    let (after, _) = outcome.range(110.0, 120.0);
+    assert!(slow * 3 <= before * 2, "{before} -> {slow}");
+    assert!(after * 4 >= slow * 5, "{slow} -> {after}");
+    assert!(share_done(&SLOW_DEPENDENCY, "gradient") > 1.0);
+}
+
+#[test]
+fn a_gradient_bounds_an_overload_that_no_limit_would() {
+    let (_, highest) = outcome(&OVERLOAD, "gradient").range(0.0, 120.0);
+    assert!(highest < 80, "{highest}");
+    assert!(share_done(&OVERLOAD, "gradient") > 1.4 * share_done(&OVERLOAD, "fixed, 128"));
+}
+
+#[test]
+fn a_climber_stays_about_the_top_of_the_hill() {
+    let (least, most) = outcome(&OVERLOAD, "hill climbing").range(60.0, 120.0);
+    assert!(
+        RIGHT * 3 / 4 <= least && most <= RIGHT * 5 / 4,
+        "{least} to {most}"
+    );
+    let (least, most) = outcome(&STEP_UP, "hill climbing").range(80.0, 120.0);
+    assert!(
+        RIGHT * 3 / 4 <= least && most <= RIGHT * 5 / 4,
+        "{least} to {most}"
+    );
+}
+
+#[test]
+fn a_climber_does_not_climb_for_noise() {
+    let (_, most) = outcome(&NOISE, "hill climbing").range(0.0, 120.0);
+    assert!(most <= 20, "{most}");
+}

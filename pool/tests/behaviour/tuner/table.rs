@@ -1,0 +1,46 @@
+//! All policies in one table, which is in the documentation, too.
+
+use std::fmt::Write;
+
+use super::scenarios::{ALL, CONTENDERS, outcome};
+
+const DOCUMENT: &str = include_str!("../../../docs/tuner.md");
+
+fn table() -> String {
+    let mut table = String::from(
+        "| scenario | policy | tasks/s | p99, ms | refused, % | changes | limit in the last 20 s |\n\
+         |---|---|---:|---:|---:|---:|---|\n",
+    );
+    for scenario in ALL {
+        for (name, _, _) in CONTENDERS {
+            let outcome = outcome(scenario, name);
+            let (least, most) = outcome.range(scenario.seconds - 20.0, scenario.seconds);
+            let limits = if least == most {
+                least.to_string()
+            } else {
+                format!("{least} to {most}")
+            };
+            let refused = outcome.refused as f64 * 100.0;
+            writeln!(
+                table,
+                "| {} | {name} | {:.0} | {:.0} | {:.0} | {} | {limits} |",
+                scenario.name,
+                outcome.throughput(),
+                outcome.p99().as_secs_f64() * 1000.0,
+                refused / (outcome.done + outcome.refused) as f64,
+                outcome.steps(),
+            )
+            .unwrap();
+        }
+    }
+    table
+}
+
+#[test]
+fn the_table_in_the_documentation_is_what_the_policies_do() {
+    let table = table();
+    assert!(
+        DOCUMENT.contains(&table),
+        "pool/docs/tuner.md should have this table:\n{table}"
+    );
+}

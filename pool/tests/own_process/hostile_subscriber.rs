@@ -1,0 +1,110 @@
+//! A subscriber that panics harms nobody but itself.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::child::in_own_process;
+use crate::support::pool;
+
+/// Panics at each event, and if asked for at each span that is made or entered.
+struct Panics;
+
+impl Subscriber for Panics {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        if MAKES.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("the subscriber"));
+        }
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        resume_unwind(Box::new("the subscriber"));
+    }
+
+    fn enter(&self, _: &Id) {
+        if ENTERS.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("the subscriber"));
+        }
+    }
+
+    fn exit(&self, _: &Id) {}
+}
+
+static ENTERS: AtomicBool = AtomicBool::new(false);
+static MAKES: AtomicBool = AtomicBool::new(false);
+
+/// One test, for there is one subscriber.
+#[test]
+fn scopes_hold_and_workers_live() {
+    in_own_process("hostile_subscriber::scopes_hold_and_workers_live", || {
+        tracing::subscriber::set_global_default(Panics).unwrap();
+        let pool = pool(8, 1);
+        let own = pool.clone();
+        let late = pool.submit_with_handle(move || {
+            let late = AtomicUsize::new(0);
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                let here = AtomicBool::new(true);
+                own.scope(|scope| {
+                    let submit = |fails: bool| {
+                        let (here, late) = (&here, &late);
+                        let task = move || {
+                            late.fetch_add(
+                                usize::from(!here.load(Ordering::Relaxed)),
+                                Ordering::Relaxed,
+                            );
+                            if fails {
+                                resume_unwind(Box::new("a task"));
+                            }
+                        };
+                        scope.submit(task).unwrap();
+                    };
+                    // The last first, within a task: two panics, of which one is logged, before the first task.
+                    for fails in [false, true, true] {
+                        submit(fails);
+                    }
+                });
+                here.store(false, Ordering::Relaxed);
+            }));
+            (ended.is_err(), late.into_inner())
+        });
+        assert_eq!(late.unwrap().wait().unwrap(), (true, 0));
+
+        for _ in 0..3 {
+            pool.submit(|| resume_unwind(Box::new("logged"))).unwrap();
+        }
+        assert_eq!(pool.submit_with_handle(|| 5).unwrap().wait().unwrap(), 5);
+
+        ENTERS.store(true, Ordering::Relaxed);
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            pool.scope(|scope| scope.submit(|| ()).unwrap());
+        }));
+        assert!(ended.is_err(), "its task was not run");
+        ENTERS.store(false, Ordering::Relaxed);
+
+        // With a slot taken: it comes back, and the task runs.
+        MAKES.store(true, Ordering::Relaxed);
+        pool.submit(|| ()).unwrap();
+        pool.spawn(async {}).unwrap();
+        pool.strand().submit(|| ()).unwrap();
+        assert_eq!(pool.submit_with_handle(|| 6).unwrap().wait().unwrap(), 6);
+        assert_eq!(
+            pool.spawn_with_handle(async { 7 }).unwrap().wait().unwrap(),
+            7
+        );
+        MAKES.store(false, Ordering::Relaxed);
+        pool.shutdown().wait().unwrap();
+        assert_eq!(pool.in_flight(), 0);
+        assert_eq!(pool.stats().threads, 0);
+    });
+}
