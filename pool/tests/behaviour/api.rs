@@ -29,7 +29,7 @@ type Task = Cell<u8>;
 type Fallible = Result<(), Box<dyn Error + Send + Sync>>;
 
 #[test]
-fn handles_are_sent_shared_and_printed() {
+fn handles_are_send_sync_and_debug() {
     shared::<Pool>();
     shared::<MultiPool>();
     shared::<Strand>();
@@ -49,7 +49,7 @@ fn handles_are_sent_shared_and_printed() {
 }
 
 #[test]
-fn those_that_are_handles_of_something_shared_are_cloned() {
+fn shared_handles_can_be_cloned() {
     cloned::<Pool>();
     cloned::<MultiPool>();
     cloned::<Strand>();
@@ -73,7 +73,7 @@ fn wait_may_move_to_another_thread() {
 }
 
 #[test]
-fn every_error_goes_into_a_box_that_is_sent_and_shared() {
+fn every_error_fits_a_box_of_send_and_sync() {
     boxed::<BuildError>();
     boxed::<SlotError>();
     boxed::<SubmitError<()>>();
@@ -86,7 +86,7 @@ fn every_error_goes_into_a_box_that_is_sent_and_shared() {
 }
 
 #[test]
-fn a_handle_may_be_used_after_a_panic_was_caught() {
+fn handle_may_be_used_after_a_panic_was_caught() {
     unwind_safe::<Pool>();
     unwind_safe::<MultiPool>();
     unwind_safe::<Strand>();
@@ -175,7 +175,7 @@ fn question_mark_works_in_a_scope_and_on_a_group() -> Fallible {
 }
 
 #[test]
-fn refused_task_comes_back_after_a_look_at_the_reason() {
+fn refused_task_is_returned_with_its_reason() {
     let pool = Pool::builder().capacity(1).build().unwrap();
     let _held = pool.try_slot().unwrap();
     let cell = Cell::new(6);
@@ -188,7 +188,7 @@ fn refused_task_comes_back_after_a_look_at_the_reason() {
 }
 
 #[test]
-fn question_mark_turns_every_refusal_into_its_reason() {
+fn question_mark_converts_refusals_to_slot_errors() {
     fn tries(pool: &Pool) -> Result<(), SlotError> {
         pool.try_submit(closure())?;
         Ok(())

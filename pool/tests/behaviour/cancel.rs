@@ -9,7 +9,7 @@ use anthill::JoinError;
 use crate::support::{Gate, block_on, eventually, pool};
 
 #[test]
-fn a_closure_that_has_not_begun_is_cancelled_and_dropped_at_once() {
+fn cancelled_unstarted_closure_is_dropped_at_once() {
     let pool = pool(2, 1);
     let gate = Gate::new();
     let running = pool.submit_with_handle(gate.waiter()).unwrap();
@@ -34,7 +34,7 @@ fn a_closure_that_has_not_begun_is_cancelled_and_dropped_at_once() {
 }
 
 #[test]
-fn a_suspended_future_is_cancelled_and_gives_its_slot_back() {
+fn cancelled_suspended_future_releases_its_slot() {
     let pool = pool(1, 1);
     let owned = Arc::new(());
     let inside = Arc::clone(&owned);
@@ -55,7 +55,7 @@ fn a_suspended_future_is_cancelled_and_gives_its_slot_back() {
 }
 
 #[test]
-fn a_suspended_future_without_wakers_is_dropped_once_it_is_let_go() {
+fn future_without_wakers_is_dropped_with_its_handle() {
     let pool = pool(1, 1);
     let handle = pool.spawn_with_handle(pending::<()>()).unwrap();
     drop(handle);
@@ -64,7 +64,7 @@ fn a_suspended_future_without_wakers_is_dropped_once_it_is_let_go() {
 }
 
 #[test]
-fn a_task_that_polled_its_own_handle_does_not_keep_itself_alive() {
+fn task_that_polls_its_own_handle_is_dropped() {
     let pool = pool(1, 1);
     let (said, heard) = mpsc::channel::<anthill::JoinHandle<()>>();
     let mut own = None;

@@ -26,7 +26,7 @@ fn busy_with_both(capacity: usize) -> (anthill::Pool, Gate) {
 }
 
 #[test]
-fn what_has_not_begun_is_dropped_before_the_call_returns() {
+fn discard_drops_unstarted_tasks_before_it_returns() {
     let (pool, gate) = busy_with_both(10);
     let owned = Arc::new(());
     for _ in 0..4 {
@@ -46,7 +46,7 @@ fn what_has_not_begun_is_dropped_before_the_call_returns() {
 }
 
 #[test]
-fn handles_hear_of_it() {
+fn discard_cancels_the_handles_of_its_tasks() {
     let (pool, gate) = busy_with_both(10);
     let closure = pool.submit_with_handle(|| 1).unwrap();
     let future = pool.spawn_with_handle(async { 2 }).unwrap();
@@ -62,7 +62,7 @@ fn handles_hear_of_it() {
 }
 
 #[test]
-fn a_suspended_future_is_dropped_when_it_is_woken() {
+fn discarded_suspended_future_is_dropped_when_woken() {
     let pool = pool(2, 1);
     let (said, heard) = mpsc::channel();
     let polls = Arc::new(AtomicUsize::new(0));
@@ -89,7 +89,7 @@ fn a_suspended_future_is_dropped_when_it_is_woken() {
 }
 
 #[test]
-fn of_a_subpool_only_its_own_tasks_are_dropped() {
+fn subpool_discards_only_its_own_tasks() {
     let (pool, gate) = busy(10);
     let side = pool.subpool().capacity(10).build().unwrap();
     let mine = pool.submit_with_handle(|| 1).unwrap();
@@ -103,7 +103,7 @@ fn of_a_subpool_only_its_own_tasks_are_dropped() {
 }
 
 #[test]
-fn a_task_whose_captures_panic_when_dropped_takes_nothing_with_it() {
+fn panic_of_a_discarded_capture_spares_other_tasks() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -122,7 +122,7 @@ fn a_task_whose_captures_panic_when_dropped_takes_nothing_with_it() {
 }
 
 #[test]
-fn a_worker_may_discard_its_own_pool() {
+fn worker_may_discard_its_own_pool() {
     let pool = pool(10, 1);
     let own = pool.clone();
     let (said, heard) = mpsc::channel();
@@ -141,7 +141,7 @@ fn a_worker_may_discard_its_own_pool() {
 }
 
 #[test]
-fn one_that_joins_what_was_discarded_does_not_run_it() {
+fn wait_for_a_discarded_task_does_not_run_it() {
     let pool = pool(8, 2);
     let side = pool.subpool().capacity(4).build().unwrap();
     let own = side.clone();
@@ -156,7 +156,7 @@ fn one_that_joins_what_was_discarded_does_not_run_it() {
 }
 
 #[test]
-fn a_thread_that_is_about_to_end_may_discard() {
+fn exiting_thread_may_discard() {
     struct AtTheEnd(Option<anthill::Pool>);
     impl Drop for AtTheEnd {
         fn drop(&mut self) {
@@ -203,7 +203,7 @@ fn in_a_task_of_each_discarding_entrance(f: fn(&Pool)) {
 }
 
 #[test]
-fn a_task_that_joins_its_discarded_tasks_goes_on() {
+fn task_may_wait_for_tasks_that_it_discarded() {
     in_a_task_of_each_discarding_entrance(|pool| {
         let closure = pool.submit_with_handle(|| 1).unwrap();
         let future = pool.spawn_with_handle(async { 2 }).unwrap();
@@ -217,7 +217,7 @@ fn a_task_that_joins_its_discarded_tasks_goes_on() {
 }
 
 #[test]
-fn a_task_that_waits_for_its_discarded_group_goes_on() {
+fn task_may_wait_for_a_group_that_it_discarded() {
     in_a_task_of_each_discarding_entrance(|pool| {
         let mut group = Group::new();
         group.push(pool.submit_with_handle(|| 1).unwrap());
@@ -228,7 +228,7 @@ fn a_task_that_waits_for_its_discarded_group_goes_on() {
 }
 
 #[test]
-fn a_task_that_waits_for_its_discarded_scope_goes_on() {
+fn scope_in_a_task_ends_after_a_discard() {
     in_a_task_of_each_discarding_entrance(|pool| {
         let ended = catch_unwind(AssertUnwindSafe(|| {
             pool.scope(|scope| {
@@ -241,7 +241,7 @@ fn a_task_that_waits_for_its_discarded_scope_goes_on() {
 }
 
 #[test]
-fn a_capture_that_panics_when_a_waiting_task_discards_it_is_reported() {
+fn panic_of_a_capture_dropped_by_a_waiter_is_reported() {
     struct Spiteful;
     impl Drop for Spiteful {
         fn drop(&mut self) {

@@ -22,7 +22,7 @@ fn no_thread_is_started_before_there_is_work() {
 }
 
 #[test]
-fn idle_threads_leave_down_to_the_fewest() {
+fn idle_threads_expire_down_to_the_minimum() {
     let pool = expiring(1, 4);
     assert_eq!(pool.stats().threads, 1);
     let gate = Gate::new();
@@ -37,7 +37,7 @@ fn idle_threads_leave_down_to_the_fewest() {
 }
 
 #[test]
-fn work_after_an_expiry_starts_a_thread_again() {
+fn task_after_an_expiry_starts_a_thread() {
     let pool = expiring(0, 1);
     for round in 1..=3 {
         let (ran, seen) = mpsc::channel();
@@ -49,7 +49,7 @@ fn work_after_an_expiry_starts_a_thread_again() {
 }
 
 #[test]
-fn as_many_threads_as_tasks_block_and_no_more_than_allowed() {
+fn threads_grow_with_blocked_tasks_up_to_the_maximum() {
     let pool = expiring(0, 3);
     let gate = Gate::new();
     for _ in 0..6 {
@@ -63,7 +63,7 @@ fn as_many_threads_as_tasks_block_and_no_more_than_allowed() {
 }
 
 #[test]
-fn threads_that_expire_at_any_moment_strand_no_task() {
+fn expiring_threads_strand_no_task() {
     let builder = Pool::builder()
         .capacity(8)
         .threads(0..=3)
@@ -82,7 +82,7 @@ fn threads_that_expire_at_any_moment_strand_no_task() {
 }
 
 #[test]
-fn more_threads_than_local_queues_run_all_that_blocks() {
+fn more_threads_than_local_queues_run_blocking_tasks() {
     let pool = Pool::builder()
         .capacity(200)
         .threads(0..=100)

@@ -47,22 +47,22 @@ fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot<'_>)) -> bool {
 }
 
 #[test]
-fn a_panicking_waker_keeps_no_one_from_being_told_of_a_close() {
+fn close_reaches_waiters_behind_a_panicking_waker() {
     assert!(!behind_a_spiteful_waker(|pool, _slot| pool.close()));
 }
 
 #[test]
-fn a_panicking_waker_keeps_no_one_from_a_slot_that_was_tuned_up() {
+fn larger_capacity_reaches_waiters_behind_a_panicking_waker() {
     assert!(behind_a_spiteful_waker(|pool, _slot| pool.set_capacity(3)));
 }
 
 #[test]
-fn a_panicking_waker_does_not_harm_the_one_that_frees_the_slot() {
+fn freed_slot_reaches_the_waiter_behind_a_panicking_waker() {
     assert!(behind_a_spiteful_waker(|_pool, slot| drop(slot)));
 }
 
 #[test]
-fn a_waker_whose_drop_frees_a_slot_may_be_replaced() {
+fn waker_whose_drop_frees_a_slot_may_be_replaced() {
     struct Holds {
         _slot: Mutex<Slot<'static>>,
     }
@@ -91,7 +91,7 @@ fn a_waker_whose_drop_frees_a_slot_may_be_replaced() {
 }
 
 #[test]
-fn a_waker_that_submits_may_be_woken() {
+fn waker_may_submit_to_the_pool() {
     struct Submits(Pool, mpsc::Sender<bool>);
     impl Wake for Submits {
         fn wake(self: Arc<Self>) {
@@ -193,7 +193,7 @@ fn in_waker_of_a_shutdown(
 }
 
 #[test]
-fn a_waker_on_a_thread_that_exits_may_reopen_the_pool() {
+fn waker_on_an_exiting_thread_may_reopen_the_pool() {
     let (said, heard) = mpsc::channel();
     in_waker_of_a_shutdown(
         move |pool| said.send(pool.reopen()).unwrap(),
@@ -207,7 +207,7 @@ fn a_waker_on_a_thread_that_exits_may_reopen_the_pool() {
 }
 
 #[test]
-fn a_shutdown_joins_a_thread_whose_waker_blocks_within_its_deadline() {
+fn shutdown_times_out_while_a_waker_blocks_a_thread() {
     let (said, heard) = mpsc::channel();
     let blocked = Gate::new();
     let wait = blocked.clone();
@@ -228,7 +228,7 @@ fn a_shutdown_joins_a_thread_whose_waker_blocks_within_its_deadline() {
 }
 
 #[test]
-fn an_executor_may_poll_a_shutdown_in_its_waker() {
+fn executor_may_poll_a_shutdown_in_its_waker() {
     /// Polls its future whenever it wakes.
     struct Inline(Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>);
     impl Wake for Inline {

@@ -54,7 +54,7 @@ fn futures_run_to_their_end() {
 }
 
 #[test]
-fn a_suspended_future_keeps_its_slot_and_no_thread() {
+fn suspended_future_keeps_its_slot_and_no_thread() {
     let pool = pool(2, 1);
     let (future, wake) = suspended();
     pool.spawn(future).unwrap();
@@ -71,7 +71,7 @@ fn a_suspended_future_keeps_its_slot_and_no_thread() {
 }
 
 #[test]
-fn a_future_woken_by_another_thread_after_the_close_still_ends() {
+fn future_woken_after_the_close_still_ends() {
     let pool = pool(1, 1);
     let (future, wake) = suspended();
     pool.spawn(future).unwrap();
@@ -83,7 +83,7 @@ fn a_future_woken_by_another_thread_after_the_close_still_ends() {
 }
 
 #[test]
-fn a_stream_of_submits_from_outside_does_not_starve_a_woken_future() {
+fn stream_of_submits_does_not_starve_a_woken_future() {
     let pool = pool(64, 1);
     let (ended, seen) = mpsc::channel();
     pool.spawn(async move {
@@ -99,7 +99,7 @@ fn a_stream_of_submits_from_outside_does_not_starve_a_woken_future() {
 }
 
 #[test]
-fn futures_that_wake_each_other_for_ever_do_not_starve_a_submit_from_outside() {
+fn futures_that_always_yield_do_not_starve_a_submit() {
     let pool = pool(64, 1);
     let stop = Arc::new(AtomicBool::new(false));
     for _ in 0..4 {
@@ -119,7 +119,7 @@ fn futures_that_wake_each_other_for_ever_do_not_starve_a_submit_from_outside() {
 }
 
 #[test]
-fn a_future_whose_wakers_are_gone_gives_its_slot_back() {
+fn future_without_wakers_releases_its_slot() {
     let pool = pool(1, 1);
     let dropped = Arc::new(());
     let owned = Arc::clone(&dropped);

@@ -9,7 +9,7 @@ use anthill::{Group, GroupError, JoinError};
 use crate::support::{Gate, eventually, occupy, pool};
 
 #[test]
-fn the_first_error_in_time_stops_the_rest() {
+fn first_error_in_time_stops_the_group() {
     let (pool, gate) = (pool(8, 2), Gate::new());
     let mut group = Group::new().stop_at_error();
     let (said, begun) = mpsc::channel();

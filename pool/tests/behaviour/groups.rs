@@ -30,7 +30,7 @@ fn results_come_in_the_order_of_submission() {
 }
 
 #[test]
-fn an_empty_group_has_ended() {
+fn empty_group_has_ended() {
     let group = Group::<()>::new();
     assert!(group.is_empty());
     assert_eq!(group.wait().into_vec().len(), 0);
@@ -157,7 +157,7 @@ fn task_that_awaits_its_group_gives_the_worker_to_it() {
 }
 
 #[test]
-fn a_task_that_waits_for_its_group_needs_no_free_worker() {
+fn task_that_waits_for_its_group_needs_no_free_worker() {
     let pool = pool(64, 1);
     let own = pool.clone();
     let sum = pool.submit_with_handle(move || {

@@ -22,7 +22,7 @@ fn assert_is_a_test(file: &str, name: &str) {
 }
 
 #[test]
-fn every_test_that_is_named_is_there() {
+fn every_test_named_in_the_guide_exists() {
     let guide = include_str!("../../docs/from-ants.md");
     let (_, tests) = guide.split_once("# The tests of ants, and ours\n").unwrap();
     let (parity, bugs) = tests.split_once("\n# Bugs of ants").unwrap();

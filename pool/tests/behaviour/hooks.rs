@@ -8,7 +8,7 @@ use anthill::Pool;
 use crate::support::{Gate, eventually, occupy};
 
 #[test]
-fn each_thread_calls_them_once_around_its_tasks() {
+fn each_thread_calls_its_hooks_once() {
     let (said, heard) = mpsc::channel();
     let tell = |what| {
         let said = said.clone();
@@ -29,7 +29,7 @@ fn each_thread_calls_them_once_around_its_tasks() {
 }
 
 #[test]
-fn one_that_panics_is_contained_and_counted() {
+fn panic_of_a_hook_is_contained_and_counted() {
     let pool = Pool::builder()
         .threads(0..=1)
         .on_thread_start(|| std::panic::resume_unwind(Box::new(())))
@@ -43,7 +43,7 @@ fn one_that_panics_is_contained_and_counted() {
 }
 
 #[test]
-fn while_one_that_leaves_takes_its_time_others_do_the_work() {
+fn slow_stop_hook_does_not_delay_tasks() {
     let gate = Gate::new();
     let (said, heard) = mpsc::channel();
     let wait = gate.clone();
@@ -64,7 +64,7 @@ fn while_one_that_leaves_takes_its_time_others_do_the_work() {
 }
 
 #[test]
-fn threads_start_at_once_however_long_each_takes() {
+fn slow_start_hooks_run_in_parallel() {
     let together = Arc::new(Barrier::new(10));
     let in_hooks = Arc::clone(&together);
     let pool = Pool::builder()
@@ -81,7 +81,7 @@ fn threads_start_at_once_however_long_each_takes() {
 }
 
 #[test]
-fn while_a_thread_starts_an_idle_one_is_woken() {
+fn idle_thread_is_woken_while_another_starts() {
     let (gate, begins) = (Gate::new(), Gate::new());
     let (said, heard) = mpsc::channel();
     let wait = begins.clone();

@@ -19,7 +19,7 @@ fn sum(pool: &anthill::Pool, from: u64, to: u64) -> u64 {
 }
 
 #[test]
-fn closures_that_join_their_parts_need_no_free_worker() {
+fn closures_that_wait_for_their_parts_need_no_free_worker() {
     let pool = pool(10_000, 1);
     let own = pool.clone();
     let total = pool.submit_with_handle(move || sum(&own, 0, 1000)).unwrap();
@@ -31,7 +31,7 @@ fn closures_that_join_their_parts_need_no_free_worker() {
 }
 
 #[test]
-fn a_panic_in_place_of_the_one_that_joins_goes_to_it() {
+fn panic_of_a_task_run_in_place_goes_to_the_waiter() {
     let pool = pool(8, 1);
     let own = pool.clone();
     let outer = pool.submit_with_handle(move || {
@@ -48,7 +48,7 @@ fn a_panic_in_place_of_the_one_that_joins_goes_to_it() {
 }
 
 #[test]
-fn a_task_of_another_entrance_does_not_run_in_place() {
+fn task_of_another_entrance_does_not_run_in_place() {
     // Its bound would not hold if those that wait for it ran it in their slots.
     let pool = pool(8, 2);
     let side = pool.subpool().capacity(1).build().unwrap();
@@ -60,7 +60,7 @@ fn a_task_of_another_entrance_does_not_run_in_place() {
 }
 
 #[test]
-fn a_task_that_runs_in_place_releases_its_slot_at_once() {
+fn task_that_runs_in_place_releases_its_slot_at_once() {
     // The only thread that runs closures never comes to the queue.
     let pool = pool(3, 1);
     let own = pool.clone();
@@ -81,7 +81,7 @@ fn a_task_that_runs_in_place_releases_its_slot_at_once() {
 }
 
 #[test]
-fn tasks_that_ran_in_place_leave_the_queue_and_the_others_keep_their_order() {
+fn tasks_run_in_place_leave_the_queue_in_order() {
     let pool = Pool::builder()
         .capacity(1_000_000)
         .threads(1..=1)

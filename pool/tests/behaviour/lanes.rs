@@ -23,7 +23,7 @@ async fn told(told: tokio::sync::oneshot::Receiver<()>) {
 }
 
 #[test]
-fn a_new_future_runs_while_closures_hold_every_worker() {
+fn new_future_runs_while_closures_hold_every_worker() {
     for threads in 1..=3 {
         let (pool, gate) = (crate::support::pool(100, threads), Gate::new());
         hold_all(&pool, &gate);
@@ -38,7 +38,7 @@ fn a_new_future_runs_while_closures_hold_every_worker() {
 }
 
 #[test]
-fn a_woken_future_runs_while_closures_hold_every_worker() {
+fn woken_future_runs_while_closures_hold_every_worker() {
     for threads in 1..=3 {
         let (pool, gate) = (crate::support::pool(100, threads), Gate::new());
         let (tell, wait) = tokio::sync::oneshot::channel();
@@ -52,7 +52,7 @@ fn a_woken_future_runs_while_closures_hold_every_worker() {
 }
 
 #[test]
-fn a_future_that_awaits_a_closure_goes_on_beside_others() {
+fn future_woken_by_a_running_closure_runs_at_once() {
     let (pool, gate) = (crate::support::pool(100, 1), Gate::new());
     let (tell, wait) = tokio::sync::oneshot::channel();
     let task = pool.spawn_with_handle(told(wait)).unwrap();
@@ -69,7 +69,7 @@ fn a_future_that_awaits_a_closure_goes_on_beside_others() {
 }
 
 #[test]
-fn no_more_closures_run_at_once_than_threads_are_allowed() {
+fn thread_limit_bounds_running_closures() {
     let pool = crate::support::pool(1_000, 2);
     let running = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
@@ -89,7 +89,7 @@ fn no_more_closures_run_at_once_than_threads_are_allowed() {
 }
 
 #[test]
-fn a_thread_that_may_run_no_closure_sleeps_beside_them() {
+fn thread_for_futures_sleeps_while_closures_queue() {
     let (pool, gate) = (crate::support::pool(100, 1), Gate::new());
     hold_all(&pool, &gate);
     pool.submit(|| ()).unwrap();
@@ -101,7 +101,7 @@ fn a_thread_that_may_run_no_closure_sleeps_beside_them() {
 }
 
 #[test]
-fn fewer_closures_run_once_fewer_threads_are_allowed() {
+fn lower_thread_limit_lowers_running_closures() {
     let gates: [Gate; 3] = Default::default();
     let pool = Pool::builder()
         .threads(2..=2)
@@ -127,7 +127,7 @@ fn fewer_closures_run_once_fewer_threads_are_allowed() {
 }
 
 #[test]
-fn the_thread_for_futures_expires_as_any_other() {
+fn thread_for_futures_expires_when_idle() {
     let builder = Pool::builder().threads(0..=1).idle_expiry(Duration::ZERO);
     let (pool, gate) = (builder.build().unwrap(), Gate::new());
     hold_all(&pool, &gate);
@@ -163,7 +163,7 @@ fn closures_run_beside_futures_that_never_stop_yielding() {
 }
 
 #[test]
-fn tasks_behind_a_blocked_one_are_taken_by_a_busy_worker() {
+fn tasks_behind_a_blocked_task_run_on_a_busy_worker() {
     let (pool, gate) = (crate::support::pool(1_000, 2), Gate::new());
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
@@ -190,7 +190,7 @@ fn tasks_behind_a_blocked_one_are_taken_by_a_busy_worker() {
 }
 
 #[test]
-fn tasks_behind_a_blocked_one_are_not_overtaken_for_ever() {
+fn tasks_behind_a_blocked_task_are_not_starved() {
     let (pool, gate) = (crate::support::pool(1_000, 2), Gate::new());
     let go = Gate::new();
     // Both workers wait while the queue fills.
@@ -247,7 +247,7 @@ mod with_a_reactor {
     }
 
     #[test]
-    fn a_closure_on_the_only_worker_may_block_on_an_event() {
+    fn closure_on_the_only_worker_may_block_on_an_event() {
         let pool = pool(1);
         for _ in 0..100 {
             let task = pool.submit_with_handle(|| {
@@ -311,7 +311,7 @@ mod with_a_reactor {
     }
 
     #[test]
-    fn a_pool_beside_a_runtime_runs_futures_too() {
+    fn pool_on_an_existing_runtime_runs_futures() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let builder = Pool::builder().threads(0..=1);
         let builder = builder.tokio_handle(runtime.handle().clone());

@@ -61,7 +61,7 @@ fn live(
 }
 
 #[test]
-fn what_is_accepted_in_a_short_life_runs_in_it() {
+fn accepted_tasks_run_before_a_short_life_ends() {
     let lifetimes: usize =
         std::env::var("LIFETIMES").map_or(20_000, |count| count.parse().unwrap());
     let tasks: usize = thread::scope(|scope| {

@@ -101,7 +101,7 @@ fn handle_of_a_named_future_has_the_name() {
 }
 
 #[test]
-fn a_shutdown_that_ends_early_names_what_has_begun() {
+fn timed_out_shutdown_names_the_running_tasks() {
     let pool = pool(8, 1);
     let (gate, begun) = (Gate::new(), mpsc::channel());
     // Suspended for good, until its sender is gone.
@@ -138,7 +138,7 @@ fn a_shutdown_that_ends_early_names_what_has_begun() {
 }
 
 #[test]
-fn a_name_is_gone_with_its_task_however_that_ends() {
+fn name_is_removed_however_its_task_ends() {
     let pool = pool(8, 1);
     let gate = Gate::new();
     let slot = |name| pool.try_slot().unwrap().named(name);

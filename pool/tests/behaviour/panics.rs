@@ -19,7 +19,7 @@ fn reporting() -> (Pool, mpsc::Receiver<TaskPanic>) {
 }
 
 #[test]
-fn the_handler_gets_payload_and_pool() {
+fn handler_gets_payload_and_pool() {
     let (pool, reports) = reporting();
     pool.submit(|| panic!("a {} message", "formatted")).unwrap();
     let panic = reports.recv().unwrap();
@@ -37,7 +37,7 @@ fn the_handler_gets_payload_and_pool() {
 }
 
 #[test]
-fn a_panicking_future_is_reported_and_gone() {
+fn panicking_future_is_reported_and_dropped() {
     let (pool, reports) = reporting();
     let owned = Arc::new(());
     let inside = Arc::clone(&owned);
@@ -80,7 +80,7 @@ fn thread_and_slot_survive_thousands_of_panics() {
 }
 
 #[test]
-fn a_handler_that_panics_is_contained() {
+fn handler_that_panics_is_contained() {
     let builder = Pool::builder().capacity(1).threads(0..=1);
     let pool = builder
         .panic_handler(|_| panic!("so does the handler"))
@@ -97,7 +97,7 @@ fn a_handler_that_panics_is_contained() {
 }
 
 #[test]
-fn a_payload_that_panics_when_dropped_is_contained() {
+fn payload_that_panics_when_dropped_is_contained() {
     struct Spiteful;
     impl Drop for Spiteful {
         fn drop(&mut self) {
@@ -112,7 +112,7 @@ fn a_payload_that_panics_when_dropped_is_contained() {
 }
 
 #[test]
-fn a_future_that_panics_when_dropped_is_reported() {
+fn future_that_panics_when_dropped_is_reported() {
     struct Fragile;
     impl Drop for Fragile {
         fn drop(&mut self) {
@@ -132,7 +132,7 @@ fn a_future_that_panics_when_dropped_is_reported() {
 }
 
 #[test]
-fn a_suspended_future_that_panics_when_dropped_is_reported() {
+fn suspended_future_that_panics_when_dropped_is_reported() {
     struct Fragile;
     impl Drop for Fragile {
         fn drop(&mut self) {
@@ -153,7 +153,7 @@ fn a_suspended_future_that_panics_when_dropped_is_reported() {
 }
 
 #[test]
-fn a_handler_that_asks_for_figures_gets_true_ones() {
+fn handler_sees_consistent_stats() {
     let (told, seen) = mpsc::channel();
     let asked = Arc::new(Mutex::new(None::<Pool>));
     let handler = {

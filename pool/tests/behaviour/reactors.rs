@@ -35,7 +35,7 @@ impl Reactor for Silence {
 }
 
 #[test]
-fn a_pool_keeps_one_thread_to_wait_in_it() {
+fn pool_keeps_one_thread_in_the_reactor() {
     let silence = Silence::default();
     let own = silence.clone();
     let builder = Pool::builder().reactor(move || Ok(own.clone()));
@@ -51,7 +51,7 @@ fn a_pool_keeps_one_thread_to_wait_in_it() {
 }
 
 #[test]
-fn a_reactor_that_panics_is_reported_once_and_left_alone() {
+fn panicking_reactor_is_reported_once_and_abandoned() {
     let silence = Silence {
         panics: 1,
         ..Silence::default()
@@ -101,7 +101,7 @@ impl Reactor for Wrong {
 }
 
 #[test]
-fn a_reactor_that_panics_elsewhere_ends_no_thread() {
+fn panic_in_any_reactor_method_ends_no_thread() {
     for (place, panics) in [
         ("before", 1),
         ("never", 0),
@@ -140,7 +140,7 @@ fn a_reactor_that_panics_elsewhere_ends_no_thread() {
 }
 
 #[test]
-fn the_handler_of_its_panic_may_wait_for_the_other_worker() {
+fn handler_of_a_reactor_panic_may_wait_for_a_task() {
     let silence = Silence {
         panics: 1,
         ..Silence::default()
@@ -161,7 +161,7 @@ fn the_handler_of_its_panic_may_wait_for_the_other_worker() {
 }
 
 #[test]
-fn one_that_cannot_be_made_is_an_error() {
+fn failed_reactor_is_a_build_error() {
     let make = || Err::<Silence, _>(io::Error::other("no more files"));
     let built = Pool::builder().reactor(make).build();
     assert!(
@@ -170,7 +170,7 @@ fn one_that_cannot_be_made_is_an_error() {
 }
 
 #[test]
-fn a_waker_keeps_the_reactor_of_its_pool() {
+fn waker_keeps_the_reactor_alive() {
     let silence = Silence::default();
     let owners = Arc::clone(&silence.parked);
     let own = silence.clone();

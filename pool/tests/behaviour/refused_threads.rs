@@ -15,7 +15,7 @@ fn refused() -> Pool {
 }
 
 #[test]
-fn a_closure_is_run_by_its_submitter() {
+fn submitter_runs_the_closure() {
     let pool = refused();
     let (ran, seen) = mpsc::channel();
     pool.submit(move || ran.send(std::thread::current().id()).unwrap())
@@ -28,7 +28,7 @@ fn a_closure_is_run_by_its_submitter() {
 }
 
 #[test]
-fn a_future_that_yields_for_long_does_not_pile_up_on_the_stack() {
+fn yielding_future_does_not_grow_the_stack() {
     let pool = refused();
     let ended = Arc::new(AtomicUsize::new(0));
     let end = Arc::clone(&ended);
@@ -44,7 +44,7 @@ fn a_future_that_yields_for_long_does_not_pile_up_on_the_stack() {
 }
 
 #[test]
-fn a_task_may_submit_another() {
+fn task_may_submit_another() {
     let pool = refused();
     let (ran, seen) = mpsc::channel();
     let own = pool.clone();
@@ -55,7 +55,7 @@ fn a_task_may_submit_another() {
 }
 
 #[test]
-fn a_worker_of_another_pool_stays_one() {
+fn worker_of_another_pool_stays_a_worker() {
     let pool = refused();
     let other = crate::support::pool(1, 1);
     let (told, seen) = mpsc::channel();
@@ -71,7 +71,7 @@ fn a_worker_of_another_pool_stays_one() {
 }
 
 #[test]
-fn a_worker_that_does_a_job_of_another_pool_is_known_in_both() {
+fn worker_that_runs_a_foreign_task_belongs_to_both_pools() {
     let without_threads = refused();
     let full = crate::support::pool(1, 1);
     let (told, seen) = mpsc::channel();
@@ -91,7 +91,7 @@ fn a_worker_that_does_a_job_of_another_pool_is_known_in_both() {
 }
 
 #[test]
-fn two_pools_that_submit_to_each_other_do_not_pile_up_on_the_stack() {
+fn pools_that_submit_to_each_other_do_not_grow_the_stack() {
     fn ping(here: Pool, there: &Pool, left: usize, ended: mpsc::Sender<()>) {
         if left == 0 {
             return ended.send(()).unwrap();
@@ -107,7 +107,7 @@ fn two_pools_that_submit_to_each_other_do_not_pile_up_on_the_stack() {
 }
 
 #[test]
-fn a_pool_that_is_to_have_threads_from_the_beginning_is_not_built() {
+fn pool_with_a_minimum_of_threads_is_not_built() {
     let refused = Pool::builder().threads(1..=1).stack_size(1 << 60).build();
     assert!(matches!(refused, Err(BuildError::Thread(_))));
 }

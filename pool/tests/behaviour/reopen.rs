@@ -9,7 +9,7 @@ use anthill::{Pool, ReopenError, ShutdownError};
 use crate::support::{Gate, eventually, pool};
 
 #[test]
-fn a_pool_lives_again_after_its_end() {
+fn reopened_pool_runs_tasks_again() {
     let pool = pool(2, 2);
     for life in 1..=3 {
         assert_eq!(
@@ -28,7 +28,7 @@ fn a_pool_lives_again_after_its_end() {
 }
 
 #[test]
-fn on_an_open_pool_nothing_happens() {
+fn reopen_of_an_open_pool_changes_nothing() {
     let pool = pool(1, 1);
     pool.reopen().unwrap();
     pool.submit(|| ()).unwrap();
@@ -37,7 +37,7 @@ fn on_an_open_pool_nothing_happens() {
 }
 
 #[test]
-fn what_runs_from_before_goes_on_and_keeps_its_slot() {
+fn running_task_keeps_its_slot_across_a_reopen() {
     let (pool, gate) = (pool(1, 1), Gate::new());
     let old = pool.submit_with_handle(gate.waiter()).unwrap();
     pool.close();
@@ -51,7 +51,7 @@ fn what_runs_from_before_goes_on_and_keeps_its_slot() {
 }
 
 #[test]
-fn one_that_waits_for_the_end_is_told_that_it_does_not_come() {
+fn reopen_ends_a_waiting_shutdown() {
     let (pool, gate) = (pool(1, 1), Gate::new());
     pool.submit(gate.waiter()).unwrap();
     thread::scope(|scope| {
@@ -65,7 +65,7 @@ fn one_that_waits_for_the_end_is_told_that_it_does_not_come() {
 }
 
 #[test]
-fn subpools_are_opened_one_by_one_and_after_their_pool() {
+fn subpool_reopens_by_itself_after_its_pool() {
     let pool = pool(1, 1);
     let side = pool.subpool().capacity(1).build().unwrap();
     pool.close();
@@ -81,7 +81,7 @@ fn subpools_are_opened_one_by_one_and_after_their_pool() {
 }
 
 #[test]
-fn the_fewest_threads_are_there_again() {
+fn reopen_starts_the_minimum_of_threads() {
     let pool = Pool::builder().threads(2..=2).build().unwrap();
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().threads, 0);
@@ -92,7 +92,7 @@ fn the_fewest_threads_are_there_again() {
 /// Closing, discarding, reopening, and submitting at once, from many threads: what was accepted ends once, and the pool
 /// works in the end.
 #[test]
-fn at_any_time() {
+fn reopen_races_with_close_and_discard() {
     const ROUNDS: usize = 2_000;
     let pool = Pool::builder().capacity(4).threads(1..=2).build().unwrap();
     let side = pool.subpool().capacity(2).build().unwrap();

@@ -22,7 +22,7 @@ fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
 }
 
 #[test]
-fn waiting_for_a_slot_without_a_thread() {
+fn future_waits_for_a_slot_without_a_thread() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -40,7 +40,7 @@ fn waiting_for_a_slot_without_a_thread() {
 }
 
 #[test]
-fn dropping_a_wait_gives_up_the_place_in_line() {
+fn dropped_wait_leaves_the_line() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     {
@@ -55,7 +55,7 @@ fn dropping_a_wait_gives_up_the_place_in_line() {
 }
 
 #[test]
-fn a_slot_granted_to_a_wait_that_is_dropped_goes_to_the_next() {
+fn slot_granted_to_a_dropped_wait_goes_to_the_next() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     let mut cx = Context::from_waker(Waker::noop());
@@ -74,7 +74,7 @@ fn a_slot_granted_to_a_wait_that_is_dropped_goes_to_the_next() {
 }
 
 #[test]
-fn closing_ends_the_wait_of_a_future() {
+fn close_ends_the_wait_of_a_future() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     let mut wait = pin!(pool.slot());

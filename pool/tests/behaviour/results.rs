@@ -11,7 +11,7 @@ use anthill::{Group, Pool, SlotError};
 use crate::support::{Gate, block_on, eventually, pool, yield_now};
 
 #[test]
-fn a_thread_joins_a_closure_and_a_future() {
+fn thread_waits_for_a_closure_and_a_future() {
     let pool = pool(4, 2);
     let closure = pool.submit_with_handle(|| vec![1, 2]).unwrap();
     let future = pool
@@ -27,7 +27,7 @@ fn a_thread_joins_a_closure_and_a_future() {
 }
 
 #[test]
-fn a_future_awaits_a_task_of_its_own_pool() {
+fn future_awaits_a_task_of_its_own_pool() {
     let pool = pool(2, 1);
     let own = pool.clone();
     let outer = pool.spawn_with_handle(async move {
@@ -38,7 +38,7 @@ fn a_future_awaits_a_task_of_its_own_pool() {
 }
 
 #[test]
-fn a_join_that_runs_out_of_time_hands_the_handle_back() {
+fn timed_out_wait_returns_the_handle() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     let handle = pool.submit_with_handle(gate.waiter()).unwrap();
@@ -49,7 +49,7 @@ fn a_join_that_runs_out_of_time_hands_the_handle_back() {
 }
 
 #[test]
-fn a_panic_goes_to_the_handle_and_not_to_the_handler() {
+fn panic_goes_to_the_handle_and_not_to_the_handler() {
     let (report, reports) = mpsc::channel();
     let builder = Pool::builder().capacity(2).threads(0..=1);
     let pool = builder
@@ -77,7 +77,7 @@ fn a_panic_goes_to_the_handle_and_not_to_the_handler() {
 }
 
 #[test]
-fn a_panic_of_a_task_that_was_let_go_goes_to_the_handler() {
+fn panic_of_a_task_without_handle_goes_to_the_handler() {
     let (report, reports) = mpsc::channel();
     let builder = Pool::builder().capacity(1).threads(0..=1);
     let pool = builder
@@ -125,7 +125,7 @@ fn refused_submit_with_handle_drops_its_task() {
 }
 
 #[test]
-fn results_by_way_of_a_slot_and_its_patience() {
+fn slot_from_a_timed_wait_returns_results() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     assert!(matches!(
@@ -162,7 +162,7 @@ fn results_by_way_of_a_slot_and_its_patience() {
 }
 
 #[test]
-fn a_handle_that_was_polled_joined_for_a_while_and_polled_again_hears_of_the_end() {
+fn handle_polled_after_a_timed_wait_sees_the_end() {
     let (pool, gate) = (pool(4, 1), Gate::new());
     let mut handle = pool.submit_with_handle(gate.waiter()).unwrap();
     let mut cx = Context::from_waker(Waker::noop());
@@ -174,7 +174,7 @@ fn a_handle_that_was_polled_joined_for_a_while_and_polled_again_hears_of_the_end
 }
 
 #[test]
-fn the_books_balance_when_a_result_that_nobody_wants_panics_in_its_drop() {
+fn panic_in_the_drop_of_an_unused_result_is_counted() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -203,7 +203,7 @@ fn leaves_room(end: impl Fn(&Pool)) {
 }
 
 #[test]
-fn a_joined_task_has_released_its_slot() {
+fn joined_task_has_released_its_slot() {
     leaves_room(|pool| pool.submit_with_handle(|| ()).unwrap().wait().unwrap());
     leaves_room(|pool| pool.spawn_with_handle(yield_now()).unwrap().wait().unwrap());
     leaves_room(|pool| block_on(pool.submit_with_handle(|| ()).unwrap()).unwrap());

@@ -17,7 +17,7 @@ fn without_the_setting_nothing_is_measured() {
 }
 
 #[test]
-fn one_of_so_many_is_measured_whatever_it_is() {
+fn one_in_n_tasks_of_any_kind_is_measured() {
     let pool = sampled(3);
     let strand = pool.strand();
     for _ in 0..3 {
@@ -31,7 +31,7 @@ fn one_of_so_many_is_measured_whatever_it_is() {
 }
 
 #[test]
-fn a_task_is_measured_from_its_acceptance_and_while_it_runs() {
+fn queue_time_and_run_time_are_measured() {
     const LONG: Duration = Duration::from_millis(5);
     let (pool, gate) = (sampled(1), Gate::new());
     let (said, begun) = std::sync::mpsc::channel();
@@ -60,7 +60,7 @@ fn a_task_is_measured_from_its_acceptance_and_while_it_runs() {
 }
 
 #[test]
-fn a_closure_that_panics_is_measured_and_one_that_is_cancelled_is_not() {
+fn panicked_closure_is_measured_and_cancelled_is_not() {
     let (pool, gate) = (sampled(1), Gate::new());
     pool.submit(gate.waiter()).unwrap();
     pool.submit(|| std::panic::resume_unwind(Box::new(())))
@@ -73,7 +73,7 @@ fn a_closure_that_panics_is_measured_and_one_that_is_cancelled_is_not() {
 }
 
 #[test]
-fn one_in_none_is_refused() {
+fn sampling_one_in_zero_is_refused() {
     let refused = Pool::builder().sample_times(0).build();
     assert!(matches!(refused, Err(BuildError::ZeroSampling)));
 }

@@ -19,7 +19,7 @@ fn fail(with: &'static str) -> impl FnOnce() + Send {
 }
 
 #[test]
-fn it_returns_when_all_have_ended() {
+fn scope_returns_when_all_tasks_have_ended() {
     let pool = pool(4, 3);
     let mut squares = vec![0; 1000];
     pool.scope(|scope| {
@@ -31,14 +31,14 @@ fn it_returns_when_all_have_ended() {
 }
 
 #[test]
-fn it_gives_what_its_function_returns() {
+fn scope_returns_the_result_of_its_function() {
     let pool = pool(1, 1);
     let text = String::from("borrowed");
     assert_eq!(pool.scope(|_| text.len()), 8);
 }
 
 #[test]
-fn a_panic_goes_on_after_all_have_ended() {
+fn panic_of_a_task_resumes_after_all_have_ended() {
     let pool = pool(8, 2);
     let (ran, gate) = (AtomicUsize::new(0), Gate::new());
     let message = panic_of(|| {
@@ -60,7 +60,7 @@ fn a_panic_goes_on_after_all_have_ended() {
 }
 
 #[test]
-fn a_panic_of_the_function_itself_waits_for_the_tasks_and_wins() {
+fn panic_of_the_function_waits_for_tasks_and_wins() {
     let (said, heard) = mpsc::channel();
     let builder = Pool::builder().threads(0..=1).panic_handler(move |panic| {
         said.send(panic.message().map(str::to_owned)).unwrap();
@@ -82,7 +82,7 @@ fn a_panic_of_the_function_itself_waits_for_the_tasks_and_wins() {
 }
 
 #[test]
-fn of_two_panics_one_goes_on_and_one_to_the_handler() {
+fn second_panic_of_a_scope_goes_to_the_handler() {
     let (said, heard) = mpsc::channel();
     let builder = Pool::builder().threads(0..=1);
     let pool = builder
@@ -160,7 +160,7 @@ fn scopes_within_scopes_need_no_free_worker() {
 }
 
 #[test]
-fn within_a_future_as_well() {
+fn scope_works_inside_a_future() {
     let pool = pool(8, 1);
     let own = pool.clone();
     let task = pool.spawn_with_handle(async move {
@@ -172,7 +172,7 @@ fn within_a_future_as_well() {
 }
 
 #[test]
-fn what_is_refused_comes_back() {
+fn refused_scope_task_is_returned() {
     let pool = pool(1, 1);
     let held = pool.try_slot().unwrap();
     let count = AtomicUsize::new(0);
@@ -191,7 +191,7 @@ fn what_is_refused_comes_back() {
 }
 
 #[test]
-fn it_does_not_return_as_if_all_was_done_when_tasks_were_discarded() {
+fn scope_panics_when_its_tasks_were_discarded() {
     let (pool, gate) = (pool(8, 1), Gate::new());
     let ran = AtomicUsize::new(0);
     let (said, begun) = mpsc::channel();
@@ -225,7 +225,7 @@ fn it_does_not_return_as_if_all_was_done_when_tasks_were_discarded() {
 
 /// A worker that waits in a scope is there also for what comes later.
 #[test]
-fn one_that_waits_within_a_task_runs_what_tasks_of_the_scope_submit_later() {
+fn scope_in_a_task_runs_tasks_that_are_submitted_later() {
     let pool = pool(16, 2);
     let own = pool.clone();
     let outer = pool.submit_with_handle(move || {

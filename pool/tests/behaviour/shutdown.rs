@@ -25,7 +25,7 @@ fn shutdown_runs_everything_accepted_and_ends_the_threads() {
 }
 
 #[test]
-fn a_shutdown_that_runs_out_of_time_says_what_is_left_and_can_be_made_again() {
+fn timed_out_shutdown_reports_what_is_left_and_can_retry() {
     let pool = pool(2, 1);
     let gate = Gate::new();
     let (begun, seen) = mpsc::channel();
@@ -48,7 +48,7 @@ fn a_shutdown_that_runs_out_of_time_says_what_is_left_and_can_be_made_again() {
 }
 
 #[test]
-fn a_worker_cannot_wait_for_its_own_end() {
+fn worker_cannot_wait_for_its_own_end() {
     let pool = pool(1, 1);
     let (told, seen) = mpsc::channel();
     let own = pool.clone();
@@ -156,7 +156,7 @@ fn with_destructor() -> (Pool, mpsc::Receiver<Result<(), ShutdownError>>) {
 }
 
 #[test]
-fn when_it_returns_threads_have_run_their_destructors() {
+fn shutdown_waits_for_thread_local_destructors() {
     for _ in 0..100 {
         let (pool, heard) = with_destructor();
         pool.shutdown().wait().unwrap();
@@ -173,7 +173,7 @@ fn when_it_returns_threads_have_run_their_destructors() {
 }
 
 #[test]
-fn it_waits_for_a_destructor_for_as_long_as_it_is_told() {
+fn shutdown_times_out_in_a_thread_local_destructor() {
     struct Waits(Option<Gate>);
     impl Drop for Waits {
         fn drop(&mut self) {

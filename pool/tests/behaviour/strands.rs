@@ -12,7 +12,7 @@ use anthill::{Pool, SlotError, Strands};
 use crate::support::{Gate, block_on, eventually, pool, yield_now};
 
 #[test]
-fn closures_and_futures_of_a_strand_run_in_the_order_of_their_coming() {
+fn strand_runs_closures_and_futures_in_order() {
     let pool = pool(2_000, 3);
     let strand = pool.strand();
     let (ran, seen) = mpsc::channel();
@@ -34,7 +34,7 @@ fn closures_and_futures_of_a_strand_run_in_the_order_of_their_coming() {
 }
 
 #[test]
-fn two_tasks_of_a_strand_never_meet() {
+fn tasks_of_a_strand_never_overlap() {
     let pool = pool(100, 4);
     let strand = pool.strand();
     let (inside, met) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -72,7 +72,7 @@ fn strands_run_in_parallel() {
 }
 
 #[test]
-fn a_suspended_future_holds_up_its_strand_and_no_thread() {
+fn suspended_future_blocks_its_strand_and_no_thread() {
     let pool = pool(3, 1);
     let strand = pool.strand();
     let wait = Arc::new(AtomicUsize::new(0));
@@ -96,7 +96,7 @@ fn a_suspended_future_holds_up_its_strand_and_no_thread() {
 }
 
 #[test]
-fn a_panic_ends_its_task_and_the_strand_goes_on() {
+fn panic_ends_its_task_and_the_strand_goes_on() {
     let pool = pool(4, 1);
     let strand = pool.strand();
     strand
@@ -132,7 +132,7 @@ fn waiting_tasks_of_a_strand_fill_the_pool() {
 }
 
 #[test]
-fn what_a_strand_was_given_is_run_also_when_its_handles_are_gone() {
+fn tasks_of_a_dropped_strand_still_run() {
     let pool = pool(100, 1);
     {
         let strand = pool.strand();
@@ -145,7 +145,7 @@ fn what_a_strand_was_given_is_run_also_when_its_handles_are_gone() {
 }
 
 #[test]
-fn a_busy_strand_lets_others_have_the_worker() {
+fn busy_strand_yields_the_worker_to_others() {
     let pool = Pool::builder()
         .capacity(10_000)
         .threads(0..=1)
@@ -172,7 +172,7 @@ fn a_busy_strand_lets_others_have_the_worker() {
 }
 
 #[test]
-fn a_result_comes_from_the_task_s_place_in_the_order() {
+fn results_of_a_strand_keep_its_order() {
     let (pool, gate) = (pool(8, 2), Gate::new());
     let strand = pool.strand();
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -198,7 +198,7 @@ fn a_result_comes_from_the_task_s_place_in_the_order() {
 }
 
 #[test]
-fn a_cancelled_task_is_passed_over() {
+fn strand_skips_a_cancelled_task() {
     let (pool, gate) = (pool(8, 1), Gate::new());
     let strand = pool.strand();
     strand.submit(gate.waiter()).unwrap();
@@ -212,7 +212,7 @@ fn a_cancelled_task_is_passed_over() {
 }
 
 #[test]
-fn a_full_pool_refuses_a_strand_in_time() {
+fn timed_wait_of_a_strand_times_out() {
     let pool = pool(1, 1);
     let strand = pool.strand();
     let held = pool.try_slot().unwrap();
@@ -241,7 +241,7 @@ fn a_full_pool_refuses_a_strand_in_time() {
 }
 
 #[test]
-fn a_key_has_one_strand_as_long_as_anybody_needs_it() {
+fn key_keeps_its_strand_while_in_use() {
     let (pool, gate) = (pool(8, 2), Gate::new());
     let strands = pool.strands::<String>();
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -288,7 +288,7 @@ fn strands_of_different_keys_run_in_parallel() {
 }
 
 #[test]
-fn unneeded_strands_go_while_other_keys_are_used() {
+fn unused_strands_are_removed_over_time() {
     let pool = pool(1, 1);
     let strands = pool.strands::<u32>();
     drop(
@@ -323,7 +323,7 @@ impl Hash for HostileKey {
 }
 
 #[test]
-fn a_hostile_hash_loses_no_strand_and_holds_no_lock() {
+fn hostile_hash_loses_no_strand_and_holds_no_lock() {
     let pool = pool(1, 1);
     let strands = pool.strands::<HostileKey>();
     let kept: Vec<_> = (0..100)

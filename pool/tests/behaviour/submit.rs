@@ -66,7 +66,7 @@ fn one_thread_runs_closures_in_order() {
 }
 
 #[test]
-fn try_submit_is_refused_when_full_and_hands_the_task_back() {
+fn try_submit_on_a_full_pool_returns_the_task() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -83,7 +83,7 @@ fn try_submit_is_refused_when_full_and_hands_the_task_back() {
 }
 
 #[test]
-fn a_nonblocking_pool_refuses_plain_submits_when_full() {
+fn nonblocking_pool_refuses_plain_submits_when_full() {
     let pool = Pool::builder()
         .capacity(1)
         .threads(0..=1)
@@ -98,7 +98,7 @@ fn a_nonblocking_pool_refuses_plain_submits_when_full() {
 }
 
 #[test]
-fn a_plain_submit_waits_for_a_slot() {
+fn plain_submit_waits_for_a_slot() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -144,7 +144,7 @@ fn timed_out_wait_is_refused_and_leaves_the_line() {
 }
 
 #[test]
-fn no_more_than_max_waiting_stand_in_line() {
+fn max_waiting_bounds_the_line() {
     let pool = Pool::builder()
         .capacity(1)
         .threads(0..=1)
@@ -194,7 +194,7 @@ fn closed_pool_refuses_every_task() {
 }
 
 #[test]
-fn closing_sends_waiting_submitters_away() {
+fn close_refuses_waiting_submitters() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -210,7 +210,7 @@ fn closing_sends_waiting_submitters_away() {
 }
 
 #[test]
-fn a_worker_never_waits_for_its_own_pool() {
+fn worker_never_waits_for_its_own_pool() {
     let pool = pool(1, 1);
     let (told, seen) = mpsc::channel();
     let own = pool.clone();
@@ -228,7 +228,7 @@ fn a_worker_never_waits_for_its_own_pool() {
 }
 
 #[test]
-fn a_worker_may_submit_to_its_own_pool_while_there_is_room() {
+fn worker_may_submit_to_its_own_pool_while_there_is_room() {
     let pool = pool(2, 1);
     let (ran, seen) = mpsc::channel();
     let own = pool.clone();
@@ -238,7 +238,7 @@ fn a_worker_may_submit_to_its_own_pool_while_there_is_room() {
 }
 
 #[test]
-fn a_reserved_slot_is_kept_until_it_is_used_or_dropped() {
+fn reserved_slot_is_kept_until_it_is_used_or_dropped() {
     let pool = pool(1, 1);
     let slot = pool.try_slot().unwrap();
     assert_eq!((pool.in_flight(), pool.stats().accepted), (1, 0));

@@ -55,7 +55,7 @@ fn capped(pool: &Pool, threads: usize) -> Pool {
 }
 
 #[test]
-fn settings_without_a_meaning_are_refused() {
+fn invalid_settings_of_a_subpool_are_refused() {
     let pool = pool(1, 1);
     let no_slot = pool.subpool().capacity(0).build();
     assert!(matches!(no_slot, Err(BuildError::ZeroCapacity)));
@@ -67,7 +67,7 @@ fn settings_without_a_meaning_are_refused() {
 }
 
 #[test]
-fn defaults_are_those_of_the_pool() {
+fn subpool_inherits_the_defaults_of_its_pool() {
     let pool = Pool::builder().nonblocking(true).build().unwrap();
     let side = pool.subpool().build().unwrap();
     assert_eq!(side.capacity(), 1024);
@@ -103,7 +103,7 @@ fn backlogs_of_three_priorities_are_served_8_4_1() {
 }
 
 #[test]
-fn a_high_closure_overtakes_a_backlog() {
+fn high_closure_overtakes_a_backlog() {
     let (pool, gate, order) = (pool(100, 1), Gate::new(), Order::default());
     let high = prioritized(&pool, Priority::High);
     occupy(&pool, &gate);
@@ -140,7 +140,7 @@ fn endless_streams_do_not_starve_a_low_closure() {
 }
 
 #[test]
-fn blocked_closures_do_not_lock_another_subpool_out() {
+fn blocked_closures_leave_workers_to_other_subpools() {
     let (pool, gate) = (pool(1, 2), Gate::new());
     let (blocked, free) = (capped(&pool, 1), capped(&pool, 1));
     for _ in 0..100 {
@@ -156,7 +156,7 @@ fn blocked_closures_do_not_lock_another_subpool_out() {
 }
 
 #[test]
-fn no_more_closures_run_at_once_than_the_limit() {
+fn thread_limit_of_a_subpool_bounds_running_closures() {
     let (pool, gate) = (pool(10, 4), Gate::new());
     let (side, inside) = (capped(&pool, 2), Inside::default());
     let (said, begun) = mpsc::channel();
@@ -203,7 +203,7 @@ fn no_more_closures_run_at_once_than_the_limit() {
 }
 
 #[test]
-fn a_limit_of_one_keeps_the_order() {
+fn limit_of_one_keeps_the_order() {
     let pool = pool(1, 4);
     let side = capped(&pool, 1);
     let order = Arc::new(Mutex::new(Vec::new()));
@@ -227,7 +227,7 @@ fn futures_are_not_limited() {
 }
 
 #[test]
-fn discarding_the_pool_drops_what_waits_for_the_limit() {
+fn discard_of_the_pool_drops_tasks_behind_the_limit() {
     let (pool, gate) = (pool(10, 4), Gate::new());
     let side = capped(&pool, 1);
     occupy(&side, &gate);
@@ -252,7 +252,7 @@ fn discarding_the_pool_drops_what_waits_for_the_limit() {
 }
 
 #[test]
-fn a_discarded_subpool_runs_again_after_a_reopen() {
+fn discarded_subpool_runs_again_after_a_reopen() {
     let (pool, gate) = (pool(10, 2), Gate::new());
     let side = capped(&pool, 1);
     occupy(&side, &gate);
@@ -268,7 +268,7 @@ fn a_discarded_subpool_runs_again_after_a_reopen() {
 }
 
 #[test]
-fn closing_runs_what_waits_for_the_limit() {
+fn close_runs_tasks_behind_the_limit() {
     let (pool, gate, ran) = (pool(10, 2), Gate::new(), Arc::new(AtomicUsize::new(0)));
     let side = capped(&pool, 1);
     occupy(&side, &gate);
@@ -289,7 +289,7 @@ fn closing_runs_what_waits_for_the_limit() {
 }
 
 #[test]
-fn a_panic_does_not_use_up_the_limit() {
+fn panic_does_not_use_up_the_limit() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -310,7 +310,7 @@ fn a_panic_does_not_use_up_the_limit() {
 }
 
 #[test]
-fn a_cancelled_closure_does_not_run() {
+fn cancelled_closure_does_not_run() {
     let (pool, gate) = (pool(10, 2), Gate::new());
     let side = capped(&pool, 1);
     occupy(&side, &gate);
@@ -352,7 +352,7 @@ fn groups_and_scopes_keep_to_the_limit() {
 }
 
 #[test]
-fn a_capped_closure_keeps_its_priority() {
+fn capped_closure_keeps_its_priority() {
     let (pool, gate, order) = (pool(100, 1), Gate::new(), Order::default());
     let high = pool.subpool().priority(Priority::High).threads(1);
     let high = high.build().unwrap();

@@ -8,7 +8,7 @@ use anthill::{BuildError, Pool};
 use crate::support::{Gate, eventually, pool};
 
 #[test]
-fn with_more_threads_what_waits_begins_at_once() {
+fn higher_thread_limit_starts_queued_tasks() {
     let pool = pool(10, 1);
     let together = Arc::new(Barrier::new(3));
     let tasks: Vec<_> = (0..3)
@@ -26,7 +26,7 @@ fn with_more_threads_what_waits_begins_at_once() {
 }
 
 #[test]
-fn with_fewer_those_that_are_too_many_leave_after_their_task() {
+fn lower_thread_limit_ends_busy_threads_after_their_task() {
     let (pool, gate) = (pool(10, 3), Gate::new());
     let (said, begun) = mpsc::channel();
     for _ in 0..3 {
@@ -47,7 +47,7 @@ fn with_fewer_those_that_are_too_many_leave_after_their_task() {
 }
 
 #[test]
-fn those_that_sleep_leave_at_once() {
+fn lower_thread_limit_ends_idle_threads_at_once() {
     let pool = Pool::builder()
         .threads(4..=4)
         .idle_expiry(Duration::MAX)
@@ -60,7 +60,7 @@ fn those_that_sleep_leave_at_once() {
 }
 
 #[test]
-fn with_a_lower_fewest_the_others_watch_the_clock_again() {
+fn lower_minimum_lets_idle_threads_expire() {
     let builder = Pool::builder().threads(2..=2).idle_expiry(Duration::ZERO);
     let pool = builder.build().unwrap();
     pool.set_threads(0..=2).unwrap();
@@ -69,14 +69,14 @@ fn with_a_lower_fewest_the_others_watch_the_clock_again() {
 }
 
 #[test]
-fn with_a_higher_fewest_they_are_started() {
+fn higher_minimum_starts_threads() {
     let pool = pool(10, 1);
     pool.set_threads(3..=3).unwrap();
     assert_eq!(pool.stats().threads, 3);
 }
 
 #[test]
-fn a_range_that_no_pool_can_have_changes_nothing() {
+fn invalid_thread_range_changes_nothing() {
     let pool = pool(10, 2);
     #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
     let empty = 3..=2;
@@ -98,7 +98,7 @@ fn a_range_that_no_pool_can_have_changes_nothing() {
 }
 
 #[test]
-fn one_that_was_about_to_sleep_leaves_as_well() {
+fn lower_thread_limit_ends_a_thread_about_to_sleep() {
     let builder = Pool::builder().threads(0..=2).idle_expiry(Duration::MAX);
     let pool = builder.build().unwrap();
     for _ in 0..1_000 {
@@ -115,7 +115,7 @@ fn one_that_was_about_to_sleep_leaves_as_well() {
 }
 
 #[test]
-fn default_threads_are_the_processors_that_the_process_may_use() {
+fn default_thread_limit_is_the_usable_processors() {
     let pool = Pool::builder().build().unwrap();
     assert_eq!(pool.threads(), 0..=num_cpus::get());
 }

@@ -13,7 +13,7 @@ fn assert_full(pool: &Pool) {
 }
 
 #[test]
-fn tuning_up_lets_a_waiting_submitter_in_at_once() {
+fn larger_capacity_admits_a_waiter_at_once() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -30,7 +30,7 @@ fn tuning_up_lets_a_waiting_submitter_in_at_once() {
 }
 
 #[test]
-fn tuning_down_accepts_nothing_until_enough_have_ended() {
+fn smaller_capacity_admits_nothing_until_enough_ended() {
     let pool = pool(3, 3);
     let gates = [Gate::new(), Gate::new(), Gate::new()];
     for gate in &gates {
@@ -51,7 +51,7 @@ fn tuning_down_accepts_nothing_until_enough_have_ended() {
 }
 
 #[test]
-fn from_limited_to_unlimited_and_back() {
+fn capacity_changes_to_unlimited_and_back() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -70,7 +70,7 @@ fn from_limited_to_unlimited_and_back() {
 }
 
 #[test]
-fn a_capacity_of_zero_pauses() {
+fn zero_capacity_pauses_the_pool() {
     let pool = pool(2, 1);
     pool.set_capacity(0);
     assert_full(&pool);
@@ -80,7 +80,7 @@ fn a_capacity_of_zero_pauses() {
 }
 
 #[test]
-fn a_subpool_has_a_capacity_of_its_own() {
+fn subpool_has_a_capacity_of_its_own() {
     let pool = pool(1, 1);
     let gate = Gate::new();
     pool.submit(gate.waiter()).unwrap();
@@ -100,7 +100,7 @@ fn a_subpool_has_a_capacity_of_its_own() {
 }
 
 #[test]
-fn closing_a_pool_closes_its_subpools() {
+fn close_of_a_pool_closes_its_subpools() {
     let pool = pool(1, 1);
     let subpool = pool.subpool().capacity(1).build().unwrap();
     pool.shutdown().wait().unwrap();
@@ -112,7 +112,7 @@ fn closing_a_pool_closes_its_subpools() {
 }
 
 #[test]
-fn a_subpool_keeps_its_pool_open() {
+fn subpool_keeps_its_pool_open() {
     let subpool = {
         let pool = Pool::builder().capacity(1).threads(0..=1).build().unwrap();
         pool.subpool().capacity(1).build().unwrap()
@@ -123,7 +123,7 @@ fn a_subpool_keeps_its_pool_open() {
 }
 
 #[test]
-fn tuning_up_lets_in_as_many_of_the_line_as_there_is_room_for() {
+fn larger_capacity_admits_as_many_waiters_as_fit() {
     let pool = pool(1, 1);
     let _held = pool.try_slot().unwrap();
     std::thread::scope(|scope| {

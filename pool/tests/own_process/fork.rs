@@ -10,9 +10,9 @@ use crate::child::in_own_process;
 use crate::support::pool;
 
 #[test]
-fn a_forked_child_has_no_workers_but_can_build_a_pool() {
+fn forked_child_has_no_workers_but_can_build_a_pool() {
     in_own_process(
-        "fork::a_forked_child_has_no_workers_but_can_build_a_pool",
+        "fork::forked_child_has_no_workers_but_can_build_a_pool",
         || {
             let inherited = pool(4, 1);
             let task = inherited.submit_with_handle(|| 1).unwrap();

@@ -46,65 +46,68 @@ static MAKES: AtomicBool = AtomicBool::new(false);
 
 /// One test, for there is one subscriber.
 #[test]
-fn scopes_hold_and_workers_live() {
-    in_own_process("hostile_subscriber::scopes_hold_and_workers_live", || {
-        tracing::subscriber::set_global_default(Panics).unwrap();
-        let pool = pool(8, 1);
-        let own = pool.clone();
-        let late = pool.submit_with_handle(move || {
-            let late = AtomicUsize::new(0);
-            let ended = catch_unwind(AssertUnwindSafe(|| {
-                let here = AtomicBool::new(true);
-                own.scope(|scope| {
-                    let submit = |fails: bool| {
-                        let (here, late) = (&here, &late);
-                        let task = move || {
-                            late.fetch_add(
-                                usize::from(!here.load(Ordering::Relaxed)),
-                                Ordering::Relaxed,
-                            );
-                            if fails {
-                                resume_unwind(Box::new("a task"));
-                            }
+fn panicking_subscriber_breaks_no_scope_and_no_worker() {
+    in_own_process(
+        "hostile_subscriber::panicking_subscriber_breaks_no_scope_and_no_worker",
+        || {
+            tracing::subscriber::set_global_default(Panics).unwrap();
+            let pool = pool(8, 1);
+            let own = pool.clone();
+            let late = pool.submit_with_handle(move || {
+                let late = AtomicUsize::new(0);
+                let ended = catch_unwind(AssertUnwindSafe(|| {
+                    let here = AtomicBool::new(true);
+                    own.scope(|scope| {
+                        let submit = |fails: bool| {
+                            let (here, late) = (&here, &late);
+                            let task = move || {
+                                late.fetch_add(
+                                    usize::from(!here.load(Ordering::Relaxed)),
+                                    Ordering::Relaxed,
+                                );
+                                if fails {
+                                    resume_unwind(Box::new("a task"));
+                                }
+                            };
+                            scope.submit(task).unwrap();
                         };
-                        scope.submit(task).unwrap();
-                    };
-                    // The last first, within a task: two panics, of which one is logged, before the first task.
-                    for fails in [false, true, true] {
-                        submit(fails);
-                    }
-                });
-                here.store(false, Ordering::Relaxed);
+                        // The last first, within a task: two panics, of which one is logged, before the first task.
+                        for fails in [false, true, true] {
+                            submit(fails);
+                        }
+                    });
+                    here.store(false, Ordering::Relaxed);
+                }));
+                (ended.is_err(), late.into_inner())
+            });
+            assert_eq!(late.unwrap().wait().unwrap(), (true, 0));
+
+            for _ in 0..3 {
+                pool.submit(|| resume_unwind(Box::new("logged"))).unwrap();
+            }
+            assert_eq!(pool.submit_with_handle(|| 5).unwrap().wait().unwrap(), 5);
+
+            ENTERS.store(true, Ordering::Relaxed);
+            let ended = catch_unwind(AssertUnwindSafe(|| {
+                pool.scope(|scope| scope.submit(|| ()).unwrap());
             }));
-            (ended.is_err(), late.into_inner())
-        });
-        assert_eq!(late.unwrap().wait().unwrap(), (true, 0));
+            assert!(ended.is_err(), "its task was not run");
+            ENTERS.store(false, Ordering::Relaxed);
 
-        for _ in 0..3 {
-            pool.submit(|| resume_unwind(Box::new("logged"))).unwrap();
-        }
-        assert_eq!(pool.submit_with_handle(|| 5).unwrap().wait().unwrap(), 5);
-
-        ENTERS.store(true, Ordering::Relaxed);
-        let ended = catch_unwind(AssertUnwindSafe(|| {
-            pool.scope(|scope| scope.submit(|| ()).unwrap());
-        }));
-        assert!(ended.is_err(), "its task was not run");
-        ENTERS.store(false, Ordering::Relaxed);
-
-        // With a slot taken: it comes back, and the task runs.
-        MAKES.store(true, Ordering::Relaxed);
-        pool.submit(|| ()).unwrap();
-        pool.spawn(async {}).unwrap();
-        pool.strand().submit(|| ()).unwrap();
-        assert_eq!(pool.submit_with_handle(|| 6).unwrap().wait().unwrap(), 6);
-        assert_eq!(
-            pool.spawn_with_handle(async { 7 }).unwrap().wait().unwrap(),
-            7
-        );
-        MAKES.store(false, Ordering::Relaxed);
-        pool.shutdown().wait().unwrap();
-        assert_eq!(pool.in_flight(), 0);
-        assert_eq!(pool.stats().threads, 0);
-    });
+            // With a slot taken: it comes back, and the task runs.
+            MAKES.store(true, Ordering::Relaxed);
+            pool.submit(|| ()).unwrap();
+            pool.spawn(async {}).unwrap();
+            pool.strand().submit(|| ()).unwrap();
+            assert_eq!(pool.submit_with_handle(|| 6).unwrap().wait().unwrap(), 6);
+            assert_eq!(
+                pool.spawn_with_handle(async { 7 }).unwrap().wait().unwrap(),
+                7
+            );
+            MAKES.store(false, Ordering::Relaxed);
+            pool.shutdown().wait().unwrap();
+            assert_eq!(pool.in_flight(), 0);
+            assert_eq!(pool.stats().threads, 0);
+        },
+    );
 }

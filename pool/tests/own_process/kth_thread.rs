@@ -76,9 +76,9 @@ fn does_the_work_with_those_that_it_gets(started: u64) {
 }
 
 #[test]
-fn the_threads_from_the_kth_on_do_not_start() {
+fn pool_works_with_the_threads_that_the_system_starts() {
     in_own_process(
-        "kth_thread::the_threads_from_the_kth_on_do_not_start",
+        "kth_thread::pool_works_with_the_threads_that_the_system_starts",
         || {
             for started in 0..THREADS {
                 begins_with_all_or_not_at_all(started);

@@ -243,8 +243,8 @@ fn live(seed: u64) {
 }
 
 #[test]
-fn each_random_life_ends_with_balanced_books() {
-    in_own_process("lives::each_random_life_ends_with_balanced_books", || {
+fn counters_balance_after_each_random_life() {
+    in_own_process("lives::counters_balance_after_each_random_life", || {
         install_panic_hook();
         let seconds = std::env::var("LIVES_SECONDS").map_or(4, |count| count.parse().unwrap());
         let first = std::env::var("LIVES_SEED").map_or(1, |seed| seed.parse().unwrap());

@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::child::in_own_process;
 
 #[test]
-fn a_signal_wakes_a_task() {
-    in_own_process("signal::a_signal_wakes_a_task", || {
+fn signal_wakes_a_task() {
+    in_own_process("signal::signal_wakes_a_task", || {
         let pool = Pool::builder().threads(1..=1).tokio().build().unwrap();
         let (tell, told) = mpsc::channel();
         let task = pool.spawn_with_handle(async move {

@@ -58,9 +58,9 @@ fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
 }
 
 #[test]
-fn a_task_runs_in_a_span_below_that_of_its_submitter() {
+fn span_of_a_task_is_a_child_of_the_submitter_span() {
     in_own_process(
-        "spans::a_task_runs_in_a_span_below_that_of_its_submitter",
+        "spans::span_of_a_task_is_a_child_of_the_submitter_span",
         || {
             let lines = logged(|pool| {
                 let _request = info_span!("request", id = 7).entered();
@@ -81,8 +81,8 @@ fn a_task_runs_in_a_span_below_that_of_its_submitter() {
 }
 
 #[test]
-fn the_span_has_the_name_of_the_task() {
-    in_own_process("spans::the_span_has_the_name_of_the_task", || {
+fn span_has_the_name_of_the_task() {
+    in_own_process("spans::span_has_the_name_of_the_task", || {
         let lines = logged(|pool| {
             let slot = || pool.slot().wait().unwrap();
             slot().named("resize").submit(|| info!("one"));
@@ -99,8 +99,8 @@ fn the_span_has_the_name_of_the_task() {
 }
 
 #[test]
-fn a_panic_that_no_handler_is_told_is_logged() {
-    in_own_process("spans::a_panic_that_no_handler_is_told_is_logged", || {
+fn panic_without_a_handler_is_logged() {
+    in_own_process("spans::panic_without_a_handler_is_logged", || {
         let lines = logged(|pool| {
             let fail = || std::panic::resume_unwind(Box::new("out of paper"));
             pool.slot().wait().unwrap().named("print").submit(fail);

@@ -176,8 +176,8 @@ fn footprint() -> Option<(usize, usize)> {
 }
 
 #[test]
-fn the_books_balance_and_nothing_is_left() {
-    in_own_process("stress::the_books_balance_and_nothing_is_left", || {
+fn counters_balance_and_nothing_leaks() {
+    in_own_process("stress::counters_balance_and_nothing_leaks", || {
         let rounds = std::env::var("STRESS_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
         let (threads, _) = footprint().unwrap_or_default();
         round(0);

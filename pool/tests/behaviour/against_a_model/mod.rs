@@ -65,7 +65,7 @@ proptest! {
     })]
 
     #[test]
-    fn the_pool_does_as_its_model_does(
+    fn pool_behaves_as_its_model(
         settings in op::settings(),
         ops in prop::collection::vec(op::op(), 1..LONGEST),
     ) {

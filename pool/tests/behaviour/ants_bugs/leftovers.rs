@@ -12,7 +12,7 @@ use crate::support::{block_on, eventually};
 
 /// ants #79: an early return left the lock held.
 #[test]
-fn every_way_to_be_refused_leaves_a_pool_that_works() {
+fn every_refusal_leaves_a_working_pool() {
     let builder = Pool::builder().capacity(1).threads(0..=1).max_waiting(1);
     let pool = builder.build().unwrap();
     for _ in 0..50 {
@@ -50,7 +50,7 @@ fn every_way_to_be_refused_leaves_a_pool_that_works() {
 
 /// ants #107: what was removed from the idle workers was still referred to.
 #[test]
-fn what_a_task_owned_is_gone_with_it_while_its_worker_idles() {
+fn idle_worker_keeps_no_captures_of_its_tasks() {
     let pool = Pool::builder().threads(4..=4).build().unwrap();
     let owned = Arc::new([0_u8; 1000]);
     for _ in 0..100 {
@@ -73,7 +73,7 @@ fn what_a_task_owned_is_gone_with_it_while_its_worker_idles() {
 
 /// ants #212, #263, #285, #287: its helpers outlived a release.
 #[test]
-fn nothing_of_a_pool_is_left_after_its_end() {
+fn nothing_is_left_after_the_end_of_a_pool() {
     let held = Arc::new(());
     let witness = Arc::downgrade(&held);
     let builder = Pool::builder().threads(2..=4);

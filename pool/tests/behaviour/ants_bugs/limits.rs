@@ -14,7 +14,7 @@ use crate::support::{Gate, block_on, eventually, pool};
 
 /// ants #50, #154, #374: it was looked without the lock whether there was room.
 #[test]
-fn many_submitters_never_get_more_tasks_in_than_there_are_slots() {
+fn many_submitters_never_exceed_the_capacity() {
     const EACH: usize = 25_000;
     const CAPACITY: usize = 3;
     let pool = pool(CAPACITY, 8);
@@ -38,7 +38,7 @@ fn many_submitters_never_get_more_tasks_in_than_there_are_slots() {
 
 /// Seen in ants: after it was tuned down, as many tasks ran at once as there were idle workers.
 #[test]
-fn idle_threads_do_not_outdo_a_capacity_that_was_tuned_down() {
+fn idle_threads_do_not_exceed_a_lowered_capacity() {
     let builder = Pool::builder().capacity(10).threads(10..=10);
     let pool = builder.idle_expiry(Duration::MAX).build().unwrap();
     let gate = Gate::new();
@@ -61,7 +61,7 @@ fn idle_threads_do_not_outdo_a_capacity_that_was_tuned_down() {
 
 /// Seen in ants: of two workers that finish after a tune-down to one, both left.
 #[test]
-fn of_threads_that_finish_together_only_those_leave_that_are_too_many() {
+fn only_surplus_threads_leave_when_tasks_end_together() {
     for round in 1..=200 {
         let builder = Pool::builder().threads(0..=4);
         let pool = builder.idle_expiry(Duration::MAX).build().unwrap();
@@ -85,7 +85,7 @@ fn of_threads_that_finish_together_only_those_leave_that_are_too_many() {
 
 /// Seen in ants: one that was let into the line lost its slot to a newcomer, and was then told that too many wait.
 #[test]
-fn one_that_is_in_line_gets_the_next_slot_and_is_never_told_full() {
+fn admitted_waiter_gets_a_slot_and_never_full() {
     let builder = Pool::builder().capacity(1).threads(0..=1).max_waiting(1);
     let pool = builder.build().unwrap();
     let mut cx = Context::from_waker(Waker::noop());

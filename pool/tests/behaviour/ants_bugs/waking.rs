@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// ants #141, #143, #202: nobody woke those who waited at a release. ants #297: they were told that the pool was full.
 #[test]
-fn a_close_tells_everybody_in_line_closed() {
+fn close_returns_closed_to_every_waiter() {
     for _ in 0..200 {
         let builder = Pool::builder().capacity(1).threads(0..=1);
         let pool = builder.max_waiting(6).build().unwrap();
@@ -41,7 +41,7 @@ fn a_close_tells_everybody_in_line_closed() {
 
 /// ants #142: those who waited slept on when the purge had taken the last worker.
 #[test]
-fn those_who_wait_get_in_when_every_thread_has_expired() {
+fn waiters_get_slots_after_all_threads_expired() {
     let builder = Pool::builder().capacity(2).threads(0..=2);
     let pool = builder.idle_expiry(Duration::ZERO).build().unwrap();
     let running = Arc::new(Running::default());
@@ -80,19 +80,19 @@ fn submit_panicking(submitters: usize, each: u64) {
 
 /// ants #146, and the wake-up that is lost to this day: a task that panics lets the next one in.
 #[test]
-fn one_submitter_of_panicking_tasks_is_never_left_asleep() {
+fn panicking_tasks_always_wake_one_submitter() {
     submit_panicking(1, 200_000);
 }
 
 /// ants #146.
 #[test]
-fn two_submitters_of_panicking_tasks_are_never_left_asleep() {
+fn panicking_tasks_always_wake_two_submitters() {
     submit_panicking(2, 50_000);
 }
 
 /// ants #202, and the same window in a release: who submits while the pool closes is told so, and no slot stays taken.
 #[test]
-fn a_submitter_is_never_left_asleep_by_a_close() {
+fn close_leaves_no_submitter_asleep() {
     for round in 0..2_000 {
         let pool = pool(1, 1);
         let running = Arc::new(Running::default());
@@ -119,7 +119,7 @@ fn a_submitter_is_never_left_asleep_by_a_close() {
 
 /// ants #205, and the same window in a tune: whatever is tuned meanwhile, who submits gets in.
 #[test]
-fn a_submitter_is_never_left_asleep_by_a_tune() {
+fn tuning_leaves_no_submitter_asleep() {
     const EACH: usize = 10_000;
     let pool = pool(2, 2);
     let running = Arc::new(Running::default());
@@ -151,7 +151,7 @@ fn a_submitter_is_never_left_asleep_by_a_tune() {
 /// ants #10, and seen in its release: who waited looked again and again, at the cost of a core.
 #[cfg(target_os = "linux")]
 #[test]
-fn those_who_wait_are_asleep() {
+fn waiters_sleep_instead_of_spinning() {
     /// A thread that calls `wait`. Returns when the thread sleeps, and goes on sleeping.
     fn asleep<'scope, 'env>(
         scope: &'scope thread::Scope<'scope, 'env>,

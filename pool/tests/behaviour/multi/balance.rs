@@ -9,7 +9,7 @@ use super::{accepted, hold, rejected, round_robin, shards, submitter, waiting};
 use crate::support::{Gate, block_on, eventually};
 
 #[test]
-fn round_robin_goes_round_from_the_first_shard() {
+fn round_robin_starts_at_the_first_shard() {
     let multi = round_robin([10; 3]);
     multi.submit(|| ()).unwrap();
     assert_eq!(accepted(&multi), [1, 0, 0]);
@@ -20,7 +20,7 @@ fn round_robin_goes_round_from_the_first_shard() {
 }
 
 #[test]
-fn least_loaded_takes_the_shard_with_the_fewest_tasks_and_the_first_of_several() {
+fn least_loaded_picks_the_first_shard_with_fewest_tasks() {
     let multi = shards([9; 3], Balance::LeastLoaded);
     let _held = [hold(&multi, 0, 2), hold(&multi, 1, 1)];
     let gate = Gate::new();
@@ -32,7 +32,7 @@ fn least_loaded_takes_the_shard_with_the_fewest_tasks_and_the_first_of_several()
 }
 
 #[test]
-fn least_loaded_counts_those_who_wait() {
+fn least_loaded_counts_waiting_submitters() {
     let multi = shards([1; 2], Balance::LeastLoaded);
     let held = [hold(&multi, 0, 1), hold(&multi, 1, 1)];
     let first = submitter(&multi);
@@ -45,7 +45,7 @@ fn least_loaded_counts_those_who_wait() {
 }
 
 #[test]
-fn least_loaded_goes_by_closed_and_full_shards() {
+fn least_loaded_skips_closed_and_full_shards() {
     let multi = shards([9, 1, 9, 9], Balance::LeastLoaded);
     let _held = [hold(&multi, 1, 1), hold(&multi, 2, 3), hold(&multi, 3, 2)];
     multi.shards()[0].close();
@@ -54,7 +54,7 @@ fn least_loaded_goes_by_closed_and_full_shards() {
 }
 
 #[test]
-fn of_two_choices_the_less_loaded_is_taken() {
+fn two_choices_pick_the_less_loaded_shard() {
     let multi = shards([1000; 3], Balance::PowerOfTwoChoices);
     let _most = hold(&multi, 1, 900);
     for _ in 0..500 {
@@ -66,7 +66,7 @@ fn of_two_choices_the_less_loaded_is_taken() {
 }
 
 #[test]
-fn a_full_shard_is_passed_over_and_counts_no_rejection() {
+fn full_shard_is_skipped_and_counts_no_rejection() {
     let multi = round_robin([1, 1, 2]);
     let _held = [hold(&multi, 0, 1), hold(&multi, 1, 1)];
     multi.try_submit(|| ()).unwrap();
@@ -76,7 +76,7 @@ fn a_full_shard_is_passed_over_and_counts_no_rejection() {
 }
 
 #[test]
-fn passing_over_goes_round_to_the_shards_before_the_picked() {
+fn skipping_wraps_around_to_the_first_shards() {
     let multi = round_robin([2, 1]);
     let _held = hold(&multi, 1, 1);
     for _ in 0..2 {
@@ -103,7 +103,7 @@ fn try_on_full_shards_counts_once_and_returns_the_task() {
 }
 
 #[test]
-fn closed_shards_are_passed_over() {
+fn closed_shards_are_skipped() {
     let multi = round_robin([5; 3]);
     multi.shards()[0].close();
     multi.shards()[1].close();

@@ -33,7 +33,7 @@ fn within_both<T: Send + 'static>(
 }
 
 #[test]
-fn a_worker_of_any_shard_never_waits() {
+fn worker_of_any_shard_never_waits() {
     let multi = two();
     let told = within_both(&multi, |multi| {
         let minute = Duration::from_secs(60);
@@ -81,7 +81,7 @@ fn worker_of_closed_shard_never_waits_for_another() {
 }
 
 #[test]
-fn each_shard_has_a_name_and_the_one_panic_handler() {
+fn shards_have_names_and_share_the_panic_handler() {
     let (said, heard) = mpsc::channel();
     let builder = Pool::builder().name("mound").threads(0..=1);
     let builder = builder.panic_handler(move |panic| said.send(panic.pool().to_owned()).unwrap());
@@ -102,7 +102,7 @@ fn each_shard_has_a_name_and_the_one_panic_handler() {
 }
 
 #[test]
-fn handles_give_results_from_whichever_shard() {
+fn handles_return_results_from_any_shard() {
     let multi = two();
     let from_closure = multi.submit_with_handle(|| 40).unwrap();
     let from_future = multi.spawn_with_handle(async { 2 }).unwrap();
@@ -115,7 +115,7 @@ fn handles_give_results_from_whichever_shard() {
 }
 
 #[test]
-fn without_a_shard_there_is_no_pool() {
+fn pool_without_shards_is_refused() {
     let none = Pool::builder().build_multi(0, Balance::default());
     assert!(matches!(none, Err(BuildError::ZeroShards)));
     let none = MultiPool::new([], Balance::default()).unwrap_err();
@@ -126,7 +126,7 @@ fn without_a_shard_there_is_no_pool() {
 }
 
 #[test]
-fn a_shard_that_cannot_be_built_leaves_nothing_behind() {
+fn failed_build_of_a_shard_leaves_nothing_behind() {
     let held = Arc::new(());
     let witness = Arc::downgrade(&held);
     let builder = Pool::builder().threads(1..=1).stack_size(1 << 60);
@@ -137,7 +137,7 @@ fn a_shard_that_cannot_be_built_leaves_nothing_behind() {
 }
 
 #[test]
-fn without_threads_the_submitter_runs_the_task_in_every_shard() {
+fn submitter_runs_the_task_of_a_shard_without_threads() {
     let builder = Pool::builder().threads(0..=1).stack_size(1 << 60);
     let multi = builder.build_multi(2, Balance::RoundRobin).unwrap();
     for _ in 0..2 {
@@ -150,7 +150,7 @@ fn without_threads_the_submitter_runs_the_task_in_every_shard() {
 }
 
 #[test]
-fn the_figures_are_the_sums_of_the_shards() {
+fn stats_are_the_sums_over_the_shards() {
     let multi = MultiPool::new([pool(2, 1), pool(3, 1)], Balance::RoundRobin).unwrap();
     let gate = Gate::new();
     let (begun, seen) = mpsc::channel();
@@ -214,7 +214,7 @@ fn one_unlimited_shard_makes_all_unlimited() {
 }
 
 #[test]
-fn a_shutdown_closes_all_shards_before_it_waits_for_one() {
+fn shutdown_closes_all_shards_before_it_waits() {
     let multi = two();
     let slot = multi.shards()[0].try_slot().unwrap();
     let shuts_down = {
@@ -228,7 +228,7 @@ fn a_shutdown_closes_all_shards_before_it_waits_for_one() {
 }
 
 #[test]
-fn late_shutdown_reports_what_remaining_shards_hold() {
+fn timed_out_shutdown_reports_the_unfinished_shards() {
     let multi = MultiPool::new(
         [1, 2, 1].map(|capacity| pool(capacity, 1)),
         Balance::RoundRobin,
@@ -297,7 +297,7 @@ fn worker_cannot_wait_for_the_end_of_any_shard() {
 }
 
 #[test]
-fn dropping_the_last_handle_closes_the_shards_that_have_no_other() {
+fn dropped_multi_pool_closes_shards_without_other_handles() {
     let held = Arc::new(());
     let witness = Arc::downgrade(&held);
     let builder = Pool::builder().threads(1..=1);
@@ -316,7 +316,7 @@ fn dropping_the_last_handle_closes_the_shards_that_have_no_other() {
 }
 
 #[test]
-fn it_is_printed_with_its_shards() {
+fn debug_output_lists_the_shards() {
     let shown = format!("{:?}", two());
     assert!(
         shown.starts_with("MultiPool { balance: RoundRobin, shards: [Pool { name: \"anthill-0\"")
@@ -324,7 +324,7 @@ fn it_is_printed_with_its_shards() {
 }
 
 #[test]
-fn all_shards_live_again_but_for_those_that_still_discard() {
+fn reopen_skips_shards_that_still_discard() {
     let multi = Pool::builder()
         .capacity(2)
         .build_multi(2, Balance::RoundRobin)

@@ -9,7 +9,7 @@ use super::{accepted, hold, rejected, round_robin, submitter, waiting};
 use crate::support::{block_on, eventually};
 
 #[test]
-fn when_all_are_full_a_plain_submit_waits_for_a_slot_of_the_picked_shard() {
+fn submit_waits_at_the_picked_shard_when_all_are_full() {
     let multi = round_robin([1; 2]);
     let mut held = [hold(&multi, 0, 1), hold(&multi, 1, 1)];
     let first = submitter(&multi);
@@ -35,7 +35,7 @@ fn nonblocking_shards_refuse_a_plain_submit() {
 }
 
 #[test]
-fn no_more_than_max_waiting_stand_in_the_line_of_a_shard() {
+fn max_waiting_bounds_the_line_of_a_shard() {
     let builder = Pool::builder().capacity(1).max_waiting(1);
     let multi = builder.build_multi(1, Balance::RoundRobin).unwrap();
     let held = hold(&multi, 0, 1);
@@ -52,7 +52,7 @@ fn no_more_than_max_waiting_stand_in_the_line_of_a_shard() {
 }
 
 #[test]
-fn a_wait_with_an_end_is_told_that_the_time_is_over() {
+fn timed_wait_on_full_shards_times_out() {
     let multi = round_robin([1; 4]);
     let held: Vec<_> = (0..4).map(|shard| hold(&multi, shard, 1)).collect();
     let short = Duration::from_millis(1);
@@ -96,7 +96,7 @@ fn a_wait_with_an_end_is_told_that_the_time_is_over() {
 }
 
 #[test]
-fn in_place_of_a_closed_shard_the_next_open_one_is_waited_for() {
+fn submit_waits_at_the_next_open_shard() {
     let multi = round_robin([1; 3]);
     let held = [hold(&multi, 1, 1), hold(&multi, 2, 1)];
     multi.shards()[0].close();
@@ -114,7 +114,7 @@ fn in_place_of_a_closed_shard_the_next_open_one_is_waited_for() {
 }
 
 #[test]
-fn when_all_are_closed_every_task_is_refused() {
+fn closed_shards_refuse_every_task() {
     let multi = round_robin([1; 2]);
     multi.close();
     assert!(multi.is_closed());
@@ -142,7 +142,7 @@ fn when_all_are_closed_every_task_is_refused() {
 }
 
 #[test]
-fn those_who_wait_at_a_shard_that_is_closed_go_on_to_the_others() {
+fn waiters_of_a_closed_shard_move_to_another() {
     let multi = round_robin([1; 2]);
     let mut held = [hold(&multi, 0, 1), hold(&multi, 1, 1)];
     let by_thread = [[1, 0], [1, 1]].map(|line| {
@@ -187,7 +187,7 @@ fn close_with_two_waiting() -> MultiPool {
 }
 
 #[test]
-fn closing_sends_all_who_wait_away() {
+fn close_refuses_all_waiters() {
     let stats = close_with_two_waiting().stats();
     assert_eq!((stats.rejected_closed, stats.waiting), (2, 0));
 }

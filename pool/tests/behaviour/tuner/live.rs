@@ -31,7 +31,7 @@ fn change(tuner: &mut Tuner) -> Option<anthill::tuner::Change> {
 }
 
 #[test]
-fn the_capacity_is_moved() {
+fn tuner_moves_the_capacity() {
     let pool = Pool::builder().capacity(4).build().unwrap();
     let load = Load::new(50);
     let mut tuner = Tuner::new(
@@ -53,7 +53,7 @@ fn the_capacity_is_moved() {
 }
 
 #[test]
-fn the_threads_are_moved_and_the_fewest_stay() {
+fn tuner_moves_the_threads_and_keeps_the_minimum() {
     let pool = Pool::builder().threads(2..=4).build().unwrap();
     let load = Load::new(100);
     let mut tuner = Tuner::new(&pool, Target::Threads, load.policy());
@@ -73,7 +73,7 @@ fn the_threads_are_moved_and_the_fewest_stay() {
 }
 
 #[test]
-fn more_threads_than_there_may_be_change_nothing() {
+fn too_many_threads_change_nothing() {
     let pool = Pool::builder().threads(0..=4).build().unwrap();
     let mut tuner = Tuner::new(
         &pool,
@@ -86,7 +86,7 @@ fn more_threads_than_there_may_be_change_nothing() {
 }
 
 #[test]
-fn a_limit_that_somebody_else_moved_is_kept_within_the_bounds() {
+fn limit_moved_by_others_returns_within_the_bounds() {
     let pool = Pool::builder().capacity(8).build().unwrap();
     let load = Load::new(50);
     let mut tuner = Tuner::new(
@@ -102,7 +102,7 @@ fn a_limit_that_somebody_else_moved_is_kept_within_the_bounds() {
 }
 
 #[test]
-fn a_policy_sees_what_the_pool_does_and_what_the_probe_tells() {
+fn policy_sees_the_stats_and_the_probe() {
     let pool = Pool::builder().capacity(64).threads(1..=1).build().unwrap();
     let (begun, has_begun) = mpsc::channel();
     let (go, wait) = mpsc::channel::<()>();
@@ -148,7 +148,7 @@ fn a_policy_sees_what_the_pool_does_and_what_the_probe_tells() {
 }
 
 #[test]
-fn a_tuner_of_its_own_thread_tells_its_changes_and_ends_when_it_is_dropped() {
+fn tuner_thread_reports_changes_and_ends_on_drop() {
     let pool = Pool::builder().capacity(4).build().unwrap();
     let (tell, told) = mpsc::channel();
     let tuning = Tuner::new(&pool, Target::Capacity, Fixed(12))
@@ -166,7 +166,7 @@ fn a_tuner_of_its_own_thread_tells_its_changes_and_ends_when_it_is_dropped() {
 }
 
 #[test]
-fn a_tuner_may_be_dropped_by_what_it_tells() {
+fn tuner_may_be_dropped_by_its_own_callback() {
     let pool = Pool::builder().capacity(4).build().unwrap();
     let slot = Arc::new(Mutex::new(None));
     let (tell, told) = mpsc::channel();

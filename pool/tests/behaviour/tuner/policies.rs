@@ -11,7 +11,7 @@ fn share_done(scenario: &Scenario, contender: &'static str) -> f64 {
 }
 
 #[test]
-fn none_flaps() {
+fn no_policy_flaps() {
     for scenario in ALL {
         for contender in ["stepped", "gradient", "hill climbing"] {
             let flaps = outcome(scenario, contender).flaps();
@@ -21,7 +21,7 @@ fn none_flaps() {
 }
 
 #[test]
-fn each_does_better_than_a_wrong_limit() {
+fn each_policy_beats_a_wrong_limit() {
     for scenario in ALL {
         for contender in ["stepped", "gradient", "hill climbing"] {
             let done = share_done(scenario, contender);
@@ -39,7 +39,7 @@ fn each_does_better_than_a_wrong_limit() {
 }
 
 #[test]
-fn steps_follow_the_load_up_and_down_and_rest_there() {
+fn stepped_policy_follows_the_load_and_settles() {
     assert_eq!(outcome(&STEP_UP, "stepped").range(10.0, 40.0), (16, 16));
     assert_eq!(outcome(&STEP_UP, "stepped").range(45.0, 120.0), (32, 32));
     assert_eq!(outcome(&STEP_DOWN, "stepped").range(10.0, 60.0), (32, 32));
@@ -51,7 +51,7 @@ fn steps_follow_the_load_up_and_down_and_rest_there() {
 }
 
 #[test]
-fn a_gradient_grows_when_it_is_the_limit_that_holds_back() {
+fn gradient_grows_when_the_limit_is_the_bottleneck() {
     let outcome = outcome(&STEP_UP, "gradient");
     assert_eq!(outcome.range(0.0, 40.0), (16, 16), "it is not used up");
     assert!(outcome.range(60.0, 120.0).0 >= RIGHT);
@@ -59,7 +59,7 @@ fn a_gradient_grows_when_it_is_the_limit_that_holds_back() {
 }
 
 #[test]
-fn a_gradient_gives_way_to_a_slow_dependency_and_comes_back() {
+fn gradient_shrinks_for_a_slow_dependency_and_recovers() {
     let outcome = outcome(&SLOW_DEPENDENCY, "gradient");
     let (_, before) = outcome.range(20.0, 40.0);
     let (slow, _) = outcome.range(50.0, 80.0);
@@ -70,14 +70,14 @@ fn a_gradient_gives_way_to_a_slow_dependency_and_comes_back() {
 }
 
 #[test]
-fn a_gradient_bounds_an_overload_that_no_limit_would() {
+fn gradient_bounds_an_overload() {
     let (_, highest) = outcome(&OVERLOAD, "gradient").range(0.0, 120.0);
     assert!(highest < 80, "{highest}");
     assert!(share_done(&OVERLOAD, "gradient") > 1.4 * share_done(&OVERLOAD, "fixed, 128"));
 }
 
 #[test]
-fn a_climber_stays_about_the_top_of_the_hill() {
+fn hill_climbing_stays_near_the_optimum() {
     let (least, most) = outcome(&OVERLOAD, "hill climbing").range(60.0, 120.0);
     assert!(
         RIGHT * 3 / 4 <= least && most <= RIGHT * 5 / 4,
@@ -91,7 +91,7 @@ fn a_climber_stays_about_the_top_of_the_hill() {
 }
 
 #[test]
-fn a_climber_does_not_climb_for_noise() {
+fn hill_climbing_ignores_noise() {
     let (_, most) = outcome(&NOISE, "hill climbing").range(0.0, 120.0);
     assert!(most <= 20, "{most}");
 }

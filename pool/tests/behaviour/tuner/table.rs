@@ -37,7 +37,7 @@ fn table() -> String {
 }
 
 #[test]
-fn the_table_in_the_documentation_is_what_the_policies_do() {
+fn documented_table_matches_the_policies() {
     let table = table();
     assert!(
         DOCUMENT.contains(&table),

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::support::{Gate, eventually};
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_clock_does_not_wait_for_tasks_of_a_pool() {
+async fn paused_clock_does_not_wait_for_tasks_of_a_pool() {
     let (pool, gate) = (crate::support::pool(1, 1), crate::support::Gate::new());
     let task = pool.submit_with_handle(gate.waiter()).unwrap();
     // tokio finds nothing to do and advances its clock, although the task runs.

@@ -16,7 +16,7 @@ use super::{pool, run};
 use crate::support::eventually;
 
 #[test]
-fn a_worker_that_leaves_passes_the_reactor_on() {
+fn exiting_worker_hands_the_reactor_over() {
     let (leave, leaves) = std::sync::mpsc::channel::<()>();
     let (leaving, left) = std::sync::mpsc::channel();
     let leaves = std::sync::Mutex::new(leaves);
@@ -54,7 +54,7 @@ fn a_worker_that_leaves_passes_the_reactor_on() {
 }
 
 #[test]
-fn the_last_handle_may_be_dropped_by_a_task() {
+fn task_may_drop_the_last_handle() {
     for beside in [false, true] {
         let pool = pool(1);
         let (tell, told) = std::sync::mpsc::channel();
@@ -80,7 +80,7 @@ fn the_last_handle_may_be_dropped_by_a_task() {
 }
 
 #[test]
-fn sockets_and_timers_that_outlive_a_shutdown_hear_again_after_a_reopen() {
+fn sockets_and_timers_resume_after_a_reopen() {
     let pool = pool(1);
     let (mut left, mut right) = run(&pool, async { UnixStream::pair() }).unwrap();
     let handle = run(&pool, async { Handle::current() });
@@ -101,7 +101,7 @@ fn sockets_and_timers_that_outlive_a_shutdown_hear_again_after_a_reopen() {
 }
 
 #[test]
-fn what_is_left_when_the_last_handle_goes_is_dropped_or_fails() {
+fn dropped_pool_drops_tokio_tasks_and_fails_sockets() {
     let pool = pool(1);
     let listener = run(&pool, TcpListener::bind("127.0.0.1:0")).unwrap();
     let (kept, mut gone) = mpsc::channel::<()>(1);
@@ -120,7 +120,7 @@ fn what_is_left_when_the_last_handle_goes_is_dropped_or_fails() {
 }
 
 #[test]
-fn a_shutdown_can_be_awaited_on_the_very_thread_that_drives_the_reactor() {
+fn shutdown_may_be_awaited_on_the_reactor_thread() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -71,7 +71,7 @@ fn sockets_and_timers_work_in_every_task() {
 }
 
 #[test]
-fn a_strand_s_futures_have_them_too() {
+fn futures_of_a_strand_use_the_reactor() {
     let pool = pool(2);
     let strand = pool.strand();
     let (tell, told) = mpsc::channel();
@@ -88,7 +88,7 @@ fn a_strand_s_futures_have_them_too() {
 }
 
 #[test]
-fn a_submit_wakes_the_only_worker_in_the_reactor() {
+fn submit_wakes_the_only_worker_in_the_reactor() {
     let pool = pool(1);
     for value in 0..1_000 {
         eventually(|| pool.stats().idle_threads == pool.stats().threads);
@@ -99,7 +99,7 @@ fn a_submit_wakes_the_only_worker_in_the_reactor() {
 }
 
 #[test]
-fn a_long_closure_on_one_worker_does_not_stop_events_on_the_other() {
+fn closure_on_one_worker_does_not_stop_events() {
     let pool = pool(2);
     for _ in 0..200 {
         let (tell, told) = mpsc::channel();
@@ -123,7 +123,7 @@ fn a_long_closure_on_one_worker_does_not_stop_events_on_the_other() {
 }
 
 #[test]
-fn a_closure_that_waits_is_no_holder() {
+fn blocked_closure_does_not_hold_the_reactor() {
     let pool = pool(2);
     for _ in 0..200 {
         let (woken, wait) = mpsc::channel();
@@ -156,7 +156,7 @@ fn timers_fire_on_a_worker_that_is_never_idle() {
 }
 
 #[test]
-fn an_endless_stream_of_submits_starves_no_future() {
+fn endless_submits_do_not_starve_timers() {
     let pool = pool(1);
     let fired = Arc::new(AtomicBool::new(false));
     let fire = Arc::clone(&fired);
@@ -173,7 +173,7 @@ fn an_endless_stream_of_submits_starves_no_future() {
 }
 
 #[test]
-fn tokio_s_own_tasks_run_beside() {
+fn tokio_spawn_works_inside_tasks() {
     let pool = pool(1);
     let sum = pool.spawn_with_handle(async {
         let spawned = tokio::spawn(async {
@@ -192,7 +192,7 @@ fn tokio_s_own_tasks_run_beside() {
 }
 
 #[test]
-fn the_reactor_keeps_one_thread_and_the_others_expire() {
+fn reactor_keeps_one_thread_and_the_others_expire() {
     let builder = Pool::builder().threads(0..=4).idle_expiry(Duration::ZERO);
     let pool = builder.tokio().build().unwrap();
     assert_eq!(pool.threads(), 1..=4);
@@ -210,7 +210,7 @@ fn the_reactor_keeps_one_thread_and_the_others_expire() {
 }
 
 #[test]
-fn a_reopened_pool_has_its_reactor_again() {
+fn reopened_pool_has_its_reactor_again() {
     let pool = pool(2);
     for _ in 0..20 {
         pool.spawn(event()).unwrap();
@@ -223,7 +223,7 @@ fn a_reopened_pool_has_its_reactor_again() {
 }
 
 #[test]
-fn each_shard_has_its_own() {
+fn each_shard_has_its_own_reactor() {
     let builder = Pool::builder().threads(1..=1).tokio();
     let shards = builder.build_multi(3, Balance::RoundRobin).unwrap();
     for _ in 0..6 {
@@ -233,7 +233,7 @@ fn each_shard_has_its_own() {
 }
 
 #[test]
-fn a_runtime_that_is_there_already_serves_as_well() {
+fn existing_runtime_serves_as_the_reactor() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let builder = Pool::builder().threads(0..=2);
     let builder = builder.tokio_handle(runtime.handle().clone());

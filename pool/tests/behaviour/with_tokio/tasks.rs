@@ -15,7 +15,7 @@ use tokio::time::{interval, sleep, timeout};
 use super::{pool, run, until_idle};
 
 #[test]
-fn an_accept_loop_serves_more_clients_than_there_are_slots() {
+fn accept_loop_serves_more_clients_than_there_are_slots() {
     const CLIENTS: usize = 50;
     let pool = Pool::builder().capacity(4).tokio().build().unwrap();
     // The accept loop is not one of the four.
@@ -54,7 +54,7 @@ fn an_accept_loop_serves_more_clients_than_there_are_slots() {
 }
 
 #[test]
-fn what_threads_of_tokio_s_own_do_can_be_awaited() {
+fn task_may_await_blocking_work_of_tokio() {
     let pool = pool(1);
     let sum = run(&pool, async {
         let file = tokio::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).await;
@@ -65,7 +65,7 @@ fn what_threads_of_tokio_s_own_do_can_be_awaited() {
 }
 
 #[test]
-fn a_thread_outside_wakes_futures_of_a_worker_in_the_reactor() {
+fn outside_thread_wakes_futures_of_a_parked_worker() {
     let pool = pool(1);
     let (one, waits_for_one) = oneshot::channel();
     let (many, mut waits_for_many) = mpsc::channel(1);
@@ -86,7 +86,7 @@ fn a_thread_outside_wakes_futures_of_a_worker_in_the_reactor() {
 }
 
 #[test]
-fn timers_tick_and_are_given_up() {
+fn timers_tick_and_can_be_dropped() {
     let pool = pool(1);
     run(&pool, async {
         let mut ticks = interval(Duration::from_millis(1));
@@ -100,7 +100,7 @@ fn timers_tick_and_are_given_up() {
 }
 
 #[test]
-fn a_long_computation_in_a_closure_holds_up_no_event() {
+fn long_closure_delays_no_event() {
     let pool = pool(2);
     let (mut left, right) = run(&pool, async { UnixStream::pair() }).unwrap();
     let own = pool.clone();
@@ -121,7 +121,7 @@ fn a_long_computation_in_a_closure_holds_up_no_event() {
 }
 
 #[test]
-fn a_closure_may_block_on_events_while_a_thread_is_left_for_them() {
+fn closure_may_block_on_events_beside_a_free_thread() {
     let pool = pool(2);
     for _ in 0..50 {
         let closure = || {
@@ -149,7 +149,7 @@ fn a_closure_may_block_on_events_while_a_thread_is_left_for_them() {
 }
 
 #[test]
-fn a_pool_that_gets_no_thread_finds_the_runtime_all_the_same() {
+fn pool_without_threads_uses_the_given_runtime() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let builder = Pool::builder().threads(0..=2).stack_size(1 << 60);
     let pool = builder.tokio_handle(runtime.handle().clone()).build();
@@ -159,7 +159,7 @@ fn a_pool_that_gets_no_thread_finds_the_runtime_all_the_same() {
 }
 
 #[test]
-fn a_panic_of_tokio_s_own_task_is_its_handle_s() {
+fn panic_of_a_tokio_task_goes_to_its_tokio_handle() {
     let pool = pool(1);
     let ended = run(&pool, async {
         let task = tokio::spawn(async { std::panic::resume_unwind(Box::new("on purpose")) });
