@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// After how many executions loom looks at the clock.
+/// The number of executions between two looks at the clock.
 const INTERVAL: usize = 1_000;
 
-/// Explores every schedule of `model` with at most as many preemptions as `LOOM_MAX_PREEMPTIONS` says, 2 by default;
-/// with `LOOM_MAX_DURATION` for that many seconds at the most.
+/// Explores every schedule of `model` with at most 2 preemptions.
+///
+/// `LOOM_MAX_PREEMPTIONS` changes the number, and `LOOM_MAX_DURATION` ends the exploration after that many seconds.
 pub fn check(model: impl Fn() + Sync + Send + 'static) {
     check_within(2, model);
 }
 
-/// As [`check`], with another bound by default.
+/// Explores every schedule of `model` with at most `preemptions` preemptions.
+///
+/// `LOOM_MAX_PREEMPTIONS` changes the number, and `LOOM_MAX_DURATION` ends the exploration after that many seconds.
 pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     let bound = *builder.preemption_bound.get_or_insert(preemptions);
@@ -25,6 +28,8 @@ pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static
     let begin = Instant::now();
     builder.check(move || {
         executions.fetch_add(1, Ordering::Relaxed);
+        // An earlier model on this thread may have left some.
+        anthill::refuse_thread_starts(0..0);
         model();
     });
     let took = begin.elapsed();

@@ -1,4 +1,4 @@
-//! What the models share. They stand in `tests/`, one file a family of promises, and run over the pool's own code.
+//! What the models share. The models are in `tests/`, one file for each family of promises, and run the pool's own code.
 #![cfg(any(anthill_loom, anthill_shuttle))]
 
 #[cfg(anthill_loom)]
@@ -22,11 +22,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anthill::{Builder, Pool};
 
-/// A pool of `capacity` slots whose threads, up to `threads`, never expire.
+/// A pool with `capacity` slots and at most `threads` threads, which never expire.
 ///
 /// # Panics
 ///
-/// If no pool can have these settings.
+/// If the settings are invalid.
 #[must_use]
 pub fn pool(capacity: usize, threads: usize) -> Pool {
     keeping(0..=threads)
@@ -35,40 +35,40 @@ pub fn pool(capacity: usize, threads: usize) -> Pool {
         .expect("a model's settings are valid")
 }
 
-/// A builder for a pool that keeps all its threads once they are started.
+/// A builder for a pool whose threads never expire.
 pub fn keeping(threads: RangeInclusive<usize>) -> Builder {
-    // A model has no clock: threads above the fewest expire whenever they sleep. A duration that the clock cannot add
-    // is never over.
+    // A model has no clock: any finite expiry may pass during a sleep. The longest duration overflows the clock and so
+    // never passes.
     Pool::builder()
         .threads(threads)
         .idle_expiry(std::time::Duration::MAX)
 }
 
-/// A builder for a pool whose threads, beyond the fewest, expire at any moment that they sleep.
+/// A builder for a pool whose threads above the minimum may expire at any moment of their sleep.
 pub fn expiring(threads: RangeInclusive<usize>) -> Builder {
     Pool::builder()
         .threads(threads)
         .idle_expiry(std::time::Duration::from_secs(1))
 }
 
-/// How often something happened. An assertion inside a task would be caught with the task's panic, so tasks only
-/// record, and the model asserts. It is not one of loom's atomics, so recording adds no schedules.
+/// Counts events. A failed assertion inside a task is a panic that the pool catches, so tasks record and the model
+/// asserts. The counter is not one of loom's atomics, so it adds no schedules.
 #[derive(Clone, Debug, Default)]
 pub struct Record(Arc<AtomicUsize>);
 
 impl Record {
-    /// Nothing has happened.
+    /// A count of zero.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// It happened once more.
+    /// Counts one event.
     pub fn add(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How often it has happened.
+    /// The number of events.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.load(Ordering::SeqCst)
@@ -79,7 +79,7 @@ impl Record {
         let record = self.clone();
         move || {
             record.add();
-            // As a panic, but silent: it happens once in each of many thousand executions.
+            // Without the message of `panic!`, because it happens in many thousand executions.
             std::panic::resume_unwind(Box::new("on purpose"));
         }
     }

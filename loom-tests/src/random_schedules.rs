@@ -1,4 +1,4 @@
-//! shuttle: schedules by chance, for models that are too large for all of them.
+//! shuttle: random schedules, for models that have too many to explore all.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
@@ -6,14 +6,14 @@ use std::time::Instant;
 use shuttle::Runner;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 
-/// How many schedules a model is run under, half of them by each way, unless `ANTHILL_SCHEDULES` says otherwise.
-const SCHEDULES: usize = 40_000;
+/// The number of schedules of a model, half of them by each method. `ANTHILL_SCHEDULES` changes it.
+const SCHEDULES: usize = 20_000;
 
-/// Among how many places the PCT schedules change priorities.
+/// The depth of the PCT schedules: the number of ordering constraints that a bug may take.
 const DEPTH: usize = 3;
 
-/// Runs `model` under random schedules: half of them with a choice at every step, half by PCT, which finds with a known
-/// probability what takes few preemptions in the right places.
+/// Runs `model` under random schedules: half of them with a random choice at every step, half by PCT, which finds bugs
+/// of few preemptions with a known probability.
 ///
 /// `ANTHILL_SEED` repeats a run from its seed, and `ANTHILL_REPLAY` the one schedule that a failure prints.
 ///
@@ -28,11 +28,11 @@ pub fn check(model: impl Fn() + Send + Sync + Clone + 'static) {
     }
     let seed = number("ANTHILL_SEED").unwrap_or_else(rand_seed);
     let schedules = number("ANTHILL_SCHEDULES").map_or(SCHEDULES, |count| {
-        usize::try_from(count).expect("so many schedules")
+        usize::try_from(count).expect("the number of schedules fits into usize")
     });
     let half = schedules.div_ceil(2);
     run(
-        "by choice at every step",
+        "by random choice",
         RandomScheduler::new_from_seed(seed, half),
         (seed, half),
         model.clone(),
@@ -70,11 +70,11 @@ fn number(variable: &str) -> Option<u64> {
     Some(
         value
             .parse()
-            .unwrap_or_else(|_| panic!("{variable} is no number: {value}")),
+            .unwrap_or_else(|_| panic!("{variable} is not a number: {value}")),
     )
 }
 
-/// Another each time.
+/// A different seed on each call.
 fn rand_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(())

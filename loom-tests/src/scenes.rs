@@ -1,4 +1,4 @@
-//! What several models begin with, or consist of.
+//! Steps that several models share.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ pub fn beside<T: 'static>(pool: &Pool, f: impl FnOnce(&Pool) -> T + 'static) -> 
     other(move || f(&pool))
 }
 
-/// Submits a task that ends when it is told to.
+/// Submits a task that blocks until the returned sender sends.
 ///
 /// # Panics
 ///
@@ -28,7 +28,7 @@ pub fn held_up(pool: &Pool) -> Sender<()> {
     go
 }
 
-/// Submits a task that tells when it has begun, and ends when it is told to.
+/// Submits a task that sends once it runs, and blocks until the returned sender sends.
 ///
 /// # Panics
 ///
@@ -50,11 +50,11 @@ pub fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Submits two tasks, one after the other. Each has run once when the pool has ended.
+/// Submits two tasks from one thread, shuts the pool down, and asserts that each ran once.
 ///
 /// # Panics
 ///
-/// If that is not so.
+/// If a task has not run once.
 pub fn run_two_in_a_row(pool: &Pool) {
     let ran = Record::new();
     pool.submit(ran.task()).unwrap();
@@ -63,11 +63,11 @@ pub fn run_two_in_a_row(pool: &Pool) {
     assert_eq!(ran.count(), 2);
 }
 
-/// As [`run_two_in_a_row`], by two submitters at once.
+/// Submits two tasks from two threads at once, shuts the pool down, and asserts that each ran once.
 ///
 /// # Panics
 ///
-/// If one of them has not run once.
+/// If a task has not run once.
 pub fn run_two_at_once(pool: &Pool) {
     let ran = Record::new();
     let task = ran.task();

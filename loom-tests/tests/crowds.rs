@@ -1,6 +1,6 @@
-//! Eight workers and eight submitters, on the real crossbeam-deque: too many for all schedules, so each model is run
-//! under many that chance chooses. Here the books must balance: what was accepted ran once, within the capacity, and
-//! all of it before the end.
+//! Eight workers and eight submitters on the real crossbeam-deque. They have too many schedules for loom, so shuttle
+//! runs each model under many random schedules. The books must balance: every accepted task ran once, within the
+//! capacity, and before shutdown returned.
 #![cfg(anthill_shuttle)]
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ const WORKERS: usize = 8;
 const SUBMITTERS: usize = 8;
 const CAPACITY: usize = 3;
 
-/// What happened, counted outside of the pool. None of it is seen by the engine, so counting adds no schedules.
+/// What happened, counted outside of the pool. The engine does not see these counters, so they add no schedules.
 #[derive(Clone, Default)]
 struct Books {
     accepted: Record,
@@ -27,11 +27,11 @@ struct Books {
     completed: Record,
     panicked: Record,
     cancelled: Record,
-    /// How many run now, and how many have run at once at the most.
+    /// The number of tasks that run now, and the most that have run at once.
     running: Arc<(AtomicUsize, AtomicUsize)>,
 }
 
-/// One that runs, until it is dropped.
+/// Counts a running task until it is dropped.
 struct Running(Books);
 
 impl Drop for Running {
@@ -66,7 +66,7 @@ impl Books {
         }
     }
 
-    /// Besides for a close, it may have been refused for the one reason that there is for its way in, if any.
+    /// Counts a result. `reason` is the only error allowed besides `Closed`.
     fn note(&self, result: Result<(), impl Into<SlotError>>, reason: Option<SlotError>) {
         match result.map_err(Into::into) {
             Ok(()) => self.accepted.add(),
@@ -81,12 +81,12 @@ impl Books {
         }
     }
 
-    /// It was ready to wait until it gets in.
+    /// Counts the result of a call that waits for a slot without a limit.
     fn note_patient(&self, result: Result<(), SlotError>) {
         self.note(result, None);
     }
 
-    /// One task of a random kind by a random way in.
+    /// Submits a random kind of task by a random method.
     fn submit(&self, pool: &Pool, strand: &Strand) {
         match thread_rng().gen_range(0..10) {
             0 => self.note_patient(pool.submit(self.closure())),
@@ -118,19 +118,19 @@ impl Books {
         }
     }
 
-    /// What is left to say when all is over.
+    /// Asserts after the end that the pool counted what happened.
     fn balance(&self, pool: &Pool) {
         let stats = pool.stats();
         let (full, timeout, closed) = (&self.full, &self.timeout, &self.closed);
-        let told = [&self.accepted, full, timeout, closed].map(Record::count);
-        assert_eq!(told.iter().sum::<usize>(), 2 * SUBMITTERS);
+        let returned = [&self.accepted, full, timeout, closed].map(Record::count);
+        assert_eq!(returned.iter().sum::<usize>(), 2 * SUBMITTERS);
         let counted = [
             stats.accepted,
             stats.rejected_full,
             stats.rejected_timeout,
             stats.rejected_closed,
         ];
-        assert_eq!(counted, told.map(|count| count as u64));
+        assert_eq!(counted, returned.map(|count| count as u64));
         assert_eq!(stats.rejected_would_deadlock, 0);
         assert_eq!(
             stats.accepted,
@@ -140,7 +140,7 @@ impl Books {
         assert_eq!(stats.panicked, self.panicked.count() as u64);
         assert_eq!(stats.cancelled, self.cancelled.count() as u64);
         assert_eq!((stats.in_flight, stats.queued, stats.waiting), (0, 0, 0));
-        // One that was about to be started when the pool ended finds that, and leaves.
+        // A worker whose start was under way when the pool ended leaves at once.
         while pool.stats().threads > 0 {
             thread::yield_now();
         }
@@ -153,7 +153,7 @@ fn build(builder: Builder) -> Pool {
     builder.panic_handler(drop).build().unwrap()
 }
 
-/// Each submitter brings two tasks.
+/// Starts the submitters. Each submits two tasks.
 fn submitters(pool: &Pool, books: &Books) -> Vec<JoinHandle<()>> {
     let one = || {
         let (pool, books) = (pool.clone(), books.clone());
@@ -173,7 +173,7 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
-/// Closes the pool after the last submit, so that nobody is refused because of it.
+/// Closes the pool after the last submit, so that no submit is refused as closed.
 fn end(pool: &Pool, books: &Books, submitters: Vec<JoinHandle<()>>) {
     join(submitters);
     pool.shutdown().wait().unwrap();
@@ -182,7 +182,7 @@ fn end(pool: &Pool, books: &Books, submitters: Vec<JoinHandle<()>>) {
 }
 
 #[test]
-fn all_kinds_of_tasks() {
+fn every_kind_of_task_is_accounted_for() {
     check(|| {
         let (pool, books) = (build(keeping(0..=WORKERS)), Books::default());
         end(&pool, &books, submitters(&pool, &books));
@@ -190,14 +190,14 @@ fn all_kinds_of_tasks() {
 }
 
 #[test]
-fn workers_that_expire_whenever_they_sleep() {
+fn expiring_workers_lose_no_task() {
     check(|| {
         let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
         end(&pool, &books, submitters(&pool, &books));
     });
 }
 
-fn tune(pool: &Pool) {
+fn resize(pool: &Pool) {
     for _ in 0..3 {
         pool.set_capacity(thread_rng().gen_range(1..=CAPACITY));
         let most = thread_rng().gen_range(1..=WORKERS);
@@ -206,21 +206,21 @@ fn tune(pool: &Pool) {
 }
 
 #[test]
-fn tuned_meanwhile() {
+fn resizing_loses_no_task() {
     check(|| {
         let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
-        tune(&pool);
+        resize(&pool);
         end(&pool, &books, submitters);
     });
 }
 
 #[test]
-fn tuned_and_closed_meanwhile() {
+fn resizing_and_closing_lose_no_task() {
     check(|| {
         let (pool, books) = (build(expiring(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
-        tune(&pool);
+        resize(&pool);
         pool.shutdown().wait().unwrap();
         join(submitters);
         books.balance(&pool);
@@ -228,7 +228,7 @@ fn tuned_and_closed_meanwhile() {
 }
 
 #[test]
-fn threads_that_do_not_start() {
+fn refused_thread_starts_lose_no_task() {
     check(|| {
         let first = thread_rng().gen_range(0..WORKERS);
         let count = thread_rng().gen_range(1..=2 * WORKERS);
@@ -239,7 +239,7 @@ fn threads_that_do_not_start() {
 }
 
 #[test]
-fn a_life_after_the_end() {
+fn reopening_loses_no_task() {
     check(|| {
         let (pool, books) = (build(keeping(0..=WORKERS)), Books::default());
         let submitters = submitters(&pool, &books);
@@ -251,8 +251,8 @@ fn a_life_after_the_end() {
     });
 }
 
-/// Two tasks for subpools that chance chooses: a closure, a future, or one of each.
-fn submit_beside(subpools: &[(Pool, Books, Books)]) {
+/// Submits twice to a random subpool: a closure, a future, or one of each.
+fn submit_to_any(subpools: &[(Pool, Books, Books)]) {
     for _ in 0..2 {
         let (subpool, closures, futures) = &subpools[thread_rng().gen_range(0..subpools.len())];
         match thread_rng().gen_range(0..4) {
@@ -271,12 +271,12 @@ fn submit_beside(subpools: &[(Pool, Books, Books)]) {
 }
 
 #[test]
-fn subpools_of_each_priority() {
+fn subpools_of_each_priority_lose_no_task() {
     check(|| {
         let pool = build(expiring(0..=2));
         let subpool = |priority| {
             let subpool = pool.subpool().capacity(CAPACITY).priority(priority);
-            // Of the least urgent closures one runs at a time.
+            // Closures of the lowest priority run one at a time.
             let subpool = match priority {
                 Priority::Low => subpool.threads(1),
                 _ => subpool,
@@ -286,7 +286,7 @@ fn subpools_of_each_priority() {
         let subpools = [Priority::High, Priority::Normal, Priority::Low].map(subpool);
         let one = || {
             let subpools = subpools.clone();
-            move || submit_beside(&subpools)
+            move || submit_to_any(&subpools)
         };
         join((0..SUBMITTERS).map(|_| thread::spawn(one())).collect());
         pool.shutdown().wait().unwrap();
@@ -301,7 +301,7 @@ fn subpools_of_each_priority() {
             (accepted, pool.stats().completed),
             (completed, completed as u64)
         );
-        let [_, _, (_, least_urgent, _)] = &subpools;
-        assert!(least_urgent.running.1.load(Ordering::SeqCst) <= 1);
+        let [_, _, (_, lowest, _)] = &subpools;
+        assert!(lowest.running.1.load(Ordering::SeqCst) <= 1);
     });
 }

@@ -1,12 +1,11 @@
-//! I7: close against submit: the task is either run or handed back, never both, never neither.
-//! I8: shutdown returns only when all that was accepted has ended, panic handlers included.
-#![cfg(anthill_loom)]
+//! I7: a task submitted during a close is either run or handed back.
+//! I8: shutdown returns after every accepted task has ended, panic handlers included.
 
 use anthill::SlotError;
 use loom_tests::{Record, beside, check, expiring, keeping, pool};
 
 #[test]
-fn a_task_submitted_while_the_pool_closes_is_run_or_handed_back() {
+fn closure_submitted_during_close_is_run_or_refused() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -26,7 +25,7 @@ fn a_task_submitted_while_the_pool_closes_is_run_or_handed_back() {
 }
 
 #[test]
-fn a_future_spawned_while_the_pool_shuts_down_is_run_or_handed_back() {
+fn future_spawned_during_shutdown_is_run_or_refused() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -38,13 +37,13 @@ fn a_future_spawned_while_the_pool_shuts_down_is_run_or_handed_back() {
         assert_eq!(
             (counted, ran.count()),
             (accepted, accepted),
-            "it had ended before shutdown returned"
+            "the future ends before shutdown returns"
         );
     });
 }
 
 #[test]
-fn a_waiting_task_is_run_or_handed_back() {
+fn waiting_submit_during_shutdown_is_run_or_refused() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -73,7 +72,8 @@ fn shutdown_waits_for_the_panic_handler() {
             .panic_handler(handler)
             .build()
             .unwrap();
-        // A subpool's end is that of its tasks. The pool's own also waits for the threads, and so for all on them.
+        // The shutdown of a subpool waits for its tasks only. That of the pool also waits for the threads, and
+        // would hide a handler that runs too late.
         let subpool = pool.subpool().capacity(1).build().unwrap();
         subpool.submit(panicking.panicking()).unwrap();
         subpool.shutdown().wait().unwrap();
@@ -96,7 +96,7 @@ fn two_threads_shut_down_at_once() {
 }
 
 #[test]
-fn a_shutdown_that_is_awaited_returns_when_all_has_ended() {
+fn awaited_shutdown_returns_after_the_last_task() {
     check(|| {
         let pool = pool(2, 1);
         let ran = Record::new();
@@ -108,7 +108,7 @@ fn a_shutdown_that_is_awaited_returns_when_all_has_ended() {
 }
 
 #[test]
-fn shutdown_races_with_the_last_worker_that_expires() {
+fn shutdown_returns_while_the_last_worker_expires() {
     check(|| {
         let pool = expiring(0..=1).capacity(1).build().unwrap();
         let ran = Record::new();
@@ -119,7 +119,7 @@ fn shutdown_races_with_the_last_worker_that_expires() {
 }
 
 #[test]
-fn dropping_the_last_handle_runs_what_was_accepted_and_lets_the_threads_leave() {
+fn dropping_the_last_handle_runs_accepted_tasks() {
     let (executions, ran) = (Record::new(), Record::new());
     let (execution, task) = (executions.clone(), ran.clone());
     check(move || {
@@ -127,13 +127,13 @@ fn dropping_the_last_handle_runs_what_was_accepted_and_lets_the_threads_leave() 
         let pool = pool(1, 1);
         pool.submit(task.task()).unwrap();
         drop(pool);
-        // The execution ends when every thread has; a worker that stayed would be a deadlock.
+        // The execution ends when every thread has ended, so a worker that stays is a deadlock.
     });
     assert_eq!(ran.count(), executions.count());
 }
 
 #[test]
-fn a_subpool_ends_before_its_pool_does() {
+fn subpool_ends_before_its_pool() {
     check(|| {
         let pool = pool(1, 1);
         let subpool = pool.subpool().capacity(1).build().unwrap();

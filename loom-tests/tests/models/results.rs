@@ -1,5 +1,4 @@
-//! A handle hears of its task's end, once, however the two race.
-#![cfg(anthill_loom)]
+//! A handle returns the end of its task once, however the two race.
 
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -8,7 +7,7 @@ use anthill::{JoinError, Pool};
 use loom_tests::{Record, check, check_within, held_up, keeping, other, poll_once, pool};
 
 #[test]
-fn a_joining_thread_is_woken() {
+fn joining_thread_is_woken() {
     check(|| {
         let pool = pool(1, 1);
         let handle = pool.submit_with_handle(|| 7).unwrap();
@@ -17,7 +16,7 @@ fn a_joining_thread_is_woken() {
     });
 }
 
-/// The slot of a task that was joined is free, and its end is counted.
+/// Asserts that the slot of the joined task is free and its end is counted.
 fn assert_is_over(pool: &Pool) {
     assert_eq!(pool.stats().completed, 1);
     drop(pool.try_slot().unwrap());
@@ -25,7 +24,7 @@ fn assert_is_over(pool: &Pool) {
 }
 
 #[test]
-fn a_closure_that_was_joined_has_given_its_slot_back() {
+fn joined_closure_has_released_its_slot() {
     check(|| {
         let pool = pool(1, 1);
         pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
@@ -34,7 +33,7 @@ fn a_closure_that_was_joined_has_given_its_slot_back() {
 }
 
 #[test]
-fn a_future_that_was_joined_has_given_its_slot_back() {
+fn joined_future_has_released_its_slot() {
     check(|| {
         let pool = pool(1, 1);
         let handle = pool.spawn_with_handle(async {}).unwrap();
@@ -44,7 +43,7 @@ fn a_future_that_was_joined_has_given_its_slot_back() {
 }
 
 #[test]
-fn an_awaiting_future_is_woken() {
+fn awaiting_future_is_woken() {
     check(|| {
         let pool = pool(1, 1);
         let handle = pool.spawn_with_handle(async { 7 }).unwrap();
@@ -54,7 +53,7 @@ fn an_awaiting_future_is_woken() {
 }
 
 #[test]
-fn a_closure_is_run_or_cancelled() {
+fn closure_is_run_or_cancelled() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -72,7 +71,7 @@ fn a_closure_is_run_or_cancelled() {
 }
 
 #[test]
-fn a_future_cancelled_between_two_polls_gives_its_slot_back() {
+fn cancelled_future_releases_its_slot() {
     check(|| {
         let pool = pool(1, 1);
         let handle = pool
@@ -90,7 +89,7 @@ fn a_future_cancelled_between_two_polls_gives_its_slot_back() {
 }
 
 #[test]
-fn one_who_awaits_hears_of_a_cancellation() {
+fn cancel_wakes_the_awaiting_future() {
     check(|| {
         let pool = pool(1, 1);
         let mut handle = pool
@@ -109,10 +108,10 @@ fn one_who_awaits_hears_of_a_cancellation() {
 }
 
 #[test]
-fn a_run_that_is_dropped_cancels_its_closure() {
+fn dropped_run_cancels_its_closure() {
     check_within(1, || {
         let pool = pool(2, 1);
-        // The only worker is busy, so the closure cannot begin before the drop.
+        // The only worker is busy, so the closure cannot start before the drop.
         let go = held_up(&pool);
         let ran = Record::new();
         assert!(poll_once(pin!(pool.run(ran.task()))).is_pending());
@@ -122,7 +121,7 @@ fn a_run_that_is_dropped_cancels_its_closure() {
     });
 }
 
-/// Counts when it is dropped.
+/// A panic payload that counts its drop.
 struct Payload(Record);
 
 impl Drop for Payload {
@@ -132,9 +131,9 @@ impl Drop for Payload {
 }
 
 #[test]
-fn a_panic_is_heard_by_the_handle_or_by_the_handler() {
+fn panic_reaches_the_handle_or_the_handler() {
     let (by_handle, by_handler) = (Record::new(), Record::new());
-    let (handle_hears, handler_hears) = (by_handle.clone(), by_handler.clone());
+    let (handle_gets, handler_gets) = (by_handle.clone(), by_handler.clone());
     check(move || {
         let (handled, dropped) = (Record::new(), Record::new());
         let handler = {
@@ -153,12 +152,12 @@ fn a_panic_is_heard_by_the_handle_or_by_the_handler() {
         assert_eq!((dropped.count(), pool.stats().panicked), (1, 1));
         match handled.count() {
             0 => {
-                assert!(is_dropped, "it was dropped with the handle");
-                handle_hears.add();
+                assert!(is_dropped, "the payload is dropped with the handle");
+                handle_gets.add();
             }
             count => {
                 assert_eq!((count, finished), (1, false));
-                handler_hears.add();
+                handler_gets.add();
             }
         }
     });

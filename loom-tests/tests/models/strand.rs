@@ -1,5 +1,4 @@
-//! I12: a strand runs its tasks one at a time and in order, and never sleeps with work in it.
-#![cfg(anthill_loom)]
+//! I12: a strand runs its tasks one at a time and in order, and leaves none queued.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +6,8 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom_tests::{Record, check, check_within, other, pool};
 
 #[test]
-fn two_tasks_of_a_strand_never_meet() {
-    check(|| {
+fn two_tasks_of_a_strand_never_overlap() {
+    check_within(1, || {
         let pool = pool(2, 2);
         let strand = pool.strand();
         let inside = loom::sync::Arc::new(AtomicUsize::new(0));
@@ -16,7 +15,7 @@ fn two_tasks_of_a_strand_never_meet() {
         for _ in 0..2 {
             let (inside, met) = (inside.clone(), met.clone());
             let task = move || {
-                // A load and a store, not one step: the second task must also see what the first one did.
+                // A load and a store instead of one operation: the second task must also see the writes of the first.
                 if inside.load(Ordering::Relaxed) % 2 == 1 {
                     met.add();
                 }
@@ -31,7 +30,7 @@ fn two_tasks_of_a_strand_never_meet() {
 }
 
 #[test]
-fn the_order_is_that_of_acceptance() {
+fn strand_runs_tasks_in_order_of_acceptance() {
     check_within(1, || {
         let pool = pool(2, 2);
         let strand = pool.strand();
@@ -51,7 +50,7 @@ fn the_order_is_that_of_acceptance() {
 }
 
 #[test]
-fn a_task_that_comes_while_the_strand_goes_idle_is_run() {
+fn task_submitted_while_the_strand_goes_idle_is_run() {
     check(|| {
         let pool = pool(2, 1);
         let strand = pool.strand();
@@ -66,8 +65,8 @@ fn a_task_that_comes_while_the_strand_goes_idle_is_run() {
 }
 
 #[test]
-fn a_future_that_panics_gives_up_its_turn() {
-    check(|| {
+fn panicking_future_ends_its_turn() {
+    check_within(1, || {
         let pool = pool(2, 1);
         let strand = pool.strand();
         let ran = Record::new();
@@ -80,7 +79,7 @@ fn a_future_that_panics_gives_up_its_turn() {
 }
 
 #[test]
-fn a_strand_with_more_than_it_runs_in_a_row_goes_on() {
+fn strand_continues_after_its_budget_is_spent() {
     check(|| {
         let pool = pool(4, 1);
         let strand = pool.strand();

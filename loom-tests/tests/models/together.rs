@@ -1,5 +1,4 @@
-//! Scopes, groups and joins within a task: what is waited for ends first, and runs once, whoever runs it.
-#![cfg(anthill_loom)]
+//! Scopes, groups and joins inside a task return after the tasks that they wait for, and each of those runs once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -11,12 +10,12 @@ use anthill::{Group, JoinError, Pool};
 use loom_tests::{Record, beside, check, check_within, held_up, pool};
 
 #[test]
-fn a_scope_returns_after_its_tasks_have_ended() {
+fn scope_returns_after_its_tasks() {
     check(|| {
         let pool = pool(2, 1);
         let ran = Record::new();
         let late = || {
-            // It has begun, and may be overtaken here.
+            // Lets the scope return now if it does not wait for running tasks.
             loom::thread::yield_now();
             ran.add();
         };
@@ -32,13 +31,13 @@ fn a_scope_returns_after_its_tasks_have_ended() {
 }
 
 #[test]
-fn a_scope_returns_after_its_slots_are_free() {
+fn scope_returns_after_its_slots_are_free() {
     check(|| {
         let pool = pool(1, 1);
         let ends = Notify::new();
         pool.scope(|scope| {
             scope.submit(|| ends.notify()).unwrap();
-            // Then the scope finds its task at any step of its end.
+            // The scope may find its task at any step of its end.
             ends.wait();
         });
         drop(pool.try_slot().unwrap());
@@ -47,7 +46,7 @@ fn a_scope_returns_after_its_slots_are_free() {
 }
 
 #[test]
-fn a_scope_whose_task_panics_ends_as_well() {
+fn scope_with_a_panicking_task_returns() {
     check(|| {
         let pool = pool(2, 1);
         let ran = Record::new();
@@ -63,7 +62,7 @@ fn a_scope_whose_task_panics_ends_as_well() {
     });
 }
 
-/// A task with a scope that has one task.
+/// Runs a task whose scope has one task.
 fn scope_within_a_task(pool: &Pool) {
     let ran = Record::new();
     let (own, count) = (pool.clone(), ran.clone());
@@ -75,18 +74,18 @@ fn scope_within_a_task(pool: &Pool) {
 }
 
 #[test]
-fn a_scope_within_a_task_needs_no_other_worker() {
+fn scope_inside_a_task_needs_no_other_worker() {
     check(|| scope_within_a_task(&pool(2, 1)));
 }
 
 #[test]
-fn a_task_of_a_scope_is_run_by_one_of_two() {
-    // The worker that waits in the scope, and the one that comes for the task.
+fn scope_task_is_run_by_one_of_two_workers() {
+    // Either the worker that waits in the scope runs the task, or the other worker.
     check_within(1, || scope_within_a_task(&pool(2, 2)));
 }
 
 #[test]
-fn a_joined_part_is_run_by_one_of_two() {
+fn joined_task_is_run_by_one_of_two_workers() {
     check_within(1, || {
         let pool = pool(2, 2);
         let ran = Record::new();
@@ -104,16 +103,16 @@ fn a_joined_part_is_run_by_one_of_two() {
 }
 
 #[test]
-fn a_task_that_a_sweep_puts_back_finds_a_worker() {
+fn task_put_back_by_a_sweep_is_run() {
     check_within(1, || {
         let pool = pool(3, 2);
         let own = pool.clone();
         let task = pool.submit_with_handle(move || {
             let other = own.submit_with_handle(|| ()).ok();
-            // The worker runs it, and sweeps its queue, while the other worker may be about to sleep.
+            // The worker runs this task itself and sweeps its queue while the other worker may be going to sleep.
             let part = own.submit_with_handle(|| ()).ok();
             let joined = part.is_some_and(|part| part.wait().is_ok());
-            // It does not run the other task itself.
+            // A wait with a timeout runs no task, so the other worker must.
             joined && other.is_some_and(|other| other.wait_timeout(Duration::MAX).is_ok())
         });
         assert!(task.unwrap().wait().unwrap());
@@ -123,7 +122,7 @@ fn a_task_that_a_sweep_puts_back_finds_a_worker() {
 }
 
 #[test]
-fn a_sweep_takes_no_task_of_a_scope() {
+fn sweep_removes_no_task_of_a_scope() {
     // One preemption is enough to lose one.
     check_within(1, || {
         let (pool, ran) = (pool(4, 2), Record::new());
@@ -135,7 +134,7 @@ fn a_sweep_takes_no_task_of_a_scope() {
                 let first = scope.submit(move || {
                     has_begun.notify();
                     goes_on.wait();
-                    // Meanwhile the task that waits removes the stub of the second.
+                    // Meanwhile the waiting task removes the stub of the second task.
                     let third = scope.submit(|| {
                         count.add();
                         ends.notify();
@@ -160,7 +159,7 @@ fn a_sweep_takes_no_task_of_a_scope() {
 }
 
 #[test]
-fn a_group_that_stops_runs_no_more_of_its_tasks() {
+fn stopped_group_runs_no_more_tasks() {
     check(|| {
         let pool = pool(2, 1);
         let ran = Record::new();
@@ -169,7 +168,7 @@ fn a_group_that_stops_runs_no_more_of_its_tasks() {
         let first = move || wait.recv().map_err(drop).and(Err(()));
         group.push(pool.submit_with_handle(first).unwrap());
         let second = ran.clone();
-        // It waits behind the task that stops the group.
+        // Queued behind the task that stops the group.
         let behind = move || {
             second.add();
             Ok(())
@@ -190,10 +189,10 @@ fn a_group_that_stops_runs_no_more_of_its_tasks() {
 }
 
 #[test]
-fn a_task_pushed_to_a_stopped_group_is_cancelled() {
+fn task_pushed_to_a_stopped_group_is_cancelled() {
     check_within(1, || {
         let pool = pool(2, 1);
-        // The only worker is busy, so the task cannot begin before the push.
+        // The only worker is busy, so the task cannot start before the push.
         let go = held_up(&pool);
         let ran = Record::new();
         let mut group = Group::new();
@@ -208,7 +207,7 @@ fn a_task_pushed_to_a_stopped_group_is_cancelled() {
 }
 
 #[test]
-fn the_results_of_a_group_say_which_task_stopped_it() {
+fn group_results_name_the_task_that_stopped_it() {
     check(|| {
         let pool = pool(1, 1);
         let mut group = Group::new().stop_at_error();
@@ -221,7 +220,7 @@ fn the_results_of_a_group_say_which_task_stopped_it() {
 }
 
 #[test]
-fn two_tasks_of_a_group_that_end_at_once_wake_its_waiter() {
+fn two_group_tasks_ending_at_once_wake_the_waiter() {
     check_within(1, || {
         let pool = pool(2, 2);
         let mut group = Group::new();
@@ -232,20 +231,20 @@ fn two_tasks_of_a_group_that_end_at_once_wake_its_waiter() {
     });
 }
 
-/// A task of the only worker waits for a task of its own, while another thread discards.
+/// A task on the only worker waits for a task that it submits, while another thread discards.
 fn a_wait_beside_a_discard(wait: fn(&Pool)) {
     let pool = pool(2, 1);
     let own = pool.clone();
     pool.submit(move || wait(&own)).unwrap();
     let discards = beside(&pool, Pool::discard);
     discards.join().unwrap();
-    // Hangs, if the wait does.
+    // Hangs if `wait` does.
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.in_flight(), 0);
 }
 
 #[test]
-fn a_join_beside_a_discard_ends() {
+fn join_returns_despite_a_discard() {
     check(|| {
         a_wait_beside_a_discard(|pool| {
             if let Ok(part) = pool.submit_with_handle(|| 1) {
@@ -256,7 +255,7 @@ fn a_join_beside_a_discard_ends() {
 }
 
 #[test]
-fn a_scope_beside_a_discard_ends() {
+fn scope_returns_despite_a_discard() {
     check(|| {
         a_wait_beside_a_discard(|pool| {
             let scope = || pool.scope(|scope| _ = scope.submit(|| ()));
@@ -266,11 +265,11 @@ fn a_scope_beside_a_discard_ends() {
 }
 
 #[test]
-fn a_group_beside_a_discard_ends() {
+fn group_wait_returns_despite_a_discard() {
     check(|| {
         a_wait_beside_a_discard(|pool| {
             let mut group = Group::new();
-            // None if the pool is closed by then.
+            // Nothing is added if the pool is already closed.
             group.extend(pool.submit_with_handle(|| 1));
             let _cancelled = group.wait();
         });

@@ -1,5 +1,4 @@
-//! I3 where the system refuses threads: no task is left to one that did not start.
-#![cfg(anthill_loom)]
+//! I3 if the system refuses threads: no task is left to a thread that did not start.
 
 use anthill::{BuildError, refuse_thread_starts};
 use loom::sync::mpsc::channel;
@@ -8,15 +7,15 @@ use loom_tests::{
 };
 
 #[test]
-fn no_task_is_left_to_the_first_thread_that_does_not_start() {
-    check(|| {
+fn refused_first_thread_strands_no_task() {
+    check_within(1, || {
         refuse_thread_starts(0..1);
         run_two_at_once(&pool(2, 2));
     });
 }
 
 #[test]
-fn without_any_thread_the_submitters_do_the_work() {
+fn submitters_run_the_tasks_if_no_thread_starts() {
     check(|| {
         refuse_thread_starts(0..usize::MAX);
         run_two_at_once(&pool(2, 2));
@@ -24,22 +23,22 @@ fn without_any_thread_the_submitters_do_the_work() {
 }
 
 #[test]
-fn a_task_left_to_a_thread_that_does_not_start_is_for_the_worker_that_there_is() {
+fn refused_second_thread_leaves_its_task_to_the_first() {
     check(|| {
-        // The first thread starts. What comes while it falls asleep may ask for a second.
+        // The first thread starts. A task submitted while it goes to sleep may need a second thread.
         refuse_thread_starts(1..usize::MAX);
         run_two_in_a_row(&pool(2, 2));
     });
 }
 
 #[test]
-fn a_worker_takes_what_was_left_to_a_thread_that_did_not_start() {
+fn worker_whose_start_is_refused_runs_the_task() {
     check(|| {
         refuse_thread_starts(1..2);
         let pool = pool(2, 2);
         let (send, submitted) = channel();
         let own = pool.clone();
-        // The second start is refused to the worker itself.
+        // The worker itself finds the second start refused.
         pool.submit(move || {
             own.try_submit(|| ()).unwrap();
             drop(own);
@@ -53,19 +52,19 @@ fn a_worker_takes_what_was_left_to_a_thread_that_did_not_start() {
 }
 
 #[test]
-fn a_task_left_to_a_thread_that_does_not_start_wakes_the_worker_that_sleeps_again() {
-    // It takes three: between begin and end of the start that is refused, a worker ends two tasks and falls asleep.
+fn refused_thread_start_wakes_the_sleeping_worker() {
+    // The fault takes three preemptions: during the refused start, the worker ends two tasks and goes to sleep.
     check_within(3, || {
         refuse_thread_starts(1..usize::MAX);
         let pool = pool(3, 2);
         let (begin, begun) = channel();
         let (go, wait) = channel();
         let (done, ended) = channel();
-        // It starts before the worker does, which makes far fewer schedules.
+        // Starting this thread before the worker gives far fewer schedules.
         beside(&pool, move |pool| {
             go.send(()).unwrap();
             ended.recv().unwrap();
-            // Here the worker is about to sleep, and the thread that does not start may still count.
+            // The worker is going to sleep, and the refused thread may still be counted.
             pool.try_submit(|| ()).unwrap();
         });
         pool.try_submit(move || {
@@ -74,15 +73,15 @@ fn a_task_left_to_a_thread_that_does_not_start_wakes_the_worker_that_sleeps_agai
         })
         .unwrap();
         begun.recv().unwrap();
-        // The worker is busy, so this one asks for the second thread.
+        // The worker is busy, so this submit tries to start a second thread.
         pool.try_submit(move || done.send(()).unwrap()).unwrap();
-        // The last handle to go closes the pool. The worker leaves when all tasks have ended; one that sleeps instead
-        // is a deadlock.
+        // Dropping the last handle closes the pool. The worker leaves after the last task; if it sleeps instead, the
+        // model ends in a deadlock.
     });
 }
 
 #[test]
-fn a_worker_that_expires_while_the_next_does_not_start_strands_nothing() {
+fn refused_successor_of_an_expired_worker_strands_no_task() {
     check(|| {
         refuse_thread_starts(1..2);
         run_two_in_a_row(&expiring(0..=1).capacity(1).build().unwrap());
@@ -90,12 +89,12 @@ fn a_worker_that_expires_while_the_next_does_not_start_strands_nothing() {
 }
 
 #[test]
-fn of_the_threads_that_a_pool_begins_with_each_may_be_refused() {
+fn each_initial_thread_may_be_refused() {
     for refused in 0..3 {
         check(move || {
             refuse_thread_starts(refused..refused + 1);
             let error = keeping(3..=3).capacity(1).build().unwrap_err();
-            // Those that have started leave again, or the execution would not end.
+            // The started threads leave again, otherwise the execution does not end.
             assert!(matches!(error, BuildError::Thread(_)), "{error}");
         });
     }

@@ -1,11 +1,10 @@
-//! The closures of a subpool with a limit of one thread run one at a time, and none is left waiting.
-#![cfg(anthill_loom)]
+//! The closures of a subpool with a limit of one thread run one at a time, and each is run.
 
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom_tests::{Record, beside, check, check_within, pool};
 
 #[test]
-fn closures_of_a_capped_subpool_never_meet() {
+fn closures_of_a_capped_subpool_never_overlap() {
     check_within(1, || {
         let pool = pool(1, 2);
         let side = pool.subpool().capacity(2).threads(1).build().unwrap();
@@ -14,7 +13,7 @@ fn closures_of_a_capped_subpool_never_meet() {
         let task = || {
             let (inside, met) = (inside.clone(), met.clone());
             move || {
-                // A load and a store, not one step: the second task must also see what the first one did.
+                // A load and a store instead of one operation: the second task must also see the writes of the first.
                 if inside.load(Ordering::Relaxed) % 2 == 1 {
                     met.add();
                 }
@@ -29,7 +28,7 @@ fn closures_of_a_capped_subpool_never_meet() {
     });
 }
 
-/// Two threads submit to a subpool of one thread.
+/// Two threads submit to a subpool with a limit of one thread.
 fn two_submit_to_a_capped_subpool(threads: usize) {
     let pool = pool(1, threads);
     let side = pool.subpool().capacity(2).threads(1).build().unwrap();
@@ -43,7 +42,7 @@ fn two_submit_to_a_capped_subpool(threads: usize) {
 }
 
 #[test]
-fn a_closure_that_comes_while_the_attendant_leaves_is_run() {
+fn closure_submitted_while_the_attendant_leaves_is_run() {
     check(|| two_submit_to_a_capped_subpool(1));
 }
 
@@ -53,7 +52,7 @@ fn two_submitters_and_two_workers_lose_no_capped_closure() {
 }
 
 #[test]
-fn a_discard_beside_an_attendant_loses_no_slot() {
+fn discard_beside_an_attendant_loses_no_slot() {
     check_within(1, || {
         let pool = pool(1, 1);
         let side = pool.subpool().capacity(2).threads(1).build().unwrap();

@@ -1,12 +1,11 @@
-//! I1: in flight never exceeds capacity.
-//! I10: after a tune down nothing is let in until enough have ended, and nobody in line is forgotten.
-#![cfg(anthill_loom)]
+//! I1: the number of tasks in flight never exceeds the capacity.
+//! I10: a shrunk pool accepts no task until enough have ended, and keeps its waiters in line.
 
 use anthill::{Pool, Slot, SlotError};
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom_tests::{Record, beside, check, pool};
+use loom_tests::{Record, beside, check, check_within, pool};
 
-/// A closure that records when it finds another one running.
+/// A closure that records in `met` that another closure runs at the same time.
 fn alone(
     inside: &loom::sync::Arc<AtomicUsize>,
     met: &Record,
@@ -22,7 +21,7 @@ fn alone(
 
 #[test]
 fn one_slot_never_holds_two_tasks() {
-    check(|| {
+    check_within(1, || {
         let pool = pool(1, 2);
         let inside = loom::sync::Arc::new(AtomicUsize::new(0));
         let met = Record::new();
@@ -33,7 +32,7 @@ fn one_slot_never_holds_two_tasks() {
         let theirs = submitter.join().unwrap();
         assert!(
             mine || theirs,
-            "one of the two came first and found the slot free"
+            "the first of the two submits found the slot free"
         );
         pool.shutdown().wait().unwrap();
         assert_eq!(met.count(), 0);
@@ -41,7 +40,7 @@ fn one_slot_never_holds_two_tasks() {
 }
 
 #[test]
-fn reserved_slots_count() {
+fn reserved_slot_counts_as_in_flight() {
     check(|| {
         let pool = pool(1, 1);
         let rival = beside(&pool, |pool| pool.try_slot().map(Slot::into_owned));
@@ -49,11 +48,11 @@ fn reserved_slots_count() {
         let theirs = rival.join().unwrap();
         assert!(
             !(mine.is_ok() && theirs.is_ok()),
-            "one slot was given twice"
+            "one slot was granted twice"
         );
         assert!(
             mine.is_ok() || theirs.is_ok(),
-            "a free slot was given to nobody"
+            "a free slot was refused to both"
         );
         drop((mine, theirs));
         assert_eq!(pool.in_flight(), 0);
@@ -61,7 +60,7 @@ fn reserved_slots_count() {
 }
 
 #[test]
-fn nobody_is_refused_who_finds_a_slot_free_all_the_time() {
+fn free_slot_is_never_refused() {
     check(|| {
         let pool = pool(2, 1);
         let take = |pool: &Pool| drop(pool.try_slot().expect("of two slots at most two are held"));
@@ -78,18 +77,18 @@ fn nobody_is_refused_who_finds_a_slot_free_all_the_time() {
 }
 
 #[test]
-fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
+fn shrunk_pool_refuses_until_enough_tasks_end() {
     check(|| {
         let pool = pool(2, 1);
         let first = pool.try_slot().unwrap();
         let second = pool.try_slot().unwrap();
-        let tuner = beside(&pool, |pool| {
+        let resizer = beside(&pool, |pool| {
             pool.set_capacity(1);
-            // From here on one slot is one too many.
+            // Two slots in flight now exceed the capacity.
             pool.in_flight() == 2 && pool.try_submit(|| ()).is_ok()
         });
         drop(first);
-        assert!(!tuner.join().unwrap(), "accepted above the capacity");
+        assert!(!resizer.join().unwrap(), "accepted above the capacity");
         let refused = pool.try_submit(|| ()).map_err(SlotError::from);
         assert_eq!(refused, Err(SlotError::Full));
         drop(second);
@@ -98,17 +97,17 @@ fn a_pool_tuned_down_lets_nothing_in_until_enough_ended() {
 }
 
 #[test]
-fn one_in_line_gets_a_slot_of_a_pool_that_is_tuned_down() {
+fn shrinking_keeps_the_waiter_in_line() {
     check(|| {
         let pool = pool(2, 1);
         let held = [pool.try_slot().unwrap(), pool.try_slot().unwrap()];
         let waiter = beside(&pool, |pool| {
             drop(loom::future::block_on(pool.slot()).unwrap());
         });
-        let tuner = beside(&pool, |pool| pool.set_capacity(1));
+        let resizer = beside(&pool, |pool| pool.set_capacity(1));
         drop(held);
         waiter.join().unwrap();
-        tuner.join().unwrap();
+        resizer.join().unwrap();
         assert_eq!((pool.in_flight(), pool.capacity()), (0, 1));
     });
 }

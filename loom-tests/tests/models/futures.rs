@@ -1,5 +1,4 @@
-//! I11: a future that is woken while it is being polled is polled again; once done, never.
-#![cfg(anthill_loom)]
+//! I11: a future woken during its poll is polled again, and a finished future is never polled.
 
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
@@ -8,8 +7,8 @@ use loom::sync::mpsc::channel;
 use loom_tests::{Record, check, check_within, other, pool};
 
 #[test]
-fn a_future_woken_while_it_is_polled_is_polled_again() {
-    check(|| {
+fn future_woken_during_its_poll_is_polled_again() {
+    check_within(1, || {
         let pool = pool(1, 2);
         let (give, take) = channel::<Waker>();
         let waking = other(move || take.recv().unwrap().wake());
@@ -20,7 +19,7 @@ fn a_future_woken_while_it_is_polled_is_polled_again() {
             let Some(give) = give.take() else {
                 return Poll::Ready(());
             };
-            // From here on the other thread wakes it, during this poll or after.
+            // The other thread wakes the future during this poll or after it.
             give.send(cx.waker().clone()).unwrap();
             loom::thread::yield_now();
             Poll::Pending
@@ -33,7 +32,7 @@ fn a_future_woken_while_it_is_polled_is_polled_again() {
 }
 
 #[test]
-fn a_future_that_is_done_is_not_polled_by_a_late_waker() {
+fn late_wake_does_not_poll_a_finished_future() {
     check(|| {
         let pool = pool(1, 1);
         let (give, take) = channel::<Waker>();
@@ -57,7 +56,7 @@ fn a_future_that_is_done_is_not_polled_by_a_late_waker() {
 }
 
 #[test]
-fn a_future_that_wakes_itself_goes_on() {
+fn future_that_wakes_itself_is_polled_again() {
     check(|| {
         let pool = pool(1, 1);
         let polls = Record::new();
@@ -77,27 +76,27 @@ fn a_future_that_wakes_itself_goes_on() {
 }
 
 #[test]
-fn one_that_wakes_itself_for_ever_keeps_nobody_waiting() {
+fn future_that_keeps_waking_itself_delays_no_closure() {
     check_within(1, || {
         let pool = pool(2, 1);
         let (over, polls) = (Record::new(), Record::new());
         let (seen, count) = (over.clone(), polls.clone());
-        let (tell, told) = channel();
-        // It stays in the worker's own queue, and the closure comes into the common one.
+        let (send, polled) = channel();
+        // The future stays in the worker's own queue, while the closure is in the common queue.
         pool.spawn(poll_fn(move |cx| {
             if seen.count() > 0 {
                 return Poll::Ready(());
             }
             count.add();
             if count.count() == 6 {
-                tell.send(()).unwrap();
+                send.send(()).unwrap();
             }
             loom::thread::yield_now();
             cx.waker().wake_by_ref();
             Poll::Pending
         }))
         .unwrap();
-        told.recv().unwrap();
+        polled.recv().unwrap();
         pool.submit(over.task()).unwrap();
         pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);

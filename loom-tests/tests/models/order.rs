@@ -1,9 +1,7 @@
-//! The order that is promised: a task sees what the one did whose slot it got, and whoever finds a task ended sees what
-//! it did.
+//! Happens-before: a task sees the writes of the previous holder of its slot, and a thread that finds a task ended sees
+//! the writes of that task.
 //!
-//! The words are loom's and relaxed: nothing but the pool orders them, and loom lets a look at one be as stale as that
-//! allows.
-#![cfg(anthill_loom)]
+//! The words are loom's and relaxed. Only the pool orders them, and loom returns every value that this order allows.
 
 use std::pin::pin;
 
@@ -24,7 +22,7 @@ fn is_written(word: &AtomicUsize) -> bool {
 }
 
 #[test]
-fn a_task_sees_what_the_one_did_whose_slot_it_has() {
+fn task_sees_writes_of_the_previous_task_in_its_slot() {
     check(|| {
         let pool = pool(1, 2);
         let (word, write) = word();
@@ -43,12 +41,12 @@ fn a_task_sees_what_the_one_did_whose_slot_it_has() {
 }
 
 #[test]
-fn one_that_gets_a_slot_at_once_sees_what_was_done_in_it() {
+fn try_slot_sees_writes_of_the_previous_holder() {
     check(|| {
         let pool = pool(1, 1);
         let (word, write) = word();
         pool.submit(write).unwrap();
-        // It is held until after the look: a slot that goes back acquires, too.
+        // The slot is held until after the load, because its release acquires, too.
         let slot = loop {
             match pool.try_slot() {
                 Ok(slot) => break slot,
@@ -62,7 +60,7 @@ fn one_that_gets_a_slot_at_once_sees_what_was_done_in_it() {
 }
 
 #[test]
-fn one_that_gets_a_slot_which_another_collected_sees_what_was_done_in_it() {
+fn slot_reclaimed_by_another_thread_carries_its_writes() {
     check(|| {
         let pool = pool(2, 1);
         let held = [(), ()].map(|()| pool.try_slot().unwrap().into_owned());
@@ -71,7 +69,7 @@ fn one_that_gets_a_slot_which_another_collected_sees_what_was_done_in_it() {
             write();
             drop(held);
         });
-        // Whichever of the two comes first may find both slots, and leave one to the second.
+        // The first of the two may reclaim both slots and leave one to the second.
         let look = move |pool: &Pool| {
             let slot = pool.try_slot().map(Slot::into_owned);
             assert!(slot.is_err() || is_written(&word));
@@ -85,14 +83,14 @@ fn one_that_gets_a_slot_which_another_collected_sees_what_was_done_in_it() {
 }
 
 #[test]
-fn one_that_is_granted_a_slot_sees_what_was_done_in_it() {
+fn granted_slot_carries_writes_of_the_previous_task() {
     check(|| {
         let pool = pool(1, 1);
         let (word, write) = word();
         pool.submit(write).unwrap();
         {
             let mut wait = pin!(pool.slot());
-            // A waker that does nothing, so that nothing but the outcome orders the two; and no waiting in between.
+            // The waker does nothing and the thread does not wait, so that only the outcome orders the two.
             let mut granted = poll_once(wait.as_mut());
             if granted.is_pending() {
                 granted = poll_once(wait.as_mut());
@@ -105,7 +103,7 @@ fn one_that_is_granted_a_slot_sees_what_was_done_in_it() {
 }
 
 #[test]
-fn the_end_of_a_pool_is_after_its_task() {
+fn shutdown_sees_writes_of_the_last_task() {
     check(|| {
         let pool = pool(1, 1);
         let (word, write) = word();
@@ -116,7 +114,7 @@ fn the_end_of_a_pool_is_after_its_task() {
 }
 
 #[test]
-fn the_end_of_a_pool_is_after_all_its_tasks() {
+fn shutdown_sees_writes_of_tasks_on_two_workers() {
     check_within(1, || {
         let pool = pool(2, 2);
         let (first, write_first) = word();
@@ -129,7 +127,7 @@ fn the_end_of_a_pool_is_after_all_its_tasks() {
 }
 
 #[test]
-fn the_end_of_a_subpool_is_after_its_tasks() {
+fn subpool_shutdown_sees_writes_of_its_tasks() {
     check(|| {
         let pool = pool(1, 1);
         let side = pool.subpool().capacity(1).build().unwrap();

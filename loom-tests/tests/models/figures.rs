@@ -1,11 +1,10 @@
-//! What a pool tells of itself is so.
-#![cfg(anthill_loom)]
+//! The statistics and getters of a pool are exact.
 
 use anthill::{BuildError, SlotError};
 use loom_tests::{Record, beside, busy, check, check_within, expiring, held_up, keeping, pool};
 
 #[test]
-fn a_pool_at_work_is_told_apart_from_one_at_rest() {
+fn stats_of_a_busy_and_an_ended_pool_are_exact() {
     check_within(1, || {
         let pool = pool(4, 1);
         let (begun, go) = busy(&pool);
@@ -14,7 +13,7 @@ fn a_pool_at_work_is_told_apart_from_one_at_rest() {
         begun.recv().unwrap();
         let stats = pool.stats();
         assert_eq!((stats.capacity, stats.in_flight, stats.free), (4, 3, 1));
-        // Wherever they wait: the worker may have taken one along.
+        // The worker may have moved one of them to its own queue.
         assert_eq!((stats.queued, stats.waiting), (2, 0));
         assert_eq!(
             (stats.running, stats.threads, stats.idle_threads),
@@ -31,12 +30,12 @@ fn a_pool_at_work_is_told_apart_from_one_at_rest() {
 }
 
 #[test]
-fn a_worker_that_sleeps_does_not_run() {
-    check_within(1, || {
+fn sleeping_worker_does_not_count_as_running() {
+    check_within(0, || {
         let pool = keeping(2..=2).capacity(1).build().unwrap();
         let (begun, go) = busy(&pool);
         begun.recv().unwrap();
-        // Until the other one has seen that there is no more.
+        // Until the other worker has found no task.
         while pool.stats().idle_threads == 0 {
             loom::thread::yield_now();
         }
@@ -51,7 +50,7 @@ fn a_worker_that_sleeps_does_not_run() {
 }
 
 #[test]
-fn the_limits_are_those_that_were_set_last() {
+fn getters_return_the_last_limits_set() {
     check(|| {
         let pool = pool(2, 3);
         assert_eq!((pool.capacity(), pool.threads()), (2, 0..=3));
@@ -69,7 +68,7 @@ fn the_limits_are_those_that_were_set_last() {
 }
 
 #[test]
-fn one_that_waits_for_a_slot_counts_as_waiting() {
+fn submitter_in_line_counts_as_waiting() {
     check_within(1, || {
         let pool = pool(1, 1);
         let go = held_up(&pool);
@@ -84,7 +83,7 @@ fn one_that_waits_for_a_slot_counts_as_waiting() {
         while pool.in_flight() > 0 {
             loom::thread::yield_now();
         }
-        // Nobody is in line any more.
+        // The line is empty again.
         pool.try_submit(|| ()).unwrap();
         pool.shutdown().wait().unwrap();
         let stats = pool.stats();
@@ -93,12 +92,12 @@ fn one_that_waits_for_a_slot_counts_as_waiting() {
 }
 
 #[test]
-fn a_pool_without_work_has_no_thread_in_the_end() {
+fn idle_pool_retires_its_last_thread() {
     check(|| {
         let pool = expiring(0..=1).capacity(1).build().unwrap();
         let ran = Record::new();
         pool.submit(ran.task()).unwrap();
-        // A thread that stayed would be waited for for ever.
+        // A thread that stays makes this loop endless, which loom reports.
         while ran.count() == 0 || pool.stats().threads > 0 {
             loom::thread::yield_now();
         }
@@ -108,14 +107,14 @@ fn a_pool_without_work_has_no_thread_in_the_end() {
 }
 
 #[test]
-fn in_flight_is_of_one_instant() {
+fn in_flight_is_read_at_one_instant() {
     check(|| {
         let pool = pool(4, 1);
-        let one_after_the_other = |pool: &anthill::Pool| {
+        let take_two_in_turn = |pool: &anthill::Pool| {
             drop(pool.try_slot().unwrap());
             drop(pool.try_slot().unwrap());
         };
-        let other = beside(&pool, one_after_the_other);
+        let other = beside(&pool, take_two_in_turn);
         assert!(pool.in_flight() <= 1);
         other.join().unwrap();
         assert_eq!(pool.in_flight(), 0);
@@ -123,7 +122,7 @@ fn in_flight_is_of_one_instant() {
 }
 
 #[test]
-fn a_task_that_counts_as_running_cannot_be_cancelled() {
+fn task_counted_as_running_cannot_be_cancelled() {
     check(|| {
         let pool = pool(1, 1);
         let task = pool.submit_with_handle(|| ()).unwrap();

@@ -1,16 +1,15 @@
-//! I6 for workers that are too many: one that leaves strands no task, and takes none with it.
-#![cfg(anthill_loom)]
+//! I6 for surplus workers: after the thread limit falls, exactly the surplus leaves, and strands no task.
 
 use loom::sync::mpsc::channel;
 use loom_tests::{Record, busy, check_within, keeping, pool};
 
 #[test]
-fn a_worker_that_is_too_many_leaves_its_tasks_to_the_others() {
+fn surplus_worker_returns_its_tasks() {
     check_within(1, || {
         let pool = pool(3, 2);
         let ran = Record::new();
         let (begun, go) = busy(&pool);
-        // Of three the worker takes two at once.
+        // The worker takes a batch of two of the three tasks.
         pool.submit(ran.task()).unwrap();
         pool.submit(ran.task()).unwrap();
         begun.recv().unwrap();
@@ -22,11 +21,11 @@ fn a_worker_that_is_too_many_leaves_its_tasks_to_the_others() {
 }
 
 #[test]
-fn of_two_workers_only_as_many_leave_as_are_too_many() {
+fn only_surplus_workers_leave() {
     check_within(1, || {
         let pool = keeping(2..=2).capacity(1).build().unwrap();
         pool.set_threads(1..=1).unwrap();
-        // Lets the workers leave. A pool that loses both starts a third, because one is the fewest.
+        // Lets the workers leave. A pool that loses both starts a third to keep the minimum of one.
         loom::thread::yield_now();
         assert_eq!(pool.stats().threads_started, 2);
         pool.shutdown().wait().unwrap();
@@ -34,13 +33,13 @@ fn of_two_workers_only_as_many_leave_as_are_too_many() {
 }
 
 #[test]
-fn one_that_sleeps_and_is_too_many_leaves() {
+fn sleeping_surplus_worker_leaves() {
     check_within(1, || {
         let pool = keeping(2..=2).capacity(1).build().unwrap();
-        // They are asleep by now, unless they are interrupted.
+        // Lets the workers go to sleep.
         loom::thread::yield_now();
         pool.set_threads(1..=1).unwrap();
-        // Whether it slept already or was about to.
+        // The surplus worker leaves, whether it sleeps already or is going to.
         while pool.stats().threads > 1 {
             loom::thread::yield_now();
         }
@@ -49,7 +48,7 @@ fn one_that_sleeps_and_is_too_many_leaves() {
 }
 
 #[test]
-fn with_more_threads_a_task_behind_one_that_waits_is_run() {
+fn raised_limit_starts_a_worker_for_a_queued_task() {
     check_within(1, || {
         let pool = pool(2, 1);
         let (send, wait) = channel();
@@ -62,11 +61,11 @@ fn with_more_threads_a_task_behind_one_that_waits_is_run() {
 }
 
 #[test]
-fn a_task_that_comes_while_a_thread_starts_is_run() {
+fn task_submitted_during_a_start_hook_is_run() {
     check_within(1, || {
-        let (call, wait) = channel();
+        let (send, wait) = channel();
         let wait = std::sync::Mutex::new(Some(wait));
-        // The first thread starts for as long as the task takes to be run by a second.
+        // The start hook of the first thread blocks until a second thread has run the task.
         let builder = keeping(0..=2).capacity(1).on_thread_start(move || {
             let first = wait.lock().unwrap().take();
             if let Some(wait) = first {
@@ -74,7 +73,7 @@ fn a_task_that_comes_while_a_thread_starts_is_run() {
             }
         });
         let pool = builder.build().unwrap();
-        pool.submit(move || call.send(()).unwrap()).unwrap();
+        pool.submit(move || send.send(()).unwrap()).unwrap();
         pool.shutdown().wait().unwrap();
     });
 }

@@ -1,7 +1,6 @@
-//! I4: a waiter is woken by a freed slot, by tune up and by close, also when the freeing task panicked.
-//! I5: a slot is neither lost nor doubled when a wait is given up while it is being granted.
-//! I9: one that was let into the line is never told full.
-#![cfg(anthill_loom)]
+//! I4: a freed slot, a larger capacity and a close wake a waiter, also if the task that frees the slot panics.
+//! I5: a slot is neither lost nor granted twice if a wait is cancelled during its grant.
+//! I9: an admitted waiter is never refused as full.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -25,12 +24,12 @@ fn take_a_slot(pool: &Pool) {
 }
 
 #[test]
-fn a_freed_slot_wakes_a_waiting_thread() {
+fn freed_slot_wakes_a_waiting_thread() {
     check(|| run_two_in_a_row(&pool(1, 1)));
 }
 
 #[test]
-fn a_freed_slot_wakes_a_waiting_future() {
+fn freed_slot_wakes_a_waiting_future() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -44,7 +43,7 @@ fn a_freed_slot_wakes_a_waiting_future() {
 }
 
 #[test]
-fn a_panicking_task_wakes_a_waiter_as_well() {
+fn panicking_closure_wakes_a_waiter() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -56,7 +55,7 @@ fn a_panicking_task_wakes_a_waiter_as_well() {
 }
 
 #[test]
-fn a_panicking_future_wakes_a_waiter_as_well() {
+fn panicking_future_wakes_a_waiter() {
     check(|| {
         let pool = pool(1, 1);
         let ran = Record::new();
@@ -69,7 +68,7 @@ fn a_panicking_future_wakes_a_waiter_as_well() {
 }
 
 #[test]
-fn each_of_two_waiters_gets_its_slot() {
+fn two_waiters_each_get_a_slot() {
     check(|| {
         let (pool, held) = full();
         let waiter = beside(&pool, take_a_slot);
@@ -82,7 +81,7 @@ fn each_of_two_waiters_gets_its_slot() {
 }
 
 #[test]
-fn tuning_up_wakes_a_waiter() {
+fn raised_capacity_wakes_a_waiter() {
     check(|| {
         let (pool, held) = full();
         let waiter = beside(&pool, take_a_slot);
@@ -94,7 +93,7 @@ fn tuning_up_wakes_a_waiter() {
 }
 
 #[test]
-fn closing_wakes_a_waiter() {
+fn close_wakes_a_waiter() {
     check(|| {
         let (pool, held) = full();
         let waiter = beside(&pool, |pool| pool.submit(|| ()));
@@ -105,7 +104,7 @@ fn closing_wakes_a_waiter() {
 }
 
 #[test]
-fn a_wait_that_times_out_while_it_is_granted_loses_no_slot() {
+fn timeout_during_a_grant_loses_no_slot() {
     check(|| {
         let (pool, held) = full();
         let ran = Record::new();
@@ -129,33 +128,33 @@ fn a_wait_that_times_out_while_it_is_granted_loses_no_slot() {
 }
 
 #[test]
-fn a_future_dropped_while_it_is_granted_passes_the_slot_on() {
+fn future_dropped_during_a_grant_passes_the_slot_on() {
     check(|| {
         let (pool, held) = full();
-        let fickle = beside(&pool, |pool| {
-            // Once, and then it is dropped, granted or not.
+        let impatient = beside(&pool, |pool| {
+            // Polled once and dropped, granted or not.
             let _ = poll_once(pin!(pool.slot()));
         });
         let patient = beside(&pool, take_a_slot);
         drop(held);
-        fickle.join().unwrap();
+        impatient.join().unwrap();
         patient.join().unwrap();
         assert_eq!(pool.in_flight(), 0);
     });
 }
 
 #[test]
-fn a_run_dropped_while_it_is_granted_passes_the_slot_on() {
+fn run_dropped_during_a_grant_passes_the_slot_on() {
     check(|| {
         let (pool, held) = full();
         let ran = Record::new();
         let task = ran.task();
-        let fickle = beside(&pool, move |pool| {
-            // It waits for the slot or for its closure when it is dropped.
+        let impatient = beside(&pool, move |pool| {
+            // At its drop the `Run` waits for the slot or for its closure.
             poll_once(pin!(pool.run(task))).is_ready()
         });
         drop(held);
-        let ended = fickle.join().unwrap();
+        let ended = impatient.join().unwrap();
         take_a_slot(&pool);
         pool.shutdown().wait().unwrap();
         let stats = pool.stats();
@@ -165,14 +164,14 @@ fn a_run_dropped_while_it_is_granted_passes_the_slot_on() {
     });
 }
 
-/// Tries for a slot while the only one comes back, with one in line.
-fn a_newcomer_and_the_line(prepare: fn(&Pool)) {
+/// Tries to take the only slot while it is released and a waiter is in line.
+fn newcomer_and_the_line(prepare: fn(&Pool)) {
     check(move || {
         let (pool, held) = full();
         let mut first = pin!(pool.slot());
         assert!(poll_once(first.as_mut()).is_pending());
         prepare(&pool);
-        // Before the slot comes back, while it is on its way to the line, and after.
+        // Before the slot is released, while it passes to the line, or after.
         let newcomer = beside(&pool, |pool| pool.try_slot().is_err());
         drop(held);
         assert!(newcomer.join().unwrap(), "overtook the line");
@@ -181,17 +180,17 @@ fn a_newcomer_and_the_line(prepare: fn(&Pool)) {
 }
 
 #[test]
-fn a_newcomer_does_not_overtake_the_line() {
-    a_newcomer_and_the_line(|_| ());
+fn newcomer_does_not_overtake_the_line() {
+    newcomer_and_the_line(|_| ());
 }
 
 #[test]
-fn a_newcomer_does_not_overtake_the_line_of_a_pool_that_was_tuned() {
-    a_newcomer_and_the_line(|pool| pool.set_capacity(1));
+fn newcomer_does_not_overtake_the_line_after_resizing() {
+    newcomer_and_the_line(|pool| pool.set_capacity(1));
 }
 
 #[test]
-fn one_that_is_in_line_is_never_told_full() {
+fn admitted_waiter_is_never_refused_as_full() {
     check(|| {
         let pool = keeping(0..=1).capacity(1).max_waiting(1).build().unwrap();
         let held = pool.try_slot().unwrap().into_owned();
@@ -199,11 +198,11 @@ fn one_that_is_in_line_is_never_told_full() {
             let mut first = pin!(pool.slot());
             assert!(poll_once(first.as_mut()).is_pending());
             let releases = other(move || drop(held));
-            // One more than may wait: told at once, or let in behind the first.
+            // More than `max_waiting`: refused at once, unless the first waiter has left the line.
             let mut second = pin!(pool.slot());
-            let told = poll_once(second.as_mut());
+            let admitted = poll_once(second.as_mut());
             assert!(matches!(
-                told,
+                admitted,
                 Poll::Pending | Poll::Ready(Err(SlotError::Full))
             ));
             releases.join().unwrap();
@@ -214,19 +213,19 @@ fn one_that_is_in_line_is_never_told_full() {
 }
 
 #[test]
-fn a_worker_of_one_pool_may_wait_for_a_slot_of_another() {
+fn worker_may_wait_for_a_slot_of_another_pool() {
     check_within(1, || {
         let (pool, full) = (pool(1, 1), pool(1, 1));
         let go = held_up(&full);
-        let (told, hear) = channel();
+        let (send, result) = channel();
         let waits = full.clone();
         pool.submit(move || {
             let accepted = waits.submit(|| ()).is_ok();
-            told.send(accepted).unwrap();
+            send.send(accepted).unwrap();
         })
         .unwrap();
         go.send(()).unwrap();
-        assert!(hear.recv().unwrap());
+        assert!(result.recv().unwrap());
         pool.shutdown().wait().unwrap();
         full.shutdown().wait().unwrap();
         assert_eq!(full.stats().completed, 2);
@@ -234,7 +233,7 @@ fn a_worker_of_one_pool_may_wait_for_a_slot_of_another() {
 }
 
 #[test]
-fn one_that_gives_up_takes_nobody_else_s_place() {
+fn cancelled_wait_removes_only_its_own_ticket() {
     check_within(1, || {
         let pool = pool(1, 1);
         let go = held_up(&pool);

@@ -1,6 +1,4 @@
-//! I14: the worker in the reactor is woken by a submit, and the reactor is not left without a holder while an event is
-//! awaited and somebody is free.
-#![cfg(anthill_loom)]
+//! I14: a submit wakes the worker in the reactor, and a free worker holds the reactor while an event is awaited.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -11,21 +9,21 @@ use loom::sync::mpsc::channel;
 use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 use loom_tests::{Record, check, check_within, expiring, keeping};
 
-/// Something that is done once, as a waker.
+/// A waker that calls a closure once.
 struct Act(std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Wake for Act {
     fn wake(self: std::sync::Arc<Self>) {
         let act = self.0.lock().unwrap().take();
-        act.expect("it is woken once")();
+        act.expect("the waker is woken once")();
     }
 }
 
-/// A device with two events, and the reactor that hears of them.
+/// A device with two events, and the reactor that waits for them.
 #[derive(Clone)]
 struct Device {
     state: Arc<(Mutex<State>, Condvar)>,
-    /// How often a second thread was in the reactor.
+    /// How often a second thread entered the reactor.
     crowded: Record,
 }
 
@@ -34,10 +32,10 @@ struct State {
     rung: bool,
     inside: bool,
     happened: [bool; 2],
-    /// Those that await each event.
+    /// The wakers of each event.
     waiting: [Vec<Waker>; 2],
-    /// Those that are to be told that theirs has happened.
-    told: VecDeque<Waker>,
+    /// The wakers of events that have happened.
+    ready: VecDeque<Waker>,
 }
 
 impl Device {
@@ -56,11 +54,11 @@ impl Device {
         let mut state = self.state.0.lock().unwrap();
         state.happened[event] = true;
         let waiting = std::mem::take(&mut state.waiting[event]);
-        state.told.extend(waiting);
+        state.ready.extend(waiting);
         self.state.1.notify_one();
     }
 
-    /// Does something at that event, on the thread that hears of it.
+    /// Calls `act` at that event, on the thread in the reactor.
     fn on_event(&self, event: usize, act: impl FnOnce() + Send + 'static) {
         let act = Act(std::sync::Mutex::new(Some(Box::new(act))));
         let waker = Waker::from(std::sync::Arc::new(act));
@@ -83,7 +81,7 @@ impl Device {
         .await;
     }
 
-    /// Begins to wait for events, or to look for them, which only one may do.
+    /// Enters the reactor, which only one thread may do at a time.
     fn enter(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.0.lock().unwrap();
         if std::mem::replace(&mut state.inside, true) {
@@ -102,7 +100,7 @@ impl Reactor for Device {
     fn park(&self) {
         let mut state = self.enter();
         loop {
-            if let Some(waker) = state.told.pop_front() {
+            if let Some(waker) = state.ready.pop_front() {
                 drop(state);
                 waker.wake();
                 state = self.state.0.lock().unwrap();
@@ -121,8 +119,8 @@ impl Reactor for Device {
     }
 
     fn poll(&self) {
-        let told = std::mem::take(&mut self.enter().told);
-        for waker in told {
+        let ready = std::mem::take(&mut self.enter().ready);
+        for waker in ready {
             waker.wake();
         }
         self.state.0.lock().unwrap().inside = false;
@@ -130,7 +128,7 @@ impl Reactor for Device {
 }
 
 #[test]
-fn an_event_is_heard_by_the_worker_that_falls_asleep() {
+fn worker_going_to_sleep_sees_an_event() {
     check(|| {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(1)).build().unwrap();
@@ -142,7 +140,7 @@ fn an_event_is_heard_by_the_worker_that_falls_asleep() {
 }
 
 #[test]
-fn a_submit_wakes_the_worker_in_the_reactor() {
+fn submit_wakes_the_worker_in_the_reactor() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
@@ -155,7 +153,7 @@ fn a_submit_wakes_the_worker_in_the_reactor() {
 }
 
 /// A closure waits for a future, and the future for an event.
-fn a_closure_waits_for_an_event(threads: usize) {
+fn closure_blocks_until_an_event(threads: usize) {
     let device = Device::new();
     let pool = device.reactor(keeping(0..=threads).capacity(2));
     let pool = pool.build().unwrap();
@@ -166,7 +164,7 @@ fn a_closure_waits_for_an_event(threads: usize) {
         send.send(()).unwrap();
     })
     .unwrap();
-    // The worker that runs it may have left the reactor for it.
+    // The worker that runs it may have been in the reactor before.
     pool.submit(move || wait.recv().unwrap()).unwrap();
     device.happen();
     pool.shutdown().wait().unwrap();
@@ -174,18 +172,18 @@ fn a_closure_waits_for_an_event(threads: usize) {
 }
 
 #[test]
-fn a_closure_that_waits_does_not_stop_events_while_a_worker_is_free() {
-    check_within(1, || a_closure_waits_for_an_event(2));
+fn blocked_closure_does_not_stop_events() {
+    check_within(1, || closure_blocks_until_an_event(2));
 }
 
 #[test]
-fn what_an_event_brings_beyond_one_task_is_shown_to_the_others() {
+fn second_task_of_an_event_is_offered_to_other_workers() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=2).capacity(2)).build().unwrap();
         let (send, wait) = channel();
         let (first, second) = (device.clone().event(), device.clone().event());
-        // The worker that runs this one does nothing else until the other one has run.
+        // The worker that runs this future blocks until the other future has run.
         pool.spawn(async move {
             first.await;
             wait.recv().unwrap();
@@ -203,7 +201,7 @@ fn what_an_event_brings_beyond_one_task_is_shown_to_the_others() {
 }
 
 #[test]
-fn a_worker_that_expires_leaves_one_that_hears_of_events() {
+fn expiring_worker_leaves_the_reactor_attended() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(expiring(0..=2).capacity(2)).build().unwrap();
@@ -216,7 +214,7 @@ fn a_worker_that_expires_leaves_one_that_hears_of_events() {
 }
 
 #[test]
-fn a_worker_that_an_event_has_woken_is_counted_as_one_that_a_submit_has() {
+fn worker_woken_by_an_event_is_counted_once() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(1)).build().unwrap();
@@ -232,20 +230,20 @@ fn a_worker_that_an_event_has_woken_is_counted_as_one_that_a_submit_has() {
 }
 
 #[test]
-fn a_busy_worker_hears_of_events() {
+fn busy_worker_polls_the_reactor() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
-        let heard = Record::new();
-        let (event, hears) = (device.clone().event(), heard.task());
+        let seen = Record::new();
+        let (event, sees) = (device.clone().event(), seen.task());
         pool.spawn(async move {
             event.await;
-            hears();
+            sees();
         })
         .unwrap();
-        // Until then it keeps the only worker from falling asleep.
+        // Keeps the only worker from going to sleep until the event is seen.
         pool.spawn(poll_fn(move |cx| {
-            if heard.count() > 0 {
+            if seen.count() > 0 {
                 return Poll::Ready(());
             }
             loom::thread::yield_now();
@@ -260,7 +258,7 @@ fn a_busy_worker_hears_of_events() {
 }
 
 #[test]
-fn a_pool_that_ends_wakes_the_worker_in_the_reactor() {
+fn shutdown_wakes_the_worker_in_the_reactor() {
     check(|| {
         let device = Device::new();
         let pool = device.reactor(keeping(1..=2).capacity(1)).build().unwrap();
@@ -269,48 +267,37 @@ fn a_pool_that_ends_wakes_the_worker_in_the_reactor() {
     });
 }
 
-/// An event brings a closure that waits for another event, which somebody else has to hear of.
-fn an_event_brings_a_closure_that_waits_for_the_next(builder: Builder) {
-    let device = Device::new();
-    let pool = device.reactor(builder.capacity(3)).build().unwrap();
-    let (send, wait) = channel();
-    let (first, second) = (device.clone().one_of(0), device.clone().one_of(1));
-    pool.spawn(async move {
-        second.await;
-        send.send(()).unwrap();
-    })
-    .unwrap();
-    let slot = pool.try_slot().unwrap().into_owned();
-    let happens = device.clone();
-    pool.spawn(async move {
-        first.await;
-        slot.submit(move || {
-            happens.happen_as(1);
-            wait.recv().unwrap();
-        });
-    })
-    .unwrap();
-    device.happen();
-    pool.shutdown().wait().unwrap();
-    assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
-}
-
 #[test]
-fn a_worker_on_its_way_to_sleep_takes_the_reactor_that_is_handed_over() {
+fn retiring_worker_passes_on_the_reactor() {
     check_within(1, || {
-        an_event_brings_a_closure_that_waits_for_the_next(keeping(0..=2));
+        let device = Device::new();
+        let pool = device.reactor(expiring(0..=2).capacity(3)).build().unwrap();
+        let (send, wait) = channel();
+        let (first, second) = (device.clone().one_of(0), device.clone().one_of(1));
+        pool.spawn(async move {
+            second.await;
+            send.send(()).unwrap();
+        })
+        .unwrap();
+        let slot = pool.try_slot().unwrap().into_owned();
+        let happens = device.clone();
+        // The first event submits a closure that blocks until another worker sees the second event.
+        pool.spawn(async move {
+            first.await;
+            slot.submit(move || {
+                happens.happen_as(1);
+                wait.recv().unwrap();
+            });
+        })
+        .unwrap();
+        device.happen();
+        pool.shutdown().wait().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
     });
 }
 
 #[test]
-fn a_worker_that_leaves_passes_on_the_reactor_that_is_handed_over() {
-    check_within(1, || {
-        an_event_brings_a_closure_that_waits_for_the_next(expiring(0..=2));
-    });
-}
-
-#[test]
-fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
+fn worker_going_to_sleep_sees_the_reactor_is_free() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=2).capacity(3)).build().unwrap();
@@ -323,14 +310,14 @@ fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
         .unwrap();
         let slot = pool.try_slot().unwrap().into_owned();
         let happens = device.clone();
-        // Nothing but the guard orders memory between the reactor and this closure.
+        // Only the guard orders memory between the reactor and this closure.
         device.on_event(0, move || {
             slot.submit(move || {
                 happens.happen_as(1);
                 wait.recv().unwrap();
             });
         });
-        // For another worker.
+        // Starts the other worker.
         pool.submit(|| ()).unwrap();
         device.happen();
         pool.shutdown().wait().unwrap();
@@ -339,12 +326,12 @@ fn a_worker_on_its_way_to_sleep_sees_that_the_reactor_was_left_for_a_closure() {
 }
 
 #[test]
-fn an_event_is_heard_while_a_closure_occupies_the_only_worker() {
-    check_within(1, || a_closure_waits_for_an_event(1));
+fn event_is_seen_while_a_closure_blocks_the_only_worker() {
+    check_within(1, || closure_blocks_until_an_event(1));
 }
 
 #[test]
-fn an_event_that_a_closure_causes_and_awaits_is_heard() {
+fn closure_sees_the_event_that_it_causes() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
@@ -366,13 +353,13 @@ fn an_event_that_a_closure_causes_and_awaits_is_heard() {
 }
 
 #[test]
-fn what_the_reactor_itself_submits_is_shown_to_the_others() {
+fn task_submitted_inside_the_reactor_is_offered_to_others() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(2..=2).capacity(1)).build().unwrap();
         let (send, wait) = channel();
         let slot = pool.try_slot().unwrap().into_owned();
-        // As a task of the reactor's own, which waits for what it submits.
+        // Runs inside the reactor and waits for the closure that it submits.
         device.on_event(0, move || {
             slot.submit(move || send.send(()).unwrap());
             wait.recv().unwrap();

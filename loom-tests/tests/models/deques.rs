@@ -1,9 +1,8 @@
-//! The stand-ins for crossbeam-deque do what it does: all three are run through the same random sequences.
-#![cfg(anthill_loom)]
+//! The model deques behave as crossbeam-deque: all three execute the same random sequences of operations.
 
-#[path = "../../pool/src/sync/deque_ordered.rs"]
+#[path = "../../../pool/src/sync/deque_ordered.rs"]
 mod ordered;
-#[path = "../../pool/src/sync/deque_plain.rs"]
+#[path = "../../../pool/src/sync/deque_plain.rs"]
 mod plain;
 mod real {
     pub(crate) use crossbeam_deque::{Injector, Stealer, Worker as Local};
@@ -12,7 +11,7 @@ mod real {
 use crossbeam_deque::Steal;
 use proptest::prelude::*;
 
-/// The common queue, or one of two local ones, `Mine` and `Yours`.
+/// An operation on the common queue or on one of the local queues `Mine` and `Yours`.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Push,
@@ -27,14 +26,14 @@ enum Operation {
     StealBatchOfYours,
 }
 
-/// A number that came out, or a state: each means the same in all runs.
+/// The values taken and the lengths after each operation, comparable between the deques.
 type Seen = Vec<Option<usize>>;
 
 fn stolen<T>(steal: Steal<T>) -> Option<T> {
     match steal {
         Steal::Success(value) => Some(value),
         Steal::Empty => None,
-        Steal::Retry => panic!("a single thread has no rival"),
+        Steal::Retry => panic!("a single thread has no contention"),
     }
 }
 
@@ -48,7 +47,7 @@ macro_rules! run {
             let stealers: [Stealer<usize>; 2] = [mine.stealer(), yours.stealer()];
             let mut seen = Seen::new();
             for (value, operation) in operations.iter().enumerate() {
-                let came = match *operation {
+                let taken = match *operation {
                     Operation::Push => {
                         common.push(value);
                         None
@@ -73,7 +72,7 @@ macro_rules! run {
                     Operation::StealYours => stolen(stealers[1].steal()),
                     Operation::StealBatchOfYours => stolen(stealers[1].steal_batch_and_pop(&mine)),
                 };
-                seen.push(came);
+                seen.push(taken);
                 seen.push(Some(common.len()));
                 seen.extend(stealers.iter().map(|stealer| Some(stealer.len())));
                 seen.extend([&mine, &yours].map(|local| Some(local.len())));
@@ -104,7 +103,7 @@ run!(ordered);
 run!(plain);
 run!(real);
 
-/// The same sequence, inside of a model that has a single thread and so a single execution.
+/// Runs the sequence in a model with one thread, which has one execution.
 fn in_a_model(run: fn(&[Operation]) -> Seen, operations: &[Operation]) -> Seen {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Seen::new()));
     let (write, operations) = (seen.clone(), operations.to_vec());
@@ -131,7 +130,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// The ordered one has room for so many in a queue.
+/// The ordered deque has room for this many values in a queue.
 const PUSHES: usize = 12;
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
@@ -153,7 +152,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_stand_ins_do_what_the_real_one_does(operations in operations()) {
+    fn model_deques_match_crossbeam_deque(operations in operations()) {
         let expected = real(&operations);
         prop_assert_eq!(&in_a_model(plain, &operations), &expected);
         prop_assert_eq!(&in_a_model(ordered, &operations), &expected);

@@ -1,6 +1,5 @@
-//! I15, I16: futures that are woken run while closures occupy every worker, closures run while futures keep coming, and
-//! no closure is left to a worker that does not come for it.
-#![cfg(anthill_loom)]
+//! I15, I16: woken futures run while closures occupy every worker, closures run while futures keep waking, and every
+//! queued closure has a worker that looks for it.
 
 use std::future::poll_fn;
 use std::task::{Poll, Waker};
@@ -10,7 +9,7 @@ use loom::sync::mpsc::channel;
 use loom::sync::{Arc, Mutex};
 use loom_tests::{Record, check, check_within, other, pool};
 
-/// Something that one thread sets and one future awaits.
+/// A flag that one thread sets and one future awaits.
 #[derive(Clone, Default)]
 struct Signal(Arc<Mutex<(bool, Option<Waker>)>>);
 
@@ -43,15 +42,15 @@ impl Signal {
     }
 }
 
-/// Ends the pool, and sees that so many tasks have returned.
+/// Shuts the pool down and asserts the number of completed tasks.
 fn end(pool: &Pool, tasks: u64) {
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, tasks);
 }
 
 #[test]
-fn a_future_that_a_closure_wakes_runs_beside_it() {
-    check(|| {
+fn future_woken_by_a_closure_runs_beside_it() {
+    check_within(1, || {
         let (pool, signal) = (pool(2, 1), Signal::new());
         let (send, wait) = channel();
         let woken = signal.clone().wait();
@@ -70,8 +69,8 @@ fn a_future_that_a_closure_wakes_runs_beside_it() {
 }
 
 #[test]
-fn a_future_that_another_thread_wakes_runs_beside_a_closure() {
-    check(|| {
+fn future_woken_outside_the_pool_runs_beside_a_closure() {
+    check_within(1, || {
         let (pool, signal) = (pool(2, 1), Signal::new());
         let (send, wait) = channel();
         let woken = signal.clone().wait();
@@ -88,8 +87,8 @@ fn a_future_that_another_thread_wakes_runs_beside_a_closure() {
 }
 
 #[test]
-fn a_new_future_runs_beside_a_closure() {
-    check(|| {
+fn new_future_runs_beside_a_closure() {
+    check_within(1, || {
         let pool = pool(2, 1);
         let (send, wait) = channel();
         pool.submit(move || wait.recv().unwrap()).unwrap();
@@ -99,8 +98,8 @@ fn a_new_future_runs_beside_a_closure() {
 }
 
 #[test]
-fn a_future_that_is_queued_first_runs_beside_a_closure() {
-    check(|| {
+fn futures_before_and_after_a_closure_run_beside_it() {
+    check_within(1, || {
         let pool = pool(3, 1);
         let (send, wait) = channel();
         let (first, second) = (send.clone(), send);
@@ -116,7 +115,7 @@ fn a_future_that_is_queued_first_runs_beside_a_closure() {
 }
 
 #[test]
-fn a_closure_that_a_future_brings_is_run_by_the_occupied_worker() {
+fn closure_submitted_by_a_future_waits_for_a_closure_worker() {
     check_within(1, || {
         let pool = pool(3, 1);
         let (send, wait) = channel();
@@ -124,7 +123,7 @@ fn a_closure_that_a_future_brings_is_run_by_the_occupied_worker() {
         let slot = pool.try_slot().unwrap().into_owned();
         let last = ran.task();
         pool.submit(move || wait.recv().unwrap()).unwrap();
-        // It runs beside the first closure, on a thread that may run no closure meanwhile.
+        // The future runs beside the first closure, on a thread that may run no closure.
         pool.spawn(async move {
             slot.submit(last);
             send.send(()).unwrap();
@@ -136,10 +135,10 @@ fn a_closure_that_a_future_brings_is_run_by_the_occupied_worker() {
 }
 
 #[test]
-fn no_more_closures_run_at_once_than_threads_are_allowed() {
+fn closures_running_at_once_stay_within_the_thread_limit() {
     check_within(1, || {
         let pool = pool(3, 1);
-        // Neither is seen by the engine, so that looking adds no schedules.
+        // Neither is loom's, so they add no schedules.
         let running = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let most = Record::new();
         let closure = || {
@@ -177,7 +176,7 @@ fn spawn_until_run(pool: &Pool) -> impl FnOnce() + Send + 'static {
 }
 
 #[test]
-fn a_closure_runs_beside_a_future_that_wakes_itself() {
+fn closure_runs_beside_a_future_that_wakes_itself() {
     check(|| {
         let pool = pool(2, 1);
         let runs = spawn_until_run(&pool);
@@ -187,17 +186,17 @@ fn a_closure_runs_beside_a_future_that_wakes_itself() {
 }
 
 #[test]
-fn a_new_future_runs_beside_a_future_that_wakes_itself() {
+fn new_future_runs_beside_a_future_that_wakes_itself() {
     check(|| {
         let pool = pool(2, 1);
         let runs = spawn_until_run(&pool);
-        // No closure is there, so no other worker comes for it.
+        // No closure is queued, so no other worker looks for work.
         pool.spawn(async move { runs() }).unwrap();
         end(&pool, 2);
     });
 }
 
-/// Submits itself until the other has run.
+/// Submits a closure that submits itself again until `ran` is set.
 fn submit_until(pool: &Pool, ran: Record) {
     let own = pool.clone();
     let closure = move || {
@@ -206,12 +205,12 @@ fn submit_until(pool: &Pool, ran: Record) {
             submit_until(&own, ran);
         }
     };
-    // Refused only when the other has run and the pool is closed.
+    // Refused only after `ran` is set, when the pool is closed.
     _ = pool.try_submit(closure);
 }
 
 #[test]
-fn a_future_runs_beside_closures_that_bring_each_other() {
+fn future_runs_beside_closures_that_resubmit_themselves() {
     check_within(1, || {
         let pool = pool(3, 1);
         let ran = Record::new();
@@ -225,16 +224,16 @@ fn a_future_runs_beside_closures_that_bring_each_other() {
 }
 
 #[test]
-fn a_thread_for_futures_is_there_again_after_the_limit_rose() {
+fn raised_limit_allows_another_thread_for_futures() {
     check_within(0, || {
         let pool = pool(4, 1);
         let (first, wait_first) = channel();
         let (second, wait_second) = channel();
-        let (called, call) = channel();
+        let (send, started) = channel();
         pool.submit(move || wait_first.recv().unwrap()).unwrap();
-        pool.spawn(async move { called.send(()).unwrap() }).unwrap();
-        call.recv().unwrap();
-        // What was one thread too many, for the future alone, is now one of two for closures.
+        pool.spawn(async move { send.send(()).unwrap() }).unwrap();
+        started.recv().unwrap();
+        // The extra thread of the future is now within the limit and may run closures.
         pool.set_threads(0..=2).unwrap();
         pool.submit(move || wait_second.recv().unwrap()).unwrap();
         pool.spawn(async move {

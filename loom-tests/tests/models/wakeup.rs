@@ -1,6 +1,5 @@
-//! I3: no lost wake-up. A queued task with a live or startable worker gets run; if it were not, the model would end in a
+//! I3: no lost wake-up. A queued task is run if a worker is alive or can be started; otherwise the model ends in a
 //! deadlock, which loom reports.
-#![cfg(anthill_loom)]
 
 use loom::sync::mpsc::channel;
 use loom_tests::{
@@ -8,13 +7,13 @@ use loom_tests::{
 };
 
 #[test]
-fn a_task_that_comes_while_the_worker_falls_asleep_is_run() {
-    // The first starts the worker; the second comes while it runs, searches, announces its sleep, or sleeps.
+fn task_submitted_while_the_worker_goes_to_sleep_is_run() {
+    // The first task starts the worker; the second is submitted while it runs, searches, goes to sleep, or sleeps.
     check(|| run_two_in_a_row(&pool(2, 1)));
 }
 
 #[test]
-fn a_worker_there_from_the_beginning_is_woken() {
+fn initial_worker_is_woken() {
     check(|| {
         let pool = keeping(1..=1).capacity(1).build().unwrap();
         let ran = Record::new();
@@ -25,12 +24,12 @@ fn a_worker_there_from_the_beginning_is_woken() {
 }
 
 #[test]
-fn a_worker_that_is_woken_on_its_way_to_sleep_is_counted_once() {
-    check(|| {
+fn worker_woken_before_it_sleeps_is_counted_once() {
+    check_within(1, || {
         let pool = pool(2, 1);
         pool.submit(|| ()).unwrap();
         pool.submit(|| ()).unwrap();
-        // One that took a wake-up along into its next sleep would be counted among the searching ones for ever.
+        // A worker that keeps a notification for its next sleep counts as searching for ever.
         while pool.in_flight() > 0 || pool.stats().idle_threads != 1 {
             loom::thread::yield_now();
         }
@@ -41,27 +40,28 @@ fn a_worker_that_is_woken_on_its_way_to_sleep_is_counted_once() {
 }
 
 #[test]
-fn a_task_behind_one_that_blocks_is_taken_by_another_worker() {
+fn task_behind_a_blocked_task_runs_on_another_worker() {
+    // One preemption does not show a missing fence F2.
     check(|| {
         let pool = pool(2, 2);
-        let (call, wait) = channel();
-        // Ends only when the second runs as well: whoever takes both must see to it that somebody gets the other.
+        let (send, wait) = channel();
+        // Blocks until the second task runs: a worker that takes both must offer the other to another worker.
         pool.submit(move || wait.recv().unwrap()).unwrap();
-        pool.submit(move || call.send(()).unwrap()).unwrap();
+        pool.submit(move || send.send(()).unwrap()).unwrap();
         pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
 }
 
 #[test]
-fn a_task_from_within_a_worker_that_then_blocks_is_taken_by_another() {
-    check(|| {
+fn task_submitted_by_a_task_that_blocks_runs_elsewhere() {
+    check_within(1, || {
         let pool = pool(2, 2);
         let (done, called) = channel();
         let own = pool.clone();
         pool.submit(move || {
-            let (call, wait) = channel();
-            own.try_submit(move || call.send(()).unwrap()).unwrap();
+            let (send, wait) = channel();
+            own.try_submit(move || send.send(()).unwrap()).unwrap();
             wait.recv().unwrap();
             done.send(()).unwrap();
         })
@@ -73,15 +73,15 @@ fn a_task_from_within_a_worker_that_then_blocks_is_taken_by_another() {
 }
 
 #[test]
-fn tasks_on_their_way_from_queue_to_queue_are_not_overlooked() {
+fn batch_moved_between_queues_is_offered_to_other_workers() {
     check_within(1, || {
         let pool = pool(4, 2);
-        // Keeps one worker, no searcher any more, until three tasks wait, of which it takes two at once.
+        // Occupies one worker until three tasks are queued, of which it then takes two in one batch.
         let (begun, go) = busy(&pool);
         begun.recv().unwrap();
-        let (call, wait) = channel();
+        let (send, wait) = channel();
         pool.submit(move || wait.recv().unwrap()).unwrap();
-        pool.submit(move || call.send(()).unwrap()).unwrap();
+        pool.submit(move || send.send(()).unwrap()).unwrap();
         pool.submit(|| ()).unwrap();
         go.send(()).unwrap();
         pool.shutdown().wait().unwrap();
@@ -90,6 +90,6 @@ fn tasks_on_their_way_from_queue_to_queue_are_not_overlooked() {
 }
 
 #[test]
-fn a_task_left_to_a_searcher_is_not_forgotten() {
+fn task_left_to_a_searching_worker_is_run() {
     check(|| run_two_at_once(&pool(2, 1)));
 }

@@ -1,18 +1,16 @@
-//! I6: an expiring worker strands no task, and takes no task with it.
+//! I6: a worker that expires strands no task.
 //!
-//! There is no clock in a model: a worker whose time may be over expires at any moment that it sleeps.
-#![cfg(anthill_loom)]
+//! A model has no clock: a worker that may expire does so at any moment of its sleep.
 
-use loom::sync::mpsc::channel;
 use loom_tests::{Record, check, check_within, expiring, run_two_at_once, run_two_in_a_row};
 
 #[test]
-fn a_task_that_comes_while_the_only_worker_expires_is_run() {
+fn task_submitted_while_the_only_worker_expires_is_run() {
     check(|| run_two_in_a_row(&expiring(0..=1).capacity(2).build().unwrap()));
 }
 
 #[test]
-fn a_task_that_comes_while_two_workers_expire_is_run() {
+fn task_submitted_while_two_workers_expire_is_run() {
     check_within(1, || {
         run_two_in_a_row(&expiring(0..=2).capacity(2).build().unwrap());
     });
@@ -26,15 +24,12 @@ fn two_submitters_find_a_worker_while_one_expires() {
 }
 
 #[test]
-fn the_fewest_threads_stay() {
-    // Two workers that may both expire make many schedules; one preemption is enough for both to be on their way out.
+fn minimum_threads_never_expire() {
+    // One preemption is enough for both workers to be leaving at once.
     check_within(1, || {
-        let pool = expiring(1..=2).capacity(2).build().unwrap();
-        let (call, wait) = channel();
-        // Each needs a worker of its own.
-        pool.submit(move || wait.recv().unwrap()).unwrap();
-        pool.submit(move || call.send(()).unwrap()).unwrap();
-        // One of the two may leave, and never both.
+        let pool = expiring(2..=2).capacity(1).build().unwrap();
+        pool.set_threads(1..=2).unwrap();
+        // One of the two may leave, but not both.
         loom::thread::yield_now();
         assert!(pool.stats().threads >= 1, "the last thread left");
         pool.shutdown().wait().unwrap();
@@ -43,7 +38,7 @@ fn the_fewest_threads_stay() {
 }
 
 #[test]
-fn a_worker_with_something_to_call_at_its_end_leaves_as_any_other() {
+fn stop_hook_runs_once_for_each_expired_worker() {
     check_within(1, || {
         let (started, stopped) = (Record::new(), Record::new());
         let (start, stop) = (started.clone(), stopped.clone());
