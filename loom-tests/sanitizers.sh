@@ -20,7 +20,7 @@ run() {
 
 LSAN_OPTIONS="suppressions=$PWD/loom-tests/lsan.txt" run address '-Zsanitizer=address'
 
-# The standard library is not instrumented, so what it orders looks like a race; tsan.txt names it. The flags of
-# crossbeam take stores in place of fences, which this sanitizer does not understand.
+# The standard library is not instrumented, so what it orders is reported as a race; tsan.txt suppresses that. With
+# crossbeam's flag its queues use stores instead of fences, which this sanitizer does not understand.
 RUST_BACKTRACE=0 TSAN_OPTIONS="suppressions=$PWD/loom-tests/tsan.txt halt_on_error=1" \
     run thread '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg crossbeam_sanitize_thread'
