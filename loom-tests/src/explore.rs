@@ -1,14 +1,15 @@
-//! Every model further than the tests go: with more preemptions, more schedules, and both stand-ins for the deque.
+//! Runs every model further than the tests do: more preemptions, more schedules, and both model deques.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
-use crate::readme::{self, workspace};
+use crate::report::{self, workspace};
 
-/// For how many seconds more than in the tests one model is explored at the most, with one preemption more.
+/// How many seconds more than in the tests a model may take with one preemption more.
 const PATIENCE: f64 = 4.0;
 
 /// A way to run the models.
@@ -20,9 +21,9 @@ struct Run {
 
 enum How {
     AsTests,
-    /// Beyond what a model does in the tests.
+    /// With one preemption more than in the tests.
     Further,
-    /// So many schedules of each.
+    /// With this number of schedules for each model.
     Schedules(&'static str),
 }
 
@@ -54,8 +55,9 @@ const RUNS: [Run; 4] = [
 struct Explored {
     executions: u64,
     seconds: f64,
-    /// None for schedules by chance.
+    /// `None` for random schedules.
     bound: Option<u64>,
+    /// False if the time was over first.
     all: bool,
 }
 
@@ -68,8 +70,8 @@ pub(crate) fn run_all(write: bool) -> Outcome {
     let mut passed = true;
     for (column, run) in RUNS.iter().enumerate() {
         eprintln!("== {}", run.title);
-        let (results, well) = run.results(&as_tests)?;
-        passed &= well;
+        let (results, ok) = run.results(&as_tests)?;
+        passed &= ok;
         for (model, explored) in &results {
             println!("{}: {model}: {}", run.title, explored.cell());
             let cells = models.entry(model.clone()).or_default();
@@ -81,13 +83,13 @@ pub(crate) fn run_all(write: bool) -> Outcome {
     }
     if write && passed {
         let table = table(&models)?;
-        readme::write("explored", |_| table)?;
+        report::write("explored", |_| table)?;
     }
     Ok(passed)
 }
 
 impl Run {
-    /// The results, and whether all passed.
+    /// Runs the models. Returns their results and whether all of them passed.
     fn results(&self, as_tests: &Results) -> Result<(Results, bool), Box<dyn Error>> {
         match self.how {
             How::AsTests => self.output(&[], &[]),
@@ -101,31 +103,39 @@ impl Run {
                         ("LOOM_MAX_PREEMPTIONS", preemptions.as_str()),
                         ("LOOM_MAX_DURATION", seconds.as_str()),
                     ];
-                    let (result, well) = self.output(&["--exact", model], &settings)?;
+                    let (result, ok) = self.output(&["--exact", model], &settings)?;
                     results.extend(result);
-                    passed &= well;
+                    passed &= ok;
                 }
                 Ok((results, passed))
             }
         }
     }
 
-    /// Runs those models that the words choose.
+    fn binary(&self) -> &'static str {
+        match self.how {
+            How::AsTests | How::Further => "models",
+            How::Schedules(_) => "crowds",
+        }
+    }
+
+    /// Runs the models that the words select.
     fn output(
         &self,
         words: &[&str],
         settings: &[(&str, &str)],
     ) -> Result<(Results, bool), Box<dyn Error>> {
-        let build = workspace().join("target/loom");
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let target = target.unwrap_or_else(|| workspace().join("target"));
         let output = Command::new(env!("CARGO"))
             .current_dir(workspace())
             .args(["test", "--quiet", "--locked", "--profile", "loom"])
-            .args(["-p", "loom-tests", "--tests", "--no-fail-fast", "--"])
+            .args(["-p", "loom-tests", "--test", self.binary(), "--"])
             .args(["--nocapture", "--test-threads=1", "--format=pretty"])
             .args(words)
             .envs(settings.iter().copied())
             .env("RUSTFLAGS", self.flags)
-            .env("CARGO_TARGET_DIR", build)
+            .env("CARGO_TARGET_DIR", target.join("loom"))
             .stderr(Stdio::inherit())
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -133,8 +143,8 @@ impl Run {
     }
 }
 
-/// The results in what the models print: `test NAME ... N executions, all there are, within B preemptions in T s`, and
-/// for crowds `N schedules explored HOW in T s, seed S`. A model may print several, which are added up.
+/// Reads the results that the models print: `test NAME ... N executions, all there are, within B preemptions in T s`,
+/// and for crowds `N schedules explored HOW in T s, seed S`. Several results of a model are added up.
 fn parse(text: &str) -> Results {
     let mut models = Results::new();
     let mut model = "";
@@ -229,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_models_print_is_understood() {
+    fn output_of_the_models_is_parsed() {
         let text = "running 2 tests\n\
             test a ... 570 executions, all there are, within 2 preemptions in 0.1 s\n\
             30 executions, and then stopped, within 2 preemptions in 40.1 s\n\

@@ -1,17 +1,17 @@
-//! Two longer proofs than the tests, and the tables of their results in the README.
+//! Two proofs that take longer than the tests, and the tables of their results.
 //!
 //! ```console
-//! cargo run -p loom-tests -- mutants             # seeded faults: which model or test sees each
-//! cargo run -p loom-tests -- mutants I4          # those whose name, invariant or file of models contains `I4`
-//! cargo run -p loom-tests -- mutants --each      # every model alone: which of them sees which, and which none
-//! cargo run -p loom-tests -- explore             # every model further than the tests go
+//! cargo run -p loom-tests -- mutants             # seeded faults: which model or test finds each
+//! cargo run -p loom-tests -- mutants I4          # only faults whose name, invariant or model file contains `I4`
+//! cargo run -p loom-tests -- mutants --each      # every model alone: which models find a fault, and which find none
+//! cargo run -p loom-tests -- explore             # every model with one preemption more than in the tests
 //! ```
 //!
-//! With `--write` the result of a run without `--each` goes into `loom-tests/README.md`.
+//! With `--write` the result of a run without `--each` goes into `loom-tests/REPORT.md`.
 
 mod explore;
 mod mutants;
-mod readme;
+mod report;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -50,5 +50,5 @@ fn refuse(why: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Whether all is well.
+/// Whether every model passed and every fault was found.
 type Outcome = Result<bool, Box<dyn Error>>;

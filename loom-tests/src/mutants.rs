@@ -1,6 +1,6 @@
-//! Seeded faults: takes one guard out of the pool at a time and sees which model or test fails.
+//! Seeded faults: removes one guard of the pool at a time and reports which model or test fails.
 //!
-//! It works on a copy under `target/mutants`.
+//! It works on a copy of the workspace under `target/mutants`.
 
 mod list;
 mod run;
@@ -11,24 +11,25 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
-use crate::readme;
+use crate::report;
 use run::{Tree, Verdict};
 
-/// A fault: `find` occurs once in `file`, and `replace` is put in its place.
+/// A fault: `find` occurs once in `file` and is replaced by `replace`.
 pub(crate) struct Mutant {
-    /// What it must break.
+    /// The promise that the fault breaks.
     pub(crate) invariant: &'static str,
-    /// What was taken out or weakened.
+    /// What the pool does wrong.
     pub(crate) fault: &'static str,
-    /// In `pool/src`.
+    /// The path in `pool/src`.
     pub(crate) file: &'static str,
+    /// The shortest text that occurs once.
     pub(crate) find: &'static str,
     pub(crate) replace: &'static str,
     pub(crate) killer: Killer,
 }
 
 impl Mutant {
-    /// How its row in the table begins.
+    /// The start of its row in the table.
     fn row(&self) -> String {
         let Self {
             invariant,
@@ -40,18 +41,18 @@ impl Mutant {
     }
 }
 
-/// Who is to see it.
+/// Which tests must find the fault.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Killer {
-    /// A file of models in `loom-tests/tests`.
+    /// A module of `loom-tests/tests/models`.
     Model(&'static str),
-    /// The models of many threads.
+    /// The models with many threads, `loom-tests/tests/crowds.rs`.
     Crowd,
-    /// A module of tests in `pool/tests/behaviour`, where a model cannot tell.
+    /// A module of `pool/tests/behaviour`, for faults that a model cannot express.
     Test(&'static str),
 }
 
-/// Those whose invariant, fault or killer contains one of the names; without names all.
+/// The mutants whose invariant, fault or killer contains one of `names`; all mutants if there are no names.
 fn chosen(names: &[String]) -> Vec<&'static Mutant> {
     let is_chosen = |mutant: &&Mutant| {
         let killer = mutant.killer.to_string();
@@ -64,7 +65,7 @@ fn chosen(names: &[String]) -> Vec<&'static Mutant> {
     list::all().filter(is_chosen).collect()
 }
 
-/// How long a killer may take. A mutant may make it hang: that is, take several times as long as without it.
+/// How long each killer may take. A mutant counts as hanging after several times the time without a mutant.
 fn patience(
     tree: &Tree,
     mutants: &[&Mutant],
@@ -72,9 +73,10 @@ fn patience(
     let mut patience = BTreeMap::new();
     for mutant in mutants {
         if let Entry::Vacant(entry) = patience.entry(mutant.killer) {
+            tree.build(mutant.killer)?;
             let begin = Instant::now();
             if tree.run(mutant.killer, run::PATIENCE)? != Verdict::Survived {
-                return Err(format!("{} fails without any mutant", mutant.killer).into());
+                return Err(format!("{} fails without a mutant", mutant.killer).into());
             }
             entry.insert(Duration::from_secs(15) + 3 * begin.elapsed());
         }
@@ -100,13 +102,13 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
         rows.len()
     );
     if write {
-        readme::write("mutants", |table| updated(table, &rows))?;
+        report::write("mutants", |table| updated(table, &rows))?;
     }
     Ok(survivors == 0)
 }
 
-/// Runs every model or test of each killer's file alone, since loom ends the process at the first that fails, and says
-/// which of them see nothing.
+/// Runs every model or test of each killer alone, because loom ends the process at the first failure, and reports the
+/// models that find no fault.
 pub(crate) fn run_each(names: &[String]) -> Outcome {
     let mutants = chosen(names);
     let tree = Tree::copy()?;
@@ -125,17 +127,17 @@ pub(crate) fn run_each(names: &[String]) -> Outcome {
         let Mutant {
             invariant, fault, ..
         } = mutant;
-        println!("{invariant}: {fault}: seen by {}", killers.join(", "));
+        println!("{invariant}: {fault}: found by {}", killers.join(", "));
         blind.extend(names(others).map(|name| (mutant.killer, name)));
         seeing.extend(killers.into_iter().map(|name| (mutant.killer, name)));
     }
     for (file, name) in blind.difference(&seeing) {
-        println!("{name} in {file} sees none of these faults");
+        println!("{name} in {file} finds none of these faults");
     }
     Ok(survivors == 0)
 }
 
-const HEAD: &str = "| invariant | fault | in | |\n|---|---|---|---|\n";
+const HEAD: &str = "| invariant | fault | file in `pool/src` | found by |\n|---|---|---|---|\n";
 
 /// The table of all mutants in the order of the list, with the new rows in place of the old ones.
 fn updated(table: &str, rows: &[(&Mutant, Verdict)]) -> String {
@@ -143,7 +145,7 @@ fn updated(table: &str, rows: &[(&Mutant, Verdict)]) -> String {
         let begin = mutant.row();
         let new = rows.iter().find(|(other, _)| std::ptr::eq(*other, mutant));
         if let Some((Mutant { killer, .. }, verdict)) = new {
-            return Some(format!("{begin} {verdict}, `{killer}` |\n"));
+            return Some(format!("{begin} {} |\n", verdict.cell(*killer)));
         }
         let old = table.lines().find(|line| line.starts_with(&begin));
         old.map(|old| format!("{old}\n"))
@@ -155,7 +157,7 @@ fn updated(table: &str, rows: &[(&Mutant, Verdict)]) -> String {
 impl std::fmt::Display for Killer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Model(file) => write!(f, "loom-tests/tests/{file}.rs"),
+            Self::Model(module) => write!(f, "loom-tests/tests/models/{module}.rs"),
             Self::Crowd => f.write_str("loom-tests/tests/crowds.rs"),
             Self::Test(file) => write!(f, "pool/tests/behaviour/{file}.rs"),
         }

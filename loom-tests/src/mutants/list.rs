@@ -27,11 +27,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
 mod tests {
     use std::fs;
 
-    use crate::readme::{self, workspace};
+    use crate::report::{self, workspace};
 
-    /// So that a change of the pool takes its mutants along.
     #[test]
-    fn every_mutant_finds_its_place() {
+    fn each_snippet_occurs_once_in_its_file() {
         let source = workspace().join("pool/src");
         for mutant in super::all() {
             let text = fs::read_to_string(source.join(mutant.file)).unwrap();
@@ -42,8 +41,8 @@ mod tests {
     }
 
     #[test]
-    fn every_mutant_has_a_row_of_its_own_in_the_table() {
-        let table = readme::read("mutants").unwrap();
+    fn each_mutant_has_one_row_in_the_report() {
+        let table = report::read("mutants").unwrap();
         let rows: Vec<_> = table.lines().skip(2).collect();
         for mutant in super::all() {
             let row = mutant.row();
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_of_the_workspace_says_how_many_there_are() {
+    fn readme_of_the_workspace_counts_the_mutants() {
         let text = fs::read_to_string(workspace().join("README.md")).unwrap();
         let said = format!("each of {} seeded faults", super::all().count());
         assert!(text.contains(&said), "{said}");

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Killer, Mutant};
-use crate::readme::workspace;
+use crate::report::workspace;
 
 /// How long a killer may take without a mutant.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
@@ -29,10 +29,22 @@ pub(crate) enum Verdict {
     Unbuilt,
 }
 
+impl Verdict {
+    /// The last cell of the mutant's row.
+    pub(crate) fn cell(&self, killer: Killer) -> String {
+        match (self, killer) {
+            (Self::Killed { by }, Killer::Model(_)) => format!("model {by}"),
+            (Self::Killed { by }, Killer::Crowd) => format!("crowd {by}"),
+            (Self::Killed { by }, Killer::Test(_)) => format!("test {by}"),
+            (verdict, _) => verdict.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Killed { by } => write!(f, "killed by {by}"),
+            Self::Killed { by } => write!(f, "found by {by}"),
             Self::Survived => f.write_str("SURVIVED"),
             Self::Unapplied => f.write_str("the text to replace does not occur once"),
             Self::Unbuilt => f.write_str("does not compile"),
@@ -46,10 +58,12 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Copies what a build needs.
+    /// Copies the workspace without its history and its builds.
     pub(crate) fn copy() -> io::Result<Self> {
         let workspace = workspace();
-        let folder = workspace.join("target/mutants");
+        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+        let target = target.unwrap_or_else(|| workspace.join("target"));
+        let folder = target.join("mutants");
         let root = folder.join("tree");
         if root.exists() {
             fs::remove_dir_all(&root)?;
@@ -68,13 +82,13 @@ impl Tree {
         })
     }
 
-    /// Applies a mutant, runs its killer, and takes it back.
+    /// Applies a mutant, runs its killer, and removes the mutant.
     pub(crate) fn try_mutant(&self, mutant: &Mutant, patience: Duration) -> io::Result<Verdict> {
         let verdict = self.with(mutant, || self.run(mutant.killer, patience))?;
         Ok(verdict.unwrap_or(Verdict::Unapplied))
     }
 
-    /// As `try_mutant`, with every model or test of the killer's file alone, and what became of the mutant in each.
+    /// Applies a mutant, runs each model or test of its killer alone, and removes the mutant. Returns each verdict.
     pub(crate) fn try_each(
         &self,
         mutant: &Mutant,
@@ -91,7 +105,7 @@ impl Tree {
         Ok(verdicts.unwrap_or_default())
     }
 
-    /// Does something while a mutant is applied; nothing if it cannot be.
+    /// Calls `run` while a mutant is applied. Returns `None` if the mutant cannot be applied.
     fn with<T>(
         &self,
         mutant: &Mutant,
@@ -108,18 +122,34 @@ impl Tree {
         ran.map(Some)
     }
 
-    /// Builds and runs one file of models or tests. One that takes longer than `patience` is taken to hang.
-    pub(crate) fn run(&self, killer: Killer, patience: Duration) -> io::Result<Verdict> {
-        let built = self.cargo(killer, &["--no-run"]).output()?;
-        if !built.status.success() {
-            return Ok(Verdict::Unbuilt);
+    /// Builds a killer and returns whether it compiles.
+    pub(crate) fn build(&self, killer: Killer) -> io::Result<bool> {
+        if let Killer::Model(module) = killer {
+            // The other modules would only make the build longer.
+            let main = format!("//! One module.\n#![cfg(anthill_loom)]\n\nmod {module};\n");
+            fs::write(self.root.join("loom-tests/tests/models/main.rs"), main)?;
         }
-        self.test(killer, &[], patience)
+        Ok(self
+            .cargo(killer)
+            .arg("--no-run")
+            .output()?
+            .status
+            .success())
     }
 
-    /// The names of the models or tests in a file; none if it does not compile.
+    /// Builds and runs a killer. A run that takes longer than `patience` counts as a failure.
+    pub(crate) fn run(&self, killer: Killer, patience: Duration) -> io::Result<Verdict> {
+        if !self.build(killer)? {
+            return Ok(Verdict::Unbuilt);
+        }
+        self.test(killer, &[&module(killer)], patience)
+    }
+
+    /// The names of a killer's models or tests; empty if it does not compile.
     fn tests(&self, killer: Killer) -> io::Result<Vec<String>> {
-        let mut list = self.cargo(killer, &["--", "--list", "--format=terse"]);
+        self.build(killer)?;
+        let mut list = self.cargo(killer);
+        list.args(["--", &module(killer), "--list", "--format=terse"]);
         let listed = list.output()?;
         let names = String::from_utf8_lossy(&listed.stdout);
         let names = names.lines().filter_map(|line| line.strip_suffix(": test"));
@@ -127,15 +157,16 @@ impl Tree {
     }
 
     fn test(&self, killer: Killer, which: &[&str], patience: Duration) -> io::Result<Verdict> {
-        // One test at a time, so that the last name printed is that of the one that ended the process or hangs.
-        let mut command = self.cargo(killer, &["--", "--test-threads=1"]);
+        let mut command = self.cargo(killer);
+        // One test at a time, so that the last name printed is that of the test that ended the process or hangs.
         let mut child = command
+            .args(["--", "--test-threads=1"])
             .args(which)
             .process_group(0)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let mut stdout = child.stdout.take().expect("it was piped");
+        let mut stdout = child.stdout.take().expect("stdout is piped");
         let reader = thread::spawn(move || {
             let mut text = Vec::new();
             let _cut_off = stdout.read_to_end(&mut text);
@@ -164,12 +195,12 @@ impl Tree {
         })
     }
 
-    fn cargo(&self, killer: Killer, rest: &[&str]) -> Command {
+    fn cargo(&self, killer: Killer) -> Command {
         let mut command = Command::new(env!("CARGO"));
         command.current_dir(&self.root).arg("test");
         match killer {
-            Killer::Model(file) => command
-                .args(["--profile", "loom", "-p", "loom-tests", "--test", file])
+            Killer::Model(_) => command
+                .args(["--profile", "loom", "-p", "loom-tests", "--test", "models"])
                 .env("RUSTFLAGS", "--cfg anthill_loom"),
             Killer::Crowd => command
                 .args(["--profile", "loom", "-p", "loom-tests", "--test", "crowds"])
@@ -178,20 +209,24 @@ impl Tree {
                 command.args(["-p", "anthill", "--all-features", "--test", "behaviour"])
             }
         };
-        // Each mutant is built once and run once.
+        // Each mutant is built once and run once, so a short build matters more than fast code.
         command
-            .args(rest)
             .env("CARGO_TARGET_DIR", &self.build)
             .env("CARGO_PROFILE_LOOM_INCREMENTAL", "true")
             .env("CARGO_PROFILE_LOOM_OPT_LEVEL", "1");
-        if let Killer::Test(module) = killer {
-            command.arg(format!("{module}::"));
-        }
         command
     }
 }
 
-/// The first test that failed, or the one that was running at the end.
+/// What the names of a killer's models or tests start with in their binary.
+fn module(killer: Killer) -> String {
+    match killer {
+        Killer::Model(module) | Killer::Test(module) => format!("{module}::"),
+        Killer::Crowd => String::new(),
+    }
+}
+
+/// The first test that failed, or the test that was running at the end.
 fn failed(text: &str) -> String {
     let mut last = "the build of tests";
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! What a pool tells of itself, and what stands in for the deques in its models.
+//! Statistics, and the model deques.
 
 use crate::mutants::Killer::Model;
 use crate::mutants::Mutant;
@@ -6,34 +6,34 @@ use crate::mutants::Mutant;
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "figures",
-        fault: "a worker that sleeps counts as running",
+        fault: "a sleeping worker counts as running",
         file: "engine/scheduler.rs",
-        find: "            running: doings.closures + doings.futures,\n",
-        replace: "            running: threads,\n",
+        find: "doings.closures + doings.futures",
+        replace: "threads",
         killer: Model("figures"),
     },
     Mutant {
         invariant: "figures",
-        fault: "what a worker took along does not count as queued",
+        fault: "tasks in a local queue do not count as queued",
         file: "engine/queues.rs",
-        find: "\n            + self.claimed().iter().map(Stealers::len).sum::<usize>()",
+        find: "+ self.claimed().iter().map(Stealers::len).sum::<usize>()",
         replace: "",
         killer: Model("figures"),
     },
     Mutant {
         invariant: "deques",
-        fault: "a thief takes more than half of a queue",
+        fault: "a steal takes more than half of a queue",
         file: "sync/deque_ordered.rs",
-        find: "    len.div_ceil(2).min(limit)",
-        replace: "    len.min(limit)",
+        find: "len.div_ceil(2)",
+        replace: "len",
         killer: Model("deques"),
     },
     Mutant {
         invariant: "deques",
-        fault: "the newest comes out first",
+        fault: "the newest task is taken first",
         file: "sync/deque_plain.rs",
-        find: "    pub(crate) fn pop(&self) -> Option<T> {\n        self.0.lock().pop_front()",
-        replace: "    pub(crate) fn pop(&self) -> Option<T> {\n        self.0.lock().pop_back()",
+        find: "self.0.lock().pop_front()",
+        replace: "self.0.lock().pop_back()",
         killer: Model("deques"),
     },
 ];

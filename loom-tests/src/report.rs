@@ -1,4 +1,4 @@
-//! The tables in `loom-tests/README.md`, each between two marks.
+//! The tables in `loom-tests/REPORT.md`, each between two marks.
 
 use std::error::Error;
 use std::fs;
@@ -17,7 +17,7 @@ pub(crate) fn write(name: &str, change: impl FnOnce(&str) -> String) -> Result<(
     Ok(())
 }
 
-/// What stands before the table, the table, and what stands behind it, the marks apart from the table.
+/// The text up to the first mark, the table, and the text from the second mark on.
 fn text(name: &str) -> Result<[String; 3], Box<dyn Error>> {
     let text = fs::read_to_string(path())?;
     let place = |mark: &str| {
@@ -25,14 +25,14 @@ fn text(name: &str) -> Result<[String; 3], Box<dyn Error>> {
         let place = text.find(&mark);
         place
             .map(|place| (place, place + mark.len()))
-            .ok_or_else(|| format!("the README has no {mark}"))
+            .ok_or_else(|| format!("{} has no mark {mark}", path().display()))
     };
     let ((_, begin), (end, _)) = (place("begin")?, place("end")?);
     Ok([&text[..begin], &text[begin..end], &text[end..]].map(str::to_owned))
 }
 
 fn path() -> PathBuf {
-    workspace().join("loom-tests/README.md")
+    workspace().join("loom-tests/REPORT.md")
 }
 
 pub(crate) fn workspace() -> PathBuf {
