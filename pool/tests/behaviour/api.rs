@@ -1,5 +1,4 @@
-//! What users of the types rely on: they are sent, shared and printed, and every error goes
-//! through `?`.
+//! The types implement `Send`, `Sync` and `Debug`, and every error converts with `?`.
 
 use std::cell::Cell;
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! Giving up what has not begun.
+//! `discard` closes a pool and drops the tasks that have not begun.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use anthill::{Group, JoinError, Pool, ReopenError, ShutdownError, SlotError};
 
 use crate::support::{Gate, PATIENCE, eventually, occupy, pool};
 
-/// A pool of one thread, which is busy until the gate opens.
+/// Returns a pool with one thread, which is busy until the gate opens.
 fn busy(capacity: usize) -> (anthill::Pool, Gate) {
     let (pool, gate) = (pool(capacity, 1), Gate::new());
     occupy(&pool, &gate);
     (pool, gate)
 }
 
-/// As `busy`, with the thread for futures busy as well.
+/// Returns a pool whose only thread and thread for futures are busy until the gate opens.
 fn busy_with_both(capacity: usize) -> (anthill::Pool, Gate) {
     let (pool, gate) = busy(capacity);
     let wait = gate.clone();

@@ -1,4 +1,4 @@
-//! Threads come when there is work and leave when there is none.
+//! Threads start when there is work and expire when they are idle.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn expiring_threads_strand_no_task() {
     let pool = builder.build().unwrap();
     for n in 0..20_000 {
         let (ran, seen) = mpsc::channel();
-        // For two of three nobody waits.
+        // Every third task is waited for.
         pool.submit(move || _ = ran.send(n)).unwrap();
         if n % 3 == 0 {
             assert_eq!(seen.recv().unwrap(), n);

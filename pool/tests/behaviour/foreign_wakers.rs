@@ -1,4 +1,4 @@
-//! Wakers are somebody else's code: they may panic, and they may come back to the pool.
+//! Wakers are foreign code: they may panic, block, or call the pool.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use anthill::{Pool, Slot};
 
 use crate::support::{Gate, PATIENCE, eventually, pool};
 
-/// A waker that panics, silently.
+/// Returns a waker that panics without calling the panic hook.
 fn spiteful() -> Waker {
     struct Spiteful;
     impl Wake for Spiteful {
@@ -22,8 +22,8 @@ fn spiteful() -> Waker {
     Arc::new(Spiteful).into()
 }
 
-/// A full pool of one slot, whose line has a spiteful waker first and then a thread; calls `free` and returns whether the
-/// thread got in.
+/// Fills a pool of one slot, and lets a future with a spiteful waker and then a thread wait. Calls
+/// `free` and returns whether the thread got a slot.
 fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot<'_>)) -> bool {
     let pool = pool(1, 1);
     let slot = pool.try_slot().unwrap();
@@ -41,7 +41,7 @@ fn behind_a_spiteful_waker(free: impl FnOnce(&Pool, Slot<'_>)) -> bool {
     };
     eventually(|| pool.stats().waiting == 2);
     free(&pool, slot);
-    // The first in line takes what was granted to it, or gives it on.
+    // The first waiter takes its grant, and drops it for the next.
     let _ = first.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     behind.join().unwrap()
 }
@@ -81,7 +81,7 @@ fn waker_whose_drop_frees_a_slot_may_be_replaced() {
             .is_pending()
     );
     drop(holding);
-    // Drops the old waker, the last owner of the slot that is waited for here.
+    // Drops the old waker, which is the last owner of the awaited slot.
     let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     let granted = match polled {
         Poll::Ready(slot) => slot,
@@ -109,13 +109,10 @@ fn waker_may_submit_to_the_pool() {
             .is_pending()
     );
     drop(held);
-    assert!(
-        !seen.recv().unwrap(),
-        "the slot was granted to the one in line"
-    );
+    assert!(!seen.recv().unwrap(), "the slot was granted to the waiter");
 }
 
-/// A waker that, when it is dropped, lets the task end and waits for that.
+/// A waker whose drop lets the task end and waits for its end.
 struct WaitsOnDrop {
     gate: Gate,
     pool: Pool,
@@ -129,7 +126,7 @@ impl Wake for WaitsOnDrop {
 impl Drop for WaitsOnDrop {
     fn drop(&mut self) {
         self.gate.open();
-        let shut = self.pool.shutdown().wait_timeout(Duration::from_secs(20));
+        let shut = self.pool.shutdown().wait_timeout(PATIENCE);
         let _ = self.ended.send(shut.is_ok());
     }
 }
@@ -158,11 +155,11 @@ fn waker_of_a_handle_is_dropped_outside_locks_by_a_join() {
     let polled = pin!(&mut handle).poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
     drop(waker);
-    let _ = handle.wait_timeout(Duration::from_secs(20));
+    let _ = handle.wait_timeout(PATIENCE);
     assert!(has_ended.recv().unwrap());
 }
 
-/// Calls a closure, once for each time that it wakes.
+/// A waker that calls a closure.
 struct Calls<F>(F);
 
 impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
@@ -171,7 +168,8 @@ impl<F: Fn() + Send + Sync + 'static> Wake for Calls<F> {
     }
 }
 
-/// Runs `in_waker` as the waker of a shutdown, on the only thread of a pool as it exits. Calls `meanwhile` in between.
+/// Runs `in_waker` as the waker of a shutdown, on the only thread of a pool while it exits, and calls
+/// `meanwhile` at the same time.
 fn in_waker_of_a_shutdown(
     in_waker: impl Fn(&Pool) + Send + Sync + 'static,
     meanwhile: impl FnOnce(&Pool),
@@ -229,7 +227,7 @@ fn shutdown_times_out_while_a_waker_blocks_a_thread() {
 
 #[test]
 fn executor_may_poll_a_shutdown_in_its_waker() {
-    /// Polls its future whenever it wakes.
+    /// A waker that polls its future.
     struct Inline(Mutex<Option<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>>>);
     impl Wake for Inline {
         fn wake(self: Arc<Self>) {

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::support::{eventually, pool, yield_now};
 
-/// A future that is suspended until it is told to go on, and the means to tell it.
+/// Returns a future that suspends until the returned function is called.
 fn suspended() -> (
     impl Future<Output = ()> + Send + 'static,
     impl Fn() + Send + 'static,
@@ -59,7 +59,7 @@ fn suspended_future_keeps_its_slot_and_no_thread() {
     let (future, wake) = suspended();
     pool.spawn(future).unwrap();
     let (ran, seen) = mpsc::channel();
-    // The only thread is free for it.
+    // The only thread is free to run it.
     pool.submit(move || ran.send(()).unwrap()).unwrap();
     seen.recv().unwrap();
     eventually(|| pool.stats().idle_threads == 1);
@@ -124,7 +124,7 @@ fn future_without_wakers_releases_its_slot() {
     let dropped = Arc::new(());
     let owned = Arc::clone(&dropped);
     pool.spawn(async move {
-        // Nobody keeps the waker, so nobody can ever go on with it.
+        // The waker is dropped, so the future can never be woken.
         pending::<()>().await;
         drop(owned);
     })

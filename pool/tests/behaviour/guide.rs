@@ -1,9 +1,9 @@
-//! The guide for those who come from ants names tests and models; each of them is there.
+//! Every test and model that the guide from ants names exists.
 
 use std::fs;
 use std::path::Path;
 
-/// The names in a table's text: `file::test`, with the folder of the file before it.
+/// Returns the names in the text of a table: `file::test`, where `file` may include folders.
 fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let quoted = text.split('`').skip(1).step_by(2);
     let names = quoted.filter(|quoted| {
@@ -39,7 +39,7 @@ fn every_test_named_in_the_guide_exists() {
         };
         assert_is_a_test(&path, name);
     }
-    // Most rows name one.
+    // Most rows name a test.
     let rows = tests.lines().filter(|line| line.starts_with('|')).count();
     assert!(named(tests).count() > rows / 2);
 }

@@ -1,4 +1,4 @@
-//! What threads call when they start and leave.
+//! Hooks that threads call when they start and exit.
 
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;

@@ -6,7 +6,7 @@ use anthill::{Group, JoinError, Pool};
 
 use crate::support::pool;
 
-/// Splits until there is nothing to split, and joins the parts.
+/// Splits recursively, and waits for the parts.
 fn sum(pool: &anthill::Pool, from: u64, to: u64) -> u64 {
     if to - from <= 1 {
         return from;
@@ -49,7 +49,7 @@ fn panic_of_a_task_run_in_place_goes_to_the_waiter() {
 
 #[test]
 fn task_of_another_entrance_does_not_run_in_place() {
-    // Its bound would not hold if those that wait for it ran it in their slots.
+    // A waiter that ran it in its own slot would exceed the thread limit of the subpool.
     let pool = pool(8, 2);
     let side = pool.subpool().capacity(1).build().unwrap();
     let joins = pool.submit_with_handle(move || {
@@ -61,7 +61,7 @@ fn task_of_another_entrance_does_not_run_in_place() {
 
 #[test]
 fn task_that_runs_in_place_releases_its_slot_at_once() {
-    // The only thread that runs closures never comes to the queue.
+    // The only thread that runs closures never reaches the queue.
     let pool = pool(3, 1);
     let own = pool.clone();
     let task = move || {

@@ -1,4 +1,4 @@
-//! Futures run while closures hold every worker, and closures while futures keep coming.
+//! Futures run while closures occupy every worker, and closures run while futures keep coming.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -17,7 +17,7 @@ fn hold_all(pool: &Pool, gate: &Gate) {
     eventually(|| pool.stats().running_closures == count);
 }
 
-/// A future that ends when the channel's other side is gone, and is woken by that from any thread.
+/// A future that ends when the sender sends, and can be woken from any thread.
 async fn told(told: tokio::sync::oneshot::Receiver<()>) {
     told.await.unwrap();
 }
@@ -57,7 +57,7 @@ fn future_woken_by_a_running_closure_runs_at_once() {
     let (tell, wait) = tokio::sync::oneshot::channel();
     let task = pool.spawn_with_handle(told(wait)).unwrap();
     let waiting = gate.clone();
-    // It wakes the future in its midst, and ends only after it.
+    // The closure wakes the future before its end, and ends after the future.
     let closure = pool.submit_with_handle(move || {
         tell.send(()).unwrap();
         waiting.wait();
@@ -174,7 +174,7 @@ fn tasks_behind_a_blocked_task_run_on_a_busy_worker() {
         }
     })
     .unwrap();
-    // The other takes these along together, and is held up by the first of them.
+    // The other worker takes these together, and blocks in the first of them.
     pool.submit(gate.waiter()).unwrap();
     let (done, end) = mpsc::channel();
     for _ in 0..100 {
@@ -222,7 +222,7 @@ mod with_a_reactor {
         builder.tokio().build().unwrap()
     }
 
-    /// A timer of the reactor: it is what these tests are about, and orders nothing.
+    /// A timer of the reactor. It is under test, and no test uses it to order events.
     async fn timer() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

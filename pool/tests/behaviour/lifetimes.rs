@@ -1,5 +1,5 @@
-//! Pools that live for a moment, under real threads: what is accepted while a pool ends runs before it has ended.
-//! `LIFETIMES` says how many; a million take some minutes.
+//! Short-lived pools on real threads: a task that is accepted during a shutdown runs before its end.
+//! `LIFETIMES` sets the number of pools; a million take some minutes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anthill::{Pool, SlotError};
 
-/// Pairs of threads that bring pools to life and to their end at the same time.
+/// Pairs of threads that build and shut down pools at the same time.
 const PAIRS: usize = 2;
 
 /// Submits a few tasks of several kinds. Returns how many were accepted.
@@ -36,7 +36,7 @@ fn submit(pool: &Pool, ran: &Arc<AtomicUsize>) -> usize {
     results.iter().filter(|result| result.is_ok()).count()
 }
 
-/// One life: two threads submit, one of them ends the pool meanwhile. Returns how many tasks it has run.
+/// Runs one pool: two threads submit, and one of them shuts it down. Returns how many tasks ran.
 fn live(
     life: usize,
     rival: &mpsc::Sender<(Pool, Arc<AtomicUsize>)>,

@@ -1,9 +1,9 @@
-//! The figures through the `metrics` facade.
+//! Metrics published through the `metrics` facade.
 
 use anthill::Pool;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
-/// What is published of a pool: name, labels and value, as text.
+/// Returns name, labels and value of each published metric as text.
 fn published(pool: &Pool) -> Vec<String> {
     let recorder = DebuggingRecorder::new();
     metrics::with_local_recorder(&recorder, || pool.publish_metrics("jobs"));

@@ -1,4 +1,4 @@
-//! Tasks with names: in the panic handler, in a handle's error, and in what a shutdown finds unfinished.
+//! Names of tasks appear in the panic handler, in errors of handles and in the error of a shutdown.
 
 use std::sync::mpsc;
 use std::time::Duration;

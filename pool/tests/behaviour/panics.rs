@@ -7,7 +7,7 @@ use anthill::{Pool, TaskPanic};
 
 use crate::support::{Gate, pool};
 
-/// A pool on one thread that sends its panics, and where they come out.
+/// Returns a pool with one thread, and the receiver of its panics.
 fn reporting() -> (Pool, mpsc::Receiver<TaskPanic>) {
     let (report, reports) = mpsc::channel();
     let builder = Pool::builder().name("careful").capacity(4).threads(0..=1);
@@ -64,7 +64,7 @@ fn thread_and_slot_survive_thousands_of_panics() {
         let ran = Arc::clone(&ran);
         pool.submit(move || {
             ran.fetch_add(1, Ordering::Relaxed);
-            // As `panic!`, without the hook that prints.
+            // Panics without calling the panic hook, which would print.
             std::panic::resume_unwind(Box::new("on purpose"));
         })
         .unwrap();
@@ -142,7 +142,7 @@ fn suspended_future_that_panics_when_dropped_is_reported() {
     let (pool, reports) = reporting();
     pool.spawn(async {
         let fragile = Fragile;
-        // Its waker is with nobody, so it is dropped.
+        // Nothing keeps its waker, so the pool drops it.
         std::future::pending::<()>().await;
         drop(fragile);
     })
@@ -159,7 +159,7 @@ fn handler_sees_consistent_stats() {
     let handler = {
         let asked = Arc::clone(&asked);
         move |_| {
-            // Taken out, for a handler that keeps its pool keeps it for ever.
+            // Takes the pool out, or the handler and the pool keep each other alive.
             let stats = asked.lock().unwrap().take().unwrap().stats();
             told.send((stats.accepted, stats.panicked, stats.in_flight))
                 .unwrap();

@@ -1,4 +1,4 @@
-//! Reactors of one's own.
+//! Reactors that the program provides.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,7 +10,7 @@ use anthill::{BuildError, Pool, Reactor};
 
 use crate::support::eventually;
 
-/// A reactor without any event, that counts how often it is waited in, and panics the first few times.
+/// A reactor without events that counts the waits in it and panics in the first few.
 #[derive(Clone, Default)]
 struct Silence {
     rung: Arc<(Mutex<bool>, Condvar)>,
@@ -71,7 +71,7 @@ fn panicking_reactor_is_reported_once_and_abandoned() {
     assert_eq!(parked.load(Ordering::SeqCst), 1);
 }
 
-/// A reactor that goes wrong where it is told to.
+/// A reactor that panics in the named place.
 struct Wrong {
     place: &'static str,
     silence: Silence,
@@ -122,7 +122,7 @@ fn panic_in_any_reactor_method_ends_no_thread() {
             .panic_handler(move |_| _ = counted.fetch_add(1, Ordering::SeqCst))
             .build()
             .unwrap();
-        // So many futures that a busy worker polls.
+        // Enough polls that a busy worker polls the reactor in between.
         pool.spawn(async {
             for _ in 0..200 {
                 crate::support::yield_now().await;
@@ -134,7 +134,7 @@ fn panic_in_any_reactor_method_ends_no_thread() {
         }
         pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 201, "{place}");
-        // Each thread that starts meets the panic before its work.
+        // Each thread that starts panics in the reactor before its first task.
         eventually(|| count.load(Ordering::SeqCst) >= panics);
     }
 }

@@ -1,6 +1,6 @@
-//! The system refuses to start threads: no task is lost, and none is left lying.
+//! The system refuses to start threads, and every task still runs.
 //!
-//! A stack larger than any address space is refused like a thread too many.
+//! The stack size exceeds any address space, so that every start fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};

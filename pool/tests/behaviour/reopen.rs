@@ -1,4 +1,4 @@
-//! A second life.
+//! A closed pool can be reopened.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -74,7 +74,7 @@ fn subpool_reopens_by_itself_after_its_pool() {
     assert!(side.is_closed());
     side.reopen().unwrap();
     side.submit(|| ()).unwrap();
-    // And it closes with the pool again.
+    // It closes with its pool again.
     pool.close();
     assert!(side.is_closed());
     pool.shutdown().wait().unwrap();
@@ -89,8 +89,8 @@ fn reopen_starts_the_minimum_of_threads() {
     assert_eq!(pool.stats().threads, 2);
 }
 
-/// Closing, discarding, reopening, and submitting at once, from many threads: what was accepted ends once, and the pool
-/// works in the end.
+/// Threads close, discard, reopen and submit at the same time. Every accepted task ends once, and the
+/// pool works afterwards.
 #[test]
 fn reopen_races_with_close_and_discard() {
     const ROUNDS: usize = 2_000;

@@ -88,11 +88,11 @@ fn panic_of_a_task_without_handle_goes_to_the_handler() {
     let wait = gate.waiter();
     let handle = pool.submit_with_handle(move || {
         wait();
-        panic!("nobody joins");
+        panic!("no handle is left");
     });
     drop(handle.unwrap());
     gate.open();
-    assert_eq!(reports.recv().unwrap().message(), Some("nobody joins"));
+    assert_eq!(reports.recv().unwrap().message(), Some("no handle is left"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Measured tasks.
+//! Queue times and run times of sampled tasks.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Tasks that borrow.
+//! Scopes run tasks that borrow.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
@@ -101,7 +101,7 @@ fn second_panic_of_a_scope_goes_to_the_handler() {
     assert_eq!(pool.stats().panicked, 2);
 }
 
-/// Splits until there is nothing to split.
+/// Splits recursively.
 fn sort<'scope>(scope: &'scope Scope<'scope, '_>, part: &'scope mut [u32]) {
     let Some((pivot, rest)) = part.split_first_mut() else {
         return;
@@ -223,7 +223,7 @@ fn scope_panics_when_its_tasks_were_discarded() {
     assert_eq!((pool.stats().discarded, pool.stats().completed), (3, 1));
 }
 
-/// A worker that waits in a scope is there also for what comes later.
+/// A worker that waits in a scope also runs later tasks of the scope.
 #[test]
 fn scope_in_a_task_runs_tasks_that_are_submitted_later() {
     let pool = pool(16, 2);

@@ -1,4 +1,4 @@
-//! Close and shutdown: nothing that was accepted is lost.
+//! After a close and a shutdown every accepted task has run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -126,13 +126,13 @@ fn submits_racing_with_a_close_run_or_are_refused() {
     }
 }
 
-/// Says that its thread has come to the end of its thread-locals, and what a shutdown says there.
+/// Sends the result of a shutdown that is called when the thread destroys its thread-locals.
 struct AtEnd(Option<(Pool, mpsc::Sender<Result<(), ShutdownError>>)>);
 
 impl Drop for AtEnd {
     fn drop(&mut self) {
         if let Some((pool, said)) = self.0.take() {
-            // Time for a shutdown that does not wait for this to return.
+            // Lets a shutdown that does not wait for this destructor return first.
             for _ in 0..100 {
                 thread::yield_now();
             }
@@ -145,7 +145,7 @@ thread_local! {
     static AT_END: std::cell::RefCell<AtEnd> = const { std::cell::RefCell::new(AtEnd(None)) };
 }
 
-/// A pool whose only thread has something to destroy at its end, and what that says.
+/// Returns a pool whose only thread has an `AtEnd`, and its receiver.
 fn with_destructor() -> (Pool, mpsc::Receiver<Result<(), ShutdownError>>) {
     let (said, heard) = mpsc::channel();
     let pool = Pool::builder().threads(1..=1).build().unwrap();

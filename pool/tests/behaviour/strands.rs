@@ -1,4 +1,4 @@
-//! Strands: one at a time, in order, and never asleep with work.
+//! A strand runs its tasks in order and one at a time.
 
 use std::hash::{Hash, Hasher};
 use std::panic::{catch_unwind, resume_unwind};
@@ -62,7 +62,7 @@ fn tasks_of_a_strand_never_overlap() {
 #[test]
 fn strands_run_in_parallel() {
     let pool = pool(2, 2);
-    // Passed only by two at once.
+    // Passed only by two tasks that run at once.
     let barrier = Arc::new(Barrier::new(2));
     for strand in [pool.strand(), pool.strand()] {
         let barrier = Arc::clone(&barrier);
@@ -254,7 +254,7 @@ fn key_keeps_its_strand_while_in_use() {
     strands.strand("busy").submit(busy).unwrap();
     begun.recv().unwrap();
     let kept = strands.strand("kept");
-    // More than are looked through at once.
+    // More keys than one sweep examines.
     for key in 0..1000 {
         drop(strands.strand(&key.to_string()));
     }

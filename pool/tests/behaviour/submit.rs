@@ -1,4 +1,4 @@
-//! What a submit does when there is room, when there is none, and when the pool is closed.
+//! Submits to a pool that has room, is full, or is closed.
 
 use std::sync::mpsc;
 use std::thread;

@@ -1,4 +1,4 @@
-//! Threads tuned while the pool runs.
+//! Changes of the thread limits while the pool runs.
 
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The capacity while the pool runs.
+//! Changes of the capacity while the pool runs.
 
 use std::thread;
 

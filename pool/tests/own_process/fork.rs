@@ -1,4 +1,4 @@
-//! Forked processes.
+//! A forked process. A fork copies the locks of all threads of the process, so no other test may run.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A subscriber that panics harms nobody but itself.
+//! A subscriber that panics breaks no scope and no worker. It is the global subscriber of its process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -94,7 +94,7 @@ fn panicking_subscriber_breaks_no_scope_and_no_worker() {
             assert!(ended.is_err(), "its task was not run");
             ENTERS.store(false, Ordering::Relaxed);
 
-            // With a slot taken: it comes back, and the task runs.
+            // The span panics with a slot reserved: the slot is kept and the task runs.
             MAKES.store(true, Ordering::Relaxed);
             pool.submit(|| ()).unwrap();
             pool.spawn(async {}).unwrap();

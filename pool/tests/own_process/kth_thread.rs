@@ -1,7 +1,6 @@
-//! Of the threads that a pool wants the system starts only the first few, for each number of them.
+//! The system starts only some of the threads that a pool asks for.
 //!
-//! The limit is the address space: each thread has so large a stack that just so many fit. It is the whole process's,
-//! so this file has one test.
+//! The limit is the address space of the process: the stacks are so large that only a few fit.
 
 use std::sync::mpsc;
 
@@ -15,7 +14,7 @@ const GIB: u64 = 1 << 30;
 const STACK: u64 = 2 * GIB;
 const THREADS: u64 = 6;
 
-/// The threads of this process, and the bytes of its address space.
+/// Returns the number of threads and the bytes of address space of the process.
 fn footprint() -> (usize, u64) {
     let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -23,10 +22,10 @@ fn footprint() -> (usize, u64) {
     (threads, pages * 4096)
 }
 
-/// Runs `f` while there is room for the stacks of `count` threads, and until they are gone.
+/// Runs `f` with room for the stacks of `count` threads, and waits until these threads are gone.
 fn with_room_for(count: u64, f: impl FnOnce()) {
     let (threads, bytes) = footprint();
-    // And for what the allocator sets aside for each.
+    // The allocator reserves some address space for each thread.
     let limit = bytes + count * STACK + GIB;
     let (_, most) = Resource::AS.get().unwrap();
     Resource::AS.set(limit, most).unwrap();

@@ -1,4 +1,4 @@
-//! Signals in a pool. Alone in its binary: a signal is the whole process's.
+//! Signals wake futures. A signal goes to the whole process.
 
 use std::process::{Command, id};
 use std::sync::mpsc;

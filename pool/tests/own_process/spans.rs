@@ -1,4 +1,5 @@
-//! A span for each task.
+//! A span for each task. `tracing` caches in the process which spans are enabled, so these tests
+//! need processes to themselves.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -31,7 +32,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// The log's lines after `f` and its pool, sorted: a future may overtake a closure.
+/// Returns the sorted lines of the log after `f` and its pool. A future may overtake a closure.
 fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
@@ -44,7 +45,7 @@ fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
         .finish();
     let dispatch = tracing::Dispatch::new(subscriber);
     let on_thread = dispatch.clone();
-    // Each worker logs to this test's log as long as it lives.
+    // Each worker logs to the log of this test until it exits.
     let start = move || std::mem::forget(tracing::dispatcher::set_default(&on_thread));
     let builder = Pool::builder().name("jobs").threads(0..=1);
     let pool = builder.on_thread_start(start).build().unwrap();

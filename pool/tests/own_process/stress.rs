@@ -1,6 +1,9 @@
-//! Everything at once, under real threads: tasks of every kind, panics, tuning, expiry at any moment, waits given up.
-//! Afterwards the books must balance: every accepted task ended exactly once, no slot is missing, and what tasks owned,
-//! threads and memory are given back. `STRESS_ROUNDS` makes it longer; a round is 400,000 tasks.
+//! Everything at once on real threads: tasks of every kind, panics, tuning, expiry, dropped waits.
+//! Afterwards every accepted task has ended exactly once, and no slot, capture, thread or memory has
+//! leaked.
+//!
+//! `STRESS_ROUNDS` makes it longer; a round is 400,000 tasks. It has a process to itself because it
+//! measures the threads and the memory of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +46,7 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Rng) {
             let _ = &owned;
             if panics {
                 add(&books.panicked);
-                // As a panic, but silent.
+                // Panics without calling the panic hook.
                 std::panic::resume_unwind(Box::new(()));
             }
             add(&books.ran);
@@ -86,19 +89,19 @@ fn submit(pool: &Pool, strand: &Strand, books: &Arc<Books>, random: &mut Rng) {
             assert_eq!(group.wait().into_vec().len(), 1);
         }),
         9 => {
-            // A panic of the task goes on here.
+            // The scope resumes a panic of the task.
             let scope = || pool.scope(|scope| scope.submit(ends));
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(scope)).unwrap_or(Ok(()))
         }
         10 => match pool.run(ends).wait() {
             Ok(()) | Err(RunError::Task(JoinError::Panicked(_))) => Ok(()),
             Err(RunError::Slot(refused)) => Err(refused),
-            Err(error) => panic!("nobody cancelled it: {error}"),
+            Err(error) => panic!("no task was cancelled: {error}"),
         },
         _ => match pool.spawn_with_handle(future) {
             Ok(handle) => match handle.wait() {
                 Ok(()) | Err(JoinError::Panicked(_)) => Ok(()),
-                Err(error) => panic!("nobody cancelled it: {error}"),
+                Err(error) => panic!("no task was cancelled: {error}"),
             },
             Err(refused) => Err(refused),
         },
@@ -167,7 +170,7 @@ fn round(seed: u64) {
     assert_eq!(Arc::strong_count(&books.owned), 1, "a task was not dropped");
 }
 
-/// The threads of this process, and the bytes that it has in memory, where the system tells.
+/// Returns the number of threads and the resident bytes of the process, where the system provides them.
 fn footprint() -> Option<(usize, usize)> {
     let threads = std::fs::read_dir("/proc/self/task").ok()?.count();
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers that the tests share.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::future::Future;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anthill::Pool;
 
-/// How long a test waits for what must come, on a machine however slow.
+/// How long a test waits for an event that must occur, even on a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A pool of `capacity` slots on up to `threads` threads.
@@ -22,7 +22,7 @@ pub(crate) fn pool(capacity: usize, threads: usize) -> Pool {
         .unwrap()
 }
 
-/// A gate behind which tasks wait.
+/// A gate at which tasks wait.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar)>);
 
@@ -45,14 +45,14 @@ impl Gate {
         drop(self.0.1.wait_while(open, |open| !*open).unwrap());
     }
 
-    /// A closure that waits until the gate is open.
+    /// Returns a closure that waits until the gate is open.
     pub(crate) fn waiter(&self) -> impl FnOnce() + Send + 'static + use<> {
         let gate = self.clone();
         move || gate.wait()
     }
 }
 
-/// Occupies a worker of `pool` until the gate opens, and returns once it does.
+/// Occupies a worker of `pool` until the gate opens. Returns once the worker is occupied.
 pub(crate) fn occupy(pool: &Pool, gate: &Gate) {
     let (said, begun) = mpsc::channel();
     let wait = gate.waiter();
@@ -64,7 +64,8 @@ pub(crate) fn occupy(pool: &Pool, gate: &Gate) {
     begun.recv().unwrap();
 }
 
-/// Returns once `condition` holds. One that never does is a failure and not a hang; nothing else counts on the time.
+/// Returns once `condition` holds. Panics after [`PATIENCE`], so that a broken promise is a failure
+/// and not a hang. No test depends on this time otherwise.
 #[track_caller]
 pub(crate) fn eventually(condition: impl Fn() -> bool) {
     let start = Instant::now();
@@ -92,7 +93,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Gives the worker away once.
+/// Yields the worker once.
 pub(crate) async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! Tasks that say when they begin, and end only when they are told to.
+//! Tasks that report when they begin, and end when they are ordered to.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use anthill::{JoinHandle, SlotError};
 
-/// What a submitter is told.
+/// What a submitter gets.
 pub(crate) type Answer = Result<(), SlotError>;
 
 /// What a task does next.
@@ -19,16 +19,16 @@ pub(crate) enum Order {
     Do(Box<dyn FnOnce() + Send>),
 }
 
-/// What a task said.
+/// What a task reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A closure runs, or a future is being polled.
     Begun(usize),
-    /// It was dropped undone.
+    /// The task was dropped before it ended.
     Gone(usize),
 }
 
-/// Where the tasks and the one who tells them what to do meet.
+/// The orders of the test and the reports of the tasks.
 #[derive(Clone, Default)]
 pub(crate) struct Board(Arc<(Mutex<Notes>, Condvar)>);
 
@@ -67,7 +67,7 @@ impl Board {
         }
     }
 
-    /// Notes what its submitter was told.
+    /// Records what the submitter got.
     pub(crate) fn answer(&self, id: usize, told: Result<Option<JoinHandle<usize>>, SlotError>) {
         let mut notes = self.notes();
         let (answer, handle) = match told {
@@ -84,7 +84,7 @@ impl Board {
     }
 
     pub(crate) fn wake(&self, id: usize) {
-        // Not under the lock: a waker may run anything.
+        // Outside the lock, because a waker may run any code.
         let waker = self.notes().tasks[id].waker.clone();
         waker.expect("it was polled").wake();
     }
@@ -94,7 +94,7 @@ impl Board {
         drop(waker.expect("it was polled"));
     }
 
-    /// Has everything return that runs, or ever will.
+    /// Lets every task return, now and later.
     pub(crate) fn end(&self) {
         let mut notes = self.notes();
         notes.over = true;
@@ -129,24 +129,24 @@ impl Gated {
     pub(crate) fn closure(mut self) -> impl FnOnce() -> usize + Send + 'static {
         move || {
             self.board.notes().events.push(Event::Begun(self.id));
-            assert!(self.obey(), "a closure is not told to suspend itself");
+            assert!(self.follow_orders(), "a closure cannot suspend");
             self.id
         }
     }
 
-    /// The same without a result.
+    /// Converts the task into a closure without a result.
     pub(crate) fn silent_closure(self) -> impl FnOnce() + Send + 'static {
         let closure = self.closure();
         move || _ = closure()
     }
 
-    /// The same as a future without a result.
+    /// Runs the task as a future without a result.
     pub(crate) async fn silent(self) {
         self.await;
     }
 
-    /// Does as it is told; false if it is to be suspended.
-    fn obey(&mut self) -> bool {
+    /// Carries out orders. Returns `false` if the task is to suspend.
+    fn follow_orders(&mut self) -> bool {
         loop {
             match self.board.next(self.id) {
                 Order::Do(job) => job(),
@@ -174,7 +174,7 @@ impl Future for Gated {
         notes.events.push(Event::Begun(self.id));
         drop(notes);
         drop(old);
-        if self.obey() {
+        if self.follow_orders() {
             Poll::Ready(self.id)
         } else {
             Poll::Pending

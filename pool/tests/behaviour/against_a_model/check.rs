@@ -12,10 +12,10 @@ use super::model::{Model, Reply, Stage};
 use super::op::{Act, Op, Settings};
 use super::real::Real;
 
-/// Whether a case has failed. What is tried from then on is in search of a smaller one.
+/// Whether a case has failed. Later cases only search for a smaller failure.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// How long the pool may take to come to where it must.
+/// How long the pool may take to reach the state of the model.
 fn patience() -> Duration {
     Duration::from_secs(if HAS_FAILED.load(Ordering::Relaxed) {
         1
@@ -27,9 +27,9 @@ fn patience() -> Duration {
 pub(crate) struct Run {
     pub(crate) model: Model,
     real: Real,
-    /// How many of the events on the board the model knows.
+    /// How many events of the board the model has learned.
     known: usize,
-    /// What was done, and to which task.
+    /// The operations, and the task of each.
     done: Vec<(Op, Option<usize>)>,
 }
 
@@ -49,7 +49,7 @@ impl Run {
         Ok(run)
     }
 
-    /// Does one thing to both, and waits until both are in the same state.
+    /// Applies an operation to both, and waits until both are in the same state.
     pub(crate) fn apply(&mut self, op: Op) -> TestCaseResult {
         let (model, real) = (&mut self.model, &mut self.real);
         model.queue.next_turn();
@@ -95,7 +95,7 @@ impl Run {
         self.settle()
     }
 
-    /// Waits until the pool is where the model says that it must come.
+    /// Waits until the pool has reached the state of the model.
     fn settle(&mut self) -> TestCaseResult {
         let deadline = Instant::now() + patience();
         loop {
@@ -123,13 +123,13 @@ impl Run {
             events that it does not know:{new}\n"
         );
         if !HAS_FAILED.swap(true, Ordering::Relaxed) {
-            // One that depends on the time may not fail again.
+            // A failure that depends on timing may not repeat, so print it now.
             eprintln!("the first case that failed: {what}");
         }
         Err(TestCaseError::fail(what))
     }
 
-    /// The model as it is if the pool is where it must come, and how many events it knows then.
+    /// Returns the model after the new events, and the number of known events, if the pool matches it.
     fn compare(&self) -> Result<(Model, usize), String> {
         let (pool, board) = (self.real.pool(), &self.real.board);
         let mut model = self.model.clone();
@@ -138,13 +138,13 @@ impl Run {
         if stats.threads > 1 {
             model.queue.mix();
         }
-        // On a trial: what a task said and what is counted of it may be a moment apart.
+        // On a copy, because the report of a task and its counters may change a moment apart.
         model.learn(&events, &stats)?;
         if !model.is_settled() {
             return Err("workers have something left to do".to_owned());
         }
         same("stats", &expected_stats(&model, stats), &stats)?;
-        // A worker that is awake and runs nothing may still take a task.
+        // A worker that is awake and idle may still take a task.
         let awake = stats.threads - stats.idle_threads;
         same("workers awake", &model.busy(), &awake)?;
         check_threads(&model, &stats)?;
@@ -174,7 +174,7 @@ impl Run {
         Ok((model, known))
     }
 
-    /// What is left when all has ended.
+    /// Checks that nothing is left after the end.
     pub(crate) fn end(self) -> TestCaseResult {
         let stats = self.real.pool().stats();
         let ended = stats.completed + stats.panicked + stats.cancelled + stats.discarded;
@@ -204,7 +204,7 @@ fn same<T: PartialEq + Debug>(what: &str, expected: &T, actual: &T) -> Result<()
     Err(format!("{what}: {actual:?} instead of {expected:?}"))
 }
 
-/// The numbers that the model knows, and for the others those of the pool.
+/// Returns the counters of the model, and those of the pool for counters that the model lacks.
 fn expected_stats(model: &Model, actual: Stats) -> Stats {
     let mut stats = actual;
     stats.capacity = model.capacity;
@@ -226,14 +226,14 @@ fn expected_stats(model: &Model, actual: Stats) -> Stats {
     stats
 }
 
-/// How many threads there are beyond those that are needed is open: it depends on who was asleep when work came.
+/// The number of surplus threads is not specified: it depends on which workers slept when tasks came.
 fn check_threads(model: &Model, stats: &Stats) -> Result<(), String> {
     let (min, max, busy) = (model.min_threads, model.max_threads, model.busy());
     let ended = model.closed && model.in_flight == 0;
     let (least, most) = if ended {
         (0, 0)
     } else {
-        // One more may be there for futures.
+        // One more thread may exist for futures.
         (min.max(busy), max.max(busy) + 1)
     };
     if (least..=most).contains(&stats.threads) {

@@ -1,8 +1,8 @@
-//! The pool against a sequential model of it: whatever is done to both, in whatever order, both give the same answers
-//! and are in the same state afterwards.
+//! The pool against a sequential model: after any sequence of operations both have returned the
+//! same answers and are in the same state.
 //!
-//! The workers are real. Yet each task ends only when it is told to, so it is the test that drives the schedule: after
-//! each operation it waits until the pool is where the model says that it must come.
+//! The workers are real threads. Each task ends only when the test orders it to, so the test drives
+//! the schedule: after each operation it waits until the pool has reached the state of the model.
 
 mod board;
 mod check;
@@ -18,19 +18,19 @@ use self::check::Run;
 use self::model::{Model, Stage};
 use self::op::{Act, Op, Settings};
 
-/// How many operations a case has at most.
+/// The most operations of a case.
 const LONGEST: usize = 60;
 
-/// How many cases are tried at least.
+/// The fewest cases that are tried.
 const FEWEST: u32 = 1000;
 
-/// Does the operations, then brings everything to its end.
+/// Applies the operations, then ends every task.
 fn live(settings: Settings, ops: &[Op]) -> TestCaseResult {
     let mut run = Run::new(settings)?;
     for &op in ops {
         run.apply(op)?;
     }
-    // From here on nobody waits for a slot, and nothing gets in but what has one.
+    // From here on no submitter waits, and only tasks that hold a slot are accepted.
     run.apply(Op::Close)?;
     while let Some(op) = last_rites(&run.model) {
         run.apply(op)?;
@@ -39,7 +39,7 @@ fn live(settings: Settings, ops: &[Op]) -> TestCaseResult {
     run.end()
 }
 
-/// What brings a task nearer to its end, as long as there is one.
+/// Returns the next operation that ends a task, if one is left.
 fn last_rites(model: &Model) -> Option<Op> {
     let suspended = |id: usize| model.tasks[id].stage == Stage::Suspended;
     let find = |act, wants: &dyn Fn(usize) -> bool| {
@@ -49,7 +49,7 @@ fn last_rites(model: &Model) -> Option<Op> {
     find(Act::GiveUp, &|_| true)
         .or_else(|| find(Act::Return, &|_| true))
         .or_else(|| find(Act::Wake, &suspended))
-        // Nobody can wake these.
+        // These can no longer be woken.
         .or_else(|| find(Act::Cancel, &suspended))
         .or_else(|| find(Act::LetGo, &|_| true))
 }
@@ -59,7 +59,7 @@ proptest! {
         // A few seconds; `PROPTEST_CASES` asks for more.
         cases: ProptestConfig::default().cases.max(FEWEST),
         failure_persistence: None,
-        // A case that fails by a wait takes a while each time.
+        // Each run of a case that fails by a timeout takes a while.
         max_shrink_time: 120_000,
         ..ProptestConfig::default()
     })]

@@ -1,4 +1,4 @@
-//! What a pool is, one step after the other: slots, a line, tasks, and books. Where the tasks wait is in `schedule`.
+//! A sequential model of a pool: slots, the line, tasks and counters. `schedule` models the queues.
 
 use std::collections::VecDeque;
 
@@ -8,17 +8,17 @@ use super::board::Answer;
 use super::op::{Act, Kind, Settings, Way};
 use super::schedule::Queue;
 
-/// What one that does something is told.
+/// What an operation returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Done,
     Cancelled(bool),
-    /// The result that was there; nothing if there was none.
+    /// The result, if the task had one.
     LetGo(Option<End>),
-    /// Whether there can be so many threads.
+    /// Whether the thread limits were accepted.
     Tuned(bool),
     Reopened(Result<(), ReopenError>),
-    /// Whether all has ended.
+    /// Whether every task has ended.
     Shut(bool),
 }
 
@@ -26,7 +26,7 @@ pub(crate) enum Reply {
 pub(crate) enum End {
     Returned,
     Panicked,
-    /// It was cancelled, discarded, or can never go on.
+    /// The task was cancelled, discarded, or can no longer be woken.
     Undone,
 }
 
@@ -34,7 +34,7 @@ pub(crate) enum End {
 pub(crate) enum Stage {
     /// Its submitter waits for a slot.
     InLine,
-    /// Its submitter is a future, has been told, and has not looked yet. It has a slot if it was told that it has.
+    /// Its submitter is a future that was woken and has not been polled since. Holds a slot if the answer is `Ok`.
     Told(Answer),
     NeverIn,
     Queued,
@@ -53,26 +53,26 @@ pub(crate) struct Task {
     pub(crate) kind: Kind,
     pub(crate) stage: Stage,
     pub(crate) answer: Option<Answer>,
-    /// Its handle is there.
+    /// The test holds its handle.
     pub(crate) handle: bool,
-    /// Its waker is there.
+    /// The test holds its waker.
     pub(crate) waker: bool,
     /// A future that was woken while it was being polled.
     pub(crate) woken: bool,
     /// A future in the queue or on its way to it that will not run, because it was cancelled or can
     /// no longer be woken.
     pub(crate) dead: bool,
-    /// What it owned was dropped undone.
+    /// Its captures were dropped before it ended.
     pub(crate) gone: bool,
 }
 
 impl Task {
-    /// Whether what it owned must have been dropped by now, undone.
+    /// Whether its captures must have been dropped by now, without its having run to the end.
     pub(crate) fn must_be_gone(&self) -> bool {
         matches!(self.stage, Stage::NeverIn | Stage::Ended(End::Undone))
     }
 
-    /// Whether its handle has the result.
+    /// Whether its handle is finished.
     pub(crate) fn is_finished(&self) -> bool {
         self.dead || matches!(self.stage, Stage::Ended(_))
     }
@@ -180,7 +180,7 @@ impl Model {
         }
     }
 
-    /// Makes a slot the task's.
+    /// Gives the task a slot.
     fn accept(&mut self, id: usize, on_worker: bool) {
         self.books.accepted += 1;
         self.tasks[id].answer = Some(Ok(()));
@@ -222,7 +222,7 @@ impl Model {
         self.serve();
     }
 
-    /// Gives free slots to those who wait.
+    /// Grants free slots to waiting submitters.
     fn serve(&mut self) {
         while self.in_flight < self.capacity {
             let Some(id) = self.line.pop_front() else {
@@ -237,7 +237,7 @@ impl Model {
         }
     }
 
-    /// Those to which it can be done.
+    /// Returns the tasks that `act` can be applied to.
     pub(crate) fn subjects(&self, act: Act) -> Vec<usize> {
         let can = |task: &Task| match act {
             Act::Poll | Act::GiveUp => {
@@ -301,7 +301,7 @@ impl Model {
         Reply::Done
     }
 
-    /// A suspended future that nobody can wake is to be dropped by a worker.
+    /// Enqueues a suspended future that can no longer be woken, so that a worker drops it.
     fn drop_if_lost(&mut self, id: usize, on_worker: bool) {
         let task = &mut self.tasks[id];
         if task.stage == Stage::Suspended && !task.waker && !task.handle {

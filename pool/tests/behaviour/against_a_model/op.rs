@@ -1,10 +1,10 @@
-//! What may be done to a pool, and how often.
+//! The operations on a pool, and how often each is generated.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-/// How a pool begins.
+/// The settings of a new pool.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) capacity: usize,
@@ -15,12 +15,12 @@ pub(crate) struct Settings {
     pub(crate) max_waiting: usize,
 }
 
-/// How patiently a task is submitted.
+/// How a task is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Try,
     Plain,
-    /// With a time that is over already.
+    /// With a deadline that has passed.
     Timeout,
     /// By a future that is polled by hand.
     Async,
@@ -47,21 +47,21 @@ impl Kind {
     }
 }
 
-/// How many strands there are.
+/// The number of strands.
 pub(crate) const STRANDS: usize = 2;
 
-/// What may be done to one task or its submitter.
+/// An operation on one task or its submitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     /// Polls an async submit again.
     Poll,
     /// Drops an async submit.
     GiveUp,
-    /// Has a running task return.
+    /// Lets a running task return.
     Return,
-    /// Has a running task panic.
+    /// Lets a running task panic.
     Panic,
-    /// Has a future that is being polled return without being done.
+    /// Lets a future that is being polled return `Pending`.
     Suspend,
     /// Wakes a future, suspended or not.
     Wake,
@@ -69,16 +69,16 @@ pub(crate) enum Act {
     Forget,
     /// Cancels by the handle.
     Cancel,
-    /// Joins by the handle if there is a result, else drops it.
+    /// Waits for the handle if the task has ended, else drops the handle.
     LetGo,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    /// Submits a task; from within that one of the running ones, if a number is given and there is one.
+    /// Submits a task. With a number, the submit happens inside the running task with that number, if there is one.
     Submit(Way, Kind, Option<usize>),
-    /// Does this to that one of those to which it can be done; the number is taken modulo theirs. If there is none,
-    /// nothing is done.
+    /// Applies the operation to one of the tasks that it can be applied to. The number is taken
+    /// modulo their count. Without such a task nothing happens.
     On(Act, usize),
     Tune(usize),
     TuneThreads(usize, usize),
@@ -128,7 +128,7 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Which of several.
+/// Generates an index, taken modulo the number of candidates.
 fn number() -> impl Strategy<Value = usize> {
     0..12_usize
 }
@@ -170,7 +170,7 @@ fn capacity() -> impl Strategy<Value = usize> {
     prop_oneof![
         8 => 0..=5_usize,
         1 => Just(usize::MAX),
-        // The largest that is limited, and the first that is not.
+        // The largest limited capacity, and the first unlimited.
         1 => Just((1 << 31) - 2),
         1 => Just((1 << 31) - 1),
     ]

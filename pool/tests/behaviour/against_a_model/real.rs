@@ -1,4 +1,4 @@
-//! The pool, and everybody who uses it.
+//! The pool under test and its submitters.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -15,10 +15,10 @@ use super::board::{Board, Gated, Order};
 use super::model::{End, Reply};
 use super::op::{Act, Kind, STRANDS, Settings, Way};
 
-/// What a submit gives: a handle if the task has one.
+/// What a submit returns: a handle if the task has one.
 type Told = Result<Option<JoinHandle<usize>>, SlotError>;
 
-/// What one submits to.
+/// The handles that accept tasks.
 #[derive(Clone)]
 struct Doors {
     pool: Pool,
@@ -77,7 +77,7 @@ impl Real {
         self.reported.load(Ordering::Relaxed)
     }
 
-    /// Async submitters, and whether they were woken.
+    /// Returns the async submitters, and whether they were woken.
     pub(crate) fn asking(&self) -> impl Iterator<Item = (usize, bool)> {
         let woken = |asking: &Asking| asking.woken.0.load(Ordering::Relaxed);
         self.asking
@@ -85,7 +85,7 @@ impl Real {
             .map(move |(&id, asking)| (id, woken(asking)))
     }
 
-    /// Submits the next task. Nobody waits here for the answer: it comes to the board.
+    /// Submits the next task without waiting. The answer goes to the board.
     pub(crate) fn submit(&mut self, way: Way, kind: Kind, inside: Option<usize>) {
         let (task, doors, board) = (self.board.add(), self.doors.clone(), self.board.clone());
         let id = task.id;
@@ -127,7 +127,7 @@ impl Real {
             Act::Wake => self.board.wake(id),
             Act::Forget => self.board.forget(id),
             Act::Cancel => {
-                // Not under the lock: what the task owned says on the board that it is dropped.
+                // Outside the lock, because the captures of the task report their drop to the board.
                 let handle = self.take_handle(id);
                 let cancelled = handle.cancel();
                 self.board.notes().tasks[id].handle = Some(handle);
@@ -147,25 +147,25 @@ impl Real {
         Reply::Tuned(self.pool().set_threads(min..=max).is_ok())
     }
 
-    /// Shuts down, for so long.
+    /// Shuts down and waits for at most `timeout`.
     pub(crate) fn shutdown(&self, timeout: Duration) -> Reply {
         match self.pool().shutdown().wait_timeout(timeout) {
             Ok(()) => Reply::Shut(true),
             Err(ShutdownError::Timeout(_)) => Reply::Shut(false),
-            Err(error) => panic!("this is no worker, and nobody else opens it: {error}"),
+            Err(error) => panic!("only a worker or a reopen gets this error: {error}"),
         }
     }
 }
 
 impl Drop for Real {
-    /// After a failure as well, everybody is to come to an end.
+    /// Ends all tasks and submitters, also after a failure.
     fn drop(&mut self) {
         self.board.end();
         self.pool().close();
     }
 }
 
-/// Takes the result if it is there, and checks whose it is.
+/// Takes the result if the task has ended, and checks that it belongs to the task.
 fn let_go(id: usize, handle: JoinHandle<usize>) -> Option<End> {
     if !handle.is_finished() {
         return None;
@@ -190,7 +190,7 @@ fn without_handle(told: Result<(), impl Into<SlotError>>) -> Told {
 }
 
 impl Doors {
-    /// Submits by one of the many ways in.
+    /// Submits by the given way.
     fn ask(&self, way: Way, kind: Kind, task: Gated) -> Told {
         let (pool, now) = (&self.pool, Duration::ZERO);
         match (kind, way) {

@@ -1,7 +1,8 @@
-//! Where the model's tasks wait, and what workers may do with them.
+//! The queues of the model, and what workers may take from them.
 //!
-//! The pool leaves some of it open, and there the model learns from what the tasks say: which of several waiting tasks
-//! a worker takes when more than one may be at work, and in which order submitters come that were let in together.
+//! The pool does not specify which of several queued tasks a worker takes when more than one worker
+//! may run, nor in which order submitters enqueue that were admitted together. The model learns both
+//! from the reports of the tasks.
 
 use anthill::Stats;
 
@@ -9,15 +10,15 @@ use super::board::Event;
 use super::model::{Model, Stage};
 use super::op::{Kind, STRANDS};
 
-/// What is in the queue.
+/// An item of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
     Task(usize),
-    /// A strand's next tasks.
+    /// The next tasks of a strand.
     Strand(usize),
 }
 
-/// Where a strand is.
+/// The place of a strand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]
@@ -25,41 +26,41 @@ enum Place {
     Queue,
     /// A worker runs a task of it.
     Worker,
-    /// A worker is about to run the next task of it, or to enqueue it again since its time slice is over.
+    /// A worker is about to run the next task of it, or to enqueue it again because its time slice is over.
     Next,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Line {
-    /// Each with its turn, as in the queue.
+    /// Tasks with their turns, as in the queue.
     inbox: Vec<(usize, usize)>,
     place: Place,
-    /// When a worker left it with nothing to do. What comes in the same turn it may still have found.
+    /// The turn in which a worker left it empty. The worker may still find a task of the same turn.
     left: usize,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
-    /// Each with its turn: those with the same may be taken in any order.
+    /// Items with their turns. Items of the same turn may be taken in any order.
     items: Vec<(usize, Item)>,
     turn: usize,
-    /// Whether all may be taken in any order, for they may be in more than one queue of the pool.
+    /// Whether all items may be taken in any order, because the pool may hold them in several queues.
     mixed: bool,
     strands: [Line; STRANDS],
 }
 
 impl Queue {
-    /// What comes from now on comes later than what came before.
+    /// Later items come after the items of earlier turns.
     pub(crate) fn next_turn(&mut self) {
         self.turn += 1;
     }
 
-    /// What is there now may be taken in any order.
+    /// The present items may be taken in any order.
     pub(crate) fn mix(&mut self) {
         self.mixed = true;
     }
 
-    /// Orders again what comes from now on, if nothing is there and at most one worker is.
+    /// Orders later items again, if the queue is empty and there is at most one worker.
     pub(crate) fn sort(&mut self, workers: usize) {
         if self.items.is_empty() {
             self.mixed = workers > 1;
@@ -70,7 +71,7 @@ impl Queue {
         self.items.len()
     }
 
-    /// Adds a task. What a worker brings goes into its own queue, and may be taken before what came earlier.
+    /// Adds a task. A task from a worker goes into the local queue and may overtake earlier tasks.
     pub(crate) fn push(&mut self, id: usize, kind: Kind, on_worker: bool) {
         let mut item = Item::Task(id);
         if let Kind::OfStrand(strand) = kind {
@@ -94,7 +95,7 @@ impl Queue {
         }
     }
 
-    /// Empties the queue, as a discard does. What is behind a strand's running task stays.
+    /// Empties the queue like a discard. Tasks behind the running task of a strand stay.
     pub(crate) fn drain(&mut self) -> Vec<usize> {
         let items = std::mem::take(&mut self.items);
         let tasks_of = |(_, item)| match item {
@@ -107,7 +108,7 @@ impl Queue {
         items.into_iter().flat_map(tasks_of).collect()
     }
 
-    /// Strands that are on a worker and have no task running.
+    /// Counts strands that are on a worker and have no task running.
     fn between(&self) -> usize {
         let lines = self.strands.iter();
         lines.filter(|line| line.place == Place::Next).count()
@@ -124,12 +125,12 @@ impl Queue {
         true
     }
 
-    /// Whether a worker may be with this one still, from before it was pushed.
+    /// Whether a worker may still hold the item from before it was pushed.
     fn may_be_kept(&self, item: Item) -> bool {
         matches!(item, Item::Strand(strand) if self.strands[strand].left == self.turn)
     }
 
-    /// A worker takes the item, before which no other item of its lane may be.
+    /// A worker takes the item, which must be the first of its lane.
     fn take(&mut self, item: Item, is_of_lane: impl Fn(Item) -> bool) -> Result<(), String> {
         let place = self.items.iter().position(|&(_, other)| other == item);
         let Some(place) = place else {
@@ -147,7 +148,7 @@ impl Queue {
 }
 
 impl Line {
-    /// A worker comes for this one.
+    /// A worker takes this task.
     fn take(&mut self, id: usize) -> Result<(), String> {
         let Some(place) = self.inbox.iter().position(|&(_, other)| other == id) else {
             return Err(format!("{id} is not in its strand"));
@@ -159,7 +160,7 @@ impl Line {
         }
     }
 
-    /// Its worker goes on to the next task, or leaves.
+    /// The worker continues with the next task, or leaves the strand.
     fn step(&mut self, turn: usize) {
         self.place = Place::Next;
         if self.inbox.is_empty() {
@@ -169,32 +170,32 @@ impl Line {
 }
 
 impl Model {
-    /// How many tasks run, and workers are with a strand.
+    /// Counts running tasks, and workers that are on a strand.
     pub(crate) fn busy(&self) -> usize {
         let running = |task: &&super::model::Task| task.stage == Stage::Running;
         self.tasks.iter().filter(running).count() + self.queue.between()
     }
 
-    /// How many closures run, and workers are with a strand.
+    /// Counts running closures, and workers that are on a strand.
     fn occupied(&self) -> usize {
         let running =
             |task: &&super::model::Task| task.stage == Stage::Running && !task.kind.is_future();
         self.tasks.iter().filter(running).count() + self.queue.between()
     }
 
-    /// Whether it is polled, where a closure would be run.
+    /// Whether the item is a future.
     fn is_future(&self, item: Item) -> bool {
         matches!(item, Item::Task(id) if self.tasks[id].kind.is_future())
     }
 
-    /// Whether a worker must come for one that waits.
+    /// Whether a worker must take the queued item.
     fn has_worker(&self, item: Item) -> bool {
         let (busy, occupied) = (self.busy(), self.occupied());
         busy < self.max_threads || (self.is_future(item) && busy == occupied)
     }
 
-    /// Whether a worker may come for one that waits: a thread beyond the others may be there for futures, and runs
-    /// closures while fewer than the most are running.
+    /// Whether a worker may take the queued item. A thread beyond the limit may exist for futures,
+    /// and runs closures while fewer than the limit are running.
     fn may_have_worker(&self, item: Item) -> bool {
         if self.is_future(item) {
             self.busy() <= self.most_busy || self.has_worker(item)
@@ -203,12 +204,12 @@ impl Model {
         }
     }
 
-    /// Lets those go that were busy when the limit was lowered and are no more.
+    /// Forgets workers that were busy when the limit was lowered and are idle now.
     pub(crate) fn lower_most_busy(&mut self) {
         self.most_busy = self.most_busy.min(self.busy()).max(self.max_threads);
     }
 
-    /// Whether the workers have nothing left to do but what the test tells them.
+    /// Whether the workers have nothing left to do until the next order.
     pub(crate) fn is_settled(&self) -> bool {
         let mut items = self.queue.items.iter();
         self.queue.between() == 0
@@ -219,7 +220,7 @@ impl Model {
                 .all(|task| task.gone || !task.must_be_gone())
     }
 
-    /// Does what the workers have done since.
+    /// Applies what the workers have done since the last call.
     pub(crate) fn learn(&mut self, events: &[Event], stats: &Stats) -> Result<(), String> {
         for &event in events {
             match event {
@@ -252,7 +253,7 @@ impl Model {
         }
     }
 
-    /// Whether it ends when a worker comes for it, and is dropped only then.
+    /// Whether the task is dropped, and ends, when a worker takes it.
     fn is_lost_by_worker(&self, id: usize) -> bool {
         let task = &self.tasks[id];
         task.stage == Stage::Queued && (task.dead || self.discarding)
@@ -275,7 +276,7 @@ impl Model {
         self.queue.take(item, is_of_lane)
     }
 
-    /// A worker comes for a task, by way of its strand if it has one.
+    /// A worker takes a task, through its strand if it has one.
     fn come_for_task(&mut self, id: usize) -> Result<(), String> {
         let Kind::OfStrand(strand) = self.tasks[id].kind else {
             return self.come_for(Item::Task(id));

@@ -1,4 +1,4 @@
-//! Nothing is left behind: no lock, no memory, no thread.
+//! Refused calls, finished tasks and closed pools leave no lock, memory or thread behind.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -10,7 +10,7 @@ use anthill::Pool;
 
 use crate::support::{block_on, eventually};
 
-/// ants #79: an early return left the lock held.
+/// ants #79: an early return kept the lock.
 #[test]
 fn every_refusal_leaves_a_working_pool() {
     let builder = Pool::builder().capacity(1).threads(0..=1).max_waiting(1);
@@ -48,7 +48,7 @@ fn every_refusal_leaves_a_working_pool() {
     );
 }
 
-/// ants #107: what was removed from the idle workers was still referred to.
+/// ants #107: the list of idle workers still referred to removed workers.
 #[test]
 fn idle_worker_keeps_no_captures_of_its_tasks() {
     let pool = Pool::builder().threads(4..=4).build().unwrap();
@@ -66,7 +66,7 @@ fn idle_worker_keeps_no_captures_of_its_tasks() {
     eventually(|| pool.in_flight() == 0);
     eventually(|| Arc::strong_count(&owned) == 1);
     let stats = pool.stats();
-    // One more may have polled futures while closures occupied the four.
+    // A fifth thread may have polled futures while closures occupied the four.
     assert!(stats.threads >= 4);
     assert_eq!(stats.completed, 200);
 }
@@ -84,6 +84,6 @@ fn nothing_is_left_after_the_end_of_a_pool() {
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().threads, 0);
     drop((pool, other_end));
-    // A thread of it would keep what is shared, and so the handler.
+    // A thread that is left would keep the shared state alive, and with it the handler.
     eventually(|| witness.upgrade().is_none());
 }

@@ -1,4 +1,4 @@
-//! No more tasks than slots, no more threads than may be, no more in line than may wait, and no fewer.
+//! The limits of tasks, threads and waiting submitters hold exactly.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use anthill::Pool;
 use super::running::Running;
 use crate::support::{Gate, block_on, eventually, pool};
 
-/// ants #50, #154, #374: it was looked without the lock whether there was room.
+/// ants #50, #154, #374: a submit checked for room without the lock.
 #[test]
 fn many_submitters_never_exceed_the_capacity() {
     const EACH: usize = 25_000;
@@ -75,7 +75,7 @@ fn only_surplus_threads_leave_when_tasks_end_together() {
         gate.open();
         eventually(|| (pool.stats().threads, pool.in_flight()) == (stay, 0));
         eventually(|| pool.stats().idle_threads == stay);
-        // One that had left as well would have had to be started again.
+        // A surplus exit would show as another start.
         assert_eq!(
             (pool.stats().threads, pool.stats().threads_started),
             (stay, 4)
@@ -83,7 +83,7 @@ fn only_surplus_threads_leave_when_tasks_end_together() {
     }
 }
 
-/// Seen in ants: one that was let into the line lost its slot to a newcomer, and was then told that too many wait.
+/// Seen in ants: a newcomer took the slot of an admitted waiter, which then got overload.
 #[test]
 fn admitted_waiter_gets_a_slot_and_never_full() {
     let builder = Pool::builder().capacity(1).threads(0..=1).max_waiting(1);
@@ -94,15 +94,18 @@ fn admitted_waiter_gets_a_slot_and_never_full() {
         let mut first = Box::pin(pool.slot());
         assert!(first.as_mut().poll(&mut cx).is_pending());
         drop(held);
-        // The slot is the first one's, whenever that comes for it, and its place in line is free.
+        // The slot belongs to the first waiter until it is polled, and its place in line is free.
         assert!(pool.try_slot().is_err());
         let mut second = Box::pin(pool.slot());
         assert!(second.as_mut().poll(&mut cx).is_pending());
         let Poll::Ready(Ok(slot)) = first.as_mut().poll(&mut cx) else {
-            panic!("it was in line");
+            panic!("the first waiter was granted a slot");
         };
         drop(slot);
-        assert!(pool.try_slot().is_err(), "it is the second one's");
+        assert!(
+            pool.try_slot().is_err(),
+            "the slot belongs to the second waiter"
+        );
         drop(block_on(second).unwrap());
     }
     assert_eq!((pool.in_flight(), pool.stats().waiting), (0, 0));

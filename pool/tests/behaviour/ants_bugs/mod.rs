@@ -1,6 +1,6 @@
-//! What must hold where Go's pool `ants` once did not, or does not. The numbers are those of its issues; "seen in ants"
-//! means v2.11.4. What a model of `loom-tests` or another test sees to already is not here again; the guide for those who
-//! come from ants lists all.
+//! Bugs that Go's pool `ants` had or has. The numbers are issues of ants; "seen in ants" means
+//! v2.11.4. Bugs that a model of `loom-tests` or another test covers are not repeated here. The
+//! guide from ants lists all of them.
 
 mod leftovers;
 mod limits;

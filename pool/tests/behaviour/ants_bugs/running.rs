@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// How many tasks run, and how many of them at once at most.
+/// Counts running tasks, the most at once, and ended tasks.
 #[derive(Default)]
 pub(crate) struct Running {
     now: AtomicUsize,
@@ -13,7 +13,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// A task that gives its thread away in the middle.
+    /// Returns a task that yields its thread while it is counted.
     pub(crate) fn task(self: &Arc<Self>) -> impl FnOnce() + Send + 'static + use<> {
         let running = Arc::clone(self);
         move || {

@@ -1,4 +1,4 @@
-//! Whoever waits is told when there is something to tell, and sleeps until then.
+//! Waiting submitters are woken by every event that concerns them, and sleep until then.
 
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::support::{Gate, block_on, eventually, pool};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// ants #141, #143, #202: nobody woke those who waited at a release. ants #297: they were told that the pool was full.
+/// ants #141, #143, #202: a release did not wake waiting submitters. ants #297: it returned overload to them.
 #[test]
 fn close_returns_closed_to_every_waiter() {
     for _ in 0..200 {
@@ -39,7 +39,7 @@ fn close_returns_closed_to_every_waiter() {
     }
 }
 
-/// ants #142: those who waited slept on when the purge had taken the last worker.
+/// ants #142: waiting submitters slept on after the purge had taken the last worker.
 #[test]
 fn waiters_get_slots_after_all_threads_expired() {
     let builder = Pool::builder().capacity(2).threads(0..=2);
@@ -78,7 +78,7 @@ fn submit_panicking(submitters: usize, each: u64) {
     assert_eq!((stats.in_flight, stats.threads_started), (0, 1));
 }
 
-/// ants #146, and the wake-up that is lost to this day: a task that panics lets the next one in.
+/// ants #146, and a wake-up that v2.11.4 still loses: a task that panics admits the next submitter.
 #[test]
 fn panicking_tasks_always_wake_one_submitter() {
     submit_panicking(1, 200_000);
@@ -90,7 +90,7 @@ fn panicking_tasks_always_wake_two_submitters() {
     submit_panicking(2, 50_000);
 }
 
-/// ants #202, and the same window in a release: who submits while the pool closes is told so, and no slot stays taken.
+/// ants #202, and the same window in a release: a submit during the close returns `Closed`, and no slot leaks.
 #[test]
 fn close_leaves_no_submitter_asleep() {
     for round in 0..2_000 {
@@ -107,7 +107,7 @@ fn close_leaves_no_submitter_asleep() {
                 accepted
             });
             start.wait();
-            // At another moment of the first few tasks each time.
+            // Closes after a different number of tasks in each round.
             eventually(|| running.ended() >= round % 8);
             pool.close();
             submitter.join().unwrap()
@@ -117,7 +117,7 @@ fn close_leaves_no_submitter_asleep() {
     }
 }
 
-/// ants #205, and the same window in a tune: whatever is tuned meanwhile, who submits gets in.
+/// ants #205, and the same window in a tune: a submitter gets a slot whatever is tuned meanwhile.
 #[test]
 fn tuning_leaves_no_submitter_asleep() {
     const EACH: usize = 10_000;
@@ -148,11 +148,11 @@ fn tuning_leaves_no_submitter_asleep() {
     assert!(running.most() <= 2);
 }
 
-/// ants #10, and seen in its release: who waited looked again and again, at the cost of a core.
+/// ants #10, and seen in its release: waiting threads polled in a loop and used a core.
 #[cfg(target_os = "linux")]
 #[test]
 fn waiters_sleep_instead_of_spinning() {
-    /// A thread that calls `wait`. Returns when the thread sleeps, and goes on sleeping.
+    /// Starts a thread that calls `wait`, and returns once the thread stays asleep.
     fn asleep<'scope, 'env>(
         scope: &'scope thread::Scope<'scope, 'env>,
         wait: impl FnOnce() -> bool + Send + 'scope,

@@ -1,4 +1,4 @@
-//! A full pool that refuses, and one in which only so many may wait.
+//! A full pool that refuses, and a full pool with a limit of waiting submitters.
 
 use std::thread;
 
@@ -9,11 +9,11 @@ use super::watch::{Watch, watched};
 use crate::support::{Gate, eventually};
 
 const SIZE: usize = 10;
-/// Tasks that last until the end of the test, and those that are let go before.
+/// Tasks that run until the end of the test, and tasks that end earlier.
 const LONG: u64 = 0;
 const SHORT: u64 = 1;
 
-/// A full pool: nine long tasks and a short one. Its gates let the long and the short ones go.
+/// Returns a full pool with nine long tasks and a short task, and the gates of both.
 fn full<K: Kind>(builder: Builder) -> (K, Watch, [Gate; 2]) {
     let (watch, gates) = (Watch::default(), [Gate::new(), Gate::new()]);
     let held = gates.clone();
@@ -29,7 +29,7 @@ fn full<K: Kind>(builder: Builder) -> (K, Watch, [Gate; 2]) {
     (pool, watch, gates)
 }
 
-/// The long ones may go; all eleven have ended, and one submit was refused.
+/// Opens the gate of the long tasks. All eleven end, and one submit was refused.
 fn eleven_of_twelve<K: Kind>(pool: &K, watch: &Watch, long: &Gate) {
     long.open();
     pool.pool().shutdown().wait().unwrap();

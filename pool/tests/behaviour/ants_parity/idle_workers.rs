@@ -1,4 +1,4 @@
-//! Idle threads: they are used again, leave when their time is over, stay where they are to, and are taken newest first.
+//! Idle threads are reused newest first, expire, and stay up to the minimum.
 
 use std::ops::RangeInclusive;
 use std::sync::mpsc;
@@ -11,7 +11,7 @@ use super::kinds::{Anything, Closures, Kind, Typed};
 use super::watch::{MINUTE, Watch, watched};
 use crate::support::{Gate, eventually};
 
-/// A thousand tasks; then, when all threads that may have left, one more.
+/// Runs a thousand tasks, and one more after the threads have expired.
 fn one_more_after_the_purge<K: Kind>(threads: RangeInclusive<usize>) {
     const CAPACITY: usize = 10_000;
     let stay = *threads.start();
@@ -63,7 +63,7 @@ fn ants_pool_with_func_generic_get_worker_from_cache_pre_malloc() {
     one_more_after_the_purge::<Typed>(1..=4);
 }
 
-/// As many blocked tasks as the pool can have; let go, they leave it empty of threads.
+/// Fills the pool with blocked tasks. After their end all threads expire.
 fn full_and_then_empty<K: Kind>() {
     const SIZE: usize = 100;
     let (watch, gate) = (Watch::default(), Gate::new());
@@ -93,7 +93,7 @@ fn purge_pool() {
     full_and_then_empty::<Typed>();
 }
 
-/// One task; then only those threads that are to stay.
+/// Runs one task. Then only the minimum of threads is left.
 fn one_task_and_then<K: Kind>(threads: RangeInclusive<usize>) {
     let stay = *threads.start();
     let watch = Watch::default();
@@ -110,7 +110,7 @@ fn purge_pre_malloc_pool() {
     one_task_and_then::<Typed>(0..=10);
 }
 
-/// Threads that are not to leave are there when others, for which it is time, have left.
+/// Threads that may not expire are still there after those of another pool have expired.
 fn resident<K: Kind>(workers: usize, threads: RangeInclusive<usize>, expiry: Duration) {
     let gate = Gate::new();
     let busy = |threads, expiry| {
@@ -159,9 +159,9 @@ fn with_disable_purge_and_with_expiration_pool_func() {
     resident::<Anything>(2, 2..=2, Duration::ZERO);
 }
 
-// ants' queue of idle workers is a type with tests of its own. Here they see to what such a queue is for.
+// In ants the queue of idle workers is a type with its own tests. Here they test its purpose.
 
-/// A new one is empty, and there is none of size 0.
+/// A new pool has no threads, and a pool without threads is refused.
 #[test]
 fn new_loop_queue() {
     let pool = Pool::builder().threads(0..=100).build().unwrap();
@@ -179,14 +179,15 @@ fn new_loop_queue() {
     ));
 }
 
-/// Ten get in and an eleventh does not; when their time is over, those are left that are to be.
+/// Ten tasks are accepted and the eleventh is refused. Then threads expire down to the minimum.
 #[test]
 fn loop_queue() {
     let gate = Gate::new();
     let builder = Pool::builder().capacity(10).threads(6..=10);
-    // Long enough for all to be asleep before the first leaves.
-    let expiry = Duration::from_millis(20);
-    let pool = builder.idle_expiry(expiry).build().unwrap();
+    let pool = builder
+        .idle_expiry(Duration::from_millis(20))
+        .build()
+        .unwrap();
     for _ in 0..10 {
         pool.try_submit(gate.waiter()).unwrap();
     }
@@ -199,7 +200,7 @@ fn loop_queue() {
     assert_eq!((stats.threads_started, stats.threads_expired), (10, 4));
 }
 
-/// Those that leave are those that are idle, and no others, whichever they are.
+/// Idle threads expire, busy threads stay, in any arrangement.
 #[test]
 fn retrieve_expiry() {
     let builder = Pool::builder().capacity(10).threads(0..=10);
@@ -228,7 +229,7 @@ fn retrieve_expiry() {
     assert_eq!(pool.stats().completed, 60);
 }
 
-/// A new one gives no worker: the first task needs a thread of its own.
+/// The first task starts a thread and wakes none.
 #[test]
 fn new_worker_stack() {
     let pool = Pool::builder().threads(0..=100).build().unwrap();
@@ -237,7 +238,7 @@ fn new_worker_stack() {
     assert_eq!((stats.threads_started, stats.wakeups), (1, 0));
 }
 
-/// The worker that became idle last is the first to be taken: with one task after the other, it does them all.
+/// The worker that became idle last is woken first, so it runs all of a sequence of tasks.
 #[test]
 fn worker_stack() {
     const WORKERS: usize = 4;
@@ -248,7 +249,8 @@ fn worker_stack() {
     let (mut last, mut in_a_row, mut woken) = (None, 0, 0);
     while in_a_row < IN_A_ROW {
         eventually(|| pool.stats().idle_threads == WORKERS);
-        // Time to fall asleep. One that is still awake takes the task without being woken, and that says nothing.
+        // Lets the workers fall asleep. A worker that is still awake takes the task without a
+        // wake-up, and such a round is not counted.
         (0..300).for_each(|_| thread::yield_now());
         let wakeups = pool.stats().wakeups;
         let ran_on = ran_on.clone();

@@ -1,12 +1,12 @@
-//! What the tests of Go's pool `ants` v2.11.4 mean, asserted of this one, and those of its `ReleaseContext`.
+//! What the tests of Go's pool `ants` v2.11.4, and those of its `ReleaseContext`, assert, for this pool.
 //!
-//! A test has the name of its model in snake case without `Test`: `TestAntsPoolWaitToGetWorker` is
-//! `ants_pool_wait_to_get_worker`, `ExamplePool` is `example_pool`. The guide for those who come from ants has the list,
-//! with the three tests that have no twin and why.
+//! A test has the name of its original in snake case without `Test`: `TestAntsPoolWaitToGetWorker`
+//! is `ants_pool_wait_to_get_worker`, `ExamplePool` is `example_pool`. The guide from ants has the
+//! list, and the reasons why three tests have no counterpart.
 //!
-//! ants' kinds of pool are those of [`kinds`]. Its `PreAlloc`, for which there is nothing to prepare here, becomes
-//! threads that are there from the beginning. A goroutine that sleeps becomes a future that is suspended, or a closure
-//! that waits at a gate or a barrier on a thread of its own; time is waited for nowhere.
+//! The kinds of pool of ants are in [`kinds`]. Its `PreAlloc` becomes a minimum of threads. A
+//! goroutine that sleeps becomes a suspended future, or a closure that waits at a gate or a barrier.
+//! No test waits for time to pass.
 
 mod default_pool;
 mod examples;

@@ -161,7 +161,7 @@ fn multi_pool_with_func_generic() {
     filled_evenly_in_each_life(Way::Future, &and_another);
 }
 
-/// A wait without an end, and one that is over at once.
+/// A wait without a deadline, and a wait whose deadline has passed.
 fn waited_for_and_given_up(way: Way) {
     for balance in OF_ANTS {
         let pool = ten_of_five(balance);

@@ -10,12 +10,12 @@ use super::kinds::{Anything, Closures, Futures, Kind, Typed};
 use super::watch::{Watch, watched};
 use crate::support::eventually;
 
-/// As a panic, but silent.
+/// Panics without calling the panic hook.
 fn oops(_: u64) {
     resume_unwind(Box::new("Oops!"));
 }
 
-/// The handler is called once, and then nothing of the task is left; the threads are those that were there.
+/// The handler is called once, nothing of the task is left, and no thread was replaced.
 fn handled<K: Kind>(threads: RangeInclusive<usize>) {
     let resident = *threads.start();
     let (report, reports) = mpsc::channel();
@@ -53,7 +53,7 @@ fn panic_handler_pre_malloc() {
     handled::<Typed>(4..=4);
 }
 
-/// The process goes on, and so does the pool.
+/// The process and the pool continue.
 fn survived<K: Kind>(threads: RangeInclusive<usize>) {
     let watch = Watch::default();
     let builder = Pool::builder().capacity(10).threads(threads);

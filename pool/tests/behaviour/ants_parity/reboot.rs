@@ -1,4 +1,4 @@
-//! A second life.
+//! A closed pool can be reopened.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -45,7 +45,7 @@ fn both_submitters_return<K: Kind>() {
     assert_eq!(
         (accepted, closed),
         (4, 56),
-        "three that ended and one that runs"
+        "three tasks ended and one runs"
     );
     drop(step);
     pool.pool().shutdown().wait().unwrap();
@@ -93,7 +93,7 @@ fn waits_until_the_end<K: Kind>() {
     };
     assert_eq!((left.stats.in_flight, left.stats.running), (5, 5));
     thread::scope(|scope| {
-        // After a wait that ran out of time there may be another, which is told of the end.
+        // After a wait that timed out another wait succeeds.
         let waits = scope.spawn(|| pool.pool().shutdown().wait_timeout(MINUTE));
         assert!(!waits.is_finished());
         gate.open();

@@ -1,4 +1,4 @@
-//! Settings that no pool can have, and the rest that only ants' longest test touches.
+//! Invalid settings, and the rest of what the longest test of ants covers.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use anthill::{BuildError, Builder, Pool, SlotError};
 use super::kinds::{Anything, Closures, Futures, Kind, Typed};
 use super::watch::{Watch, watched};
 
-/// A negative expiry and a missing function cannot be written down. These can, and are told in this order.
+/// A negative expiry and a missing function do not compile. These settings are reported in this order.
 fn refused_settings() {
     let refused = |builder: Builder| builder.build().unwrap_err();
     let nothing = Pool::builder().capacity(0).threads(0..=0).name("\0");

@@ -7,7 +7,7 @@ use anthill::{Builder, Pool};
 use super::kinds::{Anything, Kind, Typed};
 use super::watch::{Dormitory, Watch, watched};
 
-/// Futures that sleep, as many as ants has tasks, in as many slots as it has goroutines.
+/// Suspended futures, as many as ants has tasks, in as many slots as ants has goroutines.
 fn sleeping_futures(builder: Builder) {
     const TASKS: u64 = 100_000;
     const CAPACITY: usize = 1_000;
@@ -34,7 +34,7 @@ fn sleeping_futures(builder: Builder) {
     );
 }
 
-/// Closures that block, on as many threads as there are slots: each waits until all slots are taken by such as it.
+/// Closures that block, on as many threads as slots: each waits until such closures fill all slots.
 fn blocking_closures<K: Kind>(threads: std::ops::RangeInclusive<usize>) {
     const TASKS: u64 = 20_000;
     const CAPACITY: usize = 40;

@@ -106,7 +106,7 @@ pub(crate) struct Dormitory {
 #[derive(Default)]
 struct Asleep {
     wakers: VecDeque<Waker>,
-    /// Whether nobody sleeps any more.
+    /// Whether futures no longer suspend.
     over: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Each policy comes to a good limit and stays there.
+//! Each policy reaches a good limit and keeps it.
 
 use super::scenarios::{
     ALL, NOISE, OSCILLATING, OVERLOAD, RIGHT, SLOW_DEPENDENCY, STEP_DOWN, STEP_UP, outcome,

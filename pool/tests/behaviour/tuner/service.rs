@@ -198,7 +198,7 @@ impl Service {
         }
     }
 
-    /// The task that is due next goes on, or ends.
+    /// Moves the next due task to the dependency, or ends it.
     fn work(&mut self, outcome: &mut Outcome) {
         if self.processors.next(self.now) <= self.dependency.next(self.now) {
             let arrived = self.processors.leave();

@@ -25,7 +25,7 @@ fn exiting_worker_hands_the_reactor_over() {
         .idle_expiry(Duration::ZERO)
         .on_thread_stop(move || {
             leaving.send(()).unwrap();
-            // Until the test says so, or is over.
+            // Blocks until the test sends, or ends.
             let _ = leaves.lock().unwrap().recv();
         })
         .tokio()

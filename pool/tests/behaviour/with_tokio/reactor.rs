@@ -17,13 +17,13 @@ fn pool(threads: usize) -> Pool {
     builder.tokio().build().unwrap()
 }
 
-/// A timer that has to fire. Nothing counts on when.
+/// A timer that must fire. No test depends on when.
 async fn timer() {
     let never = std::future::pending::<()>();
     timeout(Duration::from_millis(1), never).await.unwrap_err();
 }
 
-/// Something that happens in the reactor: no socket is ready before it says so.
+/// An event of the reactor: the socket becomes ready only through it.
 async fn event() {
     let (mut left, mut right) = UnixStream::pair().unwrap();
     left.write_all(&[7]).await.unwrap();
@@ -184,7 +184,7 @@ fn tokio_spawn_works_inside_tasks() {
         spawned.await.unwrap() + local.await.unwrap()
     });
     assert_eq!(sum.unwrap().wait().unwrap(), 42);
-    // From a closure, too, and with nobody to wait for it.
+    // Also from a closure, and without a wait for the task.
     let (tell, told) = mpsc::channel();
     pool.submit(move || drop(tokio::spawn(async move { tell.send(7).unwrap() })))
         .unwrap();
@@ -247,8 +247,8 @@ fn existing_runtime_serves_as_the_reactor() {
     pool.shutdown().wait().unwrap();
 }
 
-/// Ping-pong over many sockets at once, with submits from outside, expiry and tuning: a readiness event that got lost
-/// would leave a pair silent for ever. `WAKEUPS` says how many.
+/// Ping-pong over many sockets with submits from outside, expiry and tuning. A lost readiness event
+/// would stall a pair for ever. `WAKEUPS` sets the number of events.
 #[test]
 fn no_readiness_event_is_lost() {
     const PAIRS: u64 = 50;
@@ -286,7 +286,7 @@ fn no_readiness_event_is_lost() {
     begin.unwrap().wait().unwrap();
     let mut threads = 1;
     while pool.in_flight() > 0 {
-        // Closures come and threads go meanwhile.
+        // Closures are submitted and threads expire meanwhile.
         pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
         threads = threads % 3 + 1;
         pool.set_threads(0..=threads).unwrap();
