@@ -33,7 +33,9 @@ fn idle_threads_expire_down_to_the_minimum() {
     gate.open();
     eventually(|| pool.stats().threads == 1);
     let stats = pool.stats();
-    assert_eq!((stats.threads_started, stats.threads_expired), (4, 3));
+    // A thread may expire before the last task comes, and is then started once more.
+    assert!(stats.threads_started >= 4);
+    assert_eq!(stats.threads_started - stats.threads_expired, 1);
 }
 
 #[test]

@@ -119,7 +119,10 @@ fn lower_thread_limit_lowers_running_closures() {
     pool.submit(gates[2].waiter()).unwrap();
     gates[0].open();
     // The worker that has ended its closure does not begin the next beside the other one.
-    eventually(|| pool.stats().threads - pool.stats().idle_threads == 1);
+    eventually(|| {
+        let stats = pool.stats();
+        stats.threads - stats.idle_threads == 1
+    });
     assert_eq!(pool.stats().queued, 1);
     gates[1].open();
     gates[2].open();

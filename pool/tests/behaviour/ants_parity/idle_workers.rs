@@ -184,10 +184,7 @@ fn new_loop_queue() {
 fn loop_queue() {
     let gate = Gate::new();
     let builder = Pool::builder().capacity(10).threads(6..=10);
-    let pool = builder
-        .idle_expiry(Duration::from_millis(20))
-        .build()
-        .unwrap();
+    let pool = builder.idle_expiry(Duration::ZERO).build().unwrap();
     for _ in 0..10 {
         pool.try_submit(gate.waiter()).unwrap();
     }
@@ -197,7 +194,9 @@ fn loop_queue() {
     gate.open();
     eventually(|| (pool.stats().threads, pool.stats().idle_threads) == (6, 6));
     let stats = pool.stats();
-    assert_eq!((stats.threads_started, stats.threads_expired), (10, 4));
+    // A thread may expire before the last task comes, and is then started once more.
+    assert!(stats.threads_started >= 10);
+    assert_eq!(stats.threads_started - stats.threads_expired, 6);
 }
 
 /// Idle threads expire, busy threads stay, in any arrangement.
