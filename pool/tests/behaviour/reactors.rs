@@ -122,13 +122,14 @@ fn panic_in_any_reactor_method_ends_no_thread() {
             .panic_handler(move |_| _ = counted.fetch_add(1, Ordering::SeqCst))
             .build()
             .unwrap();
-        // Enough polls that a busy worker polls the reactor in between.
-        pool.spawn(async {
+        // Enough polls that a busy worker polls the reactor in between. No closure comes before the
+        // end, or another thread may hold the reactor meanwhile.
+        let yields = pool.spawn_with_handle(async {
             for _ in 0..200 {
                 crate::support::yield_now().await;
             }
-        })
-        .unwrap();
+        });
+        yields.unwrap().wait().unwrap();
         for _ in 0..200 {
             pool.submit(|| ()).unwrap();
         }
