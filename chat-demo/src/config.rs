@@ -2,6 +2,7 @@
 
 pub(crate) mod parse;
 mod redis;
+mod redis_url;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::tls::TlsArgs;
 
 use self::parse::{busy, count, duration, percent};
 pub use self::redis::{RedisArgs, RedisError, WhenAway};
+pub use self::redis_url::RedisUrl;
 
 /// The largest `--max-payload`: what the server adds to a text still fits a frame.
 const MAX_MAX_PAYLOAD: usize = 8 << 20;

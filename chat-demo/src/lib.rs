@@ -5,6 +5,7 @@
 //! Each module uses those below it, never those above.
 //!
 //! - [`cli`]: the command line.
+//! - [`console`], [`signals`]: standard output and error, and the signals that end a server.
 //! - [`issue`]: makes a token, for who wants to try.
 //! - [`load`], [`client`]: the load generator, and clients, of which it is made; of the server they use the wire alone.
 //! - [`server`]: start, accept, drain.
@@ -30,9 +31,12 @@
 //! - [`config`], [`secret`], [`tls`], [`error`], `clock`, `backoff`: settings, why things end, and when.
 //! - `machine`, `process`: what the system says of itself, and of this process.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod console;
 pub mod error;
 pub mod frame;
 pub mod issue;
@@ -41,6 +45,7 @@ pub mod payload;
 pub mod secret;
 pub mod server;
 pub mod sessions;
+pub mod signals;
 pub mod subprotocol;
 pub mod tls;
 

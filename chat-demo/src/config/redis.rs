@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use thiserror::Error;
 
 use super::parse::{count, duration};
+use super::redis_url::RedisUrl;
 
 /// Where Redis is, and what to do without.
 #[derive(Args, Clone, Debug)]
@@ -15,11 +16,12 @@ pub struct RedisArgs {
     #[arg(
         long,
         env = "CHAT_REDIS",
+        hide_env_values = true,
         value_name = "URL",
         value_delimiter = ',',
         conflicts_with = "data"
     )]
-    pub redis: Vec<String>,
+    pub redis: Vec<RedisUrl>,
 
     /// The Redis is a cluster
     #[arg(long, env = "CHAT_REDIS_CLUSTER", requires = "redis")]
@@ -73,7 +75,7 @@ pub enum RedisError {
     #[error("--redis {url} cannot be used: {source}")]
     Address {
         /// Which one.
-        url: String,
+        url: RedisUrl,
         /// What is wrong with it.
         source: redis::RedisError,
     },

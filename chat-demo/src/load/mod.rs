@@ -19,6 +19,7 @@ mod report;
 mod rounds;
 mod run;
 mod serve;
+mod shown;
 mod sources;
 mod swarm;
 mod system;
@@ -40,6 +41,7 @@ use tokio::time::timeout;
 use self::page::About;
 use self::run::{Phase, Run};
 use crate::client::{self, ClientError};
+use crate::console;
 
 pub use self::args::{Args, Encoding};
 pub use self::goals::{Goal, Goals, Step};
@@ -86,6 +88,9 @@ pub enum LoadError {
     /// The page could not be made.
     #[error(transparent)]
     Page(#[from] PageError),
+    /// The report could not be printed.
+    #[error("cannot write the report to standard output: {0}")]
+    Print(#[source] io::Error),
     /// The report could not be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -118,7 +123,7 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
             .map_err(LoadError::Processes);
     }
     let report = runtime.block_on(measure(args.clone()))?;
-    print!("{report}");
+    let printed = console::print(&report);
     if let Some(path) = &args.json {
         let json = serde_json::to_vec_pretty(&report).map_err(io::Error::from);
         json.and_then(|json| fs::write(path, json))
@@ -128,6 +133,8 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
         let page = page::html(&report, &About::here())?;
         fs::write(path, page).map_err(|source| LoadError::write(path, source))?;
     }
+    // After the files: whoever has closed the output may still want those.
+    printed.map_err(LoadError::Print)?;
     let found = report.limit.as_ref().is_none_or(|limit| limit.rate > 0.0);
     Ok(if report.is_clean() && found {
         ExitCode::SUCCESS

@@ -7,6 +7,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::console;
+
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -42,7 +44,7 @@ impl Progress {
             bar.set_message(note.to_owned());
         } else if self.told.elapsed() >= PAUSE {
             self.told = Instant::now();
-            eprintln!("{}: {done}/{all} {note}", self.name);
+            console::note(format_args!("{}: {done}/{all} {note}", self.name));
         }
     }
 
@@ -51,6 +53,6 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        eprintln!("{}: {summary}", self.name);
+        console::note(format_args!("{}: {summary}", self.name));
     }
 }

@@ -10,10 +10,12 @@ use super::{
     report::Report,
     run::{Phase, Run},
     serve,
+    shown::without_secrets,
     tuning::Tuning,
     verdict::{Bound, Limit, Round},
 };
 use crate::config::parse::duration;
+use crate::console;
 
 /// Without `--rate` the first step makes so many deliveries a second: few for any server.
 const FIRST_DELIVERIES: f64 = 1000.0;
@@ -62,10 +64,10 @@ pub(super) async fn find(args: Args) -> Result<Report, LoadError> {
                 tuned.serve.options = tuning.apply(&args.serve.options);
                 found.push(round(&tuned, tuning.reason).await?);
             }
-            None => eprintln!(
+            None => console::note(format_args!(
                 "tuning: no setting helps against {}",
                 found[0].round.bound_by
-            ),
+            )),
         }
     }
     let kept = usize::from(found.len() > 1 && found[1].beats(&found[0]));
@@ -154,12 +156,12 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
         }
         let mut step = goals.judge(rate, seconds, shared, &report);
         step.search = searches.number();
-        eprintln!("step {}: {step}", steps.len() + 1);
+        console::note(format_args!("step {}: {step}", steps.len() + 1));
         let last = report.timeline.last();
         let some_left = last.is_some_and(|moment| moment.members < report.connections);
         if step.is_disturbed() && disturbed < MAX_DISTURBED {
             disturbed += 1;
-            eprintln!("others took much of the machine: once more");
+            console::note(format_args!("others took much of the machine: once more"));
         } else {
             searches.tell(step.held());
             steps.push(step);
@@ -174,14 +176,14 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
                     run = Some(anew);
                 }
                 // What was found until then is worth telling.
-                Err(error) => eprintln!("the search ends here: {error}"),
+                Err(error) => console::note(format_args!("the search ends here: {error}")),
             }
         }
     }
     end(run).await;
 
     let mut round = Round {
-        options: args.serve.options.clone(),
+        options: without_secrets(args.serve.options.clone()),
         reason,
         kept: false,
         rate: searches.limit(),

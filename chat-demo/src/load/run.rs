@@ -17,6 +17,7 @@ use super::progress::Progress;
 use super::report::Report;
 use super::system::{Sampler, stats};
 use super::team::Team;
+use crate::console;
 
 /// How often the run looks at itself.
 const TICK: Duration = Duration::from_millis(20);
@@ -120,11 +121,11 @@ impl Run {
     /// Lets the members be idle.
     pub(super) async fn hold(&mut self, time: Duration) {
         let (mut progress, start) = (Progress::new("holding"), Instant::now());
-        eprintln!(
+        console::note(format_args!(
             "holding: {} idle members from now, for {} s",
             self.team.look().joined,
             time.as_secs_f32()
-        );
+        ));
         while start.elapsed() < time && !self.interrupts.stop.is_cancelled() {
             self.tick.tick().await;
             if is_deserted(&self.team.look()) {

@@ -25,6 +25,7 @@ use tokio::{
 
 use super::report::Report;
 use crate::config::Config;
+use crate::console;
 
 /// How long it may take to listen. A journal is read before that.
 const START_TIME: Duration = Duration::from_secs(60);
@@ -52,9 +53,13 @@ impl ServeArgs {
             return Ok(None);
         }
         let server = Server::start(&self.options, connections).await?;
-        eprintln!("serving: {}, process {}", server.url, server.id());
+        console::note(format_args!(
+            "serving: {}, process {}",
+            server.url,
+            server.id()
+        ));
         if self.profile {
-            eprintln!("{}", server.how_to_profile());
+            console::note(server.how_to_profile());
         }
         Ok(Some(server))
     }

@@ -53,7 +53,7 @@ impl Node {
             max_memory: 0,
             ..Config::default()
         };
-        config.redis.redis = vec![redis.to_owned()];
+        config.redis.redis = vec![redis.into()];
         change(&mut config);
         let server = Server::start(config).expect("a free port");
         Self {

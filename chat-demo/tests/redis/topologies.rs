@@ -40,7 +40,7 @@ fn rooms_are_spread_over_a_cluster() {
         }
         let urls: Vec<_> = parts.iter().map(Redis::url).collect();
         let in_cluster = |config: &mut chat_demo::config::Config| {
-            config.redis.redis.clone_from(&urls);
+            config.redis.redis = urls.iter().map(|url| url.as_str().into()).collect();
             config.redis.redis_cluster = true;
         };
         let one = Node::with(&urls[0], in_cluster).await;

@@ -7,14 +7,14 @@ use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    Pipeline, ProtocolVersion, RedisError as Error, RedisFuture, RedisResult, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, ProtocolVersion,
+    RedisError as Error, RedisFuture, RedisResult, TlsMode, Value,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{CONNECT, RESPONSE};
-use crate::config::{RedisArgs, RedisError};
+use crate::config::{RedisArgs, RedisError, RedisUrl};
 
 /// See the module's documentation.
 #[derive(Clone)]
@@ -33,11 +33,7 @@ pub(super) enum Connection {
 
 impl Topology {
     pub(super) fn new(args: &RedisArgs) -> Result<Self, RedisError> {
-        let addresses: Vec<_> = args
-            .redis
-            .iter()
-            .map(|url| address(url))
-            .collect::<Result<_, _>>()?;
+        let addresses: Vec<_> = args.redis.iter().map(address).collect::<Result<_, _>>()?;
         if args.redis_cluster {
             return Ok(Self::Cluster(addresses));
         }
@@ -158,12 +154,12 @@ impl ConnectionLike for Connection {
 }
 
 /// An address that is spoken to in the version of the protocol that has announcements among the answers.
-fn address(url: &str) -> Result<ConnectionInfo, RedisError> {
+fn address(url: &RedisUrl) -> Result<ConnectionInfo, RedisError> {
     let wrong = |source| RedisError::Address {
-        url: url.to_owned(),
+        url: url.clone(),
         source,
     };
-    let info = url.into_connection_info().map_err(wrong)?;
+    let info = url.read().map_err(wrong)?;
     let redis = info
         .redis_settings()
         .clone()
@@ -243,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_an_address_is_told() {
         let told = |args: &[&str]| topology(args).map(drop).expect_err("wrong").to_string();
-        assert!(told(&["--redis", "http://a"]).contains("http://a"));
+        assert!(told(&["--redis", "http://a"]).contains("--redis http://"));
         assert!(told(&["--redis", "redis://a,redis://b"]).contains("--redis-cluster"));
     }
 }

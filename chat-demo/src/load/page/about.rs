@@ -4,6 +4,8 @@ use std::{env, time::SystemTime};
 
 use sysinfo::System;
 
+use super::super::shown::without_secrets;
+
 /// Where, when and how the load was made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
@@ -28,7 +30,7 @@ impl About {
         let name = System::long_os_version().unwrap_or_default();
         let kernel = System::kernel_version().unwrap_or_default();
         Self {
-            command: command(env::args()),
+            command: command(without_secrets(env::args()).into_iter()),
             date: httpdate::fmt_http_date(SystemTime::now()),
             cpu: cpus
                 .first()
