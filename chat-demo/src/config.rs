@@ -3,6 +3,8 @@
 pub(crate) mod parse;
 mod redis;
 mod redis_url;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,8 +41,15 @@ pub struct Config {
     #[command(flatten)]
     pub tls: Option<TlsArgs>,
 
-    /// Name of this server, shown to clients
-    #[arg(long, env = "CHAT_NODE", value_name = "NAME", default_value = "node-1", value_parser = node_name)]
+    /// Name of this server, shown to clients; of several servers each has its own [default: the machine's name and a random number]
+    #[arg(
+        long,
+        env = "CHAT_NODE",
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        value_parser = node_name
+    )]
     pub node: String,
 
     /// WebSocket connections at a time: the capacity of the pool
@@ -67,6 +76,10 @@ pub struct Config {
     /// Time for a client's hello after its handshake
     #[arg(long, env = "CHAT_HELLO_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub hello_timeout: Duration,
+
+    /// Time for what one frame asks for; then its client gets an error
+    #[arg(long, env = "CHAT_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub request_timeout: Duration,
 
     /// How often clients are asked to send a heartbeat
     #[arg(long, env = "CHAT_HEARTBEAT", value_name = "TIME", default_value = "30s", value_parser = duration)]
@@ -168,14 +181,24 @@ pub struct Config {
     #[arg(long, env = "CHAT_THREADS", value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// Processors in use, in percent of those that the server may use, from which on newcomers are refused, and then
-    /// publishers slowed; 0 for no bound
-    #[arg(long, env = "CHAT_MAX_CPU", value_name = "PERCENT", default_value = "85", value_parser = percent)]
+    /// Processor time that the server itself uses, in percent of what it may use, from which on newcomers are refused, and
+    /// then publishers slowed; 0 for no bound
+    #[arg(long, env = "CHAT_MAX_CPU", value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub max_cpu: u8,
 
-    /// Memory in use, in percent of what there is, from which on the same happens; 0 for no bound
+    /// Memory that the server itself uses, in percent of what there is or its cgroup allows, from which on the same happens;
+    /// 0 for no bound
     #[arg(long, env = "CHAT_MAX_MEMORY", value_name = "PERCENT", default_value = "90", value_parser = percent)]
     pub max_memory: u8,
+
+    /// Connections that are let in even then
+    #[arg(
+        long,
+        env = "CHAT_ALWAYS_ADMIT",
+        value_name = "N",
+        default_value = "100"
+    )]
+    pub always_admit: usize,
 
     /// What moves the limits of the pool while it runs
     #[arg(long, env = "CHAT_TUNER", value_name = "POLICY", default_value = "off")]
@@ -312,83 +335,11 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
+/// Empty stands for the default.
 fn node_name(text: &str) -> Result<String, String> {
-    if crate::payload::is_name(text) {
+    if text.is_empty() || crate::payload::is_name(text) {
         Ok(text.to_owned())
     } else {
         Err("not 1 to 64 printable bytes".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(args: &[&str]) -> Result<Config, clap::Error> {
-        let command =
-            Config::augment_args(Command::new("chat-demo")).mut_args(|option| option.env(None));
-        let args = std::iter::once(&"chat-demo").chain(args);
-        Config::from_arg_matches(&command.try_get_matches_from(args)?)
-    }
-
-    #[test]
-    fn the_defaults_go_together() {
-        assert_eq!(Config::default().check(), Ok(()));
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_with_its_option() {
-        for (option, value) in [
-            ("--listen", "nowhere"),
-            ("--max-connections", "0"),
-            ("--max-payload", "many"),
-            ("--hello-timeout", "soon"),
-            ("--allow-origin", "example.com"),
-            ("--when-full", "cry"),
-            ("--debug-closures", "0ms"),
-        ] {
-            let error = parse(&[option, value]).expect_err(option).to_string();
-            assert!(error.contains(option) && error.contains(value), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_outbox_holds_at_least_one_frame() {
-        let config =
-            parse(&["--outbox-bytes", "1000", "--max-payload", "1000"]).expect("each is valid");
-        assert_eq!(
-            config.check(),
-            Err(ConfigError(
-                "--outbox-bytes must hold a frame of --max-payload"
-            ))
-        );
-    }
-
-    #[test]
-    fn a_certificate_and_its_key_come_together() {
-        for (given, missing) in [("--tls-cert", "--tls-key"), ("--tls-key", "--tls-cert")] {
-            let error = parse(&[given, "a.pem"]).expect_err(given).to_string();
-            assert!(error.contains(missing), "{error}");
-        }
-        let both = parse(&["--tls-cert", "a.pem", "--tls-key", "b.pem"]).expect("valid");
-        let tls = both.tls.expect("both are given");
-        assert_eq!(
-            (tls.tls_cert, tls.tls_key),
-            ("a.pem".into(), "b.pem".into())
-        );
-    }
-
-    #[test]
-    fn origins_come_as_a_list_or_one_by_one() {
-        let config = parse(&[
-            "--allow-origin",
-            "https://A.example,http://b:1",
-            "--allow-origin",
-            "http://c",
-        ]);
-        assert_eq!(
-            config.expect("valid").allow_origin,
-            ["https://a.example", "http://b:1", "http://c"]
-        );
     }
 }

@@ -14,7 +14,7 @@ use crate::wire;
 
 /// Who is there, and where to put what it shall get.
 pub(crate) struct Connection {
-    /// Unique in this process.
+    /// Unique among the servers of one name.
     pub(crate) id: u64,
     /// Unset until the hello.
     pub(crate) user: OnceLock<Arc<str>>,

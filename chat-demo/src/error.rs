@@ -69,11 +69,17 @@ impl Refusal {
 /// Why a socket may not go on as a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Refused {
+    #[error("an upgrade needs HTTP/1.1")]
+    Version,
+    #[error("exactly one Host header is needed, with a host")]
+    Host,
+    #[error("a request with a body is not upgraded")]
+    Body,
     #[error("this is a WebSocket endpoint, version 13")]
     NotWebSocket,
     #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
     Key,
-    #[error("pages of this origin may not connect")]
+    #[error("pages of this origin may not connect, unless the server gets it as --allow-origin")]
     Origin,
     #[error("the subprotocols spoken are: {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
     Subprotocol,
@@ -92,7 +98,10 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Version,
+        Self::Host,
+        Self::Body,
         Self::NotWebSocket,
         Self::Key,
         Self::Origin,
@@ -107,6 +116,9 @@ impl Refused {
     /// For metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
+            Self::Version => "version",
+            Self::Host => "host",
+            Self::Body => "body",
             Self::NotWebSocket => "not_websocket",
             Self::Key => "key",
             Self::Origin => "origin",

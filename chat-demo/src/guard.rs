@@ -1,5 +1,5 @@
-//! What is done when the machine is at its limit: first nobody new is let in, then publishers are slowed. What was
-//! accepted is never dropped.
+//! What is done when the server is at a limit of its own: first no more newcomers are let in, then publishers are slowed. What was
+//! accepted is never dropped. Other programs on the machine count for nothing: to refuse clients does not stop those.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::machine::{Machine, Usage};
+use crate::machine::{Look, Machine, Usage};
 
-/// How often the machine is looked at.
+/// How often the server is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 /// Looks before anything is done, and before more is.
 const PATIENCE: u32 = 5;
@@ -36,11 +36,13 @@ pub(crate) struct Guard {
     delay: AtomicU64,
 }
 
-/// In percent.
+/// In percent of what the server may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) cpu: Option<f64>,
     pub(crate) memory: Option<f64>,
+    /// Connections that are let in whatever the server uses.
+    pub(crate) always_admitted: usize,
 }
 
 /// What is done.
@@ -58,12 +60,21 @@ pub(crate) enum Pressure {
 #[derive(Default)]
 struct State {
     pressure: Pressure,
-    /// The last look.
-    usage: Usage,
-    /// Over the last few.
+    /// The last look at the machine.
+    machine: Usage,
+    /// What the server itself uses, over the last few looks.
     mean: Option<Usage>,
+    /// What is at its limit, or was since there is pressure.
+    cause: Cause,
     /// Looks since the pressure has changed.
     looks: u32,
+}
+
+/// Which limits were reached.
+#[derive(Clone, Copy, Default)]
+struct Cause {
+    cpu: bool,
+    memory: bool,
 }
 
 impl Guard {
@@ -76,14 +87,22 @@ impl Guard {
     }
 
     /// Takes a look into account; tells the pressure when it has changed.
-    pub(crate) fn observe(&self, usage: Usage) -> Option<Pressure> {
+    pub(crate) fn observe(&self, look: Look) -> Option<Pressure> {
         let mut state = self.state.lock();
-        state.usage = usage;
+        let Look {
+            machine,
+            own: usage,
+        } = look;
+        state.machine = machine;
         let mean = state.mean.map_or(usage, |mean| mean.toward(usage, WEIGHT));
         state.mean = Some(mean);
         state.looks += 1;
-        let over = self.limits.are_reached(&mean, 0.0);
-        let under = !self.limits.are_reached(&mean, MARGIN);
+        let reached = self.limits.reached(&mean, 0.0);
+        let (over, under) = (reached.any(), !self.limits.reached(&mean, MARGIN).any());
+        if over {
+            state.cause.cpu |= reached.cpu;
+            state.cause.memory |= reached.memory;
+        }
         let patient = state.looks >= PATIENCE;
         let before = state.pressure;
         match before {
@@ -105,6 +124,9 @@ impl Guard {
             }
             _ => {}
         }
+        if state.pressure == Pressure::None && !over {
+            state.cause = Cause::default();
+        }
         (state.pressure != before).then(|| {
             state.looks = 0;
             state.pressure
@@ -115,9 +137,15 @@ impl Guard {
         self.state.lock().pressure
     }
 
-    /// The last look.
-    pub(crate) fn usage(&self) -> Usage {
-        self.state.lock().usage
+    /// The last look at the machine.
+    pub(crate) fn machine(&self) -> Usage {
+        self.state.lock().machine
+    }
+
+    /// Why a newcomer is refused while there are so many connections; nothing if it is not.
+    pub(crate) fn refuses(&self, connections: usize) -> Option<String> {
+        (self.pressure() > Pressure::None && connections >= self.limits.always_admitted)
+            .then(|| self.reason())
     }
 
     /// How long each publish is held back.
@@ -134,17 +162,29 @@ impl Guard {
         }
     }
 
-    /// What is at its limit, for people.
-    pub(crate) fn reason(&self) -> String {
-        let mean = self.state.lock().mean.unwrap_or_default();
-        let Limits { cpu, memory } = self.limits;
-        let of = |what, used: f64, limit: Option<f64>| {
-            let limit = limit.filter(|limit| used >= limit - MARGIN)?;
-            Some(format!("{what} {used:.0} % of {limit:.0} %"))
-        };
+    /// What is at its limit, for clients: the same as long as it lasts.
+    fn reason(&self) -> String {
+        let reasons =
+            self.reasons(|what, _, option, limit| format!("{what} ({option} {limit:.0})"));
+        format!("the server is at its limit: {reasons}")
+    }
+
+    /// The same for the log, with what is used.
+    fn details(&self) -> String {
+        self.reasons(|what, used, option, limit| {
+            format!("the server uses {used:.0} % of its {what}, and {option} is {limit:.0}")
+        })
+    }
+
+    fn reasons(&self, describe: impl Fn(&str, f64, &str, f64) -> String) -> String {
+        let state = self.state.lock();
+        let (cause, mean) = (state.cause, state.mean.unwrap_or_default());
+        drop(state);
+        let cpu = self.limits.cpu.filter(|_| cause.cpu);
+        let memory = self.limits.memory.filter(|_| cause.memory);
         let both = [
-            of("processors at", mean.cpu_percent, cpu),
-            of("memory at", mean.memory_percent, memory),
+            cpu.map(|limit| describe("processors", mean.cpu_percent, "--max-cpu", limit)),
+            memory.map(|limit| describe("memory", mean.memory_percent, "--max-memory", limit)),
         ];
         both.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
@@ -155,7 +195,7 @@ impl Guard {
     }
 }
 
-/// Looks at the machine until the server drains.
+/// Looks at the server and its machine until it drains.
 pub(crate) async fn watch(guard: Arc<Guard>, draining: CancellationToken) {
     let mut machine = Machine::new();
     let mut ticks = interval(EVERY);
@@ -165,7 +205,7 @@ pub(crate) async fn watch(guard: Arc<Guard>, draining: CancellationToken) {
         match guard.observe(machine.look()) {
             None => {}
             Some(Pressure::None) => tracing::info!("{}", Pressure::None),
-            Some(pressure) => tracing::warn!("{pressure}: {}", guard.reason()),
+            Some(pressure) => tracing::warn!("{pressure}: {}", guard.details()),
         }
     }
 }
@@ -176,14 +216,24 @@ impl Limits {
         Self {
             cpu: limit(config.max_cpu),
             memory: limit(config.max_memory),
+            always_admitted: config.always_admit,
         }
     }
 
-    /// Whether one is reached, or less than so much below.
-    fn are_reached(&self, usage: &Usage, margin: f64) -> bool {
+    /// Which are reached, or less than so much below.
+    fn reached(&self, usage: &Usage, margin: f64) -> Cause {
         let reached =
             |used: f64, limit: Option<f64>| limit.is_some_and(|limit| used >= limit - margin);
-        reached(usage.cpu_percent, self.cpu) || reached(usage.memory_percent, self.memory)
+        Cause {
+            cpu: reached(usage.cpu_percent, self.cpu),
+            memory: reached(usage.memory_percent, self.memory),
+        }
+    }
+}
+
+impl Cause {
+    fn any(self) -> bool {
+        self.cpu || self.memory
     }
 }
 
@@ -209,106 +259,4 @@ impl fmt::Display for Pressure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn guard() -> Guard {
-        Guard::new(Limits {
-            cpu: Some(85.0),
-            memory: Some(90.0),
-        })
-    }
-
-    fn usage(cpu_percent: f64, memory_percent: f64) -> Usage {
-        Usage {
-            cpu_percent,
-            memory_percent,
-            memory_bytes: 1,
-        }
-    }
-
-    /// The changes over so many looks, with their numbers.
-    fn changes(guard: &Guard, looks: usize, usage: Usage) -> Vec<(usize, Pressure)> {
-        let change = |look| guard.observe(usage).map(|pressure| (look, pressure));
-        (1..=looks).filter_map(change).collect()
-    }
-
-    #[test]
-    fn it_refuses_first_and_slows_when_that_is_not_enough() {
-        let guard = guard();
-        assert_eq!(
-            changes(&guard, 10, usage(95.0, 20.0)),
-            [(5, Pressure::Refusing), (10, Pressure::Slowing)]
-        );
-        assert_eq!(guard.delay(), FIRST);
-        assert_eq!(guard.reason(), "processors at 95 % of 85 %");
-    }
-
-    #[test]
-    fn a_moment_is_no_limit() {
-        let guard = guard();
-        for _ in 0..20 {
-            assert_eq!(changes(&guard, 10, usage(40.0, 20.0)), []);
-            assert_eq!(changes(&guard, 2, usage(100.0, 20.0)), []);
-        }
-    }
-
-    #[test]
-    fn memory_counts_as_well() {
-        let guard = guard();
-        assert_eq!(
-            changes(&guard, 5, usage(10.0, 93.0)),
-            [(5, Pressure::Refusing)]
-        );
-        assert_eq!(guard.reason(), "memory at 93 % of 90 %");
-    }
-
-    #[test]
-    fn publishers_wait_longer_while_it_lasts_and_never_for_ever() {
-        let guard = guard();
-        changes(&guard, 100, usage(99.0, 20.0));
-        assert_eq!(guard.delay(), LONGEST);
-    }
-
-    #[test]
-    fn it_gives_way_step_by_step() {
-        let guard = guard();
-        changes(&guard, 20, usage(95.0, 20.0));
-        let back = changes(&guard, 100, usage(50.0, 20.0));
-        let states: Vec<_> = back.iter().map(|(_, pressure)| *pressure).collect();
-        assert_eq!(states, [Pressure::Refusing, Pressure::None]);
-        assert_eq!(guard.delay(), Duration::ZERO);
-    }
-
-    #[test]
-    fn just_below_the_limit_all_stays_as_it_is() {
-        let guard = guard();
-        changes(&guard, 20, usage(95.0, 20.0));
-        changes(&guard, 20, usage(82.0, 20.0));
-        let delay = guard.delay();
-        assert_eq!(changes(&guard, 100, usage(82.0, 20.0)), []);
-        assert_eq!(guard.delay(), delay);
-    }
-
-    #[test]
-    fn without_limits_nothing_is_done() {
-        let guard = Guard::new(Limits {
-            cpu: None,
-            memory: None,
-        });
-        assert_eq!(changes(&guard, 100, usage(100.0, 100.0)), []);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_publish_is_held_back_for_the_delay() {
-        let guard = guard();
-        let held = async || {
-            let start = tokio::time::Instant::now();
-            guard.hold_back().await;
-            start.elapsed()
-        };
-        assert_eq!(held().await, Duration::ZERO);
-        changes(&guard, 10, usage(95.0, 20.0));
-        assert!(held().await >= FIRST);
-    }
-}
+mod tests;

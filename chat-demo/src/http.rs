@@ -22,9 +22,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::bus::Bus;
 use crate::error::Refused;
-use crate::guard::Pressure;
 use crate::journal::Journal;
 use crate::node::Node;
+use crate::origin;
 use crate::page;
 use crate::reply::{self, Reply};
 use crate::stream::{self, Stream};
@@ -139,43 +139,36 @@ async fn route(
     granted: &Mutex<Option<Granted>>,
 ) -> Reply {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    match request.uri().path() {
-        "/ws" if request.method() == Method::GET => {
-            match upgrade::answer(request, node, deadline).await {
-                Ok((reply, grant)) => {
-                    *granted.lock() = Some(grant);
-                    reply
-                }
-                Err(refused) => {
-                    node.tally.refused.inc(refused);
-                    refused.into()
-                }
-            }
+    let upgrades = request.uri().path() == "/ws" && request.method() == Method::GET;
+    match origin::host(&request) {
+        // An upgrade says for itself what it is refused for, and counts it.
+        Err(refused) if !upgrades => return refused.reply(node),
+        Ok(Some(host)) if tells_figures(&request) && !origin::is_own(&host, &node.config) => {
+            return Refused::Origin.reply(node);
         }
+        _ => {}
+    }
+    match request.uri().path() {
+        "/ws" if upgrades => match upgrade::answer(request, node, deadline).await {
+            Ok((reply, grant)) => {
+                *granted.lock() = Some(grant);
+                reply
+            }
+            Err(refused) => {
+                node.tally.refused.inc(refused);
+                refused.reply(node)
+            }
+        },
         "/ws" => method_not_allowed("GET"),
         "/chat.proto" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {
             method_not_allowed("GET, HEAD")
         }
         "/chat.proto" => reply::text(StatusCode::OK, PROTO),
         "/healthz" => reply::text(StatusCode::OK, "ok\n"),
-        "/readyz" if node.draining.is_cancelled() => {
-            reply::text(StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-        }
-        "/readyz" if node.pools.connections.stats().free == 0 => reply::text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "all connections are taken\n",
-        ),
-        "/readyz" if node.guard.pressure() > Pressure::None => {
-            let reason = node.guard.reason();
-            reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n"))
-        }
-        "/readyz" if node.hub.journal().is_some_and(Journal::is_failing) => {
-            reply::text(StatusCode::SERVICE_UNAVAILABLE, "messages cannot be kept\n")
-        }
-        "/readyz" if node.redis.as_ref().is_some_and(|redis| !redis.is_up()) => {
-            reply::text(StatusCode::SERVICE_UNAVAILABLE, "cut off from Redis\n")
-        }
-        "/readyz" => reply::text(StatusCode::OK, "ready\n"),
+        "/readyz" => match unready(node) {
+            Some(why) => reply::text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            None => reply::text(StatusCode::OK, "ready\n"),
+        },
         "/metrics" => reply::new(StatusCode::OK, OPEN_METRICS, node.metrics.prometheus()),
         "/api/stats" => {
             let stats = node.metrics.snapshot(&node.config.node);
@@ -188,6 +181,28 @@ async fn route(
             None => reply::text(StatusCode::NOT_FOUND, "not found\n"),
         },
     }
+}
+
+/// Why the server wants no newcomers, if it wants none. Who was refused with 503 finds the same words here.
+fn unready(node: &Node) -> Option<String> {
+    if node.draining.is_cancelled() {
+        return Some("draining".to_owned());
+    }
+    if node.pools.connections.stats().free == 0 {
+        return Some(Refused::Full.to_string());
+    }
+    if node.hub.journal().is_some_and(Journal::is_failing) {
+        return Some("messages cannot be kept".to_owned());
+    }
+    if node.redis.as_ref().is_some_and(|redis| !redis.is_up()) {
+        return Some("cut off from Redis".to_owned());
+    }
+    node.refuses()
+}
+
+/// Whether the answer is nothing for pages of others.
+fn tells_figures(request: &Request<Incoming>) -> bool {
+    matches!(request.uri().path(), "/metrics" | "/api/stats")
 }
 
 fn method_not_allowed(allowed: &'static str) -> Reply {

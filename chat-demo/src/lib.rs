@@ -11,7 +11,7 @@
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
 //! - `echo`: what stands in its place for conformance tests.
-//! - `http`, `upgrade`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
+//! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share; its pools.
@@ -21,7 +21,7 @@
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `bus`: what servers have between them that share rooms.
-//! - `guard`: what is done when the machine is at its limit.
+//! - `guard`: what is done when the server is at its limit.
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
 //! - `token`: who a client is.
@@ -29,7 +29,7 @@
 //! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - `wire`, [`subprotocol`], [`payload`], [`frame`]: what is said, and how it looks as bytes.
 //! - [`config`], [`secret`], [`tls`], [`error`], `clock`, `backoff`: settings, why things end, and when.
-//! - `machine`, `process`: what the system says of itself, and of this process.
+//! - `machine`, `process`, `cgroup`: what the system says of itself, and of this process.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -51,6 +51,7 @@ pub mod tls;
 
 mod backoff;
 mod bus;
+mod cgroup;
 mod clock;
 mod closures;
 mod connection;
@@ -66,6 +67,7 @@ mod journal;
 mod machine;
 mod metrics;
 mod node;
+mod origin;
 mod outbox;
 mod page;
 mod process;

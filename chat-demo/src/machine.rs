@@ -1,19 +1,30 @@
-//! How busy the machine is, or the part of it that this process may use.
+//! How busy the machine is, or the part of it that this process may use, and how much of that is the process's own work.
 
+use std::mem;
 use std::thread;
 use std::time::Instant;
 
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
+use crate::cgroup;
 use crate::process::Process;
 
 /// Looks at the machine now and then.
 pub(crate) struct Machine {
     system: System,
-    /// Processors that this process may use.
-    pub(crate) processors: usize,
+    /// Processors that this process may use; parts of one where its cgroup has a quota.
+    processors: f64,
     /// When this process was looked at last, and its processor time then.
     before: (Instant, f64),
+}
+
+/// What is used, by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Look {
+    /// By all on the machine; where this process shares a part of it, by those that share it.
+    pub(crate) machine: Usage,
+    /// By this process, of what it may use.
+    pub(crate) own: Usage,
 }
 
 /// What is used of what there is.
@@ -44,46 +55,66 @@ impl Machine {
         let what = RefreshKind::nothing().with_cpu(cpu).with_memory(memory);
         Self {
             system: System::new_with_specifics(what),
-            processors: thread::available_parallelism().map_or(1, usize::from),
-            before: (Instant::now(), own_seconds()),
+            processors: cgroup::processors()
+                .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from) as f64),
+            before: (
+                Instant::now(),
+                Process::read().map_or(0.0, |own| own.cpu_seconds),
+            ),
         }
     }
 
     /// Since the last look. It should be a fifth of a second ago, or more.
-    pub(crate) fn look(&mut self) -> Usage {
+    pub(crate) fn look(&mut self) -> Look {
         self.system.refresh_cpu_usage();
         self.system.refresh_memory();
+        let own = Process::read().unwrap_or_default();
         let (then, seconds_then) =
-            std::mem::replace(&mut self.before, (Instant::now(), own_seconds()));
-        let (now, seconds) = self.before;
-        let cpu_percent = if self.processors < self.system.cpus().len() {
+            mem::replace(&mut self.before, (Instant::now(), own.cpu_seconds));
+        let time = (self.before.0 - then).as_secs_f64() * self.processors;
+        let own_percent = (own.cpu_seconds - seconds_then) / time.max(f64::MIN_POSITIVE) * 100.0;
+        let shares_a_part = self.processors < self.system.cpus().len() as f64;
+        let cpu_percent = if shares_a_part {
             // In a container the others of the machine are not what it shares its processors with.
-            let time = (now - then).as_secs_f64() * self.processors as f64;
-            (seconds - seconds_then) / time.max(f64::MIN_POSITIVE) * 100.0
+            own_percent
         } else {
             f64::from(self.system.global_cpu_usage())
         };
-        let (used, all) = self.memory();
-        Usage {
+        let Memory { used, own, all } = self.memory(own.resident_bytes);
+        let usage = |cpu_percent: f64, bytes: u64| Usage {
             cpu_percent: cpu_percent.clamp(0.0, 100.0),
-            memory_percent: used as f64 / all.max(1) as f64 * 100.0,
+            memory_percent: bytes as f64 / all.max(1) as f64 * 100.0,
             memory_bytes: all,
+        };
+        Look {
+            machine: usage(cpu_percent, used),
+            own: usage(own_percent, own),
         }
     }
 
-    /// What is used, and what there is.
-    fn memory(&self) -> (u64, u64) {
+    fn memory(&self, resident: u64) -> Memory {
         let (total, available) = (self.system.total_memory(), self.system.available_memory());
         match self.system.cgroup_limits() {
-            // Without its files' pages, which the system takes back when it needs them.
-            Some(limits) if limits.total_memory < total => (limits.rss, limits.total_memory),
-            _ => (total.saturating_sub(available), total),
+            // Without its files' pages, which the system takes back when it needs them. All in the cgroup share its limit.
+            Some(limits) if limits.total_memory < total => Memory {
+                used: limits.rss,
+                own: limits.rss,
+                all: limits.total_memory,
+            },
+            _ => Memory {
+                used: total.saturating_sub(available),
+                own: resident,
+                all: total,
+            },
         }
     }
 }
 
-fn own_seconds() -> f64 {
-    Process::read().map_or(0.0, |process| process.cpu_seconds)
+/// In bytes.
+struct Memory {
+    used: u64,
+    own: u64,
+    all: u64,
 }
 
 #[cfg(test)]
@@ -95,15 +126,21 @@ mod tests {
         let mut machine = Machine::new();
         let start = Instant::now();
         while start.elapsed() < sysinfo::MINIMUM_CPU_UPDATE_INTERVAL {}
-        let usage = machine.look();
+        let look = machine.look();
+        for usage in [look.machine, look.own] {
+            assert!(
+                usage.cpu_percent > 0.0 && usage.cpu_percent <= 100.0,
+                "{look:?}"
+            );
+            assert!(
+                usage.memory_percent > 0.0 && usage.memory_percent < 100.0,
+                "{look:?}"
+            );
+            assert!(usage.memory_bytes > 1 << 20, "{look:?}");
+        }
         assert!(
-            usage.cpu_percent > 0.0 && usage.cpu_percent <= 100.0,
-            "{usage:?}"
+            look.own.memory_percent <= look.machine.memory_percent,
+            "{look:?}"
         );
-        assert!(
-            usage.memory_percent > 0.0 && usage.memory_percent < 100.0,
-            "{usage:?}"
-        );
-        assert!(usage.memory_bytes > 1 << 20, "{usage:?}");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anthill::{BuildError, Pool};
+use sysinfo::System;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +48,7 @@ pub(crate) struct Node {
     /// Takes handshakes, where there is a certificate.
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) metrics: Metrics,
-    /// What is done when the machine is at its limit.
+    /// What is done when the server is at its limit.
     pub(crate) guard: Arc<Guard>,
     /// Occupy the workers, for debugging.
     pub(crate) closures: Option<Closures>,
@@ -122,8 +123,23 @@ where
     result.recv().expect("nothing in it panics")
 }
 
+/// A name for a server that was given none: its machine's, and what tells it from others there.
+fn a_name() -> String {
+    let machine = System::host_name().unwrap_or_default();
+    let short: String = machine
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .take(40)
+        .collect();
+    let machine = if short.is_empty() { "node" } else { &short };
+    format!("{machine}-{:06x}", fastrand::u32(..1 << 24))
+}
+
 impl Node {
-    pub(crate) fn new(config: Config) -> Result<Self, ServeError> {
+    pub(crate) fn new(mut config: Config) -> Result<Self, ServeError> {
+        if config.node.is_empty() {
+            config.node = a_name();
+        }
         let secret = config.secret.read()?;
         let tls = config.tls.as_ref().map(TlsArgs::acceptor).transpose()?;
         let tally = Tally::default();
@@ -212,12 +228,13 @@ impl Node {
             guard,
             closures,
             draining,
-            connections: AtomicU64::new(0),
+            // Each life of a server counts from elsewhere.
+            connections: AtomicU64::new(u64::from(fastrand::u32(..)) << 32),
             guests: AtomicU64::new(0),
         })
     }
 
-    /// A number that no connection has had before.
+    /// A number that no connection has had before, on no server of this name.
     pub(crate) fn next_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -225,6 +242,11 @@ impl Node {
     /// A name for who did not bring one.
     pub(crate) fn next_guest(&self) -> String {
         format!("{GUEST}{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Why newcomers are refused although there is a place for them, if they are.
+    pub(crate) fn refuses(&self) -> Option<String> {
+        self.guard.refuses(self.hub.connections())
     }
 
     pub(crate) fn outbox_limits(&self) -> Limits {

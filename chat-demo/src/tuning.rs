@@ -69,7 +69,7 @@ impl Tuning {
         };
         let guard = guard.clone();
         let tuner = tuner.probe(move || {
-            let usage = guard.usage();
+            let usage = guard.machine();
             Probe {
                 cpu: Some(usage.cpu_percent / 100.0),
                 memory: Some(usage.memory_percent / 100.0),

@@ -3,21 +3,20 @@
 use anthill::Slot;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::upgrade::OnUpgrade;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::config::{Config, WhenFull};
+use crate::config::WhenFull;
 use crate::error::Refused;
-use crate::guard::Pressure;
 use crate::node::Node;
+use crate::origin::{self, only};
 use crate::reply::{Reply, text};
 use crate::subprotocol::Subprotocol;
 
@@ -32,18 +31,30 @@ pub(crate) struct Granted {
     pub(crate) slot: Slot<'static>,
 }
 
-impl From<Refused> for Reply {
-    fn from(refused: Refused) -> Self {
+impl Refused {
+    /// What a client is answered that is refused, in words of its own or as the guard has it.
+    pub(crate) fn reply(self, node: &Node) -> Reply {
+        let words = match self {
+            Self::Overloaded => node.refuses(),
+            _ => None,
+        };
+        let words = words.unwrap_or_else(|| self.to_string());
+        let refused = self;
         let status = match refused {
             Refused::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Refused::Key | Refused::Subprotocol | Refused::Tls => StatusCode::BAD_REQUEST,
+            Refused::Version
+            | Refused::Host
+            | Refused::Body
+            | Refused::Key
+            | Refused::Subprotocol
+            | Refused::Tls => StatusCode::BAD_REQUEST,
             Refused::Origin => StatusCode::FORBIDDEN,
             Refused::Full | Refused::Overloaded | Refused::Draining => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Refused::Timeout => StatusCode::REQUEST_TIMEOUT,
         };
-        let mut reply = text(status, format!("{refused}\n"));
+        let mut reply = text(status, format!("{words}\n"));
         let headers = reply.headers_mut();
         match refused {
             Refused::NotWebSocket => {
@@ -53,6 +64,10 @@ impl From<Refused> for Reply {
             }
             Refused::Full | Refused::Overloaded | Refused::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            // What follows such a request cannot be told from it.
+            Refused::Host | Refused::Body => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
         }
@@ -66,9 +81,11 @@ pub(crate) async fn answer(
     node: &Node,
     deadline: Instant,
 ) -> Result<(Reply, Granted), Refused> {
+    check_http(&request)?;
     let headers = request.headers();
     let accept = check_handshake(headers)?;
-    check_origin(headers, &node.config)?;
+    let host = origin::host(&request)?.ok_or(Refused::Host)?;
+    origin::check(headers, &host, &node.config)?;
     let subprotocol = choose_subprotocol(headers)?;
     let slot = find_place(node, deadline).await?;
 
@@ -94,19 +111,30 @@ pub(crate) async fn answer(
     ))
 }
 
+/// Whether the request is one that can be upgraded, whatever it asks for. What comes before a body might be taken for frames.
+fn check_http(request: &Request<Incoming>) -> Result<(), Refused> {
+    if request.version() < Version::HTTP_11 {
+        return Err(Refused::Version);
+    }
+    if !request.body().is_end_stream() {
+        return Err(Refused::Body);
+    }
+    Ok(())
+}
+
 /// Whether the request is an RFC 6455 handshake; its answer to the key.
 fn check_handshake(headers: &HeaderMap) -> Result<HeaderValue, Refused> {
     let upgrade = tokens(headers, &UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"));
     let connection =
         tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
-    let version = headers
-        .get(SEC_WEBSOCKET_VERSION)
-        .is_some_and(|version| version == "13");
+    let version = only(headers, &SEC_WEBSOCKET_VERSION)
+        .is_ok_and(|version| version.is_some_and(|version| version == "13"));
     if !(upgrade && connection && version) {
         return Err(Refused::NotWebSocket);
     }
-    let key = headers
-        .get(SEC_WEBSOCKET_KEY)
+    let key = only(headers, &SEC_WEBSOCKET_KEY)
+        .ok()
+        .flatten()
         .map(HeaderValue::as_bytes)
         .filter(|key| is_key(key))
         .ok_or(Refused::Key)?;
@@ -117,33 +145,6 @@ fn check_handshake(headers: &HeaderMap) -> Result<HeaderValue, Refused> {
 fn is_key(key: &[u8]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     key.len() == 24 && key[..22].iter().all(letter) && key.ends_with(b"==")
-}
-
-/// A page may connect to the host it came from, and to hosts that let it. Programs that are no browsers send no origin.
-fn check_origin(headers: &HeaderMap, config: &Config) -> Result<(), Refused> {
-    let Some(origin) = headers.get(ORIGIN) else {
-        return Ok(());
-    };
-    if config.allow_any_origin {
-        return Ok(());
-    }
-    let origin = origin.to_str().unwrap_or_default();
-    let host = headers
-        .get(HOST)
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let same = origin
-        .split_once("://")
-        .is_some_and(|(_, from)| from.eq_ignore_ascii_case(host));
-    if same
-        || config
-            .allow_origin
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
-    {
-        return Ok(());
-    }
-    Err(Refused::Origin)
 }
 
 /// The first of the client's subprotocols that is spoken; none where none is asked for.
@@ -162,7 +163,7 @@ fn choose_subprotocol(headers: &HeaderMap) -> Result<Option<Subprotocol>, Refuse
 /// A slot of the pool, at once or in time.
 async fn find_place(node: &Node, deadline: Instant) -> Result<Slot<'static>, Refused> {
     let pool = &node.pools.connections;
-    if node.guard.pressure() > Pressure::None {
+    if node.refuses().is_some() {
         return Err(Refused::Overloaded);
     }
     let slot = match node.config.when_full {

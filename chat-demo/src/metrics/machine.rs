@@ -22,7 +22,7 @@ pub(super) struct MachineSnapshot {
 
 impl From<&Guard> for MachineSnapshot {
     fn from(guard: &Guard) -> Self {
-        let usage = guard.usage();
+        let usage = guard.machine();
         Self {
             cpus: thread::available_parallelism().map_or(1, NonZero::get),
             cpu_percent: usage.cpu_percent,
@@ -33,7 +33,7 @@ impl From<&Guard> for MachineSnapshot {
 }
 
 pub(super) fn encode(guard: &Guard, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let usage = guard.usage();
+    let usage = guard.machine();
     let ratio = Some(&Unit::Other("ratio".to_owned()));
     let help = "Processors in use, of those that the server may use.";
     gauge(

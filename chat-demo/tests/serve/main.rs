@@ -8,6 +8,7 @@ mod data;
 mod drain;
 mod echo;
 mod exposition;
+mod handshakes;
 mod harness;
 mod history;
 mod http;

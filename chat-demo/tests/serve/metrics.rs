@@ -73,7 +73,7 @@ fn figures_in_json() {
             server.until(|stats| stats[name] == value).await;
         }
         let stats = server.stats().await;
-        assert_eq!(stats["node"], "node-1");
+        assert!(stats["node"].as_str().is_some_and(|node| !node.is_empty()));
         let pool = &stats["pools"]["connections"];
         assert_eq!(
             (&pool["capacity"], &pool["in_flight"], &pool["free"]),
