@@ -80,6 +80,7 @@ let lostWhy = "", countdown;
 
 function welcomed({ user, node, max_payload: limit }) {
   rooms.me = user;
+  signin.rememberUser(user);
   composer.limit = limit;
   paintSelf(user);
   status("up", "Connected");

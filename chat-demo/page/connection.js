@@ -5,6 +5,8 @@ import { KIND, SUBPROTOCOL, decode, encode } from "/protocol.js";
 const FIRST_DELAY_MS = 500, LONGEST_DELAY_MS = 30_000;
 /** After a connection that lasted so long, the first delay is the shortest again. */
 const STEADY_MS = 10_000;
+/** How long the server may take to say why it lets nobody in. */
+const ASK_MS = 3_000;
 /** So many heartbeats may go unanswered. */
 const PATIENCE = 2.5;
 
@@ -46,9 +48,14 @@ export class Connection {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = this.#socket = new WebSocket(`${scheme}://${location.host}/ws`, SUBPROTOCOL);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.send(KIND.HELLO, this.#credentials);
     socket.onmessage = ({ data }) => { if (socket === this.#socket) this.#hear(data); };
-    socket.onclose = ({ code, reason }) => { if (socket === this.#socket) this.#closed(code, reason); };
+    let opened = false;
+    socket.onopen = () => { opened = true; this.send(KIND.HELLO, this.#credentials); };
+    socket.onclose = async ({ code, reason }) => {
+      // A browser does not tell what a refused handshake was answered with.
+      const why = reason || (opened ? "" : await whyNotReady());
+      if (socket === this.#socket) this.#closed(code, why);
+    };
   }
 
   /** Ends the connection, and all attempts to come back. */
@@ -114,5 +121,15 @@ export class Connection {
     if (left <= 0) return this.connect();
     this.#on.waiting(left);
     this.#retry = setTimeout(() => this.#wait(due), Math.min(1000, left));
+  }
+}
+
+/** Why the server lets nobody in, in its own words; empty if it would, or does not answer. */
+async function whyNotReady() {
+  try {
+    const answer = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(ASK_MS) });
+    return answer.status === 503 ? `The server takes no newcomers: ${(await answer.text()).trim()}` : "";
+  } catch {
+    return "";
   }
 }

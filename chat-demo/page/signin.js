@@ -7,16 +7,50 @@ import { byId } from "/elements.js";
 
 const dialog = byId("sign-in"), form = dialog.querySelector("form");
 
-/** The room that the address names, and whether it brought a token; that does not stay in it. */
+/**
+ * The room that the address names, and whether it brought a token to log in with; that does not stay in it. Anybody can make a link:
+ * whoever is logged in is asked before a token of another replaces that.
+ */
 export function readAddress() {
   const hash = location.hash.slice(1);
   if (!hash.startsWith("token=")) {
     try { return { room: decodeURIComponent(hash).trim(), token: false }; } catch { return { room: "", token: false }; }
   }
-  const given = new URLSearchParams(hash);
-  sessionStorage.setItem("token", given.get("token"));
+  const given = new URLSearchParams(hash), token = given.get("token");
   history.replaceState(null, "", location.pathname);
-  return { room: given.get("room")?.trim() ?? "", token: true };
+  const replaces = replacesSomebody(token);
+  if (replaces) offer(token);
+  else sessionStorage.setItem("token", token);
+  return { room: given.get("room")?.trim() ?? "", token: !replaces };
+}
+
+/** Whether somebody is logged in here, or was in this browser, whose place the token would take. */
+function replacesSomebody(token) {
+  const known = credentials(), last = localStorage.getItem("user");
+  if (known) return known.token !== token;
+  return Boolean(last) && last !== userOf(token);
+}
+
+/** The user whom a token names; what it says is for the server to verify. */
+function userOf(token) {
+  try {
+    const claims = atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"));
+    return String(JSON.parse(new TextDecoder().decode(Uint8Array.from(claims, letter => letter.charCodeAt(0)))).sub);
+  } catch {
+    return "";
+  }
+}
+
+/* A link's token, until the visitor has decided. */
+const question = byId("link-token");
+let offered;
+
+function offer(token) {
+  offered = token;
+  byId("link-user").textContent = userOf(token).slice(0, 64) || "somebody else";
+  byId("link-me").textContent = localStorage.getItem("user") ?? localStorage.getItem("name") ?? "yourself";
+  question.returnValue = "";
+  if (!question.open) question.showModal();
 }
 
 /** What to say hello with, if that is known. */
@@ -26,9 +60,13 @@ export function credentials() {
   return { ...(name && { name }), ...(token && { token }) };
 }
 
-export function rememberName(name) { localStorage.setItem("name", name); }
+function rememberName(name) { localStorage.setItem("name", name); }
+
+/** Who the server says that this visitor is. */
+export function rememberUser(user) { localStorage.setItem("user", user); }
 
 export function ask(why = "") {
+  if (question.open) return; // one question after the other
   form.elements.name.value = localStorage.getItem("name") ?? "";
   form.elements.token.value = sessionStorage.getItem("token") ?? "";
   form.querySelector(".why").textContent = why;
@@ -46,6 +84,12 @@ export function onSignIn(run, closed) {
     if (name) rememberName(name);
     const given = credentials();
     if (given) run(given);
+  });
+  question.addEventListener("close", () => {
+    if (question.returnValue !== "use") return credentials() ? undefined : ask();
+    sessionStorage.setItem("token", offered);
+    dialog.close();
+    run(credentials());
   });
   form.elements.token.addEventListener("input", requireOne);
   form.elements.name.addEventListener("input", requireOne);

@@ -34,8 +34,8 @@ pub enum ClientError {
     /// Connecting, the handshake and the welcome took too long together.
     #[error("not welcomed within {0:?}")]
     Late(Duration),
-    /// The server did not agree to a WebSocket; its HTTP status is in the cause.
-    #[error("the handshake failed: {0}")]
+    /// The server did not agree to a WebSocket; its HTTP status and its reason are in the cause.
+    #[error("the handshake failed: {}", refusal(.0))]
     Handshake(#[source] Box<tungstenite::Error>),
     /// The server answered hello with an error frame.
     #[error("the server refused the hello: {}", .0.message)]
@@ -128,6 +128,19 @@ impl ClientError {
     }
 }
 
+/// What a server answered instead of agreeing to a WebSocket: its status, and the first line of its reason.
+fn refusal(error: &tungstenite::Error) -> String {
+    let tungstenite::Error::Http(response) = error else {
+        return error.to_string();
+    };
+    let body = response.body().as_deref().unwrap_or_default();
+    let reason = String::from_utf8_lossy(body);
+    match reason.lines().next() {
+        Some(reason) => format!("{}: {reason}", response.status()),
+        None => response.status().to_string(),
+    }
+}
+
 /// What the WebSocket library says of a connection that was open.
 pub(super) fn broken(error: tungstenite::Error) -> ClientError {
     ClientError::Socket(Box::new(error))
@@ -193,6 +206,23 @@ mod tests {
         ] {
             assert!(!error.is_final(), "{error}");
         }
+    }
+
+    #[test]
+    fn a_refused_handshake_says_what_the_server_said() {
+        let response = |body: Option<&str>| {
+            let response = Response::builder().status(503);
+            let response = response.body(body.map(|body| body.as_bytes().to_vec()));
+            let response = response.expect("a response");
+            let error = tungstenite::Error::Http(Box::new(response));
+            ClientError::Handshake(Box::new(error)).to_string()
+        };
+        let status = "the handshake failed: 503 Service Unavailable";
+        assert_eq!(response(None), status);
+        assert_eq!(
+            response(Some("full\nvery full\n")),
+            format!("{status}: full")
+        );
     }
 
     #[test]

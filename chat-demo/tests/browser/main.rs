@@ -3,6 +3,7 @@
 mod chat;
 mod dashboard;
 mod driver;
+mod links;
 mod recovery;
 mod relay;
 mod stage;

@@ -69,6 +69,18 @@ async fn a_rate_and_a_duration_bound_what_is_sent() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_told_as_the_server_told_it() {
+    let line = "--connections 3 --rooms 1 --messages 1";
+    let report = load_from(line, |config| config.max_connections = 1).await;
+    let kinds: Vec<_> = report.error_kinds.iter().collect();
+    let refused = "the handshake failed: 503 Service Unavailable: all connections are taken";
+    assert!(
+        matches!(kinds[..], [(why, 2)] if why.contains(refused)),
+        "{kinds:?}"
+    );
+}
+
+#[tokio::test]
 async fn an_honest_server_passes() {
     let address = Liar::start(Lie::None).await;
     let line = "--connections 2 --rooms 1 --messages 10 --window 4";

@@ -1,0 +1,151 @@
+//! Links that bring a token, and servers that let nobody in.
+
+use std::time::Duration;
+
+use chat_demo::issue;
+use chat_demo::secret::SecretArgs;
+
+use crate::stage::{Stage, run};
+use crate::window::{ESCAPE, Window};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn secret() -> SecretArgs {
+    SecretArgs {
+        token_secret: SECRET.parse().ok(),
+        token_secret_file: None,
+    }
+}
+
+fn token(user: &str) -> String {
+    let args = issue::Args {
+        secret: secret(),
+        user: user.to_owned(),
+        admin: false,
+        time: Duration::from_secs(3600),
+    };
+    issue::run(&args).expect("there is a secret")
+}
+
+/// A server that knows tokens, and lets guests in.
+fn stage() -> Stage {
+    Stage::with(|config| {
+        config.secret = secret();
+        config.allow_guests = true;
+    })
+}
+
+impl Window {
+    async fn is(&self, user: &str) {
+        self.see(&format!("//*[@id='me'][.='{user}']")).await;
+        self.is_connected().await;
+    }
+
+    /// Follows a link to where the window is already.
+    async fn follow(&self, link: &str) {
+        self.script(&format!("location.hash = '{link}'")).await;
+    }
+
+    async fn token(&self) -> serde_json::Value {
+        self.script("return sessionStorage.getItem('token')").await
+    }
+}
+
+#[test]
+fn a_link_replaces_nobody_who_does_not_agree() {
+    run(async {
+        let stage = stage();
+        let link = format!("#token={}&room=tea", token("bob"));
+        let ann = stage.enter("ann").await;
+        ann.is("guest-ann").await;
+        // In the window itself, and as a page from elsewhere would open it.
+        for again in [false, true] {
+            if again {
+                ann.go("about:blank").await;
+                ann.go(&format!("http://{}/{link}", stage.address)).await;
+            } else {
+                ann.follow(&link).await;
+            }
+            ann.see("//dialog[@id='link-token'][@open][.//b='bob'][.//b='guest-ann']")
+                .await;
+            ann.see("//h1[.='# tea']").await;
+            assert_eq!(ann.script("return location.hash").await, "#tea");
+            if again {
+                ann.press([ESCAPE]).await;
+            } else {
+                ann.click("//button[.='Stay']").await;
+            }
+            ann.see("//dialog[@id='link-token'][not(@open)]").await;
+            ann.is("guest-ann").await;
+            assert!(ann.token().await.is_null());
+        }
+        ann.close().await;
+    });
+}
+
+#[test]
+fn who_agrees_to_a_link_is_whom_it_names() {
+    run(async {
+        let stage = stage();
+        let ann = stage.enter("ann").await;
+        ann.is("guest-ann").await;
+        let bob = token("bob");
+        ann.follow(&format!("#token={bob}")).await;
+        ann.click("//button[.='Use the token']").await;
+        ann.is("bob").await;
+        assert_eq!(ann.token().await, bob.as_str());
+        // The same link again replaces nobody.
+        ann.follow(&format!("#token={bob}&room=tea")).await;
+        ann.see("//h1[.='# tea']").await;
+        ann.see("//dialog[@id='link-token'][not(@open)]").await;
+        ann.is("bob").await;
+        ann.close().await;
+    });
+}
+
+#[test]
+fn a_link_logs_in_who_is_not() {
+    run(async {
+        let stage = stage();
+        let bob = stage.open(&format!("/#token={}", token("bob"))).await;
+        bob.is("bob").await;
+        bob.close().await;
+    });
+}
+
+#[test]
+fn a_token_in_another_tab_is_somebody_s_as_well() {
+    run(async {
+        let stage = stage();
+        let ann = stage.open(&format!("/#token={}", token("ann"))).await;
+        ann.is("ann").await;
+        // A new tab has no token of its own.
+        ann.script("sessionStorage.clear()").await;
+        ann.go("about:blank").await;
+        let bob = format!("http://{}/#token={}", stage.address, token("bob"));
+        ann.go(&bob).await;
+        ann.see("//dialog[@id='link-token'][@open][.//b='bob'][.//b='ann']")
+            .await;
+        ann.click("//button[.='Stay']").await;
+        ann.see("//dialog[@id='sign-in'][@open]").await;
+        assert!(ann.token().await.is_null());
+        ann.close().await;
+    });
+}
+
+#[test]
+fn who_is_not_let_in_is_told_why() {
+    run(async {
+        let stage = Stage::with(|config| config.max_connections = 1);
+        let ann = stage.enter("ann").await;
+        let bob = stage.open("/").await;
+        bob.see("//dialog[@open]").await;
+        bob.press("bob\u{E007}".chars()).await;
+        bob.see("//*[@id='status'][contains(., 'The server takes no newcomers: all connections are taken')]")
+            .await;
+        ann.close().await;
+        bob.is_connected().await;
+        bob.close_after(|line| line.contains("/ws") || line.contains("503"))
+            .await;
+    });
+}
