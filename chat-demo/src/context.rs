@@ -12,7 +12,7 @@ use crate::outbox::{Ended, Outbox};
 use crate::payload::{ErrorCode, Payload};
 use crate::rate::Rate;
 use crate::room::{Membership, Room};
-use crate::sessions::Record;
+use crate::sessions::{self, Record};
 use crate::subprotocol::Subprotocol;
 
 /// A connection is opened, authenticated, active and closed, as [`State`] says. Closed means that this is dropped, and with
@@ -66,7 +66,7 @@ impl Context {
 
     /// Names the connection, unique among the nodes.
     pub(crate) fn session(&self) -> String {
-        format!("{}-{}", self.node.config.node, self.connection.id)
+        sessions::name(&self.node.config.node, self.connection.id)
     }
 
     /// The connection becomes authenticated. A second time only the same user's fresh token is taken.

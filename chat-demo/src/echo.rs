@@ -7,8 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::error::CloseReason;
@@ -17,7 +15,7 @@ use crate::outbox::{Ended, Limits, Outbox};
 use crate::stream::Stream;
 use crate::subprotocol::Subprotocol;
 use crate::tally::UNKNOWN;
-use crate::transport::{self, Duct};
+use crate::transport::{self, Duct, Socket};
 use crate::wire;
 
 /// The longest message, and the longest frame.
@@ -40,7 +38,7 @@ pub(crate) async fn run(stream: Stream, head: Bytes, node: Arc<Node>) {
     let outbox = Arc::new(Outbox::new(LIMITS, Subprotocol::default()));
     let duct = Duct::new(stream, head, outbox.clone(), node.tally.traffic.clone());
     let mut echo = Echo {
-        socket: transport::websocket(duct, MAX_MESSAGE),
+        socket: Socket::new(duct, MAX_MESSAGE),
         outbox,
         turn: 0,
     };
@@ -57,11 +55,11 @@ pub(crate) async fn run(stream: Stream, head: Bytes, node: Arc<Node>) {
     if let Some(Ended::ByServer(reason)) = echo.outbox.ended() {
         node.tally.closed.inc(reason);
     }
-    echo.socket.get_mut().finish().await;
+    echo.socket.duct().finish().await;
 }
 
 struct Echo {
-    socket: WebSocketStream<Duct>,
+    socket: Socket,
     outbox: Arc<Outbox>,
     /// Messages taken since others had their turn.
     turn: usize,
@@ -88,7 +86,7 @@ impl Echo {
             let held_back = self.outbox.holds(ENOUGH);
             if !held_back
                 && self.turn < TURN
-                && let Poll::Ready(message) = self.socket.poll_next_unpin(cx)
+                && let Poll::Ready(message) = self.socket.poll_message(cx)
             {
                 self.turn += 1;
                 match message {
@@ -101,7 +99,7 @@ impl Echo {
                 }
                 continue;
             }
-            if self.socket.get_mut().poll_drain(cx).is_ready() {
+            if self.socket.duct().poll_drain(cx).is_ready() {
                 return Poll::Ready(None);
             }
             if held_back && !self.outbox.holds(ENOUGH) {

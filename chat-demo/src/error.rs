@@ -52,6 +52,12 @@ impl Refusal {
         Self { id, ..self }
     }
 
+    /// With an id, unless it has one.
+    pub(crate) fn or_id(self, id: impl FnOnce() -> Option<String>) -> Self {
+        let id = self.id.or_else(id);
+        Self { id, ..self }
+    }
+
     pub(crate) fn code(&self) -> ErrorCode {
         self.code
     }

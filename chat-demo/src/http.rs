@@ -20,7 +20,6 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
-use crate::bus::Bus;
 use crate::error::Refused;
 use crate::journal::Journal;
 use crate::node::Node;
@@ -194,10 +193,9 @@ fn unready(node: &Node) -> Option<String> {
     if node.hub.journal().is_some_and(Journal::is_failing) {
         return Some("messages cannot be kept".to_owned());
     }
-    if node.redis.as_ref().is_some_and(|redis| !redis.is_up()) {
-        return Some("cut off from Redis".to_owned());
-    }
+    let trouble = node.redis.as_ref().and_then(|redis| redis.trouble());
     node.refuses()
+        .or(trouble.map(|trouble| trouble.to_string()))
 }
 
 /// Whether the answer is nothing for pages of others.

@@ -1,18 +1,21 @@
 //! One WebSocket connection, from its upgrade to its end: one future, in one slot of the pool.
 
+mod incoming;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_tungstenite::WebSocketStream;
+use futures_util::FutureExt;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use self::incoming::{Incoming, Waited};
 use crate::context::Context;
 use crate::error::{CloseReason, Refusal};
 use crate::frame::{self, Frame, FrameError, Kind};
@@ -23,10 +26,7 @@ use crate::router::Router;
 use crate::stream::Stream;
 use crate::subprotocol::{self, PayloadError, Subprotocol};
 use crate::tally::UNKNOWN;
-use crate::transport::{self, Duct};
-
-/// Frames that one client may have handled before others get their turn.
-const TURN: usize = 32;
+use crate::transport::{self, Duct, Socket};
 
 /// Serves a client whose upgrade is done. `head` is what came with the upgrade's request.
 pub(crate) fn run(
@@ -46,14 +46,13 @@ pub(crate) fn run(
 }
 
 struct Session {
-    socket: WebSocketStream<Duct>,
+    incoming: Incoming,
     context: Context,
     router: Arc<Router>,
-    /// When anything came last.
-    last_heard: Instant,
-    /// Messages taken since others had their turn.
-    turn: usize,
 }
+
+/// What is left to be done of something that has begun.
+type Rest<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 enum Event {
     Message(Message),
@@ -66,12 +65,11 @@ impl Session {
         let outbox = context.connection.outbox.clone();
         let duct = Duct::new(stream, head, outbox, context.node.tally.traffic.clone());
         let limit = context.node.config.max_payload + frame::OVERHEAD;
+        let socket = Socket::new(duct, limit);
         Self {
-            last_heard: context.opened(),
-            socket: transport::websocket(duct, limit),
+            incoming: Incoming::new(socket, &context),
             context,
             router,
-            turn: 0,
         }
     }
 
@@ -80,14 +78,16 @@ impl Session {
         let mut timer = pin!(sleep_until(self.deadline().0));
         while let Event::Message(message) = poll_fn(|cx| self.poll_event(cx, timer.as_mut())).await
         {
-            self.last_heard = Instant::now();
+            self.incoming.last_heard = Instant::now();
             if self.is_expired() {
                 self.end(CloseReason::TokenExpired);
-            } else if let Some(frame) = self.read(&message) {
-                self.obey(frame).await;
+            } else if let Some(frame) = self.read(&message)
+                && let Some(rest) = self.obey(frame)
+            {
+                rest.await;
             }
-            if let Some(renewal) = self.context.renewal(self.last_heard) {
-                meanwhile(&mut self.socket, Box::pin(renewal)).await;
+            if let Some(rest) = self.renew() {
+                rest.await;
             }
             // A later deadline is met when the timer rings; only an earlier one, which a hello may bring, moves it.
             let (deadline, _) = self.deadline();
@@ -138,25 +138,48 @@ impl Session {
         None
     }
 
-    async fn obey(&mut self, frame: Frame<'_>) {
+    /// Handles a frame. What has to wait for that is returned: few frames do, and no idle connection carries the weight.
+    fn obey<'a>(&'a mut self, frame: Frame<'a>) -> Option<Rest<'a>> {
+        self.incoming.answers_heartbeats = self.context.is_authenticated();
         let Self {
-            socket,
+            incoming,
             context,
             router,
-            ..
         } = self;
         context.node.tally.frames_in.inc(frame.kind);
         let outcome = match router.dispatch(context, frame) {
-            // It may wait for a room.
-            Ok(answer) => meanwhile(socket, answer).await,
+            Ok(mut answer) => match answer.as_mut().now_or_never() {
+                Some(outcome) => outcome,
+                None => {
+                    return Some(Box::pin(async move {
+                        match incoming.until(answer).await {
+                            Waited::Done(outcome) => incoming.conclude(outcome, frame),
+                            Waited::TooLong => incoming.conclude(Err(too_long()), frame),
+                            Waited::Gone => {}
+                        }
+                    }));
+                }
+            },
             Err(refusal) => Err(refusal),
         };
-        if let Err(refusal) = outcome {
-            context.refuse(&refusal);
-            if let Some(reason) = refusal.closes() {
-                self.end(reason);
-            }
+        incoming.conclude(outcome, frame);
+        None
+    }
+
+    /// Renews the session in its store when that is due.
+    fn renew(&mut self) -> Option<Rest<'_>> {
+        if self.context.connection.outbox.ended().is_some() {
+            return None;
         }
+        self.incoming.answers_heartbeats = self.context.is_authenticated();
+        let Self {
+            incoming, context, ..
+        } = self;
+        let renewal = Box::pin(context.renewal(incoming.last_heard)?);
+        Some(Box::pin(async move {
+            // A renewal that takes too long is tried again when the next one is due.
+            incoming.until(renewal).await;
+        }))
     }
 
     /// Counts what is no frame of any type.
@@ -170,10 +193,7 @@ impl Session {
             if self.context.connection.outbox.ended().is_some() {
                 return Poll::Ready(Event::Over);
             }
-            if self.turn < TURN
-                && let Poll::Ready(message) = self.socket.poll_next_unpin(cx)
-            {
-                self.turn += 1;
+            if let Poll::Ready(message) = self.incoming.poll_message(cx) {
                 match message {
                     Some(Ok(message)) => return Poll::Ready(Event::Message(message)),
                     Some(Err(error)) => self.fail(&error),
@@ -181,7 +201,7 @@ impl Session {
                 }
                 continue;
             }
-            let drained = self.socket.get_mut().poll_drain(cx).is_ready();
+            let drained = self.incoming.poll_drain(cx).is_ready();
             // Looked at again: who ended it since the first look found nobody to wake.
             if drained || self.context.connection.outbox.ended().is_some() {
                 return Poll::Ready(Event::Over);
@@ -196,9 +216,7 @@ impl Session {
                 }
                 continue;
             }
-            if mem::take(&mut self.turn) == TURN {
-                cx.waker().wake_by_ref();
-            }
+            self.incoming.end_turn(cx);
             return Poll::Pending;
         }
     }
@@ -210,7 +228,7 @@ impl Session {
             let hello = self.context.opened() + config.hello_timeout;
             return (hello, CloseReason::HelloTimeout);
         }
-        let idle = self.last_heard + config.idle_timeout;
+        let idle = self.incoming.last_heard + config.idle_timeout;
         match self.context.expires() {
             Some(expires) if expires < idle => (expires, CloseReason::TokenExpired),
             _ => (idle, CloseReason::Idle),
@@ -220,7 +238,7 @@ impl Session {
     /// Whether what came came too late to be obeyed.
     fn is_expired(&self) -> bool {
         let expires = self.context.expires();
-        expires.is_some_and(|expires| expires <= self.last_heard)
+        expires.is_some_and(|expires| expires <= self.incoming.last_heard)
     }
 
     /// The client does not speak WebSocket as it should, or is gone.
@@ -260,118 +278,18 @@ impl Session {
                 tally.frames_out.inc(Kind::BYE);
             }
         }
-        self.context.close().await;
-        self.socket.get_mut().finish().await;
-    }
-}
-
-/// Waits for something; what others have sent goes out in the meantime.
-async fn meanwhile<T>(
-    socket: &mut WebSocketStream<Duct>,
-    mut something: Pin<Box<impl Future<Output = T> + ?Sized>>,
-) -> T {
-    poll_fn(|cx| {
-        let outcome = something.as_mut().poll(cx);
-        if outcome.is_pending() {
-            // An error shows again in the next poll for an event.
-            let _ = socket.get_mut().poll_drain(cx);
-        }
-        outcome
-    })
-    .await
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::ready;
-    use std::time::Duration;
-
-    use futures_util::SinkExt;
-    use prometheus_client::metrics::counter::Counter;
-    use tokio::net::{TcpListener, TcpStream};
-    use tokio_tungstenite::tungstenite::protocol::Role;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::frame::Kind;
-    use crate::sessions::{Doing, Record, Sessions, Store};
-
-    fn node() -> Node {
-        Node::new(Config::default()).expect("valid settings")
-    }
-
-    /// The two ends of a connection.
-    async fn pair() -> (TcpStream, Stream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let client = TcpStream::connect(address).await.expect("it listens");
-        let (stream, _) = listener.accept().await.expect("it has come");
-        (client, Stream::Left(stream))
-    }
-
-    fn session(stream: Stream, node: Node) -> impl Future<Output = ()> + Send + 'static {
-        run(
-            stream,
-            Bytes::new(),
-            Subprotocol::Json,
-            Arc::new(node),
-            Arc::new(Router::new(false)),
+        // A room or a store that does not answer keeps no slot: what is left undone is dropped with the context.
+        let _ = timeout(
+            self.context.node.config.request_timeout,
+            self.context.close(),
         )
+        .await;
+        self.incoming.finish().await;
     }
+}
 
-    #[tokio::test]
-    async fn an_idle_connection_is_a_small_future() {
-        let (_client, stream) = pair().await;
-        let size = size_of_val(&session(stream, node()));
-        assert!(size <= 1024, "{size} bytes");
-    }
-
-    /// Counts what is renewed.
-    struct Renewals(Counter);
-
-    impl Store for Renewals {
-        fn open(&self, _: Record, _: usize) -> Doing<'_, bool> {
-            Box::pin(ready(Ok(true)))
-        }
-
-        fn renew(&self, _: Record) -> Doing<'_, ()> {
-            self.0.inc();
-            Box::pin(ready(Ok(())))
-        }
-
-        fn close(&self, _: Record) -> Doing<'_, ()> {
-            Box::pin(ready(Ok(())))
-        }
-    }
-
-    /// How often the session of a client is renewed that says hello and sends three heartbeats.
-    async fn renewals(time_to_live: Duration) -> u64 {
-        let (renewals, failures) = (Counter::default(), Counter::default());
-        let mut node = node();
-        let store = Box::new(Renewals(renewals.clone()));
-        node.sessions = Sessions::new(store, "n", 0, time_to_live, failures);
-        let (client, stream) = pair().await;
-        let serving = tokio::spawn(session(stream, node));
-        let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
-        let hello = (Kind::HELLO, &b"{}"[..]);
-        let heartbeat = (Kind::HEARTBEAT, &b""[..]);
-        for (kind, payload) in [hello, heartbeat, heartbeat, heartbeat] {
-            let frame = Frame { kind, payload }.encode();
-            client
-                .send(Message::Binary(frame))
-                .await
-                .expect("it is read");
-            client.next().await.expect("an answer").expect("WebSocket");
-        }
-        // Without a word, which would be one more that is heard.
-        drop(client);
-        serving.await.expect("no panic");
-        renewals.get()
-    }
-
-    #[tokio::test]
-    async fn what_is_heard_renews_the_session_but_not_all_of_it() {
-        assert_eq!(renewals(Duration::ZERO).await, 4);
-        assert_eq!(renewals(Duration::from_secs(300)).await, 0);
-    }
+/// Why a frame is refused whose handler waited for too long.
+fn too_long() -> Refusal {
+    let message = "the server did not get to it in time: try again later";
+    Refusal::new(ErrorCode::Overloaded, message)
 }

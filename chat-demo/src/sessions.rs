@@ -24,12 +24,26 @@ pub struct Record {
     pub user: Arc<str>,
     /// The server it is on.
     pub node: Arc<str>,
-    /// Which connection of that server it is.
+    /// Which connection it is, of all that servers of this name have had.
     pub id: u64,
     /// When the connection was opened, in milliseconds since the epoch.
     pub opened: u64,
     /// When the client was heard last, as far as is put down.
     pub heard: u64,
+}
+
+impl Record {
+    /// What the connection is called, unlike any other: also if two servers have the same name, or one was started again.
+    #[must_use]
+    pub fn name(&self) -> String {
+        name(&self.node, self.id)
+    }
+}
+
+/// The name of a connection of a server, whose number begins with what tells the server's lives apart.
+pub(crate) fn name(node: &str, id: u64) -> String {
+    let (life, number) = (id >> 32, id & u64::from(u32::MAX));
+    format!("{node}-{life:08x}-{number}")
 }
 
 /// Where records are kept. A record that is not renewed for the store's time to live is forgotten: its server is gone.

@@ -74,6 +74,30 @@ impl Subprotocol {
     }
 }
 
+impl Subprotocol {
+    /// The client's own id in a payload, even if nothing else in that can be read.
+    pub(crate) fn read_id(self, kind: Kind, payload: &[u8]) -> Option<String> {
+        /// As [`crate::payload::Publish`] has it, the one with an id.
+        #[derive(Deserialize, prost::Message)]
+        struct Identified {
+            #[serde(default)]
+            #[prost(string, optional, tag = "3")]
+            id: Option<String>,
+        }
+        if kind != Kind::PUBLISH {
+            return None;
+        }
+        if self != Self::Protobuf {
+            let identified: Identified = serde_json::from_slice(payload).ok()?;
+            return identified.id;
+        }
+        let mut identified = Identified::default();
+        // What was read before an error stays.
+        let _ = prost::Message::merge(&mut identified, payload);
+        identified.id
+    }
+}
+
 /// A message of [`Subprotocol::Text`].
 #[derive(Serialize)]
 struct Text<'a, P> {
@@ -116,4 +140,30 @@ pub enum PayloadError {
     /// The `type` of a text message.
     #[error("type {0:?} means nothing here")]
     Kind(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_though_the_rest_is_none_of_a_publish() {
+        let read =
+            |subprotocol: Subprotocol, payload: &[u8]| subprotocol.read_id(Kind::PUBLISH, payload);
+        let (text, id) = ([0x12, 2, 0xFF, 0xFF], [0x1A, 1, b'7']);
+        let not_utf8 = [&text[..], &id].concat();
+        assert_eq!(read(Subprotocol::Protobuf, &not_utf8).as_deref(), Some("7"));
+        let cut = [&id[..], &text[..2]].concat();
+        assert_eq!(read(Subprotocol::Protobuf, &cut).as_deref(), Some("7"));
+        assert_eq!(read(Subprotocol::Protobuf, &text), None);
+        for subprotocol in [Subprotocol::Json, Subprotocol::Text] {
+            let strange = br#"{"type":"publish","text":[],"id":"7"}"#;
+            assert_eq!(read(subprotocol, strange).as_deref(), Some("7"));
+            assert_eq!(read(subprotocol, br#"{"id":"7""#), None);
+        }
+        assert_eq!(
+            Subprotocol::Json.read_id(Kind::JOIN, br#"{"id":"7"}"#),
+            None
+        );
+    }
 }

@@ -1,6 +1,8 @@
 //! The duct: reads come from the socket, writes go to the outbox. So the WebSocket library's own frames (pongs, closes)
 //! and those of the rooms form one line, and nothing is copied on the way from a room to the socket.
 
+mod framing;
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -9,14 +11,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
+use self::framing::Framing;
 use crate::error::CloseReason;
 use crate::outbox::Outbox;
 use crate::stream::Stream;
@@ -30,13 +33,49 @@ const READS: usize = 64;
 /// Time for the last bytes to leave and the client to hang up.
 const FINISH: Duration = Duration::from_secs(3);
 
-/// The WebSocket at the duct of a client whose upgrade is done; takes messages of up to `limit` bytes.
-pub(crate) fn websocket(duct: Duct, limit: usize) -> WebSocketStream<Duct> {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(Some(limit))
-        .max_frame_size(Some(limit));
+/// The WebSocket at the duct of a client whose upgrade is done.
+pub(crate) struct Socket(
+    /// There but while it is made anew.
+    Option<WebSocketStream<Duct>>,
+);
+
+const THERE: &str = "it is there but while it is made anew";
+
+impl Socket {
+    /// Takes messages of up to `limit` bytes.
+    pub(crate) fn new(duct: Duct, limit: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
+        Self(Some(websocket(duct, config)))
+    }
+
+    /// The next message; nothing after the end.
+    pub(crate) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        let stream = self.0.as_mut().expect(THERE);
+        let message = stream.poll_next_unpin(cx);
+        if message.is_ready() || !stream.get_mut().framing.has_passed_large() {
+            return message;
+        }
+        // The library keeps the buffer that a large message has made of its own. Nothing is in it now: all that was read is of
+        // messages that were taken, and the library's own frames leave by the duct at once.
+        let old = self.0.take().expect(THERE);
+        let config = *old.get_config();
+        let stream = self.0.insert(websocket(old.into_inner(), config));
+        stream.poll_next_unpin(cx)
+    }
+
+    pub(crate) fn duct(&mut self) -> &mut Duct {
+        self.0.as_mut().expect(THERE).get_mut()
+    }
+}
+
+fn websocket(duct: Duct, config: WebSocketConfig) -> WebSocketStream<Duct> {
     WebSocketStream::from_raw_socket(duct, Role::Server, Some(config))
         .now_or_never()
         .expect("the handshake is done: nothing to wait for")
@@ -59,6 +98,7 @@ pub(crate) struct Duct {
     head: Bytes,
     /// Reads since others had their turn.
     reads: usize,
+    framing: Framing,
     outbox: Arc<Outbox>,
     traffic: Traffic,
 }
@@ -69,6 +109,7 @@ impl Duct {
             stream,
             head,
             reads: 0,
+            framing: Framing::default(),
             outbox,
             traffic,
         }
@@ -125,27 +166,29 @@ impl AsyncRead for Duct {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.head.is_empty() {
+        let before = buf.filled().len();
+        let read = if self.head.is_empty() {
             if self.reads == READS {
                 self.reads = 0;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let before = buf.filled().len();
             let read = Pin::new(&mut self.stream).poll_read(cx, buf);
             self.reads = if read.is_ready() { self.reads + 1 } else { 0 };
-            let len = buf.filled().len() - before;
-            self.traffic.bytes_in.inc_by(len as u64);
-            return read;
-        }
-        let len = self.head.len().min(buf.remaining());
-        buf.put_slice(&self.head[..len]);
-        self.head.advance(len);
-        self.traffic.bytes_in.inc_by(len as u64);
-        if self.head.is_empty() {
-            self.head = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
+            read
+        } else {
+            let len = self.head.len().min(buf.remaining());
+            buf.put_slice(&self.head[..len]);
+            self.head.advance(len);
+            if self.head.is_empty() {
+                self.head = Bytes::new();
+            }
+            Poll::Ready(Ok(()))
+        };
+        let bytes = &buf.filled()[before..];
+        self.framing.advance(bytes);
+        self.traffic.bytes_in.inc_by(bytes.len() as u64);
+        read
     }
 }
 
@@ -174,3 +217,6 @@ impl AsyncWrite for Duct {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,14 @@ mod announcement;
 mod keys;
 mod link;
 mod members;
+mod presence;
 mod publisher;
 mod reads;
 mod scripts;
 mod sessions;
 mod subscriber;
 mod topology;
+mod trouble;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,11 +25,13 @@ use tokio_util::sync::CancellationToken;
 use self::keys::Keys;
 use self::link::Link;
 use self::members::Members;
+use self::presence::Presence;
 use self::publisher::{Entry, Publisher};
 use self::reads::Reads;
 use self::scripts::Scripts;
 use self::sessions::RedisSessions;
 use self::subscriber::{Ears, Subscriber};
+pub(crate) use self::trouble::Trouble;
 use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
@@ -122,7 +126,8 @@ impl Redis {
         } = &redis;
         let (of_members, for_members) = (members.clone(), shared.clone());
         let subscriber = Subscriber::new(shared.link.clone(), ears.clone(), reads.clone());
-        redis.run(service, shared.link.clone().keep(pushes));
+        let presence = Presence::new(shared.clone(), &config.node);
+        redis.run(service, shared.link.clone().keep(presence, pushes));
         redis.run(service, subscriber.run());
         redis.run(service, subscriber::dispatch(pushed, ears.clone()));
         redis.run(service, Publisher::new(shared.clone(), received).run());
@@ -150,6 +155,12 @@ impl Redis {
     /// The sessions, in the same Redis.
     pub(crate) fn sessions(&self) -> Box<dyn Store> {
         Box::new(RedisSessions(self.shared.clone()))
+    }
+
+    /// Why this server does not work with Redis, if it does not.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        let link = &self.shared.link;
+        link.troubles.now(link.is_connected())
     }
 
     /// How many connections there are to read with.
@@ -186,7 +197,7 @@ impl Bus for Redis {
 
     fn append(&self, message: Message, then: Then) -> Doing<'_, Result<(), Away>> {
         Box::pin(async {
-            if !self.shared.link.is_up() {
+            if !self.shared.link.is_connected() {
                 return Err(Away);
             }
             let entry = Entry::new(message, then);
@@ -236,7 +247,7 @@ impl Bus for Redis {
     }
 
     fn is_up(&self) -> bool {
-        self.shared.link.is_up()
+        self.shared.link.is_connected()
     }
 
     fn goes_on_alone(&self) -> bool {

@@ -10,7 +10,6 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::{Live, machine, pools, tuner};
-use crate::bus::Bus;
 use crate::process::Process;
 use crate::tally::Tally;
 
@@ -153,13 +152,13 @@ impl Collector for Live {
             tuner::encode(tuning, &mut encoder)?;
         }
         if let Some(redis) = &self.redis {
-            let help = "Whether there is a connection to Redis.";
+            let help = "Whether Redis does what this server asks of it.";
             gauge(
                 &mut encoder,
                 "redis_up",
                 help,
                 None,
-                u64::from(redis.is_up()),
+                u64::from(redis.trouble().is_none()),
             )?;
             let help = "Connections to Redis for reading old messages.";
             let open = u64::from(redis.open_reads());

@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::Live;
 use super::machine::MachineSnapshot;
 use super::tuner::TunerSnapshot;
-use crate::bus::Bus;
 use crate::closures::Closures;
 use crate::process::Process;
 use crate::tally::Tally;
@@ -97,7 +96,7 @@ impl Snapshot {
             pressure: guard.pressure().label(),
             publish_delay_ms: millis(guard.delay()),
             tuner: tuning.as_deref().map(TunerSnapshot::from),
-            redis_up: redis.as_ref().map(|redis| redis.is_up()),
+            redis_up: redis.as_ref().map(|redis| redis.trouble().is_none()),
             debug_closures: closures.as_ref().map(Closures::ran),
             drops: tally.closed.iter().collect(),
             pools: pools

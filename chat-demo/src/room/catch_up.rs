@@ -40,12 +40,14 @@ impl Inside {
             let after = self.ask(|state| state.read_after()).await?;
             let Ok(page) = bus.read(&self.name, after).await else {
                 self.ask(State::lose_bus).await?;
-                // Who is cut off is told when that is over.
-                if bus.is_up() {
+                self.ask(State::give_up_reading).await?;
+                // Who is cut off is told when that is over, and a room that nobody has reads nothing.
+                if bus.is_up() && Arc::strong_count(&self) > 1 {
                     sleep(PAUSE).await;
-                    continue;
+                    // Behind the others: a read that fails again and again keeps no place to read.
+                    bus.catch_up(self);
                 }
-                return self.ask(State::give_up_reading).await;
+                return Some(());
             };
             let hurry = waited >= PATIENCE;
             let filled = self

@@ -7,6 +7,7 @@ mod members;
 mod node;
 mod proxy;
 mod redis;
+mod rights;
 mod rooms;
 mod sessions;
 mod swarm;

@@ -13,9 +13,7 @@ async fn members(client: &mut Client, room: &str) -> Vec<String> {
     client.members(room).await.expect("it is connected");
     loop {
         if let Event::Members(members) = next(client).await {
-            let mut users = members.users;
-            users.sort();
-            return users;
+            return members.users;
         }
     }
 }
@@ -47,6 +45,20 @@ fn members_are_counted_and_listed_over_all_servers() {
         }
         bob.leave("tea").await.expect("it is connected");
         while members(&mut ann, "tea").await != ["ann"] {}
+    });
+}
+
+#[test]
+fn members_are_listed_in_order() {
+    run(async {
+        let redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let names: Vec<_> = (10..40).map(|number| format!("user {number}")).collect();
+        let mut clients = Vec::new();
+        for name in names.iter().rev() {
+            clients.push(node.enter(name, "tea").await);
+        }
+        assert_eq!(members(&mut clients[0], "tea").await, names);
     });
 }
 

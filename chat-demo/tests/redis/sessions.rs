@@ -30,11 +30,7 @@ fn the_connections_of_a_user_are_bounded_over_all_servers() {
         let redis = Redis::start().await;
         let one_each = |config: &mut chat_demo::config::Config| config.user_connections = 1;
         let one = Node::with(&redis.url(), one_each).await;
-        let two = Node::with(&redis.url(), |config| {
-            one_each(config);
-            config.node = "node-2".to_owned();
-        })
-        .await;
+        let two = Node::with(&redis.url(), one_each).await;
         let ann = one.connect("ann").await;
         let again = Client::builder(&two.url()).name("ann").connect().await;
         assert!(
@@ -49,5 +45,34 @@ fn the_connections_of_a_user_are_bounded_over_all_servers() {
         };
         third.join("tea", None).await.expect("it is connected");
         assert!(matches!(next(&mut third).await, Event::Joined(_)));
+    });
+}
+
+#[test]
+fn servers_of_the_same_name_leave_each_other_s_sessions_alone() {
+    run(async {
+        let redis = Redis::start().await;
+        let named = |config: &mut chat_demo::config::Config| config.node = "n".to_owned();
+        let one = Node::with(&redis.url(), named).await;
+        let two = Node::with(&redis.url(), named).await;
+        let (ann, bob) = (one.connect("ann").await, two.connect("bob").await);
+        let keys = [&ann, &bob].map(|client| format!("user:conn:{}", client.welcome().session));
+        assert_ne!(keys[0], keys[1]);
+        bob.close().await.expect("it is connected");
+        while redis.ask(&["EXISTS", &keys[1]]) != "0" {}
+        assert_eq!(redis.ask(&["EXISTS", &keys[0]]), "1");
+    });
+}
+
+#[test]
+fn servers_that_are_given_no_name_have_one_each() {
+    run(async {
+        let redis = Redis::start().await;
+        let one = Node::start(&redis.url()).await;
+        let two = Node::start(&redis.url()).await;
+        let (ann, bob) = (one.connect("ann").await, two.connect("bob").await);
+        let names = [&ann, &bob].map(|client| client.welcome().node.clone());
+        assert!(names.iter().all(|name| !name.is_empty()), "{names:?}");
+        assert_ne!(names[0], names[1]);
     });
 }

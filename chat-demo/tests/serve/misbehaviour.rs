@@ -25,6 +25,33 @@ fn an_unknown_type_is_refused_and_the_connection_lives() {
 }
 
 #[test]
+fn a_refused_publish_is_named_by_its_id_if_that_can_be_read() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.connect().await;
+        let publish = json!({ "room": "tea", "text": "hi", "id": "1" });
+        ann.say(Kind::PUBLISH, publish).await;
+        let error = ann.expect_error("not_authenticated").await;
+        assert_eq!(error["id"], "1");
+        ann.say(Kind::HELLO, json!({})).await;
+        ann.expect(Kind::WELCOME).await;
+        for (payload, id) in [
+            (json!({ "room": "tea", "text": 7, "id": "2" }), json!("2")),
+            (json!({ "room": 7, "text": "hi", "id": "3" }), json!("3")),
+            (json!({ "id": "4" }), json!("4")),
+            (json!({ "room": "tea", "id": 5 }), Value::Null),
+            (json!([]), Value::Null),
+        ] {
+            ann.say(Kind::PUBLISH, payload).await;
+            assert_eq!(ann.expect_error("bad_payload").await["id"], id);
+        }
+        // What is of no type has none.
+        ann.say(Kind(0x7E), json!({ "id": "6" })).await;
+        assert_eq!(ann.expect_error("unknown_type").await["id"], Value::Null);
+    });
+}
+
+#[test]
 fn bad_payloads_are_refused_and_the_connection_lives() {
     run(async {
         let server = Server::start();

@@ -41,6 +41,11 @@ impl Keys {
     }
 }
 
+/// The servers of a name.
+pub(super) fn servers(node: &str) -> String {
+    format!("chat:node:{{{}}}", escaped(node))
+}
+
 /// The room whose channel this is.
 pub(super) fn room_of(channel: &str) -> Option<String> {
     let escaped = channel.strip_prefix(ROOM)?.strip_suffix('}')?;

@@ -9,12 +9,14 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::presence::Presence;
 use super::topology::{Connection, Topology};
+use super::trouble::Troubles;
 use crate::backoff::Backoff;
 use crate::bus::Away;
 
-/// How often Redis is asked whether it is there.
-const PING: Duration = Duration::from_secs(1);
+/// How often this server says that it is there, which shows whether Redis does what it is asked.
+const BEAT: Duration = Duration::from_secs(1);
 /// Waits between attempts to connect, by chance up to these.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
@@ -29,6 +31,8 @@ pub(super) struct Link {
     useless: Notify,
     /// Told when something that came was lost, for it came faster than it could be passed on.
     pub(super) missed: Notify,
+    /// What Redis does not do although it answers.
+    pub(super) troubles: Troubles,
 }
 
 /// A connection, and which one it is.
@@ -46,6 +50,7 @@ impl Link {
             doubt: Notify::new(),
             useless: Notify::new(),
             missed: Notify::new(),
+            troubles: Troubles::default(),
         }
     }
 
@@ -54,7 +59,7 @@ impl Link {
         self.current.borrow().clone().ok_or(Away)
     }
 
-    pub(super) fn is_up(&self) -> bool {
+    pub(super) fn is_connected(&self) -> bool {
         self.current.borrow().is_some()
     }
 
@@ -71,8 +76,10 @@ impl Link {
     /// Redis did not do something.
     pub(super) fn failed(&self, error: &RedisError) -> Away {
         tracing::debug!("Redis did not do it: {error}");
-        if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
-            // It was the master, and answers still; sentinels know who is.
+        if is_refusal(error) {
+            self.troubles.refused(error);
+        }
+        if is_useless(error) {
             self.useless.notify_one();
         } else {
             self.doubt();
@@ -81,21 +88,19 @@ impl Link {
     }
 
     /// Keeps a connection, for ever. What Redis says by itself goes to `pushes`.
-    pub(super) async fn keep(self: Arc<Self>, pushes: Sender<PushInfo>) {
+    pub(super) async fn keep(self: Arc<Self>, mut presence: Presence, pushes: Sender<PushInfo>) {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, Rng::new());
         let mut failing = false;
         for number in 1.. {
-            let (link, pushes) = (self.clone(), pushes.clone());
-            let pass_on = move |push: PushInfo| link.pass_on(&pushes, push);
-            match self.topology.connect(Some(pass_on)).await {
+            match self.connect(&mut presence, &pushes).await {
                 Ok(connection) => {
                     failing = false;
                     let since = Instant::now();
                     tracing::info!("connected to Redis");
-                    let mut pinged = connection.clone();
+                    let mut beating = connection.clone();
                     self.current.send_replace(Some(Line { connection, number }));
                     tokio::select! {
-                        error = until_it_fails(&self.doubt, &mut pinged) => {
+                        error = self.until_it_fails(&mut presence, &mut beating) => {
                             tracing::warn!("cut off from Redis: {error}");
                         }
                         () = self.useless.notified() => {
@@ -115,6 +120,58 @@ impl Link {
         }
     }
 
+    /// A connection to a Redis that does what this server needs, but for what passes by itself.
+    async fn connect(
+        self: &Arc<Self>,
+        presence: &mut Presence,
+        pushes: &Sender<PushInfo>,
+    ) -> Result<Connection, RedisError> {
+        let (link, pushes) = (self.clone(), pushes.clone());
+        let pass_on = move |push: PushInfo| link.pass_on(&pushes, push);
+        let connecting = self.topology.connect(Some(pass_on)).await;
+        let mut connection = connecting.inspect_err(|_| self.troubles.are_unknown())?;
+        self.beat(presence, &mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Says that this server is there. Fails when the connection is of no use.
+    async fn beat(
+        &self,
+        presence: &mut Presence,
+        connection: &mut Connection,
+    ) -> Result<(), RedisError> {
+        match presence.beat(connection).await {
+            Ok(()) => self.troubles.beaten(self.topology.is_cluster()),
+            Err(error) if is_refusal(&error) => {
+                self.troubles.refused(&error);
+                // Without rights nothing works. A Redis that is full can still be read and listened to.
+                if is_useless(&error) || is_forbidden(&error) {
+                    return Err(error);
+                }
+            }
+            Err(error) => {
+                self.troubles.are_unknown();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says so again and again, and returns why there was no answer.
+    async fn until_it_fails(
+        &self,
+        presence: &mut Presence,
+        connection: &mut Connection,
+    ) -> RedisError {
+        loop {
+            // Whether it is told or the time is over, the next question follows.
+            let _ = timeout(BEAT, self.doubt.notified()).await;
+            if let Err(error) = self.beat(presence, connection).await {
+                return error;
+            }
+        }
+    }
+
     /// Called by the connection, which must not wait.
     fn pass_on(&self, pushes: &Sender<PushInfo>, push: PushInfo) -> Result<(), Away> {
         if push.kind == PushKind::Disconnection {
@@ -131,13 +188,28 @@ impl Link {
     }
 }
 
-/// Asks again and again, and says why there was no answer.
-async fn until_it_fails(doubt: &Notify, connection: &mut Connection) -> RedisError {
-    loop {
-        if let Err(error) = connection.ping().await {
-            return error;
-        }
-        // Whether it is told or the time is over, the next question follows.
-        let _ = timeout(PING, doubt.notified()).await;
-    }
+/// Whether Redis answered that it will not do what was asked.
+fn is_refusal(error: &RedisError) -> bool {
+    use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
+    matches!(
+        error.kind(),
+        ErrorKind::Extension | ErrorKind::Server(ResponseError | ReadOnly | NoPerm)
+    )
+}
+
+/// Whether this is not the master, or not any more. It answers still; sentinels know which is.
+fn is_useless(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) || quotes(error, "READONLY")
+}
+
+/// Whether the user of Redis lacks a right.
+fn is_forbidden(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+        || quotes(error, "NOPERM")
+        || quotes(error, "ACL failure in script")
+}
+
+/// Whether an error is that of a script and quotes another: not all versions of Redis pass its code on.
+fn quotes(error: &RedisError, what: &str) -> bool {
+    error.detail().is_some_and(|detail| detail.contains(what))
 }

@@ -107,7 +107,11 @@ impl Reads {
             .arg(most)
             .invoke_async(&mut *connection)
             .await;
-        users.map_err(|error| shared.link.failed(&error))
+        let users = users.map_err(|error| shared.link.failed(&error))?;
+        Ok(users.map(|mut users| {
+            users.sort_unstable();
+            users
+        }))
     }
 }
 

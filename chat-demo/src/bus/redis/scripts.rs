@@ -9,6 +9,7 @@ pub(super) struct Scripts {
     pub(super) members: Script,
     pub(super) users: Script,
     pub(super) open_session: Script,
+    pub(super) beat: Script,
 }
 
 impl Scripts {
@@ -19,6 +20,7 @@ impl Scripts {
             members: Script::new(include_str!("scripts/members.lua")),
             users: Script::new(include_str!("scripts/users.lua")),
             open_session: Script::new(include_str!("scripts/open_session.lua")),
+            beat: Script::new(include_str!("scripts/beat.lua")),
         }
     }
 }

@@ -25,7 +25,7 @@ impl RedisSessions {
         let counted: RedisResult<bool> = scripts
             .open_session
             .key(of_user(record))
-            .arg(id(record))
+            .arg(record.name())
             .arg(clock::millis(*time_to_live))
             .arg(most)
             .invoke_async(&mut connection)
@@ -55,7 +55,7 @@ impl RedisSessions {
     async fn forget(&self, record: &Record) -> Result<(), StoreError> {
         let mut connection = self.connection()?;
         let mut uncount = redis::cmd("ZREM");
-        uncount.arg(of_user(record)).arg(id(record));
+        uncount.arg(of_user(record)).arg(record.name());
         let mut delete = redis::cmd("DEL");
         delete.arg(key(record));
         for command in [uncount, delete] {
@@ -96,13 +96,8 @@ impl Store for RedisSessions {
     }
 }
 
-/// As the client knows it.
-fn id(record: &Record) -> String {
-    format!("{}-{}", record.node, record.id)
-}
-
 fn key(record: &Record) -> String {
-    format!("user:conn:{}", id(record))
+    format!("user:conn:{}", record.name())
 }
 
 fn of_user(record: &Record) -> String {

@@ -1,6 +1,7 @@
 //! What is heard from Redis: which rooms this server listens to, and who is told.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -95,6 +96,8 @@ pub(super) struct Subscriber {
     line: Option<u64>,
     /// Ears that know how things stand: that they hear, or that nothing is heard.
     told: HashSet<u64>,
+    /// There is a connection, and Redis does not let it listen.
+    deaf: bool,
 }
 
 impl Subscriber {
@@ -106,6 +109,7 @@ impl Subscriber {
             heard: HashSet::new(),
             line: None,
             told: HashSet::new(),
+            deaf: false,
         }
     }
 
@@ -131,15 +135,18 @@ impl Subscriber {
             }
             match line {
                 Some(line) => {
-                    if self.listen(line).await.is_err() {
+                    let listening = self.listen(line).await;
+                    link.troubles.listening(listening.as_ref().err());
+                    if listening.is_err() {
                         link.doubt();
+                        self.go_deaf().await;
                         sleep(PAUSE).await;
                         ears.changed.notify_one();
                     }
                 }
                 None => self.cut_off().await,
             }
-            let behind = std::mem::take(&mut *ears.behind.lock());
+            let behind = mem::take(&mut *ears.behind.lock());
             for ear in behind {
                 self.send_to_read(ear).await;
             }
@@ -166,6 +173,9 @@ impl Subscriber {
             line.connection.subscribe(channels).await?;
         }
         self.heard = wanted.into_iter().map(str::to_owned).collect();
+        if mem::take(&mut self.deaf) {
+            self.told.clear();
+        }
         let mut known = HashSet::new();
         for (id, _, ear) in all {
             known.insert(id);
@@ -175,6 +185,16 @@ impl Subscriber {
         }
         self.told = known;
         Ok(())
+    }
+
+    /// Tells the ears that nothing is heard, or those that wait to hear would wait for ever.
+    async fn go_deaf(&mut self) {
+        // What Redis has done of it is not known.
+        self.heard.clear();
+        if !mem::replace(&mut self.deaf, true) {
+            self.told.clear();
+        }
+        self.cut_off().await;
     }
 
     async fn cut_off(&mut self) {

@@ -1,0 +1,75 @@
+//! That this server is there, said to Redis again and again. What Redis answers shows whether it does what servers need, and
+//! whether another server has the same name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use redis::RedisResult;
+
+use super::Shared;
+use super::keys;
+use super::topology::Connection;
+
+/// How long a server that says nothing is remembered, in milliseconds.
+const LIFE_MS: u64 = 10_000;
+
+/// See the module's documentation.
+pub(super) struct Presence {
+    shared: Arc<Shared>,
+    node: String,
+    /// The others of the same name, with the times that they are remembered until.
+    others: HashMap<String, u64>,
+    /// Whether one of them lives: that is said once.
+    doubled: bool,
+}
+
+impl Presence {
+    pub(super) fn new(shared: Arc<Shared>, node: &str) -> Self {
+        Self {
+            shared,
+            node: node.to_owned(),
+            others: HashMap::new(),
+            doubled: false,
+        }
+    }
+
+    /// Says it once.
+    pub(super) async fn beat(&mut self, connection: &mut Connection) -> RedisResult<()> {
+        let Shared {
+            scripts,
+            server,
+            publish,
+            ..
+        } = &*self.shared;
+        let servers: Vec<(String, u64)> = scripts
+            .beat
+            .key(keys::servers(&self.node))
+            .arg(server)
+            .arg(LIFE_MS)
+            .arg(*publish)
+            .invoke_async(connection)
+            .await?;
+        let others: HashMap<_, _> = servers
+            .into_iter()
+            .filter(|(other, _)| other != server)
+            .collect();
+        self.compare(others);
+        Ok(())
+    }
+
+    /// Another that spoke since the last time lives. One that did not may be this server, before it was started again.
+    fn compare(&mut self, others: HashMap<String, u64>) {
+        let lives = others
+            .iter()
+            .any(|(other, until)| self.others.get(other).is_some_and(|before| before < until));
+        self.others = others;
+        if lives && !self.doubled {
+            let node = &self.node;
+            tracing::error!(
+                node,
+                "another server has the same name: give each its own --node"
+            );
+        }
+        self.doubled = lives || self.doubled && !self.others.is_empty();
+    }
+}

@@ -1,0 +1,109 @@
+//! What Redis does not do although it answers: it is full, it is a replica, or its user lacks a right.
+
+use std::fmt;
+use std::mem;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use redis::RedisError;
+use tokio::time::Instant;
+
+/// How long a refusal counts that the beats do not see, because another part of a cluster refused.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(super) struct Troubles(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// The last refusal, until something was done again.
+    refused: Option<(Instant, String)>,
+    /// Why this server cannot listen.
+    deaf: Option<String>,
+}
+
+/// Why a server does not work with Redis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    CutOff,
+    Refused(String),
+    Deaf(String),
+}
+
+impl Troubles {
+    /// Redis refused something.
+    pub(super) fn refused(&self, error: &RedisError) {
+        let why = describe(error);
+        let mut state = self.0.lock();
+        let news = state
+            .refused
+            .replace((Instant::now(), why.clone()))
+            .is_none();
+        drop(state);
+        // Once, for as long as it lasts.
+        if news {
+            tracing::warn!("{}", Trouble::Refused(why));
+        }
+    }
+
+    /// Redis did what each server asks of it now and then. In a cluster only one part did.
+    pub(super) fn beaten(&self, in_cluster: bool) {
+        let mut state = self.0.lock();
+        let over = |(at, _): &mut (Instant, String)| !in_cluster || at.elapsed() >= FRESH;
+        let ended = state.refused.take_if(over).is_some();
+        drop(state);
+        if ended {
+            tracing::info!("Redis takes again what this server writes");
+        }
+    }
+
+    /// There is no connection to ask.
+    pub(super) fn are_unknown(&self) {
+        self.0.lock().refused = None;
+    }
+
+    /// Whether Redis lets this server listen; if not, why.
+    pub(super) fn listening(&self, error: Option<&RedisError>) {
+        let now = error.map(describe);
+        let before = mem::replace(&mut self.0.lock().deaf, now.clone());
+        match (before, now) {
+            (None, Some(why)) => tracing::warn!("{}", Trouble::Deaf(why)),
+            (Some(_), None) => tracing::info!("this server hears the others again"),
+            _ => {}
+        }
+    }
+
+    /// What is wrong although there is a connection, or was.
+    pub(super) fn now(&self, connected: bool) -> Option<Trouble> {
+        let state = self.0.lock();
+        if let Some((_, why)) = &state.refused {
+            return Some(Trouble::Refused(why.clone()));
+        }
+        if !connected {
+            return Some(Trouble::CutOff);
+        }
+        state.deaf.clone().map(Trouble::Deaf)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutOff => f.write_str("cut off from Redis"),
+            Self::Refused(why) => write!(f, "Redis refuses what this server writes: {why}"),
+            Self::Deaf(why) => write!(f, "Redis does not let this server listen: {why}"),
+        }
+    }
+}
+
+/// What Redis said, without where in a script.
+fn describe(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => {
+            let detail = detail.split(" script: ").next().unwrap_or(detail);
+            format!("{code} {detail}")
+        }
+        _ => error.to_string(),
+    }
+}
