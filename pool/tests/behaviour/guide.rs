@@ -31,7 +31,7 @@ fn every_test_named_in_the_guide_exists() {
     }
     for (file, name) in named(bugs) {
         let path = match file.split_once('/') {
-            Some(("loom", file)) => format!("../loom-tests/tests/{file}"),
+            Some(("loom", file)) => format!("../loom-tests/tests/models/{file}"),
             Some(("bugs", file)) => format!("tests/behaviour/ants_bugs/{file}"),
             Some(("parity", file)) => format!("tests/behaviour/ants_parity/{file}"),
             Some(("own_process", _)) => format!("tests/{file}"),
