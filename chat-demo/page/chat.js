@@ -29,7 +29,9 @@ const rooms = new Rooms(connection), composer = new Composer(connection, rooms),
 /* What the server says. */
 const frames = {
   [KIND.JOINED](joined) {
-    rooms.get(joined.room)?.onJoined(joined);
+    const room = rooms.get(joined.room);
+    room?.onJoined(joined);
+    composer.onJoined(room);
     rooms.paint();
   },
   [KIND.MESSAGE]({ room: name, seq, user, text, ts }) {
@@ -45,7 +47,7 @@ const frames = {
   [KIND.ACK]: ack => composer.onAck(ack),
   [KIND.ERROR]({ code, message, id }) {
     const why = message || code;
-    if (!composer.onRefused(id, why)) log.notice(rooms.active, `The server refused: ${why}`, { bad: true });
+    if (!composer.onRefused(id, code, why)) log.notice(rooms.active, `The server refused: ${why}`, { bad: true });
   },
   [KIND.PRESENCE](presence) {
     const room = rooms.get(presence.room), { user, event } = presence;
@@ -82,6 +84,7 @@ function welcomed({ user, node, max_payload: limit }) {
   rooms.me = user;
   signin.rememberUser(user);
   composer.limit = limit;
+  composer.onWelcome(user);
   paintSelf(user);
   status("up", "Connected");
   byId("status").title = `to ${node}`;

@@ -8,7 +8,7 @@ export class Composer {
   #connection; #rooms;
   /** Texts that no ack has come for, by the id that it will name. */
   #pending = new Map();
-  /** Texts that went out before the connection broke: nobody knows whether they arrived. */
+  /** Texts that were refused after an attempt without an answer: they may have arrived. */
   #uncertain = new Set();
   #ids = 0;
   /** The longest payload that the server takes. */
@@ -49,17 +49,24 @@ export class Composer {
   }
 
   /** The server refused a text. False when it was none of these. */
-  onRefused(id, why) {
+  onRefused(id, code, why) {
     const entry = this.#pending.get(id);
-    if (entry) this.#fail(id, entry, `Not sent: ${why}`);
-    return entry !== undefined;
+    if (!entry) return false;
+    if (code === "uncertain") this.#repeat(id, entry);
+    else this.#giveUp(id, entry, why);
+    return true;
   }
 
-  onLost() {
-    for (const [id, entry] of this.#pending) {
-      this.#uncertain.add(entry);
-      this.#fail(id, entry, "Perhaps not sent: the connection broke");
-    }
+  /** The room is joined again: what was sent and not answered is sent again, and delivered once. */
+  onJoined(room) {
+    for (const [id, entry] of this.#pending) if (entry.room === room && entry.lost) this.#repeat(id, entry);
+  }
+
+  onLost() { for (const entry of this.#pending.values()) entry.lost = true; }
+
+  /** The server has welcomed somebody: of another user it would not know the texts again. */
+  onWelcome(user) {
+    for (const [id, entry] of this.#pending) if (entry.user !== user) this.#giveUp(id, entry, "the connection broke");
   }
 
   /** A message of this visitor came: if it is one of the uncertain texts, then that arrived after all. */
@@ -71,28 +78,41 @@ export class Composer {
     }
   }
 
-  #publish(room, text) {
-    const id = String(++this.#ids), item = log.message(this.#rooms.me, text, Date.now(), true);
+  #publish(room, text, key = newKey()) {
+    const id = String(++this.#ids), user = this.#rooms.me, item = log.message(user, text, Date.now(), true);
     item.classList.add("pending");
     item.setAttribute("aria-hidden", "true"); // heard once, when it is a message
-    const entry = { item, room, text };
+    const entry = { item, room, text, user, key, lost: false, repeated: false };
     this.#pending.set(id, entry);
     log.insert(room, item);
     log.toBottom();
-    const payload = { room: room.name, text, id };
+    const payload = { room: room.name, text, id, key };
     if (payloadLength(payload) > this.limit) this.#fail(id, entry, "Not sent: too long");
     else if (!room.joined || !this.#connection.send(KIND.PUBLISH, payload)) {
       this.#fail(id, entry, "Not sent: no connection");
     }
   }
 
+  #repeat(id, entry) {
+    const { room: { name }, text, key } = entry;
+    entry.lost = !this.#connection.send(KIND.PUBLISH, { room: name, text, id, key });
+    entry.repeated = true;
+  }
+
+  /** Nothing more is tried. */
+  #giveUp(id, entry, why) {
+    const perhaps = entry.lost || entry.repeated;
+    if (perhaps) this.#uncertain.add(entry);
+    this.#fail(id, entry, `${perhaps ? "Perhaps not sent" : "Not sent"}: ${why}`);
+  }
+
   #fail(id, entry, why) {
     this.#pending.delete(id);
-    const { item, room, text } = entry, line = make("div", "why", `${why.replace(/\.$/, "")}. `);
+    const { item, room, text, key } = entry, line = make("div", "why", `${why.replace(/\.$/, "")}. `);
     item.classList.replace("pending", "failed");
     item.removeAttribute("aria-hidden");
     line.append(
-      action("link", "Send again", () => { this.#discard(entry); this.#publish(room, text); byId("text").focus(); }),
+      action("link", "Send again", () => { this.#discard(entry); this.#publish(room, text, key); byId("text").focus(); }),
       action("link", "Discard", () => { this.#discard(entry); byId("text").focus(); }),
     );
     item.lastChild.append(line);
@@ -103,4 +123,9 @@ export class Composer {
     this.#uncertain.delete(entry);
     entry.item.remove();
   }
+}
+
+/** A text with the key of another one is that one. */
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -12,6 +12,8 @@ const PAGE = 100;
 
 export class Room {
   #send;
+  /** The epoch of all numbers here; unknown before the room is joined. */
+  #epoch;
   /** The newest message seen, to recover by. */
   #last = 0;
   /** The oldest message of those that reach without a gap to the newest. */
@@ -22,6 +24,8 @@ export class Room {
   #asked;
   /** Whether the server keeps nothing older. */
   #exhausted = false;
+  /** Whether the history on its way was asked for by numbers of an epoch that has ended. */
+  #outdated = false;
 
   constructor(name, { send, show, leave }) {
     this.#send = send;
@@ -40,7 +44,9 @@ export class Room {
 
   /** Asks to be let in, and for what was missed. */
   join() {
-    this.#send(KIND.JOIN, { room: this.name, ...(this.#last && { after: this.#last }) });
+    // Without its epoch a number says nothing.
+    const seen = this.#epoch === undefined ? {} : { after: this.#last, epoch: this.#epoch };
+    this.#send(KIND.JOIN, { room: this.name, ...seen });
   }
 
   /** The connection is gone, and with it all that was asked. */
@@ -49,33 +55,35 @@ export class Room {
     this.#asked = undefined;
     if (this.#gap) this.#last = this.#gap.after;
     this.#gap = undefined;
+    this.#outdated = false;
     this.list.parentElement.removeAttribute("aria-busy");
   }
 
-  onJoined({ seq, members, recovered }) {
+  /** Answers the join, or the one behind a question for history; comes unasked when the room begins a new epoch. */
+  onJoined({ seq, epoch, members, recovered }) {
+    const known = this.#epoch, anew = known !== undefined && known !== epoch;
     this.members = members;
-    if (this.joined) return this.#lookedBack();
+    if (this.joined && !anew) return this.#lookedBack();
     this.joined = true;
+    this.#epoch = epoch;
     this.askMembers();
+    if (anew) return this.#beginAnew(seq);
     const missed = seq - this.#last;
     if (recovered) {
       if (missed > 0) log.notice(this, `Recovered ${amount(missed, "message")}`);
       return;
     }
-    if (this.#last > 0 && missed < 0) {
-      log.outdate(this);
-      this.#startAnew("The room began anew: the server keeps nothing of the above");
-    } else if (missed > log.KEPT) {
-      if (this.#last > 0) {
+    if (missed > log.KEPT) {
+      if (known !== undefined) {
         log.clear(this);
         this.#startAnew(`You missed ${amount(missed, "message")}: here are the newest`);
       }
     } else {
       // What the server did not send at once it may send page by page.
-      if (this.#last > 0 && missed > 0) this.#gap = { after: this.#last, upTo: seq };
+      if (known !== undefined && missed > 0) this.#gap = { after: this.#last, upTo: seq };
       this.#edge = seq + 1;
     }
-    this.#last = seq;
+    this.#last = Math.max(this.#last, seq);
     if (seq > 0) this.#lookBack();
   }
 
@@ -111,6 +119,15 @@ export class Room {
     this.#offerOlder();
   }
 
+  #beginAnew(seq) {
+    log.outdate(this);
+    this.#gap = undefined;
+    this.#startAnew("The room began anew: the server may have lost what is above");
+    this.#last = seq;
+    this.#outdated = this.#asked !== undefined; // the answer is on its way
+    if (seq > 0) this.#lookBack();
+  }
+
   #startAnew(why) {
     log.notice(this, why);
     this.#edge = Infinity;
@@ -130,6 +147,11 @@ export class Room {
     const came = this.#edge < this.#asked;
     this.#asked = undefined;
     this.list.parentElement.removeAttribute("aria-busy");
+    if (this.#outdated) {
+      this.#outdated = false;
+      if (this.#last > 0) this.#lookBack();
+      return;
+    }
     if (this.#gap && came && this.#edge > this.#gap.after + 1) return this.#lookBack();
     if (this.#gap) this.#closeGap(this.#gap);
     else if (!came) this.#exhausted = true;

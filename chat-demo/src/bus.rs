@@ -12,7 +12,9 @@ use std::sync::{Arc, Weak};
 use thiserror::Error;
 
 use crate::connection::Connection;
-use crate::payload::{Alert, Message, OrderUpdate, Presence, UserState};
+use crate::epoch::{Epoch, Position};
+use crate::error::Refusal;
+use crate::payload::{Alert, ErrorCode, Message, OrderUpdate, Presence, UserState};
 
 pub(crate) use self::redis::Redis;
 
@@ -25,12 +27,20 @@ pub(crate) trait Bus: Send + Sync {
     /// The ear has missed something: has it catch up again.
     fn catch_up(&self, ear: Arc<dyn Ear>);
 
-    /// Has a message numbered, kept and announced, once there is space for it. `then` is called in the order of the
-    /// numbers.
-    fn append(&self, message: Message, then: Then) -> Doing<'_, Result<(), Away>>;
+    /// Has a message numbered, kept and announced, once there is space for it; or finds the one that has its `key`. `then`
+    /// is called in the order of the numbers.
+    fn append(
+        &self,
+        message: Message,
+        key: Option<String>,
+        then: Then,
+    ) -> Doing<'_, Result<(), Away>>;
 
     /// What was said in a room after a message, or lately, the oldest first; not necessarily all of it.
     fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Doing<'a, Result<Page, Away>>;
+
+    /// Begins a new epoch of a room in the place of `epoch`, unless another server has done so.
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Doing<'a, Result<(), Away>>;
 
     /// Announces what has no number to the servers that have the room, or to all, this one included.
     fn announce<'a>(&'a self, room: Option<&'a str>, heard: Heard) -> Doing<'a, Result<(), Away>>;
@@ -41,6 +51,10 @@ pub(crate) trait Bus: Send + Sync {
         room: &'a Arc<str>,
         member: &'a Connection,
     ) -> Doing<'a, Result<u32, Away>>;
+
+    /// Puts the members on this server down again, where others may have been lost; how many there are now, on all
+    /// servers.
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Doing<'a, Result<u32, Away>>;
 
     /// Forgets a member by its number. Waits for nobody.
     fn leave(&self, room: &Arc<str>, member: u64);
@@ -62,8 +76,8 @@ pub(crate) trait Bus: Send + Sync {
 /// An operation of the bus.
 pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Whom to tell that a message has its number and is kept, or that nobody knows. Called where others wait: it is short.
-pub(crate) type Then = Box<dyn FnOnce(Result<u64, Away>) + Send>;
+/// Told that a message has its number and is kept, or why not. Called where others wait: it is short.
+pub(crate) type Then = Box<dyn FnOnce(Result<u64, AppendError>) + Send>;
 
 /// What listens to the bus.
 pub(crate) trait Ear: Send + Sync {
@@ -80,11 +94,36 @@ pub(crate) trait Ear: Send + Sync {
 /// What is announced.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Heard {
-    Message(Message),
+    Message(Announced),
+    /// Where the room stands.
+    Stand(Position),
     Order(OrderUpdate),
     State(UserState),
     Presence(Presence),
     Alert(Alert),
+}
+
+/// A message that has its number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Announced {
+    pub(crate) epoch: Epoch,
+    /// The mark of the message before it, if there is one.
+    pub(crate) before: Option<Mark>,
+    pub(crate) message: Message,
+}
+
+/// Tells two messages apart that have the same number, when a bus has lost the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(pub(crate) u32);
+
+impl Mark {
+    pub(crate) fn of(message: &Message) -> Self {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(message.user.as_bytes());
+        hasher.update(&message.ts.to_be_bytes());
+        hasher.update(message.text.as_bytes());
+        Self(hasher.finalize())
+    }
 }
 
 impl From<OrderUpdate> for Heard {
@@ -102,10 +141,14 @@ impl From<UserState> for Heard {
 /// Messages of a room as the bus keeps them.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Page {
-    /// Which life of the room they are of: numbers of another life mean nothing in this one.
-    pub(crate) life: u64,
+    /// The epoch of their numbers; none if the bus cannot begin one for a room without messages.
+    pub(crate) epoch: Option<Epoch>,
     /// The number of the newest message, here or not.
     pub(crate) newest: u64,
+    /// The mark of the newest message.
+    pub(crate) tip: Option<Mark>,
+    /// The mark of the message after which was read, if that is kept.
+    pub(crate) before: Option<Mark>,
     /// Without gaps, the oldest first.
     pub(crate) messages: Vec<Message>,
 }
@@ -131,3 +174,29 @@ impl Drop for Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("this server is cut off from the others: try again later")]
 pub(crate) struct Away;
+
+/// Why a message has no number, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum AppendError {
+    /// It is not kept.
+    #[error(transparent)]
+    Away(#[from] Away),
+    /// The bus did not answer in time: it may be kept, or be kept later.
+    #[error("the store did not answer: the text may have been kept; repeat it with its key")]
+    Uncertain,
+}
+
+impl From<Away> for Refusal {
+    fn from(away: Away) -> Self {
+        Self::new(ErrorCode::Overloaded, away.to_string())
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Away(away) => away.into(),
+            AppendError::Uncertain => Self::new(ErrorCode::Uncertain, error.to_string()),
+        }
+    }
+}

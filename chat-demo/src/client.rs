@@ -42,6 +42,7 @@ mod error;
 mod event;
 mod news;
 mod place;
+mod position;
 mod pulse;
 mod reconnecting;
 mod sending;
@@ -59,12 +60,14 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 
 use self::connection::{Connection, encode};
+pub(crate) use self::position::join;
 pub(crate) use self::stream::target;
 pub use self::{
     builder::Builder,
     error::{ClientError, Result},
     event::{Event, Received},
     news::News,
+    position::Position,
     reconnecting::Reconnecting,
     settings::Settings,
 };
@@ -132,11 +135,10 @@ impl Client {
         self.connection.welcome()
     }
 
-    /// Asks for membership in `room`; [`Event::Joined`] answers. What was said after the message number `after` comes
+    /// Asks for membership in `room`; [`Event::Joined`] answers. What was said after the message that was `seen` last comes
     /// next, if the server still has all of it.
-    pub async fn join(&mut self, room: &str, after: Option<u64>) -> Result<()> {
-        let room = room.to_owned();
-        self.send(Kind::JOIN, &payload::Join { room, after }).await
+    pub async fn join(&mut self, room: &str, seen: Option<Position>) -> Result<()> {
+        self.send(Kind::JOIN, &join(room.to_owned(), seen)).await
     }
 
     /// Gives up membership in `room`.
@@ -147,10 +149,23 @@ impl Client {
 
     /// Says `text` in `room`; with an `id`, [`Event::Ack`] or [`Event::Error`] answers.
     pub async fn publish(&mut self, room: &str, text: &str, id: Option<&str>) -> Result<()> {
+        self.publish_with_key(room, text, id, None).await
+    }
+
+    /// Says `text` in `room`, as [`publish`](Self::publish) does. While the first text with a `key` is in the room's
+    /// history, a repetition by the same user is acknowledged with the number of the first, and not delivered.
+    pub async fn publish_with_key(
+        &mut self,
+        room: &str,
+        text: &str,
+        id: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<()> {
         let publish = payload::Publish {
             room: room.to_owned(),
             text: text.to_owned(),
             id: id.map(str::to_owned),
+            key: key.map(str::to_owned),
         };
         self.send(Kind::PUBLISH, &publish).await
     }

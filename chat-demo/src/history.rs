@@ -10,6 +10,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::epoch::{Epoch, Position};
+
 /// How long the number of a room's newest message is known, when the message is not. A client that comes back later
 /// than that would be told that nothing is missing, if the room had by then as many new messages.
 pub(crate) const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,12 +43,32 @@ pub(crate) struct Log {
 }
 
 struct Past {
+    /// Which numbering `newest` belongs to.
+    epoch: Epoch,
     /// The number of the newest message; 0 before the first.
     newest: u64,
     /// When that was.
     at: Instant,
-    /// The newest messages as they were sent, the newest last, without gaps.
-    messages: VecDeque<(Instant, Bytes)>,
+    /// The newest messages, the newest last, without gaps.
+    messages: VecDeque<Kept>,
+    /// Numbers of messages that have an idempotency key, by the key.
+    keys: HashMap<Arc<str>, u64>,
+}
+
+/// A message in a log.
+struct Kept {
+    at: Instant,
+    /// As it was sent.
+    frame: Bytes,
+    /// Its idempotency key, if it has one and the log tells repetitions.
+    key: Option<Arc<str>>,
+}
+
+impl Kept {
+    /// How much of the budget it takes.
+    fn len(&self) -> usize {
+        self.frame.len() + self.key.as_ref().map_or(0, |key| key.len())
+    }
 }
 
 impl History {
@@ -65,9 +87,11 @@ impl History {
                 limits: self.limits,
                 all_bytes: self.bytes.clone(),
                 past: Mutex::new(Past {
+                    epoch: Epoch::new(),
                     newest: 0,
                     at: Instant::now(),
                     messages: VecDeque::new(),
+                    keys: HashMap::new(),
                 }),
             })
         };
@@ -75,24 +99,35 @@ impl History {
         logs.entry(room.clone()).or_insert_with(new).clone()
     }
 
-    /// Takes what a room had in another life: the number of its newest message, and messages by age, without gaps.
+    /// Restores a room from where it was kept: the position of its newest message, and messages by age, without gaps.
     pub(crate) fn restore(
         &self,
         room: &str,
-        newest: u64,
+        newest: Position,
         messages: impl Iterator<Item = (Duration, Bytes)>,
     ) {
         self.log(&room.into()).begin_at(newest, messages);
     }
 
-    /// Forgets what is too old, and logs of rooms that nobody is in and nobody was in for long.
-    pub(crate) fn expire(&self) {
+    /// Forgets what is too old, and logs of rooms without members that were silent for long or for ever. A journal says
+    /// itself which rooms with messages it forgets: see [`forget`](Self::forget).
+    pub(crate) fn expire(&self, journaled: bool) {
         self.logs.lock().retain(|_, log| {
             let past = &mut *log.past.lock();
             log.forget_old(past);
-            let in_use = Arc::strong_count(log) > 1;
-            in_use || (past.newest > 0 && past.at.elapsed() < REMEMBER.max(self.limits.age))
+            let is_recent = || journaled || past.at.elapsed() < REMEMBER.max(self.limits.age);
+            is_in_use(log) || (past.newest > 0 && is_recent())
         });
+    }
+
+    /// Forgets a room, unless it is in use; says whether it is forgotten.
+    pub(crate) fn forget(&self, room: &str) -> bool {
+        let mut logs = self.logs.lock();
+        if logs.get(room).is_some_and(is_in_use) {
+            return false;
+        }
+        logs.remove(room);
+        true
     }
 
     /// How many messages there are. Looks into each log, which costs those who append nothing.
@@ -110,44 +145,76 @@ impl History {
 }
 
 impl Log {
-    /// The number of the newest message; 0 before the first.
-    pub(crate) fn newest(&self) -> u64 {
-        self.past.lock().newest
+    /// Returns the position of the newest message.
+    pub(crate) fn newest(&self) -> Position {
+        let past = self.past.lock();
+        Position {
+            epoch: past.epoch,
+            seq: past.newest,
+        }
     }
 
-    /// Numbers a message, and keeps the bytes that `make` makes of it.
-    pub(crate) fn append<T>(&self, make: impl FnOnce(u64) -> (Bytes, T)) -> (u64, T) {
+    /// Numbers a message, and keeps the bytes that `make` makes of it. A repetition finds it by its key.
+    pub(crate) fn append<T>(
+        &self,
+        key: Option<Arc<str>>,
+        make: impl FnOnce(u64) -> (Bytes, T),
+    ) -> (u64, T) {
         let past = &mut *self.past.lock();
         past.newest += 1;
         let (frame, message) = make(past.newest);
-        self.keep(past, Instant::now(), frame);
+        if let Some(key) = &key {
+            past.keys.insert(key.clone(), past.newest);
+        }
+        let at = Instant::now();
+        self.keep(past, Kept { at, frame, key });
         (past.newest, message)
+    }
+
+    /// Returns the number of the message with an idempotency key, if it is kept.
+    pub(crate) fn find(&self, key: &str) -> Option<u64> {
+        let past = &mut *self.past.lock();
+        self.forget_old(past);
+        past.keys.get(key).copied()
     }
 
     /// Keeps a message that has its number already.
     pub(crate) fn push(&self, seq: u64, frame: Bytes) {
         let past = &mut *self.past.lock();
         past.newest = seq;
-        self.keep(past, Instant::now(), frame);
+        let at = Instant::now();
+        let key = None;
+        self.keep(past, Kept { at, frame, key });
     }
 
-    /// Forgets all, and begins with the number of the newest message and messages by age, without gaps.
-    pub(crate) fn begin_at(&self, newest: u64, messages: impl Iterator<Item = (Duration, Bytes)>) {
+    /// Forgets all, and begins with the position of the newest message and messages by age, without gaps.
+    pub(crate) fn begin_at(
+        &self,
+        newest: Position,
+        messages: impl Iterator<Item = (Duration, Bytes)>,
+    ) {
         let past = &mut *self.past.lock();
         while !past.messages.is_empty() {
             self.forget_oldest(past);
         }
-        past.newest = newest;
+        (past.epoch, past.newest) = (newest.epoch, newest.seq);
         let now = Instant::now();
         for (age, frame) in messages {
-            self.keep(past, now.checked_sub(age).unwrap_or(now), frame);
+            let at = now.checked_sub(age).unwrap_or(now);
+            let key = None;
+            self.keep(past, Kept { at, frame, key });
         }
     }
 
-    fn keep(&self, past: &mut Past, at: Instant, frame: Bytes) {
-        past.at = at;
-        self.all_bytes.fetch_add(frame.len(), Ordering::Relaxed);
-        past.messages.push_back((at, frame));
+    /// Begins a new epoch that goes on with the numbers of the old one.
+    pub(crate) fn fork(&self) {
+        self.past.lock().epoch = Epoch::new();
+    }
+
+    fn keep(&self, past: &mut Past, message: Kept) {
+        past.at = message.at;
+        self.all_bytes.fetch_add(message.len(), Ordering::Relaxed);
+        past.messages.push_back(message);
         self.forget_old(past);
         // The room that speaks pays for what it says.
         while past.messages.len() > self.limits.messages
@@ -158,12 +225,15 @@ impl Log {
         }
     }
 
-    /// All that was said after the message with this number; nothing if some of it was forgotten, or if there never was
-    /// such a message.
-    pub(crate) fn after(&self, seq: u64) -> Option<Vec<Bytes>> {
+    /// Returns all that was said after a message; `None` if some of it was forgotten, or if the position is of another
+    /// epoch or beyond the newest message.
+    pub(crate) fn after(&self, seen: Position) -> Option<Vec<Bytes>> {
         let past = &mut *self.past.lock();
+        if seen.epoch != past.epoch {
+            return None;
+        }
         self.forget_old(past);
-        let missed = usize::try_from(past.newest.checked_sub(seq)?).ok()?;
+        let missed = usize::try_from(past.newest.checked_sub(seen.seq)?).ok()?;
         let known = past.messages.len().checked_sub(missed)?;
         Some(past.frames(known..past.messages.len()))
     }
@@ -179,145 +249,48 @@ impl Log {
     }
 
     fn forget_old(&self, past: &mut Past) {
-        while let Some((at, _)) = past.messages.front()
-            && at.elapsed() >= self.limits.age
+        while let Some(oldest) = past.messages.front()
+            && oldest.at.elapsed() >= self.limits.age
         {
             self.forget_oldest(past);
         }
         if past.messages.is_empty() {
             // A quiet room keeps no memory.
             past.messages = VecDeque::new();
+            past.keys = HashMap::new();
         }
     }
 
     fn forget_oldest(&self, past: &mut Past) {
-        if let Some((_, frame)) = past.messages.pop_front() {
-            self.all_bytes.fetch_sub(frame.len(), Ordering::Relaxed);
+        let Some(oldest) = past.messages.pop_front() else {
+            return;
+        };
+        self.all_bytes.fetch_sub(oldest.len(), Ordering::Relaxed);
+        if let Some(key) = &oldest.key {
+            past.keys.remove(key);
         }
     }
+}
+
+/// Whether there is a room that has the log. Under the lock of the logs none begins to.
+fn is_in_use(log: &Arc<Log>) -> bool {
+    Arc::strong_count(log) > 1
 }
 
 impl Past {
     fn frames(&self, range: std::ops::Range<usize>) -> Vec<Bytes> {
         let messages = self.messages.range(range);
-        messages.map(|(_, frame)| frame.clone()).collect()
+        messages.map(|kept| kept.frame.clone()).collect()
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let bytes: usize = self
-            .past
-            .get_mut()
-            .messages
-            .iter()
-            .map(|(_, frame)| frame.len())
-            .sum();
+        let messages = self.past.get_mut().messages.iter();
+        let bytes: usize = messages.map(Kept::len).sum();
         self.all_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ROOMY: Limits = Limits {
-        messages: 3,
-        age: Duration::from_secs(60),
-        bytes: 1000,
-    };
-
-    fn say(log: &Log, count: usize) {
-        for _ in 0..count {
-            log.append(|seq| (seq.to_string().into(), ()));
-        }
-    }
-
-    fn texts(frames: &[Bytes]) -> Vec<&str> {
-        frames
-            .iter()
-            .map(|frame| str::from_utf8(frame).expect("a number"))
-            .collect()
-    }
-
-    #[tokio::test]
-    async fn messages_are_numbered_from_one_also_when_none_is_kept() {
-        let none = Limits {
-            messages: 0,
-            ..ROOMY
-        };
-        let history = History::new(none);
-        let log = history.log(&"tea".into());
-        assert_eq!(log.newest(), 0);
-        say(&log, 1);
-        assert_eq!(log.append(|seq| (Bytes::new(), seq)), (2, 2));
-        assert_eq!((log.newest(), history.bytes()), (2, 0));
-        assert_eq!(log.after(2), Some(Vec::new()));
-        assert_eq!(log.after(1), None);
-    }
-
-    #[tokio::test]
-    async fn what_was_missed_is_there_or_it_is_said_that_it_is_not() {
-        let history = History::new(ROOMY);
-        let log = history.log(&"tea".into());
-        say(&log, 5);
-        assert_eq!(texts(&log.after(2).expect("it is kept")), ["3", "4", "5"]);
-        assert_eq!(texts(&log.after(4).expect("it is kept")), ["5"]);
-        assert_eq!(log.after(5), Some(Vec::new()));
-        assert_eq!(log.after(1), None, "the second was forgotten");
-        assert_eq!(log.after(6), None, "of another life");
-    }
-
-    #[tokio::test]
-    async fn pages_go_backwards() {
-        let history = History::new(ROOMY);
-        let log = history.log(&"tea".into());
-        say(&log, 5);
-        assert_eq!(texts(&log.before(None, 2)), ["4", "5"]);
-        assert_eq!(texts(&log.before(Some(5), 9)), ["3", "4"]);
-        assert_eq!(texts(&log.before(Some(100), 1)), ["5"]);
-        assert!(log.before(Some(3), 9).is_empty());
-        assert!(log.before(Some(0), 9).is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_old_is_forgotten_and_its_number_a_day_later() {
-        let history = History::new(ROOMY);
-        say(&history.log(&"tea".into()), 1);
-        tokio::time::advance(ROOMY.age / 2).await;
-        say(&history.log(&"tea".into()), 1);
-        tokio::time::advance(ROOMY.age / 2).await;
-        let log = history.log(&"tea".into());
-        assert_eq!(texts(&log.before(None, 9)), ["2"]);
-        drop(log);
-        tokio::time::advance(ROOMY.age).await;
-        history.expire();
-        assert_eq!(
-            (history.bytes(), history.log(&"tea".into()).newest()),
-            (0, 2)
-        );
-        tokio::time::advance(REMEMBER).await;
-        history.expire();
-        assert_eq!(history.log(&"tea".into()).newest(), 0);
-    }
-
-    #[tokio::test]
-    async fn all_rooms_together_stay_within_the_bytes() {
-        let history = History::new(Limits {
-            messages: 100,
-            bytes: 10,
-            ..ROOMY
-        });
-        let (tea, milk) = (history.log(&"tea".into()), history.log(&"milk".into()));
-        say(&tea, 6);
-        say(&milk, 6);
-        assert_eq!((history.bytes(), history.messages()), (10, 10));
-        assert_eq!(texts(&milk.before(None, 9)), ["3", "4", "5", "6"]);
-        // A message larger than the rest of the space is not kept at all.
-        milk.append(|_| (Bytes::from_static(&[b'x'; 20]), ()));
-        assert_eq!((history.bytes(), milk.newest()), (6, 7));
-        drop((tea, milk));
-        drop(history.logs.lock().drain());
-        assert_eq!(history.bytes(), 0);
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use crate::bus::{Doing, Ear, Heard, Watch};
 use crate::connection::Connection;
 use crate::directory::Directory;
+use crate::epoch::Position;
 use crate::error::{CloseReason, Refusal};
 use crate::history::History;
 use crate::journal::Journal;
@@ -124,11 +125,11 @@ impl Hub {
         &self,
         name: &str,
         connection: Arc<Connection>,
-        after: Option<u64>,
+        seen: Option<Position>,
     ) -> Result<Membership, Refusal> {
         let make = |name| Room::new(name, self.common.clone());
         let (room, claim) = self.rooms.claim(name, make);
-        room.join(connection, claim, after).await
+        room.join(connection, claim, seen).await
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -15,7 +15,8 @@ use thiserror::Error;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::clock;
-use crate::journal::store::Store;
+use crate::epoch::{Epoch, Position};
+use crate::journal::store::{Draft, Store};
 use crate::payload::Message;
 
 pub(crate) use crate::journal::store::Kept;
@@ -34,17 +35,31 @@ pub(crate) struct Journal {
 
 enum Order {
     Append(Entry),
-    Forget { messages: Duration, rooms: Duration },
+    Forget {
+        messages: Duration,
+        rooms: Duration,
+        forget_room: ForgetRoom,
+    },
     Close,
 }
 
 struct Entry {
-    message: Message,
+    draft: Draft,
     then: Then,
 }
 
-/// Whom to tell that a message has its number and is kept, or that it is not.
-type Then = Box<dyn FnOnce(Result<Message, Unkept>) + Send>;
+/// Told that a message has its number and is kept, or that it is not.
+type Then = Box<dyn FnOnce(Result<Numbered, Unkept>) + Send>;
+/// Asked whether a silent room may be forgotten. What is not in use is forgotten by the one who is asked, too.
+type ForgetRoom = Box<dyn Fn(&str) -> bool + Send>;
+
+/// A message that is kept.
+pub(crate) enum Numbered {
+    /// It has its number in an epoch, and is to be delivered.
+    New(Message, Epoch),
+    /// It was kept before, under this number.
+    Before(u64),
+}
 
 /// A message that could not be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -77,21 +92,37 @@ impl Journal {
         })
     }
 
-    /// Puts a message in line, once there is space; `then` is called on the writer's thread, in the order of the numbers.
+    /// Enqueues a message, once there is space. `then` is called on the writer's thread, in the order of the numbers.
+    ///
+    /// `known` is where the room stands in memory: a file that has less of the same epoch begins another.
     pub(crate) async fn append(
         &self,
         message: Message,
-        then: impl FnOnce(Result<Message, Unkept>) + Send + 'static,
+        key: Option<String>,
+        known: Position,
+        then: impl FnOnce(Result<Numbered, Unkept>) + Send + 'static,
     ) -> Result<(), Unkept> {
-        let then = Box::new(then);
-        let entry = Order::Append(Entry { message, then });
+        let entry = Order::Append(Entry {
+            draft: Draft::new(message, key, known),
+            then: Box::new(then),
+        });
         self.orders.send(entry).await.map_err(|_| Unkept)
     }
 
-    /// Forgets messages of that age, and rooms that were silent for so long.
-    pub(crate) async fn forget(&self, messages: Duration, rooms: Duration) {
-        // Closed: there is nobody left to forget.
-        let _ = self.orders.send(Order::Forget { messages, rooms }).await;
+    /// Forgets messages of that age, and rooms that were silent for so long if `forget_room` agrees.
+    pub(crate) async fn forget(
+        &self,
+        messages: Duration,
+        rooms: Duration,
+        forget_room: impl Fn(&str) -> bool + Send + 'static,
+    ) {
+        let order = Order::Forget {
+            messages,
+            rooms,
+            forget_room: Box::new(forget_room),
+        };
+        // Closed: the server ends.
+        let _ = self.orders.send(order).await;
     }
 
     /// Whether the last write failed.
@@ -107,6 +138,16 @@ impl Journal {
         // Its end is what is waited for, in whatever way it came.
         let _ = self.orders.blocking_send(Order::Close);
         let _ = writer.join();
+    }
+}
+
+impl From<Draft> for Numbered {
+    fn from(draft: Draft) -> Self {
+        if draft.is_repetition {
+            Self::Before(draft.message.seq)
+        } else {
+            Self::New(draft.message, draft.epoch)
+        }
     }
 }
 
@@ -132,10 +173,15 @@ impl Writer {
                             next = orders.try_recv().ok();
                         }
                     }
-                    Order::Forget { messages, rooms } => {
+                    Order::Forget {
+                        messages,
+                        rooms,
+                        forget_room,
+                    } => {
                         self.write(&mut batch);
                         let before = |age| clock::now_ms().saturating_sub(clock::millis(age));
-                        self.attempt(|store| store.forget(before(messages), before(rooms)));
+                        let (messages, rooms) = (before(messages), before(rooms));
+                        self.attempt(|store| store.forget(messages, rooms, forget_room));
                     }
                     Order::Close => {
                         self.write(&mut batch);
@@ -151,10 +197,10 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        let messages = batch.iter_mut().map(|entry| &mut entry.message);
-        let kept = self.attempt(|store| store.append(messages));
-        for Entry { message, then } in mem::take(batch) {
-            then(if kept { Ok(message) } else { Err(Unkept) });
+        let drafts = batch.iter_mut().map(|entry| &mut entry.draft);
+        let kept = self.attempt(|store| store.append(drafts));
+        for Entry { draft, then } in mem::take(batch) {
+            then(if kept { Ok(draft.into()) } else { Err(Unkept) });
         }
     }
 

@@ -20,6 +20,7 @@
 //! - `closures`: work that occupies the workers, for debugging.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
+//! - `epoch`: which numbering of a room a number belongs to.
 //! - `bus`: what servers have between them that share rooms.
 //! - `guard`: what is done when the server is at its limit.
 //! - `rate`: how often one may publish.
@@ -58,6 +59,7 @@ mod connection;
 mod context;
 mod directory;
 mod echo;
+mod epoch;
 mod guard;
 mod handlers;
 mod history;

@@ -1,16 +1,19 @@
 //! What the frames carry: one type a kind, named as in the protocol. JSON by serde, Protobuf (`chat.proto`) by prost.
 
-use std::marker::PhantomData;
+mod codes;
 
-use prost::Enumeration;
 use serde::de::DeserializeOwned;
-use serde::ser::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use self::codes::Named;
+pub use self::codes::{ErrorCode, Level, PresenceEvent, State};
 use crate::frame::Kind;
 
 /// The longest name of a room or a user, in bytes.
 pub const MAX_NAME: usize = 64;
+
+/// The longest idempotency key, in bytes.
+pub const MAX_KEY: usize = 64;
 
 /// Whether a room or a user may be called so.
 #[must_use]
@@ -23,7 +26,7 @@ pub trait Payload: prost::Message + Default + Serialize + DeserializeOwned {
     /// The kind.
     const KIND: Kind;
 
-    /// What the types of Protobuf cannot say: a number that is none of an enumeration's.
+    /// Checks what the types cannot say, such as a number that is none of an enumeration's.
     fn check(&self) -> Result<(), &'static str> {
         Ok(())
     }
@@ -42,7 +45,6 @@ payloads! {
     Join = JOIN,
     Joined = JOINED,
     Leave = LEAVE,
-    Publish = PUBLISH,
     Message = MESSAGE,
     Ack = ACK,
     Error = ERROR,
@@ -50,6 +52,17 @@ payloads! {
     History = HISTORY,
     Members = MEMBERS,
     Bye = BYE,
+}
+
+impl Payload for Publish {
+    const KIND: Kind = Kind::PUBLISH;
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self.key.as_deref().map(str::len) {
+            None | Some(1..=MAX_KEY) => Ok(()),
+            Some(_) => Err("a key has 1 to 64 bytes"),
+        }
+    }
 }
 
 impl Payload for UserState {
@@ -67,27 +80,6 @@ impl Payload for Alert {
     fn check(&self) -> Result<(), &'static str> {
         let known = Level::try_from(self.level);
         known.map(drop).map_err(|_| "no such level")
-    }
-}
-
-/// An enumeration that Protobuf writes as a number and JSON as a name.
-struct Named<E>(PhantomData<E>);
-
-impl<E: TryFrom<i32> + Into<i32>> Named<E> {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-    fn serialize<S: Serializer>(number: &i32, serializer: S) -> Result<S::Ok, S::Error>
-    where
-        E: Serialize,
-    {
-        let known = E::try_from(*number).map_err(|_| S::Error::custom("no such name"))?;
-        known.serialize(serializer)
-    }
-
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error>
-    where
-        E: Deserialize<'de>,
-    {
-        E::deserialize(deserializer).map(Into::into)
     }
 }
 
@@ -137,9 +129,15 @@ pub struct Join {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(uint64, optional, tag = "2")]
     pub after: Option<u64>,
+    /// The epoch in which the client saw it, from [`Joined::epoch`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "3")]
+    pub epoch: Option<String>,
 }
 
 /// Grants membership: each message with a higher number than `seq` will come.
+///
+/// It also comes unasked, to each member of a room that begins a new epoch.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Joined {
     /// The room's name.
@@ -151,9 +149,12 @@ pub struct Joined {
     /// How many members the room has, this one included.
     #[prost(uint32, tag = "3")]
     pub members: u32,
-    /// Whether all after [`Join::after`] was sent again.
+    /// Whether the epoch is [`Join::epoch`] and all messages after [`Join::after`] follow.
     #[prost(bool, tag = "4")]
     pub recovered: bool,
+    /// Names the numbering: numbers of two epochs cannot be compared.
+    #[prost(string, tag = "5")]
+    pub epoch: String,
 }
 
 /// Gives membership up; nothing answers.
@@ -177,6 +178,11 @@ pub struct Publish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "3")]
     pub id: Option<String>,
+    /// Idempotency key, of 1 to [`MAX_KEY`] bytes. A text repeated with its key by the same user is delivered once, and
+    /// acknowledged with the number of the first, while the first is in the room's history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "4")]
+    pub key: Option<String>,
 }
 
 /// A published text, as each member gets it.
@@ -185,7 +191,7 @@ pub struct Message {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// Counts from 1 in a room, without gaps.
+    /// Counts from 1 in an epoch of a room, without gaps.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
     /// Who said it.
@@ -229,35 +235,6 @@ pub struct Error {
     pub id: Option<String>,
 }
 
-/// The reasons of an [`Error`].
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-#[repr(i32)]
-pub enum ErrorCode {
-    /// Magic, length or checksum is wrong; the connection is closed.
-    BadFrame = 0,
-    /// The payload is over the limit; the connection is closed.
-    TooLarge = 1,
-    /// Nobody handles this type.
-    UnknownType = 2,
-    /// The payload is not what its type asks for.
-    BadPayload = 3,
-    /// A [`Hello`] has to come first.
-    NotAuthenticated = 4,
-    /// This user may not.
-    Forbidden = 5,
-    /// There is no such room.
-    UnknownRoom = 6,
-    /// A [`Join`] has to come first.
-    NotMember = 7,
-    /// Too many in too short a time.
-    RateLimited = 8,
-    /// The server cannot take it now.
-    Overloaded = 9,
-}
-
 /// An order has a new status; goes to the members of a room.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct OrderUpdate {
@@ -291,21 +268,6 @@ pub struct UserState {
     pub user: Option<String>,
 }
 
-/// The states of a user.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-#[repr(i32)]
-pub enum State {
-    /// Reads and answers.
-    Online = 0,
-    /// Is connected, but not there.
-    Away = 1,
-    /// Is there, and wants no disturbance.
-    Busy = 2,
-}
-
 /// An announcement to every connection, from an admin.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Alert {
@@ -316,21 +278,6 @@ pub struct Alert {
     /// What there is to know.
     #[prost(string, tag = "2")]
     pub text: String,
-}
-
-/// The levels of an [`Alert`].
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-#[repr(i32)]
-pub enum Level {
-    /// Good to know.
-    Info = 0,
-    /// Something may fail.
-    Warning = 1,
-    /// Something has failed.
-    Critical = 2,
 }
 
 /// Asks who is in a room; the answer has `users`.
@@ -358,19 +305,6 @@ pub struct Presence {
     #[serde(with = "Named::<PresenceEvent>")]
     #[prost(enumeration = "PresenceEvent", tag = "3")]
     pub event: i32,
-}
-
-/// What a [`Presence`] tells.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-#[repr(i32)]
-pub enum PresenceEvent {
-    /// The user's first connection is in the room.
-    Joined = 0,
-    /// The user's last connection is not any more.
-    Left = 1,
 }
 
 /// Asks for what was said; the messages come again, the oldest first.

@@ -12,14 +12,15 @@ use anthill::Pool;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::bus::{Away, Bus, Heard, Watch};
+use crate::bus::{AppendError, Away, Bus, Heard, Watch};
 use crate::clock;
 use crate::connection::Connection;
 use crate::directory::Claim;
+use crate::epoch::Position;
 use crate::error::Refusal;
 use crate::history::History;
-use crate::journal::{Journal, Unkept};
-use crate::payload::{ErrorCode, Message, Payload};
+use crate::journal::{Journal, Numbered, Unkept};
+use crate::payload::{ErrorCode, Message, Payload, Publish};
 use crate::room::inside::Inside;
 use crate::room::state::{MAX_LISTED, Newcomer, Source, State, too_many};
 use crate::tally::Tally;
@@ -48,9 +49,11 @@ pub(crate) struct Common {
 
 impl Room {
     pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
+        let log = common.history.log(&name);
         let inside = Arc::new(Inside {
             strand: common.fanout.strand(),
-            state: Mutex::new(State::new(name.clone(), common.clone())),
+            state: Mutex::new(State::new(name.clone(), log.clone(), common.clone())),
+            log,
             departed: Mutex::default(),
             name,
             common,
@@ -69,12 +72,12 @@ impl Room {
     }
 
     /// Makes the connection a member, until the returned membership is dropped. It gets what was said after the message
-    /// that it saw last, if all of that is known still and fits into its outbox.
+    /// that it saw last, if all of that is kept and fits into its outbox.
     pub(crate) async fn join(
         self: Arc<Self>,
         connection: Arc<Connection>,
         claim: Claim<Self>,
-        after: Option<u64>,
+        seen: Option<Position>,
     ) -> Result<Membership, Refusal> {
         let membership = Membership {
             room: self,
@@ -93,7 +96,7 @@ impl Room {
             claim: membership.claim.clone(),
             members: inside.put_down(&connection).await,
             connection,
-            after,
+            seen,
             told: tell,
         };
         inside.send(move |state| state.join(newcomer)).await?;
@@ -107,10 +110,10 @@ impl Room {
     pub(crate) async fn greet(
         &self,
         member: Arc<Connection>,
-        after: Option<u64>,
+        seen: Option<Position>,
     ) -> Result<(), Refusal> {
         let members = self.inside.put_down(&member).await;
-        let greet = move |state: &mut State| state.greet(&member, after, members);
+        let greet = move |state: &mut State| state.greet(&member, seen, members);
         self.inside.send(greet).await
     }
 
@@ -170,46 +173,51 @@ impl Membership {
         &self.room
     }
 
-    /// Has a text numbered and delivered, after it was kept where that is to be done; acknowledges it when it has an `id`.
+    /// Has a text numbered and delivered, after it was kept where that is to be done; acknowledges it when it has an
+    /// `id`. A text with the `key` of one that is kept is acknowledged as that.
     pub(crate) async fn publish(
         &self,
         from: Arc<Connection>,
-        text: String,
-        id: Option<String>,
+        publish: Publish,
     ) -> Result<(), Refusal> {
         let room = self.room.inside.clone();
         let message = Message {
             room: room.name.to_string(),
             seq: 0,
             user: from.user().to_owned(),
-            text,
+            text: publish.text,
             ts: clock::now_ms(),
         };
+        // A name has no control characters, so that no other user has the same key.
+        let key = publish.key.map(|key| format!("{}\n{key}", message.user));
         let source = Source {
             from,
-            id,
+            id: publish.id,
             arrived: Instant::now(),
             _claim: self.claim.clone(),
         };
         let Common { journal, bus, .. } = &*self.room.inside.common;
         if let Some(journal) = journal {
-            let kept = move |kept: Result<Message, Unkept>| match kept {
-                Ok(message) => room.numbered(source, message),
+            let known = room.log.newest();
+            let kept = move |kept: Result<Numbered, Unkept>| match kept {
+                Ok(Numbered::New(message, epoch)) => room.numbered(source, epoch, message),
+                Ok(Numbered::Before(seq)) => room.repeated(source, seq),
                 Err(unkept) => source.refuse(unkept.into(), &room.common.tally),
             };
-            return Ok(journal.append(message, kept).await?);
+            return Ok(journal.append(message, key, known, kept).await?);
         }
         match bus {
             Some(bus) if !(bus.goes_on_alone() && room.is_alone()) => {
-                let kept = move |kept: Result<u64, Away>| match kept {
+                let kept = move |kept: Result<u64, AppendError>| match kept {
                     // It is delivered when it is heard.
-                    Ok(seq) => source.acknowledge(&room.name, seq, &room.common.tally),
-                    Err(away) => source.refuse(away.into(), &room.common.tally),
+                    Ok(seq) => source.delivered(&room.name, seq, &room.common.tally),
+                    Err(error) => source.refuse(error.into(), &room.common.tally),
                 };
-                Ok(bus.append(message, Box::new(kept)).await?)
+                Ok(bus.append(message, key, Box::new(kept)).await?)
             }
             _ => {
-                room.send(move |state| state.publish_here(source, message))
+                let key = key.map(Arc::from);
+                room.send(move |state| state.publish_here(source, key, message))
                     .await
             }
         }
@@ -243,12 +251,6 @@ impl From<Unkept> for Refusal {
     }
 }
 
-impl From<Away> for Refusal {
-    fn from(away: Away) -> Self {
-        Self::new(ErrorCode::Overloaded, away.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -271,7 +273,7 @@ mod tests {
         Newcomer {
             connection: connection.clone(),
             claim,
-            after: None,
+            seen: None,
             members: None,
             told: None,
         }

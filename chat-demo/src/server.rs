@@ -184,10 +184,12 @@ async fn forget(node: Arc<Node>) {
         .await
         .is_some()
     {
-        node.hub.history().expire();
+        node.hub.history().expire(node.hub.journal().is_some());
         if let Some(journal) = node.hub.journal() {
             let age = node.config.history_age;
-            journal.forget(age, REMEMBER.max(age)).await;
+            let hub = node.hub.clone();
+            let forget_room = move |room: &str| hub.history().forget(room);
+            journal.forget(age, REMEMBER.max(age), forget_room).await;
         }
         node.rates.expire();
     }

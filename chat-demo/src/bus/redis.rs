@@ -35,6 +35,9 @@ pub(crate) use self::trouble::Trouble;
 use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
+use crate::epoch::Epoch;
+use crate::frame::Kind;
+use crate::history::REMEMBER;
 use crate::node::on_worker;
 use crate::payload::Message;
 use crate::sessions::Store;
@@ -66,6 +69,8 @@ struct Shared {
     scripts: Scripts,
     /// Names this server, and this life of it.
     server: String,
+    /// How long a room without members is known.
+    remember: Duration,
     /// How things are announced.
     publish: &'static str,
     kept: Kept,
@@ -96,6 +101,7 @@ impl Redis {
             scripts: Scripts::new(),
             server: format!("{}:{:016x}", config.node, fastrand::u64(..)),
             publish,
+            remember: REMEMBER.max(config.history_age),
             kept: Kept {
                 messages: config.history.max(KEPT),
                 recent: config.history,
@@ -124,14 +130,16 @@ impl Redis {
             members,
             ..
         } = &redis;
-        let (of_members, for_members) = (members.clone(), shared.clone());
+        let (of_members, for_members, its_ears) = (members.clone(), shared.clone(), ears.clone());
         let subscriber = Subscriber::new(shared.link.clone(), ears.clone(), reads.clone());
         let presence = Presence::new(shared.clone(), &config.node);
         redis.run(service, shared.link.clone().keep(presence, pushes));
         redis.run(service, subscriber.run());
         redis.run(service, subscriber::dispatch(pushed, ears.clone()));
         redis.run(service, Publisher::new(shared.clone(), received).run());
-        redis.run(service, async move { of_members.keep(&for_members).await });
+        redis.run(service, async move {
+            of_members.keep(&for_members, &its_ears).await;
+        });
         redis.run(service, reads::size(reads, config.redis.redis_reads));
         Ok(redis)
     }
@@ -195,18 +203,44 @@ impl Bus for Redis {
         self.ears.catch_up(ear);
     }
 
-    fn append(&self, message: Message, then: Then) -> Doing<'_, Result<(), Away>> {
+    fn append(
+        &self,
+        message: Message,
+        key: Option<String>,
+        then: Then,
+    ) -> Doing<'_, Result<(), Away>> {
         Box::pin(async {
             if !self.shared.link.is_connected() {
                 return Err(Away);
             }
-            let entry = Entry::new(message, then);
+            let entry = Entry::new(message, key, then);
             self.entries.send(entry).await.map_err(|_| Away)
         })
     }
 
     fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Doing<'a, Result<Page, Away>> {
         Box::pin(self.reads.page(&self.shared, room, after))
+    }
+
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Doing<'a, Result<(), Away>> {
+        Box::pin(async move {
+            let mut connection = self.shared.link.now()?.connection;
+            let keys = Keys::of(room);
+            let forked: redis::RedisResult<()> = self
+                .shared
+                .scripts
+                .fork
+                .key(keys.facts())
+                .key(keys.keys())
+                .arg(epoch.to_string())
+                .arg(Epoch::new().to_string())
+                .arg(self.shared.publish)
+                .arg(&keys.channel)
+                .arg(&[Kind::JOINED.0][..])
+                .invoke_async(&mut connection)
+                .await;
+            forked.map_err(|error| self.shared.link.failed(&error))
+        })
     }
 
     fn announce<'a>(&'a self, room: Option<&'a str>, heard: Heard) -> Doing<'a, Result<(), Away>> {
@@ -234,6 +268,10 @@ impl Bus for Redis {
         })
     }
 
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Doing<'a, Result<u32, Away>> {
+        Box::pin(self.members.restore(&self.shared, room))
+    }
+
     fn leave(&self, room: &Arc<str>, member: u64) {
         self.members.leave(room, member);
     }
@@ -243,7 +281,16 @@ impl Bus for Redis {
         room: &'a str,
         most: usize,
     ) -> Doing<'a, Result<Option<Vec<String>>, Away>> {
-        Box::pin(self.reads.users(&self.shared, room, most))
+        Box::pin(async move {
+            let users = self.reads.users(&self.shared, room, most).await?;
+            let lacks = |users: &Vec<String>| self.members.are_missing_in(room, users);
+            if !users.as_ref().is_some_and(lacks) {
+                return Ok(users);
+            }
+            // Redis has lost what it was told.
+            self.members.restore(&self.shared, &room.into()).await?;
+            self.reads.users(&self.shared, room, most).await
+        })
     }
 
     fn is_up(&self) -> bool {

@@ -47,13 +47,15 @@ pub enum News {
         /// The number of the last.
         to: u64,
     },
-    /// The server counts the messages of a room from 1 again: it has forgotten what was said before. How much was missed
-    /// of that cannot be known; what was said since comes next.
+    /// A room has begun a new epoch: its numbers cannot be compared with those before. How much of the old epoch was missed
+    /// cannot be known. What the room has in the new one comes next, perhaps with messages that were told before.
     Renumbered {
         /// The room's name.
         room: String,
-        /// The number of the newest message, in the new count.
+        /// The number of the newest message in the new epoch.
         seq: u64,
+        /// The new epoch.
+        epoch: String,
     },
     /// Messages that [`history`](super::Reconnecting::history) asked for.
     History {
@@ -78,8 +80,8 @@ pub enum News {
         /// Why.
         error: payload::Error,
     },
-    /// A text of this client was sent, and the connection was lost before the server answered. Maybe everybody has it,
-    /// maybe nobody; it is not sent again.
+    /// A text of this client was sent without an answer, and its repetition was refused. The first attempt may have been
+    /// delivered; the text is not sent again.
     Unsure {
         /// What [`publish`](super::Reconnecting::publish) returned.
         id: u64,

@@ -8,10 +8,14 @@ use std::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{connection::encode, news::News};
+use super::{
+    connection::encode,
+    news::News,
+    position::{self, Position},
+};
 use crate::{
     frame::Kind,
-    payload::{History, Join, Joined, Message},
+    payload::{History, Joined, Message},
 };
 
 /// How many messages to ask for at a time: the server sends them only if all fit the client's line.
@@ -32,8 +36,8 @@ pub(super) struct Place {
     room: String,
     /// How many messages may wait for those before them.
     max_held: usize,
-    /// The number of the last message that was told, or lost; unknown before the room is joined.
-    last: Option<u64>,
+    /// The last message that was told, or lost; unknown before the room is joined.
+    last: Option<Position>,
     /// The highest number that is known to be taken.
     newest: u64,
     /// Messages after `last` that wait for those before them.
@@ -63,18 +67,20 @@ struct Recovery {
 enum Ask {
     /// For missing messages, of which this is the newest.
     Missing(u64),
+    /// For messages of an epoch that has ended.
+    Outdated,
     /// For the first of those that the program wants.
     Wanted,
 }
 
 impl Place {
-    /// In a room of which the program has seen messages up to `after`.
-    pub(super) fn new(room: &str, after: Option<u64>, max_held: usize) -> Self {
+    /// In a room of which the program has seen messages up to one.
+    pub(super) fn new(room: &str, seen: Option<Position>, max_held: usize) -> Self {
         Self {
             room: room.to_owned(),
             max_held,
-            last: after,
-            newest: after.unwrap_or(0),
+            newest: seen.as_ref().map_or(0, |seen| seen.seq),
+            last: seen,
             held: BTreeMap::new(),
             announced: false,
             joined: false,
@@ -85,6 +91,21 @@ impl Place {
         }
     }
 
+    /// The last message that was told, or lost.
+    pub(super) fn position(&self) -> Option<&Position> {
+        self.last.as_ref()
+    }
+
+    fn last(&self) -> Option<u64> {
+        self.last.as_ref().map(|last| last.seq)
+    }
+
+    fn set_last(&mut self, seq: u64) {
+        if let Some(last) = &mut self.last {
+            last.seq = seq;
+        }
+    }
+
     /// How many histories the program waits for.
     pub(super) fn wanted(&self) -> usize {
         self.wanted.len()
@@ -92,7 +113,7 @@ impl Place {
 
     /// There is a connection, which knows nothing of this client yet.
     pub(super) fn connected(&mut self, made: &mut Made) {
-        self.join(self.last, made);
+        self.join(self.last.clone(), made);
     }
 
     /// The connection is lost, with all that it had yet to answer.
@@ -125,6 +146,16 @@ impl Place {
             }
             return;
         }
+        if self.is_outdated(&joined.epoch) {
+            // Nobody has asked for it: the answers to what was asked come later.
+            self.page.clear();
+            for ask in &mut self.asks {
+                if matches!(ask, Ask::Missing(_)) {
+                    *ask = Ask::Outdated;
+                }
+            }
+            return self.arrive(joined, made);
+        }
         match self.asks.pop_front() {
             Some(Ask::Missing(to)) => self.on_page(to, made),
             Some(Ask::Wanted) => {
@@ -134,9 +165,7 @@ impl Place {
                     messages: mem::take(&mut self.page),
                 });
             }
-            // The room has begun anew.
-            None if joined.seq < self.newest => return self.arrive(joined, made),
-            None => {}
+            Some(Ask::Outdated) | None => {}
         }
         self.newest = self.newest.max(joined.seq);
         self.go_on(made);
@@ -145,7 +174,7 @@ impl Place {
     /// A message, of which nothing tells whether it is new or was asked for.
     pub(super) fn on_message(&mut self, message: Message, made: &mut Made) {
         // Before it is joined a room says nothing.
-        let Some(last) = self.last.filter(|_| self.joined) else {
+        let Some(last) = self.last().filter(|_| self.joined) else {
             return;
         };
         let seq = message.seq;
@@ -159,34 +188,42 @@ impl Place {
         }
     }
 
+    /// Whether the numbers that are known are not those of the room any more.
+    fn is_outdated(&self, epoch: &str) -> bool {
+        let last = self.last.as_ref();
+        last.is_some_and(|last| last.epoch != epoch)
+    }
+
+    /// The room stands here, on a new connection or in a new epoch.
     fn arrive(&mut self, joined: Joined, made: &mut Made) {
-        let Joined { seq, recovered, .. } = joined;
+        let (seq, epoch, recovered) = (joined.seq, joined.epoch.clone(), joined.recovered);
         if !mem::replace(&mut self.announced, true) {
             made.news.push_back(News::Joined(joined));
         }
-        if self.last.is_none() {
-            self.last = Some(seq);
+        let Some(last) = self.last() else {
+            self.last = Some(Position { epoch, seq });
             self.newest = seq;
             return;
-        }
-        if seq < self.newest {
+        };
+        if self.is_outdated(&epoch) {
             // What is held was said before the server forgot.
             self.give_up(made);
             made.news.push_back(News::Renumbered {
                 room: self.room.clone(),
                 seq,
+                epoch: epoch.clone(),
             });
-            self.last = Some(0);
-            self.newest = 0;
-        }
-        self.recovery = Some(Recovery { to: seq, told: 0 });
-        if recovered {
+            self.last = Some(Position { epoch, seq: 0 });
+            self.newest = seq;
+        } else if recovered {
             // All of it comes now, in order: there is nothing to ask for.
             self.held.clear();
-            self.newest = self.last.unwrap_or(0);
+            self.newest = last;
         } else {
-            self.newest = seq;
+            // A server that is behind the one before has sent less than was seen.
+            self.newest = seq.max(last);
         }
+        self.recovery = Some(Recovery { to: seq, told: 0 });
         self.go_on(made);
     }
 
@@ -224,7 +261,7 @@ impl Place {
 
     /// The first messages that are missing, by their numbers.
     fn missing(&self) -> Option<(u64, u64)> {
-        let next = self.last?.checked_add(1)?;
+        let next = self.last()?.checked_add(1)?;
         let to = match self.held.first_key_value() {
             Some((&first, _)) => first - 1,
             None => self.newest,
@@ -234,18 +271,18 @@ impl Place {
 
     fn lose(&mut self, to: u64, made: &mut Made) {
         let room = self.room.clone();
-        let from = self.last.unwrap_or(0) + 1;
+        let from = self.last().unwrap_or(0) + 1;
         made.news.push_back(News::Lost { room, from, to });
-        self.last = Some(to);
+        self.set_last(to);
         self.finish(made);
         self.tell_held(made);
     }
 
     fn tell_held(&mut self, made: &mut Made) {
-        while let Some(next) = self.last.and_then(|last| last.checked_add(1))
+        while let Some(next) = self.last().and_then(|last| last.checked_add(1))
             && let Some(message) = self.held.remove(&next)
         {
-            self.last = Some(next);
+            self.set_last(next);
             if let Some(recovery) = &mut self.recovery
                 && next <= recovery.to
             {
@@ -259,7 +296,8 @@ impl Place {
 
     /// Tells the end of a recovery that has reached it.
     fn finish(&mut self, made: &mut Made) {
-        let done = |recovery: &mut Recovery| Some(recovery.to) <= self.last;
+        let last = self.last();
+        let done = |recovery: &mut Recovery| Some(recovery.to) <= last;
         if let Some(Recovery { told, .. }) = self.recovery.take_if(done) {
             made.news.push_back(News::Recovered {
                 room: self.room.clone(),
@@ -292,9 +330,8 @@ impl Place {
         self.join(None, made);
     }
 
-    fn join(&self, after: Option<u64>, made: &mut Made) {
-        let room = self.room.clone();
-        send(Kind::JOIN, &Join { room, after }, made);
+    fn join(&self, seen: Option<Position>, made: &mut Made) {
+        send(Kind::JOIN, &position::join(self.room.clone(), seen), made);
     }
 }
 

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
     future::{Future, poll_fn},
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -22,7 +21,8 @@ use super::{
     event::{Event, Received},
     news::News,
     place::{Made, Place},
-    sending::Sending,
+    position::Position,
+    sending::{Answered, Sending},
     settings::Settings,
 };
 use crate::{backoff::Backoff, frame::Kind, payload};
@@ -40,15 +40,15 @@ use crate::{backoff::Backoff, frame::Kind, payload};
 /// it does not, from its history; then [`News::Recovered`]. What the server has no more is told as [`News::Lost`], in
 /// the place where it is missing. Other events of that time (presence, states, orders, alerts) are gone.
 ///
-/// The numbers are all that a client knows of a room. A server that forgot a room and counts again is found out while
-/// its count is below that of the client, and told as [`News::Renumbered`]; one that has overtaken it is not.
+/// A room that begins a new epoch, because the server has lost what it had, is told as [`News::Renumbered`].
 ///
 /// # Publishing
 ///
-/// A text that was not sent when a connection was lost is sent over the next one. One that was sent and not answered is
-/// told as [`News::Unsure`], and not sent again: to publish it again may double it, not to do so may lose it, and the
-/// program knows which is worse. So each id is told once: as acked, refused or unsure. When the client has ended, or is
-/// closed, what is still [`unsettled`](Self::unsettled) was not sent.
+/// A text that was not sent, or not answered, when a connection was lost is sent over the next one. Each text has an
+/// idempotency key, so that one that had arrived is not delivered a second time, as long as the server has the first in
+/// its history. The same happens when the server does not know whether it has kept a text. Each id is told once: as acked
+/// or refused, or as [`News::Unsure`] if a repetition is refused or the server knows the client under another name. When the client has ended, or is closed, what is still
+/// [`unsettled`](Self::unsettled) has not been answered.
 ///
 /// # Coming back
 ///
@@ -93,8 +93,8 @@ pub struct Reconnecting {
     /// Not told yet; an error is the last.
     news: VecDeque<Result<News>>,
     sending: Sending,
-    /// Once it was connected.
-    known: bool,
+    /// The user's name, once it was connected.
+    user: Option<String>,
 }
 
 enum Link {
@@ -120,24 +120,25 @@ impl Reconnecting {
             places: BTreeMap::new(),
             news: VecDeque::new(),
             sending: Sending::new(settings.max_unsent),
-            known: false,
+            user: None,
             settings,
         }
     }
 
-    /// Becomes a member of `room`, and stays one over all connections. A program that has seen messages up to the number
-    /// `after`, in an earlier life, gets what was said since. Nothing happens when the room is joined already.
+    /// Becomes a member of `room`, and stays one over all connections. A program that has `seen` messages in an earlier
+    /// life gets what was said since the last: see [`position`](Self::position). Nothing happens when the room is joined
+    /// already.
     ///
     /// A server that refuses does not say which room it means: [`News::Other`] tells its error, and the client asks again
     /// over the next connection.
-    pub fn join(&mut self, room: &str, after: Option<u64>) -> Result<()> {
+    pub fn join(&mut self, room: &str, seen: Option<Position>) -> Result<()> {
         if !payload::is_name(room) {
             return Err(ClientError::RoomName(room.to_owned()));
         }
         if self.places.contains_key(room) {
             return Ok(());
         }
-        let mut place = Place::new(room, after, self.settings.max_held);
+        let mut place = Place::new(room, seen, self.settings.max_held);
         if matches!(self.link, Link::Open(_)) {
             let mut made = Made::default();
             place.connected(&mut made);
@@ -145,6 +146,12 @@ impl Reconnecting {
         }
         self.places.insert(room.to_owned(), place);
         Ok(())
+    }
+
+    /// Returns the last message of `room` that was told, to be kept for a later life; `None` before the room is joined.
+    #[must_use]
+    pub fn position(&self, room: &str) -> Option<&Position> {
+        self.places.get(room)?.position()
     }
 
     /// Gives up membership in `room`. Nothing more is told of it; texts for it that were not sent will be refused if the
@@ -234,12 +241,18 @@ impl Reconnecting {
             since: Instant::now(),
             stay_away: Duration::ZERO,
         }));
-        let connected = if mem::replace(&mut self.known, true) {
-            News::Reconnected
-        } else {
-            News::Connected
+        let user = self.user.replace(welcome.user.clone());
+        let connected = match &user {
+            Some(_) => News::Reconnected,
+            None => News::Connected,
         };
+        let is_renamed = user.is_some_and(|user| user != welcome.user);
         self.tell(connected(welcome));
+        if is_renamed {
+            for id in self.sending.give_up_repetitions() {
+                self.tell(News::Unsure { id });
+            }
+        }
         // The rooms first: the texts are for them.
         let mut made = Made::default();
         for place in self.places.values_mut() {
@@ -266,9 +279,7 @@ impl Reconnecting {
         self.backoff.lasted(open.since.elapsed());
         let retry_in = self.wait(open.stay_away);
         self.tell(News::Disconnected { reason, retry_in });
-        for id in self.sending.disconnected() {
-            self.tell(News::Unsure { id });
-        }
+        self.sending.disconnected();
         for place in self.places.values_mut() {
             place.disconnected();
         }
@@ -310,17 +321,16 @@ impl Reconnecting {
             }
             Event::Ack(ack) => {
                 let payload::Ack { id, room, seq } = ack;
-                if let Some(id) = self.sending.answered(&id) {
+                if let Answered::Acked(id) = self.sending.acked(&id) {
                     self.tell(News::Acked { id, room, seq });
                 }
             }
-            Event::Error(error) => {
-                let id = error.id.as_deref().and_then(|id| self.sending.answered(id));
-                self.tell(match id {
-                    Some(id) => News::Refused { id, error },
-                    None => News::Other(Event::Error(error)),
-                });
-            }
+            Event::Error(error) => match self.sending.refused(&error) {
+                Answered::Acked(_) | Answered::Again => {}
+                Answered::Refused(id) => self.tell(News::Refused { id, error }),
+                Answered::Unsure(id) => self.tell(News::Unsure { id }),
+                Answered::Other => self.tell(News::Other(Event::Error(error))),
+            },
             other => {
                 if let (Event::Bye(bye), Link::Open(open)) = (&other, &mut self.link) {
                     open.stay_away = Duration::from_millis(bye.reconnect_after_ms);

@@ -9,7 +9,8 @@ pub struct Settings {
     pub first_wait: Duration,
     /// The bound is never more than this. A connection that lasted for so long makes the waits short again.
     pub longest_wait: Duration,
-    /// How many frames may wait to be sent; [`ClientError::Full`](super::ClientError::Full) refuses more.
+    /// How many frames may wait to be sent, or texts to be answered;
+    /// [`ClientError::Full`](super::ClientError::Full) refuses more.
     pub max_unsent: usize,
     /// How many messages of a room may wait while those before them are asked for; more, and what is missing is lost.
     pub max_held: usize,

@@ -2,17 +2,21 @@
 
 use super::{Answer, check_room};
 use crate::context::Context;
+use crate::epoch::{Epoch, Position};
 use crate::error::Refusal;
 use crate::payload::{ErrorCode, Join};
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let Join { room, after } = context.read(payload)?;
+        let Join { room, after, epoch } = context.read(payload)?;
         check_room(&room)?;
+        // A number proves nothing without its epoch.
+        let epoch = epoch.as_deref().and_then(Epoch::parse);
+        let seen = after.zip(epoch).map(|(seq, epoch)| Position { epoch, seq });
         let connection = context.connection.clone();
         // To join twice is to ask how things stand.
         if let Ok(room) = context.room(&room) {
-            return room.greet(connection, after).await;
+            return room.greet(connection, seen).await;
         }
         if context.rooms().count() >= context.node.config.max_rooms {
             return Err(Refusal::new(
@@ -21,7 +25,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             ));
         }
         let hub = context.node.hub.clone();
-        context.enter(hub.join(&room, connection, after).await?);
+        context.enter(hub.join(&room, connection, seen).await?);
         Ok(())
     })
 }

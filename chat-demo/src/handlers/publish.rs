@@ -7,13 +7,14 @@ use crate::payload::Publish;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
-        let Publish { room, text, id } = context.read(payload)?;
+        let publish: Publish = context.read(payload)?;
+        let id = publish.id.clone();
         let refused = |refusal: Refusal| refusal.with_id(id.clone());
-        check_room(&room).map_err(refused)?;
-        let membership = context.membership(&room).map_err(refused)?;
+        check_room(&publish.room).map_err(refused)?;
+        let membership = context.membership(&publish.room).map_err(refused)?;
         context.charge().map_err(refused)?;
         context.node.guard.hold_back().await;
-        let publishing = membership.publish(context.connection.clone(), text, id.clone());
+        let publishing = membership.publish(context.connection.clone(), publish);
         publishing.await.map_err(refused)
     })
 }

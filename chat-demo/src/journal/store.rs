@@ -1,16 +1,21 @@
-//! The file behind a journal: which messages rooms had, and which number was the last.
+//! The file behind a journal: the messages of each room, their numbers and their idempotency keys.
 
 use std::path::Path;
 
 use prost::Message as _;
 use redb::{Database, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition};
 
+use crate::epoch::{Epoch, Position};
 use crate::payload::Message;
 
-/// Messages by room and number, in Protobuf.
+/// Messages by room and number: each a [`Message`] and a [`Keyed`] in one.
 const MESSAGES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("messages");
-/// The number of a room's newest message, and when that was, in milliseconds since the epoch.
+/// The number of a room's newest message, and when that was, in milliseconds since 1970.
 const ROOMS: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("rooms");
+/// The epoch of each room.
+const EPOCHS: TableDefinition<'_, &str, u64> = TableDefinition::new("epochs");
+/// Numbers of the messages that have an idempotency key, by room and key.
+const KEYS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("keys");
 /// What of the file is held in memory at most: histories are there already.
 const CACHE: usize = 8 << 20;
 
@@ -24,10 +29,44 @@ pub(super) struct Store {
 /// What a room had when the file was read.
 pub(crate) struct Kept {
     pub(crate) room: String,
-    /// The number of its newest message, kept or not.
-    pub(crate) newest: u64,
+    /// Where its newest message stands, kept or not.
+    pub(crate) newest: Position,
     /// The newest messages, the oldest first, without gaps.
     pub(crate) messages: Vec<Message>,
+}
+
+/// A message that is to be kept, and what became of it.
+pub(super) struct Draft {
+    /// Numbered by [`Store::append`].
+    pub(super) message: Message,
+    /// Its idempotency key, with the user's name in it.
+    pub(super) key: Option<String>,
+    /// Where the room stands in memory, at least.
+    pub(super) known: Position,
+    /// The epoch of the message's number, once it has one.
+    pub(super) epoch: Epoch,
+    /// Whether the key was known: then the number is that of the first message, and the message is not kept.
+    pub(super) is_repetition: bool,
+}
+
+impl Draft {
+    pub(super) fn new(message: Message, key: Option<String>, known: Position) -> Self {
+        Self {
+            message,
+            key,
+            known,
+            epoch: known.epoch,
+            is_repetition: false,
+        }
+    }
+}
+
+/// The part of a kept message that clients do not get. Its field is none of [`Message`], so the bytes of both together
+/// are read as either.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct Keyed {
+    #[prost(string, optional, tag = "15")]
+    key: Option<String>,
 }
 
 type Result<T, E = redb::Error> = std::result::Result<T, E>;
@@ -35,10 +74,21 @@ type Result<T, E = redb::Error> = std::result::Result<T, E>;
 impl Store {
     pub(super) fn open(path: &Path, limit: usize) -> Result<Self> {
         let database = Database::builder().set_cache_size(CACHE).create(path)?;
-        // Both tables are there from the start: who reads need not ask.
+        // Each table is there from the start, so that readers need not ask.
         let change = database.begin_write()?;
         change.open_table(MESSAGES)?;
         change.open_table(ROOMS)?;
+        change.open_table(KEYS)?;
+        {
+            // A file of an older version has none.
+            let mut epochs = change.open_table(EPOCHS)?;
+            for room in change.open_table(ROOMS)?.iter()? {
+                let (name, _) = room?;
+                if epochs.get(name.value())?.is_none() {
+                    epochs.insert(name.value(), Epoch::new().to_bits())?;
+                }
+            }
+        }
         change.commit()?;
         Ok(Self {
             database,
@@ -47,32 +97,37 @@ impl Store {
     }
 
     /// Numbers messages and keeps them: all of them, once this returns, or none.
-    pub(super) fn append<'a>(&self, batch: impl Iterator<Item = &'a mut Message>) -> Result<()> {
+    pub(super) fn append<'a>(&self, batch: impl Iterator<Item = &'a mut Draft>) -> Result<()> {
         let change = self.database.begin_write()?;
         {
-            let mut rooms = change.open_table(ROOMS)?;
-            let mut messages = change.open_table(MESSAGES)?;
-            for message in batch {
-                let room = message.room.as_str();
-                let newest = rooms.get(room)?.map_or(0, |newest| newest.value().0);
-                message.seq = newest + 1;
-                rooms.insert(room, (message.seq, message.ts))?;
-                messages.insert((room, message.seq), message.encode_to_vec().as_slice())?;
-                if let Some(oldest) = message.seq.checked_sub(self.limit) {
-                    messages.remove((room, oldest))?;
-                }
+            let mut tables = Tables {
+                rooms: change.open_table(ROOMS)?,
+                epochs: change.open_table(EPOCHS)?,
+                messages: change.open_table(MESSAGES)?,
+                keys: change.open_table(KEYS)?,
+            };
+            for draft in batch {
+                tables.append(draft, self.limit)?;
             }
         }
         Ok(change.commit()?)
     }
 
-    /// Forgets messages from before a time and those beyond the limit, and rooms that were silent since another time.
-    pub(super) fn forget(&self, messages_before: u64, rooms_before: u64) -> Result<()> {
+    /// Forgets messages from before a time and those beyond the limit. Forgets a room that was silent since another time,
+    /// if `forget_room` agrees.
+    pub(super) fn forget(
+        &self,
+        messages_before: u64,
+        rooms_before: u64,
+        forget_room: impl Fn(&str) -> bool,
+    ) -> Result<()> {
         let change = self.database.begin_write()?;
         let mut forgotten = 0;
         {
-            let mut messages = change.open_table(MESSAGES)?;
             let mut rooms = change.open_table(ROOMS)?;
+            let mut epochs = change.open_table(EPOCHS)?;
+            let mut messages = change.open_table(MESSAGES)?;
+            let mut keys = change.open_table(KEYS)?;
             let mut silent = Vec::new();
             for room in rooms.iter()? {
                 let (name, newest) = room?;
@@ -81,15 +136,16 @@ impl Store {
                 let old = oldest(&messages, name.value(), beyond, messages_before)?;
                 forgotten += old.len();
                 for seq in old {
-                    messages.remove((name.value(), seq))?;
+                    remove(&mut messages, &mut keys, name.value(), seq)?;
                 }
-                if at < rooms_before {
+                if at < rooms_before && forget_room(name.value()) {
                     silent.push(name.value().to_owned());
                 }
             }
             forgotten += silent.len();
             for room in silent {
                 rooms.remove(room.as_str())?;
+                epochs.remove(room.as_str())?;
             }
         }
         if forgotten == 0 {
@@ -102,22 +158,94 @@ impl Store {
     pub(super) fn read(&self, mut each: impl FnMut(Kept)) -> Result<()> {
         let view = self.database.begin_read()?;
         let messages = view.open_table(MESSAGES)?;
+        let epochs = view.open_table(EPOCHS)?;
         for room in view.open_table(ROOMS)?.iter()? {
             let (name, newest) = room?;
-            let (room, newest) = (name.value(), newest.value().0);
+            let (room, seq) = (name.value(), newest.value().0);
+            let epoch = epochs.get(room)?.map(|epoch| epoch.value());
+            let epoch = epoch.map_or_else(Epoch::new, Epoch::from_bits);
             let mut kept = Vec::new();
-            for message in messages.range((room, 0)..=(room, newest))? {
+            for message in messages.range((room, 0)..=(room, seq))? {
                 let (_, bytes) = message?;
                 kept.push(decode(bytes.value())?);
             }
             each(Kept {
                 room: room.to_owned(),
-                newest,
+                newest: Position { epoch, seq },
                 messages: kept,
             });
         }
         Ok(())
     }
+}
+
+/// The tables, while messages are appended.
+struct Tables<'a> {
+    rooms: Table<'a, &'static str, (u64, u64)>,
+    epochs: Table<'a, &'static str, u64>,
+    messages: Table<'a, (&'static str, u64), &'static [u8]>,
+    keys: Table<'a, (&'static str, &'static str), u64>,
+}
+
+impl Tables<'_> {
+    fn append(&mut self, draft: &mut Draft, limit: u64) -> Result<()> {
+        let room = draft.message.room.clone();
+        let room = room.as_str();
+        let newest = self.rooms.get(room)?.map(|newest| newest.value().0);
+        let epoch = self.epochs.get(room)?.map(|epoch| epoch.value());
+        let stored = newest.zip(epoch.map(Epoch::from_bits));
+        let seq = newest.unwrap_or(0);
+        draft.epoch = match stored {
+            // An older file stands in the place of this one: its numbers are given a second time.
+            Some((seq, epoch)) if epoch == draft.known.epoch && seq < draft.known.seq => {
+                Epoch::new()
+            }
+            Some((_, epoch)) => epoch,
+            None if draft.known.seq == 0 => draft.known.epoch,
+            None => Epoch::new(),
+        };
+        if stored.is_none_or(|(_, epoch)| epoch != draft.epoch) {
+            self.epochs.insert(room, draft.epoch.to_bits())?;
+        }
+        if let Some(key) = &draft.key
+            && let Some(first) = self.keys.get((room, key.as_str()))?
+        {
+            draft.message.seq = first.value();
+            draft.is_repetition = true;
+            return Ok(());
+        }
+        let Draft { message, key, .. } = draft;
+        message.seq = seq + 1;
+        self.rooms.insert(room, (message.seq, message.ts))?;
+        let mut bytes = message.encode_to_vec();
+        if let Some(key) = key.clone() {
+            self.keys.insert((room, key.as_str()), message.seq)?;
+            bytes.extend(Keyed { key: Some(key) }.encode_to_vec());
+        }
+        self.messages
+            .insert((room, message.seq), bytes.as_slice())?;
+        if let Some(oldest) = message.seq.checked_sub(limit) {
+            remove(&mut self.messages, &mut self.keys, room, oldest)?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a message, if it is there, and its key.
+fn remove(
+    messages: &mut Table<'_, (&'static str, u64), &'static [u8]>,
+    keys: &mut Table<'_, (&'static str, &'static str), u64>,
+    room: &str,
+    seq: u64,
+) -> Result<()> {
+    let Some(bytes) = messages.remove((room, seq))? else {
+        return Ok(());
+    };
+    let keyed = Keyed::decode(bytes.value()).map_err(|error| corrupted(&error))?;
+    if let Some(key) = keyed.key {
+        keys.remove((room, key.as_str()))?;
+    }
+    Ok(())
 }
 
 /// The numbers of a room's messages up to one, and of those from before a time. Times rise with the numbers.
@@ -140,93 +268,12 @@ fn oldest(
 }
 
 fn decode(bytes: &[u8]) -> Result<Message, StorageError> {
-    Message::decode(bytes).map_err(|error| StorageError::Corrupted(error.to_string()))
+    Message::decode(bytes).map_err(|error| corrupted(&error))
+}
+
+fn corrupted(error: &prost::DecodeError) -> StorageError {
+    StorageError::Corrupted(error.to_string())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(room: &str, ts: u64) -> Message {
-        Message {
-            room: room.to_owned(),
-            ts,
-            ..Message::default()
-        }
-    }
-
-    fn read(store: &Store) -> Vec<(String, u64, Vec<u64>)> {
-        let mut all = Vec::new();
-        let each = |kept: Kept| {
-            let seqs = kept.messages.iter().map(|message| message.seq).collect();
-            all.push((kept.room, kept.newest, seqs));
-        };
-        store.read(each).expect("it is whole");
-        all
-    }
-
-    #[test]
-    fn what_was_appended_is_there_when_the_file_is_opened_again() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("chat.redb");
-        let store = Store::open(&path, 10).expect("a new file");
-        let mut batch = [message("tea", 1), message("milk", 2), message("tea", 3)];
-        store.append(batch.iter_mut()).expect("there is space");
-        assert_eq!(batch.map(|message| message.seq), [1, 1, 2]);
-        drop(store);
-        let store = Store::open(&path, 10).expect("it is there");
-        let kept = [("milk".into(), 1, vec![1]), ("tea".into(), 2, vec![1, 2])];
-        assert_eq!(read(&store), kept);
-        let mut more = [message("tea", 4)];
-        store.append(more.iter_mut()).expect("there is space");
-        assert_eq!(more[0].seq, 3);
-    }
-
-    #[test]
-    fn a_room_keeps_as_many_as_it_may_and_its_number() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("chat.redb");
-        let say = |store: &Store, count| {
-            let mut batch = vec![message("tea", 5); count];
-            store.append(batch.iter_mut()).expect("there is space");
-        };
-        let store = Store::open(&path, 3).expect("a new file");
-        say(&store, 5);
-        assert_eq!(read(&store), [("tea".into(), 5, vec![3, 4, 5])]);
-        drop(store);
-        let store = Store::open(&path, 1).expect("it is there");
-        store.forget(0, 0).expect("there is space");
-        assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
-        drop(store);
-        let store = Store::open(&path, 0).expect("it is there");
-        say(&store, 1);
-        store.forget(0, 0).expect("there is space");
-        assert_eq!(read(&store), [("tea".into(), 6, vec![])]);
-    }
-
-    #[test]
-    fn what_is_old_is_forgotten_and_rooms_later() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("chat.redb");
-        let store = Store::open(&path, 10).expect("a new file");
-        let mut batch = [message("tea", 10), message("tea", 20), message("milk", 10)];
-        store.append(batch.iter_mut()).expect("there is space");
-        store.forget(20, 10).expect("there is space");
-        let kept = [("milk".into(), 1, vec![]), ("tea".into(), 2, vec![2])];
-        assert_eq!(read(&store), kept);
-        store.forget(20, 11).expect("there is space");
-        assert_eq!(read(&store), [("tea".into(), 2, vec![2])]);
-    }
-
-    #[test]
-    fn a_file_is_opened_once_and_must_be_a_store() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("chat.redb");
-        let _store = Store::open(&path, 10).expect("a new file");
-        let twice = Store::open(&path, 10).map(drop);
-        assert!(matches!(twice, Err(redb::Error::DatabaseAlreadyOpen)));
-        let other = folder.path().join("notes.txt");
-        std::fs::write(&other, "milk, tea").expect("there is space");
-        assert!(Store::open(&other, 10).is_err());
-    }
-}
+mod tests;

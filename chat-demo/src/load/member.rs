@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 use super::plan::Role;
 use super::publisher::{Publisher, Stamp};
 use super::swarm::{Room, Swarm};
-use crate::client::{Client, Received};
+use crate::client::{self, Client, Position, Received};
 use crate::frame::Kind;
 use crate::payload::{self, Payload};
 use crate::subprotocol::Subprotocol;
@@ -35,7 +35,7 @@ pub(super) async fn run(swarm: Arc<Swarm>, number: usize) {
         let first = swarm
             .take_turn(number, enter(&swarm, number, role, None))
             .await;
-        let (client, after) = match first {
+        let (client, from) = match first {
             Ok(entered) => entered,
             Err(error) => return swarm.failed(error),
         };
@@ -45,7 +45,7 @@ pub(super) async fn run(swarm: Arc<Swarm>, number: usize) {
             Role::Slow => read_slowly(&swarm, client).await,
             Role::Publisher(_) | Role::Listener | Role::Reconnecting => {
                 swarm.room_of(number).members.fetch_add(1, Relaxed);
-                Member::new(&swarm, number, role, after).live(client).await
+                Member::new(&swarm, number, role, from).live(client).await
             }
         };
         if let Err(why) = ended {
@@ -58,21 +58,22 @@ pub(super) async fn run(swarm: Arc<Swarm>, number: usize) {
     }
 }
 
-/// Connects and joins; the room's newest number, or the one after which it is to go on.
+/// Connects and joins; the room's newest message, or the one after which it is to go on. One that is idle joins no room.
 async fn enter(
     swarm: &Swarm,
     number: usize,
     role: Role,
-    after: Option<u64>,
-) -> Result<(Client, u64), String> {
+    seen: Option<Position>,
+) -> Result<(Client, Position), String> {
     let late = |_| format!("not joined within {} s", JOIN_TIME.as_secs());
     let entering = async {
         let mut client = introduce(swarm, number, role).await?;
         if role == Role::Idle {
-            return Ok((client, 0));
+            let (epoch, seq) = (String::new(), 0);
+            return Ok((client, Position { epoch, seq }));
         }
-        let newest = join(swarm, number, &mut client, after).await?;
-        Ok((client, after.unwrap_or(newest)))
+        let newest = join(swarm, number, &mut client, seen.clone()).await?;
+        Ok((client, seen.unwrap_or(newest)))
     };
     timeout(JOIN_TIME, entering).await.map_err(late)?
 }
@@ -95,22 +96,22 @@ async fn join(
     swarm: &Swarm,
     number: usize,
     client: &mut Client,
-    after: Option<u64>,
-) -> Result<u64, String> {
+    seen: Option<Position>,
+) -> Result<Position, String> {
     let room = swarm.room_of(number).name.clone();
-    client
-        .say(&payload::Join { room, after })
-        .await
-        .map_err(text)?;
+    let is_back = seen.is_some();
+    let join = client::join(room, seen);
+    client.say(&join).await.map_err(text)?;
     let subprotocol = client.subprotocol();
     while let Some(received) = client.next_frame().await {
         match received.map_err(text)? {
             Received::Frame(Kind::JOINED, payload) => {
                 let joined: payload::Joined = read(subprotocol, &payload)?;
-                if after.is_some() && !joined.recovered {
+                if is_back && !joined.recovered {
                     return Err("what was missed is not there any more".to_owned());
                 }
-                return Ok(joined.seq);
+                let payload::Joined { epoch, seq, .. } = joined;
+                return Ok(Position { epoch, seq });
             }
             Received::Frame(Kind::ERROR, payload) => return Err(refusal(subprotocol, &payload)?),
             Received::Frame(..) => {}
@@ -157,6 +158,8 @@ struct Member<'a> {
     room: &'a Room,
     publisher: Option<Publisher>,
     ledger: Ledger,
+    /// Of the numbers in the ledger.
+    epoch: String,
     /// Latencies of what was due before are its own fault: it was away.
     back: u64,
 }
@@ -170,7 +173,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Member<'a> {
-    fn new(swarm: &'a Swarm, number: usize, role: Role, after: u64) -> Self {
+    fn new(swarm: &'a Swarm, number: usize, role: Role, from: Position) -> Self {
         let plan = &swarm.plan;
         let publisher = match role {
             Role::Publisher(seat) => {
@@ -185,7 +188,8 @@ impl<'a> Member<'a> {
             role,
             room: swarm.room_of(number),
             publisher,
-            ledger: Ledger::new(after, plan.publishers_of(plan.room_of(number))),
+            epoch: from.epoch,
+            ledger: Ledger::new(from.seq, plan.publishers_of(plan.room_of(number))),
             back: 0,
         }
     }
@@ -210,8 +214,9 @@ impl<'a> Member<'a> {
             // Without a goodbye, as networks do it.
             drop(client);
             sleep(Duration::from_millis(fastrand::u64(AWAY_MS))).await;
-            let after = Some(self.ledger.newest());
-            (client, _) = enter(self.swarm, self.number, self.role, after).await?;
+            let (epoch, seq) = (self.epoch.clone(), self.ledger.newest());
+            let seen = Some(Position { epoch, seq });
+            (client, _) = enter(self.swarm, self.number, self.role, seen).await?;
             self.back = self.swarm.clock.now();
             self.swarm.reconnects.fetch_add(1, Relaxed);
         }
@@ -252,6 +257,7 @@ impl<'a> Member<'a> {
             room: self.room.name.clone(),
             text: words,
             id: Some(id),
+            key: None,
         };
         client.say(&publish).await.map_err(text)
     }

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::inside::Inside;
 use super::replica::Filled;
 use super::state::State;
-use crate::bus::{Doing, Ear, Heard};
+use crate::bus::{Away, Bus, Doing, Ear, Heard};
 use crate::wire::Shared;
 
 /// Between two attempts to read.
@@ -19,6 +19,12 @@ const PACE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Inside {
+    fn ask_to_catch_up(self: Arc<Self>) {
+        if let Some(bus) = self.common.bus.clone() {
+            bus.catch_up(self);
+        }
+    }
+
     /// Does something in line with the other operations, and waits for what comes of it; nothing when the server ends.
     async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
@@ -30,6 +36,20 @@ impl Inside {
         told.await.ok()
     }
 
+    /// Reads no more for now; later, if the bus is there though it did not answer.
+    async fn try_later(self: Arc<Self>, bus: Arc<dyn Bus>) -> Option<()> {
+        self.ask(State::lose_bus).await?;
+        self.ask(State::give_up_reading).await?;
+        // Who is cut off is told when that is over, and a room that nobody has reads nothing.
+        if bus.is_up() && Arc::strong_count(&self) > 1 {
+            sleep(PAUSE).await;
+            // Behind the others: a read that fails again and again keeps no place to read.
+            bus.catch_up(self);
+        }
+        Some(())
+    }
+
+    /// Reads until nothing is missing; `None` if the bus is away, or the server ends.
     async fn read(self: Arc<Self>) -> Option<()> {
         let bus = self.common.bus.clone()?;
         if !self.ask(State::begin_reading).await? {
@@ -37,23 +57,32 @@ impl Inside {
         }
         let mut waited = Duration::ZERO;
         loop {
-            let after = self.ask(|state| state.read_after()).await?;
-            let Ok(page) = bus.read(&self.name, after).await else {
-                self.ask(State::lose_bus).await?;
-                self.ask(State::give_up_reading).await?;
-                // Who is cut off is told when that is over, and a room that nobody has reads nothing.
-                if bus.is_up() && Arc::strong_count(&self) > 1 {
-                    sleep(PAUSE).await;
-                    // Behind the others: a read that fails again and again keeps no place to read.
-                    bus.catch_up(self);
-                }
-                return Some(());
+            let (asked, empty) = self
+                .ask(|state| (state.read_after(), state.is_empty()))
+                .await?;
+            let read = async {
+                let page = bus.read(&self.name, asked.map(|asked| asked.seq)).await?;
+                // A room that begins anew may have lost its members, too.
+                let members = match asked {
+                    None if !empty => bus.restore_members(&self.name).await.ok(),
+                    _ => None,
+                };
+                Ok((page, members))
+            };
+            let read: Result<_, Away> = read.await;
+            let Ok((page, members)) = read else {
+                return self.try_later(bus).await;
             };
             let hurry = waited >= PATIENCE;
             let filled = self
-                .ask(move |state| state.fill(page, after, hurry))
+                .ask(move |state| state.fill(page, asked, hurry, members))
                 .await?;
             match filled {
+                Filled::WentBack(epoch) => {
+                    if bus.fork(&self.name, epoch).await.is_err() {
+                        return self.try_later(bus).await;
+                    }
+                }
                 Filled::Whole => {
                     if !self.ask(State::end_reading).await? {
                         return Some(());
@@ -74,11 +103,14 @@ impl Ear for Inside {
         Box::pin(async move {
             let inside = self.clone();
             let hear = move |state: &mut State| match heard {
-                Heard::Message(message) => {
-                    if state.hear(message)
-                        && let Some(bus) = inside.common.bus.clone()
-                    {
-                        bus.catch_up(inside);
+                Heard::Message(announced) => {
+                    if state.hear(announced) {
+                        inside.ask_to_catch_up();
+                    }
+                }
+                Heard::Stand(stand) => {
+                    if state.compare(stand) {
+                        inside.ask_to_catch_up();
                     }
                 }
                 Heard::Order(update) => state.deliver(&Shared::new(update)),

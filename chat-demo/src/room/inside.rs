@@ -9,7 +9,9 @@ use parking_lot::Mutex;
 use super::Common;
 use super::state::{Source, State};
 use crate::connection::Connection;
+use crate::epoch::Epoch;
 use crate::error::Refusal;
+use crate::history::Log;
 use crate::payload::Message;
 
 /// The state, and the ways to it.
@@ -19,6 +21,8 @@ pub(super) struct Inside {
     /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
     pub(super) strand: Strand,
     pub(super) state: Mutex<State>,
+    /// That of the state, for those who only look where it stands.
+    pub(super) log: Arc<Log>,
     /// Connections that are gone, and members until somebody has the state.
     pub(super) departed: Mutex<Vec<u64>>,
 }
@@ -36,11 +40,18 @@ impl Inside {
     }
 
     /// Delivers a message that has its number, in line with the others. Blocks while the pool is full.
-    pub(super) fn numbered(self: &Arc<Self>, source: Source, message: Message) {
+    pub(super) fn numbered(self: &Arc<Self>, source: Source, epoch: Epoch, message: Message) {
         let inside = self.clone();
-        let deliver = move |state: &mut State| state.deliver_numbered(&source, message);
+        let deliver = move |state: &mut State| state.deliver_numbered(&source, epoch, message);
         // Closed: the server ends, and has told its clients.
         let _ = self.strand.submit(move || inside.apply(deliver));
+    }
+
+    /// Acknowledges a message that was kept before, behind its delivery. Blocks while the pool is full.
+    pub(super) fn repeated(self: &Arc<Self>, source: Source, seq: u64) {
+        let inside = self.clone();
+        let acknowledge = move |state: &mut State| state.acknowledge(&source, seq);
+        let _ = self.strand.submit(move || inside.apply(acknowledge));
     }
 
     /// How many members there are on all servers, this one among them.

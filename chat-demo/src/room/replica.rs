@@ -3,13 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Ordering;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::state::{Newcomer, Source, State};
-use crate::bus::{Away, Page};
+use crate::bus::{Announced, Away, Mark, Page};
 use crate::clock;
+use crate::epoch::{Epoch, Position};
 use crate::payload::Message;
 use crate::subprotocol::Subprotocol;
 use crate::wire;
@@ -17,10 +18,14 @@ use crate::wire;
 /// What a room knows of what the bus has.
 #[derive(Default)]
 pub(super) struct Replica {
-    /// Which life of the room the log is of; none before it was read for the first time.
-    life: Option<u64>,
-    /// The largest number that was announced.
+    /// The epoch of the log in the bus; none before it was read for the first time, or when it has to be read anew.
+    epoch: Option<Epoch>,
+    /// The mark of the newest message in the log.
+    tip: Option<Mark>,
+    /// The largest number that was announced in the epoch.
     announced: u64,
+    /// The number that was announced last in the epoch.
+    heard: u64,
     reading: Reading,
     /// Nothing is heard.
     cut_off: bool,
@@ -40,30 +45,70 @@ enum Reading {
     AndAgain,
 }
 
+/// After which message there is something to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) seq: u64,
+    mark: Option<Mark>,
+}
+
 /// How far a room has caught up.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Filled {
     Whole,
     /// There is more to read.
     InPart,
     /// There is more to take, when the members have read what they have.
     TooFast,
+    /// The bus has lost messages of this epoch, and gives their numbers again: another epoch has to begin.
+    WentBack(Epoch),
+}
+
+/// How a page stands to what this server knew when it asked for it.
+enum Relation {
+    /// It goes on where the log ends.
+    Follows,
+    /// It is of another epoch, or begins behind messages that are not kept.
+    Apart,
+    /// It is of the same epoch, and does not have the newest message of the log.
+    WentBack,
 }
 
 impl Replica {
-    /// Whether a page goes on where this server stood when it asked.
-    fn continues(&self, page: &Page, newest: u64) -> bool {
-        // Before its first message a room has no life.
-        let same = self.life == Some(page.life) || self.life == Some(0);
-        let joins_on = |first: &Message| first.seq <= newest + 1;
-        same && match page.newest.cmp(&newest) {
-            Ordering::Less => false,
-            Ordering::Equal => true,
-            Ordering::Greater => page.messages.first().is_some_and(joins_on),
+    fn relation(&self, page: &Page, asked: Asked) -> Relation {
+        let is_new = page.newest == 0 && asked.seq == 0;
+        if page.epoch != self.epoch && !(is_new && page.epoch.is_none()) {
+            return Relation::Apart;
         }
+        if page.newest < asked.seq {
+            return Relation::WentBack;
+        }
+        if asked.seq > 0 && page.before != asked.mark {
+            // Not kept any more, or another message with the same number.
+            return match page.before {
+                None => Relation::Apart,
+                Some(_) => Relation::WentBack,
+            };
+        }
+        let first = page.messages.first();
+        if page.newest > asked.seq && first.is_none_or(|first| first.seq > asked.seq + 1) {
+            return Relation::Apart;
+        }
+        Relation::Follows
     }
 
     fn is_known(&self) -> bool {
-        self.life.is_some() || self.alone
+        self.epoch.is_some() || self.alone
+    }
+
+    /// Notes that an announcement cannot be applied. Says whether to read what was missed.
+    fn miss(&mut self) -> bool {
+        if self.reading != Reading::Nobody {
+            // What is being read may be older than this.
+            self.reading = Reading::AndAgain;
+            return false;
+        }
+        self.is_known() && !self.alone
     }
 }
 
@@ -106,54 +151,79 @@ impl State {
         }
     }
 
-    /// Whether messages are numbered here for now. From then on they are not those of the bus.
+    /// Whether messages are numbered here for now. From then on they are not those of the bus, and have an epoch of their
+    /// own.
     pub(super) fn is_alone(&mut self) -> bool {
         let may = self.goes_on_alone();
         let Some(replica) = &mut self.replica else {
             return true;
         };
-        if may && replica.cut_off {
+        if may && replica.cut_off && !replica.alone {
             replica.alone = true;
+            self.log.fork();
+            self.begin_anew(None);
+            return true;
         }
         replica.alone
     }
 
     /// Numbers and delivers a message, if that is done here.
-    pub(super) fn publish_here(&mut self, source: Source, message: Message) {
+    pub(super) fn publish_here(&mut self, source: Source, key: Option<Arc<str>>, message: Message) {
         if self.is_alone() {
-            return self.publish(&source, message);
+            return self.publish(&source, key, message);
         }
         self.refuse(source, Away.into());
     }
 
-    /// A message was announced; says whether some before it are missing.
-    pub(super) fn hear(&mut self, message: Message) -> bool {
-        let newest = self.log.newest();
+    /// Takes a message that was announced. Says whether to read what was missed.
+    pub(super) fn hear(&mut self, announced: Announced) -> bool {
+        let newest = self.log.newest().seq;
+        let Announced {
+            epoch,
+            before,
+            message,
+        } = announced;
+        let seq = message.seq;
         let Some(replica) = &mut self.replica else {
             return false;
         };
-        replica.announced = replica.announced.max(message.seq);
-        // What is being read may be older than this.
-        let missed_by_reader = replica.reading != Reading::Nobody;
-        if replica.life.is_none() || replica.alone {
-            if missed_by_reader {
-                replica.reading = Reading::AndAgain;
-            }
+        if replica.epoch != Some(epoch) || replica.alone {
+            return replica.miss();
+        }
+        // Announcements of an epoch come in order, unless the bus went back.
+        let went_back = seq <= replica.heard;
+        replica.heard = seq;
+        replica.announced = replica.announced.max(seq);
+        if went_back {
+            return replica.miss();
+        }
+        if seq <= newest {
             return false;
         }
-        match message.seq.cmp(&(newest + 1)) {
-            Ordering::Less => false,
-            Ordering::Equal => {
-                self.next(message);
-                false
-            }
-            Ordering::Greater => {
-                if missed_by_reader {
-                    replica.reading = Reading::AndAgain;
-                }
-                !missed_by_reader
-            }
+        // The mark tells whether the message before is the one that this server has.
+        if seq > newest + 1 || (newest > 0 && before != replica.tip) {
+            return replica.miss();
         }
+        self.follow(message);
+        false
+    }
+
+    /// Compares where the room stands in the bus. Says whether to read what was missed.
+    pub(super) fn compare(&mut self, stand: Position) -> bool {
+        let newest = self.log.newest().seq;
+        let Some(replica) = &mut self.replica else {
+            return false;
+        };
+        let is_up_to_date = replica.epoch == Some(stand.epoch) && stand.seq <= newest;
+        !is_up_to_date && replica.miss()
+    }
+
+    /// Delivers the message that follows the newest.
+    fn follow(&mut self, message: Message) {
+        if let Some(replica) = &mut self.replica {
+            replica.tip = Some(Mark::of(&message));
+        }
+        self.next(message);
     }
 
     /// Begins to catch up, unless somebody does already.
@@ -170,11 +240,14 @@ impl State {
         first
     }
 
-    /// The number after which there is something to read; none for the newest.
-    pub(super) fn read_after(&self) -> Option<u64> {
+    /// The message after which there is something to read; none for the newest.
+    pub(super) fn read_after(&self) -> Option<Asked> {
         let replica = self.replica.as_ref()?;
-        let known = replica.life.is_some() && !replica.alone;
-        known.then(|| self.log.newest())
+        let known = replica.epoch.is_some() && !replica.alone;
+        known.then(|| Asked {
+            seq: self.log.newest().seq,
+            mark: replica.tip,
+        })
     }
 
     /// Somebody has read all there is; says whether somebody else wanted more meanwhile.
@@ -199,41 +272,49 @@ impl State {
     }
 
     /// Takes what was read after the newest message, or lately. Members get it no faster than they read, if there is
-    /// time for that.
-    pub(super) fn fill(&mut self, page: Page, after: Option<u64>, hurry: bool) -> Filled {
-        let before = self.log.newest();
+    /// time for that. `members` is how many there are on all servers, if that is known.
+    pub(super) fn fill(
+        &mut self,
+        page: Page,
+        asked: Option<Asked>,
+        hurry: bool,
+        members: Option<u32>,
+    ) -> Filled {
+        let before = self.log.newest().seq;
         let Some(replica) = &mut self.replica else {
             return Filled::Whole;
         };
         replica.cut_off = false;
         let newest = page.newest;
-        let Some(after) = after else {
-            replica.life = Some(page.life);
-            replica.alone = false;
-            self.start_from(&page);
+        let Some(asked) = asked else {
+            self.start_from(&page, members);
             return self.filled(before, newest);
         };
-        if replica.continues(&page, after) {
-            replica.life = Some(page.life);
-            for message in page.messages {
-                if !hurry && self.is_a_member_behind() {
-                    return Filled::TooFast;
-                }
-                if message.seq == self.log.newest() + 1 {
-                    self.next(message);
-                }
+        match replica.relation(&page, asked) {
+            Relation::Follows => {}
+            Relation::Apart => {
+                // The newest it is, then.
+                replica.epoch = None;
+                return Filled::InPart;
             }
-        } else {
-            // Of another life, or what follows was forgotten: the newest it is, then.
-            replica.life = None;
-            return Filled::InPart;
+            Relation::WentBack => {
+                return replica.epoch.map_or(Filled::InPart, Filled::WentBack);
+            }
+        }
+        for message in page.messages {
+            if !hurry && self.is_a_member_behind() {
+                return Filled::TooFast;
+            }
+            if message.seq == self.log.newest().seq + 1 {
+                self.follow(message);
+            }
         }
         self.filled(before, newest)
     }
 
     /// How far it came, from one number, by a page that knows of another.
     fn filled(&mut self, before: u64, newest: u64) -> Filled {
-        let now = self.log.newest();
+        let now = self.log.newest().seq;
         let Some(replica) = &mut self.replica else {
             return Filled::Whole;
         };
@@ -249,19 +330,26 @@ impl State {
     }
 
     /// The room as it is read for the first time, or anew.
-    fn start_from(&mut self, page: &Page) {
+    fn start_from(&mut self, page: &Page, members: Option<u32>) {
         let messages = page.messages.iter().map(|message| {
             let age = clock::now_ms().saturating_sub(message.ts);
             let frame = wire::message(message, Subprotocol::Json);
             (Duration::from_millis(age), frame)
         });
-        self.log.begin_at(page.newest, messages);
-        self.begin_anew();
-        let waiting = self
-            .replica
-            .as_mut()
-            .map(|replica| mem::take(&mut replica.waiting));
-        for newcomer in waiting.into_iter().flatten() {
+        // A room without messages may be one for which the bus cannot begin an epoch: then it gets one here, for a while.
+        let epoch = page.epoch.unwrap_or_else(Epoch::new);
+        let seq = page.newest;
+        self.log.begin_at(Position { epoch, seq }, messages);
+        let mut waiting = Vec::new();
+        if let Some(replica) = &mut self.replica {
+            replica.epoch = Some(epoch);
+            replica.tip = page.tip;
+            replica.alone = false;
+            (replica.announced, replica.heard) = (0, 0);
+            waiting = mem::take(&mut replica.waiting);
+        }
+        self.begin_anew(members);
+        for newcomer in waiting {
             self.join(newcomer);
         }
     }

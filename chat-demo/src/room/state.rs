@@ -11,6 +11,7 @@ use super::replica::Replica;
 use super::{Common, Room};
 use crate::connection::Connection;
 use crate::directory::Claim;
+use crate::epoch::{Epoch, Position};
 use crate::error::Refusal;
 use crate::frame::Kind;
 use crate::history::Log;
@@ -38,7 +39,8 @@ pub(super) struct State {
 pub(super) struct Newcomer {
     pub(super) connection: Arc<Connection>,
     pub(super) claim: Arc<Claim<Room>>,
-    pub(super) after: Option<u64>,
+    /// The last message that it saw.
+    pub(super) seen: Option<Position>,
     /// How many members there are on all servers, if that is known.
     pub(super) members: Option<u32>,
     /// Told once it is a member, where that may take a while; dropped if it becomes none.
@@ -57,10 +59,15 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Notes that the message was delivered or kept, and tells its publisher.
-    pub(super) fn acknowledge(&self, room: &str, seq: u64, tally: &Tally) {
+    /// Counts a message that was delivered or kept, and acknowledges it.
+    pub(super) fn delivered(&self, room: &str, seq: u64, tally: &Tally) {
         tally.fanout.record(self.arrived);
         tally.messages.inc();
+        self.acknowledge(room, seq, tally);
+    }
+
+    /// Sends the publisher the message's number, if it wants to know.
+    pub(super) fn acknowledge(&self, room: &str, seq: u64, tally: &Tally) {
         if let Some(id) = self.id.clone() {
             let room = room.to_owned();
             self.from.tell(&payload::Ack { id, room, seq }, tally);
@@ -80,9 +87,9 @@ struct Member {
 }
 
 impl State {
-    pub(super) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
+    pub(super) fn new(name: Arc<str>, log: Arc<Log>, common: Arc<Common>) -> Self {
         Self {
-            log: common.history.log(&name),
+            log,
             replica: common.bus.is_some().then(Replica::default),
             name,
             members: HashMap::new(),
@@ -106,7 +113,7 @@ impl State {
         let Newcomer {
             connection,
             claim,
-            after,
+            seen,
             members,
             told,
         } = newcomer;
@@ -117,7 +124,7 @@ impl State {
             _claim: claim,
         };
         self.members.insert(id, member);
-        self.greet(&self.members[&id].connection, after, members);
+        self.greet(&self.members[&id].connection, seen, members);
         if let Some(told) = told {
             // It may have given up meanwhile, and leaves.
             let _ = told.send(());
@@ -129,15 +136,27 @@ impl State {
         members.unwrap_or_else(|| u32::try_from(self.members.len()).unwrap_or(u32::MAX))
     }
 
-    pub(super) fn greet(&self, connection: &Connection, after: Option<u64>, members: Option<u32>) {
-        let mut joined = Joined {
+    /// How the room stands.
+    fn joined(&self, recovered: bool, members: Option<u32>) -> Joined {
+        let Position { epoch, seq } = self.log.newest();
+        Joined {
             room: self.name.to_string(),
-            seq: self.log.newest(),
+            seq,
             members: self.count(members),
-            recovered: true,
-        };
+            recovered,
+            epoch: epoch.to_string(),
+        }
+    }
+
+    pub(super) fn greet(
+        &self,
+        connection: &Connection,
+        seen: Option<Position>,
+        members: Option<u32>,
+    ) {
+        let mut joined = self.joined(true, members);
         let outbox = &connection.outbox;
-        if let Some(missed) = after.and_then(|seq| self.log.after(seq)) {
+        if let Some(missed) = seen.and_then(|seen| self.log.after(seen)) {
             let count = missed.len();
             let mut frames = vec![wire::message(&joined, outbox.subprotocol())];
             frames.extend(missed.iter().map(|frame| translated(frame, outbox)));
@@ -152,14 +171,10 @@ impl State {
         connection.tell(&joined, &self.common.tally);
     }
 
-    /// Tells everybody that what they have seen is not what the room has any more.
-    pub(super) fn begin_anew(&mut self) {
-        let joined = Joined {
-            room: self.name.to_string(),
-            seq: self.log.newest(),
-            members: self.count(None),
-            recovered: false,
-        };
+    /// Sends each member where the room stands now: what it has seen is not what the room has any more.
+    /// `members` is how many there are on all servers, if that is known.
+    pub(super) fn begin_anew(&mut self, members: Option<u32>) {
+        let joined = self.joined(false, members);
         self.deliver(&Shared::new(joined));
     }
 
@@ -183,21 +198,35 @@ impl State {
         source.refuse(refusal, &self.common.tally);
     }
 
-    /// Numbers a message, keeps it in the log, and delivers it.
-    pub(super) fn publish(&mut self, source: &Source, mut message: Message) {
-        let (seq, message) = self.log.append(|seq| {
+    /// Numbers a message, keeps it in the log, and delivers it; or acknowledges the kept one with the same key.
+    pub(super) fn publish(&mut self, source: &Source, key: Option<Arc<str>>, mut message: Message) {
+        if let Some(seq) = key.as_deref().and_then(|key| self.log.find(key)) {
+            return self.acknowledge(source, seq);
+        }
+        let (seq, message) = self.log.append(key, |seq| {
             message.seq = seq;
             let message = Shared::new(message);
             (message.encoded(Subprotocol::Json).clone(), message)
         });
         self.deliver(&message);
-        source.acknowledge(&self.name, seq, &self.common.tally);
+        source.delivered(&self.name, seq, &self.common.tally);
     }
 
-    /// Keeps a message in the log that has its number, and delivers it.
-    pub(super) fn deliver_numbered(&mut self, source: &Source, message: Message) {
-        let seq = message.seq;
+    /// Keeps a message in the log that has its number, and delivers it. If the number does not follow, its epoch is begun
+    /// first.
+    pub(super) fn deliver_numbered(&mut self, source: &Source, epoch: Epoch, message: Message) {
+        let (seq, newest) = (message.seq, self.log.newest());
+        if newest.epoch != epoch {
+            let seq = seq - 1;
+            self.log
+                .begin_at(Position { epoch, seq }, std::iter::empty());
+            self.begin_anew(None);
+        }
         self.next(message);
+        source.delivered(&self.name, seq, &self.common.tally);
+    }
+
+    pub(super) fn acknowledge(&self, source: &Source, seq: u64) {
         source.acknowledge(&self.name, seq, &self.common.tally);
     }
 
@@ -208,6 +237,10 @@ impl State {
         self.log
             .push(seq, message.encoded(Subprotocol::Json).clone());
         self.deliver(&message);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// Whether a member has not yet read much of what it was given.

@@ -44,6 +44,7 @@ impl Label for ErrorCode {
         Self::NotMember,
         Self::RateLimited,
         Self::Overloaded,
+        Self::Uncertain,
     ];
 
     /// As in an error frame.
@@ -59,6 +60,7 @@ impl Label for ErrorCode {
             Self::NotMember => "not_member",
             Self::RateLimited => "rate_limited",
             Self::Overloaded => "overloaded",
+            Self::Uncertain => "uncertain",
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, ClientError, Event, Received};
+use chat_demo::client::{Client, ClientError, Event, Position, Received};
 use chat_demo::frame::Kind;
 use chat_demo::payload::{ErrorCode, Level, OrderUpdate, PresenceEvent, State};
 use serde_json::json;
@@ -16,6 +16,11 @@ async fn next(client: &mut Client) -> Event {
 }
 
 async fn enter(url: &str, name: &str) -> Client {
+    enter_in_epoch(url, name).await.0
+}
+
+/// A client that is in the room "tea", and the epoch of that.
+async fn enter_in_epoch(url: &str, name: &str) -> (Client, String) {
     let mut client = Client::builder(url)
         .name(name)
         .connect()
@@ -27,7 +32,7 @@ async fn enter(url: &str, name: &str) -> Client {
         panic!("not joined")
     };
     assert_eq!(joined.room, "tea");
-    client
+    (client, joined.epoch)
 }
 
 fn assert_presence(event: &Event, expected: PresenceEvent) {
@@ -107,7 +112,7 @@ fn each_thing_that_a_server_says_has_its_event() {
 fn who_comes_back_gets_what_was_missed() {
     run(async {
         let server = serve(|_| ());
-        let mut ann = enter(&url(&server), "ann").await;
+        let (mut ann, epoch) = enter_in_epoch(&url(&server), "ann").await;
         for text in ["one", "two", "three"] {
             ann.publish("tea", text, None).await.expect("sent");
             next(&mut ann).await;
@@ -115,7 +120,8 @@ fn who_comes_back_gets_what_was_missed() {
         ann.close().await.expect("the server answers");
         let ann = Client::builder(&url(&server)).connect().await;
         let mut ann = ann.expect("a welcome");
-        ann.join("tea", Some(1)).await.expect("sent");
+        let seen = Some(Position { epoch, seq: 1 });
+        ann.join("tea", seen).await.expect("sent");
         assert!(matches!(next(&mut ann).await, Event::Joined(joined) if joined.recovered));
         for seq in 2..=3 {
             assert!(matches!(next(&mut ann).await, Event::Message(message) if message.seq == seq));

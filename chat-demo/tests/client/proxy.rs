@@ -13,6 +13,8 @@ enum Line {
     Open,
     /// They do not, and nobody is told.
     Stalled,
+    /// Those of the server do not.
+    Mute,
     /// Connections end, also those that come.
     Cut,
 }
@@ -46,6 +48,10 @@ impl Proxy {
         self.line.send_replace(Line::Stalled);
     }
 
+    pub(crate) fn mute(&self) {
+        self.line.send_replace(Line::Mute);
+    }
+
     pub(crate) fn resume(&self) {
         self.line.send_replace(Line::Open);
     }
@@ -64,15 +70,20 @@ async fn pass(client: TcpStream, server: SocketAddr, line: watch::Receiver<Line>
     let mut cut = line.clone();
     tokio::select! {
         _ = cut.wait_for(|line| *line == Line::Cut) => {}
-        () = copy(from_client, to_server, line.clone()) => {}
-        () = copy(from_server, to_client, line) => {}
+        () = copy(from_client, to_server, line.clone(), &[Line::Open, Line::Mute]) => {}
+        () = copy(from_server, to_client, line, &[Line::Open]) => {}
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut line: watch::Receiver<Line>) {
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut line: watch::Receiver<Line>,
+    passing: &[Line],
+) {
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let open = line.wait_for(|line| *line == Line::Open).await.is_ok();
+        let open = line.wait_for(|line| passing.contains(line)).await.is_ok();
         if !open || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

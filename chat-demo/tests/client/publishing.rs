@@ -1,13 +1,16 @@
 //! What becomes of texts when the line breaks.
 
-use chat_demo::client::{Client, ClientError, Settings};
+use chat_demo::client::{Client, ClientError, Event, Settings};
+use chat_demo::frame::Kind;
 use futures_util::FutureExt;
+use serde_json::json;
 
-use crate::harness::{reconnecting, run, serve, told_until, url};
+use crate::harness::{next, reconnecting, run, serve, told_until, url, words};
+use crate::peer::Peer;
 use crate::proxy::Proxy;
 
 #[test]
-fn a_text_that_was_sent_and_not_answered_is_unsure_and_not_sent_again() {
+fn text_without_an_answer_is_sent_again() {
     run(async {
         let server = serve(|_| ());
         let proxy = Proxy::start(server.address()).await;
@@ -20,18 +23,90 @@ fn a_text_that_was_sent_and_not_answered_is_unsure_and_not_sent_again() {
         assert!(ann.next().now_or_never().is_none(), "it is sent, no more");
         assert_eq!(ann.unsettled(), 2);
         proxy.cut();
-        let told = told_until(&mut ann, &format!("unsure {second}")).await;
-        let unsure = |id| format!("unsure {id}");
-        assert_eq!(
-            told,
-            ["disconnected".to_owned(), unsure(first), unsure(second)]
-        );
-        assert_eq!(ann.unsettled(), 0);
-        proxy.resume();
+        assert_eq!(told_until(&mut ann, "disconnected").await, ["disconnected"]);
+        assert_eq!(ann.unsettled(), 2);
         let third = ann.publish("tea", "three").expect("a member");
+        proxy.resume();
+        for (id, seq) in [first, second, third].into_iter().zip(1..) {
+            let told = told_until(&mut ann, "acked").await;
+            assert_eq!(told.last(), Some(&format!("acked {id} as {seq}")));
+        }
+        assert_eq!(ann.unsettled(), 0);
+    });
+}
+
+#[test]
+fn text_whose_ack_was_lost_is_delivered_once() {
+    run(async {
+        let server = serve(|_| ());
+        let proxy = Proxy::start(server.address()).await;
+        let mut ann = reconnecting(&proxy.url);
+        ann.join("tea", None).expect("a good name");
+        told_until(&mut ann, "joined").await;
+        let bob = Client::builder(&url(&server)).name("bob").connect().await;
+        let mut bob = bob.expect("a welcome");
+        bob.join("tea", None).await.expect("it is sent");
+        proxy.mute();
+        let id = ann.publish("tea", "one").expect("a member");
+        assert!(ann.next().now_or_never().is_none(), "it is sent, no more");
+        assert_eq!(message(&mut bob).await, (1, "one".to_owned()));
+        proxy.cut();
+        told_until(&mut ann, "disconnected").await;
+        proxy.resume();
         let told = told_until(&mut ann, "acked").await;
-        // The line had stalled before: none of the two had reached the server.
-        assert_eq!(told.last(), Some(&format!("acked {third} as 1")));
+        assert_eq!(told.last(), Some(&format!("acked {id} as 1")));
+        bob.publish("tea", "two", None).await.expect("it is sent");
+        assert_eq!(message(&mut bob).await, (2, "two".to_owned()));
+    });
+}
+
+/// The number and the text of the next message.
+async fn message(client: &mut Client) -> (u64, String) {
+    loop {
+        let event = client.next().await.expect("not the end");
+        if let Event::Message(message) = event.expect("a frame") {
+            return (message.seq, message.text);
+        }
+    }
+}
+
+/// What a client tells of a text that a server answers with these errors, one at each attempt.
+async fn answered_with(codes: &[&str]) -> String {
+    let peer = Peer::start().await;
+    let mut ann = reconnecting(&peer.url);
+    ann.join("tea", None).expect("a good name");
+    ann.publish("tea", "one").expect("a member");
+    let serving = async {
+        let mut guest = peer.welcome(30_000, 75_000).await;
+        guest.expect(Kind::JOIN).await;
+        let joined = json!({
+            "room": "tea", "seq": 0, "members": 1, "recovered": false, "epoch": "e"
+        });
+        guest.say(Kind::JOINED, joined).await;
+        let first = guest.expect(Kind::PUBLISH).await;
+        for (attempt, code) in codes.iter().enumerate() {
+            if attempt > 0 {
+                assert_eq!(guest.expect(Kind::PUBLISH).await, first);
+            }
+            let error = json!({ "code": code, "message": "", "id": first["id"] });
+            guest.say(Kind::ERROR, error).await;
+        }
+        guest
+    };
+    let telling = async {
+        told_until(&mut ann, "joined").await;
+        next(&mut ann).await
+    };
+    let (_guest, news) = tokio::join!(serving, telling);
+    words(&news).expect("not about the connection")
+}
+
+#[test]
+fn uncertain_text_is_repeated_with_its_key() {
+    run(async {
+        assert_eq!(answered_with(&["overloaded"]).await, "refused 1 Overloaded");
+        let repeated = answered_with(&["uncertain", "uncertain", "overloaded"]).await;
+        assert_eq!(repeated, "unsure 1");
     });
 }
 

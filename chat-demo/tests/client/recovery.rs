@@ -6,7 +6,9 @@ use futures_util::FutureExt;
 use serde_json::json;
 use tokio::task::yield_now;
 
-use crate::harness::{Speaker, next, numbers, reconnecting, run, serve, told_until, url, words};
+use crate::harness::{
+    Speaker, drain, next, numbers, reconnecting, run, serve, serve_again, told_until, url, words,
+};
 use crate::proxy::Proxy;
 
 /// A client that is in the room "tea", over a line that a test can break.
@@ -143,13 +145,14 @@ fn repetitions_are_hidden() {
         let mut ann = reconnecting(&url(&server));
         ann.join("tea", None).expect("a good name");
         told_until(&mut ann, "joined").await;
+        let start = ann.position("tea").expect("it is joined").clone();
         let mut bob = Speaker::enter(&url(&server)).await;
         bob.say(1..=3).await;
         told_until(&mut ann, "3").await;
         // Whoever asks for them, they have been told.
         let history = json!({ "room": "tea", "limit": 3 });
         ann.send(Kind::HISTORY, &history).expect("it is small");
-        let join = json!({ "room": "tea", "after": 0 });
+        let join = json!({ "room": "tea", "after": 0, "epoch": start.epoch });
         ann.send(Kind::JOIN, &join).expect("it is small");
         let id = ann.publish("tea", "4").expect("a member");
         let told = told_until(&mut ann, "acked").await;
@@ -180,10 +183,49 @@ fn a_program_that_comes_back_gets_what_was_said_since() {
     run(async {
         let server = serve(|_| ());
         let mut bob = Speaker::enter(&url(&server)).await;
-        bob.say(1..=4).await;
+        bob.say(1..=2).await;
         let mut ann = reconnecting(&url(&server));
-        ann.join("tea", Some(2)).expect("a good name");
+        ann.join("tea", None).expect("a good name");
+        told_until(&mut ann, "joined").await;
+        let seen = ann.position("tea").cloned();
+        ann.close().await.expect("the server answers");
+        bob.say(3..=4).await;
+        let mut ann = reconnecting(&url(&server));
+        ann.join("tea", seen).expect("a good name");
         let told = told_until(&mut ann, "recovered").await;
         assert_eq!(told, ["connected", "joined tea 4", "3", "4", "recovered 2"]);
+    });
+}
+
+#[test]
+fn server_that_forgot_and_overtook_is_found_out() {
+    run(async {
+        let server = serve(|_| ());
+        let address = server.address();
+        let proxy = Proxy::start(address).await;
+        let mut ann = enter(&proxy).await;
+        let mut bob = Speaker::enter(&url(&server)).await;
+        bob.say(1..=3).await;
+        told_until(&mut ann, "3").await;
+        proxy.cut();
+        told_until(&mut ann, "disconnected").await;
+        drop(bob);
+        drain(server).await;
+        let server = serve_again(address);
+        let mut bob = Speaker::enter(&url(&server)).await;
+        bob.say(1..=5).await;
+        proxy.resume();
+        let told = told_until(&mut ann, "recovered").await;
+        let expected = [
+            "reconnected",
+            "renumbered 5",
+            "1",
+            "2",
+            "3",
+            "4",
+            "5",
+            "recovered 5",
+        ];
+        assert_eq!(told, expected);
     });
 }

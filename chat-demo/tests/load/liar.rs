@@ -121,7 +121,8 @@ async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
                     Kind::JOIN => {
                         room.members.extend(sender.take());
                         frame(Kind::JOINED, &json!({
-                            "room": payload["room"], "seq": room.seq, "members": 1, "recovered": false
+                            "room": payload["room"], "seq": room.seq, "members": 1, "recovered": false,
+                            "epoch": "e"
                         }))
                     }
                     Kind::PUBLISH => {

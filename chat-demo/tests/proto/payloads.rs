@@ -93,6 +93,7 @@ fn of_clients(check: &mut impl Check) {
         Join {
             room: text(),
             after: Some(0),
+            epoch: Some(text()),
         },
     );
     check.one(
@@ -100,6 +101,7 @@ fn of_clients(check: &mut impl Check) {
         Join {
             room: text(),
             after: None,
+            epoch: None,
         },
     );
     check.one("Leave", Leave { room: text() });
@@ -109,6 +111,7 @@ fn of_clients(check: &mut impl Check) {
             room: text(),
             text: text(),
             id: Some(text()),
+            key: Some(text()),
         },
     );
     check.one(
@@ -140,6 +143,7 @@ fn of_servers(check: &mut impl Check) {
             seq: 9,
             members: 3,
             recovered: true,
+            epoch: text(),
         },
     );
     check.one(

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event};
+use chat_demo::client::{Client, Event, Position};
 use chat_demo::config::Config;
 use chat_demo::payload::{Joined, Message};
 use chat_demo::server::Server;
@@ -115,8 +115,8 @@ pub(crate) async fn next(client: &mut Client) -> Event {
     event.expect("something to read")
 }
 
-pub(crate) async fn join(client: &mut Client, room: &str, after: Option<u64>) -> Joined {
-    client.join(room, after).await.expect("it is connected");
+pub(crate) async fn join(client: &mut Client, room: &str, seen: Option<Position>) -> Joined {
+    client.join(room, seen).await.expect("it is connected");
     match next(client).await {
         Event::Joined(joined) => joined,
         other => panic!("not joined: {other:?}"),

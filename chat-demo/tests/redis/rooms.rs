@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event};
+use chat_demo::client::{Client, Event, Position};
 use chat_demo::config::Config;
 use chat_demo::issue;
 use chat_demo::payload::{Level, OrderUpdate, State};
@@ -74,7 +74,12 @@ fn history_and_recovery_are_the_same_on_a_server_that_has_not_had_the_room() {
     run(async {
         let redis = Redis::start().await;
         let one = Node::start(&redis.url()).await;
-        let mut ann = one.enter("ann", "tea").await;
+        let mut ann = one.connect("ann").await;
+        let epoch = join(&mut ann, "tea", None).await.epoch;
+        let at = |seq| {
+            let epoch = epoch.clone();
+            Some(Position { epoch, seq })
+        };
         for number in 1..=5 {
             ann.publish("tea", &number.to_string(), None)
                 .await
@@ -83,7 +88,7 @@ fn history_and_recovery_are_the_same_on_a_server_that_has_not_had_the_room() {
         messages(&mut ann, 5).await;
         let two = Node::start(&redis.url()).await;
         let mut bob = two.connect("bob").await;
-        let joined = join(&mut bob, "tea", Some(2)).await;
+        let joined = join(&mut bob, "tea", at(2)).await;
         assert_eq!((joined.seq, joined.members, joined.recovered), (5, 2, true));
         let missed: Vec<_> = (3..=5).map(|seq| (seq, seq.to_string())).collect();
         assert_eq!(messages(&mut bob, 3).await, missed);
@@ -95,7 +100,7 @@ fn history_and_recovery_are_the_same_on_a_server_that_has_not_had_the_room() {
         // More than a server shows is not recovered.
         let three = Node::with(&redis.url(), |config| config.history = 2).await;
         let mut cat = three.connect("cat").await;
-        let joined = join(&mut cat, "tea", Some(1)).await;
+        let joined = join(&mut cat, "tea", at(1)).await;
         assert_eq!((joined.seq, joined.recovered), (5, false));
     });
 }

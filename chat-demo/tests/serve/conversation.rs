@@ -19,10 +19,18 @@ fn hello_join_publish_leave() {
         assert_eq!(welcome["idle_ms"], 75_000);
         assert_eq!(welcome["max_payload"], 65_536);
 
-        let joined = ann.join("tea").await;
+        let mut joined = ann.join("tea").await;
+        assert!(
+            joined["epoch"]
+                .take()
+                .as_str()
+                .is_some_and(|epoch| !epoch.is_empty())
+        );
         assert_eq!(
             joined,
-            json!({ "room": "tea", "seq": 0, "members": 1, "recovered": false })
+            json!({
+                "room": "tea", "seq": 0, "members": 1, "recovered": false, "epoch": null
+            })
         );
 
         ann.say(

@@ -134,12 +134,13 @@ fn a_restart_goes_on_where_it_was() {
             ann.publish("tea", text).await;
             assert_eq!(ann.expect(Kind::MESSAGE).await["text"], text);
         }
+        let epoch = ann.join("tea").await["epoch"].take();
         server.stop().await.expect("no panic").expect("drained");
 
         let server = on(&path);
         let mut bob = server.enter("bob").await;
-        bob.say(Kind::JOIN, json!({ "room": "tea", "after": 1 }))
-            .await;
+        let join = json!({ "room": "tea", "after": 1, "epoch": epoch });
+        bob.say(Kind::JOIN, join).await;
         let joined = bob.expect(Kind::JOINED).await;
         assert_eq!(
             (&joined["seq"], &joined["recovered"]),

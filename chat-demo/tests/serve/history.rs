@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, run};
 
 impl Client {
-    async fn come_back(&mut self, room: &str, after: u64) -> Value {
-        self.say(Kind::JOIN, json!({ "room": room, "after": after }))
-            .await;
+    /// Joins after a message that was seen, in the epoch of an earlier `joined`.
+    async fn come_back(&mut self, room: &str, after: u64, joined: &Value) -> Value {
+        let join = json!({ "room": room, "after": after, "epoch": joined["epoch"] });
+        self.say(Kind::JOIN, join).await;
         self.expect(Kind::JOINED).await
     }
 
@@ -37,11 +38,12 @@ fn who_comes_back_gets_what_was_missed_then_what_is_new() {
         let mut bob = server.enter_room("bob", "tea").await;
         ann.say_numbers("tea", 1..=3).await;
         bob.expect_texts(1..=3).await;
+        let seen = bob.join("tea").await;
         drop(bob);
         ann.say_numbers("tea", 4..=6).await;
 
         let mut bob = server.enter("bob").await;
-        let joined = bob.come_back("tea", 3).await;
+        let joined = bob.come_back("tea", 3, &seen).await;
         assert_eq!(
             (&joined["recovered"], &joined["seq"]),
             (&json!(true), &json!(6))
@@ -58,11 +60,12 @@ fn a_room_that_everybody_left_goes_on_where_it_was() {
         let server = Server::start();
         let mut ann = server.enter_room("ann", "tea").await;
         ann.say_numbers("tea", 1..=3).await;
+        let seen = ann.join("tea").await;
         ann.close().await;
         server.until(|stats| stats["rooms"] == 0).await;
 
         let mut bob = server.enter("bob").await;
-        assert_eq!(bob.come_back("tea", 1).await["recovered"], true);
+        assert_eq!(bob.come_back("tea", 1, &seen).await["recovered"], true);
         bob.expect_texts(2..=3).await;
         bob.say_numbers("tea", 4..=4).await;
     });
@@ -74,10 +77,11 @@ fn who_comes_too_late_is_told_so() {
         let server = Server::with(|config| config.history = 2);
         let mut ann = server.enter_room("ann", "tea").await;
         ann.say_numbers("tea", 1..=5).await;
-        // 3 was seen: 4 and 5 are kept. 2 was seen: 3 is not. 9 was seen in another life.
+        let seen = ann.join("tea").await;
+        // 3 was seen: 4 and 5 are kept. 2 was seen: 3 is not. 9 cannot have been seen.
         for (after, recovered) in [(3, true), (2, false), (9, false)] {
             let mut bob = server.enter("bob").await;
-            let joined = bob.come_back("tea", after).await;
+            let joined = bob.come_back("tea", after, &seen).await;
             assert_eq!(joined["recovered"], recovered, "after {after}");
             if recovered {
                 bob.expect_texts(4..=5).await;
@@ -94,8 +98,9 @@ fn what_does_not_fit_the_outbox_is_not_sent_again_and_evicts_nobody() {
         for number in 1..=20 {
             ann.say_numbers("tea", number..=number).await;
         }
+        let seen = ann.join("tea").await;
         let mut bob = server.enter("bob").await;
-        assert_eq!(bob.come_back("tea", 1).await["recovered"], false);
+        assert_eq!(bob.come_back("tea", 1, &seen).await["recovered"], false);
         // By pages it can be had.
         bob.say(
             Kind::HISTORY,

@@ -88,7 +88,8 @@ fn figures_in_json() {
 fn frames_are_counted_by_type() {
     run(async {
         let server = Server::start();
-        let mut ann = server.enter_room("ann", "tea").await;
+        let mut ann = server.enter("ann").await;
+        let epoch = ann.join("tea").await["epoch"].take();
         let mut bob = server.enter_room("bob", "tea").await;
         ann.say(
             Kind::PUBLISH,
@@ -108,8 +109,8 @@ fn frames_are_counted_by_type() {
         bob.say(Kind::USER_STATE, json!({ "state": "away" })).await;
         ann.expect(Kind::USER_STATE).await;
         // Back again, for what was said after nothing.
-        ann.say(Kind::JOIN, json!({ "room": "tea", "after": 0 }))
-            .await;
+        let join = json!({ "room": "tea", "after": 0, "epoch": epoch });
+        ann.say(Kind::JOIN, join).await;
         assert_eq!(ann.expect(Kind::JOINED).await["recovered"], true);
         ann.expect(Kind::MESSAGE).await;
         server.until(|stats| stats["frames_out"] == 14).await;

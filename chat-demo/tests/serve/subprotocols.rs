@@ -37,10 +37,12 @@ impl Binary {
         client
     }
 
-    async fn join(&mut self, room: &str, after: Option<u64>) -> Joined {
+    async fn join(&mut self, room: &str, seen: Option<(u64, String)>) -> Joined {
+        let (after, epoch) = seen.unzip();
         self.say(&Join {
             room: room.to_owned(),
             after,
+            epoch,
         })
         .await;
         self.hear().await
@@ -122,6 +124,7 @@ fn three_subprotocols_meet_in_a_room() {
             room: "tea".into(),
             text: "föö".into(),
             id: Some("1".into()),
+            key: None,
         };
         bob.say(&publish).await;
         let heard = ann.expect(Kind::MESSAGE).await;
@@ -156,13 +159,15 @@ fn three_subprotocols_meet_in_a_room() {
 fn what_was_missed_comes_in_the_subprotocol_of_who_missed_it() {
     run(async {
         let server = Server::start();
-        let mut ann = server.enter_room("ann", "tea").await;
+        let mut ann = server.enter("ann").await;
+        let joined = ann.join("tea").await;
+        let epoch = joined["epoch"].as_str().expect("a text").to_owned();
         for text in ["one", "two"] {
             ann.publish("tea", text).await;
             ann.expect(Kind::MESSAGE).await;
         }
         let mut bob = Binary::enter(&server, "bob").await;
-        let joined = bob.join("tea", Some(0)).await;
+        let joined = bob.join("tea", Some((0, epoch))).await;
         assert_eq!((joined.seq, joined.recovered), (2, true));
         let missed: [Message; 2] = [bob.hear().await, bob.hear().await];
         assert_eq!(

@@ -1,7 +1,9 @@
-//! What is announced, as bytes: the type of the frame that clients get of it, then the payload in Protobuf; of a message
-//! its number before that, and of presence, which Redis tells itself, a letter and the user.
+//! What is announced, as bytes: the type of the frame that clients get of it, then the payload in Protobuf. Redis itself
+//! announces a message, as `epoch:number:mark of the one before:payload`, an epoch, as `epoch:number`, and presence, as a
+//! letter and the user.
 
-use crate::bus::Heard;
+use crate::bus::{Announced, Heard, Mark};
+use crate::epoch::{Epoch, Position};
 use crate::frame::Kind;
 use crate::payload::{Message, Payload, Presence, PresenceEvent};
 use crate::subprotocol::Subprotocol::Protobuf;
@@ -32,7 +34,9 @@ pub(super) fn encode(heard: &Heard) -> Vec<u8> {
         Heard::Order(update) => marked(update),
         Heard::State(state) => marked(state),
         Heard::Alert(alert) => marked(alert),
-        Heard::Message(_) | Heard::Presence(_) => unreachable!("Redis announces it itself"),
+        Heard::Message(_) | Heard::Stand(_) | Heard::Presence(_) => {
+            unreachable!("Redis announces it itself")
+        }
     }
 }
 
@@ -41,9 +45,21 @@ pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
     let (kind, payload) = bytes.split_first()?;
     Some(match Kind(*kind) {
         Kind::MESSAGE => {
-            let end = payload.iter().position(|byte| *byte == b':')?;
-            let seq = str::from_utf8(&payload[..end]).ok()?.parse().ok()?;
-            Heard::Message(restored(room, seq, &payload[end + 1..])?)
+            let (epoch, payload) = head(payload)?;
+            let (seq, payload) = head(payload)?;
+            let (before, payload) = head(payload)?;
+            Heard::Message(Announced {
+                epoch: Epoch::parse(epoch)?,
+                before: mark(before),
+                message: restored(room, seq.parse().ok()?, payload)?,
+            })
+        }
+        Kind::JOINED => {
+            let (epoch, seq) = str::from_utf8(payload).ok()?.split_once(':')?;
+            Heard::Stand(Position {
+                epoch: Epoch::parse(epoch)?,
+                seq: seq.parse().ok()?,
+            })
         }
         Kind::PRESENCE => {
             let (event, user) = payload.split_first()?;
@@ -63,6 +79,17 @@ pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
         Kind::ALERT => Heard::Alert(Protobuf.read(payload).ok()?),
         _ => return None,
     })
+}
+
+/// What stands before the first colon, and what behind it.
+fn head(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b':')?;
+    Some((str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
+}
+
+/// A mark as Redis has it, where there is one.
+pub(super) fn mark(text: &str) -> Option<Mark> {
+    u32::from_str_radix(text, 16).ok().map(Mark)
 }
 
 fn marked<P: Payload>(payload: &P) -> Vec<u8> {
@@ -112,9 +139,18 @@ mod tests {
             assert_eq!(decode("tea", &encode(&heard)), Some(heard));
         }
         let mut announced = vec![Kind::MESSAGE.0];
-        announced.extend_from_slice(b"12:");
+        announced.extend_from_slice(b"000000000000002a:12:ff:");
         announced.extend(stored(message()));
-        assert_eq!(decode("tea", &announced), Some(Heard::Message(message())));
+        let heard = Heard::Message(Announced {
+            epoch: Epoch::from_bits(42),
+            before: Some(Mark(255)),
+            message: message(),
+        });
+        assert_eq!(decode("tea", &announced), Some(heard));
+        let begun = [&[Kind::JOINED.0][..], b"000000000000002a:3"].concat();
+        let (epoch, seq) = (Epoch::from_bits(42), 3);
+        let heard = Heard::Stand(Position { epoch, seq });
+        assert_eq!(decode("tea", &begun), Some(heard));
         let came = [&[Kind::PRESENCE.0][..], b"jann"].concat();
         let joined = Presence {
             room: "tea".to_owned(),
@@ -126,13 +162,15 @@ mod tests {
 
     #[test]
     fn what_nobody_understands_is_not_heard() {
-        let unknown: [&[u8]; 8] = [
+        let unknown: [&[u8]; 10] = [
+            b"\x13000000000000002a:",
+            b"\x162a:1:x:",
             b"",
             b"\xFFx",
             &[Kind::MESSAGE.0],
             b"\x16:",
             b"\x16x:",
-            b"\x161:\xFF",
+            b"\x16000000000000002a:1::\xFF",
             b"\x19qann",
             b"\x19j\xFF",
         ];

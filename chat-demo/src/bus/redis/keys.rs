@@ -20,7 +20,7 @@ impl Keys {
         }
     }
 
-    /// Its life, its newest number, and the last message of each server.
+    /// Its epoch, its newest number, and the mark of that message.
     pub(super) fn facts(&self) -> String {
         format!("{}:facts", self.channel)
     }
@@ -28,6 +28,16 @@ impl Keys {
     /// Its messages, a stream.
     pub(super) fn log(&self) -> String {
         format!("{}:log", self.channel)
+    }
+
+    /// Numbers of its messages by their idempotency keys, and its epoch.
+    pub(super) fn keys(&self) -> String {
+        format!("{}:keys", self.channel)
+    }
+
+    /// The last message that a server has sent to it.
+    pub(super) fn sent(&self, server: &str) -> String {
+        format!("{}:sent:{server}", self.channel)
     }
 
     /// Its members.

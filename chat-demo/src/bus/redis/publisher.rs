@@ -13,16 +13,18 @@ use super::Shared;
 use super::announcement;
 use super::keys::Keys;
 use super::link::Line;
-use crate::bus::{Away, Then};
+use crate::bus::{AppendError, Away, Mark, Then};
 use crate::clock;
+use crate::epoch::Epoch;
 use crate::frame::Kind;
-use crate::history::REMEMBER;
 use crate::payload::Message;
 
 /// Messages under way at a time.
 const BATCH: usize = 256;
 /// How long a message is tried for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message may be under way, on a connection that was cut for one.
+const LATE: Duration = Duration::from_secs(60 * 60);
 /// Between two attempts on the same connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -30,21 +32,39 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Entry {
     keys: Keys,
     bytes: Vec<u8>,
+    mark: Mark,
+    /// Its idempotency key, or empty.
+    key: String,
     then: Then,
     since: Instant,
     /// Its number among those of this server, when it has been sent.
     count: Option<u64>,
+    /// Whether it was sent without an answer: it may be kept, or arrive late.
+    is_uncertain: bool,
 }
 
 impl Entry {
-    pub(super) fn new(message: Message, then: Then) -> Self {
+    pub(super) fn new(message: Message, key: Option<String>, then: Then) -> Self {
         Self {
             keys: Keys::of(&message.room),
+            mark: Mark::of(&message),
+            key: key.unwrap_or_default(),
             bytes: announcement::stored(message),
             then,
             since: Instant::now(),
             count: None,
+            is_uncertain: false,
         }
+    }
+
+    /// Reports that it has no number.
+    fn refuse(self) {
+        let error = if self.is_uncertain {
+            AppendError::Uncertain
+        } else {
+            Away.into()
+        };
+        (self.then)(Err(error));
     }
 }
 
@@ -125,13 +145,16 @@ impl Publisher {
                 }
                 Err(error) => {
                     self.is_final(&error);
+                    for index in indices {
+                        batch[index].is_uncertain = true;
+                    }
                 }
             }
         }
         let mut left = Vec::new();
         for (entry, seq) in batch.into_iter().zip(seqs) {
             match seq {
-                Some(0) => (entry.then)(Err(Away)),
+                Some(0) => entry.refuse(),
                 Some(seq) => (entry.then)(Ok(seq)),
                 None => left.push(entry),
             }
@@ -161,26 +184,33 @@ impl Publisher {
             server,
             publish,
             kept,
+            remember,
             ..
         } = &*self.shared;
         pipeline
             .ignore_errors()
             .cmd("EVALSHA")
             .arg(scripts.append.get_hash())
-            .arg(2)
+            .arg(4)
             .arg(entry.keys.facts())
             .arg(entry.keys.log())
+            .arg(entry.keys.keys())
+            .arg(entry.keys.sent(server))
             .arg(server)
             .arg(*entry.count.get_or_insert(self.count))
             .arg(entry.bytes.as_slice())
-            .arg(&[Kind::MESSAGE.0][..])
-            .arg(&entry.keys.channel)
-            .arg(*publish)
+            .arg(format!("{:08x}", entry.mark.0))
+            .arg(&entry.key)
+            .arg(u8::from(again))
             .arg(kept.messages)
             .arg(clock::millis(kept.age))
-            .arg(clock::millis(REMEMBER.max(kept.age)))
-            .arg(u8::from(again))
-            .arg(fastrand::u32(1..));
+            .arg(clock::millis(*remember))
+            .arg(clock::millis(LATE))
+            .arg(*publish)
+            .arg(&entry.keys.channel)
+            .arg(Epoch::new().to_string())
+            .arg(&[Kind::MESSAGE.0][..])
+            .arg(&[Kind::JOINED.0][..]);
     }
 
     /// Whether Redis has refused a message, and would again: it is full, for one. Of what failed otherwise nobody knows.
@@ -201,7 +231,7 @@ fn given_up(batch: Vec<Entry>) -> Vec<Entry> {
         if entry.since.elapsed() < PATIENCE {
             left.push(entry);
         } else {
-            (entry.then)(Err(Away));
+            entry.refuse();
         }
     }
     left

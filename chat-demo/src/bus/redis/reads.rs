@@ -12,7 +12,10 @@ use super::keys::Keys;
 use super::topology::{Connection, Topology};
 use super::{CONNECT, Shared};
 use crate::bus::{Away, Page};
+use crate::clock;
 use crate::config::RedisArgs;
+use crate::epoch::Epoch;
+use crate::frame::Kind;
 
 /// Messages that are read at once.
 const AT_ONCE: usize = 512;
@@ -21,8 +24,8 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Looks with little use before there are fewer.
 const PATIENCE: u32 = 20;
 
-/// Life, newest number, messages with theirs.
-type Read = (u64, u64, Vec<(u64, Vec<u8>)>);
+/// Epoch, newest number, its mark, the mark of the message before, messages with their numbers.
+type Read = (String, u64, String, String, Vec<(u64, Vec<u8>)>);
 
 /// Connections that are made when they are wanted, and closed when they are not.
 pub(super) struct Reads {
@@ -78,17 +81,27 @@ impl Reads {
             .read
             .key(keys.facts())
             .key(keys.log())
+            .key(keys.keys())
             .arg(after.map_or(String::new(), |seq| seq.to_string()))
             .arg(most)
+            .arg(Epoch::new().to_string())
+            // Of a room without messages there is nothing to remember.
+            .arg(clock::millis(shared.time_to_live))
+            .arg(shared.publish)
+            .arg(&keys.channel)
+            .arg(&[Kind::JOINED.0][..])
             .invoke_async(&mut *connection)
             .await;
-        let (life, newest, messages) = read.map_err(|error| shared.link.failed(&error))?;
+        let (epoch, newest, tip, before, messages) =
+            read.map_err(|error| shared.link.failed(&error))?;
         let messages = messages
             .into_iter()
             .filter_map(|(seq, bytes)| announcement::restored(room, seq, &bytes));
         Ok(Page {
-            life,
+            epoch: Epoch::parse(&epoch),
             newest,
+            tip: announcement::mark(&tip),
+            before: announcement::mark(&before),
             messages: messages.collect(),
         })
     }

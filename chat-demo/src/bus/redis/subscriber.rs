@@ -68,7 +68,7 @@ impl Ears {
         self.changed.notify_one();
     }
 
-    fn of(&self, channel: &str) -> Vec<Arc<dyn Ear>> {
+    pub(super) fn of(&self, channel: &str) -> Vec<Arc<dyn Ear>> {
         let by_channel = self.by_channel.lock();
         let ears = by_channel.get(channel).into_iter().flatten();
         ears.filter_map(|(_, ear)| ear.upgrade()).collect()

@@ -71,7 +71,8 @@ impl Server {
             let after = after.filter(kept);
             self.is_member = true;
             self.to_client.push_back(json!({
-                "room": "tea", "seq": self.newest, "members": 1, "recovered": after.is_some()
+                "room": "tea", "seq": self.newest, "members": 1, "recovered": after.is_some(),
+                "epoch": "e"
             }));
             if let Some(after) = after {
                 self.send(after + 1..=self.newest);
@@ -161,7 +162,7 @@ proptest! {
     ) {
         let mut world = World {
             server: Server { newest: 0, kept, fits, is_member: false, to_client: VecDeque::new() },
-            place: Place::new("tea", Some(0), 1_000_000),
+            place: Place::new("tea", Some(Position { epoch: "e".to_owned(), seq: 0 }), 1_000_000),
             made: Made::default(),
             told: Vec::new(),
             histories: 0,

@@ -3,6 +3,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::frame::{Frame, MAX_PAYLOAD};
 
+const EPOCH: &str = "first";
+const NEXT: &str = "second";
+
+fn at(seq: u64) -> Position {
+    let epoch = EPOCH.to_owned();
+    Position { epoch, seq }
+}
+
 /// A place, and a server's side of the conversation.
 struct Room {
     place: Place,
@@ -20,7 +28,7 @@ impl Room {
 
     fn new(after: Option<u64>, max_held: usize) -> Self {
         let mut room = Self {
-            place: Place::new("tea", after, max_held),
+            place: Place::new("tea", after.map(at), max_held),
             made: Made::default(),
         };
         room.place.connected(&mut room.made);
@@ -34,7 +42,13 @@ impl Room {
     }
 
     fn rejoined(&mut self, seq: u64, recovered: bool) {
-        let joined = json!({ "room": "tea", "seq": seq, "members": 1, "recovered": recovered });
+        self.rejoined_in(EPOCH, seq, recovered);
+    }
+
+    fn rejoined_in(&mut self, epoch: &str, seq: u64, recovered: bool) {
+        let joined = json!({
+            "room": "tea", "seq": seq, "members": 1, "recovered": recovered, "epoch": epoch
+        });
         let joined = serde_json::from_value(joined).expect("a payload");
         self.place.on_joined(joined, &mut self.made);
     }
@@ -65,7 +79,7 @@ impl Room {
             News::Message(message) => message.seq.to_string(),
             News::Recovered { messages, .. } => format!("recovered {messages}"),
             News::Lost { from, to, .. } => format!("lost {from}-{to}"),
-            News::Renumbered { seq, .. } => format!("renumbered {seq}"),
+            News::Renumbered { seq, epoch, .. } => format!("renumbered {seq} in {epoch}"),
             News::History { messages, .. } => {
                 let numbers = messages.iter().map(|message| message.seq.to_string());
                 format!("history {}", numbers.collect::<Vec<_>>().join(","))
@@ -89,7 +103,7 @@ impl Room {
 
 fn join(after: Option<u64>) -> (Kind, Value) {
     let payload = match after {
-        Some(after) => json!({ "room": "tea", "after": after }),
+        Some(after) => json!({ "room": "tea", "after": after, "epoch": EPOCH }),
         None => json!({ "room": "tea" }),
     };
     (Kind::JOIN, payload)
@@ -247,13 +261,74 @@ fn a_server_that_forgot_a_room_is_found_out() {
     room.say([12]);
     room.reconnect();
     room.asked();
-    room.rejoined(2, false);
-    assert_eq!(room.told(), ["lost 11-11", "12", "renumbered 2"]);
+    room.rejoined_in(NEXT, 2, false);
+    assert_eq!(room.told(), ["lost 11-11", "12", "renumbered 2 in second"]);
     assert_eq!(room.asked(), page(3, 2));
-    room.page(1..=2, 2);
+    room.say(1..=2);
+    room.rejoined_in(NEXT, 2, false);
     assert_eq!(room.told(), ["1", "2", "recovered 2"]);
     room.say([3]);
     assert_eq!(room.told(), ["3"]);
+}
+
+#[test]
+fn server_that_counts_again_and_has_overtaken_is_found_out() {
+    let mut room = Room::at(5);
+    room.reconnect();
+    room.asked();
+    room.rejoined_in(NEXT, 8, false);
+    assert_eq!(room.told(), ["renumbered 8 in second"]);
+    assert_eq!(room.asked(), page(9, 8));
+    room.say(1..=8);
+    room.rejoined_in(NEXT, 8, false);
+    let mut expected = numbers(1..=8);
+    expected.push("recovered 8".to_owned());
+    assert_eq!(room.told(), expected);
+    assert_eq!(
+        room.place.position(),
+        Some(&Position {
+            epoch: NEXT.to_owned(),
+            seq: 8
+        })
+    );
+}
+
+#[test]
+fn server_that_is_behind_another_sends_nothing_twice() {
+    let mut room = Room::at(5);
+    room.say([6, 7]);
+    assert_eq!(room.told(), ["6", "7"]);
+    room.reconnect();
+    room.asked();
+    room.rejoined(5, false);
+    assert_eq!(room.told(), ["recovered 0"]);
+    room.say([6, 7, 8]);
+    assert_eq!(room.told(), ["8"]);
+    assert_eq!(room.asked(), []);
+}
+
+#[test]
+fn epoch_that_ends_while_answers_are_due_outdates_them() {
+    let mut room = Room::at(0);
+    room.say([3]);
+    room.place.want(Some(3), 2, &mut room.made);
+    assert_eq!(room.asked().len(), 4);
+    room.rejoined_in(NEXT, 1, false);
+    assert_eq!(
+        room.told(),
+        ["lost 1-2", "3", "renumbered 1 in second"],
+        "what was held is told"
+    );
+    assert_eq!(room.asked(), page(2, 1));
+    // The answers to what was asked in the first epoch: nothing, and a page.
+    room.rejoined_in(NEXT, 1, false);
+    room.say([1]);
+    room.rejoined_in(NEXT, 1, false);
+    assert_eq!(room.told(), ["1", "recovered 1", "history 1"]);
+    room.say([1]);
+    room.rejoined_in(NEXT, 1, false);
+    room.say([2]);
+    assert_eq!(room.told(), ["2"]);
 }
 
 #[test]
@@ -302,14 +377,15 @@ fn a_room_that_begins_anew_is_told_while_one_is_in_it() {
     let mut room = Room::at(5);
     room.say([6, 7]);
     assert_eq!(room.told(), ["6", "7"]);
-    room.rejoined(2, false);
-    assert_eq!(room.told(), ["renumbered 2"]);
+    room.rejoined_in(NEXT, 2, false);
+    assert_eq!(room.told(), ["renumbered 2 in second"]);
     assert_eq!(
         room.asked().len(),
         2,
         "what was said in it, and to know when that has come"
     );
-    room.page([1, 2], 2);
+    room.say([1, 2]);
+    room.rejoined_in(NEXT, 2, false);
     assert_eq!(room.told(), ["1", "2", "recovered 2"]);
     room.say([3]);
     assert_eq!(room.told(), ["3"]);

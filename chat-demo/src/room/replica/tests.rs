@@ -1,6 +1,6 @@
 //! Announcements that are late, doubled or lost, and reads at any time.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use anthill::Pool;
@@ -23,11 +23,15 @@ impl Bus for Mute {
 
     fn catch_up(&self, _: Arc<dyn Ear>) {}
 
-    fn append(&self, _: Message, _: Then) -> Doing<'_, Result<(), Away>> {
+    fn append(&self, _: Message, _: Option<String>, _: Then) -> Doing<'_, Result<(), Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
     fn read<'a>(&'a self, _: &'a str, _: Option<u64>) -> Doing<'a, Result<Page, Away>> {
+        Box::pin(std::future::ready(Err(Away)))
+    }
+
+    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> Doing<'a, Result<(), Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
@@ -36,6 +40,10 @@ impl Bus for Mute {
     }
 
     fn enter<'a>(&'a self, _: &'a Arc<str>, _: &'a Connection) -> Doing<'a, Result<u32, Away>> {
+        Box::pin(std::future::ready(Err(Away)))
+    }
+
+    fn restore_members<'a>(&'a self, _: &'a Arc<str>) -> Doing<'a, Result<u32, Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
@@ -68,36 +76,76 @@ fn state() -> State {
         presence_limit: 0,
         tally: Tally::default(),
     };
-    State::new("tea".into(), Arc::new(common))
+    let log = common.history.log(&"tea".into());
+    State::new("tea".into(), log, Arc::new(common))
 }
 
-fn message(seq: u64) -> Message {
+/// A number that was given once says the same each time; `telling` tells apart those that were given again.
+fn message(telling: &str, seq: u64) -> Message {
+    static NOW: LazyLock<u64> = LazyLock::new(clock::now_ms);
     Message {
         seq,
-        ts: clock::now_ms(),
+        text: telling.to_owned(),
+        ts: *NOW + seq,
         ..Message::default()
     }
 }
 
+fn mark(telling: &str, seq: u64) -> Option<Mark> {
+    (seq > 0).then(|| Mark::of(&message(telling, seq)))
+}
+
+fn epoch(number: u64) -> Epoch {
+    Epoch::from_bits(number)
+}
+
+/// What is announced in the first epoch.
+fn announced(seq: u64) -> Announced {
+    announced_in(1, "", seq)
+}
+
+fn announced_in(number: u64, telling: &str, seq: u64) -> Announced {
+    Announced {
+        epoch: epoch(number),
+        before: mark(telling, seq - 1),
+        message: message(telling, seq),
+    }
+}
+
 /// What the bus has of a room: `kept` of its newest messages.
-fn page(life: u64, newest: u64, kept: u64, after: Option<u64>, most: usize) -> Page {
+fn page(number: u64, newest: u64, kept: u64, asked: Option<Asked>, most: usize) -> Page {
+    page_of(number, "", newest, kept, asked, most)
+}
+
+fn page_of(
+    number: u64,
+    telling: &str,
+    newest: u64,
+    kept: u64,
+    asked: Option<Asked>,
+    most: usize,
+) -> Page {
     let oldest = newest.saturating_sub(kept) + 1;
-    let from = after.map_or(oldest, |seq| oldest.max(seq + 1));
+    let from = asked.map_or(oldest, |asked| oldest.max(asked.seq + 1));
+    let messages = (from..=newest).take(most);
+    let before = asked.filter(|asked| asked.seq == newest || asked.seq >= oldest);
     Page {
-        life,
+        epoch: (number > 0).then(|| epoch(number)),
         newest,
-        messages: (from..=newest).take(most).map(message).collect(),
+        tip: mark(telling, newest),
+        before: before.and_then(|asked| mark(telling, asked.seq)),
+        messages: messages.map(|seq| message(telling, seq)).collect(),
     }
 }
 
 /// Reads until nothing is missing.
-fn read(state: &mut State, life: u64, newest: u64, kept: u64, most: usize) {
+fn read(state: &mut State, number: u64, newest: u64, kept: u64, most: usize) {
     for _ in 0..1000 {
         let after = state.read_after();
         // Of the newest all that is shown comes at once.
         let most = if after.is_some() { most } else { usize::MAX };
-        let page = page(life, newest, kept, after, most);
-        if matches!(state.fill(page, after, false), Filled::Whole) {
+        let page = page(number, newest, kept, after, most);
+        if state.fill(page, after, false, None) == Filled::Whole {
             return;
         }
     }
@@ -149,7 +197,7 @@ proptest! {
                 Step::Announce(back) => {
                     let seq = newest.saturating_sub(back);
                     if seq > 0 {
-                        state.hear(message(seq));
+                        state.hear(announced(seq));
                     }
                 }
                 Step::Ask(most) if asked.is_none() => {
@@ -160,28 +208,28 @@ proptest! {
                 Step::Ask(_) => {}
                 Step::Arrive => {
                     if let Some((page, after)) = asked.take() {
-                        state.fill(page, after, false);
+                        state.fill(page, after, false, None);
                         state.end_reading();
                     }
                 }
             }
-            let numbers: Vec<_> = (1..=state.log.newest()).collect();
+            let numbers: Vec<_> = (1..=state.log.newest().seq).collect();
             prop_assert_eq!(delivered(&state), numbers);
             prop_assert!(state.read_after().is_some(), "it began anew");
         }
         read(&mut state, 1, newest, u64::MAX, 2);
-        prop_assert_eq!(state.log.newest(), newest);
+        prop_assert_eq!(state.log.newest().seq, newest);
     }
 }
 
 #[test]
 fn what_is_announced_before_the_first_read_is_among_what_is_read() {
     let mut state = state();
-    assert!(!state.hear(message(3)));
+    assert!(!state.hear(announced(3)));
     assert!(delivered(&state).is_empty());
     read(&mut state, 1, 3, 2, 10);
     assert_eq!(delivered(&state), [2, 3]);
-    assert!(!state.hear(message(3)) && !state.hear(message(4)));
+    assert!(!state.hear(announced(3)) && !state.hear(announced(4)));
     assert_eq!(delivered(&state), [2, 3, 4]);
 }
 
@@ -190,20 +238,23 @@ fn what_the_bus_has_no_more_is_left_out() {
     let mut state = state();
     read(&mut state, 1, 2, 10, 10);
     read(&mut state, 1, 9, 3, 10);
-    assert_eq!((delivered(&state), state.log.newest()), (vec![7, 8, 9], 9));
+    assert_eq!(
+        (delivered(&state), state.log.newest().seq),
+        (vec![7, 8, 9], 9)
+    );
     // All of it may be too old.
     read(&mut state, 1, 20, 0, 10);
-    assert_eq!((delivered(&state), state.log.newest()), (vec![], 20));
+    assert_eq!((delivered(&state), state.log.newest().seq), (vec![], 20));
 }
 
 #[test]
-fn another_life_of_the_room_begins_anew() {
+fn another_epoch_of_the_room_begins_anew() {
     let mut state = state();
     read(&mut state, 1, 5, 10, 10);
     read(&mut state, 2, 7, 10, 10);
     assert_eq!(delivered(&state), (1..=7).collect::<Vec<_>>());
     read(&mut state, 0, 0, 0, 10);
-    assert_eq!(state.log.newest(), 0);
+    assert_eq!(state.log.newest().seq, 0);
     read(&mut state, 3, 1, 10, 10);
     assert_eq!(delivered(&state), [1]);
 }
@@ -213,7 +264,7 @@ fn who_reads_is_told_that_more_was_missed() {
     let mut state = state();
     read(&mut state, 1, 1, 10, 10);
     assert!(state.begin_reading());
-    assert!(!state.hear(message(9)), "somebody reads already");
+    assert!(!state.hear(announced(9)), "somebody reads already");
     assert!(!state.begin_reading());
     assert!(state.end_reading());
     assert!(!state.end_reading());
@@ -226,9 +277,92 @@ fn what_is_announced_while_the_first_page_is_on_its_way_is_read_then() {
     assert!(state.begin_reading());
     let after = state.read_after();
     let empty = page(0, 0, 0, after, 10);
-    assert!(!state.hear(message(1)) && !state.hear(message(2)));
-    assert!(matches!(state.fill(empty, after, false), Filled::Whole));
+    assert!(!state.hear(announced(1)) && !state.hear(announced(2)));
+    assert_eq!(state.fill(empty, after, false, None), Filled::Whole);
     assert!(state.end_reading(), "there is more to read");
     read(&mut state, 1, 2, 10, 10);
     assert_eq!(delivered(&state), [1, 2]);
+}
+
+#[test]
+fn announcement_of_another_epoch_is_read() {
+    let mut state = state();
+    read(&mut state, 1, 7, 10, 10);
+    for seq in 1..=3 {
+        assert!(state.hear(announced_in(2, "", seq)), "{seq} is missing");
+    }
+    assert_eq!(state.log.newest().epoch, epoch(1));
+    read(&mut state, 2, 3, 10, 10);
+    assert_eq!(delivered(&state), [1, 2, 3]);
+    assert_eq!(state.log.newest().epoch, epoch(2));
+    assert!(!state.hear(announced_in(2, "", 4)));
+    assert_eq!(delivered(&state), [1, 2, 3, 4]);
+}
+
+#[test]
+fn stand_in_another_epoch_or_ahead_is_read() {
+    let mut state = state();
+    let stand = |number, seq| Position {
+        epoch: epoch(number),
+        seq,
+    };
+    assert!(!state.compare(stand(1, 3)), "the first read comes");
+    read(&mut state, 1, 3, 10, 10);
+    assert!(!state.compare(stand(1, 3)) && !state.compare(stand(1, 2)));
+    assert!(state.compare(stand(1, 4)) && state.compare(stand(2, 0)));
+}
+
+/// The bus knew five messages in the first epoch, and lost the last two.
+fn lost_two() -> State {
+    let mut state = state();
+    read(&mut state, 1, 3, 10, 10);
+    for seq in [4, 5] {
+        assert!(!state.hear(announced(seq)));
+    }
+    assert_eq!(delivered(&state), [1, 2, 3, 4, 5]);
+    state
+}
+
+#[test]
+fn numbers_that_went_back_are_noticed_by_a_read() {
+    let mut state = lost_two();
+    let asked = state.read_after();
+    for newest in [3, 4] {
+        let page = page_of(1, "again", newest, 10, asked, 10);
+        let went_back = Filled::WentBack(epoch(1));
+        assert_eq!(state.fill(page, asked, false, None), went_back, "{newest}");
+    }
+}
+
+#[test]
+fn numbers_that_were_overtaken_are_noticed_by_a_read() {
+    for newest in [5, 6, 9] {
+        let mut state = lost_two();
+        let asked = state.read_after();
+        let page = page_of(1, "again", newest, 10, asked, 10);
+        let went_back = Filled::WentBack(epoch(1));
+        assert_eq!(state.fill(page, asked, false, None), went_back, "{newest}");
+        assert_eq!(delivered(&state), [1, 2, 3, 4, 5]);
+    }
+}
+
+#[test]
+fn numbers_that_went_back_are_noticed_by_an_announcement() {
+    for seq in [4, 5, 6, 9] {
+        let mut state = lost_two();
+        assert!(state.hear(announced_in(1, "again", seq)), "{seq}");
+        assert_eq!(delivered(&state), [1, 2, 3, 4, 5]);
+    }
+}
+
+#[test]
+fn room_without_an_epoch_in_the_bus_has_one_for_a_while() {
+    let mut state = state();
+    read(&mut state, 0, 0, 0, 10);
+    let before = state.log.newest();
+    read(&mut state, 0, 0, 0, 10);
+    assert_eq!(state.log.newest(), before);
+    assert!(state.hear(announced_in(3, "", 1)));
+    read(&mut state, 3, 1, 10, 10);
+    assert_eq!(delivered(&state), [1]);
 }

@@ -1,17 +1,32 @@
--- The messages of a room after one, or the newest, and what is known of the room, all at one moment.
--- KEYS: the room's facts, its messages. ARGV: after which number or '', how many at most.
-local facts = redis.call('HMGET', KEYS[1], 'life', 'seq')
+-- Returns where a room stands, the mark of the message after which is read, and the messages after it, or the newest; all
+-- at one moment.
+-- KEYS: the room's facts, its messages, their keys. ARGV: after which number or '', how many at most, a new epoch, its
+-- life in ms, publish command, channel, the first byte of the announcement of an epoch.
+local facts, log, keys = KEYS[1], KEYS[2], KEYS[3]
+local after = ARGV[1]
+local epoch, seq, tip = stand(facts, log, keys, ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+if not epoch then
+  -- Nothing can be written: the room has no epoch yet, and no message.
+  return {'', 0, '', '', {}}
+end
 local entries
-if ARGV[1] == '' then
-  entries = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', ARGV[2])
+local mark = ''
+if after == '' then
+  entries = redis.call('XREVRANGE', log, '+', '-', 'COUNT', ARGV[2])
   for i = 1, math.floor(#entries / 2) do
     entries[i], entries[#entries + 1 - i] = entries[#entries + 1 - i], entries[i]
   end
 else
-  entries = redis.call('XRANGE', KEYS[2], '(' .. ARGV[1] .. '-0', '+', 'COUNT', ARGV[2])
+  entries = redis.call('XRANGE', log, '(' .. after .. '-0', '+', 'COUNT', ARGV[2])
+  if tonumber(after) == seq then
+    mark = tip
+  else
+    local seen = redis.call('XRANGE', log, after .. '-0', after .. '-0')[1]
+    mark = seen and field(seen, 't') or ''
+  end
 end
 local messages = {}
 for i, entry in ipairs(entries) do
-  messages[i] = {tonumber(string.match(entry[1], '^%d+')), entry[2][4]}
+  messages[i] = {number(entry), field(entry, 'm')}
 end
-return {tonumber(facts[1] or 0), tonumber(facts[2] or 0), messages}
+return {epoch, seq, tip, mark, messages}

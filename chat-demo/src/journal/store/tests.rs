@@ -1,0 +1,161 @@
+//! What is in the file after it was opened again.
+
+use super::*;
+
+fn draft(room: &str, ts: u64) -> Draft {
+    let message = Message {
+        room: room.to_owned(),
+        user: "ann".to_owned(),
+        ts,
+        ..Message::default()
+    };
+    let (epoch, seq) = (Epoch::from_bits(1), 0);
+    Draft::new(message, None, Position { epoch, seq })
+}
+
+fn read(store: &Store) -> Vec<(String, u64, Vec<u64>)> {
+    let mut all = Vec::new();
+    let each = |kept: Kept| {
+        let seqs = kept.messages.iter().map(|message| message.seq).collect();
+        all.push((kept.room, kept.newest.seq, seqs));
+    };
+    store.read(each).expect("it is whole");
+    all
+}
+
+#[test]
+fn what_was_appended_is_there_when_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let store = Store::open(&path, 10).expect("a new file");
+    let mut batch = [draft("tea", 1), draft("milk", 2), draft("tea", 3)];
+    store.append(batch.iter_mut()).expect("there is space");
+    assert_eq!(batch.map(|draft| draft.message.seq), [1, 1, 2]);
+    drop(store);
+    let store = Store::open(&path, 10).expect("it is there");
+    let kept = [("milk".into(), 1, vec![1]), ("tea".into(), 2, vec![1, 2])];
+    assert_eq!(read(&store), kept);
+    let mut more = [draft("tea", 4)];
+    store.append(more.iter_mut()).expect("there is space");
+    assert_eq!(more[0].message.seq, 3);
+}
+
+#[test]
+fn a_room_keeps_as_many_as_it_may_and_its_number() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let say = |store: &Store, count| {
+        let mut batch: Vec<_> = (0..count).map(|_| draft("tea", 5)).collect();
+        store.append(batch.iter_mut()).expect("there is space");
+    };
+    let store = Store::open(&path, 3).expect("a new file");
+    say(&store, 5);
+    assert_eq!(read(&store), [("tea".into(), 5, vec![3, 4, 5])]);
+    drop(store);
+    let store = Store::open(&path, 1).expect("it is there");
+    store.forget(0, 0, |_| true).expect("there is space");
+    assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
+    drop(store);
+    let store = Store::open(&path, 0).expect("it is there");
+    say(&store, 1);
+    store.forget(0, 0, |_| true).expect("there is space");
+    assert_eq!(read(&store), [("tea".into(), 6, vec![])]);
+}
+
+#[test]
+fn what_is_old_is_forgotten_and_rooms_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let store = Store::open(&path, 10).expect("a new file");
+    let mut batch = [draft("tea", 10), draft("tea", 20), draft("milk", 10)];
+    store.append(batch.iter_mut()).expect("there is space");
+    store.forget(20, 10, |_| true).expect("there is space");
+    let kept = [("milk".into(), 1, vec![]), ("tea".into(), 2, vec![2])];
+    assert_eq!(read(&store), kept);
+    store.forget(20, 11, |_| true).expect("there is space");
+    assert_eq!(read(&store), [("tea".into(), 2, vec![2])]);
+}
+
+#[test]
+fn a_file_is_opened_once_and_must_be_a_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let _store = Store::open(&path, 10).expect("a new file");
+    let twice = Store::open(&path, 10).map(drop);
+    assert!(matches!(twice, Err(redb::Error::DatabaseAlreadyOpen)));
+    let other = folder.path().join("notes.txt");
+    std::fs::write(&other, "milk, tea").expect("there is space");
+    assert!(Store::open(&other, 10).is_err());
+}
+
+#[test]
+fn room_in_use_is_not_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&folder.path().join("chat.redb"), 10).expect("a new file");
+    let mut batch = [draft("tea", 10), draft("milk", 10)];
+    store.append(batch.iter_mut()).expect("there is space");
+    let milk = |room: &str| room == "milk";
+    store.forget(20, 20, milk).expect("there is space");
+    assert_eq!(read(&store), [("tea".into(), 1, vec![])]);
+}
+
+/// The epoch and the number that a message gets in the room "tea", of which memory knows a position.
+fn number(store: &Store, known: Position) -> Position {
+    let mut draft = draft("tea", 10);
+    draft.known = known;
+    store
+        .append([&mut draft].into_iter())
+        .expect("there is space");
+    let (epoch, seq) = (draft.epoch, draft.message.seq);
+    Position { epoch, seq }
+}
+
+#[test]
+fn numbers_that_begin_again_are_of_another_epoch() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let store = Store::open(&path, 10).expect("a new file");
+    let epoch = Epoch::from_bits(7);
+    let at = |seq| Position { epoch, seq };
+    assert_eq!(number(&store, at(0)), at(1));
+    assert_eq!(number(&store, at(0)), at(2));
+    drop(store);
+    let store = Store::open(&path, 10).expect("it is there");
+    assert_eq!(number(&store, at(2)), at(3));
+    // The file went back: memory knows more than it holds.
+    let back = number(&store, at(9));
+    assert_eq!((back.epoch == epoch, back.seq), (false, 4));
+    let next = Position { seq: 5, ..back };
+    assert_eq!(number(&store, at(9)), next, "it begins one epoch only");
+    // The room is gone from the file, and memory knows it.
+    store.forget(20, 20, |_| true).expect("there is space");
+    let again = number(&store, next);
+    assert_eq!((again.epoch == next.epoch, again.seq), (false, 1));
+}
+
+#[test]
+fn key_is_known_while_its_message_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let say = |store: &Store, key: &str| {
+        let mut draft = draft("tea", 10);
+        draft.key = Some(key.to_owned());
+        store
+            .append([&mut draft].into_iter())
+            .expect("there is space");
+        (draft.message.seq, draft.is_repetition)
+    };
+    let store = Store::open(&path, 2).expect("a new file");
+    assert_eq!(say(&store, "ann\na"), (1, false));
+    assert_eq!(say(&store, "ann\na"), (1, true));
+    assert_eq!(say(&store, "bob\na"), (2, false));
+    drop(store);
+    let store = Store::open(&path, 2).expect("it is there");
+    assert_eq!(say(&store, "ann\na"), (1, true));
+    assert_eq!(say(&store, "ann\nb"), (3, false));
+    assert_eq!(say(&store, "ann\na"), (4, false), "the first is gone");
+    assert_eq!(say(&store, "ann\nb"), (3, true));
+    store.forget(20, 0, |_| true).expect("there is space");
+    assert_eq!(say(&store, "ann\nb"), (5, false), "the first was too old");
+    assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
+}
