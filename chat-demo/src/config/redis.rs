@@ -12,7 +12,8 @@ use super::redis_url::RedisUrl;
 #[derive(Args, Clone, Debug)]
 pub struct RedisArgs {
     /// Redis to share rooms with other servers through, like <redis://127.0.0.1> or
-    /// <rediss://user:password@host:6380/0>; several of a cluster or of sentinels, separated by commas
+    /// <rediss://user:password@host:6380/0>; several of a cluster or of sentinels, separated by commas.
+    /// Others see a password in the list of processes, unless it comes from the environment
     #[arg(
         long,
         env = "CHAT_REDIS",

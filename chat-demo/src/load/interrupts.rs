@@ -1,6 +1,9 @@
-//! Ctrl-C: the first ends publishing, the second everything.
+//! Ctrl-C, and what else ends a program: the first ends publishing, the second everything. A server that was started for the run
+//! ends with it, so no signal may end the run alone.
 
-use tokio::signal::ctrl_c;
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -12,22 +15,30 @@ pub(super) struct Interrupts {
 }
 
 impl Interrupts {
-    pub(super) fn listen() -> Self {
+    pub(super) fn listen() -> io::Result<Self> {
+        let mut interrupts = signal(SignalKind::interrupt())?;
+        let mut ends = signal(SignalKind::terminate())?;
+        let mut hangups = signal(SignalKind::hangup())?;
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
         let (first, second) = (stop.clone(), done.clone());
         let listening = tokio::spawn(async move {
-            while ctrl_c().await.is_ok() {
+            loop {
+                tokio::select! {
+                    _ = interrupts.recv() => {}
+                    _ = ends.recv() => {}
+                    _ = hangups.recv() => {}
+                }
                 if first.is_cancelled() {
                     second.cancel();
                 }
                 first.cancel();
             }
         });
-        Self {
+        Ok(Self {
             stop,
             done,
             listening,
-        }
+        })
     }
 }
 

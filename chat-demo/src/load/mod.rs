@@ -82,6 +82,9 @@ pub enum LoadError {
     /// The runtime did not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
+    /// Signals cannot be listened to.
+    #[error("cannot listen to signals: {0}")]
+    Signals(#[source] io::Error),
     /// There is no server to load.
     #[error(transparent)]
     Serve(#[from] ServeError),

@@ -93,7 +93,7 @@ impl Run {
                 .await
                 .map_err(LoadError::Processes)?,
             clock: Clock::new(),
-            interrupts: Interrupts::listen(),
+            interrupts: Interrupts::listen().map_err(LoadError::Signals)?,
             tick: interval(TICK),
             steps: 0,
             before: Look::default(),

@@ -1,9 +1,12 @@
 //! The program as it is typed: it starts a server of its own, and leaves its reports behind.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -76,6 +79,39 @@ fn a_server_of_its_own_ends_with_the_run() {
         !Path::new("/proc").join(process).exists(),
         "{process} is still there"
     );
+}
+
+#[test]
+fn a_server_of_its_own_ends_with_a_run_that_is_told_to_end() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let mut run = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
+            .args("load --serve --connections 2 --messages 1 --hold 1h".split(' '))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it is there");
+        let told = BufReader::new(run.stderr.take().expect("it is piped"));
+        let mut process = None;
+        for line in told.lines().map(|line| line.expect("text")) {
+            if let Some((_, id)) = line.split_once("process ") {
+                process = Some(id.to_owned());
+            }
+            if line.starts_with("holding: ") && line.contains("idle members") {
+                let id = run.id().try_into().expect("ids are small");
+                kill(Pid::from_raw(id), signal).expect("it runs");
+            }
+        }
+        let status = run.wait().expect("it is ours");
+        assert!(
+            status.code().is_some(),
+            "it did not end but was killed: {status}"
+        );
+        let process = process.expect("the server's process");
+        assert!(
+            !Path::new("/proc").join(&process).exists(),
+            "{process} is still there"
+        );
+    }
 }
 
 #[test]
