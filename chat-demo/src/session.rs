@@ -134,7 +134,9 @@ impl Session {
             Err(error) => (ErrorCode::BadPayload, error),
         };
         self.count_unknown();
-        self.context.refuse(&Refusal::new(code, error.to_string()));
+        let id = self.context.subprotocol().read_id(Kind::PUBLISH, payload);
+        self.context
+            .refuse(&Refusal::new(code, error.to_string()).with_id(id));
         None
     }
 

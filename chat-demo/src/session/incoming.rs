@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::error::Refusal;
 use crate::frame::{Frame, Kind};
 use crate::node::Node;
+use crate::outbox::Ended;
 use crate::subprotocol::{self, Subprotocol};
 use crate::transport::{self, Socket};
 
@@ -42,7 +43,7 @@ pub(super) enum Waited<T> {
     Done(T),
     /// The time for a request is over.
     TooLong,
-    /// The client's socket has ended.
+    /// The client's socket has ended, or the server has ended the connection.
     Gone,
 }
 
@@ -105,6 +106,10 @@ impl Incoming {
             }
             if self.look_ahead(cx) || matches!(self.poll_drain(cx), Poll::Ready(Err(_))) {
                 self.connection.outbox.abandon();
+                return Poll::Ready(Waited::Gone);
+            }
+            // Nothing that comes of it would reach the client any more.
+            if let Some(Ended::ByServer(_)) = self.connection.outbox.ended() {
                 return Poll::Ready(Waited::Gone);
             }
             self.end_turn(cx);

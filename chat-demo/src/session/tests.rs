@@ -27,12 +27,15 @@ async fn pair() -> (TcpStream, Stream) {
     (client, Stream::Left(stream))
 }
 
-fn session(stream: Stream, node: Node) -> impl Future<Output = ()> + Send + 'static {
+fn session(
+    stream: Stream,
+    node: impl Into<Arc<Node>>,
+) -> impl Future<Output = ()> + Send + 'static {
     run(
         stream,
         Bytes::new(),
         Subprotocol::Json,
-        Arc::new(node),
+        node.into(),
         Arc::new(Router::new(false)),
     )
 }
@@ -125,15 +128,28 @@ async fn stuck(
     opens: bool,
     request_timeout: Duration,
 ) -> (WebSocketStream<TcpStream>, tokio::task::JoinHandle<()>) {
+    let (client, serving, _) = stuck_at(opens, request_timeout).await;
+    (client, serving)
+}
+
+async fn stuck_at(
+    opens: bool,
+    request_timeout: Duration,
+) -> (
+    WebSocketStream<TcpStream>,
+    tokio::task::JoinHandle<()>,
+    Arc<Node>,
+) {
     let mut node = node();
     node.config.request_timeout = request_timeout;
     let store = Box::new(Stuck { opens });
     node.sessions = Sessions::new(store, "n", 0, Duration::ZERO, Counter::default());
     let (client, stream) = pair().await;
-    let serving = tokio::spawn(session(stream, node));
+    let node = Arc::new(node);
+    let serving = tokio::spawn(session(stream, node.clone()));
     let mut client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
     say(&mut client, Kind::HELLO, b"{}").await;
-    (client, serving)
+    (client, serving, node)
 }
 
 async fn say(client: &mut WebSocketStream<TcpStream>, kind: Kind, payload: &[u8]) {
@@ -161,6 +177,18 @@ async fn a_request_that_takes_too_long_is_refused() {
 #[tokio::test]
 async fn a_wait_ends_with_the_socket() {
     let (client, serving) = stuck(false, Duration::from_secs(3600)).await;
+    drop(client);
+    serving.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_wait_ends_when_the_server_ends_the_connection() {
+    let (mut client, serving, node) = stuck_at(false, Duration::from_secs(3600)).await;
+    while node.tally.frames_in.sum() == 0 {
+        tokio::task::yield_now().await;
+    }
+    node.hub.end_all(CloseReason::Restart);
+    while !matches!(client.next().await, Some(Ok(Message::Close(_)))) {}
     drop(client);
     serving.await.expect("no panic");
 }

@@ -6,7 +6,7 @@ use crate::window::Window;
 
 /// What a browser itself says about a server that it does not reach.
 fn is_about_the_cut(line: &str) -> bool {
-    line.contains("WebSocket connection to")
+    line.contains("WebSocket connection to") || line.contains("/readyz - Failed to load resource")
 }
 
 impl Window {
