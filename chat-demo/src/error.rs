@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use thiserror::Error;
 
 use crate::config::RedisError;
+pub use crate::journal::DataError;
 use crate::payload::{self, Bye, ErrorCode};
 use crate::secret::SecretError;
 use crate::subprotocol::Subprotocol;
@@ -287,7 +288,7 @@ pub enum ServeError {
         /// What was asked for.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<redb::Error>,
+        source: Box<DataError>,
     },
     /// The drain's deadline passed.
     #[error("{left} connections were still open at the drain's deadline")]

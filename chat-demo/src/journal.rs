@@ -1,10 +1,12 @@
 //! Messages on disk: numbered and kept in a file before anybody hears of them, so that what was acknowledged is there
 //! after a crash. One thread writes; what arrives while it does goes into the next write together.
 
+mod failure;
 mod store;
+mod writer;
 
-use std::mem;
-use std::path::{Path, PathBuf};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,19 +14,20 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::mpsc::{self, Sender};
 
-use crate::clock;
 use crate::epoch::{Epoch, Position};
-use crate::journal::store::{Draft, Store};
-use crate::payload::Message;
+use crate::error::Refusal;
+use crate::journal::failure::contain;
+use crate::journal::store::{Draft, Opening, Store};
+use crate::journal::writer::Writer;
+use crate::payload::{ErrorCode, Message};
 
+pub use crate::journal::failure::DataError;
 pub(crate) use crate::journal::store::Kept;
 
 /// Messages that may wait for the next write; more, and their publishers wait.
 const WAITING: usize = 1024;
-/// Messages of one write.
-const BATCH: usize = 512;
 
 /// See the module's documentation.
 pub(crate) struct Journal {
@@ -40,6 +43,8 @@ enum Order {
         rooms: Duration,
         forget_room: ForgetRoom,
     },
+    /// Looks whether the file is there.
+    Check,
     Close,
 }
 
@@ -49,7 +54,7 @@ struct Entry {
 }
 
 /// Told that a message has its number and is kept, or that it is not.
-type Then = Box<dyn FnOnce(Result<Numbered, Unkept>) + Send>;
+type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
 /// Asked whether a silent room may be forgotten. What is not in use is forgotten by the one who is asked, too.
 type ForgetRoom = Box<dyn Fn(&str) -> bool + Send>;
 
@@ -61,10 +66,27 @@ pub(crate) enum Numbered {
     Before(u64),
 }
 
-/// A message that could not be written.
+/// Why a message has no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("messages cannot be kept: say it again later")]
-pub(crate) struct Unkept;
+pub(crate) enum JournalError {
+    #[error("messages cannot be kept: try again later")]
+    NotKept,
+    /// Writing failed in the middle.
+    #[error(
+        "the file failed while it was written: the text may have been kept; repeat it with its key"
+    )]
+    Uncertain,
+}
+
+impl From<JournalError> for Refusal {
+    fn from(error: JournalError) -> Self {
+        let code = match error {
+            JournalError::NotKept => ErrorCode::Overloaded,
+            JournalError::Uncertain => ErrorCode::Uncertain,
+        };
+        Self::new(code, error.to_string())
+    }
+}
 
 impl Journal {
     /// Opens the file, which is made if there is none; hands over what it holds, and keeps up to `limit` messages of a room.
@@ -72,19 +94,28 @@ impl Journal {
         path: &Path,
         limit: usize,
         each: impl FnMut(Kept),
-    ) -> Result<Self, redb::Error> {
-        let store = Store::open(path, limit)?;
-        store.read(each)?;
+    ) -> Result<Self, DataError> {
+        let store = contain(|| {
+            let store = Store::open(path, limit, Opening::Any)?;
+            store.read(each)?;
+            Ok(store)
+        })?;
         let (orders, received) = mpsc::channel(WAITING);
         let failing = Arc::new(AtomicBool::new(false));
-        let writer = Writer {
-            path: path.to_owned(),
-            limit,
-            store: Some(store),
-            failing: failing.clone(),
-        };
+        let writer = Writer::new(path.to_owned(), limit, store, failing.clone());
         let thread = thread::Builder::new().name("chat-journal".to_owned());
-        let thread = thread.spawn(move || writer.run(received))?;
+        let ended = failing.clone();
+        let run = move || {
+            let run = AssertUnwindSafe(|| writer.run(received));
+            if panic::catch_unwind(run).is_err() {
+                // What comes later is refused, and not in silence.
+                ended.store(true, Ordering::Relaxed);
+                tracing::error!(
+                    "messages are kept no more: the thread that writes them has panicked"
+                );
+            }
+        };
+        let thread = thread.spawn(run)?;
         Ok(Self {
             orders,
             writer: Mutex::new(Some(thread)),
@@ -100,13 +131,16 @@ impl Journal {
         message: Message,
         key: Option<String>,
         known: Position,
-        then: impl FnOnce(Result<Numbered, Unkept>) + Send + 'static,
-    ) -> Result<(), Unkept> {
+        then: impl FnOnce(Result<Numbered, JournalError>) + Send + 'static,
+    ) -> Result<(), JournalError> {
         let entry = Order::Append(Entry {
             draft: Draft::new(message, key, known),
             then: Box::new(then),
         });
-        self.orders.send(entry).await.map_err(|_| Unkept)
+        self.orders
+            .send(entry)
+            .await
+            .map_err(|_| JournalError::NotKept)
     }
 
     /// Forgets messages of that age, and rooms that were silent for so long if `forget_room` agrees.
@@ -125,7 +159,13 @@ impl Journal {
         let _ = self.orders.send(order).await;
     }
 
-    /// Whether the last write failed.
+    /// Has the file looked for, soon: what is removed while nobody speaks is noticed, too.
+    pub(crate) fn check(&self) {
+        // Full: it is looked for with the next write.
+        let _ = self.orders.try_send(Order::Check);
+    }
+
+    /// Whether messages cannot be kept, as far as is known.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing.load(Ordering::Relaxed)
     }
@@ -148,82 +188,5 @@ impl From<Draft> for Numbered {
         } else {
             Self::New(draft.message, draft.epoch)
         }
-    }
-}
-
-/// The one thread that has the file.
-struct Writer {
-    path: PathBuf,
-    limit: usize,
-    /// Gone after a failure, until the file can be opened again.
-    store: Option<Store>,
-    failing: Arc<AtomicBool>,
-}
-
-impl Writer {
-    fn run(mut self, mut orders: Receiver<Order>) {
-        let mut batch = Vec::new();
-        while let Some(order) = orders.blocking_recv() {
-            let mut next = Some(order);
-            while let Some(order) = next.take() {
-                match order {
-                    Order::Append(entry) => {
-                        batch.push(entry);
-                        if batch.len() < BATCH {
-                            next = orders.try_recv().ok();
-                        }
-                    }
-                    Order::Forget {
-                        messages,
-                        rooms,
-                        forget_room,
-                    } => {
-                        self.write(&mut batch);
-                        let before = |age| clock::now_ms().saturating_sub(clock::millis(age));
-                        let (messages, rooms) = (before(messages), before(rooms));
-                        self.attempt(|store| store.forget(messages, rooms, forget_room));
-                    }
-                    Order::Close => {
-                        self.write(&mut batch);
-                        return;
-                    }
-                }
-            }
-            self.write(&mut batch);
-        }
-    }
-
-    fn write(&mut self, batch: &mut Vec<Entry>) {
-        if batch.is_empty() {
-            return;
-        }
-        let drafts = batch.iter_mut().map(|entry| &mut entry.draft);
-        let kept = self.attempt(|store| store.append(drafts));
-        for Entry { draft, then } in mem::take(batch) {
-            then(if kept { Ok(draft.into()) } else { Err(Unkept) });
-        }
-    }
-
-    /// Does something with the file, opened anew if the last attempt failed. Says whether it was done.
-    fn attempt(&mut self, work: impl FnOnce(&Store) -> Result<(), redb::Error>) -> bool {
-        let store = match self.store.take() {
-            Some(store) => Ok(store),
-            None => Store::open(&self.path, self.limit),
-        };
-        let done = store.and_then(|store| work(&store).map(|()| store));
-        let failed = done.is_err();
-        // Once, not for each message, for as long as it lasts.
-        let failed_before = self.failing.swap(failed, Ordering::Relaxed);
-        match done {
-            Ok(store) => self.store = Some(store),
-            Err(error) if !failed_before => {
-                tracing::error!("cannot keep messages in {}: {error}", self.path.display());
-            }
-            Err(_) => {}
-        }
-        if failed_before && !failed {
-            tracing::info!("messages are kept again in {}", self.path.display());
-        }
-        !failed
     }
 }

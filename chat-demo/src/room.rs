@@ -19,8 +19,8 @@ use crate::directory::Claim;
 use crate::epoch::Position;
 use crate::error::Refusal;
 use crate::history::History;
-use crate::journal::{Journal, Numbered, Unkept};
-use crate::payload::{ErrorCode, Message, Payload, Publish};
+use crate::journal::{Journal, JournalError, Numbered};
+use crate::payload::{Message, Payload, Publish};
 use crate::room::inside::Inside;
 use crate::room::state::{MAX_LISTED, Newcomer, Source, State, too_many};
 use crate::tally::Tally;
@@ -191,18 +191,18 @@ impl Membership {
         // A name has no control characters, so that no other user has the same key.
         let key = publish.key.map(|key| format!("{}\n{key}", message.user));
         let source = Source {
-            from,
             id: publish.id,
             arrived: Instant::now(),
+            from,
             _claim: self.claim.clone(),
         };
         let Common { journal, bus, .. } = &*self.room.inside.common;
         if let Some(journal) = journal {
             let known = room.log.newest();
-            let kept = move |kept: Result<Numbered, Unkept>| match kept {
+            let kept = move |kept: Result<Numbered, JournalError>| match kept {
                 Ok(Numbered::New(message, epoch)) => room.numbered(source, epoch, message),
                 Ok(Numbered::Before(seq)) => room.repeated(source, seq),
-                Err(unkept) => source.refuse(unkept.into(), &room.common.tally),
+                Err(error) => source.refuse(error.into(), &room.common.tally),
             };
             return Ok(journal.append(message, key, known, kept).await?);
         }
@@ -242,12 +242,6 @@ impl Drop for Membership {
         if !self.left {
             self.room.inside.depart(self.id);
         }
-    }
-}
-
-impl From<Unkept> for Refusal {
-    fn from(unkept: Unkept) -> Self {
-        Self::new(ErrorCode::Overloaded, unkept.to_string())
     }
 }
 

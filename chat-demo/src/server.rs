@@ -38,6 +38,8 @@ const OTHER_FILES: u64 = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often old messages are looked for.
 const FORGET: Duration = Duration::from_secs(30);
+/// How often the data file is looked for.
+const LOOK: Duration = Duration::from_secs(1);
 /// When clients should come back after a drain.
 const RECONNECT_AFTER_MS: u64 = 1000;
 
@@ -77,6 +79,7 @@ impl Server {
         let router = Arc::new(Router::new(server.node.config.debug_commands));
         let node = server.node.clone();
         node.pools.serve(forget(node.clone()));
+        node.pools.serve(watch_data(node.clone()));
         if let Some(closures) = node.closures.clone() {
             node.pools.serve(closures.run(node.draining.clone()));
         }
@@ -192,6 +195,20 @@ async fn forget(node: Arc<Node>) {
             journal.forget(age, REMEMBER.max(age), forget_room).await;
         }
         node.rates.expire();
+    }
+}
+
+/// Looks for the data file while the server serves, so that one that is removed is noticed though nobody speaks.
+async fn watch_data(node: Arc<Node>) {
+    let mut ticks = interval(LOOK);
+    while let Some(journal) = node.hub.journal()
+        && node
+            .draining
+            .run_until_cancelled(ticks.tick())
+            .await
+            .is_some()
+    {
+        journal.check();
     }
 }
 

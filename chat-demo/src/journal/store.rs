@@ -1,10 +1,18 @@
 //! The file behind a journal: the messages of each room, their numbers and their idempotency keys.
 
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use prost::Message as _;
-use redb::{Database, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition};
+use redb::backends::FileBackend;
+use redb::{
+    Database, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
+    WriteTransaction,
+};
 
+use super::failure::DataError;
 use crate::epoch::{Epoch, Position};
 use crate::payload::Message;
 
@@ -24,6 +32,17 @@ pub(super) struct Store {
     database: Database,
     /// How many messages of a room are kept.
     limit: u64,
+    /// Which file it is, wherever that is now.
+    identity: (u64, u64),
+}
+
+/// Which files are opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// A new one is made if there is none.
+    Any,
+    /// One that has been used before.
+    Existing,
 }
 
 /// What a room had when the file was read.
@@ -72,10 +91,24 @@ struct Keyed {
 type Result<T, E = redb::Error> = std::result::Result<T, E>;
 
 impl Store {
-    pub(super) fn open(path: &Path, limit: usize) -> Result<Self> {
-        let database = Database::builder().set_cache_size(CACHE).create(path)?;
+    /// Opens a file, and checks all of it: a damaged one would be found out when a message is read or written.
+    pub(super) fn open(path: &Path, limit: usize, opening: Opening) -> Result<Self, DataError> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(opening == Opening::Any)
+            .truncate(false)
+            .open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.len() == 0 && opening == Opening::Existing {
+            return Err(DataError::Removed);
+        }
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .set_check_integrity_on_open(true)
+            .create_with_backend(FileBackend::new(file)?)?;
         // Each table is there from the start, so that readers need not ask.
-        let change = database.begin_write()?;
+        let change = begin(&database)?;
         change.open_table(MESSAGES)?;
         change.open_table(ROOMS)?;
         change.open_table(KEYS)?;
@@ -93,12 +126,28 @@ impl Store {
         Ok(Self {
             database,
             limit: limit as u64,
+            identity: identity(&metadata),
         })
     }
 
-    /// Numbers messages and keeps them: all of them, once this returns, or none.
-    pub(super) fn append<'a>(&self, batch: impl Iterator<Item = &'a mut Draft>) -> Result<()> {
-        let change = self.database.begin_write()?;
+    /// Fails if the file is not the one at `path` any more: what is written to it would be lost.
+    pub(super) fn check_place(&self, path: &Path) -> Result<(), DataError> {
+        let there = fs::metadata(path).map_err(|_| DataError::Removed)?;
+        if identity(&there) == self.identity {
+            Ok(())
+        } else {
+            Err(DataError::Removed)
+        }
+    }
+
+    /// Numbers messages and keeps them: all of them, once this returns, or none. After `on_write` was called, an error does
+    /// not say which.
+    pub(super) fn append<'a>(
+        &self,
+        batch: impl Iterator<Item = &'a mut Draft>,
+        on_write: impl FnOnce(),
+    ) -> Result<()> {
+        let change = begin(&self.database)?;
         {
             let mut tables = Tables {
                 rooms: change.open_table(ROOMS)?,
@@ -108,6 +157,37 @@ impl Store {
             };
             for draft in batch {
                 tables.append(draft, self.limit)?;
+            }
+        }
+        on_write();
+        Ok(change.commit()?)
+    }
+
+    /// Removes the messages behind these numbers, by room.
+    pub(super) fn roll_back(&self, newest: &BTreeMap<String, u64>) -> Result<()> {
+        if newest.is_empty() {
+            return Ok(());
+        }
+        let change = begin(&self.database)?;
+        {
+            let mut rooms = change.open_table(ROOMS)?;
+            let mut epochs = change.open_table(EPOCHS)?;
+            let mut messages = change.open_table(MESSAGES)?;
+            let mut keys = change.open_table(KEYS)?;
+            for (room, &newest) in newest {
+                let room = room.as_str();
+                let Some((last, at)) = rooms.get(room)?.map(|known| known.value()) else {
+                    continue;
+                };
+                for seq in newest + 1..=last {
+                    remove(&mut messages, &mut keys, room, seq)?;
+                }
+                if newest == 0 {
+                    rooms.remove(room)?;
+                    epochs.remove(room)?;
+                } else if newest < last {
+                    rooms.insert(room, (newest, at))?;
+                }
             }
         }
         Ok(change.commit()?)
@@ -121,7 +201,7 @@ impl Store {
         rooms_before: u64,
         forget_room: impl Fn(&str) -> bool,
     ) -> Result<()> {
-        let change = self.database.begin_write()?;
+        let change = begin(&self.database)?;
         let mut forgotten = 0;
         {
             let mut rooms = change.open_table(ROOMS)?;
@@ -179,6 +259,14 @@ impl Store {
     }
 }
 
+/// Begins a change that is kept whole once it is committed. With a single phase, a file that is damaged after a crash would
+/// lose the last change in silence.
+fn begin(database: &Database) -> Result<WriteTransaction> {
+    let mut change = database.begin_write()?;
+    change.set_two_phase_commit(true);
+    Ok(change)
+}
+
 /// The tables, while messages are appended.
 struct Tables<'a> {
     rooms: Table<'a, &'static str, (u64, u64)>,
@@ -229,6 +317,10 @@ impl Tables<'_> {
         }
         Ok(())
     }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 /// Removes a message, if it is there, and its key.

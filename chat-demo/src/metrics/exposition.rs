@@ -164,6 +164,11 @@ impl Collector for Live {
             let open = u64::from(redis.open_reads());
             gauge(&mut encoder, "redis_read_connections", help, None, open)?;
         }
+        if let Some(journal) = self.hub.journal() {
+            let help = "Whether messages can be kept in the data file.";
+            let up = u64::from(!journal.is_failing());
+            gauge(&mut encoder, "data_up", help, None, up)?;
+        }
         pools::encode(&self.pools, &mut encoder)
     }
 }

@@ -47,6 +47,9 @@ pub(crate) struct Snapshot {
     tuner: Option<TunerSnapshot>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis_up: Option<bool>,
+    /// Whether messages can be kept in the data file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_up: Option<bool>,
     /// Closures of `--debug-closures` that ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     debug_closures: Option<u64>,
@@ -97,6 +100,7 @@ impl Snapshot {
             publish_delay_ms: millis(guard.delay()),
             tuner: tuning.as_deref().map(TunerSnapshot::from),
             redis_up: redis.as_ref().map(|redis| redis.trouble().is_none()),
+            data_up: hub.journal().map(|journal| !journal.is_failing()),
             debug_closures: closures.as_ref().map(Closures::ran),
             drops: tally.closed.iter().collect(),
             pools: pools

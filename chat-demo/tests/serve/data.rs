@@ -235,7 +235,11 @@ fn a_full_disk_is_told_and_nothing_else_suffers() {
                 Err(code) => break code,
             }
         };
-        assert_eq!(refused, "overloaded");
+        // Whether it shows before or while the database writes is not told.
+        assert!(
+            ["overloaded", "uncertain"].contains(&&*refused),
+            "{refused}"
+        );
         assert_eq!(
             server.get("/readyz").await,
             (503, "messages cannot be kept\n".to_owned())
@@ -245,10 +249,13 @@ fn a_full_disk_is_told_and_nothing_else_suffers() {
         assert_eq!(ann.expect(Kind::MEMBERS).await["users"], json!(["ann"]));
 
         limit_files(server.id(), "unlimited");
-        let next = publish(&mut ann, kept + 1)
-            .await
-            .expect("there is space again");
-        assert!(next > kept);
+        let next = loop {
+            // The file is not opened again at once.
+            if let Ok(seq) = publish(&mut ann, kept + 1).await {
+                break seq;
+            }
+        };
+        assert_eq!(next, kept + 1, "no number is skipped");
         assert_eq!(server.get("/readyz").await.0, 200);
     });
 }

@@ -43,6 +43,10 @@ impl Server {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::try_with(change).expect("a free port")
+    }
+
+    pub(crate) fn try_with(change: impl FnOnce(&mut Config)) -> Result<Self, ServeError> {
         let mut config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             // Whatever else the machine does meanwhile.
@@ -54,11 +58,11 @@ impl Server {
         // So that the next frame is the one that a test is about.
         config.presence_limit = 0;
         change(&mut config);
-        let server = server::Server::start(config).expect("a free port");
-        Self {
+        let server = server::Server::start(config)?;
+        Ok(Self {
             address: server.address(),
             server,
-        }
+        })
     }
 
     /// Tells the server to end.

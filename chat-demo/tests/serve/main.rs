@@ -4,6 +4,7 @@ mod bytes;
 mod capacity;
 mod closures;
 mod conversation;
+mod damage;
 mod data;
 mod drain;
 mod echo;

@@ -13,6 +13,10 @@ fn draft(room: &str, ts: u64) -> Draft {
     Draft::new(message, None, Position { epoch, seq })
 }
 
+fn open(path: &Path, limit: usize) -> Result<Store, DataError> {
+    Store::open(path, limit, Opening::Any)
+}
+
 fn read(store: &Store) -> Vec<(String, u64, Vec<u64>)> {
     let mut all = Vec::new();
     let each = |kept: Kept| {
@@ -27,16 +31,20 @@ fn read(store: &Store) -> Vec<(String, u64, Vec<u64>)> {
 fn what_was_appended_is_there_when_the_file_is_opened_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("chat.redb");
-    let store = Store::open(&path, 10).expect("a new file");
+    let store = open(&path, 10).expect("a new file");
     let mut batch = [draft("tea", 1), draft("milk", 2), draft("tea", 3)];
-    store.append(batch.iter_mut()).expect("there is space");
+    store
+        .append(batch.iter_mut(), || ())
+        .expect("there is space");
     assert_eq!(batch.map(|draft| draft.message.seq), [1, 1, 2]);
     drop(store);
-    let store = Store::open(&path, 10).expect("it is there");
+    let store = open(&path, 10).expect("it is there");
     let kept = [("milk".into(), 1, vec![1]), ("tea".into(), 2, vec![1, 2])];
     assert_eq!(read(&store), kept);
     let mut more = [draft("tea", 4)];
-    store.append(more.iter_mut()).expect("there is space");
+    store
+        .append(more.iter_mut(), || ())
+        .expect("there is space");
     assert_eq!(more[0].message.seq, 3);
 }
 
@@ -46,17 +54,19 @@ fn a_room_keeps_as_many_as_it_may_and_its_number() {
     let path = folder.path().join("chat.redb");
     let say = |store: &Store, count| {
         let mut batch: Vec<_> = (0..count).map(|_| draft("tea", 5)).collect();
-        store.append(batch.iter_mut()).expect("there is space");
+        store
+            .append(batch.iter_mut(), || ())
+            .expect("there is space");
     };
-    let store = Store::open(&path, 3).expect("a new file");
+    let store = open(&path, 3).expect("a new file");
     say(&store, 5);
     assert_eq!(read(&store), [("tea".into(), 5, vec![3, 4, 5])]);
     drop(store);
-    let store = Store::open(&path, 1).expect("it is there");
+    let store = open(&path, 1).expect("it is there");
     store.forget(0, 0, |_| true).expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
     drop(store);
-    let store = Store::open(&path, 0).expect("it is there");
+    let store = open(&path, 0).expect("it is there");
     say(&store, 1);
     store.forget(0, 0, |_| true).expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 6, vec![])]);
@@ -66,9 +76,11 @@ fn a_room_keeps_as_many_as_it_may_and_its_number() {
 fn what_is_old_is_forgotten_and_rooms_later() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("chat.redb");
-    let store = Store::open(&path, 10).expect("a new file");
+    let store = open(&path, 10).expect("a new file");
     let mut batch = [draft("tea", 10), draft("tea", 20), draft("milk", 10)];
-    store.append(batch.iter_mut()).expect("there is space");
+    store
+        .append(batch.iter_mut(), || ())
+        .expect("there is space");
     store.forget(20, 10, |_| true).expect("there is space");
     let kept = [("milk".into(), 1, vec![]), ("tea".into(), 2, vec![2])];
     assert_eq!(read(&store), kept);
@@ -80,20 +92,25 @@ fn what_is_old_is_forgotten_and_rooms_later() {
 fn a_file_is_opened_once_and_must_be_a_store() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("chat.redb");
-    let _store = Store::open(&path, 10).expect("a new file");
-    let twice = Store::open(&path, 10).map(drop);
-    assert!(matches!(twice, Err(redb::Error::DatabaseAlreadyOpen)));
+    let _store = open(&path, 10).expect("a new file");
+    let twice = open(&path, 10).map(drop);
+    assert!(matches!(
+        twice,
+        Err(DataError::Store(redb::Error::DatabaseAlreadyOpen))
+    ));
     let other = folder.path().join("notes.txt");
     std::fs::write(&other, "milk, tea").expect("there is space");
-    assert!(Store::open(&other, 10).is_err());
+    assert!(open(&other, 10).is_err());
 }
 
 #[test]
 fn room_in_use_is_not_forgotten() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&folder.path().join("chat.redb"), 10).expect("a new file");
+    let store = open(&folder.path().join("chat.redb"), 10).expect("a new file");
     let mut batch = [draft("tea", 10), draft("milk", 10)];
-    store.append(batch.iter_mut()).expect("there is space");
+    store
+        .append(batch.iter_mut(), || ())
+        .expect("there is space");
     let milk = |room: &str| room == "milk";
     store.forget(20, 20, milk).expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 1, vec![])]);
@@ -104,7 +121,7 @@ fn number(store: &Store, known: Position) -> Position {
     let mut draft = draft("tea", 10);
     draft.known = known;
     store
-        .append([&mut draft].into_iter())
+        .append([&mut draft].into_iter(), || ())
         .expect("there is space");
     let (epoch, seq) = (draft.epoch, draft.message.seq);
     Position { epoch, seq }
@@ -114,13 +131,13 @@ fn number(store: &Store, known: Position) -> Position {
 fn numbers_that_begin_again_are_of_another_epoch() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("chat.redb");
-    let store = Store::open(&path, 10).expect("a new file");
+    let store = open(&path, 10).expect("a new file");
     let epoch = Epoch::from_bits(7);
     let at = |seq| Position { epoch, seq };
     assert_eq!(number(&store, at(0)), at(1));
     assert_eq!(number(&store, at(0)), at(2));
     drop(store);
-    let store = Store::open(&path, 10).expect("it is there");
+    let store = open(&path, 10).expect("it is there");
     assert_eq!(number(&store, at(2)), at(3));
     // The file went back: memory knows more than it holds.
     let back = number(&store, at(9));
@@ -141,16 +158,16 @@ fn key_is_known_while_its_message_is_kept() {
         let mut draft = draft("tea", 10);
         draft.key = Some(key.to_owned());
         store
-            .append([&mut draft].into_iter())
+            .append([&mut draft].into_iter(), || ())
             .expect("there is space");
         (draft.message.seq, draft.is_repetition)
     };
-    let store = Store::open(&path, 2).expect("a new file");
+    let store = open(&path, 2).expect("a new file");
     assert_eq!(say(&store, "ann\na"), (1, false));
     assert_eq!(say(&store, "ann\na"), (1, true));
     assert_eq!(say(&store, "bob\na"), (2, false));
     drop(store);
-    let store = Store::open(&path, 2).expect("it is there");
+    let store = open(&path, 2).expect("it is there");
     assert_eq!(say(&store, "ann\na"), (1, true));
     assert_eq!(say(&store, "ann\nb"), (3, false));
     assert_eq!(say(&store, "ann\na"), (4, false), "the first is gone");
@@ -158,4 +175,47 @@ fn key_is_known_while_its_message_is_kept() {
     store.forget(20, 0, |_| true).expect("there is space");
     assert_eq!(say(&store, "ann\nb"), (5, false), "the first was too old");
     assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
+}
+
+#[test]
+fn messages_of_a_doubtful_write_are_removed_with_their_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let store = open(&path, 10).expect("a new file");
+    let mut batch = [draft("tea", 1), draft("tea", 2), draft("milk", 3)];
+    for draft in &mut batch {
+        draft.key = Some(format!("{}", draft.message.ts));
+    }
+    store
+        .append(batch.iter_mut(), || ())
+        .expect("there is space");
+    let newest = [("tea".to_owned(), 1), ("milk".to_owned(), 0)];
+    let newest = BTreeMap::from(newest);
+    store.roll_back(&newest).expect("there is space");
+    assert_eq!(read(&store), [("tea".into(), 1, vec![1])]);
+    let mut again = [draft("tea", 2), draft("milk", 3)];
+    again[0].key = Some("2".to_owned());
+    store
+        .append(again.iter_mut(), || ())
+        .expect("there is space");
+    assert_eq!(
+        again.map(|draft| (draft.message.seq, draft.is_repetition)),
+        [(2, false), (1, false)]
+    );
+}
+
+#[test]
+fn file_that_was_removed_or_replaced_is_found_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("chat.redb");
+    let store = open(&path, 10).expect("a new file");
+    store.check_place(&path).expect("it is there");
+    std::fs::remove_file(&path).expect("it is there");
+    assert!(matches!(store.check_place(&path), Err(DataError::Removed)));
+    let again = Store::open(&path, 10, Opening::Existing).map(drop);
+    assert!(again.is_err() && !path.exists(), "none is made");
+    std::fs::write(&path, "").expect("there is space");
+    assert!(matches!(store.check_place(&path), Err(DataError::Removed)));
+    let again = Store::open(&path, 10, Opening::Existing).map(drop);
+    assert!(matches!(again, Err(DataError::Removed)));
 }
