@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -57,8 +58,16 @@ struct State {
     in_write: usize,
     /// The connection's future, when it waits.
     waker: Option<Waker>,
-    /// Once set, nothing more is taken.
+    /// Who has ended the conversation, if it has ended. What is owed is taken still.
     ended: Option<Ended>,
+    /// The last bytes, until they are queued.
+    last: Option<Bytes>,
+    /// Nothing more is taken.
+    sealed: bool,
+    /// Answers to what was accepted that have not been queued yet.
+    owed: usize,
+    /// Whether a frame of the client is being handled.
+    busy: bool,
 }
 
 /// Who ended the conversation.
@@ -92,7 +101,7 @@ impl Outbox {
             // With nothing to queue, all of it is.
             return frames.is_empty();
         }
-        if state.ended.is_some() {
+        if state.sealed {
             // Nobody is left to miss them.
             return true;
         }
@@ -109,7 +118,7 @@ impl Outbox {
     /// one too many, which evicts it.
     pub(crate) fn push(&self, frame: Bytes) -> bool {
         let mut state = self.state.lock();
-        if state.ended.is_some() {
+        if state.sealed {
             return false;
         }
         if state.frames.len() >= self.limits.frames || state.bytes + frame.len() > self.limits.bytes
@@ -141,28 +150,46 @@ impl Outbox {
         })
     }
 
-    /// Lets out what is queued, then the reason's farewell, and takes nothing more.
+    /// Lets out what is queued and what is owed, then the reason's farewell, and takes nothing more.
     pub(crate) fn end(&self, reason: CloseReason) {
-        let mut state = self.state.lock();
-        if state.ended.is_some() {
-            return;
-        }
-        state.ended = Some(Ended::ByServer(reason));
-        state.append(reason.farewell(self.subprotocol));
-        let waker = state.waker.take();
-        drop(state);
-        wake(waker);
+        let farewell = reason.farewell(self.subprotocol);
+        self.change(|state| state.end(Ended::ByServer(reason), Some(farewell)));
     }
 
-    /// Lets out what is queued, then the answer to the client's goodbye, and takes nothing more.
+    /// Lets out what is queued and what is owed, then the answer to the client's goodbye, and takes nothing more.
     pub(crate) fn end_by_client(&self, answer: Option<Bytes>) {
+        self.change(|state| state.end(Ended::ByClient, answer));
+    }
+
+    /// An answer is owed until the returned guard is dropped: the conversation does not end before.
+    pub(crate) fn owe(self: &Arc<Self>) -> Owed {
+        self.state.lock().owed += 1;
+        Owed(self.clone())
+    }
+
+    /// A frame of the client is being handled, or no longer. Meanwhile the client's goodbye is not answered.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.change(|state| {
+            state.busy = busy;
+            state.seal_if_settled();
+        });
+    }
+
+    /// Ends the conversation, whatever is owed.
+    pub(crate) fn seal(&self) {
+        self.change(State::seal);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
-        if state.ended.is_none() {
-            state.ended = Some(Ended::ByClient);
-            if let Some(frame) = answer {
-                state.append(frame);
-            }
-        }
+        change(&mut state);
+        let waker = if state.ended.is_some() {
+            state.waker.take()
+        } else {
+            None
+        };
+        drop(state);
+        wake(waker);
     }
 
     /// Drops all: there is nobody to write to.
@@ -173,6 +200,7 @@ impl Outbox {
             &mut *state,
             State {
                 ended,
+                sealed: true,
                 ..State::default()
             },
         );
@@ -190,6 +218,11 @@ impl Outbox {
         }
     }
 
+    /// Whether nothing more is taken.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.state.lock().sealed
+    }
+
     /// Who ended the conversation, if it has ended.
     pub(crate) fn ended(&self) -> Option<Ended> {
         self.state.lock().ended
@@ -205,7 +238,7 @@ impl Outbox {
             loop {
                 let mut state = self.state.lock();
                 if state.frames.is_empty() {
-                    if state.ended.is_some() {
+                    if state.sealed {
                         return Poll::Ready(Ok(()));
                     }
                     state.wait(cx);
@@ -243,6 +276,19 @@ fn wake(waker: Option<Waker>) {
     }
 }
 
+/// An answer that is owed to a client.
+pub(crate) struct Owed(Arc<Outbox>);
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.0.change(|state| {
+            // An outbox that was abandoned owes nothing.
+            state.owed = state.owed.saturating_sub(1);
+            state.seal_if_settled();
+        });
+    }
+}
+
 /// What one write gets.
 enum Batch {
     /// A frame that needs no copying.
@@ -268,8 +314,34 @@ impl State {
         let begun = self.in_write.max(usize::from(self.offset > 0));
         self.frames.truncate(begun);
         self.bytes = self.frames.iter().map(Bytes::len).sum::<usize>() - self.offset;
-        self.ended = Some(Ended::ByServer(CloseReason::SlowConsumer));
-        self.append(CloseReason::SlowConsumer.farewell(subprotocol));
+        self.owed = 0;
+        self.busy = false;
+        if self.ended.is_none() {
+            let reason = CloseReason::SlowConsumer;
+            self.end(Ended::ByServer(reason), Some(reason.farewell(subprotocol)));
+        }
+        self.seal();
+    }
+
+    fn end(&mut self, ended: Ended, last: Option<Bytes>) {
+        if self.ended.is_none() {
+            (self.ended, self.last) = (Some(ended), last);
+            self.seal_if_settled();
+        }
+    }
+
+    fn seal_if_settled(&mut self) {
+        let is_busy = self.busy && self.ended == Some(Ended::ByClient);
+        if self.ended.is_some() && self.owed == 0 && !is_busy {
+            self.seal();
+        }
+    }
+
+    fn seal(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.append(last);
+        }
+        self.sealed = true;
     }
 
     fn wait(&mut self, cx: &Context<'_>) {

@@ -193,6 +193,7 @@ impl Membership {
         let source = Source {
             id: publish.id,
             arrived: Instant::now(),
+            _owed: from.outbox.owe(),
             from,
             _claim: self.claim.clone(),
         };

@@ -150,18 +150,21 @@ impl Session {
         } = self;
         context.node.tally.frames_in.inc(frame.kind);
         let outcome = match router.dispatch(context, frame) {
-            Ok(mut answer) => match answer.as_mut().now_or_never() {
-                Some(outcome) => outcome,
-                None => {
+            Ok(mut answer) => {
+                let Some(outcome) = answer.as_mut().now_or_never() else {
+                    let outbox = incoming.outbox();
+                    outbox.set_busy(true);
                     return Some(Box::pin(async move {
                         match incoming.until(answer).await {
                             Waited::Done(outcome) => incoming.conclude(outcome, frame),
                             Waited::TooLong => incoming.conclude(Err(too_long()), frame),
                             Waited::Gone => {}
                         }
+                        outbox.set_busy(false);
                     }));
-                }
-            },
+                };
+                outcome
+            }
             Err(refusal) => Err(refusal),
         };
         incoming.conclude(outcome, frame);
@@ -270,8 +273,18 @@ impl Session {
         self.context.connection.outbox.end(reason);
     }
 
-    /// Leaves the rooms, and lets the last bytes out.
+    /// Lets out what is owed, leaves the rooms, and lets the last bytes out.
     async fn close(&mut self) {
+        // What was accepted is acknowledged first, unless its store does not answer.
+        let outbox = self.context.connection.outbox.clone();
+        let settled = poll_fn(|cx| {
+            if outbox.is_sealed() || self.incoming.poll_drain(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            Poll::Pending
+        });
+        let _ = timeout(self.context.node.config.drain_timeout, settled).await;
+        outbox.seal();
         let ended = self.context.connection.outbox.ended();
         if let Some(Ended::ByServer(reason)) = ended {
             let tally = &self.context.node.tally;

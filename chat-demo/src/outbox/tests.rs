@@ -20,7 +20,7 @@ impl Wake for Wakes {
 
 /// An outbox whose socket takes `room` bytes and no more.
 struct Pair {
-    outbox: Outbox,
+    outbox: Arc<Outbox>,
     wakes: Arc<Wakes>,
     written: Vec<u8>,
     writes: usize,
@@ -29,7 +29,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         Self {
-            outbox: Outbox::new(LIMITS, Subprotocol::Json),
+            outbox: Arc::new(Outbox::new(LIMITS, Subprotocol::Json)),
             wakes: Arc::default(),
             written: Vec::new(),
             writes: 0,
@@ -252,4 +252,48 @@ fn a_frame_larger_than_a_batch_leaves_whole() {
             .is_pending()
     );
     assert_eq!(written, [b"small", &large[..], b"end"].concat());
+}
+
+#[test]
+fn goodbye_is_answered_when_nothing_is_owed() {
+    let mut pair = Pair::new();
+    let (first, second) = (pair.outbox.owe(), pair.outbox.owe());
+    pair.outbox.end_by_client(Some(Bytes::from_static(b"bye")));
+    assert_eq!(pair.outbox.ended(), Some(Ended::ByClient));
+    assert!(pair.drain(usize::MAX).is_pending(), "two are owed");
+    let wakes = pair.wakes();
+    assert!(pair.outbox.push("one ".into()));
+    drop(first);
+    assert!(pair.outbox.push("two ".into()));
+    drop(second);
+    assert!(pair.wakes() > wakes);
+    assert!(!pair.outbox.push("three".into()));
+    assert!(pair.drain(usize::MAX).is_ready());
+    assert_eq!(pair.written, b"one two bye");
+}
+
+#[test]
+fn goodbye_waits_for_a_frame_that_is_being_handled() {
+    let mut pair = Pair::new();
+    pair.outbox.set_busy(true);
+    pair.outbox.end_by_client(Some(Bytes::from_static(b"bye")));
+    assert!(pair.drain(usize::MAX).is_pending());
+    let owed = pair.outbox.owe();
+    pair.outbox.set_busy(false);
+    assert!(pair.drain(usize::MAX).is_pending());
+    drop(owed);
+    assert!(pair.drain(usize::MAX).is_ready());
+    assert_eq!(pair.written, b"bye");
+}
+
+#[test]
+fn what_is_owed_too_long_is_owed_no_more() {
+    let mut pair = Pair::new();
+    let owed = pair.outbox.owe();
+    pair.outbox.end_by_client(Some(Bytes::from_static(b"bye")));
+    pair.outbox.seal();
+    assert!(pair.drain(usize::MAX).is_ready());
+    drop(owed);
+    assert!(pair.drain(usize::MAX).is_ready());
+    assert_eq!(pair.written, b"bye");
 }

@@ -15,7 +15,7 @@ use crate::epoch::{Epoch, Position};
 use crate::error::Refusal;
 use crate::frame::Kind;
 use crate::history::Log;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Owed};
 use crate::payload::{self, ErrorCode, Joined, Message, Payload, Presence, PresenceEvent};
 use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
@@ -54,6 +54,8 @@ pub(super) struct Source {
     pub(super) id: Option<String>,
     /// When it had been read.
     pub(super) arrived: Instant,
+    /// Keeps the connection open until its publisher was told.
+    pub(super) _owed: Owed,
     /// Keeps the room until the message has come to it.
     pub(super) _claim: Arc<Claim<Room>>,
 }

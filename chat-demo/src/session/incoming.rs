@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::error::Refusal;
 use crate::frame::{Frame, Kind};
 use crate::node::Node;
-use crate::outbox::Ended;
+use crate::outbox::{Ended, Outbox};
 use crate::subprotocol::{self, Subprotocol};
 use crate::transport::{self, Socket};
 
@@ -167,6 +167,10 @@ impl Incoming {
         if let Some(reason) = refusal.closes() {
             outbox.end(reason);
         }
+    }
+
+    pub(super) fn outbox(&self) -> Arc<Outbox> {
+        self.connection.outbox.clone()
     }
 
     /// Lets the last bytes out.

@@ -10,6 +10,7 @@ mod drain;
 mod echo;
 mod epochs;
 mod exposition;
+mod goodbye;
 mod handshakes;
 mod harness;
 mod history;
