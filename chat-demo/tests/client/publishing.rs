@@ -1,5 +1,7 @@
 //! What becomes of texts when the line breaks.
 
+use std::time::Duration;
+
 use chat_demo::client::{Client, ClientError, Event, Settings};
 use chat_demo::frame::Kind;
 use futures_util::FutureExt;
@@ -57,6 +59,33 @@ fn text_whose_ack_was_lost_is_delivered_once() {
         assert_eq!(told.last(), Some(&format!("acked {id} as 1")));
         bob.publish("tea", "two", None).await.expect("it is sent");
         assert_eq!(message(&mut bob).await, (2, "two".to_owned()));
+    });
+}
+
+#[test]
+fn text_of_a_guest_with_another_name_is_unsure() {
+    run(async {
+        let server = serve(|_| ());
+        let proxy = Proxy::start(server.address()).await;
+        let settings = Settings {
+            first_wait: Duration::from_millis(1),
+            longest_wait: Duration::from_millis(20),
+            ..Settings::default()
+        };
+        let guest = Client::builder(&proxy.url).reconnecting(settings);
+        let mut guest = guest.expect("a good address");
+        guest.join("tea", None).expect("a good name");
+        told_until(&mut guest, "joined").await;
+        proxy.stall();
+        let id = guest.publish("tea", "one").expect("a member");
+        assert!(guest.next().now_or_never().is_none(), "it is sent, no more");
+        proxy.cut();
+        told_until(&mut guest, "disconnected").await;
+        proxy.resume();
+        // The server has given it a name that had published nothing.
+        let told = told_until(&mut guest, "unsure").await;
+        assert_eq!(told, ["reconnected".to_owned(), format!("unsure {id}")]);
+        assert_eq!(guest.unsettled(), 0);
     });
 }
 

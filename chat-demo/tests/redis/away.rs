@@ -95,15 +95,18 @@ fn rooms_go_on_alone_if_that_is_wanted_and_begin_anew_when_redis_is_back() {
             config.redis.redis_away = WhenAway::Local;
         };
         let node = Node::with(&redis.url(), local).await;
-        let (mut ann, mut bob) = (
-            node.enter("ann", "tea").await,
-            node.enter("bob", "tea").await,
-        );
+        let mut ann = node.enter("ann", "tea").await;
+        let mut bob = node.connect("bob").await;
+        let shared = join(&mut bob, "tea", None).await.epoch;
         assert_eq!(say(&mut ann, "tea", "1").await, 1);
         assert_eq!(message(&mut bob).await.seq, 1);
         redis.kill();
         node.until_cut_off().await;
         let alone = say(&mut ann, "tea", "2").await;
+        let Event::Joined(joined) = next(&mut bob).await else {
+            panic!("the numbers are not those of the others any more")
+        };
+        assert_ne!(joined.epoch, shared);
         assert_eq!(messages(&mut bob, 1).await, [(alone, "2".to_owned())]);
         redis.start_again().await;
         // The others have not heard what was said meanwhile.
@@ -113,6 +116,7 @@ fn rooms_go_on_alone_if_that_is_wanted_and_begin_anew_when_redis_is_back() {
             }
         };
         assert_eq!((joined.seq, joined.recovered), (1, false));
+        assert_eq!(joined.epoch, shared);
         assert_eq!(say(&mut ann, "tea", "3").await, 2);
         assert_eq!(messages(&mut bob, 1).await, [(2, "3".to_owned())]);
     });

@@ -1,6 +1,7 @@
 //! Several servers that share their rooms by Redis, with real sockets.
 
 mod away;
+mod epochs;
 mod growth;
 mod links;
 mod load;

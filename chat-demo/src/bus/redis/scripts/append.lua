@@ -23,7 +23,9 @@ end
 
 if key ~= '' then
   local first = redis.call('HGET', keys, key)
-  if first and redis.call('XRANGE', log, first .. '-0', first .. '-0')[1] then
+  local entry = first and redis.call('XRANGE', log, first .. '-0', first .. '-0')[1]
+  -- Another message may have its number, if the messages were lost and the keys were not.
+  if entry and field(entry, 'k') == key then
     redis.call('SET', sent, count, 'PX', ARGV[10])
     return tonumber(first)
   end

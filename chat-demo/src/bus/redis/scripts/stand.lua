@@ -31,6 +31,9 @@ local function stand(facts, log, keys, epoch, life, publish, channel, kind)
     return nil, set
   end
   redis.call('PEXPIRE', facts, life)
+  if not newest then
+    redis.call('DEL', keys)
+  end
   if not before then
     redis.call(publish, channel, kind .. epoch .. ':' .. seq)
   end

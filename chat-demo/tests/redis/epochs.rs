@@ -1,0 +1,397 @@
+//! A Redis that loses what it had: rooms begin another epoch, and nobody is left behind.
+
+use std::time::Duration;
+
+use chat_demo::client::{Client, Event, News, Position, Reconnecting, Settings};
+use chat_demo::config::Config;
+use chat_demo::payload::ErrorCode;
+
+use crate::node::{Node, join, message, next, run};
+use crate::proxy::Proxy;
+use crate::redis::{Redis, free_address};
+
+/// Publishes texts, and waits for the number of each.
+async fn say(client: &mut Client, room: &str, texts: &[&str]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for text in texts {
+        let published = client.publish(room, text, Some(text)).await;
+        published.expect("it is connected");
+        numbers.push(loop {
+            match next(client).await {
+                Event::Ack(ack) => {
+                    assert_eq!(ack.id, *text);
+                    break ack.seq;
+                }
+                Event::Error(error) => panic!("{error:?}"),
+                _ => {}
+            }
+        });
+    }
+    numbers
+}
+
+/// A client that is in a room.
+async fn listener(node: &Node, name: &str, room: &str) -> Reconnecting {
+    let builder = Client::builder(&node.url()).name(name);
+    let mut client = builder.reconnecting(Settings::default()).expect("a url");
+    client.join(room, None).expect("a good name");
+    while !matches!(told(&mut client).await, News::Joined(_)) {}
+    client
+}
+
+async fn told(client: &mut Reconnecting) -> News {
+    client.next().await.expect("not the end").expect("no error")
+}
+
+/// All numbers and texts up to one text, in the epoch that they are of at last, and that epoch.
+async fn heard_until(
+    client: &mut Reconnecting,
+    last: &str,
+) -> (Option<String>, Vec<(u64, String)>) {
+    let (mut begun, mut heard) = (None, Vec::new());
+    loop {
+        match told(client).await {
+            News::Renumbered { epoch, .. } => {
+                begun = Some(epoch);
+                heard.clear();
+            }
+            News::Lost { from, to, .. } => panic!("{from} to {to} are lost"),
+            News::Message(message) => {
+                let end = message.text == last;
+                heard.push((message.seq, message.text));
+                if end {
+                    return (begun, heard);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn numbered(from: u64, texts: &[&str]) -> Vec<(u64, String)> {
+    (from..)
+        .zip(texts.iter().map(|text| (*text).to_owned()))
+        .collect()
+}
+
+async fn members(client: &mut Client, room: &str) -> Vec<String> {
+    client.members(room).await.expect("it is connected");
+    loop {
+        if let Event::Members(members) = next(client).await {
+            let mut users = members.users;
+            users.sort();
+            return users;
+        }
+    }
+}
+
+#[test]
+fn flushed_room_begins_anew_for_all_at_once() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut ann = one.enter("ann", "tea").await;
+        let mut listeners = [
+            listener(&one, "lea", "tea").await,
+            listener(&two, "leo", "tea").await,
+        ];
+        say(&mut ann, "tea", &["1", "2", "3"]).await;
+        for listener in &mut listeners {
+            assert_eq!(
+                heard_until(listener, "3").await.1,
+                numbered(1, &["1", "2", "3"])
+            );
+        }
+        redis.ask(&["FLUSHALL"]);
+        let texts = ["a", "b", "c", "d", "e", "f", "g"];
+        assert_eq!(
+            say(&mut ann, "tea", &texts).await,
+            (1..=7).collect::<Vec<_>>()
+        );
+        let mut epochs = Vec::new();
+        for listener in &mut listeners {
+            let (epoch, heard) = heard_until(listener, "g").await;
+            assert_eq!(heard, numbered(1, &texts));
+            epochs.push(epoch.expect("it was told of another epoch"));
+        }
+        assert_eq!(epochs[0], epochs[1]);
+        assert_eq!(members(&mut ann, "tea").await, ["ann", "lea", "leo"]);
+    });
+}
+
+#[test]
+fn members_are_restored_though_nobody_speaks() {
+    run(async {
+        let redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let mut ann = node.enter("ann", "tea").await;
+        let _bob = node.enter("bob", "tea").await;
+        for lost in ["chat:{tea}:members", "chat:{tea}:users"] {
+            redis.ask(&["DEL", lost]);
+            assert_eq!(members(&mut ann, "tea").await, ["ann", "bob"], "{lost}");
+        }
+        redis.ask(&["FLUSHALL"]);
+        assert_eq!(members(&mut ann, "tea").await, ["ann", "bob"]);
+        redis.ask(&["FLUSHALL"]);
+        let mut cat = node.connect("cat").await;
+        assert_eq!(join(&mut cat, "tea", None).await.members, 3);
+    });
+}
+
+#[test]
+fn facts_that_are_evicted_alone_are_restored() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut ann = one.connect("ann").await;
+        let epoch = join(&mut ann, "tea", None).await.epoch;
+        let mut bob = two.enter("bob", "tea").await;
+        assert_eq!(say(&mut ann, "tea", &["1", "2"]).await, [1, 2]);
+        redis.ask(&["DEL", "chat:{tea}:facts"]);
+        assert_eq!(say(&mut ann, "tea", &["3"]).await, [3]);
+        for seq in 1..=3 {
+            assert_eq!(message(&mut bob).await.seq, seq);
+        }
+        assert_eq!(join(&mut bob, "tea", None).await.epoch, epoch);
+        // With the keys, which have a copy of the epoch, it is another one, and the numbers go on.
+        redis.ask(&["DEL", "chat:{tea}:facts", "chat:{tea}:keys"]);
+        assert_eq!(say(&mut ann, "tea", &["4"]).await, [4]);
+        loop {
+            if let Event::Joined(joined) = next(&mut bob).await {
+                assert_ne!(joined.epoch, epoch);
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn room_with_members_is_not_forgotten() {
+    run(async {
+        let redis = Redis::start().await;
+        let short = |config: &mut Config| config.session_ttl = Duration::from_secs(3);
+        let node = Node::with(&redis.url(), short).await;
+        let mut ann = node.enter("ann", "tea").await;
+        say(&mut ann, "tea", &["1"]).await;
+        redis.ask(&["PEXPIRE", "chat:{tea}:facts", "60000"]);
+        while redis
+            .ask(&["PTTL", "chat:{tea}:facts"])
+            .parse::<u64>()
+            .expect("ms")
+            <= 60_000
+        {}
+    });
+}
+
+#[test]
+fn silent_server_hears_of_an_epoch_that_began_elsewhere() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        let mut ann = one.connect("ann").await;
+        let before = join(&mut ann, "tea", None).await.epoch;
+        redis.ask(&["FLUSHALL"]);
+        let mut bob = two.connect("bob").await;
+        let after = join(&mut bob, "tea", None).await;
+        assert_ne!(after.epoch, before);
+        until_epoch(&mut ann, &after.epoch).await;
+        assert_eq!(members(&mut bob, "tea").await, ["ann", "bob"]);
+    });
+}
+
+/// Waits for word of an epoch.
+async fn until_epoch(client: &mut Client, epoch: &str) {
+    loop {
+        if let Event::Joined(joined) = next(client).await
+            && joined.epoch == epoch
+        {
+            return;
+        }
+    }
+}
+
+/// A Redis that has what it had when it was saved, after a restart.
+async fn forgetful() -> Redis {
+    Redis::with(free_address(), &["--appendonly", "no"]).await
+}
+
+#[test]
+fn numbers_that_are_given_again_are_of_another_epoch() {
+    run(async {
+        // The server that lost the newest messages hears of it when the others are behind it, at the same, and beyond.
+        for again in [1, 3, 6] {
+            let mut redis = forgetful().await;
+            let proxy = Proxy::start(redis.address).await;
+            let two = Node::start(&proxy.url()).await;
+            let mut ann = two.connect("ann").await;
+            let before = join(&mut ann, "tea", None).await.epoch;
+            let mut lea = listener(&two, "lea", "tea").await;
+            say(&mut ann, "tea", &["1", "2"]).await;
+            redis.ask(&["SAVE"]);
+            say(&mut ann, "tea", &["3", "4", "5"]).await;
+            heard_until(&mut lea, "5").await;
+            proxy.stall();
+            redis.kill();
+            redis.start_again().await;
+            let one = Node::start(&redis.url()).await;
+            let mut bob = one.connect("bob").await;
+            let joined = join(&mut bob, "tea", None).await;
+            assert_eq!((joined.seq, &joined.epoch), (2, &before), "the older state");
+            let mut leo = listener(&one, "leo", "tea").await;
+            let texts = ["a", "b", "c", "d", "e", "f"];
+            say(&mut bob, "tea", &texts[..again]).await;
+            proxy.go_on();
+            two.until_ready().await;
+            // Both have begun the same epoch before anybody speaks.
+            let after = loop {
+                if let News::Renumbered { epoch, .. } = told(&mut lea).await {
+                    break epoch;
+                }
+            };
+            assert_ne!(after, before);
+            until_epoch(&mut bob, &after).await;
+            say(&mut bob, "tea", &["end"]).await;
+            let mut all = vec!["1", "2"];
+            all.extend(&texts[..again]);
+            all.push("end");
+            assert_eq!(heard_until(&mut lea, "end").await.1, numbered(1, &all));
+            let (epoch, heard) = heard_until(&mut leo, "end").await;
+            assert_eq!((epoch.as_ref(), heard), (Some(&after), numbered(1, &all)));
+            // What was lost is not taken for what has its numbers now.
+            let seen = Position {
+                epoch: before,
+                seq: 5,
+            };
+            let mut cat = one.connect("cat").await;
+            assert!(!join(&mut cat, "tea", Some(seen)).await.recovered);
+        }
+    });
+}
+
+#[test]
+fn text_that_timed_out_is_uncertain_and_delivered_once() {
+    run(async {
+        let redis = Redis::start().await;
+        let proxy = Proxy::start(redis.address).await;
+        let one = Node::start(&proxy.url()).await;
+        let two = Node::start(&redis.url()).await;
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.enter("bob", "tea").await;
+        // The server knows that it is connected, and that Redis knows the script.
+        assert_eq!(say(&mut ann, "tea", &["zero"]).await, [1]);
+        assert_eq!(message(&mut bob).await.seq, 1);
+        proxy.stall();
+        let publish = async |client: &mut Client| {
+            let published = client.publish_with_key("tea", "one", Some("1"), Some("k"));
+            published.await.expect("it is connected");
+        };
+        publish(&mut ann).await;
+        loop {
+            match next(&mut ann).await {
+                Event::Error(error) => {
+                    assert_eq!(error.code(), ErrorCode::Uncertain, "{error:?}");
+                    assert_eq!(error.id.as_deref(), Some("1"));
+                    break;
+                }
+                Event::Ack(ack) => panic!("{ack:?}"),
+                _ => {}
+            }
+        }
+        // What was under way arrives now.
+        proxy.go_on();
+        one.until_ready().await;
+        publish(&mut ann).await;
+        loop {
+            match next(&mut ann).await {
+                Event::Ack(ack) => break assert_eq!(ack.seq, 2),
+                Event::Error(error) => panic!("{error:?}"),
+                _ => {}
+            }
+        }
+        bob.publish("tea", "two", None)
+            .await
+            .expect("it is connected");
+        let heard = [message(&mut bob).await, message(&mut bob).await];
+        assert_eq!(
+            heard.map(|message| (message.seq, message.text)),
+            [(2, "one".to_owned()), (3, "two".to_owned())]
+        );
+    });
+}
+
+#[test]
+fn key_is_known_on_each_server() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        for node in [&one, &two] {
+            let mut ann = node.enter("ann", "tea").await;
+            let published = ann.publish_with_key("tea", "one", Some("1"), Some("k"));
+            published.await.expect("it is connected");
+            loop {
+                if let Event::Ack(ack) = next(&mut ann).await {
+                    break assert_eq!(ack.seq, 1);
+                }
+            }
+        }
+        let mut bob = two.enter("bob", "tea").await;
+        let published = bob.publish_with_key("tea", "two", None, Some("k"));
+        published.await.expect("it is connected");
+        assert_eq!(message(&mut bob).await.seq, 2, "it is another user's");
+        assert_eq!(
+            redis.ask(&["HLEN", "chat:{tea}:keys"]),
+            "3",
+            "the epoch, and two keys"
+        );
+    });
+}
+
+#[test]
+fn key_is_forgotten_with_its_message() {
+    run(async {
+        // What Redis keeps of a room at least, for servers that were cut off.
+        const KEPT: u64 = 4096;
+        let redis = Redis::start().await;
+        let node = Node::with(&redis.url(), |config| {
+            config.outbox_frames = 20_000;
+            config.outbox_bytes = 64 << 20;
+        })
+        .await;
+        let mut ann = node.enter("ann", "tea").await;
+        let acked = async |client: &mut Client| {
+            let published = client.publish_with_key("tea", "one", Some("1"), Some("k"));
+            published.await.expect("it is connected");
+            loop {
+                if let Event::Ack(ack) = next(client).await {
+                    return ack.seq;
+                }
+            }
+        };
+        assert_eq!((acked(&mut ann).await, acked(&mut ann).await), (1, 1));
+        for _ in 1..KEPT {
+            ann.publish("tea", "hi", None)
+                .await
+                .expect("it is connected");
+        }
+        assert_eq!(acked(&mut ann).await, 1, "it is the oldest that is kept");
+        assert_eq!(say(&mut ann, "tea", &["2"]).await, [KEPT + 1]);
+        assert_eq!(redis.ask(&["HLEN", "chat:{tea}:keys"]), "1", "the epoch");
+        assert_eq!(acked(&mut ann).await, KEPT + 2);
+        // Keys that outlive their messages are of no other ones.
+        redis.ask(&["DEL", "chat:{tea}:facts", "chat:{tea}:log"]);
+        assert_eq!(say(&mut ann, "tea", &["3"]).await, [1]);
+        assert_eq!(acked(&mut ann).await, 2);
+    });
+}
