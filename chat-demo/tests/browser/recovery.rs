@@ -94,3 +94,61 @@ fn a_text_that_could_not_be_sent_is_sent_by_hand() {
         bob.close_after(is_about_the_cut).await;
     });
 }
+
+#[test]
+fn server_that_forgot_and_overtook_is_found_out() {
+    run(async {
+        let mut stage = Stage::set();
+        let relay = Relay::to(stage.address).await;
+        let ann = stage.enter("ann").await;
+        let bob = stage.open_at(relay.address, "/").await;
+        bob.sign_in("bob").await;
+        ann.says_numbers(1..=2).await;
+        bob.hears("2").await;
+        bob.loses(&relay).await;
+        ann.close().await;
+        stage.restart().await;
+        let ann = stage.enter("ann").await;
+        ann.says_numbers(11..=14).await;
+        relay.mend();
+        bob.notices("The room began anew: the server may have lost what is above")
+            .await;
+        bob.hears("14").await;
+        ann.says_numbers(15..=15).await;
+        bob.hears("15").await;
+        let expected = ["1", "2", "11", "12", "13", "14", "15"];
+        assert_eq!(bob.texts().await, expected);
+        ann.close().await;
+        bob.close_after(is_about_the_cut).await;
+    });
+}
+
+#[test]
+fn text_whose_ack_was_lost_is_delivered_once() {
+    run(async {
+        let stage = Stage::set();
+        let relay = Relay::to(stage.address).await;
+        let ann = stage.enter("ann").await;
+        let bob = stage.open_at(relay.address, "/").await;
+        bob.sign_in("bob").await;
+        relay.mute();
+        let field = bob.see("//textarea").await;
+        field
+            .send_keys("hello?\u{E007}")
+            .await
+            .expect("it takes a text");
+        ann.hears("hello?").await;
+        bob.loses(&relay).await;
+        relay.mend();
+        bob.is_connected().await;
+        bob.see("//li[.//*[@class='text'][.='hello?']]//*[@class='tick']")
+            .await;
+        ann.says_numbers(2..=2).await;
+        bob.hears("2").await;
+        for window in [&ann, &bob] {
+            assert_eq!(window.texts().await, ["hello?", "2"]);
+        }
+        ann.close().await;
+        bob.close_after(is_about_the_cut).await;
+    });
+}

@@ -1,14 +1,25 @@
-//! A wire between a browser and the server that can be cut.
+//! A wire between a browser and the server that can be cut, or fall silent.
 
+use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wire {
+    Whole,
+    /// What the server says does not arrive.
+    Mute,
+    /// Connections end, also those that are made.
+    Cut,
+}
+
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
-    cut: watch::Sender<bool>,
+    wire: watch::Sender<Wire>,
 }
 
 impl Relay {
@@ -16,34 +27,63 @@ impl Relay {
     pub(crate) async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let (cut, is_cut) = watch::channel(false);
+        let (wire, watched) = watch::channel(Wire::Whole);
         tokio::spawn(async move {
             while let Ok((browser, _)) = listener.accept().await {
-                tokio::spawn(carry(browser, server, is_cut.clone()));
+                tokio::spawn(carry(browser, server, watched.clone()));
             }
         });
-        Self { address, cut }
+        Self { address, wire }
     }
 
     /// Ends all connections, and those that are made until it is mended.
     pub(crate) fn cut(&self) {
-        self.cut.send_replace(true);
+        self.wire.send_replace(Wire::Cut);
+    }
+
+    /// Keeps from the browser what the server says.
+    pub(crate) fn mute(&self) {
+        self.wire.send_replace(Wire::Mute);
     }
 
     pub(crate) fn mend(&self) {
-        self.cut.send_replace(false);
+        self.wire.send_replace(Wire::Whole);
     }
 }
 
-async fn carry(mut browser: TcpStream, server: SocketAddr, mut is_cut: watch::Receiver<bool>) {
+async fn carry(browser: TcpStream, server: SocketAddr, mut wire: watch::Receiver<Wire>) {
+    let watched = wire.clone();
     let carried = async {
-        let mut server = TcpStream::connect(server).await?;
-        copy_bidirectional(&mut browser, &mut server).await
+        let server = TcpStream::connect(server).await?;
+        let (from_browser, to_browser) = browser.into_split();
+        let (from_server, to_server) = server.into_split();
+        tokio::try_join!(
+            copy(from_browser, to_server, watched.clone(), |_| true),
+            copy(from_server, to_browser, watched, |wire| wire != Wire::Mute),
+        )
     };
     tokio::select! {
         biased;
-        _ = is_cut.wait_for(|cut| *cut) => {}
+        _ = wire.wait_for(|wire| *wire == Wire::Cut) => {}
         // However it ended, it is what the browser and the server wanted.
         _ = carried => {}
+    }
+}
+
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut wire: watch::Receiver<Wire>,
+    passes: impl Fn(Wire) -> bool,
+) -> io::Result<()> {
+    let mut bytes = vec![0; 16 * 1024];
+    loop {
+        let len = from.read(&mut bytes).await?;
+        if len == 0 {
+            return to.shutdown().await;
+        }
+        let open = wire.wait_for(|wire| passes(*wire)).await;
+        open.map_err(io::Error::other)?;
+        to.write_all(&bytes[..len]).await?;
     }
 }

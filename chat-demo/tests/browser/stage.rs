@@ -24,11 +24,21 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     runtime.shutdown_background();
 }
 
+/// Whatever else the machine does meanwhile.
+fn settings() -> Config {
+    Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        max_cpu: 0,
+        max_memory: 0,
+        ..Config::default()
+    }
+}
+
 /// Both end with it, whatever the test came to.
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     driver: Driver,
-    _server: Server,
+    server: Option<Server>,
 }
 
 impl Stage {
@@ -37,20 +47,26 @@ impl Stage {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config {
-            listen: "127.0.0.1:0".parse().expect("an address"),
-            // Whatever else the machine does meanwhile.
-            max_cpu: 0,
-            max_memory: 0,
-            ..Config::default()
-        };
+        let mut config = settings();
         change(&mut config);
         let server = Server::start(config).expect("a free port");
         Self {
             address: server.address(),
             driver: Driver::start(),
-            _server: server,
+            server: Some(server),
         }
+    }
+
+    /// Puts a server that knows nothing in the place of the first.
+    pub(crate) async fn restart(&mut self) {
+        let server = self.server.take().expect("it runs");
+        let drained = tokio::task::spawn_blocking(|| server.drain()).await;
+        drained.expect("no panic").expect("all have gone");
+        let config = Config {
+            listen: self.address,
+            ..settings()
+        };
+        self.server = Some(Server::start(config).expect("the port is free again"));
     }
 
     /// A browser with the server's page.
