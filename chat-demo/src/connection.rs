@@ -1,5 +1,6 @@
 //! A connection as the hub and the rooms know it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -18,6 +19,8 @@ pub(crate) struct Connection {
     pub(crate) id: u64,
     /// Unset until the hello.
     pub(crate) user: OnceLock<Arc<str>>,
+    /// Set once its hello was answered with a welcome.
+    welcomed: AtomicBool,
     pub(crate) outbox: Arc<Outbox>,
 }
 
@@ -35,8 +38,19 @@ impl Connection {
         Self {
             id,
             user: OnceLock::new(),
+            welcomed: AtomicBool::new(false),
             outbox: Arc::new(outbox),
         }
+    }
+
+    /// Lets alerts through from now on. Call it after the welcome was queued, or an alert comes first.
+    pub(crate) fn welcome(&self) {
+        self.welcomed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the client has said hello and was welcomed.
+    pub(crate) fn is_welcome(&self) -> bool {
+        self.welcomed.load(Ordering::Relaxed)
     }
 
     /// Queues a payload for the client. Whether it still takes any is the session's to notice.

@@ -79,7 +79,7 @@ impl Hub {
         }
     }
 
-    /// Tells every connection something, on all servers.
+    /// Tells every client that has said hello something, on all servers.
     pub(crate) async fn alert(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
         if let Some(bus) = &self.common.bus {
             let announced = bus.announce(None, Heard::Alert(alert.clone())).await;
@@ -95,16 +95,21 @@ impl Hub {
         // A task of its own: it takes as long as there are connections.
         let slot = self.common.fanout.slot().await?;
         slot.submit(move || {
-            hub.broadcast(&alert);
+            hub.broadcast(&alert, Connection::is_welcome);
         });
         Ok(())
     }
 
-    /// Queues a frame for every connection; returns for how many.
-    pub(crate) fn broadcast<P: Payload>(&self, payload: &Shared<P>) -> usize {
+    /// Queues a frame for every connection that `to` selects; returns for how many.
+    pub(crate) fn broadcast<P: Payload>(
+        &self,
+        payload: &Shared<P>,
+        to: impl Fn(&Connection) -> bool,
+    ) -> usize {
         let told = self
             .all()
             .iter()
+            .filter(|connection| to(connection))
             .map(|connection| &connection.outbox)
             .filter(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
             .count();
@@ -250,9 +255,9 @@ mod tests {
             .iter()
             .map(|one| hub.register(one.clone()))
             .collect();
-        assert_eq!(hub.broadcast(&alert()), 3);
+        assert_eq!(hub.broadcast(&alert(), |_| true), 3);
         registrations.pop();
-        assert_eq!(hub.broadcast(&alert()), 2);
+        assert_eq!(hub.broadcast(&alert(), |_| true), 2);
         assert_eq!(hub.connections(), 2);
         assert_eq!(hub.common.tally.frames_out.sum(), 3 + 2);
     }
@@ -263,7 +268,7 @@ mod tests {
         let (full, free) = (connection(1), connection(2));
         let _registrations = [hub.register(full.clone()), hub.register(free.clone())];
         assert!(full.outbox.push("one".into()) && full.outbox.push("two".into()));
-        assert_eq!(hub.broadcast(&alert()), 1);
+        assert_eq!(hub.broadcast(&alert(), |_| true), 1);
         assert_eq!(
             full.outbox.ended(),
             Some(Ended::ByServer(CloseReason::SlowConsumer))

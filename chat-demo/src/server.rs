@@ -251,7 +251,7 @@ fn drain(node: &Node) -> Result<(), ServeError> {
         reason: CloseReason::Restart.text().to_owned(),
         reconnect_after_ms: RECONNECT_AFTER_MS,
     };
-    let told = node.hub.broadcast(&Shared::new(bye));
+    let told = node.hub.broadcast(&Shared::new(bye), |_| true);
     tracing::info!(connections = told, "draining");
     if told > 0 {
         thread::sleep(drain_notice);

@@ -25,6 +25,7 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             max_payload: u32::try_from(config.max_payload).unwrap_or(u32::MAX),
         };
         context.reply(&welcome);
+        context.connection.welcome();
         Ok(())
     })
 }

@@ -251,6 +251,32 @@ fn an_admin_s_alert_reaches_everybody_and_others_may_not() {
 }
 
 #[test]
+fn an_alert_waits_for_a_hello() {
+    run(async {
+        let server = start();
+        let claims = json!({ "sub": "root", "exp": from_now(3600), "admin": true });
+        let mut root = enter(&server, "root", &token(&claims)).await;
+        let mut silent = server.connect().await;
+        let mut refused = server.connect().await;
+        refused.say(Kind::HELLO, json!({ "name": "eve" })).await;
+        refused.expect_error("not_authenticated").await;
+        for text in ["one", "two"] {
+            root.say(Kind::ALERT, json!({ "level": "info", "text": text }))
+                .await;
+            root.expect(Kind::ALERT).await;
+        }
+        // An answer of the server comes after what it had queued before.
+        silent.say(Kind::HEARTBEAT, Value::Null).await;
+        silent.expect_error("not_authenticated").await;
+        refused.show(&token_of("eve")).await;
+        refused.expect_welcome("eve").await;
+        root.say(Kind::ALERT, json!({ "level": "info", "text": "three" }))
+            .await;
+        assert_eq!(refused.expect(Kind::ALERT).await["text"], "three");
+    });
+}
+
+#[test]
 fn a_connection_ends_with_its_token() {
     run(async {
         let server = start();
