@@ -13,9 +13,9 @@ use std::time::Duration;
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 use thiserror::Error;
 
-use crate::frame;
 use crate::secret::SecretArgs;
 use crate::tls::TlsArgs;
+use crate::wire;
 
 use self::parse::{busy, count, duration, percent};
 pub use self::redis::{RedisArgs, RedisError, WhenAway};
@@ -118,7 +118,7 @@ pub struct Config {
     #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub session_ttl: Duration,
 
-    /// Publishes a second that one connection may send; 0 for no bound
+    /// Requests a second that one connection may make, a publish being one; those for much count more; 0 for no bound
     #[arg(
         long,
         env = "CHAT_CONNECTION_RATE",
@@ -127,7 +127,7 @@ pub struct Config {
     )]
     pub connection_rate: u32,
 
-    /// Publishes a second that one user may send, over all connections; 0 for no bound
+    /// Requests a second that one user may make, over all connections; 0 for no bound
     #[arg(long, env = "CHAT_USER_RATE", value_name = "N", default_value = "0")]
     pub user_rate: u32,
 
@@ -165,11 +165,15 @@ pub struct Config {
     #[command(flatten)]
     pub redis: RedisArgs,
 
-    /// Frames that may wait for one client; more, and it is dropped as too slow
+    /// How long publishers wait for a client that falls behind, before it is dropped as too slow when its outbox is full
+    #[arg(long, env = "CHAT_SLOW_TIMEOUT", value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub slow_timeout: Duration,
+
+    /// Frames that may wait for one client
     #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,
 
-    /// Bytes that may wait for one client; more, and it is dropped as too slow
+    /// Bytes that may wait for one client
     #[arg(long, env = "CHAT_OUTBOX_BYTES", value_name = "BYTES", default_value = "262144", value_parser = count)]
     pub outbox_bytes: usize,
 
@@ -290,9 +294,9 @@ impl Config {
         if self.max_payload > MAX_MAX_PAYLOAD {
             return Err(ConfigError("--max-payload is at most 8388608"));
         }
-        if self.outbox_bytes < self.max_payload + frame::OVERHEAD {
+        if self.outbox_bytes < self.max_payload + wire::ADDED {
             return Err(ConfigError(
-                "--outbox-bytes must hold a frame of --max-payload",
+                "--outbox-bytes must be at least --max-payload and 2048 more, or the longest text evicts who gets it",
             ));
         }
         if self.idle_timeout <= self.heartbeat {

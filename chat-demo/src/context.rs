@@ -10,10 +10,10 @@ use crate::hub::Registration;
 use crate::node::Node;
 use crate::outbox::{Ended, Outbox};
 use crate::payload::{ErrorCode, Payload};
-use crate::rate::Rate;
+use crate::rate::{Cost, Rate};
 use crate::room::{Membership, Room};
 use crate::sessions::{self, Record};
-use crate::subprotocol::Subprotocol;
+use crate::subprotocol::{self, Subprotocol};
 
 /// A connection is opened, authenticated, active and closed, as [`State`] says. Closed means that this is dropped, and with
 /// it the connection's places in rooms and hub and its session, in whatever way it ended.
@@ -142,15 +142,34 @@ impl Context {
         self.expires
     }
 
-    /// Counts a frame that goes to others, or refuses it for coming too soon.
-    pub(crate) fn charge(&self) -> Result<(), Refusal> {
-        self.node.rates.charge(self.connection.user(), &self.rate)
+    /// Charges the client for a message that goes to others, or refuses it for coming too soon.
+    pub(crate) fn charge(&self, cost: Cost) -> Result<(), Refusal> {
+        let user = self.connection.user();
+        self.node.rates.charge(user, &self.rate, cost)
+    }
+
+    /// Charges the client for another request, and holds it up if that comes too soon.
+    pub(crate) async fn pace(&self, cost: Cost) {
+        let Connection { user, outbox, .. } = &*self.connection;
+        let user = user.get().map_or("", |user| user);
+        let is_over = || outbox.is_sealed();
+        self.node.rates.pace(user, &self.rate, cost, is_over).await;
     }
 
     /// Reads what came in a frame.
     pub(crate) fn read<P: Payload>(&self, payload: &[u8]) -> Result<P, Refusal> {
         let read = self.subprotocol().read(payload);
         read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
+    }
+
+    /// Refuses a message whose texts are too long in one of the encodings that others read it in.
+    pub(crate) fn check_length<const N: usize>(&self, texts: [&String; N]) -> Result<(), Refusal> {
+        let limit = self.node.config.max_payload;
+        if subprotocol::fit(texts.map(String::as_str), limit) {
+            return Ok(());
+        }
+        let message = format!("too long: over {limit} bytes in JSON, as some members read it");
+        Err(Refusal::new(ErrorCode::BadPayload, message))
     }
 
     /// Queues a payload for the client itself.

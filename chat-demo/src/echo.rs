@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_tungstenite::tungstenite::Message;
@@ -21,14 +22,13 @@ use crate::wire;
 /// The longest message, and the longest frame.
 const MAX_MESSAGE: usize = 32 << 20;
 /// With this much waiting for it, a client is not read: who sends and never reads is held back by its own socket.
-const ENOUGH: Limits = Limits {
-    frames: 256,
-    bytes: 64 * 1024,
-};
-/// Just below `ENOUGH`, one more read may add a pong and a message.
+const ENOUGH_FRAMES: usize = 256;
+const ENOUGH_BYTES: usize = 64 * 1024;
+/// Just below that, one more read may add a pong and a message.
 const LIMITS: Limits = Limits {
-    frames: ENOUGH.frames + 2,
-    bytes: ENOUGH.bytes + MAX_MESSAGE + 1024,
+    frames: ENOUGH_FRAMES + 2,
+    bytes: ENOUGH_BYTES + MAX_MESSAGE + 1024,
+    patience: Duration::ZERO,
 };
 /// Messages that one client may have echoed before others get their turn.
 const TURN: usize = 32;
@@ -83,7 +83,7 @@ impl Echo {
             if self.outbox.ended().is_some() {
                 return Poll::Ready(None);
             }
-            let held_back = self.outbox.holds(ENOUGH);
+            let held_back = self.outbox.holds(ENOUGH_FRAMES, ENOUGH_BYTES);
             if !held_back
                 && self.turn < TURN
                 && let Poll::Ready(message) = self.socket.poll_message(cx)
@@ -102,7 +102,7 @@ impl Echo {
             if self.socket.duct().poll_drain(cx).is_ready() {
                 return Poll::Ready(None);
             }
-            if held_back && !self.outbox.holds(ENOUGH) {
+            if held_back && !self.outbox.holds(ENOUGH_FRAMES, ENOUGH_BYTES) {
                 continue;
             }
             if mem::take(&mut self.turn) == TURN {

@@ -16,6 +16,9 @@ use crate::subprotocol::Subprotocol;
 use crate::tls::TlsError;
 use crate::wire;
 
+/// The longest message of an error, in bytes.
+const LONGEST: usize = 200;
+
 /// A frame that was not obeyed; the client is told, and the connection lives unless it says otherwise.
 #[derive(Debug, Error)]
 #[error("{code:?}: {message}")]
@@ -32,7 +35,7 @@ impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: cut(message.into()),
             id: None,
             closes: None,
         }
@@ -71,6 +74,16 @@ impl Refusal {
             id: self.id.clone(),
         }
     }
+}
+
+/// The beginning of a message that repeats what a client sent.
+fn cut(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let is_end = |end: &usize| message.is_char_boundary(*end);
+    let end = (0..=LONGEST).rev().find(is_end).unwrap_or_default();
+    format!("{}…", &message[..end]).into()
 }
 
 /// Why a socket may not go on as a WebSocket.

@@ -215,9 +215,17 @@ mod tests {
     use crate::subprotocol::Subprotocol;
     use crate::tally::Tally;
 
+    const LIMITS: Limits = Limits {
+        frames: 2,
+        bytes: 1000,
+        patience: Duration::ZERO,
+    };
+
     fn hub() -> Arc<Hub> {
         Hub::new(Common {
             fanout: Pool::builder().capacity(8).build().expect("a pool"),
+            pages: Pool::builder().capacity(1).build().expect("a pool"),
+            outbox: LIMITS,
             history: History::new(history::Limits {
                 messages: 0,
                 age: Duration::ZERO,
@@ -235,16 +243,7 @@ mod tests {
     }
 
     fn connection(id: u64) -> Arc<Connection> {
-        Arc::new(Connection::new(
-            id,
-            Outbox::new(
-                Limits {
-                    frames: 2,
-                    bytes: 1000,
-                },
-                Subprotocol::Json,
-            ),
-        ))
+        Arc::new(Connection::new(id, Outbox::new(LIMITS, Subprotocol::Json)))
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anthill::{BuildError, Pool};
+use anthill::{BuildError, Pool, Priority};
 use sysinfo::System;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,8 @@ pub(crate) struct Node {
 
 /// How many tasks the server may have of its own.
 const SERVICE: usize = 16;
+/// Pages that are encoded or wait for it; more wait in their connections.
+const PAGES: usize = 64;
 
 /// Entrances to the same workers, each with its own bound.
 pub(crate) struct Pools {
@@ -72,6 +74,8 @@ pub(crate) struct Pools {
     pub(crate) connections: Pool,
     /// Operations of rooms.
     pub(crate) fanout: Pool,
+    /// Pages of history and lists of members: closures that run after more urgent work.
+    pub(crate) pages: Pool,
     /// Reads from Redis, where there is one.
     pub(crate) reads: Option<Pool>,
 }
@@ -98,9 +102,24 @@ impl Pools {
             front: subpool(config.max_handshakes)?,
             connections: subpool(config.max_connections)?,
             fanout: subpool(config.fanout)?,
+            pages: pages(&service)?,
             reads: reads.transpose()?,
             service,
         })
+    }
+
+    /// All of them, by the names that they are shown under.
+    fn named(&self) -> impl Iterator<Item = (&'static str, Pool)> + use<> {
+        let named = [
+            ("service", Some(&self.service)),
+            ("front", Some(&self.front)),
+            ("connections", Some(&self.connections)),
+            ("fanout", Some(&self.fanout)),
+            ("pages", Some(&self.pages)),
+            ("redis_reads", self.reads.as_ref()),
+        ];
+        let there = named.map(|(name, pool)| pool.map(|pool| (name, pool.clone())));
+        there.into_iter().flatten()
     }
 
     /// Runs one of the server's few own tasks, which nobody waits for.
@@ -108,6 +127,13 @@ impl Pools {
         let served = self.service.spawn(task);
         served.expect("the server has few tasks of its own");
     }
+}
+
+/// The subpool for work that may wait. It leaves a worker to the rooms, if there are several.
+fn pages(pool: &Pool) -> Result<Pool, BuildError> {
+    let workers = *pool.threads().end();
+    let pages = pool.subpool().capacity(PAGES).priority(Priority::Low);
+    pages.threads((workers - 1).max(1)).build()
 }
 
 /// Calls `f` on a worker, where sockets and timers can be made, and returns its result.
@@ -184,24 +210,19 @@ impl Node {
         };
         let hub = Hub::new(Common {
             fanout: pools.fanout.clone(),
+            pages: pools.pages.clone(),
+            outbox: outbox_limits(&config),
             history,
             journal,
             bus: redis.clone().map(|redis| redis as Arc<dyn Bus>),
             presence_limit: config.presence_limit,
             tally: tally.clone(),
         });
-        let named = [
-            ("service", pools.service.clone()),
-            ("front", pools.front.clone()),
-            ("connections", pools.connections.clone()),
-            ("fanout", pools.fanout.clone()),
-        ];
-        let reads = pools.reads.clone().map(|reads| ("redis_reads", reads));
         let debug = closures.as_ref();
         let debug = debug.map(|closures| ("debug_closures", closures.pool.clone()));
         let live = Live {
             hub: hub.clone(),
-            pools: named.into_iter().chain(reads).chain(debug).collect(),
+            pools: pools.named().chain(debug).collect(),
             redis: redis.clone(),
             guard: guard.clone(),
             tuning,
@@ -250,9 +271,14 @@ impl Node {
     }
 
     pub(crate) fn outbox_limits(&self) -> Limits {
-        Limits {
-            frames: self.config.outbox_frames,
-            bytes: self.config.outbox_bytes,
-        }
+        outbox_limits(&self.config)
+    }
+}
+
+fn outbox_limits(config: &Config) -> Limits {
+    Limits {
+        frames: config.outbox_frames,
+        bytes: config.outbox_bytes,
+        patience: config.slow_timeout,
     }
 }

@@ -1,5 +1,14 @@
 //! The bounded queue of one client. Whoever has something for the client pushes and never waits; the connection's own
 //! future writes. All that is queued leaves in one write.
+//!
+//! | filled to | |
+//! |---|---|
+//! | a half | the client is behind: its patience begins |
+//! | three quarters | publishers wait until it is below a half, or the patience is over |
+//! | full | the client is evicted, unless the patience lasts |
+//! | twice full | the client is evicted |
+
+mod relief;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -7,9 +16,12 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::error::CloseReason;
 use crate::subprotocol::Subprotocol;
@@ -29,6 +41,19 @@ thread_local! {
 pub(crate) struct Limits {
     pub(crate) frames: usize,
     pub(crate) bytes: usize,
+    /// How long a client may be behind before a full outbox evicts it, and how long publishers wait for it.
+    pub(crate) patience: Duration,
+}
+
+/// What became of a frame for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is queued.
+    Queued,
+    /// It is queued, and the next ones should wait for the client.
+    Behind,
+    /// The client takes no frames: it is gone, or this frame evicted it.
+    Refused,
 }
 
 /// How much waits.
@@ -68,6 +93,10 @@ struct State {
     owed: usize,
     /// Whether a frame of the client is being handled.
     busy: bool,
+    /// Since when at least half is filled.
+    behind_since: Option<Instant>,
+    /// Notified when less than half is filled, or the outbox ends; set while somebody waits.
+    relief: Option<Arc<Notify>>,
 }
 
 /// Who ended the conversation.
@@ -109,6 +138,9 @@ impl Outbox {
         for frame in frames {
             state.append(frame);
         }
+        if self.limits.are_filled(2, state.frames.len(), state.bytes) {
+            state.behind_since.get_or_insert_with(Instant::now);
+        }
         drop(state);
         wake(waker);
         true
@@ -117,37 +149,51 @@ impl Outbox {
     /// Queues a frame. Says whether the client still takes frames: it does not when it is gone, nor when this frame is
     /// one too many, which evicts it.
     pub(crate) fn push(&self, frame: Bytes) -> bool {
+        self.deliver(frame) != Pushed::Refused
+    }
+
+    /// Queues a frame, and returns whether those that have more should wait.
+    pub(crate) fn deliver(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.sealed {
-            return false;
+            return Pushed::Refused;
         }
-        if state.frames.len() >= self.limits.frames || state.bytes + frame.len() > self.limits.bytes
-        {
-            state.evict(self.subprotocol);
-            let waker = state.waker.take();
+        let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
+        // Most often.
+        if !self.limits.are_filled(2, frames, bytes) {
+            let waker = state.waker_for_more();
+            state.append(frame);
             drop(state);
             wake(waker);
-            return false;
+            return Pushed::Queued;
+        }
+        let now = Instant::now();
+        let since = *state.behind_since.get_or_insert(now);
+        let is_patient = now.duration_since(since) < self.limits.patience;
+        let is_over = frames > self.limits.frames || bytes > self.limits.bytes;
+        let is_far_over = frames > 2 * self.limits.frames || bytes > 2 * self.limits.bytes;
+        if is_far_over || (is_over && !is_patient) {
+            state.evict(self.subprotocol);
+            let released = state.release();
+            drop(state);
+            released.wake();
+            return Pushed::Refused;
         }
         let waker = state.waker_for_more();
         state.append(frame);
         drop(state);
         wake(waker);
-        true
+        if is_patient && self.limits.are_filled(3, frames, bytes) {
+            Pushed::Behind
+        } else {
+            Pushed::Queued
+        }
     }
 
-    /// Whether as many frames, or as many bytes, as `mark` says are queued.
-    pub(crate) fn holds(&self, mark: Limits) -> bool {
+    /// Returns whether as many frames, or as many bytes, are queued.
+    pub(crate) fn holds(&self, frames: usize, bytes: usize) -> bool {
         let state = self.state.lock();
-        state.frames.len() >= mark.frames || state.bytes >= mark.bytes
-    }
-
-    /// Whether half of what it takes waits.
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.holds(Limits {
-            frames: self.limits.frames.div_ceil(2),
-            bytes: self.limits.bytes.div_ceil(2),
-        })
+        state.frames.len() >= frames || state.bytes >= bytes
     }
 
     /// Lets out what is queued and what is owed, then the reason's farewell, and takes nothing more.
@@ -183,13 +229,11 @@ impl Outbox {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
-        let waker = if state.ended.is_some() {
-            state.waker.take()
-        } else {
-            None
-        };
+        let released = state.ended.is_some().then(|| state.release());
         drop(state);
-        wake(waker);
+        if let Some(released) = released {
+            released.wake();
+        }
     }
 
     /// Drops all: there is nobody to write to.
@@ -205,6 +249,7 @@ impl Outbox {
             },
         );
         drop(state);
+        relief::notify(old.relief.clone());
         // Frees frames and a waker: not under the lock.
         drop(old);
     }
@@ -256,7 +301,12 @@ impl Outbox {
                 state.in_write = 0;
                 match written {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(len)) => state.advance(len),
+                    Poll::Ready(Ok(len)) => {
+                        state.advance(len);
+                        let relief = state.relieve(&self.limits);
+                        drop(state);
+                        relief::notify(relief);
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         // Not for more frames, which wait for the socket like these, but for an eviction.

@@ -1,7 +1,9 @@
 //! One room: who is in it and what was said, in one order for all. Its operations are a strand.
 
 mod catch_up;
+mod flow;
 mod inside;
+mod page;
 mod replica;
 mod state;
 
@@ -20,11 +22,15 @@ use crate::epoch::Position;
 use crate::error::Refusal;
 use crate::history::History;
 use crate::journal::{Journal, JournalError, Numbered};
+use crate::outbox;
 use crate::payload::{Message, Payload, Publish};
+use crate::room::flow::Flow;
 use crate::room::inside::Inside;
-use crate::room::state::{MAX_LISTED, Newcomer, Source, State, too_many};
+use crate::room::state::{Newcomer, Source, State};
 use crate::tally::Tally;
 use crate::wire::Shared;
+
+pub(crate) use crate::room::state::MAX_LISTED;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
 pub(crate) struct Room {
@@ -37,6 +43,10 @@ pub(crate) struct Room {
 pub(crate) struct Common {
     /// Where rooms work.
     pub(crate) fanout: Pool,
+    /// Where pages of history and lists of members are encoded, after more urgent work.
+    pub(crate) pages: Pool,
+    /// What a member's outbox holds.
+    pub(crate) outbox: outbox::Limits,
     pub(crate) history: History,
     /// Where messages are kept before they are delivered, if they are kept on disk.
     pub(crate) journal: Option<Journal>,
@@ -50,10 +60,13 @@ pub(crate) struct Common {
 impl Room {
     pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
         let log = common.history.log(&name);
+        let flow = Arc::new(Flow::new(&common.outbox));
+        let state = State::new(name.clone(), log.clone(), common.clone(), flow.clone());
         let inside = Arc::new(Inside {
             strand: common.fanout.strand(),
-            state: Mutex::new(State::new(name.clone(), log.clone(), common.clone())),
+            state: Mutex::new(state),
             log,
+            flow,
             departed: Mutex::default(),
             name,
             common,
@@ -92,14 +105,21 @@ impl Room {
             .as_ref()
             .map(|_| oneshot::channel())
             .unzip();
+        // The others are told: it is a message like any other.
+        let credit = inside.flow.enter(0).await;
         let newcomer = Newcomer {
             claim: membership.claim.clone(),
+            prepared: inside.prepare(&connection, seen).await?,
             members: inside.put_down(&connection).await,
             connection,
             seen,
             told: tell,
         };
-        inside.send(move |state| state.join(newcomer)).await?;
+        let join = move |state: &mut State| {
+            state.join(newcomer);
+            drop(credit);
+        };
+        inside.send(join).await?;
         if let Some(told) = told {
             told.await.map_err(|_| Away)?;
         }
@@ -112,27 +132,25 @@ impl Room {
         member: Arc<Connection>,
         seen: Option<Position>,
     ) -> Result<(), Refusal> {
+        member.outbox.drained().await;
+        let prepared = self.inside.prepare(&member, seen).await?;
         let members = self.inside.put_down(&member).await;
-        let greet = move |state: &mut State| state.greet(&member, seen, members);
+        let greet = move |state: &mut State| state.greet(&member, seen, members, &prepared);
         self.inside.send(greet).await
     }
 
-    /// Sends again what was said before a message, or lately.
-    pub(crate) async fn look_back(
-        &self,
-        to: Arc<Connection>,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<(), Refusal> {
-        let look_back = move |state: &mut State| state.look_back(&to, before, limit);
-        self.inside.send(look_back).await
+    /// Waits for the members that are behind, each for its patience at most.
+    pub(crate) async fn readers(&self) {
+        self.inside.flow.readers().await;
     }
 
-    /// Delivers what has no number.
+    /// Delivers what has no number, of `len` bytes.
     pub(crate) async fn relay<P: Payload + Clone + Into<Heard> + 'static>(
         &self,
         payload: Arc<Shared<P>>,
+        len: usize,
     ) -> Result<(), Refusal> {
+        let credit = self.inside.flow.enter(len).await;
         if let Some(bus) = &self.inside.common.bus {
             let heard = payload.payload().clone().into();
             let announced = bus.announce(Some(self.name()), heard).await;
@@ -140,22 +158,11 @@ impl Room {
                 return Ok(announced?);
             }
         }
-        self.inside.send(move |state| state.deliver(&payload)).await
-    }
-
-    /// Tells a connection who is here.
-    pub(crate) async fn list(&self, to: Arc<Connection>) -> Result<(), Refusal> {
-        if let Some(bus) = &self.inside.common.bus {
-            let users = bus.users(self.name(), MAX_LISTED).await;
-            if users.is_ok() || !bus.goes_on_alone() {
-                let users = users?.ok_or_else(too_many);
-                return self
-                    .inside
-                    .send(move |state| state.tell_users(&to, users))
-                    .await;
-            }
-        }
-        self.inside.send(move |state| state.list(&to)).await
+        let deliver = move |state: &mut State| {
+            state.deliver(&payload);
+            drop(credit);
+        };
+        self.inside.send(deliver).await
     }
 }
 
@@ -180,7 +187,9 @@ impl Membership {
         from: Arc<Connection>,
         publish: Publish,
     ) -> Result<(), Refusal> {
+        let arrived = Instant::now();
         let room = self.room.inside.clone();
+        let credit = room.flow.enter(publish.text.len()).await;
         let message = Message {
             room: room.name.to_string(),
             seq: 0,
@@ -192,9 +201,10 @@ impl Membership {
         let key = publish.key.map(|key| format!("{}\n{key}", message.user));
         let source = Source {
             id: publish.id,
-            arrived: Instant::now(),
+            arrived,
             _owed: from.outbox.owe(),
             from,
+            _credit: credit,
             _claim: self.claim.clone(),
         };
         let Common { journal, bus, .. } = &*self.room.inside.common;
@@ -253,8 +263,15 @@ mod tests {
     use super::*;
     use crate::directory::Directory;
     use crate::history::Limits;
-    use crate::outbox::{self, Outbox};
+    use crate::outbox::Outbox;
+    use crate::room::page::Prepared;
     use crate::subprotocol::Subprotocol;
+
+    const LIMITS: outbox::Limits = outbox::Limits {
+        frames: 8,
+        bytes: 1000,
+        patience: Duration::ZERO,
+    };
 
     /// A room with one member, and what its claims were made of.
     struct Fixture {
@@ -269,6 +286,7 @@ mod tests {
             connection: connection.clone(),
             claim,
             seen: None,
+            prepared: Prepared::default(),
             members: None,
             told: None,
         }
@@ -282,6 +300,8 @@ mod tests {
         };
         Arc::new(Common {
             fanout: Pool::builder().capacity(2).build().expect("a pool"),
+            pages: Pool::builder().capacity(1).build().expect("a pool"),
+            outbox: LIMITS,
             history: History::new(history),
             journal: None,
             bus: None,
@@ -294,11 +314,7 @@ mod tests {
         let common = common();
         let fanout = common.fanout.clone();
         let rooms = Arc::new(Directory::new());
-        let limits = outbox::Limits {
-            frames: 8,
-            bytes: 1000,
-        };
-        let connection = Arc::new(Connection::new(1, Outbox::new(limits, Subprotocol::Json)));
+        let connection = Arc::new(Connection::new(1, Outbox::new(LIMITS, Subprotocol::Json)));
         let (room, claim) = rooms.claim("tea", |name| Room::new(name, common));
         let id = connection.id;
         let inside = room.inside.clone();

@@ -263,6 +263,7 @@ fn drain(node: &Node) -> Result<(), ServeError> {
     for pool in [
         &node.pools.front,
         &node.pools.connections,
+        &node.pools.pages,
         &node.pools.fanout,
     ] {
         pool.shutdown()

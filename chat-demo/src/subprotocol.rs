@@ -1,12 +1,16 @@
 //! How payloads look as bytes: what a client asks for in `Sec-WebSocket-Protocol`.
 
 use std::borrow::Cow;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::frame::Kind;
 use crate::payload::Payload;
+
+/// The longest that a byte of a text gets in JSON: `\u0001`.
+const ESCAPED: usize = 6;
 
 /// What is spoken on a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -114,6 +118,33 @@ impl<'a, P> Text<'a, P> {
     }
 }
 
+/// Returns whether texts have at most `limit` bytes together in every encoding. JSON, in which a control character takes six
+/// bytes, is the longest.
+pub(crate) fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
+    let plain: usize = texts.iter().map(|text| text.len()).sum();
+    // Most often: nothing to be counted.
+    if plain.saturating_mul(ESCAPED) <= limit {
+        return true;
+    }
+    let mut count = Count(0);
+    let counted = |text: &str| serde_json::to_writer(&mut count, text);
+    plain <= limit && texts.into_iter().try_for_each(counted).is_ok() && count.0 <= limit + 2 * N
+}
+
+/// Counts bytes instead of keeping them.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The kind of a text message, and its payload: the message itself, for what is in it besides does no harm.
 pub fn read_text(message: &str) -> Result<Kind, PayloadError> {
     #[derive(Deserialize)]
@@ -145,6 +176,8 @@ pub enum PayloadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::payload::Message;
+    use crate::wire;
 
     #[test]
     fn an_id_is_read_though_the_rest_is_none_of_a_publish() {
@@ -165,5 +198,33 @@ mod tests {
             Subprotocol::Json.read_id(Kind::JOIN, br#"{"id":"7"}"#),
             None
         );
+    }
+
+    #[test]
+    fn texts_are_counted_as_json_has_them() {
+        assert!(fit(["", ""], 0));
+        assert!(fit(["a\"\u{1}"], 9) && !fit(["a\"\u{1}"], 8));
+        assert!(fit(["ab", "cd"], 4) && !fit(["ab", "cd"], 3));
+        assert!(fit(["äö"], 4) && !fit(["äö"], 3));
+    }
+
+    #[test]
+    fn largest_message_is_within_what_the_server_adds() {
+        for text in ["\u{1}", "\"", "x", "ä"] {
+            let text = text.repeat(6000 / (serde_json::to_string(text).expect("a text").len() - 2));
+            let name = "\"".repeat(crate::payload::MAX_NAME);
+            let message = Message {
+                room: name.clone(),
+                seq: u64::MAX,
+                user: name,
+                ts: u64::MAX,
+                text,
+            };
+            assert!(fit([&message.text], 6000));
+            for subprotocol in Subprotocol::ALL {
+                let len = wire::message(&message, subprotocol).len();
+                assert!(len <= 6000 + wire::ADDED, "{len} bytes in {subprotocol:?}");
+            }
+        }
     }
 }

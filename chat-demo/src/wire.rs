@@ -11,6 +11,8 @@ use crate::subprotocol::Subprotocol;
 
 /// The longest WebSocket header of a server, which never masks: opcode, length, eight bytes of more length.
 const WS_HEADER_LEN: usize = 10;
+/// The most that the server adds to the texts of a client: names, numbers, headers, and the message of an error.
+pub(crate) const ADDED: usize = 2048;
 const OP_TEXT: u8 = 0x81;
 const OP_BINARY: u8 = 0x82;
 const OP_CLOSE: u8 = 0x88;

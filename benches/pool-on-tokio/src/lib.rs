@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use thiserror::Error;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use tokio::time::timeout_at;
 
 pub use strand::{Strand, StrandSlot};
@@ -166,7 +166,8 @@ impl Pool {
     pub fn try_slot(&self) -> Result<Slot<'_>, SlotError> {
         match self.slots.clone().try_acquire_owned() {
             Ok(permit) => Ok(self.slot_of(permit)),
-            Err(_) => Err(SlotError),
+            Err(TryAcquireError::NoPermits) => Err(SlotError::Full),
+            Err(TryAcquireError::Closed) => Err(SlotError::Closed),
         }
     }
 
@@ -174,7 +175,7 @@ impl Pool {
     pub async fn slot(&self) -> Result<Slot<'_>, SlotError> {
         match self.slots.clone().acquire_owned().await {
             Ok(permit) => Ok(self.slot_of(permit)),
-            Err(_) => Err(SlotError),
+            Err(_) => Err(SlotError::Closed),
         }
     }
 
@@ -210,6 +211,17 @@ impl Pool {
     pub fn submit(&self, task: impl FnOnce() + Send + 'static) -> Result<(), SlotError> {
         self.try_slot()?.submit(task);
         Ok(())
+    }
+
+    /// Waits for a slot, runs a closure in it, and returns its value.
+    pub async fn run<F, T>(&self, task: F) -> Result<T, RunError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (sender, value) = oneshot::channel();
+        self.slot().await?.submit(move || drop(sender.send(task())));
+        value.await.map_err(|_| RunError::Task)
     }
 
     /// Sets the number of slots. Removes free slots only.
@@ -320,10 +332,27 @@ pub struct JoinError;
 #[error(transparent)]
 pub struct BuildError(#[from] io::Error);
 
-/// No slot was free, or the pool is closed.
+/// Why no slot was reserved.
 #[derive(Clone, Copy, Debug, Error)]
-#[error("the pool is full or closed")]
-pub struct SlotError;
+pub enum SlotError {
+    /// No slot was free.
+    #[error("the pool is full")]
+    Full,
+    /// The pool is closed.
+    #[error("the pool is closed")]
+    Closed,
+}
+
+/// Why a closure has no value.
+#[derive(Clone, Copy, Debug, Error)]
+pub enum RunError {
+    /// It got no slot.
+    #[error(transparent)]
+    Slot(#[from] SlotError),
+    /// It panicked.
+    #[error("the task panicked")]
+    Task,
+}
 
 /// The end did not come.
 #[derive(Debug)]

@@ -44,7 +44,7 @@ impl Strand {
                 permit,
                 strand: self,
             }),
-            Err(_) => Err(SlotError),
+            Err(_) => Err(SlotError::Closed),
         }
     }
 

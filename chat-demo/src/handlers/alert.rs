@@ -4,6 +4,7 @@ use super::Answer;
 use crate::context::Context;
 use crate::error::Refusal;
 use crate::payload::{Alert, ErrorCode};
+use crate::rate::Cost;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
@@ -11,6 +12,8 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         if !context.is_admin() {
             return Err(Refusal::new(ErrorCode::Forbidden, "only admins alert"));
         }
+        context.check_length([&alert.text])?;
+        context.charge(Cost::of_message(alert.text.len()))?;
         context.node.hub.alert(alert).await
     })
 }

@@ -7,11 +7,16 @@ use crate::context::Context;
 use crate::error::{CloseReason, Refusal};
 use crate::node::Node;
 use crate::payload::{self, ErrorCode, Hello, Welcome};
+use crate::rate::Cost;
 use crate::token::{GUEST, TokenError};
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
         let hello: Hello = context.read(payload)?;
+        if context.is_authenticated() {
+            // A fresh token costs a signature.
+            context.pace(Cost::ONE).await;
+        }
         let identity = identity(hello, &context.node)?;
         context.identify(identity).await?;
 

@@ -3,6 +3,7 @@
 use super::{Answer, check_room};
 use crate::context::Context;
 use crate::payload::History;
+use crate::rate::Cost;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
@@ -12,10 +13,10 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
             limit,
         } = context.read(payload)?;
         check_room(&room)?;
-        let to = context.connection.clone();
-        context
-            .room(&room)?
-            .look_back(to, before, limit as usize)
-            .await
+        let (to, limit) = (context.connection.clone(), limit as usize);
+        let (most, _) = to.outbox.page();
+        let room = context.room(&room)?;
+        context.pace(Cost::of_answer(limit.min(most))).await;
+        room.look_back(to, before, limit).await
     })
 }

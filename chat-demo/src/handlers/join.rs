@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::epoch::{Epoch, Position};
 use crate::error::Refusal;
 use crate::payload::{ErrorCode, Join};
+use crate::rate::Cost;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
@@ -14,6 +15,10 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let epoch = epoch.as_deref().and_then(Epoch::parse);
         let seen = after.zip(epoch).map(|(seq, epoch)| Position { epoch, seq });
         let connection = context.connection.clone();
+        // What was missed is a page.
+        let (most, _) = connection.outbox.page();
+        let missed = if after.is_some() { most } else { 0 };
+        context.pace(Cost::of_answer(missed)).await;
         // To join twice is to ask how things stand.
         if let Ok(room) = context.room(&room) {
             return room.greet(connection, seen).await;

@@ -3,11 +3,15 @@
 use super::{Answer, check_room};
 use crate::context::Context;
 use crate::payload::Members;
+use crate::rate::Cost;
+use crate::room;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
         let Members { room, .. } = context.read(payload)?;
         check_room(&room)?;
-        context.room(&room)?.list(context.connection.clone()).await
+        let room = context.room(&room)?;
+        context.pace(Cost::of_answer(room::MAX_LISTED)).await;
+        room.list(context.connection.clone()).await
     })
 }

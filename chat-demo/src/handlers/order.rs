@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Answer, check_room};
 use crate::context::Context;
 use crate::payload::OrderUpdate;
+use crate::rate::Cost;
 use crate::wire::Shared;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
@@ -15,8 +16,9 @@ pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<
         let room = named.unwrap_or_else(|| OrderUpdate::DEFAULT_ROOM.to_owned());
         check_room(&room)?;
         let to = context.room(&room)?;
-        context.charge()?;
+        context.check_length([&update.order, &update.status])?;
+        context.charge(Cost::of_message(payload.len()))?;
         update.room = Some(room);
-        to.relay(Arc::new(Shared::new(update))).await
+        to.relay(Arc::new(Shared::new(update)), payload.len()).await
     })
 }

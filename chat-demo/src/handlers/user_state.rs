@@ -5,16 +5,17 @@ use std::sync::Arc;
 use super::Answer;
 use crate::context::Context;
 use crate::payload::UserState;
+use crate::rate::Cost;
 use crate::wire::Shared;
 
 pub(super) fn handle<'a>(context: &'a mut Context, payload: &'a [u8]) -> Answer<'a> {
     Box::pin(async {
         let UserState { state, .. } = context.read(payload)?;
-        context.charge()?;
+        context.charge(Cost::of_many(context.rooms().count()))?;
         let user = Some(context.connection.user().to_owned());
         let update = Arc::new(Shared::new(UserState { state, user }));
         for room in context.rooms() {
-            room.relay(update.clone()).await?;
+            room.relay(update.clone(), payload.len()).await?;
         }
         Ok(())
     })

@@ -7,6 +7,7 @@ use super::*;
 const LIMITS: Limits = Limits {
     frames: 4,
     bytes: 100,
+    patience: Duration::ZERO,
 };
 
 #[derive(Default)]
@@ -213,6 +214,7 @@ fn a_burst_leaves_no_memory_behind() {
         Limits {
             frames: 1000,
             bytes: 1000,
+            patience: Duration::ZERO,
         },
         Subprotocol::Json,
     );
@@ -232,6 +234,7 @@ fn a_frame_larger_than_a_batch_leaves_whole() {
         Limits {
             frames: 4,
             bytes: 1 << 20,
+            patience: Duration::ZERO,
         },
         Subprotocol::Json,
     );
@@ -296,4 +299,90 @@ fn what_is_owed_too_long_is_owed_no_more() {
     drop(owed);
     assert!(pair.drain(usize::MAX).is_ready());
     assert_eq!(pair.written, b"bye");
+}
+
+fn patient() -> Pair {
+    let limits = Limits {
+        patience: Duration::from_secs(1),
+        ..LIMITS
+    };
+    Pair {
+        outbox: Outbox::new(limits, Subprotocol::Json).into(),
+        ..Pair::new()
+    }
+}
+
+fn deliver(pair: &Pair, count: usize) -> Vec<Pushed> {
+    (0..count)
+        .map(|_| pair.outbox.deliver("x".into()))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_outbox_waits_for_the_patience_of_its_client() {
+    use Pushed::{Behind, Queued, Refused};
+    let pair = patient();
+    assert_eq!(deliver(&pair, 5), [Queued, Queued, Behind, Behind, Behind]);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(deliver(&pair, 2), [Refused, Refused]);
+    assert_eq!(
+        pair.outbox.ended(),
+        Some(Ended::ByServer(CloseReason::SlowConsumer))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_ends_at_twice_the_limit() {
+    let pair = patient();
+    assert!(!deliver(&pair, 2 * LIMITS.frames).contains(&Pushed::Refused));
+    assert_eq!(deliver(&pair, 1), [Pushed::Refused]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_catches_up_has_its_patience_again() {
+    let mut pair = patient();
+    for _ in 0..10 {
+        deliver(&pair, 4);
+        assert!(pair.drain(usize::MAX).is_pending());
+        tokio::time::advance(Duration::from_millis(600)).await;
+    }
+    assert_eq!(pair.outbox.ended(), None);
+    // One that leaves half of it has none.
+    deliver(&pair, 4);
+    tokio::time::advance(Duration::from_millis(600)).await;
+    assert!(pair.drain(2).is_pending());
+    deliver(&pair, 2);
+    tokio::time::advance(Duration::from_millis(600)).await;
+    assert_eq!(deliver(&pair, 1), [Pushed::Refused]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn relief_comes_with_the_drain_the_end_or_the_patience() {
+    let mut pair = patient();
+    pair.outbox.relieved().await;
+    deliver(&pair, 3);
+    assert!(is_waited_for(&pair));
+    assert!(pair.drain(usize::MAX).is_pending());
+    pair.outbox.drained().await;
+    for end in [Outbox::abandon, |outbox: &Outbox| {
+        outbox.end(CloseReason::Restart);
+    }] {
+        let pair = patient();
+        deliver(&pair, 3);
+        assert!(is_waited_for(&pair));
+        end(&pair.outbox);
+        pair.outbox.drained().await;
+    }
+    let pair = patient();
+    deliver(&pair, 3);
+    // The clock is paused: the wait itself moves it.
+    pair.outbox.relieved().await;
+    assert_eq!(pair.outbox.ended(), None);
+}
+
+/// Whether a wait for relief is not over yet.
+fn is_waited_for(pair: &Pair) -> bool {
+    let mut waiting = std::pin::pin!(pair.outbox.drained());
+    let mut cx = Context::from_waker(Waker::noop());
+    waiting.as_mut().poll(&mut cx).is_pending()
 }

@@ -26,7 +26,7 @@ impl Inside {
     }
 
     /// Does something in line with the other operations, and waits for what comes of it; nothing when the server ends.
-    async fn ask<T: Send + 'static>(
+    pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         op: impl FnOnce(&mut State) -> T + Send + 'static,
     ) -> Option<T> {

@@ -7,6 +7,7 @@ use anthill::Strand;
 use parking_lot::Mutex;
 
 use super::Common;
+use super::flow::Flow;
 use super::state::{Source, State};
 use crate::connection::Connection;
 use crate::epoch::Epoch;
@@ -23,6 +24,8 @@ pub(super) struct Inside {
     pub(super) state: Mutex<State>,
     /// That of the state, for those who only look where it stands.
     pub(super) log: Arc<Log>,
+    /// What holds publishers up while members are behind.
+    pub(super) flow: Arc<Flow>,
     /// Connections that are gone, and members until somebody has the state.
     pub(super) departed: Mutex<Vec<u64>>,
 }

@@ -184,6 +184,8 @@ impl State {
             message,
         } = announced;
         let seq = message.seq;
+        // It is read again when they have caught up.
+        let is_held_up = self.flow.is_behind();
         let Some(replica) = &mut self.replica else {
             return false;
         };
@@ -201,7 +203,7 @@ impl State {
             return false;
         }
         // The mark tells whether the message before is the one that this server has.
-        if seq > newest + 1 || (newest > 0 && before != replica.tip) {
+        if is_held_up || seq > newest + 1 || (newest > 0 && before != replica.tip) {
             return replica.miss();
         }
         self.follow(message);

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::flow::{Credit, Flow};
+use super::page::Prepared;
 use super::replica::Replica;
 use super::{Common, Room};
 use crate::connection::Connection;
@@ -15,14 +16,14 @@ use crate::epoch::{Epoch, Position};
 use crate::error::Refusal;
 use crate::frame::Kind;
 use crate::history::Log;
-use crate::outbox::{Outbox, Owed};
-use crate::payload::{self, ErrorCode, Joined, Message, Payload, Presence, PresenceEvent};
+use crate::outbox::{Owed, Pushed};
+use crate::payload::{self, Joined, Message, Payload, Presence, PresenceEvent};
 use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
 use crate::wire::{self, Shared};
 
 /// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
-pub(super) const MAX_LISTED: usize = 1000;
+pub(crate) const MAX_LISTED: usize = 1000;
 
 /// Touched by the room's strand, and by those that depart.
 pub(super) struct State {
@@ -33,6 +34,7 @@ pub(super) struct State {
     /// How the log stands to what the bus has, if there is one.
     pub(super) replica: Option<Replica>,
     common: Arc<Common>,
+    pub(super) flow: Arc<Flow>,
 }
 
 /// Who comes to a room.
@@ -41,6 +43,8 @@ pub(super) struct Newcomer {
     pub(super) claim: Arc<Claim<Room>>,
     /// The last message that it saw.
     pub(super) seen: Option<Position>,
+    /// What was missed, as far as it was encoded before.
+    pub(super) prepared: Prepared,
     /// How many members there are on all servers, if that is known.
     pub(super) members: Option<u32>,
     /// Told once it is a member, where that may take a while; dropped if it becomes none.
@@ -56,6 +60,8 @@ pub(super) struct Source {
     pub(super) arrived: Instant,
     /// Keeps the connection open until its publisher was told.
     pub(super) _owed: Owed,
+    /// Returned when the message has been delivered, or kept by the bus.
+    pub(super) _credit: Credit,
     /// Keeps the room until the message has come to it.
     pub(super) _claim: Arc<Claim<Room>>,
 }
@@ -89,13 +95,14 @@ struct Member {
 }
 
 impl State {
-    pub(super) fn new(name: Arc<str>, log: Arc<Log>, common: Arc<Common>) -> Self {
+    pub(super) fn new(name: Arc<str>, log: Arc<Log>, common: Arc<Common>, flow: Arc<Flow>) -> Self {
         Self {
             log,
             replica: common.bus.is_some().then(Replica::default),
             name,
             members: HashMap::new(),
             common,
+            flow,
         }
     }
 
@@ -116,6 +123,7 @@ impl State {
             connection,
             claim,
             seen,
+            prepared,
             members,
             told,
         } = newcomer;
@@ -126,7 +134,7 @@ impl State {
             _claim: claim,
         };
         self.members.insert(id, member);
-        self.greet(&self.members[&id].connection, seen, members);
+        self.greet(&self.members[&id].connection, seen, members, &prepared);
         if let Some(told) = told {
             // It may have given up meanwhile, and leaves.
             let _ = told.send(());
@@ -155,13 +163,16 @@ impl State {
         connection: &Connection,
         seen: Option<Position>,
         members: Option<u32>,
+        prepared: &Prepared,
     ) {
         let mut joined = self.joined(true, members);
         let outbox = &connection.outbox;
-        if let Some(missed) = seen.and_then(|seen| self.log.after(seen)) {
+        if let Some(missed) = seen.and_then(|seen| self.log.after(seen))
+            && let Some(missed) = prepared.complete(missed, outbox)
+        {
             let count = missed.len();
             let mut frames = vec![wire::message(&joined, outbox.subprotocol())];
-            frames.extend(missed.iter().map(|frame| translated(frame, outbox)));
+            frames.extend(missed);
             if outbox.offer(frames) {
                 let frames_out = &self.common.tally.frames_out;
                 frames_out.inc(Kind::JOINED);
@@ -257,17 +268,21 @@ impl State {
     }
 
     fn deliver_to<P: Payload>(&mut self, payload: &Shared<P>, to: impl Fn(&Connection) -> bool) {
-        let mut gone = Vec::new();
+        let (mut gone, mut behind) = (Vec::new(), Vec::new());
         let mut told = 0;
         let members = self.members.iter();
         for (id, member) in members.filter(|(_, member)| to(&member.connection)) {
             let outbox = &member.connection.outbox;
-            if outbox.push(payload.encoded(outbox.subprotocol()).clone()) {
-                told += 1;
-            } else {
-                gone.push(*id);
+            match outbox.deliver(payload.encoded(outbox.subprotocol()).clone()) {
+                Pushed::Queued => told += 1,
+                Pushed::Behind => {
+                    told += 1;
+                    behind.push(outbox.clone());
+                }
+                Pushed::Refused => gone.push(*id),
             }
         }
+        self.flow.note(behind);
         self.common.tally.deliveries.inc_by(told as u64);
         self.common.tally.frames_out.inc_by(P::KIND, told);
         for id in gone {
@@ -275,40 +290,11 @@ impl State {
         }
     }
 
-    pub(super) fn look_back(&self, to: &Connection, before: Option<u64>, limit: usize) {
-        let kept = self.log.before(before, limit);
-        let translated = kept.iter().map(|frame| translated(frame, &to.outbox));
-        let mut frames: Vec<_> = translated.collect();
-        // As many as fit; the client asks for the rest when it has read these.
-        while !to.outbox.offer(frames.clone()) {
-            frames.drain(..frames.len().div_ceil(2));
-        }
-        let frames_out = &self.common.tally.frames_out;
-        frames_out.inc_by(Kind::MESSAGE, frames.len());
-    }
-
-    pub(super) fn list(&self, to: &Connection) {
-        let listed = || {
-            let users = self.members.values();
-            let mut users: Vec<_> = users
-                .map(|member| member.connection.user().to_owned())
-                .collect();
-            users.sort_unstable();
-            users.dedup();
-            users
-        };
+    /// Those in the room, or nothing if they are too many.
+    pub(super) fn connections(&self) -> Option<Vec<Arc<Connection>>> {
         let few = self.members.len() <= MAX_LISTED;
-        self.tell_users(to, few.then(listed).ok_or_else(too_many));
-    }
-
-    pub(super) fn tell_users(&self, to: &Connection, users: Result<Vec<String>, Refusal>) {
-        match users {
-            Ok(users) => {
-                let room = self.name.to_string();
-                to.tell(&payload::Members { room, users }, &self.common.tally);
-            }
-            Err(refusal) => to.refuse(&refusal, &self.common.tally),
-        }
+        let members = self.members.values();
+        few.then(|| members.map(|member| member.connection.clone()).collect())
     }
 
     /// Tells the others what the bus says of a user.
@@ -334,15 +320,4 @@ impl State {
         };
         self.deliver(&Shared::new(presence));
     }
-}
-
-/// A message as the log keeps it, for the owner of an outbox.
-fn translated(kept: &Bytes, outbox: &Outbox) -> Bytes {
-    wire::translated::<Message>(kept, outbox.subprotocol())
-}
-
-/// Why those in a large room are not listed.
-pub(super) fn too_many() -> Refusal {
-    let message = format!("more than {MAX_LISTED} members are not listed");
-    Refusal::new(ErrorCode::Forbidden, message)
 }

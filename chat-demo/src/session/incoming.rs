@@ -32,6 +32,8 @@ pub(super) struct Incoming {
     pub(super) last_heard: Instant,
     /// Messages taken since others had their turn.
     turn: usize,
+    /// Nothing is read until the client has read what it has.
+    held_back: bool,
     /// Came while a frame was being handled. While there is one, nothing more is read: the client is held back.
     ahead: Option<Box<Result<Message, Error>>>,
     /// Whether heartbeats are answered while a frame is being handled; not before the hello is done.
@@ -55,6 +57,7 @@ impl Incoming {
             node: context.node.clone(),
             last_heard: context.opened(),
             turn: 0,
+            held_back: false,
             ahead: None,
             answers_heartbeats: false,
         }
@@ -68,7 +71,9 @@ impl Incoming {
         if let Some(message) = self.ahead.take() {
             return Poll::Ready(Some(*message));
         }
-        if self.turn == TURN {
+        // Who asks and does not read what it gets is held back by its own socket.
+        self.held_back = self.connection.outbox.is_congested();
+        if self.turn == TURN || self.held_back {
             return Poll::Pending;
         }
         let message = self.socket.poll_message(cx);
@@ -80,7 +85,13 @@ impl Incoming {
 
     /// Writes what waits for the client; ready when nothing more will.
     pub(super) fn poll_drain(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
-        self.socket.duct().poll_drain(cx)
+        let drained = self.socket.duct().poll_drain(cx);
+        if self.held_back && !self.connection.outbox.is_congested() {
+            // There is more to read, perhaps, and no other event says so.
+            self.held_back = false;
+            cx.waker().wake_by_ref();
+        }
+        drained
     }
 
     /// Lets others have their turn before more is read, if this client has had its own.

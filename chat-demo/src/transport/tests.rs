@@ -16,6 +16,7 @@ async fn accept(listener: TcpListener) -> Socket {
     let limits = Limits {
         frames: 16,
         bytes: 1 << 20,
+        patience: Duration::ZERO,
     };
     let outbox = Arc::new(Outbox::new(limits, Subprotocol::default()));
     let stream = Either::Left(stream);

@@ -1,5 +1,7 @@
 //! What the clients are like, and how they publish.
 
+use std::time::Duration;
+
 use chat_demo::load::measure;
 
 use crate::liar::{Liar, Lie};
@@ -19,7 +21,12 @@ async fn each_encoding_is_spoken() {
 async fn slow_readers_are_dropped_and_are_nobody_s_loss() {
     let line =
         "--connections 5 --rooms 1 --slow-readers 100% --messages 300 --size 10000 --window 4";
-    let report = load_from(line, |config| config.outbox_frames = 16).await;
+    let report = load_from(line, |config| {
+        config.outbox_frames = 16;
+        // They read ten frames a second: less than a quarter of that in this time.
+        config.slow_timeout = Duration::from_millis(100);
+    })
+    .await;
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.delivered, 300, "{report}");
     // Each notices when it has read so far.

@@ -110,7 +110,7 @@ fn what_does_not_fit_the_outbox_is_not_sent_again_and_evicts_nobody() {
         bob.expect_texts(2..=5).await;
         bob.say(Kind::HISTORY, json!({ "room": "tea", "limit": 1000 }))
             .await;
-        bob.expect_texts(16..=20).await;
+        bob.expect_texts(17..=20).await;
         ann.say_numbers("tea", 21..=21).await;
         bob.expect_texts(21..=21).await;
     });

@@ -1,13 +1,16 @@
 //! The server as its clients meet it: over real sockets, on a free port.
 
+mod bursts;
 mod bytes;
 mod capacity;
 mod closures;
 mod conversation;
+mod costs;
 mod damage;
 mod data;
 mod drain;
 mod echo;
+mod encodings;
 mod epochs;
 mod exposition;
 mod goodbye;

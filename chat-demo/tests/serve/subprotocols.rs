@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::Message as WsMessage;
 
 use crate::harness::{Client, Server, run};
 
-async fn connect(server: &Server, subprotocol: Subprotocol) -> Client {
+pub(crate) async fn connect(server: &Server, subprotocol: Subprotocol) -> Client {
     let mut request = server.request();
     let name = HeaderValue::from_static(subprotocol.name());
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
@@ -23,10 +23,10 @@ async fn connect(server: &Server, subprotocol: Subprotocol) -> Client {
 }
 
 /// A client that speaks Protobuf.
-struct Binary(Client);
+pub(crate) struct Binary(pub(crate) Client);
 
 impl Binary {
-    async fn enter(server: &Server, name: &str) -> Self {
+    pub(crate) async fn enter(server: &Server, name: &str) -> Self {
         let mut client = Self(connect(server, Subprotocol::Protobuf).await);
         let hello = Hello {
             name: Some(name.to_owned()),
@@ -37,7 +37,7 @@ impl Binary {
         client
     }
 
-    async fn join(&mut self, room: &str, seen: Option<(u64, String)>) -> Joined {
+    pub(crate) async fn join(&mut self, room: &str, seen: Option<(u64, String)>) -> Joined {
         let (after, epoch) = seen.unzip();
         self.say(&Join {
             room: room.to_owned(),
@@ -48,7 +48,7 @@ impl Binary {
         self.hear().await
     }
 
-    async fn say<P: Payload>(&mut self, payload: &P) {
+    pub(crate) async fn say<P: Payload>(&mut self, payload: &P) {
         let payload = payload.encode_to_vec();
         let frame = Frame {
             kind: P::KIND,
@@ -58,7 +58,7 @@ impl Binary {
         self.0.send(WsMessage::Binary(frame)).await;
     }
 
-    async fn hear<P: Payload>(&mut self) -> P {
+    pub(crate) async fn hear<P: Payload>(&mut self) -> P {
         let message = self
             .0
             .0

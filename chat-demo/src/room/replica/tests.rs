@@ -10,7 +10,9 @@ use super::*;
 use crate::bus::{Bus, Doing, Ear, Heard, Then, Watch};
 use crate::connection::Connection;
 use crate::history::{History, Limits};
+use crate::outbox;
 use crate::room::Common;
+use crate::room::flow::Flow;
 use crate::tally::Tally;
 
 /// A bus that is never asked.
@@ -62,6 +64,12 @@ impl Bus for Mute {
     }
 }
 
+const LIMITS: outbox::Limits = outbox::Limits {
+    frames: 8,
+    bytes: 1000,
+    patience: Duration::ZERO,
+};
+
 fn state() -> State {
     let limits = Limits {
         messages: 1000,
@@ -70,6 +78,8 @@ fn state() -> State {
     };
     let common = Common {
         fanout: Pool::builder().capacity(1).build().expect("a pool"),
+        pages: Pool::builder().capacity(1).build().expect("a pool"),
+        outbox: LIMITS,
         history: History::new(limits),
         journal: None,
         bus: Some(Arc::new(Mute)),
@@ -77,7 +87,8 @@ fn state() -> State {
         tally: Tally::default(),
     };
     let log = common.history.log(&"tea".into());
-    State::new("tea".into(), log, Arc::new(common))
+    let flow = Arc::new(Flow::new(&LIMITS));
+    State::new("tea".into(), log, Arc::new(common), flow)
 }
 
 /// A number that was given once says the same each time; `telling` tells apart those that were given again.

@@ -1,0 +1,112 @@
+//! How full an outbox is, and the waits of those that have more for its client.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Limits, Outbox, State, wake};
+
+impl Outbox {
+    /// Returns whether at least half is filled.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.is_filled(2)
+    }
+
+    /// Returns whether so much is queued that the client should read before it asks for more.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.is_filled(3)
+    }
+
+    fn is_filled(&self, quarters: usize) -> bool {
+        let state = self.state.lock();
+        let (frames, bytes) = (state.frames.len(), state.bytes);
+        self.limits.are_filled(quarters, frames, bytes)
+    }
+
+    /// How much a page for this client may hold: as much as leaves half of the outbox to what others say meanwhile.
+    pub(crate) fn page(&self) -> (usize, usize) {
+        let Limits { frames, bytes, .. } = self.limits;
+        (frames.div_ceil(2), bytes / 2)
+    }
+
+    /// Returns whether an empty outbox takes a frame of that length.
+    pub(crate) fn takes(&self, len: usize) -> bool {
+        len <= self.limits.bytes
+    }
+
+    /// Waits until less than half is filled, the outbox has ended, or the client has been behind for its patience.
+    pub(crate) async fn relieved(&self) {
+        while let Some((relief, since)) = self.relief() {
+            if timeout_at(since + self.limits.patience, relief)
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Waits until less than half is filled, or the outbox has ended.
+    pub(crate) async fn drained(&self) {
+        while let Some((relief, _)) = self.relief() {
+            relief.await;
+        }
+    }
+
+    /// Resolves at the next relief; nothing if the client is not behind.
+    fn relief(&self) -> Option<(impl Future<Output = ()> + use<>, Instant)> {
+        let mut state = self.state.lock();
+        let since = state.behind_since.filter(|_| !state.sealed)?;
+        let relief = state.relief.get_or_insert_default().clone();
+        // Made under the lock, or a relief in between is missed.
+        Some((relief.notified_owned(), since))
+    }
+}
+
+impl Limits {
+    /// Returns whether so much fills so many quarters of either. Without a division, because each delivery asks.
+    pub(super) fn are_filled(&self, quarters: usize, frames: usize, bytes: usize) -> bool {
+        4 * frames >= quarters * self.frames || 4 * bytes >= quarters * self.bytes
+    }
+}
+
+/// Whom to wake when an outbox changes, once its lock is released.
+pub(super) struct Released {
+    waker: Option<Waker>,
+    relief: Option<Arc<Notify>>,
+}
+
+impl Released {
+    pub(super) fn wake(self) {
+        wake(self.waker);
+        notify(self.relief);
+    }
+}
+
+/// Notifies those that wait for relief; called with the lock released, because they may run at once.
+pub(super) fn notify(relief: Option<Arc<Notify>>) {
+    if let Some(relief) = relief {
+        relief.notify_waiters();
+    }
+}
+
+impl State {
+    /// Takes the connection's future and those that wait for relief, to be woken.
+    pub(super) fn release(&mut self) -> Released {
+        Released {
+            waker: self.waker.take(),
+            relief: self.relief.take(),
+        }
+    }
+
+    /// Notes that a client has caught up; returns whom to notify.
+    pub(super) fn relieve(&mut self, limits: &Limits) -> Option<Arc<Notify>> {
+        if self.behind_since.is_none() || limits.are_filled(2, self.frames.len(), self.bytes) {
+            return None;
+        }
+        self.behind_since = None;
+        self.relief.take()
+    }
+}
