@@ -65,9 +65,18 @@ pub struct Config {
     )]
     pub when_full: WhenFull,
 
-    /// Sockets that speak HTTP at a time, handshakes included; more wait in the backlog
+    /// Sockets that speak HTTP at a time, handshakes included; four times as many wait, those that send nothing make room
     #[arg(long, env = "CHAT_MAX_HANDSHAKES", value_name = "N", default_value = "1024", value_parser = count)]
     pub max_handshakes: usize,
+
+    /// Handshakes that one address, or one /64 network of IPv6, may have at a time; 0 for no bound
+    #[arg(
+        long,
+        env = "CHAT_ADDRESS_HANDSHAKES",
+        value_name = "N",
+        default_value = "256"
+    )]
+    pub address_handshakes: usize,
 
     /// Time for a handshake, and for an idle HTTP connection
     #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]

@@ -112,13 +112,16 @@ pub(crate) enum Refused {
     /// Nobody is told: no request has come to be answered.
     #[error("no request in time")]
     Timeout,
+    /// Nobody is told: it sent no request, and others needed its place.
+    #[error("too many sockets without a request")]
+    Crowded,
     /// Nobody is told but by TLS itself: it is not what the client speaks, or not as it is spoken here.
     #[error("no TLS handshake")]
     Tls,
 }
 
 impl Refused {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Version,
         Self::Host,
         Self::Body,
@@ -130,6 +133,7 @@ impl Refused {
         Self::Overloaded,
         Self::Draining,
         Self::Timeout,
+        Self::Crowded,
         Self::Tls,
     ];
 
@@ -147,6 +151,7 @@ impl Refused {
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::Timeout => "timeout",
+            Self::Crowded => "crowded",
             Self::Tls => "tls",
         }
     }

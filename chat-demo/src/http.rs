@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use crate::door::{State, Visitor};
 use crate::error::Refused;
 use crate::journal::Journal;
 use crate::node::Node;
@@ -49,8 +50,14 @@ pub(crate) struct Upgraded {
     pub(crate) slot: Slot<'static>,
 }
 
-/// Answers requests until the socket is closed or upgraded, or its time is over.
-pub(crate) async fn serve(socket: TcpStream, node: &Arc<Node>) -> Option<Upgraded> {
+/// Answers requests until the socket is closed or upgraded, has to make room, or its time is over; one request unless it
+/// `stays`.
+pub(crate) async fn serve(
+    socket: TcpStream,
+    node: &Arc<Node>,
+    visitor: &Visitor,
+    stays: bool,
+) -> Option<Upgraded> {
     let time = node.config.handshake_timeout;
     let deadline = Instant::now() + time;
     let stream = match &node.tls {
@@ -62,13 +69,17 @@ pub(crate) async fn serve(socket: TcpStream, node: &Arc<Node>) -> Option<Upgrade
     let asked = AtomicBool::new(false);
     let service = service_fn(async |request| {
         asked.store(true, Ordering::Relaxed);
+        visitor.has_asked();
+        visitor.set(State::Busy);
         let reply = route(request, node, deadline, &granted).await;
+        visitor.set(State::Idle);
         Ok::<_, Infallible>(reply)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(time)
         .max_buf_size(MAX_HEAD)
+        .keep_alive(stays)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
@@ -81,6 +92,12 @@ pub(crate) async fn serve(socket: TcpStream, node: &Arc<Node>) -> Option<Upgrade
     let ended = tokio::select! {
         // Whatever went wrong, it is the client's loss alone.
         _ = &mut connection => true,
+        () = visitor.cut() => {
+            if !asked.load(Ordering::Relaxed) {
+                node.tally.refused.inc(Refused::Crowded);
+            }
+            return None;
+        }
         cut = time_is_up => {
             connection.as_mut().graceful_shutdown();
             matches!(timeout_at(cut, connection).await, Ok(Ok(())))

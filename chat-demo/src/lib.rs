@@ -10,6 +10,7 @@
 //! - [`load`], [`client`]: the load generator, and clients, of which it is made; of the server they use the wire alone.
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
+//! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `echo`: what stands in its place for conformance tests.
 //! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
@@ -58,6 +59,7 @@ mod closures;
 mod connection;
 mod context;
 mod directory;
+mod door;
 mod echo;
 mod epoch;
 mod guard;

@@ -16,6 +16,7 @@ use crate::bus::{Bus, Redis};
 use crate::clock;
 use crate::closures::Closures;
 use crate::config::Config;
+use crate::door::Door;
 use crate::error::ServeError;
 use crate::guard::{self, Guard};
 use crate::history::{self, History};
@@ -37,6 +38,8 @@ use crate::wire;
 pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
+    /// Which of the sockets that are no connections make room for others.
+    pub(crate) door: Arc<Door>,
     pub(crate) hub: Arc<Hub>,
     /// What rooms are shared by with other servers, if they are.
     pub(crate) redis: Option<Arc<Redis>>,
@@ -60,6 +63,8 @@ pub(crate) struct Node {
 
 /// How many tasks the server may have of its own.
 const SERVICE: usize = 16;
+/// Sockets that have sent nothing, for each that speaks HTTP: they take less.
+const DOOR: usize = 4;
 /// Pages that are encoded or wait for it; more wait in their connections.
 const PAGES: usize = 64;
 
@@ -68,6 +73,8 @@ pub(crate) struct Pools {
     /// The server's own tasks: one accepts. The others are its subpools, for they need its
     /// workers, and the reactor that these wait in, until they have ended.
     pub(crate) service: Pool,
+    /// Sockets that were accepted: until they have sent something, and those that ask for health.
+    pub(crate) door: Pool,
     /// Sockets that speak HTTP, those that ask for an upgrade among them.
     pub(crate) front: Pool,
     /// WebSocket connections: a slot each, from the upgrade to the end.
@@ -99,6 +106,7 @@ impl Pools {
         let subpool = |capacity| service.subpool().capacity(capacity).build();
         let reads = shared.then(|| subpool(Redis::first_reads(config)));
         Ok(Self {
+            door: subpool(config.max_handshakes.saturating_mul(DOOR))?,
             front: subpool(config.max_handshakes)?,
             connections: subpool(config.max_connections)?,
             fanout: subpool(config.fanout)?,
@@ -112,6 +120,7 @@ impl Pools {
     fn named(&self) -> impl Iterator<Item = (&'static str, Pool)> + use<> {
         let named = [
             ("service", Some(&self.service)),
+            ("door", Some(&self.door)),
             ("front", Some(&self.front)),
             ("connections", Some(&self.connections)),
             ("fanout", Some(&self.fanout)),
@@ -239,6 +248,7 @@ impl Node {
                 tally.session_failures.clone(),
             ),
             tls,
+            door: Door::new(config.address_handshakes),
             rates: Rates::new(config.connection_rate, config.user_rate),
             config,
             pools,

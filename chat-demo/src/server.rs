@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::mem;
-use std::net::{self, SocketAddr};
+use std::net::{self, IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use anthill::{JoinHandle, ShutdownError};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{interval, sleep};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::config::Config;
+use crate::door::{self, Asks, State, Visitor};
 use crate::echo;
-use crate::error::{CloseReason, ServeError};
+use crate::error::{CloseReason, Refused, ServeError};
 use crate::history::REMEMBER;
 use crate::http::{self, Upgraded};
 use crate::node::{Node, on_worker};
@@ -151,14 +152,16 @@ fn bind(address: SocketAddr) -> Result<net::TcpListener, ServeError> {
 async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) -> Infallible {
     let mut failing = false;
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok((stream, address)) => (stream, address.ip()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
                 // Once, not ten times a second, for as long as it lasts.
                 if !mem::replace(&mut failing, true) {
                     tracing::warn!("cannot accept: {error}");
                 }
+                // Most likely there are no files left.
+                node.door.cut_silent();
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -169,11 +172,11 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
             tracing::debug!("a client left while it was accepted: {error}");
             continue;
         }
-        // Waits when too many shake hands already: the backlog holds the rest.
-        if let Ok(slot) = node.pools.front.slot().await {
-            slot.spawn(greet(stream, node.clone(), router.clone()));
+        // Waits when there are too many already, and none makes room: the backlog holds the rest.
+        if let Ok(slot) = node.door.admit(&node.pools.door).await {
+            slot.spawn(receive(stream, address, node.clone(), router.clone()));
         } else {
-            tracing::warn!("the front takes no connections");
+            tracing::warn!("the door takes no sockets");
         }
     }
 }
@@ -212,9 +215,49 @@ async fn watch_data(node: Arc<Node>) {
     }
 }
 
+/// Waits until a socket has sent something, and gives it a place where HTTP is spoken. What asks for health has its answer
+/// here, where handshakes take no place from it.
+async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>, router: Arc<Router>) {
+    let visitor = node.door.enter();
+    let time = node.config.handshake_timeout;
+    let place = async {
+        let asks = timeout(time, door::first_bytes(&stream, node.tls.is_none())).await;
+        match asks {
+            Ok(Asks::Other) => {}
+            Ok(Asks::Reserved) => return Some(None),
+            Ok(Asks::Gone) => return None,
+            Err(_) => {
+                node.tally.refused.inc(Refused::Timeout);
+                return None;
+            }
+        }
+        visitor.set(State::Waiting);
+        visitor.begin(address).await;
+        let slot = node.door.advance(&node.pools.front).await;
+        visitor.set(State::Idle);
+        slot.ok().map(Some)
+    };
+    let place = tokio::select! {
+        place = place => place,
+        () = visitor.cut() => {
+            node.tally.refused.inc(Refused::Crowded);
+            return;
+        }
+        () = node.draining.cancelled() => return,
+    };
+    match place {
+        Some(Some(slot)) => slot.spawn(greet(stream, visitor, node, router)),
+        // Boxed: a socket that has sent nothing does not carry its weight.
+        Some(None) => _ = Box::pin(http::serve(stream, &node, &visitor, false)).await,
+        None => {}
+    }
+}
+
 /// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
-async fn greet(stream: TcpStream, node: Arc<Node>, router: Arc<Router>) {
-    if let Some(upgraded) = http::serve(stream, &node).await {
+async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>, router: Arc<Router>) {
+    let upgraded = http::serve(stream, &node, &visitor, true).await;
+    drop(visitor);
+    if let Some(upgraded) = upgraded {
         let Upgraded {
             stream,
             head,
@@ -261,6 +304,7 @@ fn drain(node: &Node) -> Result<(), ServeError> {
     let deadline = Instant::now() + drain_timeout;
     // Handshakes become connections, and connections leave rooms: in this order nothing is refused on its way out.
     for pool in [
+        &node.pools.door,
         &node.pools.front,
         &node.pools.connections,
         &node.pools.pages,

@@ -52,7 +52,7 @@ impl Refused {
             Refused::Full | Refused::Overloaded | Refused::Draining => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Refused::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Refused::Timeout | Refused::Crowded => StatusCode::REQUEST_TIMEOUT,
         };
         let mut reply = text(status, format!("{words}\n"));
         let headers = reply.headers_mut();

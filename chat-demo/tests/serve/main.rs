@@ -8,6 +8,7 @@ mod conversation;
 mod costs;
 mod damage;
 mod data;
+mod door;
 mod drain;
 mod echo;
 mod encodings;
