@@ -166,6 +166,33 @@ pub struct Config {
     )]
     pub history_bytes: usize,
 
+    /// Memory for the messages of one room, in bytes
+    #[arg(
+        long,
+        env = "CHAT_HISTORY_ROOM_BYTES",
+        value_name = "BYTES",
+        default_value = "4194304"
+    )]
+    pub history_room_bytes: usize,
+
+    /// Memory for the messages of one user in all rooms, in bytes
+    #[arg(
+        long,
+        env = "CHAT_HISTORY_USER_BYTES",
+        value_name = "BYTES",
+        default_value = "4194304"
+    )]
+    pub history_user_bytes: usize,
+
+    /// Rooms without members that are remembered
+    #[arg(
+        long,
+        env = "CHAT_HISTORY_ROOMS",
+        value_name = "N",
+        default_value = "10000"
+    )]
+    pub history_rooms: usize,
+
     /// File to keep messages in: those that were acknowledged survive a crash
     #[arg(long, env = "CHAT_DATA", value_name = "PATH")]
     pub data: Option<PathBuf>,

@@ -1,15 +1,18 @@
 //! What was said in each room lately, for those who come back or come late. A room's history outlives the room: it is
-//! forgotten by age, by number, or when all of it together takes too much memory.
+//! forgotten by age, by number, or when that of a room, of a user or of all takes too much memory.
+
+mod budget;
+mod rooms;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::budget::{Budget, Piece};
 use crate::epoch::{Epoch, Position};
 
 /// How long the number of a room's newest message is known, when the message is not. A client that comes back later
@@ -25,20 +28,25 @@ pub(crate) struct Limits {
     pub(crate) age: Duration,
     /// Bytes of all rooms.
     pub(crate) bytes: usize,
+    /// Bytes of one room.
+    pub(crate) room_bytes: usize,
+    /// Bytes of one user in all rooms.
+    pub(crate) user_bytes: usize,
+    /// Rooms that nobody is in.
+    pub(crate) rooms: usize,
 }
 
 /// The logs of all rooms.
 pub(crate) struct History {
-    limits: Limits,
     /// Of all logs together.
-    bytes: Arc<AtomicUsize>,
+    budget: Arc<Budget>,
     logs: Mutex<HashMap<Arc<str>, Arc<Log>>>,
 }
 
 /// What was said in one room.
 pub(crate) struct Log {
-    limits: Limits,
-    all_bytes: Arc<AtomicUsize>,
+    me: Weak<Self>,
+    budget: Arc<Budget>,
     past: Mutex<Past>,
 }
 
@@ -49,8 +57,14 @@ struct Past {
     newest: u64,
     /// When that was.
     at: Instant,
+    /// Who said it.
+    speaker: Option<Arc<str>>,
     /// The newest messages, the newest last, without gaps.
     messages: VecDeque<Kept>,
+    /// How much they take.
+    bytes: usize,
+    /// The room's place in the order of rooms by their newest messages.
+    place: Option<u64>,
     /// Numbers of messages that have an idempotency key, by the key.
     keys: HashMap<Arc<str>, u64>,
 }
@@ -58,6 +72,7 @@ struct Past {
 /// A message in a log.
 struct Kept {
     at: Instant,
+    user: Arc<str>,
     /// As it was sent.
     frame: Bytes,
     /// Its idempotency key, if it has one and the log tells repetitions.
@@ -67,44 +82,57 @@ struct Kept {
 impl Kept {
     /// How much of the budget it takes.
     fn len(&self) -> usize {
-        self.frame.len() + self.key.as_ref().map_or(0, |key| key.len())
+        Self::size(&self.frame, self.key.as_deref())
+    }
+
+    fn size(frame: &Bytes, key: Option<&str>) -> usize {
+        frame.len() + key.map_or(0, str::len)
     }
 }
 
 impl History {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            limits,
-            bytes: Arc::default(),
+            budget: Arc::new(Budget::new(limits)),
             logs: Mutex::default(),
         }
     }
 
-    /// The log of a room, new if there is none.
+    /// The log of a room, new if there is none. If there are too many then, rooms that nobody is in are forgotten.
     pub(crate) fn log(&self, room: &Arc<str>) -> Arc<Log> {
-        let new = || {
-            Arc::new(Log {
-                limits: self.limits,
-                all_bytes: self.bytes.clone(),
-                past: Mutex::new(Past {
-                    epoch: Epoch::new(),
-                    newest: 0,
-                    at: Instant::now(),
-                    messages: VecDeque::new(),
-                    keys: HashMap::new(),
-                }),
-            })
-        };
         let mut logs = self.logs.lock();
-        logs.entry(room.clone()).or_insert_with(new).clone()
+        if let Some(log) = logs.get(room) {
+            return log.clone();
+        }
+        let log = Arc::new_cyclic(|me| Log {
+            me: me.clone(),
+            budget: self.budget.clone(),
+            past: Mutex::new(Past {
+                epoch: Epoch::new(),
+                newest: 0,
+                at: Instant::now(),
+                speaker: None,
+                messages: VecDeque::new(),
+                bytes: 0,
+                place: None,
+                keys: HashMap::new(),
+            }),
+        });
+        logs.insert(room.clone(), log.clone());
+        let forgotten = rooms::evict(&mut logs, self.budget.limits.rooms);
+        drop(logs);
+        // What they free takes time: not under the lock.
+        drop(forgotten);
+        log
     }
 
-    /// Restores a room from where it was kept: the position of its newest message, and messages by age, without gaps.
-    pub(crate) fn restore(
+    /// Restores a room from where it was kept: the position of its newest message, and messages by age and user, without
+    /// gaps.
+    pub(crate) fn restore<'a>(
         &self,
         room: &str,
         newest: Position,
-        messages: impl Iterator<Item = (Duration, Bytes)>,
+        messages: impl Iterator<Item = (Duration, &'a str, Bytes)>,
     ) {
         self.log(&room.into()).begin_at(newest, messages);
     }
@@ -115,7 +143,8 @@ impl History {
         self.logs.lock().retain(|_, log| {
             let past = &mut *log.past.lock();
             log.forget_old(past);
-            let is_recent = || journaled || past.at.elapsed() < REMEMBER.max(self.limits.age);
+            let is_recent =
+                || journaled || past.at.elapsed() < REMEMBER.max(self.budget.limits.age);
             is_in_use(log) || (past.newest > 0 && is_recent())
         });
     }
@@ -140,7 +169,7 @@ impl History {
 
     /// How much memory the messages take.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        self.budget.bytes()
     }
 }
 
@@ -154,21 +183,25 @@ impl Log {
         }
     }
 
-    /// Numbers a message, and keeps the bytes that `make` makes of it. A repetition finds it by its key.
+    /// Numbers a message of a user, and keeps the bytes that `make` makes of it. A repetition finds it by its key.
     pub(crate) fn append<T>(
         &self,
+        user: &str,
         key: Option<Arc<str>>,
         make: impl FnOnce(u64) -> (Bytes, T),
     ) -> (u64, T) {
-        let past = &mut *self.past.lock();
-        past.newest += 1;
-        let (frame, message) = make(past.newest);
-        if let Some(key) = &key {
-            past.keys.insert(key.clone(), past.newest);
-        }
-        let at = Instant::now();
-        self.keep(past, Kept { at, frame, key });
-        (past.newest, message)
+        let (seq, message) = {
+            let past = &mut *self.past.lock();
+            past.newest += 1;
+            let (frame, message) = make(past.newest);
+            if let Some(key) = &key {
+                past.keys.insert(key.clone(), past.newest);
+            }
+            self.keep(past, Instant::now(), user, frame, key);
+            (past.newest, message)
+        };
+        self.budget.enforce(user);
+        (seq, message)
     }
 
     /// Returns the number of the message with an idempotency key, if it is kept.
@@ -178,31 +211,40 @@ impl Log {
         past.keys.get(key).copied()
     }
 
-    /// Keeps a message that has its number already.
-    pub(crate) fn push(&self, seq: u64, frame: Bytes) {
-        let past = &mut *self.past.lock();
-        past.newest = seq;
-        let at = Instant::now();
-        let key = None;
-        self.keep(past, Kept { at, frame, key });
+    /// Keeps a message of a user that has its number already.
+    pub(crate) fn push(&self, seq: u64, user: &str, frame: Bytes) {
+        {
+            let past = &mut *self.past.lock();
+            past.newest = seq;
+            self.keep(past, Instant::now(), user, frame, None);
+        }
+        self.budget.enforce(user);
     }
 
-    /// Forgets all, and begins with the position of the newest message and messages by age, without gaps.
-    pub(crate) fn begin_at(
+    /// Forgets all, and begins with the position of the newest message and messages by age and user, without gaps.
+    pub(crate) fn begin_at<'a>(
         &self,
         newest: Position,
-        messages: impl Iterator<Item = (Duration, Bytes)>,
+        messages: impl Iterator<Item = (Duration, &'a str, Bytes)>,
     ) {
-        let past = &mut *self.past.lock();
-        while !past.messages.is_empty() {
-            self.forget_oldest(past);
+        let mut users = Vec::new();
+        {
+            let past = &mut *self.past.lock();
+            while !past.messages.is_empty() {
+                self.forget_oldest(past);
+            }
+            (past.epoch, past.newest) = (newest.epoch, newest.seq);
+            let now = Instant::now();
+            for (age, user, frame) in messages {
+                let at = now.checked_sub(age).unwrap_or(now);
+                self.keep(past, at, user, frame, None);
+                users.push(user);
+            }
         }
-        (past.epoch, past.newest) = (newest.epoch, newest.seq);
-        let now = Instant::now();
-        for (age, frame) in messages {
-            let at = now.checked_sub(age).unwrap_or(now);
-            let key = None;
-            self.keep(past, Kept { at, frame, key });
+        users.sort_unstable();
+        users.dedup();
+        for user in users {
+            self.budget.enforce(user);
         }
     }
 
@@ -211,18 +253,34 @@ impl Log {
         self.past.lock().epoch = Epoch::new();
     }
 
-    fn keep(&self, past: &mut Past, message: Kept) {
-        past.at = message.at;
-        self.all_bytes.fetch_add(message.len(), Ordering::Relaxed);
-        past.messages.push_back(message);
+    fn keep(&self, past: &mut Past, at: Instant, user: &str, frame: Bytes, key: Option<Arc<str>>) {
+        past.at = at;
+        let len = Kept::size(&frame, key.as_deref());
+        let user = self
+            .budget
+            .add(&Piece::new(self, user, len), &mut past.place);
+        past.speaker = Some(user.clone());
+        past.bytes += len;
+        past.messages.push_back(Kept {
+            at,
+            user,
+            frame,
+            key,
+        });
         self.forget_old(past);
-        // The room that speaks pays for what it says.
-        while past.messages.len() > self.limits.messages
-            || (self.all_bytes.load(Ordering::Relaxed) > self.limits.bytes
-                && !past.messages.is_empty())
-        {
+        let Limits {
+            messages,
+            room_bytes,
+            ..
+        } = self.budget.limits;
+        while past.messages.len() > messages || past.bytes > room_bytes {
             self.forget_oldest(past);
         }
+    }
+
+    /// Forgets the oldest message: others need its memory.
+    fn make_room(&self) {
+        self.forget_oldest(&mut self.past.lock());
     }
 
     /// Returns all that was said after a message; `None` if some of it was forgotten, or if the position is of another
@@ -250,7 +308,7 @@ impl Log {
 
     fn forget_old(&self, past: &mut Past) {
         while let Some(oldest) = past.messages.front()
-            && oldest.at.elapsed() >= self.limits.age
+            && oldest.at.elapsed() >= self.budget.limits.age
         {
             self.forget_oldest(past);
         }
@@ -265,7 +323,10 @@ impl Log {
         let Some(oldest) = past.messages.pop_front() else {
             return;
         };
-        self.all_bytes.fetch_sub(oldest.len(), Ordering::Relaxed);
+        past.bytes -= oldest.len();
+        let piece = Piece::new(self, &oldest.user, oldest.len());
+        let is_last = past.messages.is_empty();
+        self.budget.remove(&piece, is_last, &mut past.place);
         if let Some(key) = &oldest.key {
             past.keys.remove(key);
         }
@@ -286,11 +347,14 @@ impl Past {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let messages = self.past.get_mut().messages.iter();
-        let bytes: usize = messages.map(Kept::len).sum();
-        self.all_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let mut past = self.past.lock();
+        while !past.messages.is_empty() {
+            self.forget_oldest(&mut past);
+        }
     }
 }
 
+#[cfg(test)]
+mod crowd_tests;
 #[cfg(test)]
 mod tests;

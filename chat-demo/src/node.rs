@@ -195,12 +195,15 @@ impl Node {
             messages: config.history,
             age: config.history_age,
             bytes: config.history_bytes,
+            room_bytes: config.history_room_bytes,
+            user_bytes: config.history_user_bytes,
+            rooms: config.history_rooms,
         });
         let restore = |kept: Kept| {
             let messages = kept.messages.iter().map(|message| {
                 let age = clock::now_ms().saturating_sub(message.ts);
                 let frame = wire::message(message, Subprotocol::Json);
-                (Duration::from_millis(age), frame)
+                (Duration::from_millis(age), message.user.as_str(), frame)
             });
             history.restore(&kept.room, kept.newest, messages);
         };

@@ -297,6 +297,9 @@ mod tests {
             messages: 0,
             age: Duration::ZERO,
             bytes: 0,
+            room_bytes: 0,
+            user_bytes: 0,
+            rooms: 0,
         };
         Arc::new(Common {
             fanout: Pool::builder().capacity(2).build().expect("a pool"),

@@ -6,11 +6,14 @@ const ROOMY: Limits = Limits {
     messages: 3,
     age: Duration::from_secs(60),
     bytes: 1000,
+    room_bytes: 1000,
+    user_bytes: 1000,
+    rooms: 1000,
 };
 
 fn say(log: &Log, count: usize) {
     for _ in 0..count {
-        log.append(None, |seq| (seq.to_string().into(), ()));
+        log.append("ann", None, |seq| (seq.to_string().into(), ()));
     }
 }
 
@@ -36,7 +39,7 @@ async fn messages_are_numbered_from_one_also_when_none_is_kept() {
     let log = history.log(&"tea".into());
     assert_eq!(log.newest().seq, 0);
     say(&log, 1);
-    assert_eq!(log.append(None, |seq| (Bytes::new(), seq)), (2, 2));
+    assert_eq!(log.append("ann", None, |seq| (Bytes::new(), seq)), (2, 2));
     assert_eq!((log.newest().seq, history.bytes()), (2, 0));
     assert_eq!(log.after(at(&log, 2)), Some(Vec::new()));
     assert_eq!(log.after(at(&log, 1)), None);
@@ -91,26 +94,6 @@ async fn what_is_old_is_forgotten_and_its_number_a_day_later() {
 }
 
 #[tokio::test]
-async fn all_rooms_together_stay_within_the_bytes() {
-    let history = History::new(Limits {
-        messages: 100,
-        bytes: 10,
-        ..ROOMY
-    });
-    let (tea, milk) = (history.log(&"tea".into()), history.log(&"milk".into()));
-    say(&tea, 6);
-    say(&milk, 6);
-    assert_eq!((history.bytes(), history.messages()), (10, 10));
-    assert_eq!(texts(&milk.before(None, 9)), ["3", "4", "5", "6"]);
-    // A message larger than the rest of the space is not kept at all.
-    milk.append(None, |_| (Bytes::from_static(&[b'x'; 20]), ()));
-    assert_eq!((history.bytes(), milk.newest().seq), (6, 7));
-    drop((tea, milk));
-    drop(history.logs.lock().drain());
-    assert_eq!(history.bytes(), 0);
-}
-
-#[tokio::test]
 async fn numbers_of_another_epoch_are_not_compared() {
     let history = History::new(ROOMY);
     let log = history.log(&"tea".into());
@@ -127,7 +110,7 @@ async fn numbers_of_another_epoch_are_not_compared() {
 async fn keyed_message_is_found_while_it_is_kept() {
     let history = History::new(ROOMY);
     let log = history.log(&"tea".into());
-    let say = |key: &str| log.append(Some(key.into()), |_| (Bytes::from_static(b"x"), ()));
+    let say = |key: &str| log.append("ann", Some(key.into()), |_| (Bytes::from_static(b"x"), ()));
     for (key, seq) in [("a", 1), ("b", 2), ("c", 3)] {
         assert_eq!((log.find(key), say(key)), (None, (seq, ())));
         assert_eq!(log.find(key), Some(seq));

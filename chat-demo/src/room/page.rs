@@ -99,8 +99,10 @@ impl Room {
         let kept = newest(kept.await.unwrap_or_default(), bytes);
         let mut frames = self.inside.translate(kept, &to).await?;
         // As many as fit; the client asks for the rest when it has read these.
+        to.outbox.drained().await;
         while !to.outbox.offer(frames.clone()) {
             frames.drain(..frames.len().div_ceil(2));
+            to.outbox.drained().await;
         }
         let frames_out = &self.inside.common.tally.frames_out;
         frames_out.inc_by(Kind::MESSAGE, frames.len());

@@ -336,7 +336,7 @@ impl State {
         let messages = page.messages.iter().map(|message| {
             let age = clock::now_ms().saturating_sub(message.ts);
             let frame = wire::message(message, Subprotocol::Json);
-            (Duration::from_millis(age), frame)
+            (Duration::from_millis(age), message.user.as_str(), frame)
         });
         // A room without messages may be one for which the bus cannot begin an epoch: then it gets one here, for a while.
         let epoch = page.epoch.unwrap_or_else(Epoch::new);

@@ -216,7 +216,8 @@ impl State {
         if let Some(seq) = key.as_deref().and_then(|key| self.log.find(key)) {
             return self.acknowledge(source, seq);
         }
-        let (seq, message) = self.log.append(key, |seq| {
+        let user = message.user.clone();
+        let (seq, message) = self.log.append(&user, key, |seq| {
             message.seq = seq;
             let message = Shared::new(message);
             (message.encoded(Subprotocol::Json).clone(), message)
@@ -247,8 +248,8 @@ impl State {
     pub(super) fn next(&mut self, message: Message) {
         let seq = message.seq;
         let message = Shared::new(message);
-        self.log
-            .push(seq, message.encoded(Subprotocol::Json).clone());
+        let frame = message.encoded(Subprotocol::Json).clone();
+        self.log.push(seq, &message.payload().user, frame);
         self.deliver(&message);
     }
 

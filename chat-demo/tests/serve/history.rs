@@ -129,3 +129,56 @@ fn history_is_for_members() {
         ann.expect_error("bad_payload").await;
     });
 }
+
+impl Client {
+    /// Comes to a room, says one long text, and goes.
+    async fn pass_by(&mut self, room: &str, text: &str) {
+        self.join(room).await;
+        self.publish(room, text).await;
+        self.expect(Kind::MESSAGE).await;
+        self.say(Kind::LEAVE, json!({ "room": room })).await;
+    }
+}
+
+#[test]
+fn one_guest_does_not_push_out_what_others_said() {
+    run(async {
+        let server = Server::with(|config| {
+            config.history_bytes = 400_000;
+            config.history_user_bytes = 100_000;
+        });
+        let mut ann = server.enter_room("ann", "tea").await;
+        ann.say_numbers("tea", 1..=10).await;
+        let mut eve = server.enter("eve").await;
+        let text = "x".repeat(10_000);
+        for number in 0..100 {
+            eve.pass_by(&format!("of eve {number}"), &text).await;
+        }
+        let bytes = server.stats().await["history_bytes"].as_u64();
+        assert!(bytes <= Some(110_000), "{bytes:?}");
+        ann.say(Kind::HISTORY, json!({ "room": "tea", "limit": 10 }))
+            .await;
+        ann.expect_texts(1..=10).await;
+        ann.say_numbers("tea", 11..=11).await;
+    });
+}
+
+#[test]
+fn rooms_that_were_left_are_bounded() {
+    run(async {
+        let server = Server::with(|config| config.history_rooms = 20);
+        let mut ann = server.enter_room("ann", "tea").await;
+        ann.say_numbers("tea", 1..=3).await;
+        ann.say(Kind::LEAVE, json!({ "room": "tea" })).await;
+        let mut eve = server.enter("eve").await;
+        for number in 0..200 {
+            eve.pass_by(&format!("of eve {number}"), "x").await;
+        }
+        let messages = server.stats().await["history_messages"].as_u64();
+        assert!(messages <= Some(3 + 21), "{messages:?}");
+        // Others have left fewer rooms behind than eve.
+        assert_eq!(ann.join("tea").await["seq"], 3);
+        assert_eq!(eve.join("of eve 199").await["seq"], 1);
+        assert_eq!(eve.join("of eve 0").await["seq"], 0);
+    });
+}

@@ -75,6 +75,9 @@ fn state() -> State {
         messages: 1000,
         age: Duration::from_secs(3600),
         bytes: 1 << 20,
+        room_bytes: 1 << 20,
+        user_bytes: 1 << 20,
+        rooms: 10,
     };
     let common = Common {
         fanout: Pool::builder().capacity(1).build().expect("a pool"),

@@ -1,0 +1,161 @@
+//! Whose messages take how much memory, and which of them make room for others.
+//!
+//! A user who has too much loses what is oldest in the room where that user has most. When all have too much together, the
+//! room that was silent for longest loses its oldest. So one user pushes out nobody else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::{Limits, Log};
+
+/// Of a full budget, what is made free at once: to look for it costs more than to free it.
+const FREED: usize = 8;
+
+/// See the module's documentation.
+pub(super) struct Budget {
+    pub(super) limits: Limits,
+    uses: Mutex<Uses>,
+}
+
+#[derive(Default)]
+struct Uses {
+    /// Of all messages.
+    bytes: usize,
+    users: HashMap<Arc<str>, UserUse>,
+    /// Rooms that have messages, those that were silent for longest first.
+    rooms: BTreeMap<u64, Weak<Log>>,
+    /// The place of the next message in that order.
+    next: u64,
+}
+
+/// What one user has.
+#[derive(Default)]
+struct UserUse {
+    bytes: usize,
+    /// In each room, by the address of its log.
+    rooms: HashMap<usize, (usize, Weak<Log>)>,
+}
+
+/// A message of the log at `room`.
+pub(super) struct Piece<'a> {
+    log: &'a Weak<Log>,
+    user: &'a str,
+    len: usize,
+}
+
+impl<'a> Piece<'a> {
+    pub(super) fn new(log: &'a Log, user: &'a str, len: usize) -> Self {
+        Self {
+            log: &log.me,
+            user,
+            len,
+        }
+    }
+
+    fn room(&self) -> usize {
+        self.log.as_ptr().addr()
+    }
+}
+
+impl Budget {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            uses: Mutex::default(),
+        }
+    }
+
+    /// How much all messages take.
+    pub(super) fn bytes(&self) -> usize {
+        self.uses.lock().bytes
+    }
+
+    /// Counts a message, and moves its room to the end of the line at `place`. Returns its user's name, shared.
+    pub(super) fn add(&self, piece: &Piece<'_>, place: &mut Option<u64>) -> Arc<str> {
+        let uses = &mut *self.uses.lock();
+        uses.bytes += piece.len;
+        if let Some(place) = place.replace(uses.next) {
+            uses.rooms.remove(&place);
+        }
+        uses.rooms.insert(uses.next, piece.log.clone());
+        uses.next += 1;
+        let name = match uses.users.get_key_value(piece.user) {
+            Some((name, _)) => name.clone(),
+            None => Arc::from(piece.user),
+        };
+        let user = uses.users.entry(name.clone()).or_default();
+        user.bytes += piece.len;
+        let room = user.rooms.entry(piece.room());
+        room.or_insert_with(|| (0, piece.log.clone())).0 += piece.len;
+        name
+    }
+
+    /// Counts a message no more. A room without messages leaves its `place`.
+    pub(super) fn remove(&self, piece: &Piece<'_>, is_last: bool, place: &mut Option<u64>) {
+        let uses = &mut *self.uses.lock();
+        uses.bytes -= piece.len;
+        if is_last && let Some(place) = place.take() {
+            uses.rooms.remove(&place);
+        }
+        let Some(user) = uses.users.get_mut(piece.user) else {
+            return;
+        };
+        user.bytes -= piece.len;
+        if let Some((bytes, _)) = user.rooms.get_mut(&piece.room()) {
+            *bytes -= piece.len;
+            if *bytes == 0 {
+                user.rooms.remove(&piece.room());
+            }
+        }
+        if user.rooms.is_empty() {
+            uses.users.remove(piece.user);
+        }
+    }
+
+    /// Makes room after a message of `user`. Called without the lock of any log.
+    pub(super) fn enforce(&self, user: &str) {
+        let Limits {
+            bytes, user_bytes, ..
+        } = self.limits;
+        if self.of(user) > user_bytes {
+            self.free(|uses| {
+                let user = uses.users.get(user)?;
+                let is_over = user.bytes > user_bytes - user_bytes / FREED;
+                let most = || user.rooms.values().max_by_key(|(bytes, _)| *bytes);
+                is_over.then(most)?.map(|(_, log)| log.clone())
+            });
+        }
+        if self.bytes() > bytes {
+            self.free(|uses| {
+                let is_over = uses.bytes > bytes - bytes / FREED;
+                let silent = || uses.rooms.values().next().cloned();
+                is_over.then(silent)?
+            });
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let uses = self.uses.lock();
+        uses.users.is_empty() && uses.rooms.is_empty()
+    }
+
+    fn of(&self, user: &str) -> usize {
+        let uses = self.uses.lock();
+        uses.users.get(user).map_or(0, |user| user.bytes)
+    }
+
+    /// Forgets the oldest message of the room that is found, until none is.
+    fn free(&self, find: impl Fn(&Uses) -> Option<Weak<Log>>) {
+        loop {
+            let found = find(&self.uses.lock());
+            // A log that ends takes its messages out itself.
+            let Some(log) = found.and_then(|log| log.upgrade()) else {
+                return;
+            };
+            log.make_room();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which rooms are forgotten when there are too many.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Log, is_in_use};
+
+/// Of as many rooms as there may be, what is made free at once: to look for them costs more than to forget them.
+const FREED: usize = 8;
+
+/// A room that nobody is in.
+struct Idle {
+    name: Arc<str>,
+    at: Instant,
+    /// Who spoke last; nobody in a room where nothing was said.
+    speaker: Option<Arc<str>>,
+}
+
+/// Takes out rooms that nobody is in, if there are more than `most` of these. Those where nothing was said go first; then, of
+/// the users who spoke last in the most rooms, the rooms that were silent for longest. So a user who leaves many behind pushes
+/// out no others.
+pub(super) fn evict(logs: &mut HashMap<Arc<str>, Arc<Log>>, most: usize) -> Vec<Arc<Log>> {
+    // Those in use may be many: they are not looked at until there are so many more.
+    if logs.len() <= most {
+        return Vec::new();
+    }
+    let mut idle: Vec<_> = logs
+        .iter()
+        .filter(|(_, log)| !is_in_use(log))
+        .map(|(name, log)| {
+            let past = log.past.lock();
+            Idle {
+                name: name.clone(),
+                at: past.at,
+                speaker: past.speaker.clone(),
+            }
+        })
+        .collect();
+    if idle.len() <= most {
+        return Vec::new();
+    }
+    let excess = idle.len() - (most - most / FREED);
+    idle.sort_unstable_by_key(|room| Reverse(room.at));
+    let mut rooms_of = HashMap::new();
+    let mut ranked: Vec<_> = idle
+        .into_iter()
+        .map(|room| {
+            let rank = match &room.speaker {
+                None => usize::MAX,
+                Some(speaker) => {
+                    let rooms = rooms_of.entry(speaker.clone()).or_insert(0);
+                    *rooms += 1;
+                    *rooms
+                }
+            };
+            (Reverse(rank), room.at, room.name)
+        })
+        .collect();
+    ranked.sort_unstable();
+    let forgotten = ranked.into_iter().take(excess);
+    forgotten
+        .filter_map(|(_, _, name)| logs.remove(&name))
+        .collect()
+}
