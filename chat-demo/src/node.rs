@@ -27,7 +27,6 @@ use crate::outbox::Limits;
 use crate::rate::Rates;
 use crate::room::Common;
 use crate::sessions::{Memory, Sessions};
-use crate::subprotocol::Subprotocol;
 use crate::tally::Tally;
 use crate::tls::TlsArgs;
 use crate::token::{GUEST, Key};
@@ -199,10 +198,11 @@ impl Node {
             user_bytes: config.history_user_bytes,
             rooms: config.history_rooms,
         });
+        let limit = outbox_limits(&config).longest_text();
         let restore = |kept: Kept| {
             let messages = kept.messages.iter().map(|message| {
                 let age = clock::now_ms().saturating_sub(message.ts);
-                let frame = wire::message(message, Subprotocol::Json);
+                let frame = wire::restored(message, limit);
                 (Duration::from_millis(age), message.user.as_str(), frame)
             });
             history.restore(&kept.room, kept.newest, messages);

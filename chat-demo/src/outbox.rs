@@ -24,7 +24,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::error::CloseReason;
+use crate::frame::MAX_PAYLOAD;
 use crate::subprotocol::Subprotocol;
+use crate::wire;
 
 /// How much leaves in one write; a larger frame leaves alone.
 const BATCH: usize = 64 * 1024;
@@ -104,6 +106,13 @@ struct State {
 pub(crate) enum Ended {
     ByServer(CloseReason),
     ByClient,
+}
+
+impl Limits {
+    /// The longest text that fits in every encoding.
+    pub(crate) fn longest_text(&self) -> usize {
+        self.bytes.min(MAX_PAYLOAD).saturating_sub(wire::ADDED)
+    }
 }
 
 impl Outbox {

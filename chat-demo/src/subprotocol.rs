@@ -131,6 +131,13 @@ pub(crate) fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
     plain <= limit && texts.into_iter().try_for_each(counted).is_ok() && count.0 <= limit + 2 * N
 }
 
+/// Replaces a text that is too long for the clients of this server: a server that takes longer ones has kept it.
+pub(crate) fn shorten(text: &mut String, limit: usize) {
+    if !fit([text.as_str()], limit) {
+        "(a text that is too long for this server)".clone_into(text);
+    }
+}
+
 /// Counts bytes instead of keeping them.
 struct Count(usize);
 
@@ -206,6 +213,15 @@ mod tests {
         assert!(fit(["a\"\u{1}"], 9) && !fit(["a\"\u{1}"], 8));
         assert!(fit(["ab", "cd"], 4) && !fit(["ab", "cd"], 3));
         assert!(fit(["äö"], 4) && !fit(["äö"], 3));
+    }
+
+    #[test]
+    fn text_of_a_server_with_other_limits_is_shortened() {
+        let [mut short, mut long] = ["\u{1}".repeat(100), "\u{1}".repeat(101)];
+        shorten(&mut short, 600);
+        shorten(&mut long, 600);
+        assert_eq!(short.len(), 100);
+        assert!(long.starts_with("(a text"), "{long}");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use bytes::{BufMut, Bytes};
 
 use crate::frame::{self, CRC_LEN, HEADER_LEN, Kind};
-use crate::payload::Payload;
-use crate::subprotocol::Subprotocol;
+use crate::payload::{Message, Payload};
+use crate::subprotocol::{self, Subprotocol};
 
 /// The longest WebSocket header of a server, which never masks: opcode, length, eight bytes of more length.
 const WS_HEADER_LEN: usize = 10;
@@ -24,6 +24,16 @@ pub(crate) fn message<P: Payload>(payload: &P, subprotocol: Subprotocol) -> Byte
     let mut bytes = space_for_headers(256);
     subprotocol.write(payload, &mut bytes);
     seal(P::KIND, bytes, subprotocol)
+}
+
+/// A message that was kept elsewhere, as the log keeps it; a text over `limit` is replaced.
+pub(crate) fn restored(message: &Message, limit: usize) -> Bytes {
+    if subprotocol::fit([message.text.as_str()], limit) {
+        return self::message(message, Subprotocol::Json);
+    }
+    let mut message = message.clone();
+    subprotocol::shorten(&mut message.text, limit);
+    self::message(&message, Subprotocol::Json)
 }
 
 /// A frame of `kind` without a payload.

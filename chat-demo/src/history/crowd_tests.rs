@@ -99,7 +99,9 @@ fn rooms_in_use_are_not_forgotten() {
     let used: Vec<_> = (0..100)
         .map(|number| log(&history, &number.to_string()))
         .collect();
-    used.iter().for_each(|log| say(log, "ann", 1));
+    for log in &used {
+        say(log, "ann", 1);
+    }
     assert_eq!(history.logs.lock().len(), 100);
     drop(used);
     log(&history, "one more");

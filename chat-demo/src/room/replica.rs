@@ -12,7 +12,6 @@ use crate::bus::{Announced, Away, Mark, Page};
 use crate::clock;
 use crate::epoch::{Epoch, Position};
 use crate::payload::Message;
-use crate::subprotocol::Subprotocol;
 use crate::wire;
 
 /// What a room knows of what the bus has.
@@ -333,9 +332,10 @@ impl State {
 
     /// The room as it is read for the first time, or anew.
     fn start_from(&mut self, page: &Page, members: Option<u32>) {
+        let limit = self.common.outbox.longest_text();
         let messages = page.messages.iter().map(|message| {
             let age = clock::now_ms().saturating_sub(message.ts);
-            let frame = wire::message(message, Subprotocol::Json);
+            let frame = wire::restored(message, limit);
             (Duration::from_millis(age), message.user.as_str(), frame)
         });
         // A room without messages may be one for which the bus cannot begin an epoch: then it gets one here, for a while.

@@ -18,7 +18,7 @@ use crate::frame::Kind;
 use crate::history::Log;
 use crate::outbox::{Owed, Pushed};
 use crate::payload::{self, Joined, Message, Payload, Presence, PresenceEvent};
-use crate::subprotocol::Subprotocol;
+use crate::subprotocol::{self, Subprotocol};
 use crate::tally::Tally;
 use crate::wire::{self, Shared};
 
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) log: Arc<Log>,
     /// How the log stands to what the bus has, if there is one.
     pub(super) replica: Option<Replica>,
-    common: Arc<Common>,
+    pub(super) common: Arc<Common>,
     pub(super) flow: Arc<Flow>,
 }
 
@@ -245,7 +245,8 @@ impl State {
     }
 
     /// Keeps the next message in the log, whoever said it, and delivers it.
-    pub(super) fn next(&mut self, message: Message) {
+    pub(super) fn next(&mut self, mut message: Message) {
+        subprotocol::shorten(&mut message.text, self.common.outbox.longest_text());
         let seq = message.seq;
         let message = Shared::new(message);
         let frame = message.encoded(Subprotocol::Json).clone();
