@@ -127,7 +127,7 @@ pub struct Config {
     #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = duration)]
     pub session_ttl: Duration,
 
-    /// Requests a second that one connection may make, a publish being one; those for much count more; 0 for no bound
+    /// Messages a second that one connection may send, and other requests beside them; large ones count more; 0 for no bound
     #[arg(
         long,
         env = "CHAT_CONNECTION_RATE",
@@ -136,7 +136,7 @@ pub struct Config {
     )]
     pub connection_rate: u32,
 
-    /// Requests a second that one user may make, over all connections; 0 for no bound
+    /// Messages a second that one user may send, and other requests, over all connections; 0 for no bound
     #[arg(long, env = "CHAT_USER_RATE", value_name = "N", default_value = "0")]
     pub user_rate: u32,
 

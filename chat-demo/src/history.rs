@@ -159,6 +159,11 @@ impl History {
         true
     }
 
+    /// Returns whether a room was forgotten because there were too many.
+    pub(crate) fn is_forgotten(&self, room: &str) -> bool {
+        !self.logs.lock().contains_key(room)
+    }
+
     /// How many messages there are. Looks into each log, which costs those who append nothing.
     pub(crate) fn messages(&self) -> usize {
         let logs = self.logs.lock();

@@ -55,8 +55,9 @@ struct Entry {
 
 /// Told that a message has its number and is kept, or that it is not.
 type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
-/// Asked whether a silent room may be forgotten. What is not in use is forgotten by the one who is asked, too.
-type ForgetRoom = Box<dyn Fn(&str) -> bool + Send>;
+/// Asked whether a room may be forgotten, and told whether it was silent for long. What is not in use is forgotten by the one
+/// who is asked, too.
+type ForgetRoom = Box<dyn Fn(&str, bool) -> bool + Send>;
 
 /// A message that is kept.
 pub(crate) enum Numbered {
@@ -143,12 +144,12 @@ impl Journal {
             .map_err(|_| JournalError::NotKept)
     }
 
-    /// Forgets messages of that age, and rooms that were silent for so long if `forget_room` agrees.
+    /// Forgets messages of that age, and rooms that `forget_room` lets go. It is told which were silent for so long.
     pub(crate) async fn forget(
         &self,
         messages: Duration,
         rooms: Duration,
-        forget_room: impl Fn(&str) -> bool + Send + 'static,
+        forget_room: impl Fn(&str, bool) -> bool + Send + 'static,
     ) {
         let order = Order::Forget {
             messages,

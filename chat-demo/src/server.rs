@@ -194,7 +194,10 @@ async fn forget(node: Arc<Node>) {
         if let Some(journal) = node.hub.journal() {
             let age = node.config.history_age;
             let hub = node.hub.clone();
-            let forget_room = move |room: &str| hub.history().forget(room);
+            let forget_room = move |room: &str, is_silent| {
+                let history = hub.history();
+                history.is_forgotten(room) || (is_silent && history.forget(room))
+            };
             journal.forget(age, REMEMBER.max(age), forget_room).await;
         }
         node.rates.expire();

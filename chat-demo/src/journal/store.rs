@@ -199,7 +199,7 @@ impl Store {
         &self,
         messages_before: u64,
         rooms_before: u64,
-        forget_room: impl Fn(&str) -> bool,
+        forget_room: impl Fn(&str, bool) -> bool,
     ) -> Result<()> {
         let change = begin(&self.database)?;
         let mut forgotten = 0;
@@ -212,13 +212,18 @@ impl Store {
             for room in rooms.iter()? {
                 let (name, newest) = room?;
                 let (newest, at) = newest.value();
-                let beyond = newest.saturating_sub(self.limit);
+                let is_forgotten = forget_room(name.value(), at < rooms_before);
+                let beyond = if is_forgotten {
+                    newest
+                } else {
+                    newest.saturating_sub(self.limit)
+                };
                 let old = oldest(&messages, name.value(), beyond, messages_before)?;
                 forgotten += old.len();
                 for seq in old {
                     remove(&mut messages, &mut keys, name.value(), seq)?;
                 }
-                if at < rooms_before && forget_room(name.value()) {
+                if is_forgotten {
                     silent.push(name.value().to_owned());
                 }
             }

@@ -63,12 +63,16 @@ fn a_room_keeps_as_many_as_it_may_and_its_number() {
     assert_eq!(read(&store), [("tea".into(), 5, vec![3, 4, 5])]);
     drop(store);
     let store = open(&path, 1).expect("it is there");
-    store.forget(0, 0, |_| true).expect("there is space");
+    store
+        .forget(0, 0, |_, is_silent| is_silent)
+        .expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
     drop(store);
     let store = open(&path, 0).expect("it is there");
     say(&store, 1);
-    store.forget(0, 0, |_| true).expect("there is space");
+    store
+        .forget(0, 0, |_, is_silent| is_silent)
+        .expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 6, vec![])]);
 }
 
@@ -81,10 +85,14 @@ fn what_is_old_is_forgotten_and_rooms_later() {
     store
         .append(batch.iter_mut(), || ())
         .expect("there is space");
-    store.forget(20, 10, |_| true).expect("there is space");
+    store
+        .forget(20, 10, |_, is_silent| is_silent)
+        .expect("there is space");
     let kept = [("milk".into(), 1, vec![]), ("tea".into(), 2, vec![2])];
     assert_eq!(read(&store), kept);
-    store.forget(20, 11, |_| true).expect("there is space");
+    store
+        .forget(20, 11, |_, is_silent| is_silent)
+        .expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 2, vec![2])]);
 }
 
@@ -111,9 +119,30 @@ fn room_in_use_is_not_forgotten() {
     store
         .append(batch.iter_mut(), || ())
         .expect("there is space");
-    let milk = |room: &str| room == "milk";
+    let milk = |room: &str, is_silent| is_silent && room == "milk";
     store.forget(20, 20, milk).expect("there is space");
     assert_eq!(read(&store), [("tea".into(), 1, vec![])]);
+}
+
+#[test]
+fn room_that_memory_has_no_more_is_forgotten_with_its_messages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(&folder.path().join("chat.redb"), 10).expect("a new file");
+    let mut batch = [draft("tea", 10), draft("milk", 10), draft("tea", 11)];
+    store
+        .append(batch.iter_mut(), || ())
+        .expect("there is space");
+    store
+        .forget(0, 0, |room, _| room == "tea")
+        .expect("there is space");
+    assert_eq!(read(&store), [("milk".into(), 1, vec![1])]);
+    let mut again = [draft("tea", 12)];
+    store
+        .append(again.iter_mut(), || ())
+        .expect("there is space");
+    assert_eq!(again[0].message.seq, 1);
+    let all = [("milk".into(), 1, vec![1]), ("tea".into(), 1, vec![1])];
+    assert_eq!(read(&store), all);
 }
 
 /// The epoch and the number that a message gets in the room "tea", of which memory knows a position.
@@ -145,7 +174,9 @@ fn numbers_that_begin_again_are_of_another_epoch() {
     let next = Position { seq: 5, ..back };
     assert_eq!(number(&store, at(9)), next, "it begins one epoch only");
     // The room is gone from the file, and memory knows it.
-    store.forget(20, 20, |_| true).expect("there is space");
+    store
+        .forget(20, 20, |_, is_silent| is_silent)
+        .expect("there is space");
     let again = number(&store, next);
     assert_eq!((again.epoch == next.epoch, again.seq), (false, 1));
 }
@@ -172,7 +203,9 @@ fn key_is_known_while_its_message_is_kept() {
     assert_eq!(say(&store, "ann\nb"), (3, false));
     assert_eq!(say(&store, "ann\na"), (4, false), "the first is gone");
     assert_eq!(say(&store, "ann\nb"), (3, true));
-    store.forget(20, 0, |_| true).expect("there is space");
+    store
+        .forget(20, 0, |_, is_silent| is_silent)
+        .expect("there is space");
     assert_eq!(say(&store, "ann\nb"), (5, false), "the first was too old");
     assert_eq!(read(&store), [("tea".into(), 5, vec![5])]);
 }
