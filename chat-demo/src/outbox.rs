@@ -9,9 +9,9 @@
 //! | twice full | the client is evicted |
 
 mod relief;
+mod state;
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -20,18 +20,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::state::{BATCH, Batch, State};
 use crate::error::CloseReason;
 use crate::frame::MAX_PAYLOAD;
 use crate::subprotocol::Subprotocol;
 use crate::wire;
-
-/// How much leaves in one write; a larger frame leaves alone.
-const BATCH: usize = 64 * 1024;
-/// An empty queue keeps room for this many frames; what a burst took beyond is given back.
-const KEEP: usize = 8;
 
 thread_local! {
     /// Where frames are put side by side for one write.
@@ -72,33 +67,6 @@ pub(crate) struct Outbox {
     subprotocol: Subprotocol,
     /// Never held across a write: a slow socket delays nobody who pushes.
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    frames: VecDeque<Bytes>,
-    /// The length of `frames`, less `offset`.
-    bytes: usize,
-    /// How much of the first frame has been written.
-    offset: usize,
-    /// How many frames the write in progress may have begun: an eviction must leave them.
-    in_write: usize,
-    /// The connection's future, when it waits.
-    waker: Option<Waker>,
-    /// Who has ended the conversation, if it has ended. What is owed is taken still.
-    ended: Option<Ended>,
-    /// The last bytes, until they are queued.
-    last: Option<Bytes>,
-    /// Nothing more is taken.
-    sealed: bool,
-    /// Answers to what was accepted that have not been queued yet.
-    owed: usize,
-    /// Whether a frame of the client is being handled.
-    busy: bool,
-    /// Since when at least half is filled.
-    behind_since: Option<Instant>,
-    /// Notified when less than half is filled, or the outbox ends; set while somebody waits.
-    relief: Option<Arc<Notify>>,
 }
 
 /// Who ended the conversation.
@@ -345,113 +313,6 @@ impl Drop for Owed {
             state.owed = state.owed.saturating_sub(1);
             state.seal_if_settled();
         });
-    }
-}
-
-/// What one write gets.
-enum Batch {
-    /// A frame that needs no copying.
-    One { frame: Bytes, offset: usize },
-    /// Several, side by side in the scratch.
-    Many,
-}
-
-impl State {
-    /// Whom to wake for more frames. With frames ahead of them the future is awake, or waits for the socket: it will come
-    /// by.
-    fn waker_for_more(&mut self) -> Option<Waker> {
-        self.frames.is_empty().then(|| self.waker.take())?
-    }
-
-    fn append(&mut self, frame: Bytes) {
-        self.bytes += frame.len();
-        self.frames.push_back(frame);
-    }
-
-    /// Makes room for the farewell, leaving what may have begun to leave: a frame cannot be cut.
-    fn evict(&mut self, subprotocol: Subprotocol) {
-        let begun = self.in_write.max(usize::from(self.offset > 0));
-        self.frames.truncate(begun);
-        self.bytes = self.frames.iter().map(Bytes::len).sum::<usize>() - self.offset;
-        self.owed = 0;
-        self.busy = false;
-        if self.ended.is_none() {
-            let reason = CloseReason::SlowConsumer;
-            self.end(Ended::ByServer(reason), Some(reason.farewell(subprotocol)));
-        }
-        self.seal();
-    }
-
-    fn end(&mut self, ended: Ended, last: Option<Bytes>) {
-        if self.ended.is_none() {
-            (self.ended, self.last) = (Some(ended), last);
-            self.seal_if_settled();
-        }
-    }
-
-    fn seal_if_settled(&mut self) {
-        let is_busy = self.busy && self.ended == Some(Ended::ByClient);
-        if self.ended.is_some() && self.owed == 0 && !is_busy {
-            self.seal();
-        }
-    }
-
-    fn seal(&mut self) {
-        if let Some(last) = self.last.take() {
-            self.append(last);
-        }
-        self.sealed = true;
-    }
-
-    fn wait(&mut self, cx: &Context<'_>) {
-        if !self
-            .waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            self.waker = Some(cx.waker().clone());
-        }
-    }
-
-    fn begin_write(&mut self, scratch: &mut Vec<u8>) -> Batch {
-        scratch.clear();
-        let mut skip = self.offset;
-        self.in_write = 0;
-        for frame in &self.frames {
-            let rest = &frame[mem::take(&mut skip)..];
-            if scratch.len() + rest.len() > BATCH {
-                break;
-            }
-            scratch.extend_from_slice(rest);
-            self.in_write += 1;
-            if self.frames.len() == 1 {
-                break;
-            }
-        }
-        if self.in_write > 1 {
-            return Batch::Many;
-        }
-        self.in_write = 1;
-        Batch::One {
-            frame: self.frames[0].clone(),
-            offset: self.offset,
-        }
-    }
-
-    /// Forgets `len` bytes from the front.
-    fn advance(&mut self, len: usize) {
-        self.bytes -= len;
-        self.offset += len;
-        while let Some(frame) = self.frames.front() {
-            if self.offset < frame.len() {
-                break;
-            }
-            self.offset -= frame.len();
-            self.frames.pop_front();
-        }
-        if self.frames.is_empty() && self.frames.capacity() > KEEP {
-            self.frames = VecDeque::new();
-        }
     }
 }
 

@@ -6,7 +6,8 @@ use std::task::Waker;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Limits, Outbox, State, wake};
+use super::state::State;
+use super::{Limits, Outbox, wake};
 
 impl Outbox {
     /// Returns whether at least half is filled.

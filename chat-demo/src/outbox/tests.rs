@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 
+use super::state::KEEP;
 use super::*;
 
 const LIMITS: Limits = Limits {
