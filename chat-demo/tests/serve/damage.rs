@@ -1,6 +1,7 @@
 //! Data files that cannot be used, from the start or from some moment on.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -268,5 +269,42 @@ fn file_that_went_back_begins_another_epoch() {
             (&json!(20), &json!(false))
         );
         assert_eq!(ann.expect(Kind::MESSAGE).await["seq"], 21);
+    });
+}
+
+#[test]
+fn each_publish_is_answered_though_the_file_is_damaged_meanwhile() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("chat.redb");
+        let server = Server::with(|config| config.data = Some(path.clone()));
+        let mut ann = server.enter_room("ann", "tea").await;
+        let long = "x".repeat(60_000);
+        for _ in 0..20 {
+            publish(&mut ann, &long).await.expect("there is space");
+        }
+        let len = fs::metadata(&path).expect("it is there").len();
+        let mut file = fs::File::options()
+            .write(true)
+            .open(&path)
+            .expect("it is there");
+        let garbage = vec![0xA5; usize::try_from(len).expect("it is small")];
+        file.write_all(&garbage).expect("there is space");
+        for _ in 0..20 {
+            // It may be kept, by what is in memory; each text has an answer.
+            let _ = publish(&mut ann, &long).await;
+        }
+        // The file is opened again, and all of it is looked at.
+        let away = folder.path().join("away.redb");
+        fs::rename(&path, &away).expect("it is there");
+        while server.http("GET /readyz HTTP/1.1").await.status != 503 {}
+        fs::rename(&away, &path).expect("it is there");
+        for _ in 0..3 {
+            let refused = publish(&mut ann, "hi").await;
+            assert_eq!(refused, Err("overloaded".to_owned()));
+        }
+        assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 503);
+        ann.say(Kind::MEMBERS, json!({ "room": "tea" })).await;
+        assert_eq!(ann.expect(Kind::MEMBERS).await["users"], json!(["ann"]));
     });
 }
