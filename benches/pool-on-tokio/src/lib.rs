@@ -1,5 +1,7 @@
-//! As much of `anthill`'s interface as the chat server uses, on tokio's multi-thread scheduler: a semaphore for the
-//! slots, a task for each of the rest. There to measure the same server without our pool; it is no pool to use.
+//! The part of `anthill`'s interface that the chat server uses, on tokio's multi-thread scheduler:
+//! a semaphore holds the slots, and each task of the pool is a task of tokio.
+//!
+//! It exists to measure the same server without `anthill`. Do not use it as a pool.
 
 mod strand;
 pub mod tuner;
@@ -20,7 +22,7 @@ use tokio::time::timeout_at;
 
 pub use strand::{Strand, StrandSlot};
 
-/// A number of slots on a runtime that it may share with others.
+/// Slots on a runtime, which subpools share.
 #[derive(Clone)]
 pub struct Pool {
     runtime: Arc<Shared>,
@@ -28,12 +30,16 @@ pub struct Pool {
     capacity: Arc<AtomicUsize>,
 }
 
-/// Ends with the last pool, without waiting for tasks: it may end within one.
+/// The runtime. It ends with the last pool and does not wait for tasks, because a task may drop that
+/// pool.
 struct Shared(Option<Runtime>);
 
 impl Shared {
     fn handle(&self) -> &Handle {
-        self.0.as_ref().expect("there until the end").handle()
+        self.0
+            .as_ref()
+            .expect("only the drop takes the runtime")
+            .handle()
     }
 }
 
@@ -43,45 +49,45 @@ impl Drop for Shared {
     }
 }
 
-/// What a pool is built of.
+/// Settings for a pool.
 pub struct Builder {
     capacity: usize,
     threads: Option<usize>,
 }
 
 impl Builder {
-    /// A name for the threads; tokio's have their own.
+    /// Ignored: tokio names its threads.
     #[must_use]
     pub fn name(self, _: &str) -> Self {
         self
     }
 
-    /// How many slots.
+    /// Sets the number of slots.
     #[must_use]
     pub fn capacity(self, capacity: usize) -> Self {
         Self { capacity, ..self }
     }
 
-    /// How many threads; of the two, tokio takes the most.
+    /// Sets the number of threads to the upper bound.
     #[must_use]
     pub fn threads(self, threads: RangeInclusive<usize>) -> Self {
         let threads = Some(*threads.end());
         Self { threads, ..self }
     }
 
-    /// Tokio's sockets and timers work in tasks: of course.
+    /// Ignored: tokio's sockets and timers work in every task.
     #[must_use]
     pub fn tokio(self) -> Self {
         self
     }
 
-    /// Who is told of panics: tokio tells them by itself.
+    /// Ignored: tokio reports panics itself.
     #[must_use]
     pub fn panic_handler(self, _: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self
     }
 
-    /// Starts the threads.
+    /// Builds a pool and starts its threads.
     pub fn build(self) -> Result<Pool, BuildError> {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         if let Some(threads) = self.threads {
@@ -92,45 +98,45 @@ impl Builder {
     }
 }
 
-/// A subpool to be.
+/// Settings for a subpool.
 #[must_use]
 pub struct SubpoolBuilder<'a> {
     pool: &'a Pool,
     capacity: usize,
 }
 
-/// What runs first, where that is known.
+/// The priority of a subpool.
 #[derive(Clone, Copy, Debug)]
 pub enum Priority {
-    /// What the chat server asks for.
+    /// The only priority that the chat server sets.
     Low,
 }
 
 impl SubpoolBuilder<'_> {
-    /// How many tasks may be in it at once.
+    /// Sets the number of slots.
     pub fn capacity(mut self, tasks: usize) -> Self {
         self.capacity = tasks;
         self
     }
 
-    /// tokio has no priorities: nothing changes.
+    /// Ignored: tokio has no priorities.
     pub fn priority(self, _priority: Priority) -> Self {
         self
     }
 
-    /// tokio runs tasks on all of its threads: nothing changes.
+    /// Ignored: tokio runs tasks on all threads.
     pub fn threads(self, _threads: usize) -> Self {
         self
     }
 
-    /// Slots of their own on the pool's threads.
+    /// Builds a subpool.
     pub fn build(self) -> Result<Pool, BuildError> {
         Ok(Pool::with(self.pool.runtime.clone(), self.capacity))
     }
 }
 
 impl Pool {
-    /// A pool to be.
+    /// Returns the default settings for a pool.
     #[must_use]
     pub fn builder() -> Builder {
         Builder {
@@ -147,14 +153,14 @@ impl Pool {
         }
     }
 
-    /// The workers of the runtime.
+    /// Returns the number of workers of the runtime.
     #[must_use]
     pub fn threads(&self) -> RangeInclusive<usize> {
         let workers = self.runtime.handle().metrics().num_workers();
         workers..=workers
     }
 
-    /// Slots of their own on the same threads.
+    /// Returns the settings for a second pool on the same threads.
     pub fn subpool(&self) -> SubpoolBuilder<'_> {
         SubpoolBuilder {
             pool: self,
@@ -190,12 +196,12 @@ impl Pool {
         F: Future<Output: Send + 'static> + Send + 'static,
     {
         let slot = self.try_slot()?;
-        let (tell, told) = mpsc::sync_channel(1);
+        let (sender, receiver) = mpsc::sync_channel(1);
         slot.spawn(async move {
-            // Nobody may wait.
-            let _ = tell.send(future.await);
+            // The handle may have been dropped.
+            let _ = sender.send(future.await);
         });
-        Ok(JoinHandle(told))
+        Ok(JoinHandle(receiver))
     }
 
     /// Runs the future if a slot is free.
@@ -207,7 +213,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Runs a closure, if there is a slot.
+    /// Runs the closure if a slot is free.
     pub fn submit(&self, task: impl FnOnce() + Send + 'static) -> Result<(), SlotError> {
         self.try_slot()?.submit(task);
         Ok(())
@@ -235,13 +241,13 @@ impl Pool {
         }
     }
 
-    /// A line of closures that run one at a time.
+    /// Returns a strand, whose closures run one at a time and in order.
     #[must_use]
     pub fn strand(&self) -> Strand {
         Strand::new(self.runtime.handle().clone(), self.slots.clone())
     }
 
-    /// As far as tokio tells.
+    /// Returns a snapshot of the figures that tokio has.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let free = self.slots.available_permits();
@@ -262,12 +268,12 @@ impl Pool {
     }
 }
 
-/// A shutdown; it begins with the wait.
+/// Waits for the end of a pool. The pool closes when the wait ends.
 #[must_use]
 pub struct Shutdown<'a>(&'a Pool);
 
 impl Shutdown<'_> {
-    /// Waits for the tasks that are there, at the latest until `deadline`, and closes the pool.
+    /// Blocks until all slots are free, at the latest until `deadline`, and closes the pool.
     pub fn wait_deadline(self, deadline: Instant) -> Result<(), ShutdownError> {
         let Self(pool) = self;
         let all = u32::try_from(pool.capacity.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
@@ -290,7 +296,7 @@ pub struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    /// A slot that does not borrow the pool.
+    /// Returns a slot that does not borrow the pool.
     #[must_use]
     pub fn into_owned(self) -> Slot<'static> {
         let runtime = Cow::Owned(self.runtime.into_owned());
@@ -302,7 +308,7 @@ impl Slot<'_> {
         self.spawn(async { task() });
     }
 
-    /// Runs a future.
+    /// Runs the future in the slot.
     pub fn spawn(self, future: impl Future<Output = ()> + Send + 'static) {
         let Self { permit, runtime } = self;
         runtime.spawn(async move {
@@ -312,22 +318,22 @@ impl Slot<'_> {
     }
 }
 
-/// What waits for a value.
+/// Waits for the result of a task.
 pub struct JoinHandle<T>(Receiver<T>);
 
 impl<T> JoinHandle<T> {
-    /// Blocks until the task ends, and returns its value.
+    /// Blocks until the task ends, and returns its result.
     pub fn wait(self) -> Result<T, JoinError> {
         self.0.recv().map_err(|_| JoinError)
     }
 }
 
-/// The task ended without a value.
+/// The task panicked.
 #[derive(Debug, Error)]
 #[error("the task panicked")]
 pub struct JoinError;
 
-/// The runtime cannot be built.
+/// The runtime was not built.
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub struct BuildError(#[from] io::Error);
@@ -354,27 +360,27 @@ pub enum RunError {
     Task,
 }
 
-/// The end did not come.
+/// Why a shutdown returned before the end of its pool.
 #[derive(Debug)]
 pub enum ShutdownError {
-    /// In time.
+    /// Tasks were in flight when the deadline passed.
     Timeout(Box<Unfinished>),
-    /// A worker cannot wait for itself; tokio panics instead.
+    /// Never returned: tokio panics instead.
     FromWorker,
-    /// The pool was opened again; this one cannot be.
+    /// Never returned: this pool cannot be reopened.
     Reopened,
 }
 
-/// What is left.
+/// What was left of a pool when its shutdown timed out.
 #[derive(Debug)]
 pub struct Unfinished {
-    /// The pool as it was then.
+    /// The pool's figures at that time.
     pub stats: Stats,
 }
 
-/// Where a pool stands; 0 where tokio does not tell.
+/// A snapshot of a pool. Figures that tokio does not have are 0.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "as anthill's")]
+#[expect(missing_docs, reason = "the fields are those of anthill's `Stats`")]
 pub struct Stats {
     pub capacity: usize,
     pub in_flight: usize,

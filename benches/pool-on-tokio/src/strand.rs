@@ -1,4 +1,5 @@
-//! Closures in line: a queue, and a task for as long as there is something in it.
+//! Closures that run one at a time and in order: a queue, and a task of tokio while the queue is not
+//! empty.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,18 +11,18 @@ use tokio::task::yield_now;
 
 use crate::SlotError;
 
-/// Closures of one line that run before others have their turn.
+/// Closures that run in a row before the task yields.
 const TURN: usize = 16;
 
-/// See the module's documentation.
+/// Runs closures one at a time and in order of submission.
 pub struct Strand {
     runtime: Handle,
     slots: Arc<Semaphore>,
-    line: Arc<Mutex<Line>>,
+    queue: Arc<Mutex<Queue>>,
 }
 
 #[derive(Default)]
-struct Line {
+struct Queue {
     waiting: VecDeque<(OwnedSemaphorePermit, Task)>,
     has_task: bool,
 }
@@ -33,11 +34,11 @@ impl Strand {
         Self {
             runtime,
             slots,
-            line: Arc::default(),
+            queue: Arc::default(),
         }
     }
 
-    /// A slot, in its turn.
+    /// Waits for a slot, in order of arrival.
     pub async fn slot(&self) -> Result<StrandSlot<'_>, SlotError> {
         match self.slots.clone().acquire_owned().await {
             Ok(permit) => Ok(StrandSlot {
@@ -48,39 +49,44 @@ impl Strand {
         }
     }
 
-    /// Puts a closure in line, once there is a slot. Blocks.
+    /// Enqueues a closure, and blocks while no slot is free.
     pub fn submit(&self, task: impl FnOnce() + Send + 'static) -> Result<(), SlotError> {
         self.runtime.block_on(self.slot())?.submit(task);
         Ok(())
     }
 }
 
-/// The right to one closure in line.
+/// A reserved slot for one closure.
 pub struct StrandSlot<'a> {
     permit: OwnedSemaphorePermit,
     strand: &'a Strand,
 }
 
 impl StrandSlot<'_> {
-    /// Puts a closure in line.
+    /// Enqueues a closure.
     pub fn submit(self, task: impl FnOnce() + Send + 'static) {
-        let Strand { runtime, line, .. } = self.strand;
-        let mut queue = line.lock();
+        let Strand {
+            runtime,
+            queue: shared,
+            ..
+        } = self.strand;
+        let mut queue = shared.lock();
         queue.waiting.push_back((self.permit, Box::new(task)));
         if !queue.has_task {
             queue.has_task = true;
-            runtime.spawn(work_off(line.clone()));
+            runtime.spawn(run_queued(shared.clone()));
         }
     }
 }
 
-async fn work_off(line: Arc<Mutex<Line>>) {
+/// Runs the closures of the queue until it is empty.
+async fn run_queued(queue: Arc<Mutex<Queue>>) {
     loop {
         for _ in 0..TURN {
             let next = {
-                let mut line = line.lock();
-                let next = line.waiting.pop_front();
-                line.has_task = next.is_some();
+                let mut queue = queue.lock();
+                let next = queue.waiting.pop_front();
+                queue.has_task = next.is_some();
                 next
             };
             let Some((permit, task)) = next else {
