@@ -2,4 +2,4 @@
 
 mod slots;
 
-pub(crate) use slots::{Joined, NoSlot, Released, Slots};
+pub(crate) use slots::{Joined, MOST_SLOTS, NoSlot, Released, Slots};

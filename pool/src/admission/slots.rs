@@ -16,10 +16,13 @@
 //! A slot freed while submitters wait goes to the first in line. Newcomers see the line bit in
 //! `acquired` and join at the end. Workers see it in `released` and grant the slot to the line. The
 //! line is a map ordered by ticket, so a waiter leaves its middle in logarithmic time.
+//!
+//! A submitter may ask for several slots. It gets all of them in one step or none, so two
+//! submitters never wait for slots that the other holds. At the head of the line it keeps all
+//! others waiting until enough slots are free, so small requests do not starve it.
 
+mod line;
 mod word;
-
-use std::collections::BTreeMap;
 
 use crossbeam_utils::CachePadded;
 
@@ -27,6 +30,9 @@ use crate::figures::Counter;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::wait::{Outcome, Waiter};
+pub use line::Joined;
+use line::{Line, Request};
+pub use word::UNLIMITED as MOST_SLOTS;
 use word::{CLOSED, COUNT_MASK, LIMIT_MASK, LINE, ONE, Word};
 
 /// Why no slot was acquired.
@@ -34,15 +40,8 @@ use word::{CLOSED, COUNT_MASK, LIMIT_MASK, LINE, ONE, Word};
 pub enum NoSlot {
     Full,
     Closed,
-}
-
-/// How a submitter joined the line.
-#[derive(Debug)]
-pub enum Joined {
-    /// A slot was free after all; the caller owns it.
-    Granted,
-    /// The caller waits under this ticket.
-    Waiting(u64),
+    /// It asks for more slots than there are.
+    TooMany,
 }
 
 /// The work that remains after the release of a slot.
@@ -65,12 +64,6 @@ pub struct Slots {
 struct SubmitSide {
     acquired: AtomicU64,
     accepted: Counter,
-}
-
-#[derive(Debug, Default)]
-struct Line {
-    waiters: BTreeMap<u64, Arc<Waiter>>,
-    next_ticket: u64,
 }
 
 impl Slots {
@@ -149,44 +142,54 @@ impl Slots {
         self.load_released().is_drained()
     }
 
-    /// Takes a slot without reclaiming. False does not mean that the pool is full.
+    /// Takes slots without reclaiming. False does not mean that the pool is full.
     #[inline]
-    pub fn take_free(&self) -> bool {
-        self.take_unless_line().is_ok()
+    pub fn take_free(&self, count: usize) -> bool {
+        self.take_unless_line(count).is_ok()
     }
 
     #[inline]
-    fn take_unless_line(&self) -> Result<(), NoSlot> {
-        self.take(|acquired| !acquired.has_line())
+    fn take_unless_line(&self, count: usize) -> Result<(), NoSlot> {
+        self.take(count, |acquired| !acquired.has_line())
     }
 
-    /// Takes a slot if one is free and no submitter waits.
-    pub fn try_acquire(&self) -> Result<(), NoSlot> {
-        match self.take_unless_line() {
-            Err(NoSlot::Full) => self.try_acquire_reclaiming(),
+    /// Takes slots if enough are free and no submitter waits.
+    pub fn try_acquire(&self, count: usize) -> Result<(), NoSlot> {
+        match self.take_unless_line(count) {
+            Err(NoSlot::Full) => self.try_acquire_reclaiming(count),
             settled => settled,
         }
     }
 
-    /// Takes a slot if no submitter waits, reclaiming released slots first.
+    /// Takes slots if no submitter waits, reclaiming released slots first.
     #[cold]
-    fn try_acquire_reclaiming(&self) -> Result<(), NoSlot> {
+    fn try_acquire_reclaiming(&self, count: usize) -> Result<(), NoSlot> {
         let line = self.line.lock();
+        self.check_count(count)?;
         if line.waiters.is_empty() {
-            self.take_reclaiming(&line)
+            self.take_reclaiming(&line, count)
         } else {
             Err(NoSlot::Full)
         }
     }
 
-    /// Takes a slot if one is free, the pool is open and `also` returns true.
-    fn take(&self, also: impl Fn(Word) -> bool) -> Result<(), NoSlot> {
+    /// Refuses more slots than there are. One slot is never too many, so a submitter waits while
+    /// the capacity is 0.
+    fn check_count(&self, count: usize) -> Result<(), NoSlot> {
+        if count > self.capacity().max(1) {
+            return Err(NoSlot::TooMany);
+        }
+        Ok(())
+    }
+
+    /// Takes slots if enough are free, the pool is open and `also` returns true.
+    fn take(&self, count: usize, also: impl Fn(Word) -> bool) -> Result<(), NoSlot> {
         let mut word = Word(self.submit.acquired.load(Ordering::Relaxed));
         loop {
             if word.is_closed() {
                 return Err(NoSlot::Closed);
             }
-            if !word.has_free() || !also(word) {
+            if !word.has_free(count) || !also(word) {
                 return Err(NoSlot::Full);
             }
             // Acquire pairs with the Release in `reclaim`: a task begins after the end of the task
@@ -194,7 +197,7 @@ impl Slots {
             // this slot also counts the releases that this thread has seen.
             let taken = self.submit.acquired.compare_exchange_weak(
                 word.0,
-                word.0 + ONE,
+                word.0 + ONE * count as u64,
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             );
@@ -205,13 +208,13 @@ impl Slots {
         }
     }
 
-    /// Takes a slot for the head of the queue, reclaiming released slots as needed.
-    fn take_reclaiming(&self, line: &MutexGuard<'_, Line>) -> Result<(), NoSlot> {
+    /// Takes slots for the head of the line, reclaiming released slots as needed.
+    fn take_reclaiming(&self, line: &MutexGuard<'_, Line>, count: usize) -> Result<(), NoSlot> {
         loop {
-            match self.take(|_| true) {
+            match self.take(count, |_| true) {
                 // Newcomers may take the reclaimed slots first, and may have released them again.
                 Err(NoSlot::Full) if self.reclaim(line) => {}
-                // All slots are taken and none is released: full. While the lock is held,
+                // Too few slots are free and none is released: full. While the lock is held,
                 // `acquired` only grows.
                 settled => return settled,
             }
@@ -235,22 +238,23 @@ impl Slots {
         count > 0
     }
 
-    /// Releases a slot. Returns true, once, for the last slot of a closed pool.
+    /// Releases slots. Returns true, once, for the last slot of a closed pool.
     #[inline]
     #[must_use]
-    pub fn release(&self) -> bool {
-        let released = self.release_quietly();
+    pub fn release(&self, count: usize) -> bool {
+        let released = self.release_quietly(count);
         self.follow_up(released)
     }
 
-    /// Releases a slot without waking a waiter. Runs no foreign code. The caller must then call
+    /// Releases slots without waking a waiter. Runs no foreign code. The caller must then call
     /// `follow_up`.
     #[inline]
-    pub fn release_quietly(&self) -> Released {
+    pub fn release_quietly(&self, count: usize) -> Released {
+        let count = ONE * count as u64;
         // Release pairs with each Acquire on this word, such as in `reclaim`. Acquire lets the
         // release of the last slot see the end of every task.
-        let before = self.released.fetch_add(ONE, Ordering::AcqRel);
-        let released = Word(before + ONE);
+        let before = self.released.fetch_add(count, Ordering::AcqRel);
+        let released = Word(before + count);
         Released {
             has_line: released.has_line(),
             is_drained: released.is_drained(),
@@ -267,78 +271,10 @@ impl Slots {
         released.is_drained
     }
 
-    /// Grants free slots to the waiters, first come, first served.
-    ///
-    /// A release that finds the line bit in `released` calls this afterwards. The first submitter
-    /// in line reclaims after it has set the bit. Whichever is second sees the first, so no slot
-    /// stays free while a submitter waits.
-    #[cold]
-    fn grant_to_line(&self) {
-        loop {
-            let waiter = {
-                let mut line = self.line.lock();
-                // A close empties the line, so this also stops on a closed pool.
-                if line.waiters.is_empty() || self.take_reclaiming(&line).is_err() {
-                    return;
-                }
-                let (_, waiter) = line.waiters.pop_first().expect("the line is not empty");
-                self.clear_line_bit(&line);
-                waiter.settle(Outcome::Granted);
-                waiter
-            };
-            waiter.wake();
-        }
-    }
-
-    /// Clears the line bit in both words if the line is empty.
-    fn clear_line_bit(&self, line: &MutexGuard<'_, Line>) {
-        if line.waiters.is_empty() {
-            // Relaxed: where order matters, both words are read again under the lock.
-            self.released.fetch_and(!LINE, Ordering::Relaxed);
-            self.submit.acquired.fetch_and(!LINE, Ordering::Relaxed);
-        }
-    }
-
-    /// Joins the end of the line, unless a slot is free or `max_waiting` submitters wait.
-    pub fn join_line(&self, waiter: &Arc<Waiter>, max_waiting: usize) -> Result<Joined, NoSlot> {
-        let mut line = self.line.lock();
-        // Set the line bits before checking, or a release between is missed and the slot stays
-        // free. Each bit and count share a word, so no fence is needed.
-        self.submit.acquired.fetch_or(LINE, Ordering::Relaxed);
-        self.released.fetch_or(LINE, Ordering::Relaxed);
-        if line.waiters.is_empty() {
-            match self.take_reclaiming(&line) {
-                Err(NoSlot::Full) => {}
-                settled => {
-                    self.clear_line_bit(&line);
-                    return settled.map(|()| Joined::Granted);
-                }
-            }
-        }
-        if line.waiters.len() >= max_waiting {
-            self.clear_line_bit(&line);
-            return Err(NoSlot::Full);
-        }
-        let ticket = line.next_ticket;
-        line.next_ticket += 1;
-        line.waiters.insert(ticket, Arc::clone(waiter));
-        Ok(Joined::Waiting(ticket))
-    }
-
-    /// Leaves the line. Returns false if the wait was settled before: the caller then owns a
-    /// granted slot and must use or release it.
-    #[must_use]
-    pub fn leave_line(&self, ticket: u64) -> bool {
-        let mut line = self.line.lock();
-        let removed = line.waiters.remove(&ticket).is_some();
-        self.clear_line_bit(&line);
-        removed
-    }
-
     /// Changes the capacity. New slots go to the line at once. After shrinking, submits are refused
     /// until enough slots are released.
     pub fn tune(&self, capacity: usize) {
-        let lock = self.line.lock();
+        let mut line = self.line.lock();
         let mut word = Word(self.submit.acquired.load(Ordering::Relaxed));
         while let Err(now) = self.submit.acquired.compare_exchange_weak(
             word.0,
@@ -348,8 +284,14 @@ impl Slots {
         ) {
             word = Word(now);
         }
-        drop(lock);
+        // A request for more slots than there are would block the line.
+        let too_many = |request: &Request| self.check_count(request.count).is_err();
+        let refused = line.remove_all(too_many, Outcome::TooMany);
+        drop(line);
         self.grant_to_line();
+        for waiter in refused {
+            waiter.wake();
+        }
     }
 
     /// Closes the slots and settles all waiters in line, which the caller must wake. Returns true
@@ -367,11 +309,8 @@ impl Slots {
         let mark = Word(CLOSED).with_limit(self.load().count()).0;
         let released = self.released.fetch_or(mark, Ordering::AcqRel);
         let drained = Word(released | mark).is_drained();
-        let refused: Vec<_> = std::mem::take(&mut line.waiters).into_values().collect();
+        let refused = line.remove_all(|_| true, Outcome::Closed);
         self.clear_line_bit(&line);
-        for waiter in &refused {
-            waiter.settle(Outcome::Closed);
-        }
         (drained, refused)
     }
 

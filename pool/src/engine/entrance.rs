@@ -101,15 +101,23 @@ impl Entrance {
     pub fn enter(
         &self,
         patience: Patience,
+        count: usize,
         on_worker: impl FnOnce() -> bool,
     ) -> Result<(), SlotError> {
-        match self.slots.try_acquire() {
-            Err(NoSlot::Full) if patience != Patience::None => self.wait(patience, on_worker),
+        match self.slots.try_acquire(count) {
+            Err(NoSlot::Full) if patience != Patience::None => {
+                self.wait(patience, count, on_worker)
+            }
             settled => Ok(settled?),
         }
     }
 
-    fn wait(&self, patience: Patience, on_worker: impl FnOnce() -> bool) -> Result<(), SlotError> {
+    fn wait(
+        &self,
+        patience: Patience,
+        count: usize,
+        on_worker: impl FnOnce() -> bool,
+    ) -> Result<(), SlotError> {
         if on_worker() {
             // The awaited slot may belong to the task that this worker runs.
             return Err(SlotError::WouldDeadlock);
@@ -121,13 +129,14 @@ impl Entrance {
             if !self.slots.seem_free() {
                 continue;
             }
-            match self.slots.try_acquire() {
+            match self.slots.try_acquire(count) {
                 Err(NoSlot::Full) => {}
                 settled => return Ok(settled?),
             }
         }
         let waiter = Arc::new(Waiter::thread());
-        let Joined::Waiting(ticket) = self.slots.join_line(&waiter, self.max_waiting)? else {
+        let joined = self.slots.join_line(&waiter, self.max_waiting, count)?;
+        let Joined::Waiting(ticket) = joined else {
             return Ok(());
         };
         let deadline = match patience {
@@ -144,6 +153,7 @@ impl Entrance {
         match outcome.expect("a waiter that has left the line is settled") {
             Outcome::Granted => Ok(()),
             Outcome::Closed => Err(SlotError::Closed),
+            Outcome::TooMany => Err(SlotError::TooMany),
         }
     }
 
@@ -161,7 +171,7 @@ impl Entrance {
     /// Counts a refusal and returns it.
     pub fn count(&self, refusal: SlotError) -> SlotError {
         let counter: &Counter = match refusal {
-            SlotError::Full => &self.rejections.full,
+            SlotError::Full | SlotError::TooMany => &self.rejections.full,
             SlotError::Closed => &self.rejections.closed,
             SlotError::Timeout => &self.rejections.timeout,
             SlotError::WouldDeadlock => &self.rejections.would_deadlock,

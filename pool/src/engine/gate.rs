@@ -32,33 +32,34 @@ impl Gate {
         self.subpool.as_deref().unwrap_or(&self.scheduler.root)
     }
 
-    /// Takes a slot, and blocks for one as long as `patience` allows. Counts a refusal.
+    /// Takes slots, and blocks for them as long as `patience` allows. Counts a refusal.
     #[inline]
-    pub fn enter(&self, patience: Patience) -> Result<(), SlotError> {
-        if self.entrance().slots.take_free() {
+    pub fn enter(&self, patience: Patience, count: usize) -> Result<(), SlotError> {
+        if self.entrance().slots.take_free(count) {
             return Ok(());
         }
-        self.enter_full(patience)
+        self.enter_full(patience, count)
     }
 
-    fn enter_full(&self, patience: Patience) -> Result<(), SlotError> {
+    fn enter_full(&self, patience: Patience, count: usize) -> Result<(), SlotError> {
         let entered = self
             .entrance()
-            .enter(patience, || Seat::is_on(&self.scheduler));
+            .enter(patience, count, || Seat::is_on(&self.scheduler));
         entered.map_err(|refusal| self.entrance().count(refusal))
     }
 
-    /// Returns a future that takes a slot. Does not count a refusal.
-    pub fn enter_async(&self) -> Enter<'_> {
+    /// Returns a future that takes slots. Does not count a refusal.
+    pub fn enter_async(&self, count: usize) -> Enter<'_> {
         Enter {
             gate: self,
+            count,
             place: None,
             done: false,
         }
     }
 
-    pub fn release(&self) {
-        self.scheduler.release(self.entrance());
+    pub fn release(&self, count: usize) {
+        self.scheduler.release(self.entrance(), count);
     }
 
     /// Enqueues a closure that holds a slot.
@@ -204,23 +205,27 @@ impl<J: Job> Work<Seat> for Queued<Arc<Entrance>, J> {
     }
 }
 
-/// Waits for a slot without blocking a thread. Dropping it gives up the wait.
+/// Waits for slots without blocking a thread. Dropping it gives up the wait.
 pub struct Enter<'a> {
     gate: &'a Gate,
+    count: usize,
     place: Option<(u64, Arc<Waiter>)>,
     done: bool,
 }
 
 impl Enter<'_> {
-    /// The first poll: takes a slot or joins the line.
+    /// The first poll: takes the slots or joins the line.
     fn begin(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoSlot>> {
         let entrance = self.gate.entrance();
-        match entrance.slots.try_acquire() {
+        match entrance.slots.try_acquire(self.count) {
             Err(NoSlot::Full) => {}
             settled => return Poll::Ready(settled),
         }
         let waiter = Arc::new(Waiter::task(cx.waker()));
-        match entrance.slots.join_line(&waiter, entrance.max_waiting) {
+        let joined = entrance
+            .slots
+            .join_line(&waiter, entrance.max_waiting, self.count);
+        match joined {
             Ok(Joined::Granted) => Poll::Ready(Ok(())),
             Ok(Joined::Waiting(ticket)) => {
                 self.place = Some((ticket, waiter));
@@ -241,6 +246,7 @@ impl Future for Enter<'_> {
             Some((_, waiter)) => waiter.poll(cx).map(|outcome| match outcome {
                 Outcome::Granted => Ok(()),
                 Outcome::Closed => Err(NoSlot::Closed),
+                Outcome::TooMany => Err(NoSlot::TooMany),
             }),
         };
         settled.map(|settled| {
@@ -258,8 +264,8 @@ impl Drop for Enter<'_> {
         };
         let left = self.gate.entrance().slots.leave_line(ticket);
         if !left && waiter.outcome() == Some(Outcome::Granted) {
-            // Granted while it was given up: the slot goes on to the next.
-            self.gate.release();
+            // Granted while it was given up: the slots go on to the next.
+            self.gate.release(self.count);
         }
     }
 }

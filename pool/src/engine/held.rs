@@ -50,7 +50,7 @@ impl Turn for HeldSlot<'_> {
     fn end(&self, end: &End) {
         gate::count(&self.gate.scheduler, end);
         let slots = &self.gate.entrance().slots;
-        self.state.set(State::Released(slots.release_quietly()));
+        self.state.set(State::Released(slots.release_quietly(1)));
     }
 }
 
@@ -70,7 +70,7 @@ impl Drop for HeldSlot<'_> {
                     .scheduler
                     .follow_up(self.gate.entrance(), released);
             }
-            State::Undone | State::Ended => self.gate.release(),
+            State::Undone | State::Ended => self.gate.release(1),
         });
     }
 }

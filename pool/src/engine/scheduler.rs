@@ -318,8 +318,8 @@ impl Shared {
     }
 
     #[inline]
-    pub fn release(&self, entrance: &Entrance) {
-        if entrance.slots.release() {
+    pub fn release(&self, entrance: &Entrance, count: usize) {
+        if entrance.slots.release(count) {
             self.drained(entrance);
         }
     }
@@ -337,11 +337,12 @@ impl Shared {
         let (threads, idle_threads) = self.idle.threads();
         let doings = self.activities.count();
         let sum = |count: fn(&Tally) -> u64| self.tallies.iter().map(|tally| count(tally)).sum();
-        let (completed, panicked, cancelled, discarded) = (
+        let (completed, panicked, cancelled, discarded, expired) = (
             sum(|tally| tally.completed.get()),
             sum(|tally| tally.panicked.get()),
             sum(|tally| tally.cancelled.get()),
             sum(|tally| tally.discarded.get()),
+            sum(|tally| tally.expired.get()),
         );
         Stats {
             capacity,
@@ -361,6 +362,7 @@ impl Shared {
             panicked,
             cancelled,
             discarded,
+            expired,
             handler_panics: self.threads.handler_panics.get(),
             rejected_full: entrance.rejections.full.get(),
             rejected_closed: entrance.rejections.closed.get(),

@@ -27,6 +27,9 @@ pub enum SlotError {
     /// A worker of this pool would have blocked until a slot is free, and only this worker may be
     /// able to free one. Use `try_submit` or `try_slot`; in a future, await the slot.
     WouldDeadlock,
+    /// [`slots`](crate::Pool::slots) asked for more slots than the capacity, or the capacity shrank
+    /// below the request while it waited.
+    TooMany,
 }
 
 impl From<NoSlot> for SlotError {
@@ -34,6 +37,7 @@ impl From<NoSlot> for SlotError {
         match reason {
             NoSlot::Full => Self::Full,
             NoSlot::Closed => Self::Closed,
+            NoSlot::TooMany => Self::TooMany,
         }
     }
 }
@@ -44,6 +48,7 @@ impl fmt::Display for SlotError {
             Self::Full => "the pool is full; retry later or wait for a slot",
             Self::Closed => "the pool is closed",
             Self::Timeout => "no slot of the pool came free in time",
+            Self::TooMany => "the request exceeds the capacity of the pool; ask for fewer slots",
             Self::WouldDeadlock => {
                 "a worker must not block until its own pool has a free slot; await the slot or use `try_submit`"
             }
@@ -199,6 +204,8 @@ pub enum JoinError {
     Panicked(TaskPanic),
     /// The task was cancelled, discarded, or dropped unfinished.
     Cancelled,
+    /// The task [expired](crate::Slot::expires_at) before a worker began it.
+    Expired,
 }
 
 impl JoinError {
@@ -227,6 +234,7 @@ impl fmt::Display for JoinError {
             Self::Cancelled => {
                 f.write_str("the task was cancelled, discarded, or can no longer be woken")
             }
+            Self::Expired => f.write_str("the task expired before a worker began it"),
         }
     }
 }

@@ -70,9 +70,12 @@ pub struct Stats {
     pub cancelled: u64,
     /// Tasks dropped by [`Pool::discard`](crate::Pool::discard).
     pub discarded: u64,
+    /// Tasks dropped because they [expired](crate::Slot::expires_at) before they began.
+    pub expired: u64,
     /// Panics in the panic handler and in thread hooks.
     pub handler_panics: u64,
-    /// Submits refused because no slot was free, or too many submitters waited for one.
+    /// Submits refused because no slot was free, too many submitters waited for one, or the request
+    /// exceeded the capacity.
     pub rejected_full: u64,
     /// Submits refused because the pool was closed.
     pub rejected_closed: u64,
@@ -110,6 +113,7 @@ impl Stats {
             panicked: self.panicked + other.panicked,
             cancelled: self.cancelled + other.cancelled,
             discarded: self.discarded + other.discarded,
+            expired: self.expired + other.expired,
             handler_panics: self.handler_panics + other.handler_panics,
             rejected_full: self.rejected_full + other.rejected_full,
             rejected_closed: self.rejected_closed + other.rejected_closed,
@@ -162,6 +166,7 @@ pub(crate) struct Tally {
     pub(crate) panicked: Counter,
     pub(crate) cancelled: Counter,
     pub(crate) discarded: Counter,
+    pub(crate) expired: Counter,
     /// How often the worker has looked beyond its own queues. While this grows, no task blocks the
     /// worker.
     pub(crate) looks: Counter,
@@ -194,6 +199,7 @@ impl Tally {
             End::Completed => self.count(|tally| &tally.completed),
             End::Cancelled => self.count(|tally| &tally.cancelled),
             End::Discarded => self.count(|tally| &tally.discarded),
+            End::Expired => self.count(|tally| &tally.expired),
             End::Panicked(_) => self.count(|tally| &tally.panicked),
             End::Counted => {}
         }

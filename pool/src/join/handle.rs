@@ -7,15 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use pin_project_lite::pin_project;
-
 use crate::engine::Gate;
 use crate::errors::JoinError;
-use crate::join::packet::{Joint, Packet, Suspended, Ticket, Unbegun};
+use crate::join::packet::Joint;
 use crate::join::watch::Watch;
-use crate::task::{Either, is_large};
-use crate::task::{End, Job, Output, Turn};
-use crate::task::{Payload, unwind};
 
 /// A handle to the result of a task: a value that a future awaits and a thread waits for. Dropping
 /// the handle lets the task go on.
@@ -46,24 +41,30 @@ use crate::task::{Payload, unwind};
 /// # }
 /// ```
 #[must_use = "a handle that is dropped lets its task go on and its result be lost"]
-pub struct JoinHandle<T>(Watch<T>);
+pub struct JoinHandle<T> {
+    watch: Watch<T>,
+    cancels_on_drop: bool,
+}
 
 impl<T> JoinHandle<T> {
-    fn new(gate: &Gate, packet: std::sync::Arc<dyn Joint<T>>) -> Self {
-        Self(Watch::new(packet, gate.clone(), true))
+    pub(super) fn new(gate: &Gate, packet: std::sync::Arc<dyn Joint<T>>) -> Self {
+        Self {
+            watch: Watch::new(packet, gate.clone(), true),
+            cancels_on_drop: false,
+        }
     }
 
     /// Marks the task as part of an order, so that it never runs in place of a task that waits for
     /// it.
     pub(crate) fn in_order(mut self) -> Self {
-        self.0.stay_in_order();
+        self.watch.stay_in_order();
         self
     }
 
     /// Returns a watch that waits for the same end or cancels the task. The handle keeps the
     /// result.
     pub(crate) fn watch(&self) -> Watch<T> {
-        self.0.clone()
+        self.watch.clone()
     }
 
     /// Blocks the calling thread until the task has ended. In async code, `.await` the handle.
@@ -87,8 +88,8 @@ impl<T> JoinHandle<T> {
     /// If the handle was polled to completion before. With the feature `tokio`, also if the task
     /// has not ended and the calling thread drives async tasks of tokio.
     pub fn wait(mut self) -> Result<T, JoinError> {
-        self.0.wait();
-        self.0.packet.take()
+        self.watch.wait();
+        self.watch.packet.take()
     }
 
     /// Blocks the calling thread until the task has ended, for at most `timeout`. Never runs the
@@ -147,8 +148,8 @@ impl<T> JoinHandle<T> {
     }
 
     fn wait_until(mut self, deadline: Option<Instant>) -> Result<Result<T, JoinError>, Self> {
-        if self.0.wait_until(deadline) {
-            Ok(self.0.packet.take())
+        if self.watch.wait_until(deadline) {
+            Ok(self.watch.packet.take())
         } else {
             Err(self)
         }
@@ -171,7 +172,32 @@ impl<T> JoinHandle<T> {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn cancel(&self) -> bool {
-        self.0.cancel()
+        self.watch.cancel()
+    }
+
+    /// Makes the handle cancel its task when it is dropped: a closure that has not begun is dropped,
+    /// and a future is dropped when it is next suspended. A closure that runs goes on.
+    ///
+    /// A server uses it for work whose client may leave: if the client's request is dropped while
+    /// the work waits in the queue, the work costs nothing.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().threads(0..=1).build()?;
+    /// let (go, wait) = std::sync::mpsc::channel::<()>();
+    /// let busy = pool.submit_with_handle(move || wait.recv())?;
+    /// let queued = pool.submit_with_handle(|| unreachable!())?.cancel_on_drop();
+    /// drop(queued);
+    /// drop(go);
+    /// # let _ = busy.wait();
+    /// pool.shutdown().wait()?;
+    /// assert_eq!(pool.stats().cancelled, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancels_on_drop = true;
+        self
     }
 
     /// Returns whether the task has ended, so that waiting does not block.
@@ -187,7 +213,7 @@ impl<T> JoinHandle<T> {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.0.packet.is_done()
+        self.watch.packet.is_done()
     }
 }
 
@@ -198,13 +224,16 @@ impl<T> Future for JoinHandle<T> {
     ///
     /// If polled after completion.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx).map(|()| self.0.packet.take())
+        self.watch.poll(cx).map(|()| self.watch.packet.take())
     }
 }
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.0.packet.detach();
+        if self.cancels_on_drop {
+            self.watch.cancel_dropped();
+        }
+        self.watch.packet.detach();
     }
 }
 
@@ -218,128 +247,5 @@ impl<T> fmt::Debug for JoinHandle<T> {
         f.debug_struct("JoinHandle")
             .field("finished", &finished)
             .finish_non_exhaustive()
-    }
-}
-
-/// Wraps a closure in a task with a result. Returns its handle and the task.
-pub(crate) fn closure<F, T>(gate: &Gate, f: F) -> (JoinHandle<T>, impl Job + use<F, T>)
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    if const { is_large::<F>() } {
-        let (handle, task) = small_closure(gate, Box::new(f));
-        (handle, Either::Large(task))
-    } else {
-        let (handle, task) = small_closure(gate, f);
-        (handle, Either::Small(task))
-    }
-}
-
-fn small_closure<F, T>(gate: &Gate, f: F) -> (JoinHandle<T>, Ticket<Unbegun<F>, T>)
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    let packet = Packet::new(Unbegun(f));
-    let ticket = Ticket(std::sync::Arc::clone(&packet));
-    (JoinHandle::new(gate, packet), ticket)
-}
-
-/// Runs the closure, unless it was cancelled or was run by the task that waits for it.
-impl<F, T> Job for Ticket<Unbegun<F>, T>
-where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
-{
-    const ENDS_TURN: bool = true;
-
-    fn run(self, turn: &impl Turn) -> End {
-        match self.0.begin() {
-            Some(Unbegun(f)) => {
-                turn.begin();
-                self.0.finish(unwind::catch(f), turn)
-            }
-            None => self.0.missed(),
-        }
-    }
-
-    fn discard(self, turn: &impl Turn) -> End {
-        self.0.discard(turn)
-    }
-
-    fn is_spent(&mut self) -> bool {
-        self.0.is_spent()
-    }
-}
-
-/// Wraps a future in a task with a result. Returns its handle and the task.
-pub(crate) fn future<F>(
-    gate: &Gate,
-    future: F,
-) -> (
-    JoinHandle<F::Output>,
-    impl Future<Output: Output> + Send + use<F>,
-)
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let packet = Packet::new(Suspended(None));
-    let ticket = Ticket(std::sync::Arc::clone(&packet));
-    (JoinHandle::new(gate, packet), Joined { future, ticket })
-}
-
-pin_project! {
-    /// A future that puts its output into a packet.
-    struct Joined<F: Future> {
-        // Before the ticket: an unfinished future is dropped before its handle is notified.
-        #[pin]
-        future: F,
-        ticket: Ticket<Suspended, F::Output>,
-    }
-}
-
-impl<F: Future> Future for Joined<F> {
-    type Output = Joinable<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let packet = &this.ticket.0;
-        let Some(Suspended(waker)) = packet.begin() else {
-            return Poll::Ready(Joinable::Cancelled);
-        };
-        let polled = match unwind::catch(|| this.future.poll(cx)) {
-            Ok(Poll::Pending) => {
-                let waker = waker.filter(|waker| waker.will_wake(cx.waker()));
-                packet.rest(Suspended(waker.or_else(|| Some(cx.waker().clone()))));
-                return Poll::Pending;
-            }
-            Ok(Poll::Ready(output)) => Ok(output),
-            Err(payload) => Err(payload),
-        };
-        Poll::Ready(Joinable::Ended {
-            packet: std::sync::Arc::clone(packet),
-            result: polled,
-        })
-    }
-}
-
-/// What a future with a handle returns to its task.
-pub(crate) enum Joinable<T> {
-    /// The cancel has notified the handle.
-    Cancelled,
-    Ended {
-        packet: std::sync::Arc<Packet<Suspended, T>>,
-        result: Result<T, Payload>,
-    },
-}
-
-impl<T> Output for Joinable<T> {
-    fn settle(self, turn: &impl Turn) -> End {
-        match self {
-            Self::Cancelled => End::Cancelled,
-            Self::Ended { packet, result } => packet.finish(result, turn),
-        }
     }
 }

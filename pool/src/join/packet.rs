@@ -1,13 +1,13 @@
 //! State shared by a task with a result and its handle.
 
 use std::panic::resume_unwind;
-use std::task::Waker;
 
 use crate::engine::Gate;
 use crate::engine::HeldSlot;
 use crate::engine::Seat;
 use crate::errors::JoinError;
 use crate::join::helper::Helper;
+use crate::join::resting::Resting;
 use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::task::TaskPanic;
 use crate::task::{End, Turn};
@@ -33,60 +33,6 @@ pub trait Joint<T>: Send + Sync {
     fn is_taken(&self) -> bool;
     /// Drops the handle's claim to the result.
     fn detach(&self);
-}
-
-/// What a task stores in its packet while it is not running.
-pub trait Resting<T>: Send + Sized {
-    /// Whether it is a closure, which any worker can run.
-    const IS_CLOSURE: bool;
-
-    /// Runs the closure. Panics for a future.
-    fn run(self) -> Result<T, Payload>;
-
-    /// Ends a cancelled task: wakes a future so that a worker drops it.
-    fn give_up(self);
-
-    /// Returns the waker that was kept for a cancel, because no handle can cancel the task any
-    /// more. A future must not own its own last waker, or it is leaked.
-    fn detach(&mut self) -> Option<Waker>;
-}
-
-/// A closure that has not begun.
-pub struct Unbegun<F>(pub F);
-
-impl<T, F: FnOnce() -> T + Send> Resting<T> for Unbegun<F> {
-    const IS_CLOSURE: bool = true;
-
-    fn run(self) -> Result<T, Payload> {
-        unwind::catch(self.0)
-    }
-
-    fn give_up(self) {}
-
-    fn detach(&mut self) -> Option<Waker> {
-        None
-    }
-}
-
-/// A future between two polls. Its waker lets a cancel have it dropped.
-pub struct Suspended(pub Option<Waker>);
-
-impl<T> Resting<T> for Suspended {
-    const IS_CLOSURE: bool = false;
-
-    fn run(self) -> Result<T, Payload> {
-        unreachable!("a future is polled by its own task")
-    }
-
-    fn give_up(self) {
-        if let Some(waker) = self.0 {
-            waker.wake();
-        }
-    }
-
-    fn detach(&mut self) -> Option<Waker> {
-        self.0.take()
-    }
 }
 
 /// State shared by a task and its handle.
@@ -216,21 +162,37 @@ impl<R: Resting<T>, T> Packet<R, T> {
     /// From resting to done: the pool discards the task.
     pub fn discard(&self, turn: &impl Turn) -> End {
         match self.begin() {
-            Some(resting) => self.drop_undone(resting, turn),
+            Some(resting) => self.drop_undone(resting, &End::Discarded, turn),
             None => self.missed(),
         }
     }
 
-    fn drop_undone(&self, resting: R, turn: &impl Turn) -> End {
+    /// From running to done: runs the closure, unless it begins too late.
+    pub fn run(&self, mut resting: R, turn: &impl Turn) -> End {
+        if resting.begins_late() {
+            return self.drop_undone(resting, &End::Expired, turn);
+        }
+        turn.begin();
+        self.finish(resting.run(), turn)
+    }
+
+    /// From running to done, for a task that does not run.
+    fn drop_undone(&self, resting: R, end: &End, turn: &impl Turn) -> End {
         let dropped = unwind::catch(|| drop(resting));
-        let state = self.0.lock();
-        State::end(state, Err(JoinError::Cancelled), || {
-            turn.end(&End::Discarded);
-        });
+        self.end_undone(end, turn);
         match dropped {
             Ok(()) => End::Counted,
             Err(payload) => End::Panicked(Some(payload)),
         }
+    }
+
+    /// From running to done, for a task that was dropped.
+    pub fn end_undone(&self, end: &End, turn: &impl Turn) {
+        let error = match end {
+            End::Expired => JoinError::Expired,
+            _ => JoinError::Cancelled,
+        };
+        State::end(self.0.lock(), Err(error), || turn.end(end));
     }
 
     /// From resting to done, for a future. A worker drops the future.
@@ -333,9 +295,9 @@ impl<R: Resting<T>, T: Send> Joint<T> for Packet<R, T> {
         };
         helper.end(|turn, discards| {
             if discards {
-                self.drop_undone(resting, turn)
+                self.drop_undone(resting, &End::Discarded, turn)
             } else {
-                self.finish(resting.run(), turn)
+                self.run(resting, turn)
             }
         });
     }

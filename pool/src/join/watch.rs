@@ -7,6 +7,7 @@ use crate::engine::Gate;
 use crate::join::helper::Helper;
 use crate::join::packet::Joint;
 use crate::sync::Arc;
+use crate::task::unwind;
 use crate::wait::Waiter;
 use crate::wait::blocking;
 
@@ -63,6 +64,14 @@ impl<T> Watch<T> {
 
     pub fn cancel(&self) -> bool {
         self.packet.cancel(&self.gate)
+    }
+
+    /// Cancels the task on behalf of a dropped handle. Reports a panic of a dropped capture, which
+    /// must not unwind out of a drop.
+    pub fn cancel_dropped(&self) {
+        if let Err(payload) = unwind::catch(|| self.cancel_soon()) {
+            self.gate.scheduler.report(payload);
+        }
     }
 
     pub fn cancel_soon(&self) {

@@ -147,33 +147,35 @@ impl MultiPool {
         self.gates().any(|gate| Seat::is_on(&gate.scheduler))
     }
 
-    /// Takes the first free slot, from the picked shard on. Without one, returns the first open
-    /// shard and false.
-    fn look(&self, picked: usize) -> Result<(&Gate, bool), Refused<'_>> {
+    /// Takes slots of the first shard that has enough free ones, from the picked shard on. Without
+    /// one, returns the first open shard that has as many slots, and false.
+    fn look(&self, picked: usize, count: usize) -> Result<(&Gate, bool), Refused<'_>> {
         let shards = self.shards();
         let (before, from) = shards.split_at(picked);
         let mut line = None;
+        let mut reason = SlotError::Closed;
         for gate in from.iter().chain(before).map(Pool::gate) {
-            match gate.entrance().slots.try_acquire() {
+            match gate.entrance().slots.try_acquire(count) {
                 Ok(()) => return Ok((gate, true)),
                 Err(NoSlot::Full) => line = line.or(Some(gate)),
                 Err(NoSlot::Closed) => {}
+                Err(NoSlot::TooMany) => reason = SlotError::TooMany,
             }
         }
         let line = line.map(|gate| (gate, false));
-        line.ok_or((shards[picked].gate(), SlotError::Closed))
+        line.ok_or((shards[picked].gate(), reason))
     }
 
-    fn try_enter(&self, patience: Option<Patience>) -> Result<&Gate, Refused<'_>> {
+    fn try_enter(&self, patience: Option<Patience>, count: usize) -> Result<&Gate, Refused<'_>> {
         let picked = self.pick();
         loop {
-            let (gate, has_slot) = self.look(picked)?;
+            let (gate, has_slot) = self.look(picked, count)?;
             if has_slot {
                 return Ok(gate);
             }
             let entrance = gate.entrance();
             let patience = patience.unwrap_or_else(|| entrance.plain());
-            match entrance.enter(patience, || self.is_on_worker()) {
+            match entrance.enter(patience, count, || self.is_on_worker()) {
                 Ok(()) => return Ok(gate),
                 // The shard was closed meanwhile; another may be open.
                 Err(SlotError::Closed) => {}
@@ -182,23 +184,31 @@ impl MultiPool {
         }
     }
 
-    /// Takes a slot, and blocks for one as long as `patience` allows, by default as the shard's
+    /// Takes slots, and blocks for them as long as `patience` allows, by default as the shard's
     /// `nonblocking` says. Counts a refusal.
-    pub(crate) fn enter(&self, patience: Option<Patience>) -> Result<&Gate, SlotError> {
-        self.try_enter(patience).map_err(count)
+    pub(crate) fn enter(
+        &self,
+        patience: Option<Patience>,
+        count: usize,
+    ) -> Result<&Gate, SlotError> {
+        self.try_enter(patience, count).map_err(note)
     }
 
-    /// Takes a slot if a shard has a free one. Returns its gate, or the gate to wait at, and
-    /// whether it took a slot. Counts a refusal.
-    pub(crate) fn look_for_slot(&self, picked: usize) -> Result<(&Gate, bool), SlotError> {
-        self.look(picked).map_err(count)
+    /// Takes slots if a shard has enough free ones. Returns its gate, or the gate to wait at, and
+    /// whether it took them. Counts a refusal.
+    pub(crate) fn look_for_slots(
+        &self,
+        picked: usize,
+        count: usize,
+    ) -> Result<(&Gate, bool), SlotError> {
+        self.look(picked, count).map_err(note)
     }
 }
 
 /// A refusal that is not counted yet, and the gate where it counts.
 type Refused<'a> = (&'a Gate, SlotError);
 
-fn count((gate, refusal): Refused<'_>) -> SlotError {
+fn note((gate, refusal): Refused<'_>) -> SlotError {
     gate.entrance().count(refusal)
 }
 

@@ -75,6 +75,7 @@ impl Pool {
             ("panicked", stats.panicked),
             ("cancelled", stats.cancelled),
             ("discarded", stats.discarded),
+            ("expired", stats.expired),
         ] {
             counter!("anthill_ended_total", "pool" => pool(), "end" => end).absolute(value);
         }

@@ -144,7 +144,7 @@ impl<'scope> Scope<'scope, '_> {
     where
         F: FnOnce() + Send + 'scope,
     {
-        self.gate.enter(self.gate.entrance().plain())?;
+        self.gate.enter(self.gate.entrance().plain(), 1)?;
         self.accept(f);
         Ok(())
     }
@@ -171,7 +171,7 @@ impl<'scope> Scope<'scope, '_> {
     where
         F: FnOnce() + Send + 'scope,
     {
-        if let Err(reason) = self.gate.enter(Patience::None) {
+        if let Err(reason) = self.gate.enter(Patience::None, 1) {
             return Err(SubmitError::new(reason, f));
         }
         self.accept(f);

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use crate::admission::MOST_SLOTS;
 use crate::engine::Patience;
 use crate::engine::{Enter, Gate};
 use crate::errors::{SlotError, SubmitError};
@@ -36,6 +37,8 @@ use crate::task::Job;
 #[must_use = "it does nothing unless it is awaited or waited for"]
 pub struct Reserve<'a> {
     source: Source<'a>,
+    /// How many slots.
+    count: usize,
     /// The shard that was picked, if there are shards.
     picked: Option<usize>,
     /// The place in line, and its gate.
@@ -43,18 +46,25 @@ pub struct Reserve<'a> {
 }
 
 impl<'a> Reserve<'a> {
-    pub(crate) fn new(source: Source<'a>) -> Self {
+    pub(crate) fn new(source: Source<'a>, count: usize) -> Self {
         Self {
             source,
+            count: clamp(count),
             picked: None,
             enter: None,
         }
     }
 
+    /// Takes the slots if they are free now.
+    pub(crate) fn try_now(self) -> Result<Slot<'a>, SlotError> {
+        self.enter(Some(Patience::None))
+    }
+
     fn enter(mut self, patience: Option<Patience>) -> Result<Slot<'a>, SlotError> {
         // Leave the line after a poll, or the place there takes the slot that this waits for.
         self.enter = None;
-        self.source.enter(patience).map(Slot::new)
+        let target = self.source.enter(patience, self.count)?;
+        Ok(Slot::new(target, self.count))
     }
 
     /// Blocks the calling thread until a slot is free. In async code, use `.await`.
@@ -150,16 +160,19 @@ impl<'a> Future for Reserve<'a> {
             let this = &mut *self;
             let (enter, gate) = match &mut this.enter {
                 Some(enter) => enter,
-                None => match this.source.look(&mut this.picked)? {
-                    Found::Slot(target) => return Poll::Ready(Ok(Slot::new(target))),
-                    Found::Line(gate) => this.enter.insert((gate.enter_async(), gate)),
+                None => match this.source.look(&mut this.picked, this.count)? {
+                    Found::Slot(target) => return Poll::Ready(Ok(Slot::new(target, this.count))),
+                    Found::Line(gate) => this.enter.insert((gate.enter_async(this.count), gate)),
                 },
             };
             let entered = ready!(Pin::new(enter).poll(cx));
             let gate = *gate;
             this.enter = None;
             match entered {
-                Ok(()) => return Poll::Ready(Ok(Slot::new(this.source.target(gate)))),
+                Ok(()) => {
+                    let target = this.source.target(gate);
+                    return Poll::Ready(Ok(Slot::new(target, this.count)));
+                }
                 // Another shard may be open.
                 Err(SlotError::Closed) if this.source.has_shards() => {}
                 Err(refusal) => return Poll::Ready(Err(gate.entrance().count(refusal))),
@@ -195,23 +208,27 @@ enum Found<'a> {
 impl<'a> Source<'a> {
     /// Takes a slot, and blocks for one as long as `patience` allows, by default as the pool's
     /// `nonblocking` says.
-    pub(crate) fn enter(self, patience: Option<Patience>) -> Result<Target<'a>, SlotError> {
-        Ok(self.target(self.enter_gate(patience)?))
+    pub(crate) fn enter(
+        self,
+        patience: Option<Patience>,
+        count: usize,
+    ) -> Result<Target<'a>, SlotError> {
+        Ok(self.target(self.enter_gate(patience, count)?))
     }
 
     /// Takes a slot like `enter`, and returns the gate that it belongs to.
     #[inline]
-    fn enter_gate(self, patience: Option<Patience>) -> Result<&'a Gate, SlotError> {
+    fn enter_gate(self, patience: Option<Patience>, count: usize) -> Result<&'a Gate, SlotError> {
         let gate = match self {
             Self::Pool(gate) => gate,
             Self::Strand(strand) => strand.gate(),
-            Self::Multi(multi) => return multi.enter(patience),
+            Self::Multi(multi) => return multi.enter(patience, count),
         };
         let patience = match patience {
             Some(patience) => patience,
             None => gate.entrance().plain(),
         };
-        gate.enter(patience)?;
+        gate.enter(patience, count)?;
         Ok(gate)
     }
 
@@ -222,7 +239,7 @@ impl<'a> Source<'a> {
     )]
     #[inline(always)]
     pub(crate) fn submit(self, job: impl Job) -> Result<(), SlotError> {
-        let gate = self.enter_gate(None)?;
+        let gate = self.enter_gate(None, 1)?;
         self.submit_at(gate, job);
         Ok(())
     }
@@ -232,7 +249,7 @@ impl<'a> Source<'a> {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let gate = self.enter_gate(None)?;
+        let gate = self.enter_gate(None, 1)?;
         match self {
             Self::Strand(strand) => strand.push_future(future),
             Self::Pool(_) | Self::Multi(_) => gate.spawn(future),
@@ -242,7 +259,7 @@ impl<'a> Source<'a> {
 
     /// Submits a closure if a slot is free. Otherwise returns it in the error.
     pub(crate) fn try_submit<J: Job>(self, job: J) -> Result<(), SubmitError<J>> {
-        match self.enter_gate(Some(Patience::None)) {
+        match self.enter_gate(Some(Patience::None), 1) {
             Ok(gate) => {
                 self.submit_at(gate, job);
                 Ok(())
@@ -263,20 +280,20 @@ impl<'a> Source<'a> {
 
     /// Takes a slot if one is free. Otherwise returns the task in the error.
     pub(crate) fn try_enter<F>(self, task: F) -> Result<(Target<'a>, F), SubmitError<F>> {
-        match self.enter(Some(Patience::None)) {
+        match self.enter(Some(Patience::None), 1) {
             Ok(target) => Ok((target, task)),
             Err(reason) => Err(SubmitError::new(reason, task)),
         }
     }
 
     /// Looks for a slot, with shards from the picked one on.
-    fn look(self, picked: &mut Option<usize>) -> Result<Found<'a>, SlotError> {
+    fn look(self, picked: &mut Option<usize>, count: usize) -> Result<Found<'a>, SlotError> {
         match self {
             Self::Pool(gate) => Ok(Found::Line(gate)),
             Self::Strand(strand) => Ok(Found::Line(strand.gate())),
             Self::Multi(multi) => {
                 let picked = *picked.get_or_insert_with(|| multi.pick());
-                let (gate, has_slot) = multi.look_for_slot(picked)?;
+                let (gate, has_slot) = multi.look_for_slots(picked, count)?;
                 Ok(if has_slot {
                     Found::Slot(pool_target(gate))
                 } else {
@@ -297,6 +314,11 @@ impl<'a> Source<'a> {
     fn has_shards(self) -> bool {
         matches!(self, Self::Multi(_))
     }
+}
+
+/// Returns a number of slots that can be reserved: at least one, and no more than can be counted.
+fn clamp(count: usize) -> usize {
+    count.clamp(1, MOST_SLOTS)
 }
 
 fn pool_target(gate: &Gate) -> Target<'_> {

@@ -5,12 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::engine::Gate;
-use crate::engine::{named, named_future};
-use crate::join::{JoinHandle, handle as join};
+use crate::engine::{Expiring, ExpiringFuture, Gate, Options, Worn};
+use crate::join::{self, JoinHandle};
 use crate::strand::Strand;
-use crate::task::{Job, Output};
+use crate::task::{ExpiresAt, Job, Limit, NoLimit, Output};
 
 /// A reserved place for one task, from [`Pool::slot`](crate::Pool::slot) or
 /// [`Pool::try_slot`](crate::Pool::try_slot), and from the same calls of a
@@ -37,22 +37,32 @@ use crate::task::{Job, Output};
 pub struct Slot<'a> {
     /// `None` once the slot is handed to its task.
     target: Option<Target<'a>>,
-    name: Option<Arc<str>>,
+    options: Options,
 }
 
 impl<'a> Slot<'a> {
-    /// Wraps a slot that was just taken.
-    pub(crate) fn new(target: Target<'a>) -> Self {
+    /// Wraps slots that were just taken.
+    pub(crate) fn new(target: Target<'a>, count: usize) -> Self {
         Self {
             target: Some(target),
-            name: None,
+            options: Options {
+                count,
+                name: None,
+                expires_at: None,
+            },
         }
     }
 
     /// Hands the slot to its task.
-    fn take(&mut self) -> (Target<'a>, Option<Arc<str>>) {
-        let target = self.target.take().expect("a slot is used once, by value");
-        (target, self.name.take())
+    fn take(&mut self) -> Target<'a> {
+        self.target.take().expect("a slot is used once, by value")
+    }
+
+    /// Hands the slot to its task, with options that differ from the defaults.
+    fn take_with_options(&mut self) -> (Target<'a>, ExpiresAt, Worn) {
+        let target = self.take();
+        let (limit, worn) = self.options.take().split(target.gate());
+        (target, limit, worn)
     }
 
     /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its
@@ -68,10 +78,9 @@ impl<'a> Slot<'a> {
     /// # }
     /// ```
     pub fn into_owned(mut self) -> Slot<'static> {
-        let (target, name) = self.take();
         Slot {
-            target: Some(target.into_owned()),
-            name,
+            target: Some(self.take().into_owned()),
+            options: self.options.take(),
         }
     }
 
@@ -91,7 +100,33 @@ impl<'a> Slot<'a> {
     /// # }
     /// ```
     pub fn named(mut self, name: &str) -> Self {
-        self.name = Some(Arc::from(name));
+        self.options.name = Some(Arc::from(name));
+        self
+    }
+
+    /// Makes the task expire: if no worker has begun it by `deadline`, it is dropped when a worker
+    /// reaches it. Its slot is released, its handle returns
+    /// [`JoinError::Expired`](crate::JoinError::Expired), and
+    /// [`Stats::expired`](crate::Stats::expired) counts it. A task that has begun goes on.
+    ///
+    /// Use it for answers that are worthless when late: under overload, workers then skip old
+    /// requests instead of computing answers that nobody reads.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// use anthill::JoinError;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let slot = pool.slot().wait()?.expires_at(Instant::now()); // too late for any task
+    /// let late = slot.submit_with_handle(|| unreachable!());
+    /// assert!(matches!(late.wait(), Err(JoinError::Expired)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn expires_at(mut self, deadline: Instant) -> Self {
+        self.options.expires_at = Some(deadline);
         self
     }
 
@@ -113,10 +148,12 @@ impl<'a> Slot<'a> {
     where
         F: FnOnce() + Send + 'static,
     {
-        match self.take() {
-            (target, None) => target.submit(f),
-            (target, Some(name)) => target.submit(named(name, f)),
+        if self.options.are_default() {
+            return self.take().submit(f);
         }
+        let (target, limit, worn) = self.take_with_options();
+        let f = worn.closure(f);
+        target.submit(Expiring { f, limit });
     }
 
     /// Spawns a future.
@@ -136,10 +173,12 @@ impl<'a> Slot<'a> {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        match self.take() {
-            (target, None) => target.spawn(future),
-            (target, Some(name)) => target.spawn(named_future(name, future)),
+        if self.options.are_default() {
+            return self.take().spawn(future);
         }
+        let (target, limit, worn) = self.take_with_options();
+        let future = worn.future(future);
+        target.spawn(ExpiringFuture { future, limit });
     }
 
     /// Submits a closure and returns a handle to its result.
@@ -157,10 +196,11 @@ impl<'a> Slot<'a> {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        match self.take() {
-            (target, None) => target.submit_with_handle(f),
-            (target, Some(name)) => target.submit_with_handle(named(name, f)),
+        if self.options.are_default() {
+            return self.take().submit_with_handle(f, NoLimit);
         }
+        let (target, limit, worn) = self.take_with_options();
+        target.submit_with_handle(worn.closure(f), limit)
     }
 
     /// Spawns a future and returns a handle to its output.
@@ -181,17 +221,18 @@ impl<'a> Slot<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        match self.take() {
-            (target, None) => target.spawn_with_handle(future),
-            (target, Some(name)) => target.spawn_with_handle(named_future(name, future)),
+        if self.options.are_default() {
+            return self.take().spawn_with_handle(future, NoLimit);
         }
+        let (target, limit, worn) = self.take_with_options();
+        target.spawn_with_handle(worn.future(future), limit)
     }
 }
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
         if let Some(target) = self.target.take() {
-            target.gate().release();
+            target.gate().release(self.options.count);
         }
     }
 }
@@ -205,8 +246,8 @@ impl fmt::Debug for Slot<'_> {
         let gate = self.target.as_ref().map(Target::gate);
         f.debug_struct("Slot")
             .field("pool", &gate.map(|gate| &*gate.scheduler.settings.name))
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+            .field("options", &self.options)
+            .finish()
     }
 }
 
@@ -254,22 +295,22 @@ impl Target<'_> {
         }
     }
 
-    pub(crate) fn submit_with_handle<F, T>(&self, f: F) -> JoinHandle<T>
+    pub(crate) fn submit_with_handle<F, T>(&self, f: F, limit: impl Limit) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (handle, task) = join::closure(self.gate(), f);
+        let (handle, task) = join::closure(self.gate(), f, limit);
         self.submit(task);
         self.order(handle)
     }
 
-    pub(crate) fn spawn_with_handle<F>(&self, future: F) -> JoinHandle<F::Output>
+    pub(crate) fn spawn_with_handle<F>(&self, future: F, limit: impl Limit) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let (handle, task) = join::future(self.gate(), future);
+        let (handle, task) = join::future(self.gate(), future, limit);
         self.spawn(task);
         self.order(handle)
     }

@@ -10,6 +10,7 @@ use crate::strand::Strand;
 use crate::submit::reserve::{Reserve, Source};
 use crate::submit::run::Run;
 use crate::submit::slot::Slot;
+use crate::task::NoLimit;
 
 /// Implements the calls for a handle. The examples create the handle by `$make` and call it
 /// `$name`.
@@ -97,7 +98,7 @@ macro_rules! verbs {
                 F: FnOnce() -> T + Send + 'static,
                 T: Send + 'static,
             {
-                Ok(self.source().enter(None)?.submit_with_handle(f))
+                Ok(self.source().enter(None, 1)?.submit_with_handle(f, NoLimit))
             }
 
             /// Spawns a future, and blocks the calling thread while no slot is free. In async code,
@@ -179,7 +180,7 @@ macro_rules! verbs {
                 F: Future + Send + 'static,
                 F::Output: Send + 'static,
             {
-                Ok(self.source().enter(None)?.spawn_with_handle(future))
+                Ok(self.source().enter(None, 1)?.spawn_with_handle(future, NoLimit))
             }
 
             /// Returns a value that reserves a slot, runs a closure in it and returns its result:
@@ -214,7 +215,32 @@ macro_rules! verbs {
             /// # }
             /// ```
             pub fn slot(&self) -> Reserve<'_> {
-                Reserve::new(self.source())
+                Reserve::new(self.source(), 1)
+            }
+
+            /// Returns a value that reserves `count` slots at once for one task: await it, or block
+            /// a thread with its `wait`. The task holds them until it ends.
+            ///
+            /// Slots can so stand for something else than tasks, such as bytes or megabytes of a
+            /// decoder. A large request keeps its place in line: smaller ones behind it wait until
+            /// it has all its slots. It holds none while it waits, so requests do not deadlock.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("let slot = ", $name, ".slots(64).wait()?; // of 1024, for 64 MB")]
+            /// slot.submit(|| println!("decoded"));
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// The wait returns `TooMany` at once if `count` exceeds the capacity, and when the
+            /// capacity shrinks below it. A `count` of 0 counts as 1.
+            pub fn slots(&self, count: usize) -> Reserve<'_> {
+                Reserve::new(self.source(), count)
             }
 
             /// Reserves a slot if one is free now. Never blocks.
@@ -233,8 +259,27 @@ macro_rules! verbs {
             ///
             /// `Full` or `Closed`.
             pub fn try_slot(&self) -> Result<Slot<'_>, SlotError> {
-                let (target, ()) = self.source().try_enter(())?;
-                Ok(Slot::new(target))
+                self.try_slots(1)
+            }
+
+            /// Reserves `count` slots for one task if they are free now. Never blocks.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            #[doc = $make]
+            #[doc = concat!("if let Ok(slot) = ", $name, ".try_slots(64) {")]
+            ///     slot.submit(|| println!("decoded"));
+            /// }
+            #[doc = "# pool.shutdown().wait()?;"]
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// `Full`, `Closed` or `TooMany`.
+            pub fn try_slots(&self, count: usize) -> Result<Slot<'_>, SlotError> {
+                Reserve::new(self.source(), count).try_now()
             }
         }
     };

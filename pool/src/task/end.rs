@@ -11,6 +11,8 @@ pub enum End {
     Cancelled,
     /// Dropped because its entrance discards.
     Discarded,
+    /// Dropped because it expired before it began.
+    Expired,
     /// Already counted by [`Turn::end`], in this turn or by the task that ran this one in place.
     Counted,
 }

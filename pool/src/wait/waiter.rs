@@ -15,11 +15,14 @@ pub enum Outcome {
     Granted,
     /// The pool was closed.
     Closed,
+    /// The capacity shrank below the number of slots that it waits for.
+    TooMany,
 }
 
 const WAITING: u8 = 0;
 const GRANTED: u8 = 1;
 const CLOSED: u8 = 2;
+const TOO_MANY: u8 = 3;
 
 /// A waiter, shared by the waiting thread or future and the line.
 #[derive(Debug)]
@@ -57,6 +60,7 @@ impl Waiter {
         let state = match outcome {
             Outcome::Granted => GRANTED,
             Outcome::Closed => CLOSED,
+            Outcome::TooMany => TOO_MANY,
         };
         // Release pairs with the Acquire in `outcome`: the waiter sees what the task did that
         // released the slot.
@@ -82,6 +86,7 @@ impl Waiter {
         match self.state.load(Ordering::Acquire) {
             GRANTED => Some(Outcome::Granted),
             CLOSED => Some(Outcome::Closed),
+            TOO_MANY => Some(Outcome::TooMany),
             _ => None,
         }
     }

@@ -16,6 +16,7 @@ mod guide;
 mod hooks;
 mod in_place;
 mod lanes;
+mod late;
 mod lifetimes;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -40,5 +41,6 @@ mod threads;
 mod tune;
 #[cfg(feature = "tuner")]
 mod tuner;
+mod weights;
 #[cfg(feature = "tokio")]
 mod with_tokio;

@@ -2,7 +2,7 @@ use super::*;
 
 fn join(slots: &Slots) -> (Arc<Waiter>, u64) {
     let waiter = Arc::new(Waiter::thread());
-    match slots.join_line(&waiter, usize::MAX) {
+    match slots.join_line(&waiter, usize::MAX, 1) {
         Ok(Joined::Waiting(ticket)) => (waiter, ticket),
         other => panic!("expected to wait, got {other:?}"),
     }
@@ -11,22 +11,22 @@ fn join(slots: &Slots) -> (Arc<Waiter>, u64) {
 #[test]
 fn full_slots_refuse_until_a_release() {
     let slots = Slots::new(2);
-    assert_eq!(slots.try_acquire(), Ok(()));
-    assert_eq!(slots.try_acquire(), Ok(()));
-    assert_eq!(slots.try_acquire(), Err(NoSlot::Full));
+    assert_eq!(slots.try_acquire(1), Ok(()));
+    assert_eq!(slots.try_acquire(1), Ok(()));
+    assert_eq!(slots.try_acquire(1), Err(NoSlot::Full));
     assert_eq!(slots.usage(), (2, 2));
-    assert!(!slots.release());
-    assert_eq!(slots.try_acquire(), Ok(()));
+    assert!(!slots.release(1));
+    assert_eq!(slots.try_acquire(1), Ok(()));
 }
 
 #[test]
 fn freed_slot_goes_to_first_waiter_not_newcomer() {
     let slots = Slots::new(1);
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
     let (first, _) = join(&slots);
     let (second, _) = join(&slots);
-    assert!(!slots.release());
-    assert_eq!(slots.try_acquire(), Err(NoSlot::Full));
+    assert!(!slots.release(1));
+    assert_eq!(slots.try_acquire(1), Err(NoSlot::Full));
     assert_eq!(first.outcome(), Some(Outcome::Granted));
     assert_eq!(second.outcome(), None);
     assert_eq!(slots.waiting(), 1);
@@ -35,11 +35,11 @@ fn freed_slot_goes_to_first_waiter_not_newcomer() {
 #[test]
 fn waiter_that_left_the_line_is_skipped() {
     let slots = Slots::new(1);
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
     let (first, ticket) = join(&slots);
     let (second, _) = join(&slots);
     assert!(slots.leave_line(ticket));
-    assert!(!slots.release());
+    assert!(!slots.release(1));
     assert_eq!(first.outcome(), None);
     assert_eq!(second.outcome(), Some(Outcome::Granted));
 }
@@ -47,45 +47,45 @@ fn waiter_that_left_the_line_is_skipped() {
 #[test]
 fn line_refuses_more_than_max_waiting() {
     let slots = Slots::new(1);
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
     join(&slots);
     let waiter = Arc::new(Waiter::thread());
-    assert!(matches!(slots.join_line(&waiter, 1), Err(NoSlot::Full)));
+    assert!(matches!(slots.join_line(&waiter, 1, 1), Err(NoSlot::Full)));
     assert_eq!(slots.waiting(), 1);
 }
 
 #[test]
 fn growing_grants_to_line_and_shrinking_refuses() {
     let slots = Slots::new(1);
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
     let (first, _) = join(&slots);
     slots.tune(3);
     assert_eq!(first.outcome(), Some(Outcome::Granted));
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
     slots.tune(1);
     assert_eq!(slots.usage(), (3, 1));
     for _ in 0..2 {
-        assert!(!slots.release());
-        assert_eq!(slots.try_acquire(), Err(NoSlot::Full));
+        assert!(!slots.release(1));
+        assert_eq!(slots.try_acquire(1), Err(NoSlot::Full));
     }
-    assert!(!slots.release());
-    assert_eq!(slots.try_acquire(), Ok(()));
+    assert!(!slots.release(1));
+    assert_eq!(slots.try_acquire(1), Ok(()));
 }
 
 #[test]
 fn close_refuses_line_and_last_release_detects_drain() {
     let slots = Slots::new(2);
-    slots.try_acquire().unwrap();
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
+    slots.try_acquire(1).unwrap();
     let (waiter, _) = join(&slots);
     let (drained, refused) = slots.close();
     assert!(!drained && refused.len() == 1);
     assert!(!slots.close().0);
     assert_eq!(waiter.outcome(), Some(Outcome::Closed));
-    assert_eq!(slots.try_acquire(), Err(NoSlot::Closed));
-    assert!(!slots.release());
+    assert_eq!(slots.try_acquire(1), Err(NoSlot::Closed));
+    assert!(!slots.release(1));
     assert!(!slots.is_drained());
-    assert!(slots.release());
+    assert!(slots.release(1));
     assert!(slots.is_drained());
     assert!(!slots.close().0, "only one call detects the drain");
 }
@@ -100,13 +100,13 @@ fn first_close_drains_unused_slots() {
 #[test]
 fn reopened_slots_detect_drain_again() {
     let slots = Slots::new(1);
-    slots.try_acquire().unwrap();
+    slots.try_acquire(1).unwrap();
     assert!(!slots.close().0);
     assert!(!slots.reopen(), "one slot is still taken");
-    assert!(!slots.release(), "an open pool does not drain");
+    assert!(!slots.release(1), "an open pool does not drain");
     assert!(slots.close().0);
     assert!(slots.reopen());
-    assert_eq!(slots.try_acquire(), Ok(()));
+    assert_eq!(slots.try_acquire(1), Ok(()));
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn each_reopen_counts_releases_anew() {
     let slots = Slots::new(3);
     for tasks in [1, 2, 3] {
         for _ in 0..tasks {
-            slots.try_acquire().unwrap();
+            slots.try_acquire(1).unwrap();
         }
         assert!(!slots.close().0);
         for remaining in (0..tasks).rev() {
-            assert_eq!(slots.release(), remaining == 0);
+            assert_eq!(slots.release(1), remaining == 0);
         }
         assert!(slots.is_drained() && slots.reopen());
     }

@@ -1,7 +1,7 @@
 //! The layout of the two slot words.
 
 /// The largest capacity. It means "unlimited", because no machine has memory for as many tasks.
-const UNLIMITED: usize = (1 << 31) - 1;
+pub const UNLIMITED: usize = (1 << 31) - 1;
 
 /// A slot word.
 ///
@@ -51,9 +51,10 @@ impl Word {
         }
     }
 
-    /// In `acquired`: whether a slot is free.
-    pub fn has_free(self) -> bool {
-        self.count() < self.limit()
+    /// In `acquired`: whether `count` slots are free.
+    #[inline]
+    pub fn has_free(self, count: usize) -> bool {
+        self.count() + count <= self.limit()
     }
 
     /// In `released`: whether the pool is closed and all slots are released.

@@ -75,7 +75,7 @@ impl Drop for PlainTurn<'_> {
     fn drop(&mut self) {
         // Before the release, which may call a waker: foreign code that does not run in this slot.
         self.seat.clear_activity();
-        self.seat.scheduler.release(self.entrance);
+        self.seat.scheduler.release(self.entrance, 1);
     }
 }
 
@@ -143,7 +143,7 @@ impl<const SHOWN: bool> Turn for ClosureTurn<'_, SHOWN> {
         self.hide();
         self.seat.tally().count_end(end);
         self.slot.set(match self.slot.get() {
-            Slot::Held => Slot::Released(self.entrance.slots.release_quietly()),
+            Slot::Held => Slot::Released(self.entrance.slots.release_quietly(1)),
             _ => Slot::Gone,
         });
     }
@@ -158,7 +158,7 @@ impl<const SHOWN: bool> Drop for ClosureTurn<'_, SHOWN> {
                 // Before the release, which may call a waker: foreign code that does not run in
                 // this slot.
                 self.hide();
-                scheduler.release(self.entrance);
+                scheduler.release(self.entrance, 1);
             }
             Slot::Released(released) => scheduler.follow_up(self.entrance, released),
             Slot::Gone => {}
