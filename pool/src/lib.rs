@@ -35,14 +35,17 @@
 //! | [`Pool::submit_with_handle`], [`Pool::spawn_with_handle`] | the same, with a [`JoinHandle`] to the result |
 //! | [`Pool::try_submit`], [`Pool::try_spawn`] | never block; return a refused task |
 //! | [`Pool::run`] | a value: reserve a slot, run a closure, return its result |
-//! | [`Pool::slot`], [`Pool::try_slot`] | a value, or at once: a [`Slot`], with a name for the task |
+//! | [`Pool::slot`], [`Pool::try_slot`] | a value, or at once: a [`Slot`], with a name and a time to expire for the task |
+//! | [`Pool::slots`], [`Pool::try_slots`] | several slots for one task, for bounds in bytes |
 //! | [`JoinHandle`] | a value: the result, the panic or the cancellation; cancels |
 //! | [`Group`] | a value: the results of many handles in order; stops at the first error |
+//! | [`Pool::map`] | an iterator or stream over results: lazy, ordered, bounded |
 //! | [`Pool::scope`] | closures that borrow |
 //! | [`Pool::strand`], [`Pool::strands`] | one task at a time and in order, also by key; the same calls |
 //! | [`Pool::subpool`] | a second capacity on the same threads, with a priority and a share of them |
 //! | [`MultiPool`] | several pools behind one handle; the same calls |
 //! | [`Pool::set_capacity`], [`Pool::set_threads`] | resize while the pool runs |
+//! | [`WorkerLocal`], [`worker_index`] | what belongs to one worker |
 //! | [`Pool::stats`], [`Pool::times`] | figures |
 //! | [`Pool::close`], [`Pool::discard`], [`Pool::reopen`] | accept no more tasks; drop tasks that have not begun; reopen |
 //! | [`Pool::shutdown`], [`Pool::shutdown_on_drop`] | a value, or a guard: close and wait for the end |
@@ -209,6 +212,7 @@
 //! |---|---|
 //! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task |
 //! | `tuner` | module `tuner`: the capacity, or the threads, follow the load |
+//! | `stream` | `Pool::map_stream`: a parallel map over a stream |
 //! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
 //! | `tracing` | a span for each task, at level debug, with the names of the pool and the task; an error event for a panic without a handler |
 //!
@@ -234,6 +238,7 @@ mod errors;
 mod figures;
 mod group;
 mod join;
+mod map;
 mod multi;
 mod pool;
 mod scope;
@@ -252,8 +257,13 @@ pub use errors::{
 pub use figures::{Histogram, Stats, Times};
 pub use group::{Group, GroupError, GroupResults};
 pub use join::JoinHandle;
+pub use map::Map;
+#[cfg(feature = "stream")]
+pub use map::MapStream;
 pub use multi::{Balance, MultiPool};
-pub use pool::{Builder, Pool, Shutdown, ShutdownOnDrop, SubpoolBuilder};
+pub use pool::{
+    Builder, Pool, Shutdown, ShutdownOnDrop, SubpoolBuilder, WorkerLocal, worker_index,
+};
 pub use scope::Scope;
 pub use strand::{Strand, Strands};
 pub use submit::{Reserve, Run, Slot};
@@ -276,3 +286,7 @@ pub mod guide_from_ants {}
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../docs/scheduling.md")]
 pub mod guide_scheduling {}
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/from-tokio-and-rayon.md")]
+pub mod guide_from_tokio_and_rayon {}

@@ -43,8 +43,8 @@ fn stop_hook_runs_once_for_each_expired_worker() {
         let (started, stopped) = (Record::new(), Record::new());
         let (start, stop) = (started.clone(), stopped.clone());
         let builder = expiring(0..=1).capacity(1);
-        let builder = builder.on_thread_start(move || start.add());
-        let pool = builder.on_thread_stop(move || stop.add()).build().unwrap();
+        let builder = builder.on_thread_start(move |_| start.add());
+        let pool = builder.on_thread_stop(move |_| stop.add()).build().unwrap();
         pool.submit(|| ()).unwrap();
         pool.shutdown().wait().unwrap();
         assert_eq!((started.count(), stopped.count()), (1, 1));

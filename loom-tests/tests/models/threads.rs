@@ -66,7 +66,7 @@ fn task_submitted_during_a_start_hook_is_run() {
         let (send, wait) = channel();
         let wait = std::sync::Mutex::new(Some(wait));
         // The start hook of the first thread blocks until a second thread has run the task.
-        let builder = keeping(0..=2).capacity(1).on_thread_start(move || {
+        let builder = keeping(0..=2).capacity(1).on_thread_start(move |_| {
             let first = wait.lock().unwrap().take();
             if let Some(wait) = first {
                 wait.recv().unwrap();

@@ -9,6 +9,7 @@ use async_task::Builder;
 use pin_project_lite::pin_project;
 
 use crate::engine::activity::ActivityKind;
+use crate::engine::context::ContextFuture;
 use crate::engine::gate::Gate;
 use crate::engine::held::HeldSlot;
 use crate::engine::scheduler::Scheduler;
@@ -52,6 +53,17 @@ impl Gate {
     {
         self.entrance().slots.accepted().add();
         let future = trace::future(&self.scheduler.settings.name, future);
+        match self.context() {
+            None => self.sampled_runnable(future),
+            Some(context) => self.sampled_runnable(ContextFuture { future, context }),
+        }
+    }
+
+    fn sampled_runnable<F>(&self, future: F) -> Runnable
+    where
+        F: Future + Send + 'static,
+        F::Output: Output,
+    {
         match self.sample() {
             None => self.unmeasured_runnable(future),
             Some(sample) => self.unmeasured_runnable(sample.future(future)),

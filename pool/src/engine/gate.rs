@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::admission::{Joined, NoSlot};
+use crate::engine::context::ContextJob;
 use crate::engine::entrance::{Entrance, Patience};
 use crate::engine::lane::Lane;
 use crate::engine::priority::Priority;
@@ -91,10 +92,14 @@ impl Gate {
         self.scheduler.defer(Self::root_task(job), Priority::Normal);
     }
 
-    /// Returns whether the fast path of `submit` applies: the pool's own entrance, no sampling, and
-    /// a calling thread that is not a worker.
+    /// Returns whether the fast path of `submit` applies: the pool's own entrance, no sampling, no
+    /// context, and a calling thread that is not a worker.
     fn is_plain(&self) -> bool {
-        self.subpool.is_none() && self.scheduler.settings.sampler.is_none() && !thread::is_seated()
+        let settings = &self.scheduler.settings;
+        self.subpool.is_none()
+            && settings.sampler.is_none()
+            && settings.context.is_none()
+            && !thread::is_seated()
     }
 
     #[inline(never)]
@@ -128,12 +133,20 @@ impl Gate {
     }
 
     #[inline]
-    fn small_task(&self, job: impl Job) -> Task<Seat> {
+    fn small_task<J: Job>(&self, job: J) -> Task<Seat> {
         self.entrance().slots.accepted().add();
         let job = trace::job(&self.scheduler.settings.name, job);
-        match self.sample() {
-            None => self.unmeasured(job),
-            Some(sample) => self.measured(SampledJob { job, sample }),
+        // A closure with a handle or a scope has its context inside, because the task that waits
+        // for it may run it in place.
+        let context = if J::ENDS_TURN { None } else { self.context() };
+        match (context, self.sample()) {
+            (None, None) => self.unmeasured(job),
+            (None, Some(sample)) => self.measured(SampledJob { job, sample }),
+            (Some(context), None) => self.measured(ContextJob { context, job }),
+            (Some(context), Some(sample)) => {
+                let job = ContextJob { context, job };
+                self.measured(SampledJob { job, sample })
+            }
         }
     }
 

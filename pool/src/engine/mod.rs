@@ -3,6 +3,7 @@
 mod activity;
 mod backlog;
 mod cap;
+mod context;
 mod entrance;
 mod future;
 mod gate;
@@ -16,8 +17,10 @@ mod scheduler;
 mod seat;
 mod settings;
 pub(crate) mod worker;
+pub(crate) mod worker_thread;
 
 pub(crate) use backlog::Backlog;
+pub(crate) use context::{Capture, Context};
 pub(crate) use entrance::{Entrance, Patience};
 pub(crate) use future::{Runnable, spawn};
 pub(crate) use gate::{Enter, Gate};
@@ -28,3 +31,4 @@ pub use priority::Priority;
 pub(crate) use scheduler::{ClosureTurn, OnClose, Scheduler, run};
 pub(crate) use seat::Seat;
 pub(crate) use settings::{Around, Hooks, PanicHandler, Settings, check_threads};
+pub(crate) use worker_thread::MakeLocal;

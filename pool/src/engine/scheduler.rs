@@ -23,7 +23,8 @@ use crate::engine::lane::Lane;
 use crate::engine::priority::Priority;
 use crate::engine::queues::Queues;
 use crate::engine::seat::Seat;
-use crate::engine::settings::{Hook, Settings};
+use crate::engine::settings::Settings;
+use crate::engine::worker_thread::Indexes;
 use crate::figures::Names;
 use crate::figures::trace;
 use crate::figures::{Stats, Tally, ThreadCounters};
@@ -66,6 +67,7 @@ pub struct Shared {
     pub names: Mutex<Names>,
     pub started: thread::Started,
     pub watchers: Arc<Watchers>,
+    pub indexes: Indexes,
 }
 
 impl fmt::Debug for Scheduler {
@@ -102,6 +104,7 @@ impl Scheduler {
             names: Mutex::new(Names::default()),
             started: thread::Started::new(),
             watchers: Arc::new(Watchers::new()),
+            indexes: Indexes::default(),
         }))
     }
 
@@ -291,10 +294,9 @@ impl Shared {
         None
     }
 
-    /// Calls the hook, if there is one, and counts its panic.
-    pub fn call(&self, hook: Option<&Hook>) {
-        let Some(hook) = hook else { return };
-        if let Err(payload) = unwind::catch(|| hook()) {
+    /// Calls a function of the user and counts its panic.
+    pub fn call_hook(&self, hook: impl FnOnce()) {
+        if let Err(payload) = unwind::catch(hook) {
             self.threads.handler_panics.add();
             unwind::discard(payload);
         }

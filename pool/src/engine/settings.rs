@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::context::Capture;
 use crate::engine::idle::MAX_THREADS;
+use crate::engine::worker_thread::MakeLocal;
 use crate::errors::BuildError;
 use crate::figures::Sampler;
 use crate::task::TaskPanic;
@@ -12,12 +14,15 @@ use crate::wait::SharedReactor;
 
 pub type PanicHandler = Arc<dyn Fn(TaskPanic) + Send + Sync>;
 
-pub type Hook = Arc<dyn Fn() + Send + Sync>;
+/// Called with the index of the worker.
+pub type Hook = Arc<dyn Fn(usize) + Send + Sync>;
 
 /// The functions that each thread calls when it starts and stops.
 #[derive(Clone, Default)]
 pub struct Hooks {
     pub start: Option<Hook>,
+    /// The values that each thread has while it works, with the ids of their `WorkerLocal`s.
+    pub locals: Vec<(usize, MakeLocal)>,
     pub stop: Option<Hook>,
 }
 
@@ -34,6 +39,7 @@ pub struct Settings {
     pub sampler: Option<Arc<Sampler>>,
     pub reactor: Option<SharedReactor>,
     pub around: Option<Around>,
+    pub context: Option<Capture>,
 }
 
 impl Settings {

@@ -9,6 +9,7 @@ use crate::engine::lane::Lane;
 use crate::engine::priority::Priority;
 use crate::engine::scheduler::{Leave, Scheduler, run};
 use crate::engine::seat::{Occupancy, Seat, Seated};
+use crate::engine::worker_thread;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 use crate::wait::Holder;
@@ -55,7 +56,8 @@ enum Wake {
 
 impl Worker {
     fn work(mut self) {
-        self.call_start_hook();
+        self.seat.scheduler.begin_thread();
+        self.call_start_hooks();
         loop {
             if self.retire() {
                 return self.leave(Leave::Surplus);
@@ -77,12 +79,12 @@ impl Worker {
         }
     }
 
-    /// Counts the start hook as a closure, so that producers start or wake other workers while it
-    /// runs.
-    fn call_start_hook(&mut self) {
+    /// Counts the start hook and the values of the worker as a closure, so that producers start or
+    /// wake other workers meanwhile.
+    fn call_start_hooks(&mut self) {
         let scheduler = self.seat.scheduler.clone();
-        let start = scheduler.settings.hooks.start.as_ref();
-        if start.is_none() {
+        let hooks = &scheduler.settings.hooks;
+        if hooks.start.is_none() && hooks.locals.is_empty() {
             return;
         }
         if scheduler.idle.occupy() {
@@ -90,7 +92,10 @@ impl Worker {
             self.newly_occupied = true;
         }
         self.hand_off();
-        scheduler.call(start);
+        if let (Some(start), Some(index)) = (&hooks.start, worker_thread::index()) {
+            scheduler.call_hook(|| start(index));
+        }
+        scheduler.make_locals();
     }
 
     /// Retires if too many workers are live, and moves its tasks to the shared queues.

@@ -175,6 +175,11 @@ impl<T> JoinHandle<T> {
         self.watch.cancel()
     }
 
+    /// Runs the closure here, if this is a worker of its pool and it has not begun.
+    pub(crate) fn run_here(&self) {
+        self.watch.run_here();
+    }
+
     /// Makes the handle cancel its task when it is dropped: a closure that has not begun is dropped,
     /// and a future is dropped when it is next suspended. A closure that runs goes on.
     ///

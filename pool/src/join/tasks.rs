@@ -23,8 +23,14 @@ where
     T: Send + 'static,
     L: Limit,
 {
-    if const { is_large::<F>() } {
-        let (handle, task) = small_closure(gate, Box::new(f), limit);
+    type Boxed<T> = Box<dyn FnOnce() -> T + Send>;
+    if let Some(context) = gate.context() {
+        let f: Boxed<T> = Box::new(context.closure(f));
+        let (handle, task) = small_closure(gate, f, limit);
+        (handle, Either::Large(task))
+    } else if const { is_large::<F>() } {
+        let f: Boxed<T> = Box::new(f);
+        let (handle, task) = small_closure(gate, f, limit);
         (handle, Either::Large(task))
     } else {
         let (handle, task) = small_closure(gate, f, limit);

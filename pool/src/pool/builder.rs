@@ -10,7 +10,7 @@ use crate::engine::Entrance;
 use crate::engine::Priority;
 use crate::engine::Scheduler;
 use crate::engine::worker;
-use crate::engine::{Around, Hooks, PanicHandler, Settings, check_threads};
+use crate::engine::{Around, Capture, Hooks, PanicHandler, Settings, check_threads};
 use crate::errors::BuildError;
 use crate::figures::Sampler;
 use crate::pool::handle::Pool;
@@ -49,10 +49,11 @@ pub struct Builder {
     max_waiting: usize,
     stack_size: Option<usize>,
     panic_handler: Option<PanicHandler>,
-    hooks: Hooks,
+    pub(super) hooks: Hooks,
     sample_one_in: Option<u64>,
     reactor: Option<MakeReactor>,
     around: Option<Around>,
+    pub(super) context: Option<Capture>,
 }
 
 impl Default for Builder {
@@ -71,6 +72,7 @@ impl Default for Builder {
             sample_one_in: None,
             reactor: None,
             around: None,
+            context: None,
         }
     }
 }
@@ -231,47 +233,6 @@ impl Builder {
         self.clone().name(format!("{}-{index}", self.name))
     }
 
-    /// Sets a hook that each thread calls before its first task, for example to set a priority or a
-    /// thread-local. The hook may take long: meanwhile other threads are woken or started for
-    /// waiting tasks. It counts as a closure within [`threads`](Self::threads). A panic of the hook
-    /// is caught and counted in [`Stats::handler_panics`](crate::Stats::handler_panics).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = anthill::Pool::builder()
-    ///     .on_thread_start(|| println!("{:?} starts", std::thread::current().id()))
-    ///     .on_thread_stop(|| println!("{:?} exits", std::thread::current().id()))
-    ///     .build()?;
-    /// # drop(pool);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.start = Some(Arc::new(hook));
-        self
-    }
-
-    /// Sets a hook that each thread calls after its last task. [`Pool::shutdown`] waits for it. The
-    /// thread no longer counts, and another may have replaced it. A panic is caught and counted, as
-    /// in [`on_thread_start`](Self::on_thread_start).
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let (sender, receiver) = std::sync::mpsc::channel();
-    /// let pool = anthill::Pool::builder()
-    ///     .threads(3..=3)
-    ///     .on_thread_stop(move || _ = sender.send(std::thread::current().id()))
-    ///     .build()?;
-    /// pool.shutdown().wait()?;
-    /// assert_eq!(receiver.try_iter().count(), 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
-        self.hooks.stop = Some(Arc::new(hook));
-        self
-    }
-
     /// Measures one of every `one_in` tasks: how long it waited for a worker and how long it ran.
     /// [`Pool::times`] returns the figures. Default: off, at no cost.
     ///
@@ -349,6 +310,7 @@ impl Builder {
             sampler: self.sample_one_in.map(Sampler::new).map(Arc::new),
             reactor: reactor.map(SharedReactor::new),
             around: self.around,
+            context: self.context,
         };
         let min = settings.fewest(min);
         let root = Entrance::new(

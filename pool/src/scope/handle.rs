@@ -189,7 +189,12 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: What `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or
         // unwound. `Pool::scope` does neither before the drop of `AllEnded` has returned, and a task
         // ends, in `Gathering::end`, only after it was run or dropped.
-        let task = unsafe { Task::erased(|(): &()| f()) };
+        let task = unsafe {
+            match self.gate.context() {
+                None => Task::erased(|(): &()| f()),
+                Some(context) => Task::erased(|(): &()| context.closure(f)()),
+            }
+        };
         self.gathering.add(task);
         self.gate.submit(Stub::new(Arc::clone(&self.gathering)));
     }

@@ -178,7 +178,10 @@ fn in_waker_of_a_shutdown(
     let wait = gate.clone();
     // The stop hook holds the thread until the shutdown waits for it.
     let builder = Pool::builder().threads(1..=1);
-    let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
+    let pool = builder
+        .on_thread_stop(move |_| wait.wait())
+        .build()
+        .unwrap();
     let own = pool.clone();
     let waker = Waker::from(Arc::new(Calls(move || in_waker(&own))));
     let shut = pool.clone();
@@ -244,7 +247,10 @@ fn executor_may_poll_a_shutdown_in_its_waker() {
     let gate = Gate::new();
     let wait = gate.clone();
     let builder = Pool::builder().threads(1..=1);
-    let pool = builder.on_thread_stop(move || wait.wait()).build().unwrap();
+    let pool = builder
+        .on_thread_stop(move |_| wait.wait())
+        .build()
+        .unwrap();
     let (said, heard) = mpsc::channel();
     let task = async move { said.send(pool.shutdown().await).unwrap() };
     Arc::new(Inline(Mutex::new(Some(Box::pin(task))))).wake();

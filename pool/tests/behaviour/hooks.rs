@@ -13,7 +13,7 @@ fn each_thread_calls_its_hooks_once() {
     let (said, heard) = mpsc::channel();
     let tell = |what| {
         let said = said.clone();
-        move || said.send((what, thread::current().id())).unwrap()
+        move |index| said.send((what, index, thread::current().id())).unwrap()
     };
     let pool = Pool::builder()
         .threads(1..=1)
@@ -21,20 +21,21 @@ fn each_thread_calls_its_hooks_once() {
         .on_thread_stop(tell("stop"))
         .build()
         .unwrap();
-    pool.submit(tell("task")).unwrap();
+    let task = tell("task");
+    pool.submit(move || task(0)).unwrap();
     pool.shutdown().wait().unwrap();
     let log: Vec<_> = heard.try_iter().collect();
-    let words: Vec<_> = log.iter().map(|(what, _)| *what).collect();
-    assert_eq!(words, ["start", "task", "stop"]);
-    assert!(log.iter().all(|(_, thread)| *thread == log[0].1));
+    let words: Vec<_> = log.iter().map(|(what, index, _)| (*what, *index)).collect();
+    assert_eq!(words, [("start", 0), ("task", 0), ("stop", 0)]);
+    assert!(log.iter().all(|(.., thread)| *thread == log[0].2));
 }
 
 #[test]
 fn panic_of_a_hook_is_contained_and_counted() {
     let pool = Pool::builder()
         .threads(0..=1)
-        .on_thread_start(|| std::panic::resume_unwind(Box::new(())))
-        .on_thread_stop(|| std::panic::resume_unwind(Box::new(())))
+        .on_thread_start(|_| std::panic::resume_unwind(Box::new(())))
+        .on_thread_stop(|_| std::panic::resume_unwind(Box::new(())))
         .build()
         .unwrap();
     assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
@@ -51,7 +52,7 @@ fn slow_stop_hook_does_not_delay_tasks() {
     let pool = Pool::builder()
         .threads(0..=2)
         .idle_expiry(std::time::Duration::ZERO)
-        .on_thread_stop(move || {
+        .on_thread_stop(move |_| {
             said.send(()).unwrap();
             wait.wait();
         })
@@ -70,7 +71,7 @@ fn slow_start_hooks_run_in_parallel() {
     let in_hooks = Arc::clone(&together);
     let pool = Pool::builder()
         .threads(0..=10)
-        .on_thread_start(move || _ = in_hooks.wait())
+        .on_thread_start(move |_| _ = in_hooks.wait())
         .build()
         .unwrap();
     for _ in 0..10 {
@@ -91,7 +92,7 @@ fn idle_thread_is_woken_while_another_starts() {
     // starts another thread for a task while the first is in its hook.
     let pool = Pool::builder()
         .threads(0..=2)
-        .on_thread_start(move || {
+        .on_thread_start(move |_| {
             let passes = is_first.swap(false, Ordering::Relaxed);
             said.send(()).unwrap();
             if !passes {

@@ -6,6 +6,7 @@ mod ants_bugs;
 mod ants_parity;
 mod api;
 mod cancel;
+mod context;
 mod discard;
 mod expiry;
 mod foreign_wakers;
@@ -18,6 +19,7 @@ mod in_place;
 mod lanes;
 mod late;
 mod lifetimes;
+mod map;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod multi;
@@ -44,3 +46,4 @@ mod tuner;
 mod weights;
 #[cfg(feature = "tokio")]
 mod with_tokio;
+mod workers;

@@ -61,7 +61,7 @@ struct Life {
 impl Life {
     fn new(random: &mut Rng) -> Self {
         let slow = random.u64(0..4) == 0;
-        let hook = move || {
+        let hook = move |_| {
             if slow {
                 (0..100).for_each(|_| thread::yield_now());
             }

@@ -46,7 +46,7 @@ fn logged(f: impl FnOnce(&Pool)) -> Vec<String> {
     let dispatch = tracing::Dispatch::new(subscriber);
     let on_thread = dispatch.clone();
     // Each worker logs to the log of this test until it exits.
-    let start = move || std::mem::forget(tracing::dispatcher::set_default(&on_thread));
+    let start = move |_| std::mem::forget(tracing::dispatcher::set_default(&on_thread));
     let builder = Pool::builder().name("jobs").threads(0..=1);
     let pool = builder.on_thread_start(start).build().unwrap();
     tracing::dispatcher::with_default(&dispatch, || f(&pool));

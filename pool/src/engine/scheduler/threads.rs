@@ -3,6 +3,7 @@
 use super::{Scheduler, run};
 use crate::engine::lane::Lane;
 use crate::engine::seat::Seat;
+use crate::engine::worker_thread;
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::thread;
 
@@ -132,16 +133,20 @@ impl Scheduler {
         }
     }
 
-    /// Calls the stop hook and arranges the exit of a dismissed worker. Dismiss before this, or
-    /// producers leave tasks to the worker while the hook runs.
+    /// Drops the thread's own values, calls the stop hook and arranges the exit of a dismissed
+    /// worker. Dismiss before this, or producers leave tasks to the worker meanwhile.
     pub fn exit(&self) {
-        let stop = self.settings.hooks.stop.as_ref();
-        if stop.is_some() {
+        let hooks = &self.settings.hooks;
+        if hooks.stop.is_some() || !hooks.locals.is_empty() {
             // Take a seat, so that a blocking submit to this pool is refused as on a worker.
             let seat = Seat::borrow(self.clone());
-            self.call(stop);
+            self.drop_locals();
+            if let (Some(stop), Some(index)) = (&hooks.stop, worker_thread::index()) {
+                self.call_hook(|| stop(index));
+            }
             drop(seat);
         }
+        self.end_thread();
         // Hand over the watchers only: dropping the scheduler runs foreign code, which may need
         // thread-locals.
         thread::at_exit(&self.watchers);

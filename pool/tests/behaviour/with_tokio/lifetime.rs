@@ -23,7 +23,7 @@ fn exiting_worker_hands_the_reactor_over() {
     let pool = Pool::builder()
         .threads(1..=2)
         .idle_expiry(Duration::ZERO)
-        .on_thread_stop(move || {
+        .on_thread_stop(move |_| {
             leaving.send(()).unwrap();
             // Blocks until the test sends, or ends.
             let _ = leaves.lock().unwrap().recv();

@@ -1,0 +1,226 @@
+//! A parallel map over an iterator.
+
+use std::fmt;
+use std::iter::{Fuse, FusedIterator};
+
+use crate::errors::SlotError;
+use crate::map::chunks::Chunks;
+use crate::pool::Pool;
+
+impl Pool {
+    /// Returns an iterator over the results of `f` for each item, computed in the pool, in order.
+    ///
+    /// The map is lazy: it takes items as results are consumed, within a [window](Map::window).
+    /// Items that take less than some tens of microseconds are grouped, so that short ones pay. Each
+    /// group takes a slot. If the pool has no slot for the first group, `next` blocks for one; where
+    /// it must not block, or the pool is closed, the calling thread computes the items itself.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let lengths = pool.map(["a", "bc", "def"], str::len);
+    /// assert_eq!(lengths.collect::<Vec<_>>(), [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Borrowed data cannot be mapped; use [`scope`](Self::scope) for that.
+    ///
+    /// # Panics
+    ///
+    /// `next` resumes the panic of an item where its result would be; later items can still be
+    /// taken. It panics if the pool [discards](Self::discard) items.
+    ///
+    /// With the feature `tokio`, `next` panics if it has to block and the calling thread drives
+    /// async tasks of tokio. Use [`map_stream`](Self::map_stream) there.
+    pub fn map<I, F, T>(&self, items: I, f: F) -> Map<'_, I::IntoIter, F, T>
+    where
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        F: Fn(I::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        Map {
+            pool: self,
+            items: items.into_iter().fuse(),
+            chunks: Chunks::new(self, f),
+            is_error: None,
+            ended: false,
+        }
+    }
+}
+
+/// An iterator over results that a pool computes, from [`Pool::map`].
+///
+/// Dropping it cancels the items that have not begun.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = anthill::Pool::builder().build()?;
+/// let first_large = pool.map(0_u64.., |n| n * n).find(|square| *square > 1000);
+/// assert_eq!(first_large, Some(1024));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a map is lazy: iterate over it"]
+pub struct Map<'a, I: Iterator, F, T> {
+    pool: &'a Pool,
+    items: Fuse<I>,
+    chunks: Chunks<F, T>,
+    /// Recognizes the result that ends the map.
+    is_error: Option<fn(&T) -> bool>,
+    ended: bool,
+}
+
+impl<I: Iterator, F, T> Map<'_, I, F, T> {
+    /// Returns results as they are computed, in any order.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let sum: u64 = pool.map(0..100_u64, |n| n * n).unordered().sum();
+    /// assert_eq!(sum, 328_350);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unordered(mut self) -> Self {
+        self.chunks.wait_for_any();
+        self
+    }
+
+    /// Sets how many items the map may have taken whose results are not returned yet. That bounds
+    /// its memory. At least 1. Default: four groups of items for each thread of the pool; so four
+    /// items for each thread if an item takes a millisecond, and at most 1024 if it takes none.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let images = (0..100).map(|_| vec![0_u8; 1 << 16]); // at most eight at a time
+    /// let sizes = pool.map(images, |image| image.len()).window(8);
+    /// assert_eq!(sizes.sum::<usize>(), 100 << 16);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn window(mut self, items: usize) -> Self {
+        self.chunks.window = Some(items.max(1));
+        self
+    }
+}
+
+impl<I: Iterator, F, T, E> Map<'_, I, F, Result<T, E>> {
+    /// Ends the map after the first error that it returns, and cancels the items after it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let parsed = pool.map(["1", "2", "x", "4"], str::parse::<i32>).stop_at_error();
+    /// let parsed: Vec<_> = parsed.collect();
+    /// assert_eq!((parsed.len(), parsed[2].is_err()), (3, true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop_at_error(mut self) -> Self {
+        self.is_error = Some(Result::is_err);
+        self
+    }
+}
+
+impl<I, F, T> Map<'_, I, F, T>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    /// Submits items until the window or the pool is full. Blocks for a slot only if no item of the
+    /// map is in the pool.
+    fn fill(&mut self) {
+        loop {
+            let room = self.chunks.room();
+            if room == 0 {
+                return;
+            }
+            let slot = match self.pool.try_slot() {
+                Err(_) if !self.chunks.has_no_task() => return,
+                Err(SlotError::Full) => self.pool.slot().wait(),
+                settled => settled,
+            };
+            let items: Vec<_> = self.items.by_ref().take(room).collect();
+            if items.is_empty() {
+                return;
+            }
+            match slot {
+                Ok(slot) => self.chunks.submit(slot, items),
+                // The caller must not block or the pool is closed.
+                Err(_) => return self.chunks.run_here(items),
+            }
+        }
+    }
+
+    fn next_result(&mut self) -> Option<T> {
+        loop {
+            if let Some(result) = self.chunks.next_ready() {
+                return Some(result);
+            }
+            self.fill();
+            if !self.chunks.has_no_task() {
+                self.chunks.wait();
+            } else if self.chunks.len() == 0 {
+                return None;
+            }
+        }
+    }
+}
+
+impl<I, F, T> Iterator for Map<'_, I, F, T>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if self.ended {
+            return None;
+        }
+        let result = self.next_result();
+        self.ended = match (&result, self.is_error) {
+            (None, _) => true,
+            (Some(result), Some(is_error)) => is_error(result),
+            (Some(_), None) => false,
+        };
+        if self.ended {
+            self.chunks.cancel();
+        }
+        result
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.ended {
+            return (0, Some(0));
+        }
+        let taken = self.chunks.len();
+        let (least, most) = self.items.size_hint();
+        let most = most.and_then(|most| most.checked_add(taken));
+        let least = least.saturating_add(taken);
+        let may_stop = self.is_error.is_some() && least > 0;
+        (if may_stop { 1 } else { least }, most)
+    }
+}
+
+impl<I, F, T> FusedIterator for Map<'_, I, F, T>
+where
+    I: Iterator<Item: Send + 'static>,
+    F: Fn(I::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+}
+
+impl<I: Iterator, F, T> fmt::Debug for Map<'_, I, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map")
+            .field("taken", &self.chunks.len())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,180 @@
+//! A parallel map over a stream.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use pin_project_lite::pin_project;
+
+use crate::map::chunks::Chunks;
+use crate::pool::Pool;
+use crate::submit::Reserve;
+
+impl Pool {
+    /// Returns a stream of the results of `f` for each item, computed by closures in the pool, in
+    /// order: [`map`](Self::map) for async code. Needs the feature `stream`.
+    ///
+    /// It takes items from the stream as results are consumed, within a
+    /// [window](MapStream::window), and awaits slots. If the pool is closed, the polling thread
+    /// computes the items itself.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let squares = pool.map_stream(stream::iter(1..=3), |n| n * n);
+    /// assert_eq!(squares.collect::<Vec<_>>().await, [1, 4, 9]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// A poll resumes the panic of an item where its result would be. It panics if the pool
+    /// [discards](Self::discard) items.
+    pub fn map_stream<S, F, T>(&self, items: S, f: F) -> MapStream<'_, S, F, T>
+    where
+        S: Stream,
+        S::Item: Send + 'static,
+        F: Fn(S::Item) -> T + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        MapStream {
+            pool: self,
+            items: Some(items),
+            gathered: Vec::new(),
+            reserve: None,
+            chunks: Chunks::new(self, f),
+        }
+    }
+}
+
+pin_project! {
+    /// A stream of results that a pool computes, from [`Pool::map_stream`].
+    ///
+    /// Dropping it cancels the items that have not begun.
+    #[must_use = "a stream is lazy: poll it"]
+    pub struct MapStream<'a, S: Stream, F, T> {
+        pool: &'a Pool,
+        // `None` after its end.
+        #[pin]
+        items: Option<S>,
+        // Taken from the stream, and waiting for a slot.
+        gathered: Vec<S::Item>,
+        reserve: Option<Reserve<'a>>,
+        chunks: Chunks<F, T>,
+    }
+}
+
+impl<S: Stream, F, T> MapStream<'_, S, F, T> {
+    /// Returns results as they are computed, in any order.
+    pub fn unordered(mut self) -> Self {
+        self.chunks.unordered = true;
+        self
+    }
+
+    /// Sets how many items may have been taken whose results are not returned yet. At least 1. See
+    /// [`Map::window`](crate::Map::window) for the default.
+    pub fn window(mut self, items: usize) -> Self {
+        self.chunks.window = Some(items.max(1));
+        self
+    }
+}
+
+impl<'a, S, F, T> MapStream<'a, S, F, T>
+where
+    S: Stream<Item: Send + 'static>,
+    F: Fn(S::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    /// Takes items until a task is full, the stream is pending or it has ended.
+    fn gather(self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let mut this = self.project();
+        let room = this.chunks.room();
+        while this.gathered.len() < room {
+            let Some(items) = this.items.as_mut().as_pin_mut() else {
+                return;
+            };
+            match items.poll_next(cx) {
+                Poll::Ready(Some(item)) => this.gathered.push(item),
+                Poll::Ready(None) => this.items.set(None),
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Submits items until the window is full or there is nothing to submit now.
+    fn fill(mut self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        loop {
+            self.as_mut().gather(cx);
+            let this = self.as_mut().project();
+            if this.gathered.is_empty() {
+                return;
+            }
+            let pool: &'a Pool = this.pool;
+            let reserve = this.reserve.get_or_insert_with(|| pool.slot());
+            let Poll::Ready(slot) = Pin::new(reserve).poll(cx) else {
+                return;
+            };
+            *this.reserve = None;
+            match slot {
+                Ok(slot) => this.chunks.submit(slot, std::mem::take(this.gathered)),
+                // Closed. The tasks before must end first, or the order is lost.
+                Err(_) if !this.chunks.has_no_task() => return,
+                Err(_) => return this.chunks.run_here(std::mem::take(this.gathered)),
+            }
+        }
+    }
+}
+
+impl<S, F, T> Stream for MapStream<'_, S, F, T>
+where
+    S: Stream<Item: Send + 'static>,
+    F: Fn(S::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            if let Some(result) = self.as_mut().project().chunks.next_ready() {
+                return Poll::Ready(Some(result));
+            }
+            self.as_mut().fill(cx);
+            let this = self.as_mut().project();
+            if this.chunks.has_no_task() {
+                if this.chunks.len() > 0 {
+                    continue;
+                }
+                let has_ended = this.items.is_none() && this.gathered.is_empty();
+                return if has_ended {
+                    Poll::Ready(None)
+                } else {
+                    Poll::Pending
+                };
+            }
+            if this.chunks.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let taken = self.chunks.len() + self.gathered.len();
+        let (least, most) = self.items.as_ref().map_or((0, Some(0)), Stream::size_hint);
+        let most = most.and_then(|most| most.checked_add(taken));
+        (least.saturating_add(taken), most)
+    }
+}
+
+impl<S: Stream, F, T> fmt::Debug for MapStream<'_, S, F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapStream")
+            .field("taken", &(self.chunks.len() + self.gathered.len()))
+            .finish_non_exhaustive()
+    }
+}
