@@ -69,6 +69,14 @@ fn every_peer_runs_every_work_that_it_supports() {
     let mut tree = each(CLOSURES, 1);
     tree.insert("rayon-scope".to_owned(), 1);
     assert_eq!(peers(&records, "tree"), tree);
+    let maps = [
+        "anthill",
+        "anthill-unordered",
+        "pariter",
+        "rayon",
+        "tokio-buffered",
+    ];
+    assert_eq!(peers(&records, "map"), each(maps, 1));
     let futures = each(["anthill", "async-executor", "tokio"], 1);
     assert_eq!(peers(&records, "yield"), futures);
     assert_eq!(peers(&records, "sleep10ms"), futures);

@@ -213,6 +213,8 @@
 //! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task |
 //! | `tuner` | module `tuner`: the capacity, or the threads, follow the load |
 //! | `stream` | `Pool::map_stream`: a parallel map over a stream |
+//! | `futures`, `hyper` | `futures::task::Spawn`, `hyper::rt::Executor` for [`Pool`] |
+//! | `tower` | `PoolLayer`: requests run in a pool, and `poll_ready` reserves a slot |
 //! | `metrics` | `Pool::publish_metrics` publishes the figures through the `metrics` facade |
 //! | `tracing` | a span for each task, at level debug, with the names of the pool and the task; an error event for a panic without a handler |
 //!
@@ -232,6 +234,8 @@
     allow(rustdoc::broken_intra_doc_links, reason = "models link no parking_lot")
 )]
 
+#[cfg(any(feature = "futures", feature = "hyper", feature = "tower"))]
+mod adapters;
 mod admission;
 mod engine;
 mod errors;
@@ -250,6 +254,8 @@ mod task;
 pub mod tuner;
 mod wait;
 
+#[cfg(feature = "tower")]
+pub use adapters::{PoolLayer, PoolResponse, PoolService};
 pub use engine::Priority;
 pub use errors::{
     BuildError, JoinError, ReopenError, RunError, ShutdownError, SlotError, SubmitError, Unfinished,

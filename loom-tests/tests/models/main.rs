@@ -20,3 +20,4 @@ mod threads;
 mod together;
 mod waiting;
 mod wakeup;
+mod weights;

@@ -176,7 +176,7 @@ impl Slots {
     /// Refuses more slots than there are. One slot is never too many, so a submitter waits while
     /// the capacity is 0.
     fn check_count(&self, count: usize) -> Result<(), NoSlot> {
-        if count > self.capacity().max(1) {
+        if count > 1 && count > self.capacity() {
             return Err(NoSlot::TooMany);
         }
         Ok(())
@@ -286,7 +286,7 @@ impl Slots {
         }
         // A request for more slots than there are would block the line.
         let too_many = |request: &Request| self.check_count(request.count).is_err();
-        let refused = line.remove_all(too_many, Outcome::TooMany);
+        let refused = self.refuse(&mut line, too_many, Outcome::TooMany);
         drop(line);
         self.grant_to_line();
         for waiter in refused {
@@ -309,9 +309,7 @@ impl Slots {
         let mark = Word(CLOSED).with_limit(self.load().count()).0;
         let released = self.released.fetch_or(mark, Ordering::AcqRel);
         let drained = Word(released | mark).is_drained();
-        let refused = line.remove_all(|_| true, Outcome::Closed);
-        self.clear_line_bit(&line);
-        (drained, refused)
+        (drained, self.refuse(&mut line, |_| true, Outcome::Closed))
     }
 
     /// Reopens the slots. Returns true if the pool was drained. Callers must serialize reopens.

@@ -14,8 +14,11 @@ use crate::task::{End, Job, Turn, unwind};
 /// Captures the context of the calling thread.
 pub type Capture = Arc<dyn Fn() -> Context + Send + Sync>;
 
-/// A captured context. It runs the function that it is called with.
-pub struct Context(pub Box<dyn FnMut(&mut dyn FnMut()) + Send>);
+/// Runs the function that it is called with, in a captured context.
+pub type Restore = Box<dyn FnMut(&mut dyn FnMut()) + Send>;
+
+/// A captured context.
+pub struct Context(pub Restore);
 
 impl Context {
     /// Runs `f` in the context; without it if the context does not call the function.

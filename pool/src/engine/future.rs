@@ -9,12 +9,12 @@ use async_task::Builder;
 use pin_project_lite::pin_project;
 
 use crate::engine::activity::ActivityKind;
-use crate::engine::context::ContextFuture;
+use crate::engine::context::{self, ContextFuture};
 use crate::engine::gate::Gate;
 use crate::engine::held::HeldSlot;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::seat::Seat;
-use crate::figures::trace;
+use crate::figures::{Sample, trace};
 use crate::task::Task;
 use crate::task::is_large;
 use crate::task::{End, Output};
@@ -39,38 +39,16 @@ impl Gate {
         F: Future + Send + 'static,
         F::Output: Output,
     {
-        if const { is_large::<F>() } {
-            self.small_runnable(Box::pin(future))
-        } else {
-            self.small_runnable(future)
-        }
-    }
-
-    fn small_runnable<F>(&self, future: F) -> Runnable
-    where
-        F: Future + Send + 'static,
-        F::Output: Output,
-    {
         self.entrance().slots.accepted().add();
         let future = trace::future(&self.scheduler.settings.name, future);
-        match self.context() {
-            None => self.sampled_runnable(future),
-            Some(context) => self.sampled_runnable(ContextFuture { future, context }),
+        match (self.context(), self.sample()) {
+            (None, None) if const { is_large::<F>() } => self.plain_runnable(boxed(future)),
+            (None, None) => self.plain_runnable(future),
+            (context, sample) => self.plain_runnable(special(boxed(future), context, sample)),
         }
     }
 
-    fn sampled_runnable<F>(&self, future: F) -> Runnable
-    where
-        F: Future + Send + 'static,
-        F::Output: Output,
-    {
-        match self.sample() {
-            None => self.unmeasured_runnable(future),
-            Some(sample) => self.unmeasured_runnable(sample.future(future)),
-        }
-    }
-
-    fn unmeasured_runnable<F>(&self, future: F) -> Runnable
+    fn plain_runnable<F>(&self, future: F) -> Runnable
     where
         F: Future + Send + 'static,
         F::Output: Output,
@@ -87,6 +65,29 @@ impl Gate {
         task.detach();
         runnable
     }
+}
+
+/// A future of any type. Rare paths take it, so that the compiler generates their code once for each
+/// output and not for each future.
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+fn boxed<F: Future + Send + 'static>(future: F) -> BoxFuture<F::Output> {
+    Box::pin(future)
+}
+
+/// Wraps a future that has a context or is measured.
+fn special<T: 'static>(
+    mut future: BoxFuture<T>,
+    context: Option<context::Context>,
+    sample: Option<Sample>,
+) -> BoxFuture<T> {
+    if let Some(context) = context {
+        future = Box::pin(ContextFuture { future, context });
+    }
+    if let Some(sample) = sample {
+        future = Box::pin(sample.future(future));
+    }
+    future
 }
 
 /// Schedules a new future.

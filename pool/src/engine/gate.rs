@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::admission::{Joined, NoSlot};
-use crate::engine::context::ContextJob;
+use crate::engine::context::{Context as TaskContext, ContextJob};
 use crate::engine::entrance::{Entrance, Patience};
 use crate::engine::lane::Lane;
 use crate::engine::priority::Priority;
@@ -16,9 +16,7 @@ use crate::errors::SlotError;
 use crate::figures::trace;
 use crate::figures::{Sample, SampledJob};
 use crate::sync::{Arc, thread};
-use crate::task::{Boxed, is_large};
-use crate::task::{End, Job};
-use crate::task::{Task, Work};
+use crate::task::{AnyJob, Boxed, DynJob, End, Job, Task, Work, is_large};
 use crate::wait::{Outcome, Waiter};
 
 #[derive(Clone)]
@@ -141,18 +139,29 @@ impl Gate {
         let context = if J::ENDS_TURN { None } else { self.context() };
         match (context, self.sample()) {
             (None, None) => self.unmeasured(job),
-            (None, Some(sample)) => self.measured(SampledJob { job, sample }),
-            (Some(context), None) => self.measured(ContextJob { context, job }),
-            (Some(context), Some(sample)) => {
-                let job = ContextJob { context, job };
-                self.measured(SampledJob { job, sample })
-            }
+            (None, sample) if J::ENDS_TURN => self.sampled(DynJob::<true>(Box::new(job)), sample),
+            (context, sample) => self.in_context(Box::new(job), context, sample),
         }
     }
 
-    #[inline(never)]
-    fn measured(&self, job: impl Job) -> Task<Seat> {
-        self.unmeasured(job)
+    fn in_context(
+        &self,
+        job: Box<dyn AnyJob>,
+        context: Option<TaskContext>,
+        sample: Option<Sample>,
+    ) -> Task<Seat> {
+        let job = DynJob::<false>(job);
+        match context {
+            None => self.sampled(job, sample),
+            Some(context) => self.sampled(ContextJob { context, job }, sample),
+        }
+    }
+
+    fn sampled(&self, job: impl Job, sample: Option<Sample>) -> Task<Seat> {
+        match sample {
+            None => self.unmeasured(job),
+            Some(sample) => self.unmeasured(SampledJob { job, sample }),
+        }
     }
 
     #[inline]

@@ -32,7 +32,7 @@ impl Pool {
     /// taken. It panics if the pool [discards](Self::discard) items.
     ///
     /// With the feature `tokio`, `next` panics if it has to block and the calling thread drives
-    /// async tasks of tokio. Use [`map_stream`](Self::map_stream) there.
+    /// async tasks of tokio. Use `map_stream` there (feature `stream`).
     pub fn map<I, F, T>(&self, items: I, f: F) -> Map<'_, I::IntoIter, F, T>
     where
         I: IntoIterator,

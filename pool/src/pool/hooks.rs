@@ -27,7 +27,8 @@ impl Builder {
         self
     }
 
-    /// Sets a hook that each thread calls after its last task, with its index. [`Pool::shutdown`] waits for it. The
+    /// Sets a hook that each thread calls after its last task, with its index.
+    /// [`Pool::shutdown`](crate::Pool::shutdown) waits for it. The
     /// thread no longer counts, and another may have replaced it. A panic is caught and counted, as
     /// in [`on_thread_start`](Self::on_thread_start).
     ///

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -58,7 +59,8 @@ impl<'a> Slot<'a> {
         self.target.take().expect("a slot is used once, by value")
     }
 
-    /// Hands the slot to its task, with options that differ from the defaults.
+    /// Hands the slot to its task, with options that differ from the defaults. Callers box the task,
+    /// so that the compiler generates the code for it once and not for each closure.
     fn take_with_options(&mut self) -> (Target<'a>, ExpiresAt, Worn) {
         let target = self.take();
         let (limit, worn) = self.options.take().split(target.gate());
@@ -110,7 +112,7 @@ impl<'a> Slot<'a> {
     /// [`Stats::expired`](crate::Stats::expired) counts it. A task that has begun goes on.
     ///
     /// Use it for answers that are worthless when late: under overload, workers then skip old
-    /// requests instead of computing answers that nobody reads.
+    /// requests instead of computing answers that come too late.
     ///
     /// ```
     /// use std::time::Instant;
@@ -152,7 +154,7 @@ impl<'a> Slot<'a> {
             return self.take().submit(f);
         }
         let (target, limit, worn) = self.take_with_options();
-        let f = worn.closure(f);
+        let f: Box<dyn FnOnce() + Send> = Box::new(worn.closure(f));
         target.submit(Expiring { f, limit });
     }
 
@@ -177,7 +179,7 @@ impl<'a> Slot<'a> {
             return self.take().spawn(future);
         }
         let (target, limit, worn) = self.take_with_options();
-        let future = worn.future(future);
+        let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(worn.future(future));
         target.spawn(ExpiringFuture { future, limit });
     }
 
@@ -200,7 +202,8 @@ impl<'a> Slot<'a> {
             return self.take().submit_with_handle(f, NoLimit);
         }
         let (target, limit, worn) = self.take_with_options();
-        target.submit_with_handle(worn.closure(f), limit)
+        let f: Box<dyn FnOnce() -> T + Send> = Box::new(worn.closure(f));
+        target.submit_with_handle(f, limit)
     }
 
     /// Spawns a future and returns a handle to its output.
@@ -225,7 +228,8 @@ impl<'a> Slot<'a> {
             return self.take().spawn_with_handle(future, NoLimit);
         }
         let (target, limit, worn) = self.take_with_options();
-        target.spawn_with_handle(worn.future(future), limit)
+        let future: Pin<Box<dyn Future<Output = F::Output> + Send>> = Box::pin(worn.future(future));
+        target.spawn_with_handle(future, limit)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a worker runs.
 
+mod dynamic;
 mod end;
 mod erased;
 mod large;
@@ -7,6 +8,7 @@ mod limit;
 mod panic;
 pub(crate) mod unwind;
 
+pub(crate) use dynamic::{AnyJob, DynJob};
 pub(crate) use end::{End, Job, NoTurn, Output, Turn};
 pub(crate) use erased::{Task, Work};
 pub(crate) use large::{Boxed, Either, is_large};

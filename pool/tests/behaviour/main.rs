@@ -1,6 +1,8 @@
 //! What the pool promises, seen from outside. All these tests share a process, so that they link
 //! once; a test that needs a process of its own is in `own_process`.
 
+#[cfg(any(feature = "futures", feature = "hyper", feature = "tower"))]
+mod adapters;
 mod against_a_model;
 mod ants_bugs;
 mod ants_parity;

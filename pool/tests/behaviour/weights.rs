@@ -133,7 +133,7 @@ fn large_request_that_gives_up_lets_the_next_go_on() {
 #[test]
 fn smaller_capacity_refuses_waiting_requests_beyond_it() {
     let pool = pool(4, 1);
-    let _held = pool.slots(3).wait().unwrap();
+    let held = pool.slots(3).wait().unwrap();
     let large = {
         let pool = pool.clone();
         thread::spawn(move || pool.slots(4).wait().map(drop))
@@ -147,7 +147,7 @@ fn smaller_capacity_refuses_waiting_requests_beyond_it() {
     pool.set_capacity(3);
     assert_eq!(large.join().unwrap(), Err(SlotError::TooMany));
     assert_eq!(pool.stats().waiting, 1);
-    drop(_held);
+    drop(held);
     assert_eq!(small.join().unwrap(), Ok(()));
 }
 

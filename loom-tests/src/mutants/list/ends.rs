@@ -128,8 +128,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I2",
         fault: "a discarded task counts as completed",
         file: "join/packet.rs",
-        find: "End::Discarded",
-        replace: "End::Completed",
+        find: "Some(resting) => self.drop_undone(resting, &End::Discarded, turn)",
+        replace: "Some(resting) => self.drop_undone(resting, &End::Completed, turn)",
         killer: Model("reopen"),
     },
     Mutant {

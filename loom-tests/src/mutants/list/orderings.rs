@@ -24,8 +24,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "order",
         fault: "a slot is freed without a release",
         file: "admission/slots.rs",
-        find: "ONE, Ordering::AcqRel",
-        replace: "ONE, Ordering::Acquire",
+        find: "fetch_add(count, Ordering::AcqRel)",
+        replace: "fetch_add(count, Ordering::Acquire)",
         killer: Model("order"),
     },
     Mutant {

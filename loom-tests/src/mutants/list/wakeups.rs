@@ -152,8 +152,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I3",
         fault: "a thread in its start hook counts as searching",
         file: "engine/worker.rs",
-        find: "self.hand_off();\n        scheduler",
-        replace: "scheduler",
+        find: "self.hand_off();\n        if let",
+        replace: "if let",
         killer: Model("threads"),
     },
     Mutant {

@@ -22,23 +22,6 @@ pub struct Request {
     pub count: usize,
 }
 
-impl Line {
-    /// Removes and settles the requests that `which` selects. The caller must wake them.
-    pub fn remove_all(
-        &mut self,
-        which: impl Fn(&Request) -> bool,
-        outcome: Outcome,
-    ) -> Vec<Arc<Waiter>> {
-        let waiters = std::mem::take(&mut self.waiters);
-        let (removed, kept) = waiters
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, request)| which(request));
-        self.waiters = kept;
-        let removed = removed.into_values().map(|request| request.waiter);
-        removed.inspect(|waiter| waiter.settle(outcome)).collect()
-    }
-}
-
 /// How a submitter joined the line.
 #[derive(Debug)]
 pub enum Joined {
@@ -82,6 +65,21 @@ impl Slots {
             self.released.fetch_and(!LINE, Ordering::Relaxed);
             self.submit.acquired.fetch_and(!LINE, Ordering::Relaxed);
         }
+    }
+
+    /// Removes the requests that `which` selects, and settles them. The caller must wake them.
+    pub(super) fn refuse(
+        &self,
+        line: &mut MutexGuard<'_, Line>,
+        which: impl Fn(&Request) -> bool,
+        outcome: Outcome,
+    ) -> Vec<Arc<Waiter>> {
+        let waiters = std::mem::take(&mut line.waiters).into_iter();
+        let refused;
+        (refused, line.waiters) = waiters.partition(|(_, request)| which(request));
+        self.clear_line_bit(line);
+        let refused = refused.into_values().map(|request| request.waiter);
+        refused.inspect(|waiter| waiter.settle(outcome)).collect()
     }
 
     /// Joins the end of the line, unless `count` slots are free or `max_waiting` submitters wait.

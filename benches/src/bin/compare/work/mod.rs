@@ -6,6 +6,7 @@ mod echo;
 mod expiry;
 mod idle;
 mod latency;
+mod map;
 mod mixed;
 mod noop;
 mod sleeps;
@@ -57,10 +58,11 @@ pub(crate) struct Shown {
 }
 
 /// All works, in the order of measurement.
-pub(crate) static ALL: [Work; 14] = [
+pub(crate) static ALL: [Work; 15] = [
     noop::WORK,
     spin::ONE_US,
     spin::TEN_US,
+    map::WORK,
     tree::WORK,
     latency::WORK,
     waiting::WORK,

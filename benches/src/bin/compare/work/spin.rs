@@ -50,6 +50,11 @@ impl<const US: u64> ClosureWork for Spin<US> {
     }
 }
 
+/// Is busy for a microsecond.
+pub(super) fn spin_one_us() {
+    spin(Duration::from_micros(1));
+}
+
 /// Measured by the clock, so that it takes as long on a processor that shares its core.
 fn spin(time: Duration) {
     let start = Instant::now();

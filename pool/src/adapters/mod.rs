@@ -1,0 +1,11 @@
+//! The pool behind the traits of other crates, each with a feature.
+
+#[cfg(feature = "futures")]
+mod futures;
+#[cfg(feature = "hyper")]
+mod hyper;
+#[cfg(feature = "tower")]
+mod tower;
+
+#[cfg(feature = "tower")]
+pub use tower::{PoolLayer, PoolResponse, PoolService};
