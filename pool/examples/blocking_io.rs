@@ -1,6 +1,7 @@
-//! Many blocking calls at once, with bounded memory: it writes files to a temporary folder, then reads and hashes all
-//! of them in pools of different sizes. `threads` says how many calls block at once, and so how long it takes;
-//! `capacity` says how many tasks there are at most, and so how much memory they need.
+//! Runs many blocking calls at once in bounded memory. The program writes files to a temporary
+//! folder, then reads and hashes them in pools of different sizes. `threads` limits how many calls
+//! block at once, and so determines the time. `capacity` limits the tasks in the pool, and so
+//! determines their memory.
 //!
 //! ```console
 //! cargo run -p anthill --example blocking_io
@@ -21,43 +22,44 @@ const FILES: u64 = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (folder, expected) = Folder::with_files()?;
-    println!("{FILES} files, each 5 ms away\n");
+    println!("{FILES} files, 5 ms to read each\n");
     println!("threads  capacity  most in flight  most threads    time");
     for (threads, capacity) in [(4, 8), (4, 128), (32, 128)] {
         let pool = Pool::builder()
             .name("reader")
             .capacity(capacity)
-            .threads(0..=threads) // they come when there is work, and leave when there is none
+            .threads(0..=threads) // started when there is work, ended when idle
             .build()?;
         let start = Instant::now();
         let (sum, most_in_flight, most_threads) = hash_all(&pool, &folder.0)?;
         let time = start.elapsed().as_millis();
         println!("{threads:7}{capacity:10}{most_in_flight:16}{most_threads:14}{time:5} ms");
         if sum != expected || most_in_flight > capacity || most_threads > threads {
-            return Err("a file was read wrongly or a bound was broken".into());
+            return Err("wrong sum of hashes, or a limit was exceeded".into());
         }
     }
-    println!("\nMore threads made it faster. A higher capacity only made more tasks wait inside.");
+    println!("\nMore threads made it faster. A higher capacity only let more tasks wait inside.");
     Ok(())
 }
 
-/// The sum of the hashes of all files in `folder`, and the most tasks and threads that `pool` had meanwhile.
+/// Returns the sum of the hashes of all files in `folder`, and the maximum number of tasks and
+/// threads that `pool` had meanwhile.
 fn hash_all(pool: &Pool, folder: &Path) -> Result<(u64, usize, usize), Box<dyn Error>> {
     let (result, results) = mpsc::channel();
     let (mut most_in_flight, mut most_threads) = (0, 0);
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let result = result.clone();
-        // Waits while the pool is full, so the list of files is read no faster than the files are.
+        // Blocks while the pool is full, so the list of files is read no faster than the files.
         pool.submit(move || {
-            // It fails if nobody wants results any more, because one was an error.
+            // The send fails if the receiver was dropped after an error.
             let _ = result.send(hash(&path));
         })?;
         let stats = pool.stats();
         most_in_flight = most_in_flight.max(stats.in_flight);
         most_threads = most_threads.max(stats.threads);
     }
-    // The results end when the tasks have ended, since each has a sender.
+    // Each task holds a sender. Drop this one, or the loop below never ends.
     drop(result);
     let mut sum = 0_u64;
     for hash in results {
@@ -67,9 +69,9 @@ fn hash_all(pool: &Pool, folder: &Path) -> Result<(u64, usize, usize), Box<dyn E
     Ok((sum, most_in_flight, most_threads))
 }
 
-/// Reads a file, which blocks the thread.
+/// Reads and hashes a file. Blocks the thread.
 fn hash(path: &Path) -> io::Result<u64> {
-    // Stands for a slow disk or a share on the network.
+    // Simulates a slow disk or a network share.
     thread::sleep(Duration::from_millis(5));
     Ok(hash_bytes(&fs::read(path)?))
 }
@@ -80,11 +82,11 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// A temporary folder, gone when dropped.
+/// A temporary folder, removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
-    /// A folder with files, and the sum of their hashes.
+    /// Creates a folder with files. Returns it with the sum of their hashes.
     fn with_files() -> io::Result<(Self, u64)> {
         let name = format!("anthill-blocking-io-{}", std::process::id());
         let folder = Self(std::env::temp_dir().join(name));
@@ -101,7 +103,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed is left to the system, which clears its temporary files.
+        // Ignore an error: the system clears its temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

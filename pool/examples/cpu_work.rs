@@ -1,12 +1,13 @@
-//! A computation in pieces. Each piece is a task with a handle. The main thread waits for the
-//! handles in the order of the pieces, in whatever order the tasks end. It counts primes, with one
-//! thread and with one for each core.
+//! Splits a computation into pieces: it counts primes, first on one thread and then on one thread
+//! for each core. Each piece is a task with a handle. The main thread waits for the handles in the
+//! order of the pieces, while the tasks may end in any order.
 //!
 //! ```console
 //! cargo run --release -p anthill --example cpu_work
 //! ```
 //!
-//! For nothing but this, on all cores, rayon's `par_iter` is shorter; see the README for when to use which.
+//! For this computation alone, on all cores, rayon's `par_iter` is shorter. The README compares
+//! both.
 
 use std::error::Error;
 use std::ops::Range;
@@ -16,9 +17,10 @@ use std::time::{Duration, Instant};
 use anthill::{JoinHandle, Pool};
 
 const LIMIT: u64 = 1_000_000;
-/// Small enough that the cores end at about the same time, large enough that handing a piece over is nothing beside it.
+/// Small enough that all cores end at about the same time, and large enough that the cost of a
+/// submit is negligible.
 const PIECE: u64 = 10_000;
-/// A known figure, to check against.
+/// The expected result.
 const PRIMES_BELOW_LIMIT: usize = 78_498;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -26,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (alone, time_alone) = count(1)?;
     let (pieces, time) = count(cores)?;
 
-    // The pieces are in order, so each tenth of them is a tenth of the numbers.
+    // The pieces are in order, so each tenth of the pieces covers a tenth of the numbers.
     println!("primes up to");
     let mut primes = 0;
     for (n, tenth) in (1..).zip(pieces.chunks(pieces.len() / 10)) {
@@ -39,12 +41,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         time_alone.as_secs_f64() / time.as_secs_f64()
     );
     if primes != PRIMES_BELOW_LIMIT || alone != pieces {
-        return Err("the count is wrong".into());
+        return Err("wrong number of primes".into());
     }
     Ok(())
 }
 
-/// The number of primes in each piece, in order, and how long it took with so many threads.
+/// Returns the number of primes in each piece, in order, and the time on `threads` threads.
 fn count(threads: usize) -> Result<(Vec<usize>, Duration), Box<dyn Error>> {
     let pool = Pool::builder().threads(0..=threads).build()?;
     let start = Instant::now();
@@ -52,7 +54,7 @@ fn count(threads: usize) -> Result<(Vec<usize>, Duration), Box<dyn Error>> {
         .step_by(usize::try_from(PIECE)?)
         .map(|from| pool.submit_with_handle(move || primes_in(from..from + PIECE)))
         .collect::<Result<Vec<_>, _>>()?;
-    // A piece that panicked would be an error here.
+    // `wait` returns an error for a piece that panicked.
     let counts = handles
         .into_iter()
         .map(JoinHandle::wait)

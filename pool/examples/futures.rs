@@ -1,5 +1,6 @@
-//! Futures and closures in one pool, under one bound, and no other runtime. A future that waits keeps its slot and no
-//! thread: here 98 of them wait at once on two threads, and closures run beside them.
+//! Runs futures and closures in one pool, within one capacity and without another runtime. A
+//! suspended future keeps its slot but occupies no thread. Here 98 futures wait at once on two
+//! threads, while closures run in the same pool.
 //!
 //! ```console
 //! cargo run -p anthill --example futures
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let price = Price::default();
     println!("                               in flight  running  threads");
 
-    // Each future waits for the price; what it makes of it comes out of its handle.
+    // Each future waits for the price and returns its result through its handle.
     let orders = (1..=WAITING as u64)
         .map(|pieces| {
             let price = price.clone();
@@ -35,37 +36,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     show("98 futures wait for a price", &pool);
 
-    // One more future finds the price. It uses the same slots and the same threads as what waits for it.
+    // One more future computes the price. It uses the same slots and threads as the others.
     let clerk = pool.spawn_with_handle(clerk(pool.clone(), price.clone()))?;
     let found = clerk.wait()??;
 
     let mut sum = 0;
     for order in orders {
-        sum += order.wait()?; // a thread joins a handle, a future would await it
+        sum += order.wait()?; // a thread calls `wait`, a future would await the handle
     }
     pool.shutdown().wait()?;
     show("all have ended", &pool);
     println!("the price is {found}, all orders together {sum}");
     if sum != found * (1..=WAITING as u64).sum::<u64>() {
-        return Err("an order was lost".into());
+        return Err("the orders have the wrong sum".into());
     }
     Ok(())
 }
 
-/// What a future may do with the pool it runs in. It never blocks its thread: where a closure would wait, it awaits.
+/// Shows how a future uses the pool that runs it. The future never blocks its thread: it awaits
+/// where a closure would wait.
 async fn clerk(pool: Pool, price: Price) -> Result<u64, String> {
     let slot = pool.slot().await.map_err(|error| error.to_string())?;
     let refused = pool.try_submit(|| ()).map_err(SlotError::from);
     if refused != Err(SlotError::Full) {
         return Err("98 orders, a clerk and a slot should fill a pool of 100".to_owned());
     }
-    show("a clerk comes, with a slot", &pool);
+    show("a clerk reserves a slot", &pool);
 
-    // Code that blocks or computes goes into a closure. Awaiting its handle, the clerk needs no thread either.
+    // Code that blocks or computes belongs in a closure. The clerk awaits the handle and occupies
+    // no thread meanwhile.
     let found = slot.submit_with_handle(find_price);
     let found = found.await.map_err(|error| error.to_string())?;
 
-    // Here there is no result to wait for, only a slot.
+    // This closure returns nothing, so the clerk awaits only the slot.
     let announced = pool
         .slot()
         .await
@@ -75,7 +78,7 @@ async fn clerk(pool: Pool, price: Price) -> Result<u64, String> {
 }
 
 fn find_price() -> u64 {
-    thread::sleep(Duration::from_millis(100)); // stands for blocking I/O
+    thread::sleep(Duration::from_millis(100)); // simulates blocking I/O
     7
 }
 
@@ -85,8 +88,8 @@ fn show(what: &str, pool: &Pool) {
     println!("{what:28}{in_flight:12}{running:9}{threads:9}");
 }
 
-/// A number that futures wait for, written by hand: all that a pool needs of a future is that it keeps the waker it is
-/// given and calls it when it is worth polling again.
+/// A number that futures wait for. It shows what a pool requires of a future: keep the waker, and
+/// call it when another poll can make progress.
 #[derive(Clone, Default)]
 struct Price(Arc<Mutex<State>>);
 

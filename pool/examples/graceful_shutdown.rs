@@ -1,10 +1,11 @@
-//! A program that works until it is told to stop, and then ends well: Ctrl-C or SIGTERM closes the pool, which ends the
-//! producer; what was accepted gets some time to end; what is left then is counted. A second Ctrl-C exits at once.
+//! Stops a program gracefully. Ctrl-C or SIGTERM closes the pool, which ends the producer. Accepted
+//! tasks get a limited time to end, then the program reports how many are left. A second Ctrl-C
+//! exits at once.
 //!
 //! ```console
-//! cargo run -p anthill --example graceful_shutdown             # stops by itself after 2 seconds
-//! cargo run -p anthill --example graceful_shutdown -- 60       # after 60; press Ctrl-C before
-//! cargo run -p anthill --example graceful_shutdown -- 1 0.2    # has only 0.2 seconds to end: some tasks are left
+//! cargo run -p anthill --example graceful_shutdown             # stops after 2 seconds
+//! cargo run -p anthill --example graceful_shutdown -- 60       # after 60, or Ctrl-C
+//! cargo run -p anthill --example graceful_shutdown -- 1 0.2    # tasks are left after 0.2 s
 //! ```
 
 use std::env;
@@ -21,8 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = Pool::builder().capacity(200).threads(0..=4).build()?;
     stop_after(work_for, pool.clone())?;
 
-    // The producer checks no flag: `submit` returns `Closed` once the pool is closed, even if it
-    // waits for a slot by then.
+    // The producer needs no flag: `submit` returns `Closed` once the pool is closed, even while it
+    // waits for a slot.
     let mut accepted = 0_u64;
     let refused = loop {
         match pool.submit(handle_request) {
@@ -33,47 +34,47 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !matches!(refused, SlotError::Closed) {
         return Err(refused.into());
     }
-    println!("{accepted} tasks were accepted, and one was refused at the close");
-    println!("{} are still in the pool", pool.in_flight());
+    println!("{accepted} tasks accepted, one refused after the close");
+    println!("{} tasks still in the pool", pool.in_flight());
 
     let start = Instant::now();
     let ended = pool.shutdown().wait_timeout(drain_for);
     let time = start.elapsed();
     match ended {
         Ok(()) => {
-            println!("all have ended, {time:.1?} later");
+            println!("all tasks ended {time:.1?} later");
             if pool.stats().completed != accepted {
                 return Err("a task was lost".into());
             }
             Ok(())
         }
-        // The process ends with `main`, whatever its other threads do. What must not be lost has to be somewhere else
-        // until its task is done, in a queue on disk for example.
+        // The process ends with `main`, even while other threads run. Keep work that must not be
+        // lost elsewhere until its task has ended, for example in a queue on disk.
         Err(ShutdownError::Timeout(left)) => {
-            println!("{time:.1?} later there are {left}");
-            Err("not all tasks could be done in time".into())
+            println!("not ended {time:.1?} later: {left}");
+            Err("some tasks did not end in time".into())
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Closes the pool on the first signal, or when the time is over. A signal after that ends the process.
+/// Closes the pool on the first signal or after `time`. A later signal ends the process.
 fn stop_after(time: Duration, pool: Pool) -> Result<(), ctrlc::Error> {
     let timed = pool.clone();
-    // `ctrlc` calls it on a thread of its own, not inside the signal, so it may do anything.
+    // `ctrlc` calls the closure on a separate thread, not in the signal handler, so it may block.
     ctrlc::set_handler(move || {
         if pool.is_closed() {
-            println!("told again: out");
+            println!("second signal: exiting at once");
             process::exit(130);
         }
-        println!("told to stop");
+        println!("signal received: closing the pool");
         pool.close();
     })?;
     println!("working for {time:?}, or until Ctrl-C");
     thread::spawn(move || {
         thread::sleep(time);
         if !timed.is_closed() {
-            println!("time is over");
+            println!("time elapsed: closing the pool");
             timed.close();
         }
     });
@@ -81,11 +82,11 @@ fn stop_after(time: Duration, pool: Pool) -> Result<(), ctrlc::Error> {
 }
 
 fn handle_request() {
-    // Stands for blocking I/O.
+    // Simulates blocking I/O.
     thread::sleep(Duration::from_millis(20));
 }
 
-/// An argument in seconds.
+/// Returns the argument at `position` as seconds, or the default.
 fn seconds(position: usize, default: f64) -> Result<Duration, Box<dyn Error>> {
     let seconds = match env::args().nth(position) {
         Some(argument) => argument.parse()?,

@@ -1,14 +1,16 @@
-//! A bank: each account has a strand, so what is done to one account is done in order and one at a time, while
-//! different accounts are busy on all threads. Nothing waits for a lock, and no two accounts are ever locked together.
+//! A bank in which each account has a strand. The tasks of one account run one at a time and in
+//! order, while different accounts run in parallel on all threads. No task waits for a lock, and no
+//! task locks two accounts at once.
 //!
 //! ```console
 //! cargo run -p anthill --example strands
 //! ```
 //!
-//! A transfer is two tasks, the second submitted by the first. If both took their slots from one bounded pool, it could
-//! fill up with first tasks, none of which gets a slot for its second; the pool would refuse them with `WouldDeadlock`.
-//! So the bound is on transfers, not on tasks: a transfer takes one slot of a subpool before it begins, and carries it
-//! along to its end. The tasks themselves go to strands of the pool, which has no bound of its own.
+//! A transfer consists of two tasks, and the first submits the second. If both took slots of one
+//! bounded pool, first tasks could fill it and leave no slot for any second task. The pool would
+//! refuse those with `WouldDeadlock`. So the limit applies to transfers, not to tasks: a transfer
+//! reserves one slot of a subpool and holds it until its end. The tasks run in strands of the pool
+//! itself, which is unlimited.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex};
@@ -22,14 +24,14 @@ const BEGIN_WITH: u64 = 300;
 
 struct Account {
     strand: Strand,
-    /// Locked by one task of the strand at a time: the lock is there for the compiler and never waited for.
+    /// Tasks of the strand lock it one at a time, so locking never blocks.
     ledger: Mutex<Ledger>,
 }
 
 #[derive(Default)]
 struct Ledger {
     balance: u64,
-    /// The number of the last transfer from here.
+    /// The number of the last transfer from this account.
     last: u64,
     refused: u64,
     out_of_order: u64,
@@ -49,7 +51,7 @@ impl Account {
 fn main() -> Result<(), Box<dyn Error>> {
     let pool = Pool::builder()
         .name("bank")
-        .capacity(usize::MAX) // the slots that count are those of the transfers
+        .capacity(usize::MAX) // the subpool below limits the transfers
         .build()?;
     let transfers = pool.subpool().capacity(64).build()?;
     let accounts: Vec<_> = (0..ACCOUNTS).map(|_| Account::open(&pool)).collect();
@@ -59,11 +61,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for number in 1..=TRANSFERS {
         let (from, to) = (dice.roll(ACCOUNTS), dice.roll(ACCOUNTS));
         let amount = dice.roll(200) as u64;
-        // Blocks while 64 transfers are under way.
+        // Blocks while 64 transfers are in progress.
         let slot = transfers.slot().wait()?.into_owned();
         transfer(number, &accounts[from], &accounts[to], amount, slot)?;
     }
-    // Ends when all slots are back, that is, when the last transfer is through. Only then may the strands close.
+    // Returns when all slots are released, so when the last transfer has ended. Close the strands
+    // only after that, or second tasks are refused.
     transfers.shutdown().wait()?;
     let time = start.elapsed();
     pool.shutdown().wait()?;
@@ -77,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         out_of_order += ledger.out_of_order;
     }
     println!("{TRANSFERS} transfers between {ACCOUNTS} accounts in {time:.1?}");
-    println!("{refused:7} refused, for want of money");
+    println!("{refused:7} refused for insufficient balance");
     println!("{out_of_order:7} out of order");
     println!("{begun_with:7} in the bank before\n{ended_with:7} in the bank after");
     if ended_with != begun_with || out_of_order > 0 {
@@ -86,7 +89,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Takes from one account what is there, then gives it to the other.
+/// Withdraws `amount` from one account if the balance suffices, then deposits it in the other.
 fn transfer(
     number: u64,
     from: &Arc<Account>,
@@ -110,14 +113,14 @@ fn transfer(
             drop(slot); // the transfer ends here
         };
         if payee.strand.try_submit(give).is_err() {
-            // The bank closes. The account is still ours, so what was taken can go back.
+            // The pool is closed. This task still has the account, so it refunds the amount.
             ledger.balance += amount;
         }
     })?;
     Ok(())
 }
 
-/// Numbers that look random and are the same in each run.
+/// A generator of pseudo-random numbers, with the same sequence in each run.
 struct Dice(u64);
 
 impl Dice {

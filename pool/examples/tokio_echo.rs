@@ -1,6 +1,7 @@
-//! A TCP server whose connections are futures of a bounded pool, with no runtime beside it.
+//! A TCP echo server whose connections are futures of a bounded pool, without another runtime.
 //!
-//! `cargo run -p anthill --features tokio --example tokio_echo`, then `nc 127.0.0.1 7070`; Ctrl-C ends it.
+//! `cargo run -p anthill --features tokio --example tokio_echo`, then `nc 127.0.0.1 7070`. Ctrl-C
+//! stops the server.
 
 use std::error::Error;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use anthill::Pool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Connections at a time. Those that come when all slots are taken wait in the system's backlog.
+/// The maximum number of connections. Further connections wait in the backlog of the system.
 const CONNECTIONS: usize = 100;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .tokio()
         .panic_handler(|panic| eprintln!("{panic}"))
         .build()?;
-    // The server's own tasks take no connection's slot: they come in by a door of their own.
+    // The server's own tasks use a subpool, so that they take no slot of a connection.
     let own = connections.subpool().capacity(2).build()?;
 
     let listener = own.spawn_with_handle(TcpListener::bind("127.0.0.1:7070"))?;
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let pool = connections.clone();
     let accepting = own.spawn_with_handle(async move {
-        // A slot first, then the connection for it.
+        // Reserve a slot before accepting, so that further connections stay in the backlog.
         while let Ok(slot) = pool.slot().await {
             match listener.accept().await {
                 Ok((socket, _)) => slot.spawn(async { drop(echo(socket).await) }),
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     accepting.cancel();
     own.shutdown().wait()?;
-    // Clients may stay as long as they like, but the server does not.
+    // Wait a limited time, because clients may keep their connections open for ever.
     if let Err(late) = connections.shutdown().wait_timeout(Duration::from_secs(1)) {
         eprintln!("{late}");
     }

@@ -1,12 +1,12 @@
-//! The capacity follows the load. A task that is accepted shall be done within 100 ms or so, whatever the tasks are: a
-//! policy of a few lines looks at what the pool did in each tenth of a second. What comes too fast waits outside.
+//! Adapts the capacity to the load, so that each accepted task ends within about 100 ms. A policy
+//! of a few lines reads the figures of the pool every 100 ms. Further submitters wait outside.
 //!
 //! ```console
 //! cargo run -p anthill --features tuner --example tuning
 //! ```
 //!
-//! With a fixed capacity there is no right one: 400 tasks are 50 ms of work while each takes 1 ms on eight threads, and
-//! 250 ms when each takes 5 ms.
+//! No fixed capacity is right for all phases: on eight threads, 400 tasks take 50 ms at 1 ms
+//! each, but 250 ms at 5 ms each.
 
 use std::error::Error;
 use std::ops::RangeInclusive;
@@ -17,25 +17,25 @@ use anthill::tuner::{Control, Policy, Proposal, Reason, Sample, Target, Tuner};
 use anthill::{Pool, SlotError};
 
 const THREADS: usize = 8;
-/// How long an accepted task shall be in the pool.
+/// The time that an accepted task should spend in the pool.
 const TARGET: Duration = Duration::from_millis(100);
 const TICK: Duration = Duration::from_millis(100);
 
-/// What the load is like for a while.
+/// A period with a constant kind of load.
 struct Phase {
     name: &'static str,
     lasts: Duration,
     /// How long each task blocks.
     task: Duration,
-    /// How long the producer rests after each.
+    /// How long the producer pauses after each task.
     pause: Duration,
 }
 
 const PHASES: [Phase; 4] = [
-    phase("quick tasks, all the time", 1, 0),
-    phase("slow tasks, all the time", 5, 0),
-    phase("slow tasks, now and then", 5, 10),
-    phase("quick tasks again", 2, 0),
+    phase("fast tasks, without pauses", 1, 0),
+    phase("slow tasks, without pauses", 5, 0),
+    phase("slow tasks, with pauses", 5, 10),
+    phase("fast tasks again", 2, 0),
 ];
 
 const fn phase(name: &'static str, task: u64, pause: u64) -> Phase {
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("tasks/s  capacity  in flight  time in the pool");
     let control = Control::new(InTime)
         .bounds(THREADS * 2..=10_000)
-        .pause(Duration::ZERO); // a change shows within a tick
+        .pause(Duration::ZERO); // a change takes effect within a tick
     let tuning = Tuner::new(&pool, Target::Capacity, control)
         .interval(TICK)
         .start(|_| ())?;
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// As many tasks as are done in time.
+/// Proposes the capacity at which tasks end within [`TARGET`].
 struct InTime;
 
 impl Policy for InTime {
@@ -87,12 +87,13 @@ impl Policy for InTime {
             latency.as_millis(),
             "#".repeat((latency.as_millis() / 10).min(60) as usize)
         );
-        // While there is room, the rate is the producer's and says nothing about what the pool can do.
+        // While slots are free, the producer limits the rate, so it says nothing about the
+        // pool.
         if sample.in_flight < sample.limit as f64 * 0.9 {
             return None;
         }
-        // Tasks in the pool = tasks per second * seconds in the pool (Little's law), so the capacity for a time that is
-        // wanted follows from the rate that is measured. At most twice as much at once, as a measurement may be off.
+        // Little's law: tasks in the pool = tasks per second * seconds in the pool. So the measured
+        // rate and the target time give the capacity. At most double it, in case of a bad sample.
         let wanted = sample.throughput() * TARGET.as_secs_f64();
         let limit = wanted.min(sample.limit as f64 * 2.0);
         let reason = Reason::Other(format!("tasks take {latency:.0?} of {TARGET:?}").into());
@@ -107,7 +108,7 @@ fn produce(pool: &Pool) -> Result<(), SlotError> {
         let end = Instant::now() + phase.lasts;
         while Instant::now() < end {
             let task = phase.task;
-            let work = move || thread::sleep(task); // stands for blocking I/O
+            let work = move || thread::sleep(task); // simulates blocking I/O
             match pool.slot().wait_deadline(end).map(|slot| slot.submit(work)) {
                 Ok(()) | Err(SlotError::Timeout) => {}
                 Err(refused) => return Err(refused),

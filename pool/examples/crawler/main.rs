@@ -1,16 +1,17 @@
-//! A crawler that makes at most eight requests at once. It visits each page of a site once, follows the links, gives up
-//! on pages that are too slow and counts the errors. The site is a small server in `site.rs`, started here.
+//! A crawler that makes at most eight requests at once. It visits each page of a site once, follows
+//! the links, abandons slow pages and counts errors. The site is a small server in `site.rs`, which
+//! this program starts.
 //!
 //! ```console
 //! cargo run -p anthill --example crawler
 //! ```
 //!
-//! The task that finds a link does not submit the next one. When all slots are taken, each by a task that waits for a
-//! slot for what it found, nobody ever gets one; the pool sees that and refuses with `WouldDeadlock`. Instead, tasks
-//! send what they found to one coordinator, which is no worker and so may wait. It is also the only one who knows
-//! which pages were seen, without a lock, and when all is done.
+//! The task that finds a link does not submit the next task. Otherwise every slot could belong to a
+//! task that waits for another slot; the pool refuses such a wait with `WouldDeadlock`. Instead,
+//! tasks send their links to a coordinator, which is not a worker and so may wait. The coordinator
+//! alone knows which pages were seen and when the crawl is complete, so it needs no lock.
 //!
-//! A task could also call `try_submit` and run a refused task in place. That would end the deadlock
+//! A task could also call `try_submit` and run a refused task in place. That avoids the deadlock
 //! too, but the recursion would be as deep as the longest chain of links.
 
 mod site;
@@ -28,7 +29,7 @@ use site::Site;
 const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a task tells the coordinator, once.
+/// The result that each task sends to the coordinator, once.
 type Report = Result<Vec<String>, Failure>;
 
 enum Failure {
@@ -46,13 +47,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             .name("crawler")
             .capacity(AT_ONCE)
             .threads(0..=AT_ONCE) // a request blocks its thread
-            // Who panics does not report, and the coordinator would wait for ever.
+            // A task that panics sends no report. Send one here, or the coordinator waits for ever.
             .panic_handler(move |panic| _ = report.send(Err(Failure::Broken(panic.to_string()))))
             .build()?
     };
     let visit = |path: String| {
         let (address, report) = (site.address, report.clone());
-        // It fails if the coordinator has given up.
+        // The send fails if the coordinator returned early with an error.
         pool.submit(move || _ = report.send(links_of(address, &path)))
     };
 
@@ -67,7 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 pages += 1;
                 for link in links {
                     if seen.insert(link.clone()) {
-                        // Waits while eight are under way. They do not wait for us: a report always finds room.
+                        // Blocks while eight requests run. They never wait for this thread, because
+                        // the channel of reports is unbounded.
                         visit(link)?;
                         expected += 1;
                     }
@@ -84,17 +86,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let most = site.most_in_flight();
     println!("{pages:4} pages in {time:.1?}\n{failed:4} errors\n{slow:4} too slow");
-    println!("{most:4} requests at once at most, as the server saw it; {AT_ONCE} were allowed");
+    println!("{most:4} requests at once at most, counted by the server; the limit is {AT_ONCE}");
     if most > AT_ONCE {
-        return Err("too many requests at once".into());
+        return Err("more requests at once than the limit".into());
     }
     if !site.each_page_was_asked_for_once() {
-        return Err("a page was asked for twice, or never".into());
+        return Err("a page was requested twice, or never".into());
     }
     Ok(())
 }
 
-/// Gets a page, and the links on it.
+/// Fetches a page and returns the links on it.
 fn links_of(address: SocketAddr, path: &str) -> Report {
     let answer = get(address, path).map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Failure::TooSlow,
@@ -112,7 +114,8 @@ fn links_of(address: SocketAddr, path: &str) -> Report {
 
 fn get(address: SocketAddr, path: &str) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    // For each read; against a server that trickles, a deadline for the whole answer is needed as well.
+    // The timeout applies to each read. Against a server that sends slowly, also set a deadline for
+    // the whole response.
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();

@@ -1,5 +1,6 @@
-//! The site that is crawled: pages with links on a free port of this machine. A few pages fail, a few never come. It
-//! keeps the books on who asked for what, and how much at once.
+//! The site for the crawler: a server on a free local port, with pages that link to each other.
+//! Some pages fail, and some requests are never answered. The server counts the requests for each
+//! page, and how many run at once.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Write};
@@ -18,17 +19,17 @@ pub(crate) struct Site {
 }
 
 struct Books {
-    /// How often each page was asked for.
+    /// The number of requests for each page.
     asked: Vec<usize>,
-    /// Requests that are being answered.
+    /// Requests being answered.
     active: usize,
-    /// Requests that are never answered, and held until the client hangs up.
+    /// Requests that are never answered, kept until the client disconnects.
     stalled: Vec<TcpStream>,
     most_in_flight: usize,
 }
 
 impl Site {
-    /// Serves until the process ends.
+    /// Starts the server, which runs until the process ends.
     pub(crate) fn start() -> Result<Self, Box<dyn std::error::Error>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -38,15 +39,15 @@ impl Site {
             stalled: Vec::new(),
             most_in_flight: 0,
         }));
-        // Many more than the crawler may ask for: the bound that is looked at is the crawler's.
+        // More threads than the crawler's limit, so that the crawler's limit alone is tested.
         let pool = Pool::builder().name("site").threads(0..=64).build()?;
         let shared = Arc::clone(&books);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let books = Arc::clone(&shared);
-                // A client that is gone is no matter of ours.
+                // Ignore errors of clients that disconnected.
                 let served = pool.submit(move || _ = answer(stream, &books));
-                served.expect("nobody closes the pool");
+                served.expect("the pool is never closed");
             }
         });
         Ok(Self { address, books })
@@ -65,7 +66,7 @@ impl Site {
 fn answer(mut stream: TcpStream, books: &Mutex<Books>) -> io::Result<()> {
     let mut lines = BufReader::new(&stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
-    // To the end of the headers: what is unread at the end would reset the connection.
+    // Read all headers, or closing the socket with unread data resets the connection.
     for line in lines {
         if line?.is_empty() {
             break;
@@ -77,9 +78,9 @@ fn answer(mut stream: TcpStream, books: &Mutex<Books>) -> io::Result<()> {
         return stream.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n");
     };
     if books.lock().unwrap().begin(page) {
-        // Stands for work on the page.
+        // Simulates work on the page.
         thread::sleep(Duration::from_millis(5));
-        // Before the answer: who has it may ask for the next page at once.
+        // Decrement before the answer, because the client may send its next request right after it.
         books.lock().unwrap().active -= 1;
         stream.write_all(render(page).as_bytes())
     } else {
@@ -88,7 +89,7 @@ fn answer(mut stream: TcpStream, books: &Mutex<Books>) -> io::Result<()> {
 }
 
 impl Books {
-    /// Enters a request; whether it is to be answered.
+    /// Records a request. Returns whether to answer it.
     fn begin(&mut self, page: usize) -> bool {
         self.asked[page] += 1;
         self.active += 1;
@@ -112,7 +113,8 @@ fn has_hung_up(stream: &TcpStream) -> bool {
     }
 }
 
-/// Every page is on a tree in which only leaves fail, so that all can be found; other links go anywhere.
+/// Returns the response for a page. The pages form a tree in which only leaves fail, so that the
+/// crawler can reach every page. Other links point to any page.
 fn render(page: usize) -> String {
     if is_leaf(page) && page % 30 == 7 {
         return "HTTP/1.0 500 Internal Server Error\r\n\r\n".to_owned();
