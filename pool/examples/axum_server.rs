@@ -1,9 +1,8 @@
-//! An HTTP server whose handlers compute in a subpool of low priority, with no runtime beside the
-//! pool.
+//! An HTTP server whose handlers compute in a subpool of low priority, without another runtime.
 //!
-//! A request that finds the subpool full is answered 503. A request whose answer would be too late
-//! is answered 504: it expires in the queue and costs no computing. `/health` stays fast meanwhile,
-//! because futures run before closures. The example sends the requests itself.
+//! The server answers 503 while the subpool is full. A request whose deadline passes in the queue
+//! gets 504 and is not computed. `/health` stays fast meanwhile: futures run before closures.
+//! The example sends the requests itself.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -18,7 +17,7 @@ use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// How long a client waits for its answer.
+/// How long a client waits for its response.
 const LIMIT: Duration = Duration::from_millis(200);
 
 /// Computes in the subpool.
@@ -27,7 +26,7 @@ async fn compute(State(cpu): State<Pool>, Path(n): Path<u32>) -> Result<String, 
         .try_slot()
         .map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let slot = slot.expires_at(Instant::now() + LIMIT);
-    // A client that leaves drops this future, and with it the closure that waits.
+    // If the client disconnects, axum drops this future, which cancels the queued closure.
     let result = slot
         .submit_with_handle(move || fibonacci(n))
         .cancel_on_drop();
@@ -65,13 +64,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             .expect("a bound listener has an address");
         address.send(bound).expect("`main` waits for it");
         if let Err(error) = axum::serve(listener, app).await {
-            eprintln!("the server ended: {error}");
+            eprintln!("the server failed: {error}");
         }
     })?;
     let address = addresses.recv()?;
     println!("http://{address}/fibonacci/30");
 
-    // 400 requests at once, each of some milliseconds of computing.
+    // Sends 400 requests at once. Each computes for some milliseconds.
     let requests = (0..400).map(|_| pool.spawn_with_handle(status(address, "/fibonacci/30")));
     let requests = requests.collect::<Result<Vec<_>, _>>()?;
     let begun = Instant::now();
@@ -86,10 +85,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let stats = pool.stats();
     println!("{} closures expired in the queue", stats.expired);
-    Ok(()) // The server's future never ends, so there is nothing to wait for.
+    Ok(()) // The server's future never ends, so the program does not wait for it.
 }
 
-/// Sends a request and returns the status of its answer.
+/// Sends a request and returns the status of its response.
 async fn status(address: SocketAddr, path: &'static str) -> String {
     let exchange = async {
         let mut stream = TcpStream::connect(address).await?;

@@ -1,7 +1,7 @@
-//! Pins each worker to a core of its own, and shows where tasks ran.
+//! Pins each worker to its own core and counts the tasks that each worker ran.
 //!
-//! Workers start in order of their index, so worker `n` gets the core `n`, and again from the first
-//! when there are more workers than cores.
+//! Worker `n` gets core `n`. With more workers than cores, the numbering starts again at the first
+//! core.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use anthill::{Pool, worker_index};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let cores = core_affinity::get_core_ids().ok_or("the system does not tell its cores")?;
+    let cores = core_affinity::get_core_ids().ok_or("cannot list the cores of this system")?;
     let count = cores.len();
     let pool = Pool::builder()
         .threads(0..=count)
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let core = cores[worker % cores.len()];
             if !core_affinity::set_for_current(core) {
                 eprintln!(
-                    "worker {worker} is not pinned: the system refuses core {}",
+                    "cannot pin worker {worker} to core {}: refused by the system",
                     core.id
                 );
             }
