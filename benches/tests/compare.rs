@@ -135,6 +135,7 @@ fn assert_shape(record: &Value) {
         "waiting" => (&counted, false),
         "idle" => (&["cpu_percent"], false),
         "expiry" => (&["times_expiry"], false),
+        "map" => (&timed, false),
         "echo" => (&["ops_per_cpu_s", "ops_per_s", "p50_ns", "p99_ns"], false),
         "mixed" => (
             &["p50_ns", "p999_ns", "timer_p99_ns", "closures_per_s"],

@@ -3,23 +3,23 @@
 //!
 //! It exists to measure the same server without `anthill`. Do not use it as a pool.
 
+mod errors;
 mod strand;
 pub mod tuner;
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
-use thiserror::Error;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 use tokio::time::timeout_at;
 
+pub use errors::{BuildError, JoinError, RunError, ShutdownError, SlotError, Stats, Unfinished};
 pub use strand::{Strand, StrandSlot};
 
 /// Slots on a runtime, which subpools share.
@@ -326,78 +326,4 @@ impl<T> JoinHandle<T> {
     pub fn wait(self) -> Result<T, JoinError> {
         self.0.recv().map_err(|_| JoinError)
     }
-}
-
-/// The task panicked.
-#[derive(Debug, Error)]
-#[error("the task panicked")]
-pub struct JoinError;
-
-/// The runtime was not built.
-#[derive(Debug, Error)]
-#[error(transparent)]
-pub struct BuildError(#[from] io::Error);
-
-/// Why no slot was reserved.
-#[derive(Clone, Copy, Debug, Error)]
-pub enum SlotError {
-    /// No slot was free.
-    #[error("the pool is full")]
-    Full,
-    /// The pool is closed.
-    #[error("the pool is closed")]
-    Closed,
-}
-
-/// Why a closure has no value.
-#[derive(Clone, Copy, Debug, Error)]
-pub enum RunError {
-    /// It got no slot.
-    #[error(transparent)]
-    Slot(#[from] SlotError),
-    /// It panicked.
-    #[error("the task panicked")]
-    Task,
-}
-
-/// Why a shutdown returned before the end of its pool.
-#[derive(Debug)]
-pub enum ShutdownError {
-    /// Tasks were in flight when the deadline passed.
-    Timeout(Box<Unfinished>),
-    /// Never returned: tokio panics instead.
-    FromWorker,
-    /// Never returned: this pool cannot be reopened.
-    Reopened,
-}
-
-/// What was left of a pool when its shutdown timed out.
-#[derive(Debug)]
-pub struct Unfinished {
-    /// The pool's figures at that time.
-    pub stats: Stats,
-}
-
-/// A snapshot of a pool. Figures that tokio does not have are 0.
-#[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "the fields are those of anthill's `Stats`")]
-pub struct Stats {
-    pub capacity: usize,
-    pub in_flight: usize,
-    pub running: usize,
-    pub queued: usize,
-    pub waiting: usize,
-    pub free: usize,
-    pub threads: usize,
-    pub idle_threads: usize,
-    pub accepted: u64,
-    pub completed: u64,
-    pub panicked: u64,
-    pub cancelled: u64,
-    pub rejected_full: u64,
-    pub rejected_closed: u64,
-    pub rejected_timeout: u64,
-    pub threads_started: u64,
-    pub threads_expired: u64,
-    pub wakeups: u64,
 }
