@@ -1,7 +1,7 @@
 //! Items of a map that are in the pool: groups of items, each one task.
 //!
 //! A task for each item would cost more than a short item. So items are grouped until a task takes
-//! some tens of microseconds; items that take longer are tasks of their own.
+//! some hundred microseconds; items that take longer are tasks of their own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::task::{Payload, unwind};
 use crate::wait::blocking;
 
 /// A task that takes less gets twice as many items next time.
-const SHORT: Duration = Duration::from_micros(50);
+const SHORT: Duration = Duration::from_micros(200);
 /// A task that takes more gets half as many.
-const LONG: Duration = Duration::from_micros(500);
+const LONG: Duration = Duration::from_millis(1);
 /// The most items of a task.
 const MOST_ITEMS: usize = 256;
 /// Tasks in the pool for each of its threads, unless the window is set: one runs, the others cover

@@ -11,7 +11,7 @@ impl Pool {
     /// Returns an iterator over the results of `f` for each item, computed in the pool, in order.
     ///
     /// The map is lazy: it takes items as results are consumed, within a [window](Map::window).
-    /// Items that take less than some tens of microseconds are grouped, so that short ones pay. Each
+    /// Items that take less than some hundred microseconds are grouped, so that short ones pay. Each
     /// group takes a slot. If the pool has no slot for the first group, `next` blocks for one; where
     /// it must not block, or the pool is closed, the calling thread computes the items itself.
     ///
