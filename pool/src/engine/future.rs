@@ -9,12 +9,12 @@ use async_task::Builder;
 use pin_project_lite::pin_project;
 
 use crate::engine::activity::ActivityKind;
-use crate::engine::context::{self, ContextFuture};
+use crate::engine::context::ContextFuture;
 use crate::engine::gate::Gate;
 use crate::engine::held::HeldSlot;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::seat::Seat;
-use crate::figures::{Sample, trace};
+use crate::figures::trace;
 use crate::task::Task;
 use crate::task::is_large;
 use crate::task::{End, Output};
@@ -41,11 +41,25 @@ impl Gate {
     {
         self.entrance().slots.accepted().add();
         let future = trace::future(&self.scheduler.settings.name, future);
-        match (self.context(), self.sample()) {
-            (None, None) if const { is_large::<F>() } => self.plain_runnable(boxed(future)),
-            (None, None) => self.plain_runnable(future),
-            (context, sample) => self.plain_runnable(special(boxed(future), context, sample)),
+        if self.scheduler.settings.treats_tasks() {
+            self.special_runnable(boxed(future))
+        } else if const { is_large::<F>() } {
+            self.plain_runnable(boxed(future))
+        } else {
+            self.plain_runnable(future)
         }
+    }
+
+    /// Wraps a future that has a context or is measured.
+    #[cold]
+    fn special_runnable<T: Output + 'static>(&self, mut future: BoxFuture<T>) -> Runnable {
+        if let Some(context) = self.context() {
+            future = Box::pin(ContextFuture { future, context });
+        }
+        if let Some(sample) = self.sample() {
+            future = Box::pin(sample.future(future));
+        }
+        self.plain_runnable(future)
     }
 
     fn plain_runnable<F>(&self, future: F) -> Runnable
@@ -73,21 +87,6 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 fn boxed<F: Future + Send + 'static>(future: F) -> BoxFuture<F::Output> {
     Box::pin(future)
-}
-
-/// Wraps a future that has a context or is measured.
-fn special<T: 'static>(
-    mut future: BoxFuture<T>,
-    context: Option<context::Context>,
-    sample: Option<Sample>,
-) -> BoxFuture<T> {
-    if let Some(context) = context {
-        future = Box::pin(ContextFuture { future, context });
-    }
-    if let Some(sample) = sample {
-        future = Box::pin(sample.future(future));
-    }
-    future
 }
 
 /// Schedules a new future.

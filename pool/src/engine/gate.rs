@@ -93,11 +93,7 @@ impl Gate {
     /// Returns whether the fast path of `submit` applies: the pool's own entrance, no sampling, no
     /// context, and a calling thread that is not a worker.
     fn is_plain(&self) -> bool {
-        let settings = &self.scheduler.settings;
-        self.subpool.is_none()
-            && settings.sampler.is_none()
-            && settings.context.is_none()
-            && !thread::is_seated()
+        self.subpool.is_none() && !self.scheduler.settings.treats_tasks() && !thread::is_seated()
     }
 
     #[inline(never)]

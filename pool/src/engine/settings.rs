@@ -48,6 +48,12 @@ impl Settings {
         asked.max(usize::from(self.reactor.is_some()))
     }
 
+    /// Returns whether tasks are measured or get a context.
+    #[inline]
+    pub fn treats_tasks(&self) -> bool {
+        self.sampler.is_some() || self.context.is_some()
+    }
+
     /// Runs the main loop of a thread. Returns the loop if the reactor did not run it, and the
     /// payload if the reactor panicked.
     pub fn within<L: FnOnce()>(&self, body: L) -> (Option<L>, Result<(), Payload>) {

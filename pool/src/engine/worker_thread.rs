@@ -1,7 +1,7 @@
 //! What a worker thread has of its own: an index, and a value of each `WorkerLocal`.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,15 +11,17 @@ use crate::sync::thread_local;
 /// Makes the value of a `WorkerLocal` on the worker with this index.
 pub type MakeLocal = Arc<dyn Fn(usize) -> Rc<dyn Any> + Send + Sync>;
 
-thread_local! {
-    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
-    static OWN: RefCell<Option<Own>> = RefCell::new(None);
-}
+/// `INDEX` of a thread that is not a worker.
+const NONE: usize = usize::MAX;
 
-struct Own {
-    index: usize,
-    /// Each with the id of its `WorkerLocal`.
-    locals: Vec<(usize, Rc<dyn Any>)>,
+thread_local! {
+    // Apart from the values: it has no destructor, which each thread would have to register.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
+    static INDEX: Cell<usize> = Cell::new(NONE);
+
+    /// The values of the worker, each with the id of its `WorkerLocal`.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
+    static LOCALS: RefCell<Vec<(usize, Rc<dyn Any>)>> = RefCell::new(Vec::new());
 }
 
 /// The indexes that the threads of a pool have. A thread gets the smallest free one.
@@ -46,9 +48,7 @@ impl Indexes {
 impl Scheduler {
     /// Gives the calling thread an index.
     pub fn begin_thread(&self) {
-        let index = self.indexes.claim();
-        let locals = Vec::new();
-        OWN.with(|own| *own.borrow_mut() = Some(Own { index, locals }));
+        INDEX.with(|index| index.set(self.indexes.claim()));
     }
 
     /// Makes the values of the calling thread. A value whose function panics is missing.
@@ -57,18 +57,17 @@ impl Scheduler {
         for (id, make) in &self.settings.hooks.locals {
             self.call_hook(|| {
                 let value = make(index);
-                OWN.with(|own| {
-                    if let Some(own) = &mut *own.borrow_mut() {
-                        own.locals.push((*id, value));
-                    }
-                });
+                LOCALS.with(|locals| locals.borrow_mut().push((*id, value)));
             });
         }
     }
 
     /// Drops the values of the calling thread, the last made first.
     pub fn drop_locals(&self) {
-        let take = || OWN.with(|own| own.borrow_mut().as_mut()?.locals.pop());
+        if self.settings.hooks.locals.is_empty() {
+            return;
+        }
+        let take = || LOCALS.with(|locals| locals.borrow_mut().pop());
         while let Some(value) = take() {
             self.call_hook(|| drop(value));
         }
@@ -76,25 +75,22 @@ impl Scheduler {
 
     /// Takes the index from the calling thread.
     pub fn end_thread(&self) {
-        if let Some(own) = OWN.with(RefCell::take) {
-            self.indexes.vacate(own.index);
-        }
+        self.indexes.vacate(INDEX.with(|index| index.replace(NONE)));
     }
 }
 
 /// Returns the index of the calling thread, if it is a worker.
 pub fn index() -> Option<usize> {
-    let index = OWN.try_with(|own| Some(own.borrow().as_ref()?.index));
-    index.ok()?
+    let index = INDEX.try_with(Cell::get).ok()?;
+    (index != NONE).then_some(index)
 }
 
 /// Returns the calling worker's value of the `WorkerLocal` with this id.
 pub fn local(id: usize) -> Option<Rc<dyn Any>> {
-    let find = |own: &RefCell<Option<Own>>| {
-        let own = own.borrow();
-        let mut locals = own.as_ref()?.locals.iter();
-        let (_, value) = locals.find(|(its, _)| *its == id)?;
+    let find = |locals: &RefCell<Vec<(usize, Rc<dyn Any>)>>| {
+        let locals = locals.borrow();
+        let (_, value) = locals.iter().find(|(its, _)| *its == id)?;
         Some(Rc::clone(value))
     };
-    OWN.try_with(find).ok()?
+    LOCALS.try_with(find).ok()?
 }
