@@ -5,7 +5,7 @@ import { KIND, SUBPROTOCOL, decode, encode } from "/protocol.js";
 const FIRST_DELAY_MS = 500, LONGEST_DELAY_MS = 30_000;
 /** After a connection that lasted so long, the first delay is the shortest again. */
 const STEADY_MS = 10_000;
-/** How long the server may take to say why it lets nobody in. */
+/** How long to wait for the reason for which the server refuses connections. */
 const ASK_MS = 3_000;
 /** So many heartbeats may go unanswered. */
 const PATIENCE = 2.5;
@@ -124,7 +124,7 @@ export class Connection {
   }
 }
 
-/** Why the server lets nobody in, in its own words; empty if it would, or does not answer. */
+/** Returns the reason for which the server refuses connections; empty if it accepts them or does not answer. */
 async function whyNotReady() {
   try {
     const answer = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(ASK_MS) });

@@ -8,8 +8,8 @@ import { byId } from "/elements.js";
 const dialog = byId("sign-in"), form = dialog.querySelector("form");
 
 /**
- * The room that the address names, and whether it brought a token to log in with; that does not stay in it. Anybody can make a link:
- * whoever is logged in is asked before a token of another replaces that.
+ * Returns the room that the address names, and whether it had a token to sign in with. Removes the token from the address. A link can
+ * come from any site, so a signed-in user is asked before its token replaces the sign-in.
  */
 export function readAddress() {
   const hash = location.hash.slice(1);

@@ -27,8 +27,8 @@ pub(crate) trait Bus: Send + Sync {
     /// The ear has missed something: has it catch up again.
     fn catch_up(&self, ear: Arc<dyn Ear>);
 
-    /// Has a message numbered, kept and announced, once there is space for it; or finds the one that has its `key`. `then`
-    /// is called in the order of the numbers.
+    /// Numbers, keeps and announces a message once there is space for it, unless a message with the same `key` exists. Calls
+    /// `then` in the order of the numbers.
     fn append(
         &self,
         message: Message,

@@ -204,7 +204,7 @@ async fn forget(node: Arc<Node>) {
     }
 }
 
-/// Looks for the data file while the server serves, so that one that is removed is noticed though nobody speaks.
+/// Checks the data file while the server runs, so that a removed file is detected even if no client publishes.
 async fn watch_data(node: Arc<Node>) {
     let mut ticks = interval(LOOK);
     while let Some(journal) = node.hub.journal()

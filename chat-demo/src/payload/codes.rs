@@ -41,7 +41,7 @@ pub enum ErrorCode {
     BadFrame = 0,
     /// The payload is over the limit; the connection is closed.
     TooLarge = 1,
-    /// Nobody handles this type.
+    /// The frame type is unknown.
     UnknownType = 2,
     /// The payload is not what its type asks for.
     BadPayload = 3,

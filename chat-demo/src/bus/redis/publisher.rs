@@ -213,7 +213,8 @@ impl Publisher {
             .arg(&[Kind::JOINED.0][..]);
     }
 
-    /// Whether Redis has refused a message, and would again: it is full, for one. Of what failed otherwise nobody knows.
+    /// Returns whether Redis has refused a message and would refuse it again, for example because it is full. After any other
+    /// failure the message may have been kept.
     fn is_final(&self, error: &RedisError) -> bool {
         self.shared.link.failed(error);
         matches!(
