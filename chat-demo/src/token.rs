@@ -1,5 +1,7 @@
 //! Signed tokens: JWT by HS256. Whoever knows the secret says who somebody is, and for how long.
 
+mod hmac;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::errors::ErrorKind;
@@ -40,6 +42,7 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn new(secret: &Secret) -> Self {
+        hmac::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
         validation.validate_nbf = true;
@@ -72,6 +75,7 @@ impl Key {
 
 /// A token for a user that is good for a while.
 pub(crate) fn sign(secret: &Secret, user: &str, admin: bool, time: Duration) -> String {
+    hmac::install();
     let claims = json!({ "sub": user, "exp": (since_epoch() + time).as_secs(), "admin": admin });
     let key = EncodingKey::from_secret(secret.bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)

@@ -146,7 +146,7 @@ fn trusting(
     trusted: RootCertStore,
     version: &'static rustls::SupportedProtocolVersion,
 ) -> ClientConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[version])
         .expect("a version of ours")
