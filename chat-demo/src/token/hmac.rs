@@ -3,15 +3,17 @@
 
 use std::sync::Once;
 
+use jsonwebtoken::Algorithm;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Signer, Verifier};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use ring::hmac::{HMAC_SHA256, HMAC_SHA384, HMAC_SHA512, Key, sign, verify};
 
 static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: signer,
-    verifier_factory: verifier,
+    signer_factory: |algorithm, key| Ok(Box::new(Hmac::new(*algorithm, key.as_bytes())?)),
+    verifier_factory: |algorithm, key| {
+        Ok(Box::new(Hmac::new(*algorithm, key.try_get_as_bytes()?)?))
+    },
     key_utils: KeyUtils::new_unimplemented(),
 };
 
@@ -21,14 +23,6 @@ pub(super) fn install() {
     INSTALLED.call_once(|| {
         let _ = PROVIDER.install_default();
     });
-}
-
-fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
-    Ok(Box::new(Hmac::new(*algorithm, key.as_bytes())?))
-}
-
-fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
-    Ok(Box::new(Hmac::new(*algorithm, key.try_get_as_bytes()?)?))
 }
 
 struct Hmac {
