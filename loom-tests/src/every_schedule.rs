@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::schedule;
+
 /// The number of executions between two looks at the clock.
 const INTERVAL: usize = 1_000;
 
 /// Explores every schedule of `model` with at most 2 preemptions.
 ///
 /// `LOOM_MAX_PREEMPTIONS` changes the number, and `LOOM_MAX_DURATION` ends the exploration after that many seconds.
+/// `ANTHILL_SCHEDULE` prints the schedule of an execution that fails.
 pub fn check(model: impl Fn() + Sync + Send + 'static) {
     check_within(2, model);
 }
@@ -26,12 +29,19 @@ pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static
     let explored = Arc::new(AtomicUsize::new(0));
     let executions = Arc::clone(&explored);
     let begin = Instant::now();
-    builder.check(move || {
-        executions.fetch_add(1, Ordering::Relaxed);
-        // An earlier model on this thread may have left some.
-        anthill::refuse_thread_starts(0..0);
-        model();
-    });
+    let explore = move || {
+        builder.check(move || {
+            executions.fetch_add(1, Ordering::Relaxed);
+            // An earlier model on this thread may have left some.
+            anthill::refuse_thread_starts(0..0);
+            model();
+        });
+    };
+    if std::env::var_os("ANTHILL_SCHEDULE").is_some() {
+        schedule::printed(explore);
+    } else {
+        explore();
+    }
     let took = begin.elapsed();
     let count = explored.load(Ordering::Relaxed);
     // The time may also be over when there is nothing left to explore.

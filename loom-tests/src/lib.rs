@@ -6,6 +6,8 @@ mod every_schedule;
 #[cfg(anthill_loom)]
 mod scenes;
 #[cfg(anthill_loom)]
+mod schedule;
+#[cfg(anthill_loom)]
 pub use {
     every_schedule::{check, check_within, other},
     scenes::{beside, busy, held_up, poll_once, run_two_at_once, run_two_in_a_row},

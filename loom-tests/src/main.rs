@@ -3,11 +3,12 @@
 //! ```console
 //! cargo run -p loom-tests -- mutants             # seeded faults: which model or test finds each
 //! cargo run -p loom-tests -- mutants I4          # only faults whose name, invariant or model file contains `I4`
+//! cargo run -p loom-tests -- mutants --only NAME # one fault: its diff, the model that fails, and in which schedule
 //! cargo run -p loom-tests -- mutants --each      # every model alone: which models find a fault, and which find none
 //! cargo run -p loom-tests -- explore             # every model with one preemption more than in the tests
 //! ```
 //!
-//! With `--write` the result of a run without `--each` goes into `loom-tests/REPORT.md`.
+//! With `--write` the results go into `loom-tests/REPORT.md`.
 
 mod explore;
 mod mutants;
@@ -16,7 +17,8 @@ mod report;
 use std::error::Error;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run -p loom-tests -- mutants [NAME]... [--write | --each]
+const USAGE: &str =
+    "usage: cargo run -p loom-tests -- mutants [NAME]... [--write | --each | --only]
        cargo run -p loom-tests -- explore [--write]";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     };
     let ran = match (words.split_first(), option) {
         (Some((word, names)), Some("--each")) if word == "mutants" => mutants::run_each(names),
+        (Some((word, names)), Some("--only")) if word == "mutants" => mutants::run_only(names),
         (Some((word, names)), None | Some("--write")) if word == "mutants" => {
             mutants::run_all(names, option.is_some())
         }

@@ -8,6 +8,7 @@ mod run;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -39,6 +40,36 @@ impl Mutant {
         } = self;
         format!("| {invariant} | {fault} | `{file}` |")
     }
+
+    /// The change as a unified diff of one hunk.
+    fn diff(&self) -> Result<String, Box<dyn Error>> {
+        let path = report::workspace().join("pool/src").join(self.file);
+        let before = fs::read_to_string(path)?;
+        let Some(place) = before.find(self.find) else {
+            return Err(Verdict::Unapplied.to_string().into());
+        };
+        let first = before[..place].rfind('\n').map_or(0, |end| end + 1);
+        let end = place + self.find.len();
+        let last = before[end..]
+            .find('\n')
+            .map_or(before.len(), |more| end + more);
+        let after = format!(
+            "{}{}{}",
+            &before[first..place],
+            self.replace,
+            &before[end..last]
+        );
+        let lines = |sign: char, text: &str| {
+            let lines: Vec<_> = text.lines().map(|line| format!("{sign}{line}")).collect();
+            lines.join("\n")
+        };
+        let number = before[..first].lines().count() + 1;
+        let (removed, added) = (lines('-', &before[first..last]), lines('+', &after));
+        Ok(format!(
+            "pool/src/{}, line {number}:\n{removed}\n{added}\n",
+            self.file
+        ))
+    }
 }
 
 /// Which tests must find the fault.
@@ -50,6 +81,17 @@ pub(crate) enum Killer {
     Crowd,
     /// A module of `pool/tests/behaviour`, for faults that a model cannot express.
     Test(&'static str),
+}
+
+impl Killer {
+    /// What its tests are called in the report.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Model(_) => "model",
+            Self::Crowd => "crowd",
+            Self::Test(_) => "test",
+        }
+    }
 }
 
 /// The mutants whose invariant, fault or killer contains one of `names`; all mutants if there are no names.
@@ -135,6 +177,28 @@ pub(crate) fn run_each(names: &[String]) -> Outcome {
         println!("{name} in {file} finds none of these faults");
     }
     Ok(survivors == 0)
+}
+
+/// Tries one mutant, and prints its diff, the model or test that fails, and its output with the schedule.
+pub(crate) fn run_only(names: &[String]) -> Outcome {
+    let mutant = match chosen(names)[..] {
+        [mutant] => mutant,
+        [] => return Err(format!("no fault is named {}", names.join(" ")).into()),
+        ref several => {
+            let faults: Vec<_> = several.iter().map(|mutant| mutant.fault).collect();
+            return Err(format!("name one of these faults:\n{}", faults.join("\n")).into());
+        }
+    };
+    let tree = Tree::copy()?;
+    println!("{}: {}\n{}", mutant.invariant, mutant.fault, mutant.diff()?);
+    println!("building {}", mutant.killer);
+    let verdict = tree.try_mutant(mutant, run::PATIENCE)?;
+    println!("{verdict}");
+    let Verdict::Killed { test, .. } = &verdict else {
+        return Ok(false);
+    };
+    println!("{}", tree.show(mutant, test)?);
+    Ok(true)
 }
 
 const HEAD: &str = "| invariant | fault | file in `pool/src` | found by |\n|---|---|---|---|\n";

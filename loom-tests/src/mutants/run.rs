@@ -20,7 +20,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) enum Verdict {
     Killed {
         /// The first model or test that failed.
-        by: String,
+        test: String,
+        /// Whether it did not end in its time.
+        hangs: bool,
     },
     Survived,
     /// `find` does not occur once.
@@ -33,9 +35,9 @@ impl Verdict {
     /// The last cell of the mutant's row.
     pub(crate) fn cell(&self, killer: Killer) -> String {
         match (self, killer) {
-            (Self::Killed { by }, Killer::Model(_)) => format!("model {by}"),
-            (Self::Killed { by }, Killer::Crowd) => format!("crowd {by}"),
-            (Self::Killed { by }, Killer::Test(_)) => format!("test {by}"),
+            (Self::Killed { test, hangs }, killer) => {
+                format!("{} {}", killer.kind(), named(test, *hangs))
+            }
             (verdict, _) => verdict.to_string(),
         }
     }
@@ -44,7 +46,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Killed { by } => write!(f, "found by {by}"),
+            Self::Killed { test, hangs } => write!(f, "found by {}", named(test, *hangs)),
             Self::Survived => f.write_str("SURVIVED"),
             Self::Unapplied => f.write_str("the text to replace does not occur once"),
             Self::Unbuilt => f.write_str("does not compile"),
@@ -189,10 +191,30 @@ impl Tree {
         if status.is_some_and(|status| status.success()) {
             return Ok(Verdict::Survived);
         }
-        let how = if status.is_none() { " (it hangs)" } else { "" };
         Ok(Verdict::Killed {
-            by: format!("`{}`{how}", failed(&text)),
+            test: failed(&text),
+            hangs: status.is_none(),
         })
+    }
+
+    /// Applies a mutant, runs the model or test that fails, and returns what it prints, a schedule included.
+    pub(crate) fn show(&self, mutant: &Mutant, test: &str) -> io::Result<String> {
+        let output = self.with(mutant, || {
+            self.cargo(mutant.killer)
+                .args(["--quiet", "--", "--nocapture", "--exact", test])
+                .env("ANTHILL_SCHEDULE", "1")
+                .env("RUST_BACKTRACE", "0")
+                .output()
+        })?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        // loom then unwinds the other threads of the model, which panic as well.
+        let first = |text: String| match text.match_indices("\nthread '").nth(1) {
+            Some((second, _)) => text[..second].to_owned(),
+            None => text,
+        };
+        Ok(output.map_or_else(String::new, |output| {
+            text(&output.stdout) + &first(text(&output.stderr))
+        }))
     }
 
     fn cargo(&self, killer: Killer) -> Command {
@@ -212,10 +234,16 @@ impl Tree {
         // Each mutant is built once and run once, so a short build matters more than fast code.
         command
             .env("CARGO_TARGET_DIR", &self.build)
+            .env("CARGO_PROFILE_LOOM_DEBUG", "line-tables-only")
             .env("CARGO_PROFILE_LOOM_INCREMENTAL", "true")
             .env("CARGO_PROFILE_LOOM_OPT_LEVEL", "1");
         command
     }
+}
+
+fn named(test: &str, hangs: bool) -> String {
+    let how = if hangs { " (it hangs)" } else { "" };
+    format!("`{test}`{how}")
 }
 
 /// What the names of a killer's models or tests start with in their binary.
