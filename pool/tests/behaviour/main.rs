@@ -15,7 +15,6 @@ mod foreign_wakers;
 mod futures;
 mod group_stops;
 mod groups;
-mod guide;
 mod hooks;
 mod in_place;
 mod lanes;

@@ -1,7 +1,8 @@
 //! Every test and model that the guide from ants names exists.
 
 use std::fs;
-use std::path::Path;
+
+use crate::workspace;
 
 /// Returns the names in the text of a table: `file::test`, where `file` may include folders.
 fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -14,7 +15,7 @@ fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn assert_is_a_test(file: &str, name: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let path = workspace().join(file);
     let text = fs::read_to_string(path.with_extension("rs"));
     let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
     let test = format!("#[test]\nfn {name}() {{");
@@ -23,19 +24,19 @@ fn assert_is_a_test(file: &str, name: &str) {
 
 #[test]
 fn every_test_named_in_the_guide_exists() {
-    let guide = include_str!("../../docs/from-ants.md");
+    let guide = include_str!("../../../pool/docs/from-ants.md");
     let (_, tests) = guide.split_once("# The tests of ants, and ours\n").unwrap();
     let (parity, bugs) = tests.split_once("\n# Bugs of ants").unwrap();
     for (file, name) in named(parity) {
-        assert_is_a_test(&format!("tests/behaviour/ants_parity/{file}"), name);
+        assert_is_a_test(&format!("pool/tests/behaviour/ants_parity/{file}"), name);
     }
     for (file, name) in named(bugs) {
         let path = match file.split_once('/') {
-            Some(("loom", file)) => format!("../loom-tests/tests/models/{file}"),
-            Some(("bugs", file)) => format!("tests/behaviour/ants_bugs/{file}"),
-            Some(("parity", file)) => format!("tests/behaviour/ants_parity/{file}"),
-            Some(("own_process", _)) => format!("tests/{file}"),
-            _ => format!("tests/behaviour/{file}"),
+            Some(("loom", file)) => format!("loom-tests/tests/models/{file}"),
+            Some(("bugs", file)) => format!("pool/tests/behaviour/ants_bugs/{file}"),
+            Some(("parity", file)) => format!("pool/tests/behaviour/ants_parity/{file}"),
+            Some(("own_process", _)) => format!("pool/tests/{file}"),
+            _ => format!("pool/tests/behaviour/{file}"),
         };
         assert_is_a_test(&path, name);
     }
