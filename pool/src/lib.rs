@@ -225,6 +225,7 @@
 //! The pool's protocols (slots, waiting, waking, expiry, close) are model-checked with loom on this
 //! very code. [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are
 //! trusted.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![allow(
     unreachable_pub,
     reason = "what a folder does not re-export is private to it"
@@ -282,7 +283,7 @@ pub use sync::thread::refuse_thread_starts;
 
 /// The examples of the README are tests; one of them needs the feature.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 #[cfg(any(doc, doctest))]
