@@ -39,8 +39,15 @@ fn records(folder: &Path, args: &[&str]) -> Vec<Value> {
     let output = compare(&all);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let text = fs::read_to_string(&json).expect("the file was written");
-    serde_json::from_str(&text).expect("a list of records")
+    written_records(&json)
+}
+
+/// Reads the records of a file that `--json` wrote.
+fn written_records(json: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(json).expect("the file was written");
+    let mut run: Value = serde_json::from_str(&text).expect("an object");
+    assert!(run["machine"].is_string() && run["command"].is_string());
+    serde_json::from_value(run["records"].take()).expect("a list of records")
 }
 
 /// Returns the peers of a work, and the number of cases of each.
@@ -266,8 +273,7 @@ fn failed_peer_does_not_stop_the_others() {
         !output.status.success() && errors.contains("2 runs failed"),
         "{errors}"
     );
-    let text = fs::read_to_string(&json).expect("the file was written");
-    let records: Vec<Value> = serde_json::from_str(&text).expect("a list of records");
+    let records = written_records(&json);
     assert_eq!(peers(&records, "tree"), each(["anthill"], 1));
     assert_eq!(peers(&records, "spin1us"), each(["anthill"], 1));
 }
@@ -309,5 +315,71 @@ fn short_tables_name_machine_and_mark_the_best() {
         page.matches("<svg").count(),
         2,
         "a plot for each shown figure"
+    );
+}
+
+#[test]
+fn readme_plots_show_the_recorded_figures() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let drawn = Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args([
+            "--from",
+            "results/noop.json",
+            "--from",
+            "results/mixed.json",
+        ])
+        .arg("--plots")
+        .arg(folder.path())
+        .current_dir(root)
+        .output()
+        .expect("the program runs");
+    let errors = String::from_utf8_lossy(&drawn.stderr);
+    assert!(drawn.status.success(), "{errors}");
+    for name in ["noop.svg", "noop-dark.svg", "mixed.svg", "mixed-dark.svg"] {
+        let drawn = fs::read_to_string(folder.path().join(name)).expect("the plot was drawn");
+        let kept = fs::read_to_string(root.join("../docs/images").join(name));
+        let kept = kept.expect("the plot is in the repository");
+        assert!(
+            drawn == kept,
+            "{name} is out of date; benches/README.md says how to draw it"
+        );
+    }
+}
+
+#[test]
+fn figures_of_a_run_are_plotted_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    records(
+        folder.path(),
+        &["noop", "mixed", "--only", "anthill,tokio-rayon"],
+    );
+    let json = folder.path().join("figures.json");
+    let output = Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(["--from".as_ref(), json.as_os_str(), "--plots".as_ref()])
+        .arg(folder.path())
+        .output()
+        .expect("the program runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let plot = fs::read_to_string(folder.path().join("mixed-dark.svg")).expect("a plot");
+    assert!(plot.contains("tokio + rayon"), "{plot}");
+}
+
+#[test]
+fn file_without_figures_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("list.json");
+    fs::write(&file, "[]").expect("the file is written");
+    let output = Command::new(env!("CARGO_BIN_EXE_compare"))
+        .args(["--from".as_ref(), file.as_os_str(), "--plots".as_ref()])
+        .arg(folder.path())
+        .output()
+        .expect("the program runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(
+        errors.contains("list.json` is not a file of --json"),
+        "{errors}"
     );
 }

@@ -3,8 +3,8 @@
 //!
 //! Modules depend on those below them:
 //!
-//! - `rounds` starts the runs; `table`, `plot` show the results
-//! - `record`: the JSON; `machine`: the description of the machine
+//! - `rounds` starts the runs; `table`, `plot` show the results; `pictures` draws the README's plots
+//! - `record`, `recorded`: the JSON, written and read; `machine`: the description of the machine
 //! - `work`: what is measured
 //! - `peers`: the pools that are measured
 //! - `process`, `tally`, `meter`, `counting`: how it is measured
@@ -13,9 +13,11 @@ mod counting;
 mod machine;
 mod meter;
 mod peers;
+mod pictures;
 mod plot;
 mod process;
 mod record;
+mod recorded;
 mod rounds;
 mod table;
 mod tally;
@@ -32,6 +34,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use crate::record::Record;
+use crate::recorded::Recorded;
 use crate::rounds::{Comparison, ExternalPeer};
 use crate::work::{Effort, Plan, Work};
 
@@ -87,9 +90,13 @@ struct Cli {
     #[arg(long, value_name = "PATH")]
     markdown: Option<PathBuf>,
 
-    /// Write a page of plots to this file
+    /// Write a page of plots to this file; with --from, the README's plots into this folder
     #[arg(long, value_name = "PATH")]
     plots: Option<PathBuf>,
+
+    /// Plot the figures of this file of --json instead of measuring; may be repeated
+    #[arg(long, value_name = "PATH", requires = "plots", conflicts_with_all = ["works", "json", "markdown"])]
+    from: Vec<PathBuf>,
 }
 
 /// What a child process does.
@@ -131,6 +138,9 @@ fn main() -> ExitCode {
 }
 
 fn compare(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    if let (false, Some(folder)) = (cli.from.is_empty(), &cli.plots) {
+        return pictures::write(&Recorded::read(&cli.from)?, folder);
+    }
     if cfg!(debug_assertions) && !cli.smoke {
         eprintln!("compare: a debug build gives meaningless figures; add --release");
     }

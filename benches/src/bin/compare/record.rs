@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::machine;
 use crate::meter::Figures;
 use crate::work::Case;
 
@@ -72,8 +73,21 @@ impl Spread {
     }
 }
 
+/// What `--json` writes.
+#[derive(Serialize)]
+struct Run<'a> {
+    machine: String,
+    command: String,
+    records: &'a [Record],
+}
+
 pub(crate) fn json(records: &[Record]) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(records)? + "\n")
+    let run = Run {
+        machine: machine::described(),
+        command: machine::command(),
+        records,
+    };
+    Ok(serde_json::to_string_pretty(&run)? + "\n")
 }
 
 #[cfg(test)]

@@ -1,0 +1,72 @@
+//! Figures that an earlier run wrote with `--json`.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// The records of all given files.
+pub(crate) struct Recorded(Vec<Figures>);
+
+/// A file of `--json`.
+#[derive(Deserialize)]
+struct Run {
+    records: Vec<Figures>,
+}
+
+/// One peer in one case.
+#[derive(Deserialize)]
+pub(crate) struct Figures {
+    work: String,
+    #[serde(rename = "impl")]
+    pub(crate) peer: String,
+    capacity: Option<usize>,
+    producers: usize,
+    wire: Option<String>,
+    pub(crate) busy_us: Option<u64>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Figures {
+    /// Returns the median of a figure, or `None` if the record lacks it.
+    pub(crate) fn median(&self, figure: &str) -> Option<f64> {
+        self.rest.get(figure)?.get("median")?.as_f64()
+    }
+}
+
+impl Recorded {
+    /// Reads files that `--json` wrote.
+    pub(crate) fn read(paths: &[impl AsRef<Path>]) -> Result<Self, Box<dyn Error>> {
+        let mut all = Vec::new();
+        for path in paths {
+            let path = path.as_ref();
+            let text = fs::read_to_string(path)
+                .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+            let run: Run = serde_json::from_str(&text).map_err(|error| {
+                let path = path.display();
+                format!("`{path}` is not a file of --json: {error}")
+            })?;
+            all.extend(run.records);
+        }
+        Ok(Self(all))
+    }
+
+    /// Returns the `noop` records of one bounded case.
+    pub(crate) fn noop(&self, capacity: usize, producers: usize) -> Vec<&Figures> {
+        let of_case = |one: &&Figures| {
+            one.work == "noop" && one.capacity == Some(capacity) && one.producers == producers
+        };
+        self.0.iter().filter(of_case).collect()
+    }
+
+    /// Returns the `mixed` records over TCP, in the order of the closures' length.
+    pub(crate) fn mixed(&self) -> Vec<&Figures> {
+        let over_tcp = |one: &&Figures| one.work == "mixed" && one.wire.as_deref() == Some("tcp");
+        let mut records = self.0.iter().filter(over_tcp).collect::<Vec<_>>();
+        records.sort_by_key(|one| one.busy_us);
+        records
+    }
+}
