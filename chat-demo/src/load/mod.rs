@@ -24,7 +24,6 @@ mod sources;
 mod swarm;
 mod system;
 mod team;
-mod tuning;
 mod verdict;
 
 use std::fs;
@@ -49,7 +48,7 @@ pub use self::page::{PageError, PlotError};
 pub use self::report::{Moment, PoolMoment, Report, ServerMoment};
 pub use self::rounds::LimitArgs;
 pub use self::serve::{ServeArgs, ServeError};
-pub use self::verdict::{Bound, Limit, Round};
+pub use self::verdict::{Bound, Limit};
 
 /// How long to look for the server.
 const FIND_TIME: Duration = Duration::from_secs(10);

@@ -15,10 +15,7 @@ use self::{
     figures::{Figure, number},
     plot::Drawing,
 };
-use super::{
-    report::Report,
-    verdict::{Limit, Round},
-};
+use super::{report::Report, verdict::Limit};
 
 /// Why there is no page.
 #[derive(Debug, Error)]
@@ -40,35 +37,23 @@ struct Page<'a> {
     about: &'a About,
     figures: Vec<Figure>,
     limit: Option<&'a Limit>,
-    rounds: Vec<RoundView<'a>>,
-    drawings: Vec<Drawing>,
-}
-
-/// A round with its plots.
-struct RoundView<'a> {
-    number: usize,
-    round: &'a Round,
+    /// Of the search, if there was one.
+    steps: Vec<Drawing>,
     drawings: Vec<Drawing>,
 }
 
 /// The page of a report.
 pub(super) fn html(report: &Report, about: &About) -> Result<String, PageError> {
-    let mut rounds = Vec::new();
-    if let Some(limit) = &report.limit {
-        for (number, round) in limit.rounds.iter().enumerate() {
-            rounds.push(RoundView {
-                number: number + 1,
-                round,
-                drawings: draw(&plots::of_round(round, &limit.goals))?,
-            });
-        }
-    }
+    let steps = report
+        .limit
+        .as_ref()
+        .map(|limit| draw(&plots::of_search(limit)));
     let page = Page {
         report,
         about,
         figures: figures::of(report),
         limit: report.limit.as_ref(),
-        rounds,
+        steps: steps.transpose()?.unwrap_or_default(),
         drawings: draw(&plots::of_run(report))?,
     };
     Ok(page.render()?)
@@ -98,10 +83,10 @@ fn draw(plots: &[plot::Plot]) -> Result<Vec<Drawing>, PlotError> {
     plots.map(plot::Plot::draw).collect()
 }
 
-impl RoundView<'_> {
+impl Limit {
     /// What each search found.
-    fn limits(&self) -> String {
-        let limits = self.round.limits.iter().map(|limit| number(*limit));
+    fn found(&self) -> String {
+        let limits = self.limits.iter().map(|limit| number(*limit));
         limits.collect::<Vec<_>>().join(" and ")
     }
 }
@@ -211,7 +196,7 @@ mod tests {
         }
     }
 
-    /// The same with two rounds of a search.
+    /// The same with a search.
     pub(super) fn searched() -> Report {
         let step = |rate: f64, p99_ms: f64| Step {
             rate,
@@ -228,21 +213,6 @@ mod tests {
             },
             ..Step::default()
         };
-        let round = |kept, options: &str| Round {
-            options: options.split_whitespace().map(str::to_owned).collect(),
-            reason: "the server as it was given".to_owned(),
-            kept,
-            rate: 200.0,
-            noise_percent: 9.0,
-            bound_by: Bound::Latency,
-            limits: vec![200.0, 195.0, 210.0],
-            steps: vec![
-                step(128.0, 4.0),
-                step(204.0, 38.0),
-                step(220.0, 80.0),
-                step(330.0, 900.0),
-            ],
-        };
         let limit = Limit {
             rate: 200.0,
             deliveries_per_s: 20_000.0,
@@ -257,7 +227,14 @@ mod tests {
                 cpu_percent: 85.0,
                 memory_percent: 90.0,
             },
-            rounds: vec![round(true, ""), round(false, "--threads 4")],
+            options: vec!["--threads".to_owned(), "4".to_owned()],
+            limits: vec![200.0, 195.0, 210.0],
+            steps: vec![
+                step(128.0, 4.0),
+                step(204.0, 38.0),
+                step(220.0, 80.0),
+                step(330.0, 900.0),
+            ],
         };
         Report {
             limit: Some(limit),
@@ -288,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn the_page_of_a_search_shows_its_limit_its_rounds_and_its_advice() {
+    fn the_page_of_a_search_shows_its_limit_and_its_advice() {
         let page = html(&searched(), &about()).expect("it is made");
         keep("search", &page);
         for text in [
             "Rate and latency",
-            "Round 2",
+            "3 times",
             "--threads 4",
             "the network",
             "± 9&nbsp;%",

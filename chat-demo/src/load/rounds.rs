@@ -1,18 +1,16 @@
-//! The closed loop: step by step to the highest load that holds the goals, and once more with another setting.
+//! The closed loop: step by step to the highest load that holds the goals.
 
 use std::{thread, time::Duration};
 
 use super::{
     LoadError,
     args::Args,
-    goals::{Goals, Step},
+    goals::Goals,
     limit::{Range, Searches},
     report::Report,
     run::{Phase, Run},
-    serve,
     shown::without_secrets,
-    tuning::Tuning,
-    verdict::{Bound, Limit, Round},
+    verdict::{Bound, Limit},
 };
 use crate::config::parse::duration;
 use crate::console;
@@ -47,91 +45,23 @@ pub struct LimitArgs {
     /// How often the limit is looked for; the median counts
     #[arg(long, value_name = "N", default_value = "3", value_parser = super::args::at_least_one, requires = "find_limit")]
     pub repeat: usize,
-    /// Change one setting of the server by what bound it, and look again
-    #[arg(long, requires = "find_limit", requires = "serve")]
-    pub tune: bool,
 }
 
-/// Looks for the limit, and reports on the step that stands for it.
+/// Looks for the limit of the server, of one of its own with `--serve`, and reports on the step that stands for it.
 pub(super) async fn find(args: Args) -> Result<Report, LoadError> {
-    let goals = args.limit.goals();
-    let first = round(&args, "the server as it was given".to_owned()).await?;
-    let mut found = vec![first];
-    if args.limit.tune && !found[0].report.interrupted {
-        match found[0].tuning(&args)? {
-            Some(tuning) => {
-                let mut tuned = args.clone();
-                tuned.serve.options = tuning.apply(&args.serve.options);
-                found.push(round(&tuned, tuning.reason).await?);
-            }
-            None => console::note(format_args!(
-                "tuning: no setting helps against {}",
-                found[0].round.bound_by
-            )),
-        }
-    }
-    let kept = usize::from(found.len() > 1 && found[1].beats(&found[0]));
-    found[kept].round.kept = true;
-    let mut report = found[kept].report.clone();
-    // A message that came twice or late is wrong at any load.
-    report.duplicated = found.iter().map(|found| found.twice_or_late.0).sum();
-    report.reordered = found.iter().map(|found| found.twice_or_late.1).sum();
-    let round = &found[kept].round;
-    report.limit = Some(Limit {
-        rate: round.rate,
-        bound_by: round.bound_by,
-        advice: round.bound_by.advice().to_owned(),
-        noise_percent: round.noise_percent,
-        deliveries_per_s: found[kept].at_limit.deliveries_per_s,
-        p99_ms: found[kept].at_limit.p99_ms,
-        cpu_percent: found[kept].at_limit.cpu_percent,
-        memory_percent: found[kept].at_limit.memory_percent,
-        goals,
-        rounds: found.into_iter().map(|found| found.round).collect(),
-    });
-    Ok(report)
-}
-
-/// What a round found.
-struct Found {
-    round: Round,
-    /// The step that stands for the limit, and its report; empty where nothing held.
-    at_limit: Step,
-    report: Report,
-    /// Deliveries that came twice, and late, in all steps.
-    twice_or_late: (u64, u64),
-}
-
-impl Found {
-    /// Whether its limit is higher by more than the noise of either.
-    fn beats(&self, other: &Self) -> bool {
-        let noise = self.round.noise_percent.max(other.round.noise_percent) / 100.0;
-        self.round.rate > other.round.rate * (1.0 + noise)
-    }
-
-    fn tuning(&self, args: &Args) -> Result<Option<Tuning>, LoadError> {
-        let config = serve::settings(&args.serve.options)?;
-        let above = self.round.just_above();
-        let fanout = above.iter().find_map(|step| step.fanout.as_ref());
-        Ok(Tuning::of(self.round.bound_by, &config, fanout, cpus()))
-    }
-}
-
-/// Searches one server for its limit; one of its own with `--serve`.
-async fn round(args: &Args, reason: String) -> Result<Found, LoadError> {
     let server = args.serve.start(args.connections).await?;
-    let mut target = args.clone();
+    let mut target = args;
     if let Some(server) = &server {
         target.target = server.target();
     }
-    let mut found = search(&target, reason).await?;
+    let mut report = search(&target).await?;
     if let Some(server) = server {
-        server.end_into(&mut found.report).await;
+        server.end_into(&mut report).await;
     }
-    Ok(found)
+    Ok(report)
 }
 
-async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
+async fn search(args: &Args) -> Result<Report, LoadError> {
     let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
     // With a server of its own it is on one machine for sure.
     let shared = args.serve.serve.then(|| cpus() as f64);
@@ -182,28 +112,32 @@ async fn search(args: &Args, reason: String) -> Result<Found, LoadError> {
     }
     end(run).await;
 
-    let mut round = Round {
-        options: without_secrets(args.serve.options.clone()),
-        reason,
-        kept: false,
+    let mut limit = Limit {
         rate: searches.limit(),
         noise_percent: searches.noise_percent(),
-        bound_by: Bound::Nothing,
+        goals,
+        options: without_secrets(args.serve.options.clone()),
         limits: searches.limits().to_vec(),
         steps,
+        ..Limit::default()
     };
-    round.bound_by = Bound::of(&round.just_above(), &goals, cpus() as f64);
-    let (at_limit, mut report) = match round.nearest_held(round.rate) {
-        Some(number) => (round.steps[number].clone(), reports.swap_remove(number)),
-        None => (Step::default(), reports.pop().unwrap_or_default()),
+    limit.bound_by = Bound::of(&limit.just_above(), &goals, cpus() as f64);
+    limit.bound_by.advice().clone_into(&mut limit.advice);
+    let mut report = if let Some(number) = limit.nearest_held(limit.rate) {
+        let step = &limit.steps[number];
+        limit.deliveries_per_s = step.deliveries_per_s;
+        limit.p99_ms = step.p99_ms;
+        limit.cpu_percent = step.cpu_percent;
+        limit.memory_percent = step.memory_percent;
+        reports.swap_remove(number)
+    } else {
+        reports.pop().unwrap_or_default()
     };
     (report.connect_seconds, report.interrupted) = (connect_seconds, interrupted);
-    Ok(Found {
-        round,
-        at_limit,
-        report,
-        twice_or_late,
-    })
+    // A message that came twice or late is wrong at any load.
+    (report.duplicated, report.reordered) = twice_or_late;
+    report.limit = Some(limit);
+    Ok(report)
 }
 
 async fn end(run: Option<Run>) {

@@ -30,25 +30,8 @@ pub struct Limit {
     pub noise_percent: f64,
     /// What counted as borne.
     pub goals: Goals,
-    /// One round, or two with a tuning in between.
-    pub rounds: Vec<Round>,
-}
-
-/// One server, searched for its limit.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Round {
     /// The options of the server, if it was started for this.
     pub options: Vec<String>,
-    /// Why with these.
-    pub reason: String,
-    /// Whether the limit told is this one's.
-    pub kept: bool,
-    /// Its limit, the median of the searches'.
-    pub rate: f64,
-    /// By how much another such round may differ.
-    pub noise_percent: f64,
-    /// What stands in the way of more.
-    pub bound_by: Bound,
     /// The limit that each search found.
     pub limits: Vec<f64>,
     /// All that was tried, in order.
@@ -78,7 +61,7 @@ pub enum Bound {
     Others,
 }
 
-impl Round {
+impl Limit {
     /// The step that stands for a rate: one that held, the nearest; of several the last.
     pub(super) fn nearest_held(&self, rate: f64) -> Option<usize> {
         let apart = |step: &Step| (step.rate / rate).ln().abs();
@@ -187,22 +170,6 @@ impl fmt::Display for Bound {
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
-        for (number, round) in self.rounds.iter().enumerate() {
-            let Round {
-                rate,
-                noise_percent,
-                bound_by,
-                ..
-            } = round;
-            line(
-                &format!("round {}", number + 1),
-                format_args!(
-                    "{rate:.1}/s ± {noise_percent:.0} %, bound by {bound_by}; {}: {}",
-                    round.settings(),
-                    round.reason
-                ),
-            )?;
-        }
         let Self {
             rate,
             noise_percent,
@@ -222,12 +189,13 @@ impl fmt::Display for Limit {
         } else {
             line("limit", format_args!("none: no rate kept the goals"))?;
         }
+        line("settings", format_args!("{}", self.settings()))?;
         line("bound by", format_args!("{bound_by}"))?;
         line("advice", format_args!("{advice}"))
     }
 }
 
-impl Round {
+impl Limit {
     /// The options of the server, in words.
     #[must_use]
     pub fn settings(&self) -> String {
@@ -292,7 +260,7 @@ mod tests {
             broke: broke.to_vec(),
             ..Step::default()
         };
-        let round = Round {
+        let limit = Limit {
             rate: 100.0,
             steps: vec![
                 step(50.0, &[Goal::Latency]),
@@ -303,17 +271,17 @@ mod tests {
                 step(104.0, &[]),
                 step(100.0, &[]),
             ],
-            ..Round::default()
+            ..Limit::default()
         };
-        let broke: Vec<_> = round
+        let broke: Vec<_> = limit
             .just_above()
             .iter()
             .flat_map(|s| s.broke.clone())
             .collect();
         assert_eq!(broke, [Goal::Cpu, Goal::Latency]);
-        assert_eq!(round.nearest_held(100.0), Some(6));
-        assert_eq!(round.nearest_held(105.0), Some(5));
-        assert_eq!(Round::default().nearest_held(1.0), None);
+        assert_eq!(limit.nearest_held(100.0), Some(6));
+        assert_eq!(limit.nearest_held(105.0), Some(5));
+        assert_eq!(Limit::default().nearest_held(1.0), None);
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn the_limit_of_a_server_is_found_and_told() {
     let limit = &json["limit"];
     assert_eq!(limit["rate"], 40.0, "{limit}");
     assert_eq!(limit["bound_by"], "nothing", "{limit}");
-    let steps = limit["rounds"][0]["steps"].as_array().expect("the steps");
+    let steps = limit["steps"].as_array().expect("the steps");
     assert!(steps.len() >= 2 && steps.iter().all(|step| step["rate"].as_f64() <= Some(40.0)));
     assert_eq!(text(&output.stderr).matches(": holds").count(), steps.len());
     assert!(page.contains("The limit is 40 messages a second"), "{page}");
@@ -139,26 +139,10 @@ fn a_search_that_finds_no_limit_fails() {
 }
 
 #[test]
-fn a_tuning_is_a_second_round_with_its_reason() {
-    // No machine uses as little memory.
-    let line = "--serve --connections 2 --find-limit --step 1s --max-rate 1 --repeat 1 --memory 0.001 \
-                --tune -- --threads 2";
-    let (_, json, page) = reports(line);
-    let rounds = json["limit"]["rounds"].as_array().expect("the rounds");
-    assert_eq!(rounds.len(), 2, "{json}");
-    assert_ne!(rounds[0]["options"], rounds[1]["options"]);
-    let kept = rounds.iter().filter(|round| round["kept"] == true).count();
-    assert_eq!(kept, 1, "{json}");
-    assert!(page.contains("Round 2"), "{page}");
-}
-
-#[test]
 fn what_does_not_go_together_is_refused() {
     for line in [
         "--serve --target ws://127.0.0.1:1/ws",
         "--profile",
-        "--tune",
-        "--find-limit --tune",
         "--find-limit --messages 3",
         "--find-limit --duration 1s",
         "--p99 50ms",

@@ -1,9 +1,9 @@
 //! Which plots a report has.
 
 use super::super::{
-    goals::{Goals, Step},
+    goals::Step,
     report::{Moment, PoolMoment, Report, ServerMoment},
-    verdict::Round,
+    verdict::Limit,
 };
 use super::{
     plot::{At, Axis, Line, Mark, Plot},
@@ -151,18 +151,19 @@ fn reading_of(pool: &str) -> &'static str {
     }
 }
 
-/// The plots of one round of a search.
-pub(super) fn of_round(round: &Round, goals: &Goals) -> Vec<Plot> {
-    let limit = (round.rate > 0.0).then(|| Mark {
+/// The plots of a search.
+pub(super) fn of_search(limit: &Limit) -> Vec<Plot> {
+    let goals = limit.goals;
+    let mark = (limit.rate > 0.0).then(|| Mark {
         name: "limit".to_owned(),
-        at: At::X(round.rate),
+        at: At::X(limit.rate),
     });
     let goal = |name: &str, value| Mark {
         name: name.to_owned(),
         at: At::Y(value),
     };
     let dots = |name, value: fn(&Step) -> Option<f64>, held: Option<bool>| {
-        let steps = round
+        let steps = limit
             .steps
             .iter()
             .filter(|step| held.is_none_or(|held| step.held() == held));
@@ -194,7 +195,7 @@ pub(super) fn of_round(round: &Round, goals: &Goals) -> Vec<Plot> {
     );
     vec![
         Plot {
-            marks: limit
+            marks: mark
                 .iter()
                 .cloned()
                 .chain([goal("goal for p99", goals.p99_ms)])
@@ -202,7 +203,7 @@ pub(super) fn of_round(round: &Round, goals: &Goals) -> Vec<Plot> {
             ..latency
         },
         Plot {
-            marks: limit
+            marks: mark
                 .into_iter()
                 .chain([goal("goal for the processors", goals.cpu_percent)])
                 .collect(),
@@ -289,7 +290,7 @@ mod tests {
     #[test]
     fn the_limit_and_the_goals_are_marked() {
         let limit = searched().limit.expect("it was searched");
-        for plot in of_round(&limit.rounds[0], &limit.goals) {
+        for plot in of_search(&limit) {
             assert_eq!(plot.marks.len(), 2, "{}", plot.title);
         }
     }
