@@ -27,13 +27,15 @@ fi
 step cargo fmt --all --check
 step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
+# The chat server on another pool: a workspace of its own, because features are per workspace.
+step cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" --locked -- -D warnings
 # The pool as it comes, the pool with all its features, and those that use it with some.
 step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
 step cargo test --quiet --locked -p anthill --all-features
-step cargo test --locked -p chat-demo -p benches
+step cargo test --locked -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p benches
 # Each bench runs once. Of the same packages, so that nothing is built twice.
-step cargo test --quiet --locked -p chat-demo -p benches --bench engine
+step cargo test --quiet --locked -p benches --bench engine
 # No hot path takes more instructions than it did.
 step cargo run --quiet --release --locked -p instructions
 

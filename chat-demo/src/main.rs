@@ -2,24 +2,30 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod cli;
+mod signals;
+
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use chat_demo::cli::{Cli, Command};
-use chat_demo::config::{Config, LogFormat};
-use chat_demo::console;
-use chat_demo::error::ServeError;
-use chat_demo::server::{Server, raise_open_files};
-use chat_demo::signals::Ending;
-use chat_demo::{issue, load};
+use chat_demo_load::{self as load, console};
+use chat_demo_server::config::{Config, LogFormat};
+use chat_demo_server::error::ServeError;
+use chat_demo_server::issue;
+use chat_demo_server::server::{Server, raise_open_files};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
 use tracing_subscriber::EnvFilter;
+
+use self::cli::{Cli, Command};
+use self::signals::Ending;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Some(Command::Load(args)) => load::run(&args).map_err(|error| error.to_string()),
+        Some(Command::Load(mut args)) => make_room(&mut args)
+            .map_err(|error| format!("the server does not take its options: {error}"))
+            .and_then(|()| load::run(&args).map_err(|error| error.to_string())),
         Some(Command::Token(args)) => issue::run(&args)
             .map_err(|error| error.to_string())
             .and_then(|token| {
@@ -42,6 +48,23 @@ fn main() -> ExitCode {
         console::note(format_args!("chat-demo: {error}"));
         ExitCode::FAILURE
     })
+}
+
+/// Lets a server that the load generator starts accept all its connections, unless an option of the server limits them.
+fn make_room(args: &mut load::Args) -> Result<(), clap::Error> {
+    if !args.serve.serve {
+        return Ok(());
+    }
+    let options = Config::augment_args(clap::Command::new("chat-demo").no_binary_name(true));
+    let matches = options.try_get_matches_from(&args.serve.options)?;
+    if Config::from_arg_matches(&matches)?.max_connections < args.connections {
+        // An option takes precedence over its environment variable.
+        let connections = args.connections.to_string();
+        args.serve
+            .environment
+            .push(("CHAT_MAX_CONNECTIONS", connections));
+    }
+    Ok(())
 }
 
 fn serve(config: Config) -> Result<(), ServeError> {

@@ -17,12 +17,12 @@ const TOGETHER: Duration = Duration::from_millis(500);
 
 /// Waits for the signal to end: SIGTERM, Ctrl-C, or SIGHUP, unless that is ignored, as under `nohup`.
 #[derive(Debug)]
-pub struct Ending(Receiver<()>);
+pub(crate) struct Ending(Receiver<()>);
 
 impl Ending {
     /// Listens from now on. After the first signal, a SIGTERM or Ctrl-C ends the process at once, unless it comes together
     /// with the first.
-    pub fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         let mut wanted = vec![SIGTERM, SIGINT];
         if !is_ignored(SIGHUP) {
             wanted.push(SIGHUP);
@@ -47,7 +47,7 @@ impl Ending {
     }
 
     /// Returns after the first signal.
-    pub fn wait(&self) {
+    pub(crate) fn wait(&self) {
         // Signals are listened to until the process ends.
         let _ = self.0.recv();
     }

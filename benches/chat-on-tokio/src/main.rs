@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use chat_on_tokio::config::Config;
-use chat_on_tokio::error::ServeError;
-use chat_on_tokio::server::{Server, raise_open_files};
+use chat_demo_server::config::Config;
+use chat_demo_server::error::ServeError;
+use chat_demo_server::server::{Server, raise_open_files};
 use clap::{Args, Command, FromArgMatches};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chat_demo::issue;
-use chat_demo::secret::SecretArgs;
+use chat_demo_server::issue;
+use chat_demo_server::secret::SecretArgs;
 
 use crate::stage::{Stage, run};
 use crate::window::{ESCAPE, Window};

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_demo::config::Config;
-use chat_demo::server::Server;
+use chat_demo_server::config::Config;
+use chat_demo_server::server::Server;
 
 use crate::driver::Driver;
 use crate::window::Window;

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event, News, Reconnecting, Settings};
-use chat_demo::config::Config;
-use chat_demo::server::Server;
+use chat_demo_client::{Client, Event, News, Reconnecting, Settings};
+use chat_demo_server::config::Config;
+use chat_demo_server::server::Server;
 
 /// Runs a test, which must not take for ever.
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {

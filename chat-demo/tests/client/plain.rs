@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, ClientError, Event, Position, Received};
-use chat_demo::frame::Kind;
-use chat_demo::payload::{ErrorCode, Level, OrderUpdate, PresenceEvent, State};
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::{ErrorCode, Level, OrderUpdate, PresenceEvent, State};
+use chat_demo_client::{Client, ClientError, Event, Position, Received};
 use serde_json::json;
 use tokio::net::TcpListener;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, ClientError, Event, Settings};
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
+use chat_demo_client::{Client, ClientError, Event, Settings};
 use futures_util::FutureExt;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! What was said while the line was cut.
 
-use chat_demo::client::{News, Reconnecting};
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
+use chat_demo_client::{News, Reconnecting};
 use futures_util::FutureExt;
 use serde_json::json;
 use tokio::task::yield_now;

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use chat_demo::client::{Client, ClientError, News, Settings};
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
+use chat_demo_client::{Client, ClientError, News, Settings};
 use serde_json::json;
 use tokio::net::TcpListener;
 

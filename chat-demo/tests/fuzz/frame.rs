@@ -1,6 +1,6 @@
 //! What holds for any bytes that come as a frame.
 
-use chat_demo::frame::{CRC_LEN, Frame, HEADER_LEN, Kind};
+use chat_demo_client::frame::{CRC_LEN, Frame, HEADER_LEN, Kind};
 
 /// The receiver's limit.
 pub(crate) const MAX_PAYLOAD: usize = 256;

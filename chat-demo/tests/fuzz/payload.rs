@@ -2,11 +2,11 @@
 
 use std::fmt::Debug;
 
-use chat_demo::payload::{
+use chat_demo_client::payload::{
     Ack, Alert, Bye, Error, Hello, History, Join, Joined, Leave, Members, Message, OrderUpdate,
     Payload, Presence, Publish, UserState, Welcome,
 };
-use chat_demo::subprotocol::Subprotocol;
+use chat_demo_client::subprotocol::Subprotocol;
 
 /// Looks at bytes as one type; says whether they are of it.
 pub(crate) type Check = fn(&[u8], Subprotocol) -> bool;

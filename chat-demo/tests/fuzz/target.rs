@@ -4,10 +4,10 @@ use std::io::{Cursor, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use bytes::Bytes;
-use chat_demo::config::Config;
-use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
-use chat_demo::server::Server;
-use chat_demo::subprotocol::{self, Subprotocol};
+use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo_client::subprotocol::{self, Subprotocol};
+use chat_demo_server::config::Config;
+use chat_demo_server::server::Server;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 use tokio_tungstenite::tungstenite::{Error, Message};

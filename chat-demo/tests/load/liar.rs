@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};

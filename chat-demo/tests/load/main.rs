@@ -7,9 +7,9 @@ mod served;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use chat_demo::config::Config;
-use chat_demo::load::{Args, Report, measure};
-use chat_demo::server::Server;
+use chat_demo_load::{Args, Report, measure};
+use chat_demo_server::config::Config;
+use chat_demo_server::server::Server;
 use clap::Parser;
 
 use crate::liar::{Liar, Lie};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::load::measure;
+use chat_demo_load::measure;
 
 use crate::liar::{Liar, Lie};
 use crate::{args, load, load_from};
@@ -87,7 +87,7 @@ async fn a_server_that_stalls_is_charged_for_all_that_was_due_meanwhile() {
 async fn the_moments_of_a_run_are_all_of_it() {
     let report = load("--connections 20 --rooms 2 --rate 100 --duration 1500ms").await;
     assert!(report.is_clean(), "{report}");
-    let sum = |of: fn(&chat_demo::load::Moment) -> u64| report.timeline.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&chat_demo_load::Moment) -> u64| report.timeline.iter().map(of).sum::<u64>();
     assert_eq!(sum(|moment| moment.sent), report.sent);
     assert_eq!(sum(|moment| moment.delivered), report.delivered);
     let last = report.timeline.last().expect("a moment");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use chat_demo::load::Report;
+use chat_demo_load::Report;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;

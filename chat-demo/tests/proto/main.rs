@@ -4,8 +4,8 @@ mod payloads;
 
 use std::fmt::Debug;
 
-use chat_demo::payload::{Alert, Payload, UserState};
-use chat_demo::subprotocol::Subprotocol;
+use chat_demo_client::payload::{Alert, Payload, UserState};
+use chat_demo_client::subprotocol::Subprotocol;
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, SerializeOptions};
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::payloads::{Check, each};
 
 /// Reads `chat.proto` as a compiler of any language does.
 fn schema() -> DescriptorPool {
-    let folder = env!("CARGO_MANIFEST_DIR");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/client");
     let files = protox::compile(["chat.proto"], [folder]).expect("it is Protobuf");
     DescriptorPool::from_file_descriptor_set(files).expect("it is whole")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use chat_demo::payload::{
+use chat_demo_client::payload::{
     Ack, Alert, Bye, Error, ErrorCode, Hello, History, Join, Joined, Leave, Level, Members,
     Message, OrderUpdate, Payload, Presence, PresenceEvent, Publish, State, UserState, Welcome,
 };

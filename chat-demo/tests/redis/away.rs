@@ -1,8 +1,8 @@
 //! Redis comes and goes; the servers stay.
 
-use chat_demo::client::{Client, Event};
-use chat_demo::config::WhenAway;
-use chat_demo::payload::ErrorCode;
+use chat_demo_client::payload::ErrorCode;
+use chat_demo_client::{Client, Event};
+use chat_demo_server::config::WhenAway;
 
 use crate::node::{Node, join, message, messages, next, run};
 use crate::redis::{Redis, free_address};
@@ -91,7 +91,7 @@ fn a_server_waits_for_a_redis_that_comes_later() {
 fn rooms_go_on_alone_if_that_is_wanted_and_begin_anew_when_redis_is_back() {
     run(async {
         let mut redis = Redis::start().await;
-        let local = |config: &mut chat_demo::config::Config| {
+        let local = |config: &mut chat_demo_server::config::Config| {
             config.redis.redis_away = WhenAway::Local;
         };
         let node = Node::with(&redis.url(), local).await;

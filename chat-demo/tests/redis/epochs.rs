@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event, News, Position, Reconnecting, Settings};
-use chat_demo::config::Config;
-use chat_demo::payload::ErrorCode;
+use chat_demo_client::payload::ErrorCode;
+use chat_demo_client::{Client, Event, News, Position, Reconnecting, Settings};
+use chat_demo_server::config::Config;
 
 use crate::node::{Node, join, message, next, run};
 use crate::proxy::Proxy;

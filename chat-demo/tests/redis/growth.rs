@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chat_demo::client::Event;
+use chat_demo_client::Event;
 
 use crate::node::{Node, next, run};
 use crate::redis::Redis;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::client::Client;
+use chat_demo_client::Client;
 use tokio::join;
 
 use crate::load::{Acked, Talk, check, listen, publish};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use chat_demo::client::{Builder, Client, Event, News, Reconnecting, Settings};
+use chat_demo_client::{Builder, Client, Event, News, Reconnecting, Settings};
 use tokio::task::JoinHandle;
 
 /// What was acknowledged of a room: texts by their numbers.

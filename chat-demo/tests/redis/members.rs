@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event};
-use chat_demo::payload::{Presence, PresenceEvent};
+use chat_demo_client::payload::{Presence, PresenceEvent};
+use chat_demo_client::{Client, Event};
 
 use crate::node::{Node, join, next, run};
 use crate::proxy::Proxy;
@@ -66,7 +66,7 @@ fn members_are_listed_in_order() {
 fn of_a_user_on_two_servers_the_first_and_the_last_connection_are_told() {
     run(async {
         let redis = Redis::start().await;
-        let told = |config: &mut chat_demo::config::Config| config.presence_limit = 10;
+        let told = |config: &mut chat_demo_server::config::Config| config.presence_limit = 10;
         let one = Node::with(&redis.url(), told).await;
         let two = Node::with(&redis.url(), told).await;
         let mut ann = one.enter("ann", "tea").await;
@@ -100,7 +100,7 @@ fn those_on_a_server_that_is_gone_vanish_by_themselves() {
     run(async {
         let redis = Redis::start().await;
         let proxy = Proxy::start(redis.address).await;
-        let short = |config: &mut chat_demo::config::Config| {
+        let short = |config: &mut chat_demo_server::config::Config| {
             config.presence_limit = 10;
             config.session_ttl = Duration::from_secs(3);
         };

@@ -4,10 +4,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event, Position};
-use chat_demo::config::Config;
-use chat_demo::payload::{Joined, Message};
-use chat_demo::server::Server;
+use chat_demo_client::payload::{Joined, Message};
+use chat_demo_client::{Client, Event, Position};
+use chat_demo_server::config::Config;
+use chat_demo_server::server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

@@ -3,8 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event};
-use chat_demo::payload::ErrorCode;
+use chat_demo_client::payload::ErrorCode;
+use chat_demo_client::{Client, Event};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chat_demo::client::{Client, Event, Position};
-use chat_demo::config::Config;
-use chat_demo::issue;
-use chat_demo::payload::{Level, OrderUpdate, State};
-use chat_demo::secret::SecretArgs;
+use chat_demo_client::payload::{Level, OrderUpdate, State};
+use chat_demo_client::{Client, Event, Position};
+use chat_demo_server::config::Config;
+use chat_demo_server::issue;
+use chat_demo_server::secret::SecretArgs;
 
 use crate::node::{Node, join, message, messages, next, run};
 use crate::redis::Redis;

@@ -1,6 +1,6 @@
 //! Sessions are in Redis, where all servers see them.
 
-use chat_demo::client::{Client, ClientError, Event};
+use chat_demo_client::{Client, ClientError, Event};
 
 use crate::node::{Node, next, run};
 use crate::redis::Redis;
@@ -28,7 +28,7 @@ fn a_session_is_there_as_long_as_its_connection_and_ends_by_itself_otherwise() {
 fn the_connections_of_a_user_are_bounded_over_all_servers() {
     run(async {
         let redis = Redis::start().await;
-        let one_each = |config: &mut chat_demo::config::Config| config.user_connections = 1;
+        let one_each = |config: &mut chat_demo_server::config::Config| config.user_connections = 1;
         let one = Node::with(&redis.url(), one_each).await;
         let two = Node::with(&redis.url(), one_each).await;
         let ann = one.connect("ann").await;
@@ -52,7 +52,7 @@ fn the_connections_of_a_user_are_bounded_over_all_servers() {
 fn servers_of_the_same_name_leave_each_other_s_sessions_alone() {
     run(async {
         let redis = Redis::start().await;
-        let named = |config: &mut chat_demo::config::Config| config.node = "n".to_owned();
+        let named = |config: &mut chat_demo_server::config::Config| config.node = "n".to_owned();
         let one = Node::with(&redis.url(), named).await;
         let two = Node::with(&redis.url(), named).await;
         let (ann, bob) = (one.connect("ann").await, two.connect("bob").await);

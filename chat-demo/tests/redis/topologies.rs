@@ -39,7 +39,7 @@ fn rooms_are_spread_over_a_cluster() {
             while !part.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {}
         }
         let urls: Vec<_> = parts.iter().map(Redis::url).collect();
-        let in_cluster = |config: &mut chat_demo::config::Config| {
+        let in_cluster = |config: &mut chat_demo_server::config::Config| {
             config.redis.redis = urls.iter().map(|url| url.as_str().into()).collect();
             config.redis.redis_cluster = true;
         };
@@ -77,7 +77,7 @@ fn a_sentinel_names_the_master() {
         fs::write(&settings, monitor).expect("a writable folder");
         let settings = settings.to_str().expect("text");
         let sentinel = Redis::sentinel(free_address(), settings).await;
-        let by_sentinel = |config: &mut chat_demo::config::Config| {
+        let by_sentinel = |config: &mut chat_demo_server::config::Config| {
             config.redis.redis_sentinel = Some("rooms".to_owned());
         };
         let one = Node::with(&sentinel.url(), by_sentinel).await;

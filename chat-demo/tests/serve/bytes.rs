@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::frame::{Frame, Kind};
+use chat_demo_client::frame::{Frame, Kind};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

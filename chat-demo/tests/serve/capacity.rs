@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chat_demo::config::WhenFull;
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
+use chat_demo_server::config::WhenFull;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 
 use crate::harness::{Server, run};
 

@@ -1,6 +1,6 @@
 //! What clients say and hear.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 

@@ -1,7 +1,7 @@
 //! Those who ask for much, and others who do not notice.
 
-use chat_demo::frame::{Frame, Kind};
-use chat_demo::payload::{History, Payload};
+use chat_demo_client::frame::{Frame, Kind};
+use chat_demo_client::payload::{History, Payload};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use chat_demo::error::ServeError;
-use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
-use chat_demo::{config, server};
+use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo_server::error::ServeError;
+use chat_demo_server::{config, server};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use chat_demo::config::{Config, WhenFull};
-use chat_demo::error::ServeError;
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
+use chat_demo_server::config::{Config, WhenFull};
+use chat_demo_server::error::ServeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -127,7 +127,7 @@ fn a_taken_port_is_told_in_one_line() {
             max_memory: 0,
             ..Config::default()
         };
-        let error = chat_demo::server::Server::start(config)
+        let error = chat_demo_server::server::Server::start(config)
             .map(drop)
             .expect_err("it is taken")
             .to_string();

@@ -1,7 +1,7 @@
 //! Texts that are longer in one encoding than in another.
 
-use chat_demo::frame::Kind;
-use chat_demo::payload::{self, Ack, Alert, Message, OrderUpdate, Publish};
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::{self, Ack, Alert, Message, OrderUpdate, Publish};
 
 use crate::harness::{Server, run};
 use crate::subprotocols::Binary;

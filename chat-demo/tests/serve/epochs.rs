@@ -1,6 +1,6 @@
 //! Numbers of a room are those of one epoch.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, run};

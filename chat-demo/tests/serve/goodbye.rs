@@ -1,6 +1,6 @@
 //! What was accepted is acknowledged before the connection ends.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -42,7 +42,7 @@ async fn acked_to_the_end(client: &mut Client) -> (Vec<u64>, u16) {
 }
 
 fn ack(message: &[u8]) -> Option<u64> {
-    use chat_demo::frame::{Frame, MAX_PAYLOAD};
+    use chat_demo_client::frame::{Frame, MAX_PAYLOAD};
     let frame = Frame::decode(message, MAX_PAYLOAD).expect("one frame");
     let payload: serde_json::Value = serde_json::from_slice(frame.payload).expect("JSON");
     (frame.kind == Kind::ACK).then(|| payload["seq"].as_u64().expect("a number"))

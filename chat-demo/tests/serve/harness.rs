@@ -4,10 +4,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_demo::config::Config;
-use chat_demo::error::ServeError;
-use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
-use chat_demo::server;
+use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo_server::config::Config;
+use chat_demo_server::error::ServeError;
+use chat_demo_server::server;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};

@@ -1,6 +1,6 @@
 //! What was said, for those who come back or come late.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, run};

@@ -1,6 +1,6 @@
 //! A text that is repeated with its key is delivered once.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, run};

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpStream;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chat_demo::frame::{Frame, Kind};
+use chat_demo_client::frame::{Frame, Kind};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;

@@ -6,8 +6,8 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use chat_demo::config::{Config, TunerPolicy};
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
+use chat_demo_server::config::{Config, TunerPolicy};
 use serde_json::{Value, json};
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Error;

@@ -1,6 +1,6 @@
 //! Those who publish too fast.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use serde_json::json;
 
 use crate::harness::{Client, Server, run};

@@ -1,6 +1,6 @@
 //! How many connections a user may have.
 
-use chat_demo::frame::Kind;
+use chat_demo_client::frame::Kind;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;

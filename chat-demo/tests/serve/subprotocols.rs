@@ -1,8 +1,10 @@
 //! What is asked for in `Sec-WebSocket-Protocol` is what is spoken; those who speak otherwise are in the same rooms.
 
-use chat_demo::frame::{Frame, Kind, MAX_PAYLOAD};
-use chat_demo::payload::{Ack, Bye, Hello, Join, Joined, Message, Payload, Publish, Welcome};
-use chat_demo::subprotocol::Subprotocol;
+use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
+use chat_demo_client::payload::{
+    Ack, Bye, Hello, Join, Joined, Message, Payload, Publish, Welcome,
+};
+use chat_demo_client::subprotocol::Subprotocol;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -232,8 +234,11 @@ fn bad_protobuf_is_told_and_forgiven() {
         }
         .encode();
         bob.0.send(WsMessage::Binary(frame)).await;
-        let error: chat_demo::payload::Error = bob.hear().await;
-        assert_eq!(error.code(), chat_demo::payload::ErrorCode::BadPayload);
+        let error: chat_demo_client::payload::Error = bob.hear().await;
+        assert_eq!(
+            error.code(),
+            chat_demo_client::payload::ErrorCode::BadPayload
+        );
         assert_eq!(bob.join("tea", None).await.members, 1);
     });
 }
@@ -274,7 +279,7 @@ fn the_schema_is_served() {
         let answer = server.http("GET /chat.proto HTTP/1.1").await;
         assert_eq!(
             (answer.status, answer.body.as_str()),
-            (200, include_str!("../../chat.proto"))
+            (200, chat_demo_client::PROTO)
         );
     });
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_demo::config::Config;
-use chat_demo::error::ServeError;
-use chat_demo::frame::Kind;
-use chat_demo::server;
-use chat_demo::tls::{TlsArgs, TlsError};
+use chat_demo_client::frame::Kind;
+use chat_demo_server::config::Config;
+use chat_demo_server::error::ServeError;
+use chat_demo_server::server;
+use chat_demo_server::tls::{TlsArgs, TlsError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

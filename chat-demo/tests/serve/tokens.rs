@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use chat_demo::config::Config;
-use chat_demo::frame::{Frame, Kind};
+use chat_demo_client::frame::{Frame, Kind};
+use chat_demo_server::config::Config;
 use futures_util::{SinkExt, StreamExt};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};

@@ -1,0 +1,131 @@
+//! How long to wait before the next attempt, so that thousands that lost one server do not come back at once.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// What a server asks for is not waited longer than this.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+/// Without any wait at all a client would be an attack.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Waits that are random up to a bound, which doubles with each failure.
+#[derive(Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    failures: u32,
+    rng: Rng,
+}
+
+impl Backoff {
+    /// Waits of at most `first`, then twice that, and never more than `longest`.
+    #[must_use]
+    pub fn new(first: Duration, longest: Duration, rng: Rng) -> Self {
+        Self {
+            first: first.max(SHORTEST),
+            longest: longest.max(SHORTEST),
+            failures: 0,
+            rng,
+        }
+    }
+
+    /// The wait before the next attempt: what the server asked for, and by chance something more.
+    pub fn next(&mut self, asked: Duration) -> Duration {
+        let bound = 2_u32
+            .checked_pow(self.failures)
+            .and_then(|factor| self.first.checked_mul(factor))
+            .map_or(self.longest, |bound| bound.min(self.longest));
+        self.failures = self.failures.saturating_add(1);
+        asked.min(LONGEST_ASKED) + bound.mul_f64(self.rng.f64())
+    }
+
+    /// A connection has ended that lasted for so long. One that lasted shows that the server is well; one that was ended
+    /// as soon as it was welcomed is a failure like any other.
+    pub fn lasted(&mut self, time: Duration) {
+        if time >= self.longest {
+            self.failures = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const NONE: Duration = Duration::ZERO;
+
+    fn backoff(seed: u64) -> Backoff {
+        Backoff::new(SECOND, 10 * SECOND, Rng::with_seed(seed))
+    }
+
+    /// The longest of many waits after so many failures, each of another client.
+    fn longest_of_many(failures: u32) -> Duration {
+        let wait = |seed| {
+            let mut backoff = backoff(seed);
+            backoff.failures = failures;
+            backoff.next(NONE)
+        };
+        (0..1000).map(wait).max().expect("there are some")
+    }
+
+    #[test]
+    fn the_bound_doubles_up_to_the_longest() {
+        for (failures, bound) in [(0, 1), (1, 2), (2, 4), (3, 8), (4, 10), (5, 10), (99, 10)] {
+            let (longest, bound) = (longest_of_many(failures), bound * SECOND);
+            assert!(longest <= bound, "{longest:?} after {failures}");
+            assert!(
+                longest > bound.mul_f64(0.99),
+                "{longest:?} after {failures}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_wait_is_anything_up_to_its_bound() {
+        let mut tenths = [0; 10];
+        for seed in 0..1000 {
+            let wait = backoff(seed).next(NONE).as_millis();
+            tenths[usize::try_from(wait / 100).expect("it is small")] += 1;
+        }
+        assert!(tenths.iter().all(|&count| count > 50), "{tenths:?}");
+    }
+
+    #[test]
+    fn the_same_seed_waits_alike() {
+        let waits = |seed| {
+            let mut backoff = backoff(seed);
+            [(); 5].map(|()| backoff.next(NONE))
+        };
+        assert_eq!(waits(7), waits(7));
+        assert_ne!(waits(7), waits(8));
+    }
+
+    #[test]
+    fn what_the_server_asks_for_is_waited_at_least_but_not_for_ever() {
+        for seed in 0..100 {
+            let wait = backoff(seed).next(5 * SECOND);
+            assert!((5 * SECOND..=6 * SECOND).contains(&wait), "{wait:?}");
+        }
+        assert!(backoff(0).next(Duration::MAX) <= LONGEST_ASKED + SECOND);
+    }
+
+    #[test]
+    fn only_a_connection_that_lasted_begins_anew() {
+        let mut backoff = backoff(0);
+        for _ in 0..5 {
+            backoff.next(NONE);
+        }
+        backoff.lasted(9 * SECOND);
+        assert_eq!(backoff.failures, 5);
+        backoff.lasted(10 * SECOND);
+        assert_eq!(backoff.failures, 0);
+    }
+
+    #[test]
+    fn settings_of_zero_do_wait_a_little() {
+        let mut backoff = Backoff::new(NONE, NONE, Rng::with_seed(1));
+        assert!(backoff.next(NONE) > NONE);
+    }
+}

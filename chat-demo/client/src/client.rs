@@ -1,0 +1,251 @@
+//! Clients of the server, for programs: frames in JSON over a WebSocket.
+//!
+//! A [`Client`] is one connection and tells what the server tells. A [`Reconnecting`] outlives its connections: it comes
+//! back, recovers what it missed, and hides what it has had already.
+//!
+//! Two clients that talk:
+//!
+//! ```no_run
+//! use chat_demo_client::{Client, Event};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = "ws://127.0.0.1:8080/ws";
+//!
+//! let mut ann = Client::builder(url).name("ann").connect().await?;
+//! ann.join("tea", None).await?;
+//! let joined = ann.next().await.expect("an answer")?;
+//! assert!(matches!(joined, Event::Joined(_)));
+//!
+//! let mut bob = Client::builder(url).name("bob").connect().await?;
+//! bob.join("tea", None).await?;
+//! bob.publish("tea", "milk?", None).await?;
+//! while let Some(event) = ann.next().await {
+//!     if let Event::Message(message) = event? {
+//!         assert_eq!((message.user.as_str(), message.text.as_str()), ("bob", "milk?"));
+//!         break;
+//!     }
+//! }
+//! ann.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod builder;
+mod connection;
+mod error;
+mod event;
+mod news;
+mod place;
+mod position;
+mod pulse;
+mod reconnecting;
+mod sending;
+mod settings;
+mod stream;
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_util::Stream;
+use serde::Serialize;
+use tokio::net::TcpStream;
+
+use self::connection::{Connection, encode};
+pub use self::position::join;
+pub use self::stream::target;
+pub use self::{
+    builder::Builder,
+    error::{ClientError, Result},
+    event::{Event, Received},
+    news::News,
+    position::Position,
+    reconnecting::Reconnecting,
+    settings::Settings,
+};
+use crate::{
+    frame::Kind,
+    payload::{self, Payload},
+    subprotocol::Subprotocol,
+};
+
+/// A connection that has been welcomed.
+///
+/// It sends heartbeats, where nothing else was sent, while [`next`](Self::next) or [`next_frame`](Self::next_frame) is
+/// awaited, so a program that stays has to read. A server that says nothing for the time that it gave in its welcome,
+/// not even to a heartbeat, is given up as [`ClientError::Silent`].
+///
+/// The frames of one room come in one order, the same for all members: messages by their numbers, without gaps. What is
+/// sent is obeyed in the order of the calls. Each method that sends returns when the bytes have left this program, not
+/// when the server has obeyed; what it refuses comes as [`Event::Error`].
+#[derive(Debug)]
+pub struct Client {
+    connection: Connection,
+}
+
+impl Client {
+    /// Says where to connect, like `ws://127.0.0.1:8080/ws`; the builder's other methods say as whom, and how.
+    #[must_use]
+    pub fn builder(url: &str) -> Builder {
+        Builder::new(url)
+    }
+
+    /// Introduces itself over a TCP connection to the server that is already there.
+    pub async fn open(stream: TcpStream, url: &str, hello: &payload::Hello) -> Result<Self> {
+        Self::open_speaking(stream, url, hello, Subprotocol::Json).await
+    }
+
+    /// As `open`, in any subprotocol: what is said goes by `say` then, and what comes by `next_frame`.
+    pub async fn open_speaking(
+        stream: TcpStream,
+        url: &str,
+        hello: &payload::Hello,
+        subprotocol: Subprotocol,
+    ) -> Result<Self> {
+        let opened = Connection::open(stream, url, hello, subprotocol).await;
+        opened.map(Self::over)
+    }
+
+    /// Sends a payload in the connection's subprotocol.
+    pub async fn say<P: Payload>(&mut self, payload: &P) -> Result<()> {
+        self.connection.say(payload)?;
+        poll_fn(|cx| self.connection.poll_flush(cx)).await
+    }
+
+    /// In which subprotocol payloads come.
+    pub fn subprotocol(&self) -> Subprotocol {
+        self.connection.subprotocol()
+    }
+
+    fn over(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// What the server said to the hello.
+    #[must_use]
+    pub fn welcome(&self) -> &payload::Welcome {
+        self.connection.welcome()
+    }
+
+    /// Asks for membership in `room`; [`Event::Joined`] answers. What was said after the message that was `seen` last comes
+    /// next, if the server still has all of it.
+    pub async fn join(&mut self, room: &str, seen: Option<Position>) -> Result<()> {
+        self.send(Kind::JOIN, &join(room.to_owned(), seen)).await
+    }
+
+    /// Gives up membership in `room`.
+    pub async fn leave(&mut self, room: &str) -> Result<()> {
+        let room = room.to_owned();
+        self.send(Kind::LEAVE, &payload::Leave { room }).await
+    }
+
+    /// Says `text` in `room`; with an `id`, [`Event::Ack`] or [`Event::Error`] answers.
+    pub async fn publish(&mut self, room: &str, text: &str, id: Option<&str>) -> Result<()> {
+        self.publish_with_key(room, text, id, None).await
+    }
+
+    /// Says `text` in `room`, as [`publish`](Self::publish) does. While the first text with a `key` is in the room's
+    /// history, a repetition by the same user is acknowledged with the number of the first, and not delivered.
+    pub async fn publish_with_key(
+        &mut self,
+        room: &str,
+        text: &str,
+        id: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<()> {
+        let publish = payload::Publish {
+            room: room.to_owned(),
+            text: text.to_owned(),
+            id: id.map(str::to_owned),
+            key: key.map(str::to_owned),
+        };
+        self.send(Kind::PUBLISH, &publish).await
+    }
+
+    /// Asks for at most `limit` messages of `room`, the newest before the number `before`. They come as
+    /// [`Event::Message`], the oldest first; nothing tells which is the last.
+    pub async fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
+        let history = payload::History {
+            room: room.to_owned(),
+            before,
+            limit,
+        };
+        self.send(Kind::HISTORY, &history).await
+    }
+
+    /// Asks who is in `room`; [`Event::Members`] answers.
+    pub async fn members(&mut self, room: &str) -> Result<()> {
+        let members = payload::Members {
+            room: room.to_owned(),
+            users: Vec::new(),
+        };
+        self.send(Kind::MEMBERS, &members).await
+    }
+
+    /// Tells the rooms that this client is in how its user is.
+    pub async fn user_state(&mut self, state: payload::State) -> Result<()> {
+        let state = state.into();
+        let user_state = payload::UserState { state, user: None };
+        self.send(Kind::USER_STATE, &user_state).await
+    }
+
+    /// Tells the members of a room of an order's status.
+    pub async fn order_update(&mut self, update: &payload::OrderUpdate) -> Result<()> {
+        self.send(Kind::ORDER_UPDATE, update).await
+    }
+
+    /// Tells every connection something, if this user may.
+    pub async fn alert(&mut self, level: payload::Level, text: &str) -> Result<()> {
+        let alert = payload::Alert {
+            level: level.into(),
+            text: text.to_owned(),
+        };
+        self.send(Kind::ALERT, &alert).await
+    }
+
+    /// Sends any frame. Nothing is read meanwhile: a program that sends much has to read between.
+    pub async fn send<P: Serialize + ?Sized>(&mut self, kind: Kind, payload: &P) -> Result<()> {
+        let frame = encode(kind, payload, self.welcome().max_payload)?;
+        self.connection.feed(frame)?;
+        poll_fn(|cx| self.connection.poll_flush(cx)).await
+    }
+
+    /// What the server says next; `None` after the end. Safe to cancel.
+    ///
+    /// After [`ClientError::Payload`] the client goes on with the next frame; any other error is the end.
+    pub async fn next(&mut self) -> Option<Result<Event>> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// The next frame with its payload unread, for programs that count more than they read. Safe to cancel.
+    pub async fn next_frame(&mut self) -> Option<Result<Received>> {
+        poll_fn(|cx| self.connection.poll_receive(cx)).await
+    }
+
+    /// Says goodbye and waits until the server has said it too.
+    pub async fn close(self) -> Result<()> {
+        self.connection.close().await
+    }
+}
+
+/// As [`Client::next`].
+impl Stream for Client {
+    type Item = Result<Event>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            return Poll::Ready(match ready!(self.connection.poll_receive(cx)) {
+                Some(Ok(Received::Frame(Kind::HEARTBEAT, _))) => continue,
+                Some(Ok(Received::Frame(kind, payload))) => Some(Event::read(kind, &payload)),
+                Some(Ok(Received::Close { code, reason })) => {
+                    Some(Ok(Event::Closed { code, reason }))
+                }
+                Some(Err(error)) => Some(Err(error)),
+                None => None,
+            });
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! How payloads look as bytes: what a client asks for in `Sec-WebSocket-Protocol`.
+
+use std::borrow::Cow;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::frame::Kind;
+use crate::payload::Payload;
+
+/// The longest that a byte of a text gets in JSON: `\u0001`.
+const ESCAPED: usize = 6;
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Subprotocol {
+    /// Binary frames that carry JSON.
+    #[default]
+    Json,
+    /// Binary frames that carry Protobuf.
+    Protobuf,
+    /// Text messages without frames: an object each, its kind's name under `type`. For consoles.
+    Text,
+}
+
+impl Subprotocol {
+    /// All of them, the default first.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Protobuf, Self::Text];
+
+    /// As `Sec-WebSocket-Protocol` calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "chat.json.v1",
+            Self::Protobuf => "chat.protobuf.v1",
+            Self::Text => "chat.text",
+        }
+    }
+
+    /// Reads a payload.
+    pub fn read<P: Payload>(self, bytes: &[u8]) -> Result<P, PayloadError> {
+        let payload: P = match self {
+            Self::Json | Self::Text => serde_json::from_slice(bytes)?,
+            Self::Protobuf => P::decode(bytes)?,
+        };
+        payload.check().map_err(PayloadError::Meaning)?;
+        Ok(payload)
+    }
+
+    /// Writes a payload behind what is there.
+    ///
+    /// # Panics
+    ///
+    /// When a field holds a number that is none of its enumeration's.
+    pub fn write<P: Payload>(self, payload: &P, bytes: &mut Vec<u8>) {
+        let written = match self {
+            Self::Json => serde_json::to_writer(bytes, payload),
+            Self::Protobuf => {
+                payload.encode(bytes).expect("a Vec takes all");
+                Ok(())
+            }
+            Self::Text => serde_json::to_writer(bytes, &Text::new(P::KIND, Some(payload))),
+        };
+        written.expect("payloads are plain data and a Vec takes all");
+    }
+
+    /// Writes what says a kind that has no payload.
+    ///
+    /// # Panics
+    ///
+    /// When the kind has no name.
+    pub fn write_empty(self, kind: Kind, bytes: &mut Vec<u8>) {
+        if self == Self::Text {
+            serde_json::to_writer(bytes, &Text::<()>::new(kind, None))
+                .expect("a name is plain data and a Vec takes all");
+        }
+    }
+}
+
+impl Subprotocol {
+    /// The client's own id in a payload, even if nothing else in that can be read.
+    #[must_use]
+    pub fn read_id(self, kind: Kind, payload: &[u8]) -> Option<String> {
+        /// As [`crate::payload::Publish`] has it, the one with an id.
+        #[derive(Deserialize, prost::Message)]
+        struct Identified {
+            #[serde(default)]
+            #[prost(string, optional, tag = "3")]
+            id: Option<String>,
+        }
+        if kind != Kind::PUBLISH {
+            return None;
+        }
+        if self != Self::Protobuf {
+            let identified: Identified = serde_json::from_slice(payload).ok()?;
+            return identified.id;
+        }
+        let mut identified = Identified::default();
+        // What was read before an error stays.
+        let _ = prost::Message::merge(&mut identified, payload);
+        identified.id
+    }
+}
+
+/// A message of [`Subprotocol::Text`].
+#[derive(Serialize)]
+struct Text<'a, P> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    payload: Option<&'a P>,
+}
+
+impl<'a, P> Text<'a, P> {
+    fn new(kind: Kind, payload: Option<&'a P>) -> Self {
+        let kind = kind.name().expect("what is said has a name");
+        Self { kind, payload }
+    }
+}
+
+/// Returns whether texts have at most `limit` bytes together in every encoding. JSON, in which a control character takes six
+/// bytes, is the longest.
+#[must_use]
+pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
+    let plain: usize = texts.iter().map(|text| text.len()).sum();
+    // Most often: nothing to be counted.
+    if plain.saturating_mul(ESCAPED) <= limit {
+        return true;
+    }
+    let mut count = Count(0);
+    let counted = |text: &str| serde_json::to_writer(&mut count, text);
+    plain <= limit && texts.into_iter().try_for_each(counted).is_ok() && count.0 <= limit + 2 * N
+}
+
+/// Replaces a text that is too long for the clients of this server: a server that takes longer ones has kept it.
+pub fn shorten(text: &mut String, limit: usize) {
+    if !fit([text.as_str()], limit) {
+        "(a text that is too long for this server)".clone_into(text);
+    }
+}
+
+/// Counts bytes instead of keeping them.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The kind of a text message, and its payload: the message itself, for what is in it besides does no harm.
+pub fn read_text(message: &str) -> Result<Kind, PayloadError> {
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Cow<'a, str>,
+    }
+    let Typed { kind } = serde_json::from_str(message)?;
+    Kind::named(&kind).ok_or_else(|| PayloadError::Kind(kind.into_owned()))
+}
+
+/// Why bytes are not the payload that they should be.
+#[derive(Debug, Error)]
+pub enum PayloadError {
+    /// They are not JSON, or it lacks something.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// They are not Protobuf.
+    #[error(transparent)]
+    Protobuf(#[from] prost::DecodeError),
+    /// A value that means nothing.
+    #[error("{0}")]
+    Meaning(&'static str),
+    /// The `type` of a text message.
+    #[error("type {0:?} means nothing here")]
+    Kind(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::Message;
+    use crate::wire;
+
+    #[test]
+    fn an_id_is_read_though_the_rest_is_none_of_a_publish() {
+        let read =
+            |subprotocol: Subprotocol, payload: &[u8]| subprotocol.read_id(Kind::PUBLISH, payload);
+        let (text, id) = ([0x12, 2, 0xFF, 0xFF], [0x1A, 1, b'7']);
+        let not_utf8 = [&text[..], &id].concat();
+        assert_eq!(read(Subprotocol::Protobuf, &not_utf8).as_deref(), Some("7"));
+        let cut = [&id[..], &text[..2]].concat();
+        assert_eq!(read(Subprotocol::Protobuf, &cut).as_deref(), Some("7"));
+        assert_eq!(read(Subprotocol::Protobuf, &text), None);
+        for subprotocol in [Subprotocol::Json, Subprotocol::Text] {
+            let strange = br#"{"type":"publish","text":[],"id":"7"}"#;
+            assert_eq!(read(subprotocol, strange).as_deref(), Some("7"));
+            assert_eq!(read(subprotocol, br#"{"id":"7""#), None);
+        }
+        assert_eq!(
+            Subprotocol::Json.read_id(Kind::JOIN, br#"{"id":"7"}"#),
+            None
+        );
+    }
+
+    #[test]
+    fn texts_are_counted_as_json_has_them() {
+        assert!(fit(["", ""], 0));
+        assert!(fit(["a\"\u{1}"], 9) && !fit(["a\"\u{1}"], 8));
+        assert!(fit(["ab", "cd"], 4) && !fit(["ab", "cd"], 3));
+        assert!(fit(["äö"], 4) && !fit(["äö"], 3));
+    }
+
+    #[test]
+    fn text_of_a_server_with_other_limits_is_shortened() {
+        let [mut short, mut long] = ["\u{1}".repeat(100), "\u{1}".repeat(101)];
+        shorten(&mut short, 600);
+        shorten(&mut long, 600);
+        assert_eq!(short.len(), 100);
+        assert!(long.starts_with("(a text"), "{long}");
+    }
+
+    #[test]
+    fn largest_message_is_within_what_the_server_adds() {
+        for text in ["\u{1}", "\"", "x", "ä"] {
+            let text = text.repeat(6000 / (serde_json::to_string(text).expect("a text").len() - 2));
+            let name = "\"".repeat(crate::payload::MAX_NAME);
+            let message = Message {
+                room: name.clone(),
+                seq: u64::MAX,
+                user: name,
+                ts: u64::MAX,
+                text,
+            };
+            assert!(fit([&message.text], 6000));
+            for subprotocol in Subprotocol::ALL {
+                let len = wire::message(&message, subprotocol).len();
+                assert!(len <= 6000 + wire::ADDED, "{len} bytes in {subprotocol:?}");
+            }
+        }
+    }
+}

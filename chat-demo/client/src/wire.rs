@@ -1,0 +1,286 @@
+//! What the server says, as it goes over the wire: WebSocket header, frame header, payload and checksum in one piece of
+//! memory, made once and shared by all who get it.
+
+use std::sync::OnceLock;
+
+use bytes::{BufMut, Bytes};
+
+use crate::frame::{self, CRC_LEN, HEADER_LEN, Kind};
+use crate::payload::{Message, Payload};
+use crate::subprotocol::{self, Subprotocol};
+
+/// The longest WebSocket header of a server, which never masks: opcode, length, eight bytes of more length.
+const WS_HEADER_LEN: usize = 10;
+/// The most that the server adds to the texts of a client: names, numbers, headers, and the message of an error.
+pub const ADDED: usize = 2048;
+const OP_TEXT: u8 = 0x81;
+const OP_BINARY: u8 = 0x82;
+const OP_CLOSE: u8 = 0x88;
+/// What a control frame can carry, less the code.
+const MAX_REASON: usize = 123;
+
+/// A payload, for one who speaks a subprotocol.
+pub fn message<P: Payload>(payload: &P, subprotocol: Subprotocol) -> Bytes {
+    let mut bytes = space_for_headers(256);
+    subprotocol.write(payload, &mut bytes);
+    seal(P::KIND, bytes, subprotocol)
+}
+
+/// A message that was kept elsewhere, as the log keeps it; a text over `limit` is replaced.
+#[must_use]
+pub fn restored(message: &Message, limit: usize) -> Bytes {
+    if subprotocol::fit([message.text.as_str()], limit) {
+        return self::message(message, Subprotocol::Json);
+    }
+    let mut message = message.clone();
+    subprotocol::shorten(&mut message.text, limit);
+    self::message(&message, Subprotocol::Json)
+}
+
+/// A frame of `kind` without a payload.
+#[must_use]
+pub fn empty(kind: Kind, subprotocol: Subprotocol) -> Bytes {
+    let mut bytes = space_for_headers(frame::OVERHEAD);
+    subprotocol.write_empty(kind, &mut bytes);
+    seal(kind, bytes, subprotocol)
+}
+
+/// A payload for many, encoded once for each subprotocol that one of them speaks.
+pub struct Shared<P> {
+    payload: P,
+    encoded: [OnceLock<Bytes>; Subprotocol::ALL.len()],
+}
+
+impl<P: Payload> Shared<P> {
+    /// Nothing is encoded until it is asked for.
+    pub fn new(payload: P) -> Self {
+        Self {
+            payload,
+            encoded: Default::default(),
+        }
+    }
+
+    /// What is encoded.
+    pub fn payload(&self) -> &P {
+        &self.payload
+    }
+
+    /// As one who speaks a subprotocol gets it.
+    pub fn encoded(&self, subprotocol: Subprotocol) -> &Bytes {
+        self.encoded[subprotocol as usize].get_or_init(|| message(&self.payload, subprotocol))
+    }
+}
+
+/// Returns a message that [`message`] made in JSON as clients of `subprotocol` read it.
+///
+/// # Panics
+///
+/// If `json` was not made by [`message`] of this payload.
+pub fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> Bytes {
+    if subprotocol == Subprotocol::Json {
+        return json.clone();
+    }
+    // A server's short header says its length in the second byte, unless more bytes do.
+    let header_len = match json[1] {
+        127 => WS_HEADER_LEN,
+        126 => 4,
+        _ => 2,
+    };
+    let payload = &json[header_len + HEADER_LEN..json.len() - CRC_LEN];
+    let payload: P = Subprotocol::Json.read(payload).expect("it was made here");
+    message(&payload, subprotocol)
+}
+
+/// A text message that is no frame of ours.
+#[must_use]
+pub fn text(text: &str) -> Bytes {
+    plain(OP_TEXT, text.as_bytes())
+}
+
+/// A binary message that is no frame of ours.
+#[must_use]
+pub fn binary(bytes: &[u8]) -> Bytes {
+    plain(OP_BINARY, bytes)
+}
+
+/// A close frame.
+#[expect(clippy::missing_panics_doc, reason = "a reason is cut to fit")]
+#[must_use]
+pub fn close(code: u16, reason: &str) -> Bytes {
+    let reason = &reason.as_bytes()[..reason.len().min(MAX_REASON)];
+    let mut bytes = Vec::with_capacity(4 + reason.len());
+    bytes.put_slice(&[
+        OP_CLOSE,
+        u8::try_from(2 + reason.len()).expect("a reason is cut to fit"),
+    ]);
+    bytes.put_u16(code);
+    bytes.put_slice(reason);
+    bytes.into()
+}
+
+/// Whether a frame of ours or the library's closes the connection.
+#[must_use]
+pub fn is_close(frame: &[u8]) -> bool {
+    frame.first() == Some(&OP_CLOSE)
+}
+
+fn plain(opcode: u8, content: &[u8]) -> Bytes {
+    let mut bytes = Vec::with_capacity(WS_HEADER_LEN + content.len());
+    bytes.resize(WS_HEADER_LEN, 0);
+    bytes.extend_from_slice(content);
+    open(opcode, bytes, WS_HEADER_LEN)
+}
+
+fn space_for_headers(more: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(WS_HEADER_LEN + HEADER_LEN + more);
+    bytes.resize(WS_HEADER_LEN + HEADER_LEN, 0);
+    bytes
+}
+
+/// Fills the space before the payload: only now the lengths are known.
+fn seal(kind: Kind, mut bytes: Vec<u8>, subprotocol: Subprotocol) -> Bytes {
+    match subprotocol {
+        Subprotocol::Text => open(OP_TEXT, bytes, WS_HEADER_LEN + HEADER_LEN),
+        Subprotocol::Json | Subprotocol::Protobuf => {
+            let payload_len = bytes.len() - WS_HEADER_LEN - HEADER_LEN;
+            bytes[WS_HEADER_LEN..][..HEADER_LEN].copy_from_slice(&frame::header(kind, payload_len));
+            let crc = crc32fast::hash(&bytes[WS_HEADER_LEN..]);
+            bytes.put_u32(crc);
+            open(OP_BINARY, bytes, WS_HEADER_LEN)
+        }
+    }
+}
+
+/// Puts the WebSocket header in front of the body, right-aligned, for its length depends on the body's.
+fn open(op: u8, mut bytes: Vec<u8>, body: usize) -> Bytes {
+    let len = bytes.len() - body;
+    let start = match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ ..=125), _) => {
+            bytes[body - 2..body].copy_from_slice(&[op, len]);
+            body - 2
+        }
+        (_, Ok(len)) => {
+            bytes[body - 4..body - 2].copy_from_slice(&[op, 126]);
+            bytes[body - 2..body].copy_from_slice(&len.to_be_bytes());
+            body - 4
+        }
+        _ => {
+            bytes[body - 10..body - 8].copy_from_slice(&[op, 127]);
+            bytes[body - 8..body].copy_from_slice(&(len as u64).to_be_bytes());
+            body - 10
+        }
+    };
+    Bytes::from(bytes).slice(start..)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocket};
+
+    use super::*;
+    use crate::frame::Frame;
+    use crate::{payload, subprotocol};
+
+    fn read(bytes: &Bytes) -> Message {
+        let stream = Cursor::new(bytes.to_vec());
+        WebSocket::from_raw_socket(stream, Role::Client, None)
+            .read()
+            .expect("one message")
+    }
+
+    fn said(len: usize) -> payload::Message {
+        payload::Message {
+            text: "x".repeat(len),
+            ..payload::Message::default()
+        }
+    }
+
+    /// What a client reads of `bytes`.
+    fn heard<P: Payload>(bytes: &Bytes, subprotocol: Subprotocol) -> P {
+        let message = read(bytes);
+        let payload = match (&message, subprotocol) {
+            (Message::Text(text), Subprotocol::Text) => {
+                let kind = subprotocol::read_text(text).expect("a type");
+                assert_eq!(kind, P::KIND);
+                text.as_bytes()
+            }
+            (Message::Binary(frame), Subprotocol::Json | Subprotocol::Protobuf) => {
+                let frame = Frame::decode(frame, frame::MAX_PAYLOAD).expect("one frame");
+                assert_eq!(frame.kind, P::KIND);
+                frame.payload
+            }
+            _ => panic!("not what {subprotocol:?} speaks: {message:?}"),
+        };
+        subprotocol.read(payload).expect("the payload")
+    }
+
+    /// Texts whose frames are just shorter and longer than where a WebSocket header gets longer, in each subprotocol.
+    fn lengths() -> impl Iterator<Item = usize> {
+        let near = |at: usize| at.saturating_sub(100)..at + 10;
+        near(0)
+            .chain(near(126))
+            .chain(near(1 << 16))
+            .chain([70_000, 1 << 20])
+    }
+
+    #[test]
+    fn payloads_of_each_length_are_one_websocket_message() {
+        for subprotocol in Subprotocol::ALL {
+            for len in lengths() {
+                let bytes = message(&said(len), subprotocol);
+                assert_eq!(heard::<payload::Message>(&bytes, subprotocol), said(len));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_in_json_is_translated() {
+        for subprotocol in Subprotocol::ALL {
+            for len in lengths() {
+                let json = message(&said(len), Subprotocol::Json);
+                let bytes = translated::<payload::Message>(&json, subprotocol);
+                assert_eq!(heard::<payload::Message>(&bytes, subprotocol), said(len));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_shared_is_encoded_once() {
+        let shared = Shared::new(said(10));
+        for subprotocol in Subprotocol::ALL {
+            let one = shared.encoded(subprotocol);
+            assert_eq!(one, &message(&said(10), subprotocol));
+            assert_eq!(one.as_ptr(), shared.encoded(subprotocol).as_ptr());
+        }
+    }
+
+    #[test]
+    fn an_empty_frame_has_no_payload() {
+        let beat = Frame {
+            kind: Kind::HEARTBEAT,
+            payload: &[],
+        };
+        for subprotocol in [Subprotocol::Json, Subprotocol::Protobuf] {
+            assert_eq!(
+                read(&empty(Kind::HEARTBEAT, subprotocol)),
+                Message::Binary(beat.encode())
+            );
+        }
+        let text = read(&empty(Kind::HEARTBEAT, Subprotocol::Text));
+        assert_eq!(text, Message::text(r#"{"type":"heartbeat"}"#));
+    }
+
+    #[test]
+    fn a_close_frame_tells_code_and_reason() {
+        let closed = read(&close(1008, "too slow"));
+        assert_eq!(
+            closed,
+            Message::Close(Some(CloseFrame {
+                code: 1008.into(),
+                reason: "too slow".into()
+            }))
+        );
+    }
+}

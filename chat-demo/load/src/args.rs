@@ -1,0 +1,227 @@
+//! What to do to which server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chat_demo_client::subprotocol::Subprotocol;
+use clap::{Parser, ValueEnum};
+use humantime::parse_duration;
+use serde::{Deserialize, Serialize};
+
+use super::plan::Shares;
+use super::rounds::LimitArgs;
+use super::serve::ServeArgs;
+
+/// Messages a room gets when neither a number nor a time is given.
+const MESSAGES: u64 = 100;
+
+/// Connects many clients, lets some publish, and checks that each gets every message once and in order.
+#[derive(Clone, Debug, Parser)]
+pub struct Args {
+    /// The server's WebSocket
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ws")]
+    pub target: String,
+    /// How many clients connect
+    #[arg(long, short, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
+    pub connections: usize,
+    /// Connects a second [default: as many as --concurrency allows]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub connect_rate: Option<f64>,
+    /// How many handshakes may be under way, in each process
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
+    pub concurrency: usize,
+    /// From how many loopback addresses to connect, 127.0.0.1 and up; one has about 28,000 ports
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=254))]
+    pub sources: u8,
+    /// Over how many processes to spread them [default: as few as the limit of open files allows]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub processes: Option<usize>,
+    /// Over how many rooms they spread [default: one for each 100 connections]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub rooms: Option<usize>,
+    /// How many members of each room publish
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub publishers: usize,
+    /// How many messages each room gets [default: 100, or as many as fit the duration]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "duration")]
+    pub messages: Option<u64>,
+    /// How long to publish
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub duration: Option<Duration>,
+    /// Messages a second over all rooms, answered or not [default: as fast as they are acknowledged]
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// How long the rate takes to rise to that
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s", requires = "rate")]
+    pub ramp: Duration,
+    /// Without a rate: how many messages of one publisher may lack their ack
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub window: usize,
+    /// Length of a text, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(48..=1_000_000))]
+    pub size: u32,
+    /// How payloads are encoded
+    #[arg(long, value_name = "ENCODING", default_value = "json")]
+    pub encoding: Encoding,
+    /// Of those who do not publish, how many read less than what comes, like 5%
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub slow_readers: f64,
+    /// Of those who do not publish, how many lose their connection every ten seconds or so, and come back
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub reconnecting: f64,
+    /// Of those who do not publish, how many are only connected, and in no room
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
+    pub idle: f64,
+    /// Keep the members idle for so long before publishing, to look at the server
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub hold: Option<Duration>,
+    /// Give up when nothing has arrived for so long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub patience: Duration,
+    /// Also write the report here
+    #[arg(long, value_name = "PATH")]
+    pub json: Option<PathBuf>,
+    /// Also write it here as a page with plots
+    #[arg(long, value_name = "PATH")]
+    pub html: Option<PathBuf>,
+    /// The server, if it is to be started for this.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// The limit, if it is to be found.
+    #[command(flatten)]
+    pub limit: LimitArgs,
+    /// Be one of several processes, and do what standard input says
+    #[arg(long, hide = true)]
+    pub crew: bool,
+}
+
+/// How payloads are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Encoding {
+    /// chat.json.v1
+    Json,
+    /// chat.protobuf.v1
+    Protobuf,
+    /// chat.text
+    Text,
+}
+
+impl From<Encoding> for Subprotocol {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Json => Self::Json,
+            Encoding::Protobuf => Self::Protobuf,
+            Encoding::Text => Self::Text,
+        }
+    }
+}
+
+impl Args {
+    /// How many rooms there are; none is without a member.
+    #[must_use]
+    pub fn rooms(&self) -> usize {
+        self.rooms
+            .unwrap_or(self.connections / 100)
+            .clamp(1, self.connections)
+    }
+
+    /// How many messages each room gets, unless time is the limit.
+    #[must_use]
+    pub fn messages(&self) -> Option<u64> {
+        self.messages.or(if self.duration.is_some() {
+            None
+        } else {
+            Some(MESSAGES)
+        })
+    }
+
+    /// Fails when there are more shares than clients.
+    pub(super) fn shares(&self) -> Result<Shares, &'static str> {
+        let shares = Shares {
+            slow: self.slow_readers,
+            reconnecting: self.reconnecting,
+            idle: self.idle,
+        };
+        if shares.slow + shares.reconnecting + shares.idle > 1.0 {
+            return Err("--slow-readers, --reconnecting and --idle are more than 100% together");
+        }
+        Ok(shares)
+    }
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
+        Ok(_) => Err("at least 0.001 is needed, and at most 1e9".to_owned()),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// From 0 to 1, or from 0% to 100%.
+fn share(text: &str) -> Result<f64, String> {
+    let (number, of) = match text.strip_suffix('%') {
+        Some(percent) => (percent, 100.0),
+        None => (text, 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if (0.0..=of).contains(&number) => Ok(number / of),
+        _ => Err("not a share, like 0.05 or 5%".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("load").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn rooms_and_messages_have_sensible_defaults() {
+        let by_default = args("").expect("valid");
+        assert_eq!(
+            (by_default.rooms(), by_default.messages()),
+            (10, Some(MESSAGES))
+        );
+        assert_eq!(args("--connections 5").expect("valid").rooms(), 1);
+        assert_eq!(args("--connections 5 --rooms 9").expect("valid").rooms(), 5);
+        assert_eq!(args("--duration 500ms").expect("valid").messages(), None);
+    }
+
+    #[test]
+    fn shares_are_parts_or_percentages() {
+        let args = args("--slow-readers 5% --reconnecting 0.25 --idle 70%").expect("valid");
+        let shares = args.shares().expect("at most all");
+        assert!((shares.slow - 0.05).abs() < 1e-9 && (shares.reconnecting - 0.25).abs() < 1e-9);
+        let args = Args { idle: 0.71, ..args };
+        assert!(args.shares().is_err());
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "--connections 0",
+            "--rate 0",
+            "--rate NaN",
+            "--duration -1s",
+            "--duration 5",
+            "--ramp 5s",
+            "--size 3",
+            "--messages 1 --duration 1s",
+            "--idle 101%",
+            "--idle -1",
+            "--encoding morse",
+        ] {
+            assert!(args(line).is_err(), "{line} passed");
+        }
+    }
+}

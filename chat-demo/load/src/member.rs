@@ -1,0 +1,324 @@
+//! One client of the swarm: connects, joins, lives its role, and checks what comes.
+
+use std::fmt::Display;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::{self, Payload};
+use chat_demo_client::subprotocol::Subprotocol;
+use chat_demo_client::{Client, Position, Received};
+use serde::Deserialize;
+use tokio::time::{Duration, sleep, timeout};
+
+use super::ledger::Ledger;
+use super::plan::Role;
+use super::publisher::{Publisher, Stamp};
+use super::swarm::{Room, Swarm};
+
+/// How long connecting and joining may take.
+const JOIN_TIME: Duration = Duration::from_secs(30);
+/// How often a slow reader reads a frame, and how much the system may hold for it.
+const SLOWLY: Duration = Duration::from_millis(100);
+const SMALL_BUFFER: u32 = 4096;
+/// How long one that reconnects keeps a connection, on average, and how long it stays away at least and at most.
+const CONNECTED: f64 = 10.0;
+const AWAY_MS: std::ops::Range<u64> = 100..1000;
+/// The close code of a client that is dropped as too slow.
+const POLICY: u16 = 1008;
+
+/// Lives the life of one client, until the swarm is done.
+pub(super) async fn run(swarm: Arc<Swarm>, number: usize) {
+    let life = async {
+        let role = swarm.plan.role_of(number);
+        let first = swarm
+            .take_turn(number, enter(&swarm, number, role, None))
+            .await;
+        let (client, from) = match first {
+            Ok(entered) => entered,
+            Err(error) => return swarm.failed(error),
+        };
+        swarm.joined();
+        let ended = match role {
+            Role::Idle => be_idle(client).await,
+            Role::Slow => read_slowly(&swarm, client).await,
+            Role::Publisher(_) | Role::Listener | Role::Reconnecting => {
+                swarm.room_of(number).members.fetch_add(1, Relaxed);
+                Member::new(&swarm, number, role, from).live(client).await
+            }
+        };
+        if let Err(why) = ended {
+            swarm.left(why);
+        }
+    };
+    tokio::select! {
+        () = life => {}
+        () = swarm.done.cancelled() => {}
+    }
+}
+
+/// Connects and joins; the room's newest message, or the one after which it is to go on. One that is idle joins no room.
+async fn enter(
+    swarm: &Swarm,
+    number: usize,
+    role: Role,
+    seen: Option<Position>,
+) -> Result<(Client, Position), String> {
+    let late = |_| format!("not joined within {} s", JOIN_TIME.as_secs());
+    let entering = async {
+        let mut client = introduce(swarm, number, role).await?;
+        if role == Role::Idle {
+            let (epoch, seq) = (String::new(), 0);
+            return Ok((client, Position { epoch, seq }));
+        }
+        let newest = join(swarm, number, &mut client, seen.clone()).await?;
+        Ok((client, seen.unwrap_or(newest)))
+    };
+    timeout(JOIN_TIME, entering).await.map_err(late)?
+}
+
+async fn introduce(swarm: &Swarm, number: usize, role: Role) -> Result<Client, String> {
+    let hello = payload::Hello {
+        name: Some(format!("load-{number}")),
+        token: None,
+    };
+    let plan = &swarm.plan;
+    let buffer = (role == Role::Slow).then_some(SMALL_BUFFER);
+    let connected = swarm.sources.connect(plan.address, number, buffer).await;
+    let stream = connected.map_err(|error| format!("cannot connect: {error}"))?;
+    let subprotocol = plan.encoding.into();
+    let opened = Client::open_speaking(stream, &plan.target, &hello, subprotocol).await;
+    opened.map_err(text)
+}
+
+async fn join(
+    swarm: &Swarm,
+    number: usize,
+    client: &mut Client,
+    seen: Option<Position>,
+) -> Result<Position, String> {
+    let room = swarm.room_of(number).name.clone();
+    let is_back = seen.is_some();
+    let join = chat_demo_client::join(room, seen);
+    client.say(&join).await.map_err(text)?;
+    let subprotocol = client.subprotocol();
+    while let Some(received) = client.next_frame().await {
+        match received.map_err(text)? {
+            Received::Frame(Kind::JOINED, payload) => {
+                let joined: payload::Joined = read(subprotocol, &payload)?;
+                if is_back && !joined.recovered {
+                    return Err("what was missed is not there any more".to_owned());
+                }
+                let payload::Joined { epoch, seq, .. } = joined;
+                return Ok(Position { epoch, seq });
+            }
+            Received::Frame(Kind::ERROR, payload) => return Err(refusal(subprotocol, &payload)?),
+            Received::Frame(..) => {}
+            Received::Close { code, reason } => return Err(closed(code, &reason)),
+        }
+    }
+    Err("the connection ended while joining".to_owned())
+}
+
+/// Only hears heartbeats.
+async fn be_idle(mut client: Client) -> Result<(), String> {
+    loop {
+        match client.next_frame().await {
+            Some(Ok(Received::Close { code, reason })) => return Err(closed(code, &reason)),
+            Some(Ok(Received::Frame(..))) => {}
+            Some(Err(error)) => return Err(text(error)),
+            None => return Err("the connection ended".to_owned()),
+        }
+    }
+}
+
+/// Reads less than comes, until the server has enough of it.
+async fn read_slowly(swarm: &Swarm, mut client: Client) -> Result<(), String> {
+    loop {
+        match client.next_frame().await {
+            Some(Ok(Received::Frame(..))) => sleep(SLOWLY).await,
+            Some(Ok(Received::Close { code, reason })) if code != POLICY => {
+                return Err(closed(code, &reason));
+            }
+            // A client that is dropped as too slow hears of it, or finds the connection broken.
+            _ => {
+                swarm.dropped_slow.fetch_add(1, Relaxed);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One that is to get every message of its room.
+struct Member<'a> {
+    swarm: &'a Swarm,
+    number: usize,
+    role: Role,
+    room: &'a Room,
+    publisher: Option<Publisher>,
+    ledger: Ledger,
+    /// Of the numbers in the ledger.
+    epoch: String,
+    /// Latencies of what was due before are its own fault: it was away.
+    back: u64,
+}
+
+/// The part of a message that is looked at, borrowed: there are many.
+#[derive(Deserialize)]
+struct Seen<'a> {
+    room: &'a str,
+    seq: u64,
+    text: &'a str,
+}
+
+impl<'a> Member<'a> {
+    fn new(swarm: &'a Swarm, number: usize, role: Role, from: Position) -> Self {
+        let plan = &swarm.plan;
+        let publisher = match role {
+            Role::Publisher(seat) => {
+                let pace = swarm.pace.subscribe();
+                Some(Publisher::new(plan, number, seat, swarm.clock, pace))
+            }
+            _ => None,
+        };
+        Self {
+            swarm,
+            number,
+            role,
+            room: swarm.room_of(number),
+            publisher,
+            epoch: from.epoch,
+            ledger: Ledger::new(from.seq, plan.publishers_of(plan.room_of(number))),
+            back: 0,
+        }
+    }
+
+    /// Stays, or goes and comes back again and again; tells what has ended it.
+    async fn live(mut self, mut client: Client) -> Result<(), String> {
+        loop {
+            let role = self.role;
+            let lost = async {
+                if role == Role::Reconnecting {
+                    // However long it has lasted, it is as likely to end.
+                    let seconds = -CONNECTED * (1.0 - fastrand::f64()).ln();
+                    sleep(Duration::from_secs_f64(seconds)).await;
+                } else {
+                    pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                ended = self.stay(&mut client) => return Err(ended),
+                () = lost => {}
+            }
+            // Without a goodbye, as networks do it.
+            drop(client);
+            sleep(Duration::from_millis(fastrand::u64(AWAY_MS))).await;
+            let (epoch, seq) = (self.epoch.clone(), self.ledger.newest());
+            let seen = Some(Position { epoch, seq });
+            (client, _) = enter(self.swarm, self.number, self.role, seen).await?;
+            self.back = self.swarm.clock.now();
+            self.swarm.reconnects.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Publishes and reads until something ends it; tells what.
+    async fn stay(&mut self, client: &mut Client) -> String {
+        let subprotocol = client.subprotocol();
+        loop {
+            let due = async {
+                match &mut self.publisher {
+                    Some(publisher) => publisher.due().await,
+                    None => pending().await,
+                }
+            };
+            let done = tokio::select! {
+                biased;
+                received = client.next_frame() => match received {
+                    Some(Ok(received)) => self.take(subprotocol, &received),
+                    Some(Err(error)) => Err(text(error)),
+                    None => Err("the connection ended".to_owned()),
+                },
+                due = due => self.publish(client, due).await,
+            };
+            if let Err(ended) = done {
+                return ended;
+            }
+        }
+    }
+
+    async fn publish(&mut self, client: &mut Client, due: u64) -> Result<(), String> {
+        let Some(publisher) = &mut self.publisher else {
+            return Ok(());
+        };
+        let (words, id) = publisher.text(due);
+        self.room.sent.fetch_add(1, Relaxed);
+        let publish = payload::Publish {
+            room: self.room.name.clone(),
+            text: words,
+            id: Some(id),
+            key: None,
+        };
+        client.say(&publish).await.map_err(text)
+    }
+
+    fn take(&mut self, subprotocol: Subprotocol, received: &Received) -> Result<(), String> {
+        match received {
+            Received::Frame(Kind::MESSAGE, payload) if subprotocol == Subprotocol::Protobuf => {
+                let message: payload::Message = read(subprotocol, payload)?;
+                self.check(&message.room, message.seq, &message.text);
+            }
+            Received::Frame(Kind::MESSAGE, payload) => {
+                let Seen { room, seq, text } = serde_json::from_slice(payload).map_err(text)?;
+                self.check(room, seq, text);
+            }
+            Received::Frame(Kind::ACK, _) => self.answered(),
+            Received::Frame(Kind::ERROR, payload) => {
+                self.room.refused.fetch_add(1, Relaxed);
+                self.answered();
+                self.swarm.errors.add(refusal(subprotocol, payload)?);
+            }
+            Received::Frame(..) => {}
+            Received::Close { code, reason } => return Err(closed(*code, reason)),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self) {
+        self.room.answered.fetch_add(1, Relaxed);
+        if let Some(publisher) = &mut self.publisher {
+            publisher.answered();
+        }
+    }
+
+    fn check(&mut self, room: &str, seq: u64, text: &str) {
+        let ours = |stamp: &Stamp| room == self.room.name && self.ledger.knows(stamp.publisher);
+        let Some(stamp) = Stamp::read(text).filter(ours) else {
+            let error = format!("a message that this run did not send, in {room:?}");
+            return self.swarm.errors.add(error);
+        };
+        let now = self.swarm.clock.now();
+        let place = self.ledger.enter(seq, stamp.publisher, stamp.number);
+        let latency = (stamp.due >= self.back).then(|| now.saturating_sub(stamp.due));
+        self.swarm.delivered(self.number, place, now, latency);
+    }
+}
+
+fn read<P: Payload>(subprotocol: Subprotocol, payload: &[u8]) -> Result<P, String> {
+    subprotocol.read(payload).map_err(text)
+}
+
+fn refusal(subprotocol: Subprotocol, payload: &[u8]) -> Result<String, String> {
+    let payload::Error { code, message, .. } = read(subprotocol, payload)?;
+    let code =
+        payload::ErrorCode::try_from(code).map_or(code.to_string(), |code| format!("{code:?}"));
+    Ok(format!("refused as {code}: {message}"))
+}
+
+fn closed(code: u16, reason: &str) -> String {
+    format!("closed by the server: {code} {reason}")
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}

@@ -1,0 +1,180 @@
+//! The closed loop: step by step to the highest load that holds the goals.
+
+use std::{thread, time::Duration};
+
+use humantime::parse_duration;
+
+use super::{
+    LoadError,
+    args::Args,
+    goals::Goals,
+    limit::{Range, Searches},
+    report::Report,
+    run::{Phase, Run},
+    shown::without_secrets,
+    verdict::{Bound, Limit},
+};
+use crate::console;
+
+/// Without `--rate` the first step makes so many deliveries a second: few for any server.
+const FIRST_DELIVERIES: f64 = 1000.0;
+
+/// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
+const MAX_DISTURBED: usize = 60;
+
+/// How to find the limit.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LimitArgs {
+    /// Find the highest rate that holds the goals: raise it until one breaks, back off, narrow it down
+    #[arg(long, conflicts_with_all = ["messages", "duration"])]
+    pub find_limit: bool,
+    /// Goal: 99 of 100 deliveries take no longer
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_duration, requires = "find_limit")]
+    pub p99: Duration,
+    /// Goal: so much of the server's processors at most, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
+    pub cpu: f64,
+    /// Goal: so much of the server's memory at most, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
+    pub memory: f64,
+    /// How long each rate is tried
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, requires = "find_limit")]
+    pub step: Duration,
+    /// No higher rate is tried
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = super::args::rate, requires = "find_limit")]
+    pub max_rate: f64,
+    /// How often the limit is looked for; the median counts
+    #[arg(long, value_name = "N", default_value = "3", value_parser = super::args::at_least_one, requires = "find_limit")]
+    pub repeat: usize,
+}
+
+/// Looks for the limit of the server, of one of its own with `--serve`, and reports on the step that stands for it.
+pub(super) async fn find(args: Args) -> Result<Report, LoadError> {
+    let server = args.serve.start().await?;
+    let mut target = args;
+    if let Some(server) = &server {
+        target.target = server.target();
+    }
+    let mut report = search(&target).await?;
+    if let Some(server) = server {
+        server.end_into(&mut report).await;
+    }
+    Ok(report)
+}
+
+async fn search(args: &Args) -> Result<Report, LoadError> {
+    let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
+    // With a server of its own it is on one machine for sure.
+    let shared = args.serve.serve.then(|| cpus() as f64);
+    let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
+    let (mut steps, mut reports, mut twice_or_late) = (Vec::new(), Vec::new(), (0, 0));
+    let (mut disturbed, mut interrupted) = (0, false);
+    let mut run = Run::new(args).await?;
+    let mut connect_seconds = run.connect().await;
+    let mut run = Some(run);
+    while let (Some(rate), Some(members)) = (searches.next(), &mut run) {
+        let phase = Phase {
+            rate: Some(rate),
+            time: Some(args.limit.step),
+            messages: None,
+        };
+        let report = members.step(phase).await;
+        twice_or_late.0 += report.duplicated;
+        twice_or_late.1 += report.reordered;
+        if report.interrupted {
+            interrupted = true;
+            break;
+        }
+        let mut step = goals.judge(rate, seconds, shared, &report);
+        step.search = searches.number();
+        console::note(format_args!("step {}: {step}", steps.len() + 1));
+        let last = report.timeline.last();
+        let some_left = last.is_some_and(|moment| moment.members < report.connections);
+        if step.is_disturbed() && disturbed < MAX_DISTURBED {
+            disturbed += 1;
+            console::note(format_args!("others took much of the machine: once more"));
+        } else {
+            searches.tell(step.held());
+            steps.push(step);
+            reports.push(report);
+        }
+        // Who was dropped under too much load is no burden to the server any more: all come anew.
+        if some_left {
+            end(run.take()).await;
+            match Run::new(args).await {
+                Ok(mut anew) => {
+                    connect_seconds = anew.connect().await;
+                    run = Some(anew);
+                }
+                // What was found until then is worth telling.
+                Err(error) => console::note(format_args!("the search ends here: {error}")),
+            }
+        }
+    }
+    end(run).await;
+
+    let mut limit = Limit {
+        rate: searches.limit(),
+        noise_percent: searches.noise_percent(),
+        goals,
+        options: without_secrets(args.serve.options.clone()),
+        limits: searches.limits().to_vec(),
+        steps,
+        ..Limit::default()
+    };
+    limit.bound_by = Bound::of(&limit.just_above(), &goals, cpus() as f64);
+    limit.bound_by.advice().clone_into(&mut limit.advice);
+    let mut report = if let Some(number) = limit.nearest_held(limit.rate) {
+        let step = &limit.steps[number];
+        limit.deliveries_per_s = step.deliveries_per_s;
+        limit.p99_ms = step.p99_ms;
+        limit.cpu_percent = step.cpu_percent;
+        limit.memory_percent = step.memory_percent;
+        reports.swap_remove(number)
+    } else {
+        reports.pop().unwrap_or_default()
+    };
+    (report.connect_seconds, report.interrupted) = (connect_seconds, interrupted);
+    // A message that came twice or late is wrong at any load.
+    (report.duplicated, report.reordered) = twice_or_late;
+    report.limit = Some(limit);
+    Ok(report)
+}
+
+async fn end(run: Option<Run>) {
+    if let Some(run) = run {
+        run.end().await;
+    }
+}
+
+impl LimitArgs {
+    fn goals(&self) -> Goals {
+        Goals {
+            p99_ms: self.p99.as_secs_f64() * 1000.0,
+            cpu_percent: self.cpu,
+            memory_percent: self.memory,
+        }
+    }
+
+    /// From one message a step to the highest rate that is allowed.
+    fn range(&self, args: &Args) -> Range {
+        let highest = self.max_rate;
+        let members = args.connections as f64 / args.rooms() as f64;
+        Range {
+            first: args.rate.unwrap_or(FIRST_DELIVERIES / members),
+            lowest: (1.0 / self.step.as_secs_f64()).min(highest),
+            highest,
+        }
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
+        _ => Err("not a percentage above 0 and up to 100".to_owned()),
+    }
+}
+
+fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,159 @@
+//! What the machine and the server say of themselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::{TimeVal, TimeValLike};
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, Instant, interval, timeout};
+
+use super::report::{PoolMoment, ServerMoment};
+
+/// How long the server may take to tell its figures.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is looked at of a server's figures.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Stats {
+    pub(super) rss_bytes: u64,
+    cpu_seconds: f64,
+    #[serde(default)]
+    outbox_frames: u64,
+    #[serde(default)]
+    pools: BTreeMap<String, PoolMoment>,
+    #[serde(default)]
+    machine: Option<Machine>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Machine {
+    cpu_percent: f64,
+    memory_percent: f64,
+}
+
+/// Asks a server again and again, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    last: watch::Receiver<Option<(Instant, Stats)>>,
+    /// What has been told before.
+    before: Option<(Instant, Stats)>,
+    processors: Option<Processors>,
+    asking: JoinHandle<()>,
+}
+
+impl Sampler {
+    pub(super) fn start(server: SocketAddr, every: Duration) -> Self {
+        let (told, last) = watch::channel(None);
+        let asking = tokio::spawn(async move {
+            let mut ticks = interval(every);
+            loop {
+                ticks.tick().await;
+                told.send_replace(stats(server).await.map(|stats| (Instant::now(), stats)));
+            }
+        });
+        Self {
+            last,
+            before: None,
+            processors: processors(),
+            asking,
+        }
+    }
+
+    /// How much of this machine its host has given to others since this was called before, in percent.
+    pub(super) fn stolen_percent(&mut self) -> Option<f64> {
+        let now = processors()?;
+        let before = self.processors.replace(now)?;
+        let all = now.all.checked_sub(before.all).filter(|all| *all > 0)?;
+        let stolen = now.stolen.saturating_sub(before.stolen);
+        Some(stolen as f64 / all as f64 * 100.0)
+    }
+
+    /// What the server has said since this was called before, if it has.
+    pub(super) fn moment(&mut self) -> Option<ServerMoment> {
+        let (at, stats) = self.last.borrow().clone()?;
+        let (then, before) = self.before.replace((at, stats.clone()))?;
+        let seconds = at.saturating_duration_since(then).as_secs_f64();
+        if seconds <= 0.0 {
+            return None;
+        }
+        Some(ServerMoment {
+            cpu_percent: ((stats.cpu_seconds - before.cpu_seconds) / seconds * 100.0).max(0.0),
+            rss_bytes: stats.rss_bytes,
+            machine_cpu_percent: stats.machine.as_ref().map(|machine| machine.cpu_percent),
+            machine_memory_percent: stats.machine.as_ref().map(|machine| machine.memory_percent),
+            outbox_frames: stats.outbox_frames,
+            pools: stats.pools,
+        })
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.asking.abort();
+    }
+}
+
+/// What `/api/stats` tells, if anything does.
+pub(super) async fn stats(server: SocketAddr) -> Option<Stats> {
+    timeout(PATIENCE, ask(server)).await.ok()?
+}
+
+async fn ask(server: SocketAddr) -> Option<Stats> {
+    let mut stream = TcpStream::connect(server).await.ok()?;
+    // HTTP/1.0 asks for a plain body that ends with the connection.
+    let request = format!("GET /api/stats HTTP/1.0\r\nHost: {server}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    serde_json::from_str(body).ok()
+}
+
+/// The processor time that this process has used, in seconds; 0 if the system does not report it.
+pub(super) fn cpu_seconds() -> f64 {
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
+        return 0.0;
+    };
+    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
+    seconds(usage.user_time()) + seconds(usage.system_time())
+}
+
+/// What became of the time of all processors, since the machine started.
+#[derive(Clone, Copy, Debug)]
+struct Processors {
+    all: u64,
+    /// What the host of a virtual machine gave to others though it was wanted here.
+    stolen: u64,
+}
+
+/// How that stands; nothing where there is no `/proc` of Linux's kind.
+fn processors() -> Option<Processors> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let times = stat.lines().next()?.strip_prefix("cpu ")?;
+    let times: Vec<u64> = times
+        .split_whitespace()
+        .map_while(|time| time.parse().ok())
+        .collect();
+    Some(Processors {
+        // What guests have is counted as the user's already.
+        all: times.iter().take(8).sum(),
+        stolen: *times.get(7)?,
+    })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processors_have_time() {
+        let times = processors().expect("there is a /proc");
+        assert!(times.all > 0 && times.stolen < times.all, "{times:?}");
+    }
+}

@@ -1,0 +1,307 @@
+//! The bus over Redis. A script numbers a message, keeps it in a stream and announces it, all at one moment; announcements
+//! come over Pub/Sub, and what was missed is read from the stream.
+
+mod announcement;
+mod keys;
+mod link;
+mod members;
+mod presence;
+mod publisher;
+mod reads;
+mod scripts;
+mod sessions;
+mod subscriber;
+mod topology;
+mod trouble;
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use anthill::{JoinHandle, Pool};
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::Message;
+use tokio::sync::mpsc::{self, Sender};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::keys::Keys;
+use self::link::Link;
+use self::members::Members;
+use self::presence::Presence;
+use self::publisher::{Entry, Publisher};
+use self::reads::Reads;
+use self::scripts::Scripts;
+use self::sessions::RedisSessions;
+use self::subscriber::{Ears, Subscriber};
+pub(crate) use self::trouble::Trouble;
+use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
+use crate::config::{Config, RedisError, WhenAway};
+use crate::connection::Connection;
+use crate::epoch::Epoch;
+use crate::history::REMEMBER;
+use crate::node::on_worker;
+use crate::sessions::Store;
+
+/// Time for a connection, and for an answer.
+const CONNECT: Duration = Duration::from_secs(2);
+const RESPONSE: Duration = Duration::from_secs(3);
+/// Messages that may wait to be sent; more, and their publishers wait.
+const WAITING: usize = 1024;
+/// Announcements that may wait to be told; more, and they are lost, and read again.
+const ANNOUNCED: usize = 4096;
+/// Messages that are kept at least for servers that were cut off, however few a client is shown.
+const KEPT: usize = 4096;
+
+/// See the module's documentation.
+pub(crate) struct Redis {
+    shared: Arc<Shared>,
+    entries: Sender<Entry>,
+    ears: Arc<Ears>,
+    members: Arc<Members>,
+    reads: Arc<Reads>,
+    away: WhenAway,
+    end: CancellationToken,
+}
+
+/// What its parts have in common.
+struct Shared {
+    link: Arc<Link>,
+    scripts: Scripts,
+    /// Names this server, and this life of it.
+    server: String,
+    /// How long a room without members is known.
+    remember: Duration,
+    /// How things are announced.
+    publish: &'static str,
+    kept: Kept,
+    /// How long the members and the sessions of a server that is gone are kept.
+    time_to_live: Duration,
+    presence_limit: usize,
+}
+
+/// What is kept of a room.
+struct Kept {
+    messages: usize,
+    /// Of these clients are shown so many.
+    recent: usize,
+    age: Duration,
+}
+
+impl Redis {
+    /// Connects sooner or later; its parts run in `service`, and reads from Redis in `reads`.
+    pub(crate) fn start(config: &Config, service: &Pool, reads: Pool) -> Result<Self, RedisError> {
+        let topology = topology::Topology::new(&config.redis)?;
+        let publish = if topology.is_cluster() {
+            "SPUBLISH"
+        } else {
+            "PUBLISH"
+        };
+        let shared = Arc::new(Shared {
+            link: Arc::new(Link::new(topology.clone())),
+            scripts: Scripts::new(),
+            server: format!("{}:{:016x}", config.node, fastrand::u64(..)),
+            publish,
+            remember: REMEMBER.max(config.history_age),
+            kept: Kept {
+                messages: config.history.max(KEPT),
+                recent: config.history,
+                age: config.history_age,
+            },
+            time_to_live: config.session_ttl,
+            presence_limit: config.presence_limit,
+        });
+        let args = config.redis.clone();
+        // On a worker, because it needs timers from the start.
+        let connections = on_worker(service, move || Reads::new(topology, &args));
+        let (entries, received) = mpsc::channel(WAITING);
+        let (pushes, pushed) = mpsc::channel(ANNOUNCED);
+        let redis = Self {
+            entries,
+            ears: Arc::default(),
+            members: Arc::default(),
+            reads: Arc::new(connections),
+            away: config.redis.redis_away,
+            end: CancellationToken::new(),
+            shared,
+        };
+        let Self {
+            shared,
+            ears,
+            members,
+            ..
+        } = &redis;
+        let (of_members, for_members, its_ears) = (members.clone(), shared.clone(), ears.clone());
+        let subscriber = Subscriber::new(shared.link.clone(), ears.clone(), reads.clone());
+        let presence = Presence::new(shared.clone(), &config.node);
+        redis.run(service, shared.link.clone().keep(presence, pushes));
+        redis.run(service, subscriber.run());
+        redis.run(service, subscriber::dispatch(pushed, ears.clone()));
+        redis.run(service, Publisher::new(shared.clone(), received).run());
+        redis.run(service, async move {
+            of_members.keep(&for_members, &its_ears).await;
+        });
+        redis.run(service, reads::size(reads, config.redis.redis_reads));
+        Ok(redis)
+    }
+
+    /// Runs a part of it until its end.
+    fn run(&self, service: &Pool, part: impl Future<Output = ()> + Send + 'static) {
+        let end = self.end.clone();
+        let running = async move {
+            end.run_until_cancelled(part).await;
+        };
+        service
+            .spawn(running)
+            .expect("the server has few tasks of its own");
+    }
+
+    /// How many may read at first: the capacity of the pool for it.
+    pub(crate) fn first_reads(config: &Config) -> usize {
+        reads::first_size(config.redis.redis_reads)
+    }
+
+    /// The sessions, in the same Redis.
+    pub(crate) fn sessions(&self) -> Box<dyn Store> {
+        Box::new(RedisSessions(self.shared.clone()))
+    }
+
+    /// Why this server does not work with Redis, if it does not.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        let link = &self.shared.link;
+        link.troubles.now(link.is_connected())
+    }
+
+    /// How many connections there are to read with.
+    pub(crate) fn open_reads(&self) -> u32 {
+        self.reads.open()
+    }
+
+    /// Tells Redis who has left, as the last thing.
+    pub(crate) fn close(&self, service: &Pool) {
+        let (members, shared) = (self.members.clone(), self.shared.clone());
+        let forgetting = async move {
+            // Otherwise they are forgotten when their time is over.
+            let _ = timeout(RESPONSE, members.forget(&shared)).await;
+        };
+        let _ = service.spawn_with_handle(forgetting).map(JoinHandle::wait);
+        self.end.cancel();
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.end.cancel();
+    }
+}
+
+impl Bus for Redis {
+    fn watch(&self, room: Option<&str>, ear: Weak<dyn Ear>) -> Watch {
+        self.ears.watch(channel(room), ear)
+    }
+
+    fn catch_up(&self, ear: Arc<dyn Ear>) {
+        self.ears.catch_up(ear);
+    }
+
+    fn append(
+        &self,
+        message: Message,
+        key: Option<String>,
+        then: Then,
+    ) -> Doing<'_, Result<(), Away>> {
+        Box::pin(async {
+            if !self.shared.link.is_connected() {
+                return Err(Away);
+            }
+            let entry = Entry::new(message, key, then);
+            self.entries.send(entry).await.map_err(|_| Away)
+        })
+    }
+
+    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Doing<'a, Result<Page, Away>> {
+        Box::pin(self.reads.page(&self.shared, room, after))
+    }
+
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Doing<'a, Result<(), Away>> {
+        Box::pin(async move {
+            let mut connection = self.shared.link.now()?.connection;
+            let keys = Keys::of(room);
+            let forked: redis::RedisResult<()> = self
+                .shared
+                .scripts
+                .fork
+                .key(keys.facts())
+                .key(keys.keys())
+                .arg(epoch.to_string())
+                .arg(Epoch::new().to_string())
+                .arg(self.shared.publish)
+                .arg(&keys.channel)
+                .arg(&[Kind::JOINED.0][..])
+                .invoke_async(&mut connection)
+                .await;
+            forked.map_err(|error| self.shared.link.failed(&error))
+        })
+    }
+
+    fn announce<'a>(&'a self, room: Option<&'a str>, heard: Heard) -> Doing<'a, Result<(), Away>> {
+        Box::pin(async move {
+            let mut connection = self.shared.link.now()?.connection;
+            let announced: redis::RedisResult<()> = redis::cmd(self.shared.publish)
+                .arg(channel(room))
+                .arg(announcement::encode(&heard))
+                .query_async(&mut connection)
+                .await;
+            announced.map_err(|error| self.shared.link.failed(&error))
+        })
+    }
+
+    fn enter<'a>(
+        &'a self,
+        room: &'a Arc<str>,
+        member: &'a Connection,
+    ) -> Doing<'a, Result<u32, Away>> {
+        let user = member.user.get().cloned().unwrap_or_default();
+        Box::pin(async move {
+            self.members
+                .enter(&self.shared, room, member.id, &user)
+                .await
+        })
+    }
+
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Doing<'a, Result<u32, Away>> {
+        Box::pin(self.members.restore(&self.shared, room))
+    }
+
+    fn leave(&self, room: &Arc<str>, member: u64) {
+        self.members.leave(room, member);
+    }
+
+    fn users<'a>(
+        &'a self,
+        room: &'a str,
+        most: usize,
+    ) -> Doing<'a, Result<Option<Vec<String>>, Away>> {
+        Box::pin(async move {
+            let users = self.reads.users(&self.shared, room, most).await?;
+            let lacks = |users: &Vec<String>| self.members.are_missing_in(room, users);
+            if !users.as_ref().is_some_and(lacks) {
+                return Ok(users);
+            }
+            // Redis has lost what it was told.
+            self.members.restore(&self.shared, &room.into()).await?;
+            self.reads.users(&self.shared, room, most).await
+        })
+    }
+
+    fn is_up(&self) -> bool {
+        self.shared.link.is_connected()
+    }
+
+    fn goes_on_alone(&self) -> bool {
+        self.away == WhenAway::Local
+    }
+}
+
+fn channel(room: Option<&str>) -> String {
+    room.map_or_else(|| keys::ALL.to_owned(), |room| Keys::of(room).channel)
+}

@@ -1,0 +1,182 @@
+//! What is announced, as bytes: the type of the frame that clients get of it, then the payload in Protobuf. Redis itself
+//! announces a message, as `epoch:number:mark of the one before:payload`, an epoch, as `epoch:number`, and presence, as a
+//! letter and the user.
+
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::{Message, Payload, Presence, PresenceEvent};
+use chat_demo_client::subprotocol::Subprotocol::Protobuf;
+
+use crate::bus::{Announced, Heard, Mark};
+use crate::epoch::{Epoch, Position};
+
+/// A message as it is kept: without what it is kept under.
+pub(super) fn stored(message: Message) -> Vec<u8> {
+    let bare = Message {
+        room: String::new(),
+        seq: 0,
+        ..message
+    };
+    written(&bare, Vec::new())
+}
+
+/// The message that was kept so.
+pub(super) fn restored(room: &str, seq: u64, bytes: &[u8]) -> Option<Message> {
+    let message: Message = Protobuf.read(bytes).ok()?;
+    Some(Message {
+        room: room.to_owned(),
+        seq,
+        ..message
+    })
+}
+
+/// As it goes over the bus. Messages and presence are announced by Redis itself.
+pub(super) fn encode(heard: &Heard) -> Vec<u8> {
+    match heard {
+        Heard::Order(update) => marked(update),
+        Heard::State(state) => marked(state),
+        Heard::Alert(alert) => marked(alert),
+        Heard::Message(_) | Heard::Stand(_) | Heard::Presence(_) => {
+            unreachable!("Redis announces it itself")
+        }
+    }
+}
+
+/// What was announced to those in the room; nothing if a newer server says what this one does not know.
+pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
+    let (kind, payload) = bytes.split_first()?;
+    Some(match Kind(*kind) {
+        Kind::MESSAGE => {
+            let (epoch, payload) = head(payload)?;
+            let (seq, payload) = head(payload)?;
+            let (before, payload) = head(payload)?;
+            Heard::Message(Announced {
+                epoch: Epoch::parse(epoch)?,
+                before: mark(before),
+                message: restored(room, seq.parse().ok()?, payload)?,
+            })
+        }
+        Kind::JOINED => {
+            let (epoch, seq) = str::from_utf8(payload).ok()?.split_once(':')?;
+            Heard::Stand(Position {
+                epoch: Epoch::parse(epoch)?,
+                seq: seq.parse().ok()?,
+            })
+        }
+        Kind::PRESENCE => {
+            let (event, user) = payload.split_first()?;
+            let event = match event {
+                b'j' => PresenceEvent::Joined,
+                b'l' => PresenceEvent::Left,
+                _ => return None,
+            };
+            Heard::Presence(Presence {
+                room: room.to_owned(),
+                user: str::from_utf8(user).ok()?.to_owned(),
+                event: event.into(),
+            })
+        }
+        Kind::ORDER_UPDATE => Heard::Order(Protobuf.read(payload).ok()?),
+        Kind::USER_STATE => Heard::State(Protobuf.read(payload).ok()?),
+        Kind::ALERT => Heard::Alert(Protobuf.read(payload).ok()?),
+        _ => return None,
+    })
+}
+
+/// What stands before the first colon, and what behind it.
+fn head(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == b':')?;
+    Some((str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))
+}
+
+/// A mark as Redis has it, where there is one.
+pub(super) fn mark(text: &str) -> Option<Mark> {
+    u32::from_str_radix(text, 16).ok().map(Mark)
+}
+
+fn marked<P: Payload>(payload: &P) -> Vec<u8> {
+    written(payload, vec![P::KIND.0])
+}
+
+fn written<P: Payload>(payload: &P, mut bytes: Vec<u8>) -> Vec<u8> {
+    Protobuf.write(payload, &mut bytes);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chat_demo_client::payload::{Alert, Level, OrderUpdate, State, UserState};
+
+    fn message() -> Message {
+        Message {
+            room: "tea".to_owned(),
+            seq: 12,
+            user: "ann".to_owned(),
+            text: "hi: you".to_owned(),
+            ts: 7,
+        }
+    }
+
+    #[test]
+    fn what_is_announced_is_heard() {
+        let order = OrderUpdate {
+            order: "1".to_owned(),
+            status: "sent".to_owned(),
+            room: Some("tea".to_owned()),
+        };
+        let state = UserState {
+            state: State::Busy.into(),
+            user: Some("ann".to_owned()),
+        };
+        let alert = Alert {
+            level: Level::Critical.into(),
+            text: "fire".to_owned(),
+        };
+        for heard in [
+            Heard::Order(order),
+            Heard::State(state),
+            Heard::Alert(alert),
+        ] {
+            assert_eq!(decode("tea", &encode(&heard)), Some(heard));
+        }
+        let mut announced = vec![Kind::MESSAGE.0];
+        announced.extend_from_slice(b"000000000000002a:12:ff:");
+        announced.extend(stored(message()));
+        let heard = Heard::Message(Announced {
+            epoch: Epoch::from_bits(42),
+            before: Some(Mark(255)),
+            message: message(),
+        });
+        assert_eq!(decode("tea", &announced), Some(heard));
+        let begun = [&[Kind::JOINED.0][..], b"000000000000002a:3"].concat();
+        let (epoch, seq) = (Epoch::from_bits(42), 3);
+        let heard = Heard::Stand(Position { epoch, seq });
+        assert_eq!(decode("tea", &begun), Some(heard));
+        let came = [&[Kind::PRESENCE.0][..], b"jann"].concat();
+        let joined = Presence {
+            room: "tea".to_owned(),
+            user: "ann".to_owned(),
+            event: PresenceEvent::Joined.into(),
+        };
+        assert_eq!(decode("tea", &came), Some(Heard::Presence(joined)));
+    }
+
+    #[test]
+    fn what_nobody_understands_is_not_heard() {
+        let unknown: [&[u8]; 10] = [
+            b"\x13000000000000002a:",
+            b"\x162a:1:x:",
+            b"",
+            b"\xFFx",
+            &[Kind::MESSAGE.0],
+            b"\x16:",
+            b"\x16x:",
+            b"\x16000000000000002a:1::\xFF",
+            b"\x19qann",
+            b"\x19j\xFF",
+        ];
+        for bytes in unknown {
+            assert_eq!(decode("tea", bytes), None, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The link to Redis: one connection, for what is said and what is heard, made anew for as long as it takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_demo_client::backoff::Backoff;
+use fastrand::Rng;
+use redis::{ErrorKind, PushInfo, PushKind, RedisError, ServerErrorKind};
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::presence::Presence;
+use super::topology::{Connection, Topology};
+use super::trouble::Troubles;
+use crate::bus::Away;
+
+/// How often this server says that it is there, which shows whether Redis does what it is asked.
+const BEAT: Duration = Duration::from_secs(1);
+/// Waits between attempts to connect, by chance up to these.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// See the module's documentation.
+pub(super) struct Link {
+    topology: Topology,
+    current: watch::Sender<Option<Line>>,
+    /// Told when something has failed that the connection may be the reason of.
+    doubt: Notify,
+    /// Told when the connection is of no use any more, although it answers.
+    useless: Notify,
+    /// Told when something that came was lost, for it came faster than it could be passed on.
+    pub(super) missed: Notify,
+    /// What Redis does not do although it answers.
+    pub(super) troubles: Troubles,
+}
+
+/// A connection, and which one it is.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) connection: Connection,
+    pub(super) number: u64,
+}
+
+impl Link {
+    pub(super) fn new(topology: Topology) -> Self {
+        Self {
+            topology,
+            current: watch::Sender::new(None),
+            doubt: Notify::new(),
+            useless: Notify::new(),
+            missed: Notify::new(),
+            troubles: Troubles::default(),
+        }
+    }
+
+    /// The connection, if there is one.
+    pub(super) fn now(&self) -> Result<Line, Away> {
+        self.current.borrow().clone().ok_or(Away)
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.current.borrow().is_some()
+    }
+
+    /// Tells when the connection changes.
+    pub(super) fn changes(&self) -> watch::Receiver<Option<Line>> {
+        self.current.subscribe()
+    }
+
+    /// Something failed on the connection: whether it still answers is looked at soon.
+    pub(super) fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Redis did not do something.
+    pub(super) fn failed(&self, error: &RedisError) -> Away {
+        tracing::debug!("Redis did not do it: {error}");
+        if is_refusal(error) {
+            self.troubles.refused(error);
+        }
+        if is_useless(error) {
+            self.useless.notify_one();
+        } else {
+            self.doubt();
+        }
+        Away
+    }
+
+    /// Keeps a connection, for ever. What Redis says by itself goes to `pushes`.
+    pub(super) async fn keep(self: Arc<Self>, mut presence: Presence, pushes: Sender<PushInfo>) {
+        let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, Rng::new());
+        let mut failing = false;
+        for number in 1.. {
+            match self.connect(&mut presence, &pushes).await {
+                Ok(connection) => {
+                    failing = false;
+                    let since = Instant::now();
+                    tracing::info!("connected to Redis");
+                    let mut beating = connection.clone();
+                    self.current.send_replace(Some(Line { connection, number }));
+                    tokio::select! {
+                        error = self.until_it_fails(&mut presence, &mut beating) => {
+                            tracing::warn!("cut off from Redis: {error}");
+                        }
+                        () = self.useless.notified() => {
+                            tracing::warn!("this Redis takes nothing any more");
+                        }
+                    }
+                    self.current.send_replace(None);
+                    backoff.lasted(since.elapsed());
+                }
+                // Once, not for each attempt, for as long as it lasts.
+                Err(error) if !std::mem::replace(&mut failing, true) => {
+                    tracing::warn!("cannot connect to Redis: {error}");
+                }
+                Err(_) => {}
+            }
+            sleep(backoff.next(Duration::ZERO)).await;
+        }
+    }
+
+    /// A connection to a Redis that does what this server needs, but for what passes by itself.
+    async fn connect(
+        self: &Arc<Self>,
+        presence: &mut Presence,
+        pushes: &Sender<PushInfo>,
+    ) -> Result<Connection, RedisError> {
+        let (link, pushes) = (self.clone(), pushes.clone());
+        let pass_on = move |push: PushInfo| link.pass_on(&pushes, push);
+        let connecting = self.topology.connect(Some(pass_on)).await;
+        let mut connection = connecting.inspect_err(|_| self.troubles.are_unknown())?;
+        self.beat(presence, &mut connection).await?;
+        Ok(connection)
+    }
+
+    /// Says that this server is there. Fails when the connection is of no use.
+    async fn beat(
+        &self,
+        presence: &mut Presence,
+        connection: &mut Connection,
+    ) -> Result<(), RedisError> {
+        match presence.beat(connection).await {
+            Ok(()) => self.troubles.beaten(self.topology.is_cluster()),
+            Err(error) if is_refusal(&error) => {
+                self.troubles.refused(&error);
+                // Without rights nothing works. A Redis that is full can still be read and listened to.
+                if is_useless(&error) || is_forbidden(&error) {
+                    return Err(error);
+                }
+            }
+            Err(error) => {
+                self.troubles.are_unknown();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says so again and again, and returns why there was no answer.
+    async fn until_it_fails(
+        &self,
+        presence: &mut Presence,
+        connection: &mut Connection,
+    ) -> RedisError {
+        loop {
+            // Whether it is told or the time is over, the next question follows.
+            let _ = timeout(BEAT, self.doubt.notified()).await;
+            if let Err(error) = self.beat(presence, connection).await {
+                return error;
+            }
+        }
+    }
+
+    /// Called by the connection, which must not wait.
+    fn pass_on(&self, pushes: &Sender<PushInfo>, push: PushInfo) -> Result<(), Away> {
+        if push.kind == PushKind::Disconnection {
+            self.doubt();
+        }
+        match pushes.try_send(push) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                self.missed.notify_one();
+                Ok(())
+            }
+            Err(TrySendError::Closed(_)) => Err(Away),
+        }
+    }
+}
+
+/// Whether Redis answered that it will not do what was asked.
+fn is_refusal(error: &RedisError) -> bool {
+    use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
+    matches!(
+        error.kind(),
+        ErrorKind::Extension | ErrorKind::Server(ResponseError | ReadOnly | NoPerm)
+    )
+}
+
+/// Whether this is not the master, or not any more. It answers still; sentinels know which is.
+fn is_useless(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) || quotes(error, "READONLY")
+}
+
+/// Whether the user of Redis lacks a right.
+fn is_forbidden(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
+        || quotes(error, "NOPERM")
+        || quotes(error, "ACL failure in script")
+}
+
+/// Whether an error is that of a script and quotes another: not all versions of Redis pass its code on.
+fn quotes(error: &RedisError, what: &str) -> bool {
+    error.detail().is_some_and(|detail| detail.contains(what))
+}

@@ -1,0 +1,190 @@
+//! Who is in which room, in Redis. What a server has put down is forgotten after a time unless it says it again, so those
+//! of a server that is gone vanish.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::sync::Arc;
+
+use chat_demo_client::frame::Kind;
+use parking_lot::Mutex;
+use redis::RedisResult;
+use tokio::sync::Notify;
+use tokio::time::interval;
+
+use super::Shared;
+use super::keys::Keys;
+use super::subscriber::Ears;
+use super::topology::Connection;
+use crate::bus::{Away, Heard};
+use crate::clock;
+use crate::epoch::{Epoch, Position};
+
+/// Members that are put down at one moment.
+const AT_ONCE: usize = 256;
+
+/// A connection's number, and its user.
+type Member = (u64, Arc<str>);
+type ByRoom = HashMap<Arc<str>, HashMap<u64, Arc<str>>>;
+
+/// The members on this server.
+#[derive(Default)]
+pub(super) struct Members {
+    here: Mutex<ByRoom>,
+    /// Those that went, and Redis does not know yet.
+    gone: Mutex<ByRoom>,
+    went: Notify,
+}
+
+impl Members {
+    /// Puts a member down. It is put down again later, also if that fails now.
+    pub(super) async fn enter(
+        &self,
+        shared: &Shared,
+        room: &Arc<str>,
+        id: u64,
+        user: &Arc<str>,
+    ) -> Result<u32, Away> {
+        insert(&self.here, room, id, user.clone());
+        let mut connection = shared.link.now()?.connection;
+        let came = [(id, user.clone())];
+        let changed = change(shared, &mut connection, room, &came, &[]).await;
+        let changed = changed.map_err(|error| shared.link.failed(&error))?;
+        let here = self.here.lock().get(room).map_or(0, HashMap::len);
+        if (changed.count as usize) < here {
+            // Redis has lost what it was told.
+            return self.restore(shared, room).await;
+        }
+        Ok(changed.count)
+    }
+
+    /// Puts all members of a room down again that are on this server.
+    pub(super) async fn restore(&self, shared: &Shared, room: &Arc<str>) -> Result<u32, Away> {
+        let here = self.here.lock().get(room).cloned();
+        let changed = say(shared, room, here.unwrap_or_default(), true).await;
+        changed.map(|changed| changed.count).ok_or(Away)
+    }
+
+    /// Whether one of those on this server is not among the users.
+    pub(super) fn are_missing_in(&self, room: &str, users: &[String]) -> bool {
+        let here = self.here.lock();
+        let Some(members) = here.get(room) else {
+            return false;
+        };
+        let listed: HashSet<_> = users.iter().map(String::as_str).collect();
+        members.values().any(|user| !listed.contains(&**user))
+    }
+
+    pub(super) fn leave(&self, room: &Arc<str>, id: u64) {
+        let mut here = self.here.lock();
+        let Some(members) = here.get_mut(room) else {
+            return;
+        };
+        let user = members.remove(&id);
+        if members.is_empty() {
+            here.remove(room);
+        }
+        drop(here);
+        if let Some(user) = user {
+            insert(&self.gone, room, id, user);
+            self.went.notify_one();
+        }
+    }
+
+    /// Tells Redis who went, and again and again who is there. For ever.
+    pub(super) async fn keep(&self, shared: &Shared, ears: &Ears) {
+        let mut ticks = interval(shared.time_to_live / 3);
+        let mut changes = shared.link.changes();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.renew(shared, ears).await,
+                // Redis may come back without what it had.
+                _ = changes.changed() => self.renew(shared, ears).await,
+                () = self.went.notified() => {}
+            }
+            self.forget(shared).await;
+        }
+    }
+
+    /// Forgets those that went. Who cannot be forgotten now is when the time is over.
+    pub(super) async fn forget(&self, shared: &Shared) {
+        let gone = mem::take(&mut *self.gone.lock());
+        for (room, members) in gone {
+            say(shared, &room, members, false).await;
+        }
+    }
+
+    async fn renew(&self, shared: &Shared, ears: &Ears) {
+        let here = self.here.lock().clone();
+        for (room, members) in here {
+            // Those that go meanwhile are forgotten right after.
+            let changed = say(shared, &room, members, true).await;
+            let Some(stand) = changed.and_then(|changed| changed.stand) else {
+                continue;
+            };
+            // The last announcement may have been lost, and the room silent since.
+            for ear in ears.of(&Keys::of(&room).channel) {
+                ear.hear(Heard::Stand(stand)).await;
+            }
+        }
+    }
+}
+
+fn insert(rooms: &Mutex<ByRoom>, room: &Arc<str>, id: u64, user: Arc<str>) {
+    let mut rooms = rooms.lock();
+    rooms.entry(room.clone()).or_default().insert(id, user);
+}
+
+/// Says of members that they are there, or that they went; how things stand then, if Redis has said so.
+async fn say(
+    shared: &Shared,
+    room: &str,
+    members: HashMap<u64, Arc<str>>,
+    there: bool,
+) -> Option<Changed> {
+    let members: Vec<_> = members.into_iter().collect();
+    let mut last = None;
+    for some in members.chunks(AT_ONCE) {
+        let mut line = shared.link.now().ok()?;
+        let (come, go): (&[Member], &[Member]) = if there { (some, &[]) } else { (&[], some) };
+        match change(shared, &mut line.connection, room, come, go).await {
+            Ok(changed) => last = Some(changed),
+            Err(error) => _ = shared.link.failed(&error),
+        }
+    }
+    last
+}
+
+/// A room after a change of its members.
+struct Changed {
+    /// How many there are.
+    count: u32,
+    /// Where the room stands, if it has an epoch.
+    stand: Option<Position>,
+}
+
+/// Changes who is in a room.
+async fn change(
+    shared: &Shared,
+    connection: &mut Connection,
+    room: &str,
+    come: &[Member],
+    go: &[Member],
+) -> RedisResult<Changed> {
+    let keys = Keys::of(room);
+    let mut call = shared.scripts.members.key(keys.members());
+    call.key(keys.users())
+        .key(keys.facts())
+        .arg(clock::millis(shared.time_to_live))
+        .arg(clock::millis(shared.remember))
+        .arg(keys.channel.as_str())
+        .arg(shared.publish)
+        .arg(&[Kind::PRESENCE.0][..])
+        .arg(shared.presence_limit)
+        .arg(come.len());
+    for (id, user) in come.iter().chain(go) {
+        call.arg(format!("{}/{id}", shared.server)).arg(&**user);
+    }
+    let (count, epoch, seq): (u32, String, u64) = call.invoke_async(connection).await?;
+    let stand = Epoch::parse(&epoch).map(|epoch| Position { epoch, seq });
+    Ok(Changed { count, stand })
+}

@@ -1,0 +1,239 @@
+//! Messages on their way to Redis: many at a time, in order, and again when it is not known whether they arrived.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::Message;
+use futures_util::future::join_all;
+use redis::{ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, timeout};
+
+use super::Shared;
+use super::announcement;
+use super::keys::Keys;
+use super::link::Line;
+use crate::bus::{AppendError, Away, Mark, Then};
+use crate::clock;
+use crate::epoch::Epoch;
+
+/// Messages under way at a time.
+const BATCH: usize = 256;
+/// How long a message is tried for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message may be under way, on a connection that was cut for one.
+const LATE: Duration = Duration::from_secs(60 * 60);
+/// Between two attempts on the same connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A message that is to be kept.
+pub(super) struct Entry {
+    keys: Keys,
+    bytes: Vec<u8>,
+    mark: Mark,
+    /// Its idempotency key, or empty.
+    key: String,
+    then: Then,
+    since: Instant,
+    /// Its number among those of this server, when it has been sent.
+    count: Option<u64>,
+    /// Whether it was sent without an answer: it may be kept, or arrive late.
+    is_uncertain: bool,
+}
+
+impl Entry {
+    pub(super) fn new(message: Message, key: Option<String>, then: Then) -> Self {
+        Self {
+            keys: Keys::of(&message.room),
+            mark: Mark::of(&message),
+            key: key.unwrap_or_default(),
+            bytes: announcement::stored(message),
+            then,
+            since: Instant::now(),
+            count: None,
+            is_uncertain: false,
+        }
+    }
+
+    /// Reports that it has no number.
+    fn refuse(self) {
+        let error = if self.is_uncertain {
+            AppendError::Uncertain
+        } else {
+            Away.into()
+        };
+        (self.then)(Err(error));
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct Publisher {
+    shared: Arc<Shared>,
+    entries: Receiver<Entry>,
+    /// Messages sent so far.
+    count: u64,
+    /// The connection that knows the script.
+    known_to: Option<u64>,
+}
+
+impl Publisher {
+    pub(super) fn new(shared: Arc<Shared>, entries: Receiver<Entry>) -> Self {
+        Self {
+            shared,
+            entries,
+            count: 0,
+            known_to: None,
+        }
+    }
+
+    /// Until there is nobody any more who could say something.
+    pub(super) async fn run(mut self) {
+        let mut changes = self.shared.link.changes();
+        let mut batch = Vec::new();
+        loop {
+            if batch.is_empty() {
+                if self.entries.recv_many(&mut batch, BATCH).await == 0 {
+                    return;
+                }
+            } else {
+                // Behind those that are tried again: the order of a room stays.
+                while batch.len() < BATCH
+                    && let Ok(entry) = self.entries.try_recv()
+                {
+                    batch.push(entry);
+                }
+            }
+            batch = self.send(batch).await;
+            if !batch.is_empty() {
+                // A part of a cluster may have been replaced by one that knows nothing.
+                self.known_to = None;
+                let _ = timeout(PAUSE, changes.changed()).await;
+            }
+        }
+    }
+
+    /// Sends a batch; what is left is to be tried again.
+    async fn send(&mut self, mut batch: Vec<Entry>) -> Vec<Entry> {
+        let Some(line) = self.line().await else {
+            return given_up(batch);
+        };
+        // What is of one room goes together: nothing else keeps it in order.
+        let mut rooms: BTreeMap<String, (Pipeline, Vec<usize>)> = BTreeMap::new();
+        for (index, entry) in batch.iter_mut().enumerate() {
+            let (pipeline, indices) = rooms.entry(entry.keys.channel.clone()).or_default();
+            self.append(pipeline, entry);
+            indices.push(index);
+        }
+        let sending = rooms.into_values().map(|(pipeline, indices)| {
+            let mut connection = line.connection.clone();
+            async move { (pipeline.query_async(&mut connection).await, indices) }
+        });
+        let mut seqs = vec![None; batch.len()];
+        for (results, indices) in join_all(sending).await {
+            let results: RedisResult<Vec<RedisResult<u64>>> = results;
+            match results {
+                Ok(results) => {
+                    for (index, result) in indices.into_iter().zip(results) {
+                        seqs[index] = match result {
+                            Ok(seq) => Some(seq),
+                            Err(error) if self.is_final(&error) => Some(0),
+                            Err(_) => None,
+                        };
+                    }
+                }
+                Err(error) => {
+                    self.is_final(&error);
+                    for index in indices {
+                        batch[index].is_uncertain = true;
+                    }
+                }
+            }
+        }
+        let mut left = Vec::new();
+        for (entry, seq) in batch.into_iter().zip(seqs) {
+            match seq {
+                Some(0) => entry.refuse(),
+                Some(seq) => (entry.then)(Ok(seq)),
+                None => left.push(entry),
+            }
+        }
+        given_up(left)
+    }
+
+    /// A connection that knows the script, so that messages sent together stay in order.
+    async fn line(&mut self) -> Option<Line> {
+        let mut line = self.shared.link.now().ok()?;
+        if self.known_to != Some(line.number) {
+            let loaded = self.shared.scripts.append.load_async(&mut line.connection);
+            loaded.await.ok()?;
+            self.known_to = Some(line.number);
+        }
+        Some(line)
+    }
+
+    /// Adds a command whose answer is the message's number in its room, or 0 if it is refused as one that came late.
+    fn append(&mut self, pipeline: &mut Pipeline, entry: &mut Entry) {
+        let again = entry.count.is_some();
+        if !again {
+            self.count += 1;
+        }
+        let Shared {
+            scripts,
+            server,
+            publish,
+            kept,
+            remember,
+            ..
+        } = &*self.shared;
+        pipeline
+            .ignore_errors()
+            .cmd("EVALSHA")
+            .arg(scripts.append.get_hash())
+            .arg(4)
+            .arg(entry.keys.facts())
+            .arg(entry.keys.log())
+            .arg(entry.keys.keys())
+            .arg(entry.keys.sent(server))
+            .arg(server)
+            .arg(*entry.count.get_or_insert(self.count))
+            .arg(entry.bytes.as_slice())
+            .arg(format!("{:08x}", entry.mark.0))
+            .arg(&entry.key)
+            .arg(u8::from(again))
+            .arg(kept.messages)
+            .arg(clock::millis(kept.age))
+            .arg(clock::millis(*remember))
+            .arg(clock::millis(LATE))
+            .arg(*publish)
+            .arg(&entry.keys.channel)
+            .arg(Epoch::new().to_string())
+            .arg(&[Kind::MESSAGE.0][..])
+            .arg(&[Kind::JOINED.0][..]);
+    }
+
+    /// Returns whether Redis has refused a message and would refuse it again, for example because it is full. After any other
+    /// failure the message may have been kept.
+    fn is_final(&self, error: &RedisError) -> bool {
+        self.shared.link.failed(error);
+        matches!(
+            error.kind(),
+            ErrorKind::Extension
+                | ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm)
+        )
+    }
+}
+
+/// Those that may be tried again; the others are told.
+fn given_up(batch: Vec<Entry>) -> Vec<Entry> {
+    let mut left = Vec::new();
+    for entry in batch {
+        if entry.since.elapsed() < PATIENCE {
+            left.push(entry);
+        } else {
+            entry.refuse();
+        }
+    }
+    left
+}

@@ -1,0 +1,86 @@
+//! A connection as the hub and the rooms know it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::Payload;
+use chat_demo_client::wire;
+use tokio::time::Instant;
+
+use crate::error::Refusal;
+use crate::outbox::Outbox;
+use crate::tally::Tally;
+
+/// Who is there, and where to put what it shall get.
+pub(crate) struct Connection {
+    /// Unique among the servers of one name.
+    pub(crate) id: u64,
+    /// Unset until the hello.
+    pub(crate) user: OnceLock<Arc<str>>,
+    /// Set once its hello was answered with a welcome.
+    welcomed: AtomicBool,
+    pub(crate) outbox: Arc<Outbox>,
+}
+
+/// What a hello has established.
+pub(crate) struct Identity {
+    pub(crate) user: Arc<str>,
+    /// May alert everybody. Guests may not.
+    pub(crate) admin: bool,
+    /// When its token ends; guests have none.
+    pub(crate) expires: Option<Instant>,
+}
+
+impl Connection {
+    pub(crate) fn new(id: u64, outbox: Outbox) -> Self {
+        Self {
+            id,
+            user: OnceLock::new(),
+            welcomed: AtomicBool::new(false),
+            outbox: Arc::new(outbox),
+        }
+    }
+
+    /// Lets alerts through from now on. Call it after the welcome was queued, or an alert comes first.
+    pub(crate) fn welcome(&self) {
+        self.welcomed.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the client has said hello and was welcomed.
+    pub(crate) fn is_welcome(&self) -> bool {
+        self.welcomed.load(Ordering::Relaxed)
+    }
+
+    /// Queues a payload for the client. Whether it still takes any is the session's to notice.
+    pub(crate) fn tell<P: Payload>(&self, payload: &P, tally: &Tally) {
+        self.queue(
+            P::KIND,
+            wire::message(payload, self.outbox.subprotocol()),
+            tally,
+        );
+    }
+
+    /// Queues a frame without a payload.
+    pub(crate) fn tell_empty(&self, kind: Kind, tally: &Tally) {
+        self.queue(kind, wire::empty(kind, self.outbox.subprotocol()), tally);
+    }
+
+    /// Tells the client why a frame was not obeyed.
+    pub(crate) fn refuse(&self, refusal: &Refusal, tally: &Tally) {
+        tally.errors.inc(refusal.code());
+        self.tell(&refusal.payload(), tally);
+    }
+
+    fn queue(&self, kind: Kind, frame: Bytes, tally: &Tally) {
+        if self.outbox.push(frame) {
+            tally.frames_out.inc(kind);
+        }
+    }
+
+    /// The user's name; empty before the hello.
+    pub(crate) fn user(&self) -> &str {
+        self.user.get().map_or("", |user| user)
+    }
+}

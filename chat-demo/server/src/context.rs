@@ -1,0 +1,246 @@
+//! One connection as its handlers see it.
+
+use std::sync::Arc;
+
+use chat_demo_client::payload::{ErrorCode, Payload};
+use chat_demo_client::subprotocol::{self, Subprotocol};
+use tokio::time::Instant;
+
+use crate::connection::{Connection, Identity};
+use crate::error::{CloseReason, Refusal};
+use crate::hub::Registration;
+use crate::node::Node;
+use crate::outbox::{Ended, Outbox};
+use crate::rate::{Cost, Rate};
+use crate::room::{Membership, Room};
+use crate::sessions::{self, Record};
+
+/// A connection is opened, authenticated, active and closed, as [`State`] says. Closed means that this is dropped, and with
+/// it the connection's places in rooms and hub and its session, in whatever way it ended.
+pub(crate) struct Context {
+    pub(crate) node: Arc<Node>,
+    pub(crate) connection: Arc<Connection>,
+    state: State,
+    opened: Instant,
+    /// When the session was put down last; there is one from the hello on.
+    renewed: Option<Instant>,
+    admin: bool,
+    /// When the token ends; guests have none.
+    expires: Option<Instant>,
+    memberships: Vec<Membership>,
+    rate: Rate,
+    _registration: Registration,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The upgrade is done, and a hello has to come in time.
+    Opened,
+    /// A hello was welcomed: the user is known and has a session, and hears what all hear.
+    Authenticated,
+    /// The client takes part: it has sent something beyond hellos and heartbeats.
+    Active,
+}
+
+impl Context {
+    pub(crate) fn new(node: Arc<Node>, subprotocol: Subprotocol) -> Self {
+        let outbox = Outbox::new(node.outbox_limits(), subprotocol);
+        let connection = Arc::new(Connection::new(node.next_connection(), outbox));
+        let registration = node.hub.register(connection.clone());
+        let context = Self {
+            rate: node.rates.connection(),
+            node,
+            connection,
+            state: State::Opened,
+            opened: Instant::now(),
+            renewed: None,
+            admin: false,
+            expires: None,
+            memberships: Vec::new(),
+            _registration: registration,
+        };
+        tracing::debug!(session = context.session(), "connection opened");
+        context
+    }
+
+    /// Names the connection, unique among the nodes.
+    pub(crate) fn session(&self) -> String {
+        sessions::name(&self.node.config.node, self.connection.id)
+    }
+
+    /// The connection becomes authenticated. A second time only the same user's fresh token is taken.
+    pub(crate) async fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
+        let Identity {
+            user,
+            admin,
+            expires,
+        } = identity;
+        let known = self.connection.user.get_or_init(|| user.clone());
+        if self.state == State::Opened {
+            self.open_session().await?;
+            self.state = State::Authenticated;
+        } else if expires.is_none() || *known != user {
+            return Err(Refusal::new(ErrorCode::BadPayload, "a second hello"));
+        }
+        (self.admin, self.expires) = (admin, expires);
+        Ok(())
+    }
+
+    async fn open_session(&mut self) -> Result<(), Refusal> {
+        // Before it is there: whatever happens meanwhile, it will be closed.
+        self.renewed = Some(Instant::now());
+        if self.node.sessions.open(self.record()).await {
+            return Ok(());
+        }
+        self.renewed = None;
+        let message = format!(
+            "a user may have {} connections at a time: close another first",
+            self.node.config.user_connections
+        );
+        Err(Refusal::new(ErrorCode::Forbidden, message).closing(CloseReason::UserConnections))
+    }
+
+    /// The session as it is put down.
+    fn record(&self) -> Record {
+        let user = self.connection.user.get().cloned().unwrap_or_default();
+        self.node
+            .sessions
+            .record(user, self.connection.id, self.opened)
+    }
+
+    /// The connection has been heard: renews its session, when it is time to.
+    pub(crate) fn renewal(&mut self, heard: Instant) -> Option<impl Future<Output = ()> + '_> {
+        let renewed = self.renewed.as_mut()?;
+        if !self.node.sessions.is_due(*renewed, heard) {
+            return None;
+        }
+        *renewed = heard;
+        Some(self.node.sessions.renew(self.record()))
+    }
+
+    /// The client takes part.
+    pub(crate) fn activate(&mut self) {
+        self.state = State::Active;
+    }
+
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.state != State::Opened
+    }
+
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Whether it may alert everybody.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.admin
+    }
+
+    /// When the connection has to end, or show a fresh token.
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        self.expires
+    }
+
+    /// Charges the client for a message that goes to others, or refuses it for coming too soon.
+    pub(crate) fn charge(&self, cost: Cost) -> Result<(), Refusal> {
+        let user = self.connection.user();
+        self.node.rates.charge(user, &self.rate, cost)
+    }
+
+    /// Charges the client for another request, and holds it up if that comes too soon.
+    pub(crate) async fn pace(&self, cost: Cost) {
+        let Connection { user, outbox, .. } = &*self.connection;
+        let user = user.get().map_or("", |user| user);
+        let is_over = || outbox.is_sealed();
+        self.node.rates.pace(user, &self.rate, cost, is_over).await;
+    }
+
+    /// Reads what came in a frame.
+    pub(crate) fn read<P: Payload>(&self, payload: &[u8]) -> Result<P, Refusal> {
+        let read = self.subprotocol().read(payload);
+        read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
+    }
+
+    /// Refuses a message whose texts are too long in one of the encodings that others read it in.
+    pub(crate) fn check_length<const N: usize>(&self, texts: [&String; N]) -> Result<(), Refusal> {
+        let limit = self.node.config.max_payload;
+        if subprotocol::fit(texts.map(String::as_str), limit) {
+            return Ok(());
+        }
+        let message = format!("too long: over {limit} bytes in JSON, as some members read it");
+        Err(Refusal::new(ErrorCode::BadPayload, message))
+    }
+
+    /// Queues a payload for the client itself.
+    pub(crate) fn reply<P: Payload>(&self, payload: &P) {
+        self.connection.tell(payload, &self.node.tally);
+    }
+
+    /// Tells the client why a frame was not obeyed.
+    pub(crate) fn refuse(&self, refusal: &Refusal) {
+        self.connection.refuse(refusal, &self.node.tally);
+    }
+
+    pub(crate) fn subprotocol(&self) -> Subprotocol {
+        self.connection.outbox.subprotocol()
+    }
+
+    /// The room of that name, if the connection is in it.
+    pub(crate) fn room(&self, name: &str) -> Result<&Room, Refusal> {
+        self.membership(name).map(Membership::room)
+    }
+
+    /// The place in the room of that name.
+    pub(crate) fn membership(&self, name: &str) -> Result<&Membership, Refusal> {
+        let mut memberships = self.memberships.iter();
+        memberships
+            .find(|membership| membership.room().name() == name)
+            .ok_or_else(|| Refusal::new(ErrorCode::NotMember, format!("join {name:?} first")))
+    }
+
+    /// All rooms that the connection is in.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.memberships.iter().map(Membership::room)
+    }
+
+    pub(crate) fn enter(&mut self, membership: Membership) {
+        self.memberships.push(membership);
+    }
+
+    /// The place in the room of that name, out of the list.
+    pub(crate) fn exit(&mut self, name: &str) -> Option<Membership> {
+        let place = self.rooms().position(|room| room.name() == name)?;
+        Some(self.memberships.swap_remove(place))
+    }
+
+    /// Leaves all rooms, in line with their other operations, and ends the session.
+    pub(crate) async fn close(&mut self) {
+        while let Some(membership) = self.memberships.pop() {
+            membership.leave().await;
+        }
+        if self.renewed.is_some() {
+            self.node.sessions.close(self.record()).await;
+            self.renewed = None;
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        let reason = match self.connection.outbox.ended() {
+            Some(Ended::ByServer(reason)) => reason.label(),
+            Some(Ended::ByClient) => "client",
+            // By a panic, or with the server.
+            None => "cut_off",
+        };
+        let (session, user) = (self.session(), self.connection.user());
+        let open_for = self.opened.elapsed().as_secs_f64();
+        tracing::debug!(session, user, state = ?self.state, open_for, reason, "connection closed");
+        // Rooms that still know the connection see that it takes nothing any more.
+        self.connection.outbox.abandon();
+        if self.renewed.is_some() {
+            self.node.sessions.close_now(self.record());
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! Why a frame is refused, why the server closes a connection, and why it cannot serve.
+
+use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bytes::{Bytes, BytesMut};
+use chat_demo_client::payload::{self, Bye, ErrorCode};
+use chat_demo_client::subprotocol::Subprotocol;
+use chat_demo_client::wire;
+use thiserror::Error;
+
+use crate::config::RedisError;
+pub use crate::journal::DataError;
+use crate::secret::SecretError;
+use crate::tls::TlsError;
+
+/// The longest message of an error, in bytes.
+const LONGEST: usize = 200;
+
+/// A frame that was not obeyed; the client is told, and the connection lives unless it says otherwise.
+#[derive(Debug, Error)]
+#[error("{code:?}: {message}")]
+pub(crate) struct Refusal {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    /// The client's own id of what was refused.
+    id: Option<String>,
+    /// Set when the connection does not live on.
+    closes: Option<CloseReason>,
+}
+
+impl Refusal {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: cut(message.into()),
+            id: None,
+            closes: None,
+        }
+    }
+
+    /// After this the connection ends.
+    pub(crate) fn closing(self, reason: CloseReason) -> Self {
+        let closes = Some(reason);
+        Self { closes, ..self }
+    }
+
+    /// What the connection ends for, if it does.
+    pub(crate) fn closes(&self) -> Option<CloseReason> {
+        self.closes
+    }
+
+    pub(crate) fn with_id(self, id: Option<String>) -> Self {
+        Self { id, ..self }
+    }
+
+    /// With an id, unless it has one.
+    pub(crate) fn or_id(self, id: impl FnOnce() -> Option<String>) -> Self {
+        let id = self.id.or_else(id);
+        Self { id, ..self }
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        self.code
+    }
+
+    /// The payload that says so.
+    pub(crate) fn payload(&self) -> payload::Error {
+        payload::Error {
+            code: self.code.into(),
+            message: self.message.to_string(),
+            id: self.id.clone(),
+        }
+    }
+}
+
+/// The beginning of a message that repeats what a client sent.
+fn cut(message: Cow<'static, str>) -> Cow<'static, str> {
+    if message.len() <= LONGEST {
+        return message;
+    }
+    let is_end = |end: &usize| message.is_char_boundary(*end);
+    let end = (0..=LONGEST).rev().find(is_end).unwrap_or_default();
+    format!("{}…", &message[..end]).into()
+}
+
+/// Why a socket may not go on as a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum Refused {
+    #[error("an upgrade needs HTTP/1.1")]
+    Version,
+    #[error("exactly one Host header is needed, with a host")]
+    Host,
+    #[error("a request with a body is not upgraded")]
+    Body,
+    #[error("this is a WebSocket endpoint, version 13")]
+    NotWebSocket,
+    #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
+    Key,
+    #[error("pages of this origin may not connect, unless the server gets it as --allow-origin")]
+    Origin,
+    #[error("the subprotocols spoken are: {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
+    Subprotocol,
+    #[error("all connections are taken")]
+    Full,
+    #[error("the server has too much to do already")]
+    Overloaded,
+    #[error("the server is going down")]
+    Draining,
+    /// Nobody is told: no request has come to be answered.
+    #[error("no request in time")]
+    Timeout,
+    /// Nobody is told: it sent no request, and others needed its place.
+    #[error("too many sockets without a request")]
+    Crowded,
+    /// Nobody is told but by TLS itself: it is not what the client speaks, or not as it is spoken here.
+    #[error("no TLS handshake")]
+    Tls,
+}
+
+impl Refused {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Version,
+        Self::Host,
+        Self::Body,
+        Self::NotWebSocket,
+        Self::Key,
+        Self::Origin,
+        Self::Subprotocol,
+        Self::Full,
+        Self::Overloaded,
+        Self::Draining,
+        Self::Timeout,
+        Self::Crowded,
+        Self::Tls,
+    ];
+
+    /// For metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Host => "host",
+            Self::Body => "body",
+            Self::NotWebSocket => "not_websocket",
+            Self::Key => "key",
+            Self::Origin => "origin",
+            Self::Subprotocol => "subprotocol",
+            Self::Full => "full",
+            Self::Overloaded => "overloaded",
+            Self::Draining => "draining",
+            Self::Timeout => "timeout",
+            Self::Crowded => "crowded",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// Why the server, not the client, ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// No hello in time.
+    HelloTimeout,
+    /// Nothing was heard for too long.
+    Idle,
+    /// What came is not a frame, or not WebSocket: the stream cannot be trusted.
+    BadFrame,
+    /// A text message, where binary ones are spoken, or the other way round.
+    Unsupported,
+    /// A text message, or the reason of a close, that is no text.
+    NotUtf8,
+    /// A payload over the limit.
+    TooLarge,
+    /// The hello's token is not good.
+    BadToken,
+    /// The token was good, and its time is over.
+    TokenExpired,
+    /// The user has as many connections as one may have.
+    UserConnections,
+    /// The outbox ran over.
+    SlowConsumer,
+    /// The server drains.
+    Restart,
+}
+
+impl CloseReason {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::HelloTimeout,
+        Self::Idle,
+        Self::BadFrame,
+        Self::Unsupported,
+        Self::NotUtf8,
+        Self::TooLarge,
+        Self::BadToken,
+        Self::TokenExpired,
+        Self::UserConnections,
+        Self::SlowConsumer,
+        Self::Restart,
+    ];
+
+    /// The WebSocket close code.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::Idle => 1001,
+            Self::BadFrame => 1002,
+            Self::Unsupported => 1003,
+            Self::NotUtf8 => 1007,
+            Self::HelloTimeout
+            | Self::BadToken
+            | Self::TokenExpired
+            | Self::UserConnections
+            | Self::SlowConsumer => 1008,
+            Self::TooLarge => 1009,
+            Self::Restart => 1012,
+        }
+    }
+
+    /// For metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::HelloTimeout => "hello_timeout",
+            Self::Idle => "idle",
+            Self::BadFrame => "bad_frame",
+            Self::Unsupported => "unsupported",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooLarge => "too_large",
+            Self::BadToken => "bad_token",
+            Self::TokenExpired => "token_expired",
+            Self::UserConnections => "user_connections",
+            Self::SlowConsumer => "slow_consumer",
+            Self::Restart => "restart",
+        }
+    }
+
+    /// For people.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::HelloTimeout => "no hello in time",
+            Self::Idle => "nothing heard for too long",
+            Self::BadFrame => "not a frame",
+            Self::Unsupported => "binary messages only, but text ones in chat.text",
+            Self::NotUtf8 => "text that is not UTF-8",
+            Self::TooLarge => "payload too large",
+            Self::BadToken => "the token is not good",
+            Self::TokenExpired => "token expired",
+            Self::UserConnections => "too many connections of this user",
+            Self::SlowConsumer => "too slow for what it gets",
+            Self::Restart => "the server restarts",
+        }
+    }
+
+    /// Whether the farewell begins with a bye.
+    pub(crate) fn says_bye(self) -> bool {
+        matches!(self, Self::SlowConsumer | Self::TokenExpired)
+    }
+
+    /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.
+    pub(crate) fn farewell(self, subprotocol: Subprotocol) -> Bytes {
+        let close = wire::close(self.code(), self.text());
+        if !self.says_bye() {
+            return close;
+        }
+        let bye = Bye {
+            reason: self.text().to_owned(),
+            reconnect_after_ms: 1000,
+        };
+        let mut bytes = BytesMut::from(wire::message(&bye, subprotocol));
+        bytes.extend_from_slice(&close);
+        bytes.freeze()
+    }
+}
+
+/// Why the server does not serve, or did not end well.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// The address cannot be had.
+    #[error(
+        "cannot listen on {address}: {}; choose another with --listen",
+        describe(source)
+    )]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Signals, or the listener, cannot be used.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+    /// What tokens are signed with cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// What was said of Redis cannot be used.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// The certificate to speak TLS with cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A pool refused its settings.
+    #[error("cannot build the pools: {0}")]
+    Pool(#[from] anthill::BuildError),
+    /// The file of `--data` cannot be used.
+    #[error("cannot keep messages in {}: {source}; choose another file with --data", path.display())]
+    Data {
+        /// What was asked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<DataError>,
+    },
+    /// The drain's deadline passed.
+    #[error("{left} connections were still open at the drain's deadline")]
+    Drain {
+        /// How many.
+        left: usize,
+    },
+}
+
+/// The system's words without the number behind them.
+fn describe(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,312 @@
+//! All connections, and all rooms by name.
+
+use std::collections::HashMap;
+use std::future::ready;
+use std::sync::{Arc, OnceLock};
+
+use chat_demo_client::payload::{Alert, Payload};
+use chat_demo_client::wire::Shared;
+use parking_lot::Mutex;
+
+use crate::bus::{Doing, Ear, Heard, Watch};
+use crate::connection::Connection;
+use crate::directory::Directory;
+use crate::epoch::Position;
+use crate::error::{CloseReason, Refusal};
+use crate::history::History;
+use crate::journal::Journal;
+use crate::outbox::Waiting;
+use crate::room::{Common, Membership, Room};
+
+/// See the module's documentation.
+pub(crate) struct Hub {
+    /// Not held while frames are queued: a broadcast keeps nobody from coming or going.
+    connections: Mutex<Connections>,
+    rooms: Arc<Directory<Room>>,
+    common: Arc<Common>,
+    /// Keeps its ear on the bus.
+    watch: OnceLock<Watch>,
+}
+
+#[derive(Default)]
+struct Connections {
+    open: HashMap<u64, Arc<Connection>>,
+    /// Set once by `end_all`: whoever comes later is sent away at once.
+    ended: Option<CloseReason>,
+}
+
+/// What waits for clients.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outboxes {
+    /// In all outboxes together.
+    pub(crate) all: Waiting,
+    /// In the fullest, by frames and by bytes.
+    pub(crate) most: Waiting,
+}
+
+/// Keeps a connection in the hub until dropped.
+pub(crate) struct Registration {
+    hub: Arc<Hub>,
+    id: u64,
+}
+
+impl Hub {
+    pub(crate) fn new(common: Common) -> Arc<Self> {
+        let hub = Arc::new(Self {
+            connections: Mutex::default(),
+            rooms: Arc::new(Directory::new()),
+            common: Arc::new(common),
+            watch: OnceLock::new(),
+        });
+        if let Some(bus) = &hub.common.bus {
+            let ear = Arc::downgrade(&hub);
+            hub.watch.get_or_init(|| bus.watch(None, ear));
+        }
+        hub
+    }
+
+    /// From now on the connection hears what all hear.
+    pub(crate) fn register(self: &Arc<Self>, connection: Arc<Connection>) -> Registration {
+        let id = connection.id;
+        let mut connections = self.connections.lock();
+        if let Some(reason) = connections.ended {
+            connection.outbox.end(reason);
+        }
+        connections.open.insert(id, connection);
+        Registration {
+            hub: self.clone(),
+            id,
+        }
+    }
+
+    /// Tells every client that has said hello something, on all servers.
+    pub(crate) async fn alert(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
+        if let Some(bus) = &self.common.bus {
+            let announced = bus.announce(None, Heard::Alert(alert.clone())).await;
+            if announced.is_ok() || !bus.goes_on_alone() {
+                return Ok(announced?);
+            }
+        }
+        self.alert_here(alert).await
+    }
+
+    async fn alert_here(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
+        let (hub, alert) = (self.clone(), Shared::new(alert));
+        // A task of its own: it takes as long as there are connections.
+        let slot = self.common.fanout.slot().await?;
+        slot.submit(move || {
+            hub.broadcast(&alert, Connection::is_welcome);
+        });
+        Ok(())
+    }
+
+    /// Queues a frame for every connection that `to` selects; returns for how many.
+    pub(crate) fn broadcast<P: Payload>(
+        &self,
+        payload: &Shared<P>,
+        to: impl Fn(&Connection) -> bool,
+    ) -> usize {
+        let told = self
+            .all()
+            .iter()
+            .filter(|connection| to(connection))
+            .map(|connection| &connection.outbox)
+            .filter(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
+            .count();
+        self.common.tally.frames_out.inc_by(P::KIND, told);
+        told
+    }
+
+    /// Ends every connection, those to come included.
+    pub(crate) fn end_all(&self, reason: CloseReason) {
+        self.connections.lock().ended = Some(reason);
+        for connection in self.all() {
+            connection.outbox.end(reason);
+        }
+    }
+
+    /// Makes the connection a member of the room of that name, which is made if there is none.
+    pub(crate) async fn join(
+        &self,
+        name: &str,
+        connection: Arc<Connection>,
+        seen: Option<Position>,
+    ) -> Result<Membership, Refusal> {
+        let make = |name| Room::new(name, self.common.clone());
+        let (room, claim) = self.rooms.claim(name, make);
+        room.join(connection, claim, seen).await
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.lock().open.len()
+    }
+
+    pub(crate) fn rooms(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// What waits for the clients. Looks into each outbox, which costs those who push nothing.
+    pub(crate) fn outboxes(&self) -> Outboxes {
+        let mut outboxes = Outboxes::default();
+        for connection in self.all() {
+            let Waiting { frames, bytes } = connection.outbox.waiting();
+            let Outboxes { all, most } = &mut outboxes;
+            *all = Waiting {
+                frames: all.frames + frames,
+                bytes: all.bytes + bytes,
+            };
+            *most = Waiting {
+                frames: most.frames.max(frames),
+                bytes: most.bytes.max(bytes),
+            };
+        }
+        outboxes
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.common.history
+    }
+
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.common.journal.as_ref()
+    }
+
+    fn all(&self) -> Vec<Arc<Connection>> {
+        self.connections.lock().open.values().cloned().collect()
+    }
+}
+
+impl Ear for Hub {
+    fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()> {
+        Box::pin(async move {
+            if let Heard::Alert(alert) = heard {
+                // Closed: the server ends.
+                let _ = self.alert_here(alert).await;
+            }
+        })
+    }
+
+    /// What all hear is not kept.
+    fn catch_up(self: Arc<Self>) -> Doing<'static, ()> {
+        Box::pin(ready(()))
+    }
+
+    fn cut_off(self: Arc<Self>) -> Doing<'static, ()> {
+        Box::pin(ready(()))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.hub.connections.lock().open.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use anthill::Pool;
+
+    use super::*;
+    use crate::history;
+    use crate::outbox::{Ended, Limits, Outbox};
+    use crate::tally::Tally;
+    use chat_demo_client::payload::Alert;
+    use chat_demo_client::subprotocol::Subprotocol;
+
+    const LIMITS: Limits = Limits {
+        frames: 2,
+        bytes: 1000,
+        patience: Duration::ZERO,
+    };
+
+    fn hub() -> Arc<Hub> {
+        Hub::new(Common {
+            fanout: Pool::builder().capacity(8).build().expect("a pool"),
+            pages: Pool::builder().capacity(1).build().expect("a pool"),
+            outbox: LIMITS,
+            history: History::new(history::Limits {
+                messages: 0,
+                age: Duration::ZERO,
+                bytes: 0,
+                room_bytes: 0,
+                user_bytes: 0,
+                rooms: 0,
+            }),
+            journal: None,
+            bus: None,
+            presence_limit: 0,
+            tally: Tally::default(),
+        })
+    }
+
+    fn alert() -> Shared<Alert> {
+        Shared::new(Alert::default())
+    }
+
+    fn connection(id: u64) -> Arc<Connection> {
+        Arc::new(Connection::new(id, Outbox::new(LIMITS, Subprotocol::Json)))
+    }
+
+    #[test]
+    fn a_broadcast_reaches_all_that_are_registered() {
+        let hub = hub();
+        let connections: Vec<_> = (0..3).map(connection).collect();
+        let mut registrations: Vec<_> = connections
+            .iter()
+            .map(|one| hub.register(one.clone()))
+            .collect();
+        assert_eq!(hub.broadcast(&alert(), |_| true), 3);
+        registrations.pop();
+        assert_eq!(hub.broadcast(&alert(), |_| true), 2);
+        assert_eq!(hub.connections(), 2);
+        assert_eq!(hub.common.tally.frames_out.sum(), 3 + 2);
+    }
+
+    #[test]
+    fn a_broadcast_evicts_who_is_full_and_nobody_else() {
+        let hub = hub();
+        let (full, free) = (connection(1), connection(2));
+        let _registrations = [hub.register(full.clone()), hub.register(free.clone())];
+        assert!(full.outbox.push("one".into()) && full.outbox.push("two".into()));
+        assert_eq!(hub.broadcast(&alert(), |_| true), 1);
+        assert_eq!(
+            full.outbox.ended(),
+            Some(Ended::ByServer(CloseReason::SlowConsumer))
+        );
+        assert_eq!(free.outbox.ended(), None);
+    }
+
+    #[test]
+    fn what_waits_is_told_of_all_and_of_the_fullest() {
+        let hub = hub();
+        assert_eq!(hub.outboxes(), Outboxes::default());
+        let (few, many) = (connection(1), connection(2));
+        let _registrations = [hub.register(few.clone()), hub.register(many.clone())];
+        let _empty: Vec<_> = (3..20).map(|id| hub.register(connection(id))).collect();
+        assert!(few.outbox.push("seven..".into()));
+        assert!(many.outbox.push("one".into()) && many.outbox.push("two".into()));
+        let waiting = |frames, bytes| Waiting { frames, bytes };
+        let outboxes = Outboxes {
+            all: waiting(3, 13),
+            most: waiting(2, 7),
+        };
+        assert_eq!(hub.outboxes(), outboxes);
+    }
+
+    #[test]
+    fn who_comes_after_the_end_is_sent_away() {
+        let hub = hub();
+        let (early, late) = (connection(1), connection(2));
+        let _early = hub.register(early.clone());
+        hub.end_all(CloseReason::Restart);
+        let _late = hub.register(late.clone());
+        for connection in [early, late] {
+            assert_eq!(
+                connection.outbox.ended(),
+                Some(Ended::ByServer(CloseReason::Restart))
+            );
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Messages on disk: numbered and kept in a file before anybody hears of them, so that what was acknowledged is there
+//! after a crash. One thread writes; what arrives while it does goes into the next write together.
+
+mod failure;
+mod store;
+mod writer;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use chat_demo_client::payload::{ErrorCode, Message};
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::sync::mpsc::{self, Sender};
+
+use crate::epoch::{Epoch, Position};
+use crate::error::Refusal;
+use crate::journal::failure::contain;
+use crate::journal::store::{Draft, Opening, Store};
+use crate::journal::writer::Writer;
+
+pub use crate::journal::failure::DataError;
+pub(crate) use crate::journal::store::Kept;
+
+/// Messages that may wait for the next write; more, and their publishers wait.
+const WAITING: usize = 1024;
+
+/// See the module's documentation.
+pub(crate) struct Journal {
+    orders: Sender<Order>,
+    writer: Mutex<Option<thread::JoinHandle<()>>>,
+    failing: Arc<AtomicBool>,
+}
+
+enum Order {
+    Append(Entry),
+    Forget {
+        messages: Duration,
+        rooms: Duration,
+        forget_room: ForgetRoom,
+    },
+    /// Looks whether the file is there.
+    Check,
+    Close,
+}
+
+struct Entry {
+    draft: Draft,
+    then: Then,
+}
+
+/// Told that a message has its number and is kept, or that it is not.
+type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
+/// Asked whether a room may be forgotten, and told whether it was silent for long. What is not in use is forgotten by the one
+/// who is asked, too.
+type ForgetRoom = Box<dyn Fn(&str, bool) -> bool + Send>;
+
+/// A message that is kept.
+pub(crate) enum Numbered {
+    /// It has its number in an epoch, and is to be delivered.
+    New(Message, Epoch),
+    /// It was kept before, under this number.
+    Before(u64),
+}
+
+/// Why a message has no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum JournalError {
+    #[error("messages cannot be kept: try again later")]
+    NotKept,
+    /// Writing failed in the middle.
+    #[error(
+        "the file failed while it was written: the text may have been kept; repeat it with its key"
+    )]
+    Uncertain,
+}
+
+impl From<JournalError> for Refusal {
+    fn from(error: JournalError) -> Self {
+        let code = match error {
+            JournalError::NotKept => ErrorCode::Overloaded,
+            JournalError::Uncertain => ErrorCode::Uncertain,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl Journal {
+    /// Opens the file, which is made if there is none; hands over what it holds, and keeps up to `limit` messages of a room.
+    pub(crate) fn open(
+        path: &Path,
+        limit: usize,
+        each: impl FnMut(Kept),
+    ) -> Result<Self, DataError> {
+        let store = contain(|| {
+            let store = Store::open(path, limit, Opening::Any)?;
+            store.read(each)?;
+            Ok(store)
+        })?;
+        let (orders, received) = mpsc::channel(WAITING);
+        let failing = Arc::new(AtomicBool::new(false));
+        let writer = Writer::new(path.to_owned(), limit, store, failing.clone());
+        let thread = thread::Builder::new().name("chat-journal".to_owned());
+        let ended = failing.clone();
+        let run = move || {
+            let run = AssertUnwindSafe(|| writer.run(received));
+            if panic::catch_unwind(run).is_err() {
+                // What comes later is refused, and not in silence.
+                ended.store(true, Ordering::Relaxed);
+                tracing::error!(
+                    "messages are kept no more: the thread that writes them has panicked"
+                );
+            }
+        };
+        let thread = thread.spawn(run)?;
+        Ok(Self {
+            orders,
+            writer: Mutex::new(Some(thread)),
+            failing,
+        })
+    }
+
+    /// Enqueues a message, once there is space. `then` is called on the writer's thread, in the order of the numbers.
+    ///
+    /// `known` is where the room stands in memory: a file that has less of the same epoch begins another.
+    pub(crate) async fn append(
+        &self,
+        message: Message,
+        key: Option<String>,
+        known: Position,
+        then: impl FnOnce(Result<Numbered, JournalError>) + Send + 'static,
+    ) -> Result<(), JournalError> {
+        let entry = Order::Append(Entry {
+            draft: Draft::new(message, key, known),
+            then: Box::new(then),
+        });
+        self.orders
+            .send(entry)
+            .await
+            .map_err(|_| JournalError::NotKept)
+    }
+
+    /// Forgets messages of that age, and rooms that `forget_room` lets go. It is told which were silent for so long.
+    pub(crate) async fn forget(
+        &self,
+        messages: Duration,
+        rooms: Duration,
+        forget_room: impl Fn(&str, bool) -> bool + Send + 'static,
+    ) {
+        let order = Order::Forget {
+            messages,
+            rooms,
+            forget_room: Box::new(forget_room),
+        };
+        // Closed: the server ends.
+        let _ = self.orders.send(order).await;
+    }
+
+    /// Has the file looked for, soon: what is removed while nobody speaks is noticed, too.
+    pub(crate) fn check(&self) {
+        // Full: it is looked for with the next write.
+        let _ = self.orders.try_send(Order::Check);
+    }
+
+    /// Whether messages cannot be kept, as far as is known.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is in line and closes the file. Blocks.
+    pub(crate) fn close(&self) {
+        let Some(writer) = self.writer.lock().take() else {
+            return;
+        };
+        // Its end is what is waited for, in whatever way it came.
+        let _ = self.orders.blocking_send(Order::Close);
+        let _ = writer.join();
+    }
+}
+
+impl From<Draft> for Numbered {
+    fn from(draft: Draft) -> Self {
+        if draft.is_repetition {
+            Self::Before(draft.message.seq)
+        } else {
+            Self::New(draft.message, draft.epoch)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! A chat server whose connections and fan-out run in an [`anthill`] pool.
+//!
+//! # Layout
+//!
+//! Each module uses those below it, never those above.
+//!
+//! - [`issue`]: makes a token, for who wants to try.
+//! - [`server`]: start, accept, drain.
+//! - `session`: one WebSocket connection, one future in one slot of the pool.
+//! - `door`: sockets that are no connections yet, and which of them make room.
+//! - `echo`: what stands in its place for conformance tests.
+//! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
+//! - `router`, `handlers`: the type byte picks a handler; a handler a file.
+//! - `context`: a connection as its handlers see it.
+//! - `node`: what all connections of a server share; its pools.
+//! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
+//! - `tuning`: what moves the limits of the pools.
+//! - `closures`: work that occupies the workers, for debugging.
+//! - `hub`, `room`, `directory`: all connections, and rooms by name.
+//! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
+//! - `epoch`: which numbering of a room a number belongs to.
+//! - `bus`: what servers have between them that share rooms.
+//! - `guard`: what is done when the server is at its limit.
+//! - `rate`: how often one may publish.
+//! - `tally`: what is counted, by those who do it.
+//! - `token`: who a client is.
+//! - [`sessions`]: who is connected, where and since when.
+//! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
+//! - [`config`], [`secret`], [`tls`], [`error`], `clock`: settings, why things end, and when.
+//! - `machine`, `process`, `cgroup`: what the system says of itself, and of this process.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+// The rest of the crate uses the pool under this name.
+#[cfg(feature = "on-tokio")]
+extern crate pool_on_tokio as anthill;
+
+pub mod config;
+pub mod error;
+pub mod issue;
+pub mod secret;
+pub mod server;
+pub mod sessions;
+pub mod tls;
+
+mod bus;
+mod cgroup;
+mod clock;
+mod closures;
+mod connection;
+mod context;
+mod directory;
+mod door;
+mod echo;
+mod epoch;
+mod guard;
+mod handlers;
+mod history;
+mod http;
+mod hub;
+mod journal;
+mod machine;
+mod metrics;
+mod node;
+mod origin;
+mod outbox;
+mod page;
+mod process;
+mod rate;
+mod reply;
+mod room;
+mod router;
+mod session;
+mod stream;
+mod tally;
+mod token;
+mod transport;
+mod tuning;
+mod upgrade;

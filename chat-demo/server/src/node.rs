@@ -1,0 +1,297 @@
+//! One server: what all its connections share.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anthill::{BuildError, Pool, Priority};
+use chat_demo_client::wire;
+use sysinfo::System;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::bus::{Bus, Redis};
+use crate::clock;
+use crate::closures::Closures;
+use crate::config::Config;
+use crate::door::Door;
+use crate::error::ServeError;
+use crate::guard::{self, Guard};
+use crate::history::{self, History};
+use crate::hub::Hub;
+use crate::journal::{Journal, Kept};
+use crate::metrics::{Live, Metrics};
+use crate::outbox::Limits;
+use crate::rate::Rates;
+use crate::room::Common;
+use crate::sessions::{Memory, Sessions};
+use crate::tally::Tally;
+use crate::tls::TlsArgs;
+use crate::token::{GUEST, Key};
+use crate::tuning::{self, Tuning};
+
+/// See the module's documentation.
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) pools: Pools,
+    /// Which of the sockets that are no connections make room for others.
+    pub(crate) door: Arc<Door>,
+    pub(crate) hub: Arc<Hub>,
+    /// What rooms are shared by with other servers, if they are.
+    pub(crate) redis: Option<Arc<Redis>>,
+    pub(crate) tally: Tally,
+    pub(crate) rates: Rates,
+    pub(crate) sessions: Sessions,
+    /// Verifies tokens, where there is a secret.
+    pub(crate) tokens: Option<Key>,
+    /// Takes handshakes, where there is a certificate.
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) metrics: Metrics,
+    /// What is done when the server is at its limit.
+    pub(crate) guard: Arc<Guard>,
+    /// Occupy the workers, for debugging.
+    pub(crate) closures: Option<Closures>,
+    /// Cancelled when the server begins to end.
+    pub(crate) draining: CancellationToken,
+    connections: AtomicU64,
+    guests: AtomicU64,
+}
+
+/// How many tasks the server may have of its own.
+const SERVICE: usize = 16;
+/// Sockets that have sent nothing, for each that speaks HTTP: they take less.
+const DOOR: usize = 4;
+/// Pages that are encoded or wait for it; more wait in their connections.
+const PAGES: usize = 64;
+
+/// Entrances to the same workers, each with its own bound.
+pub(crate) struct Pools {
+    /// The server's own tasks: one accepts. The others are its subpools, for they need its
+    /// workers, and the reactor that these wait in, until they have ended.
+    pub(crate) service: Pool,
+    /// Sockets that were accepted: until they have sent something, and those that ask for health.
+    pub(crate) door: Pool,
+    /// Sockets that speak HTTP, those that ask for an upgrade among them.
+    pub(crate) front: Pool,
+    /// WebSocket connections: a slot each, from the upgrade to the end.
+    pub(crate) connections: Pool,
+    /// Operations of rooms.
+    pub(crate) fanout: Pool,
+    /// Pages of history and lists of members: closures that run after more urgent work.
+    pub(crate) pages: Pool,
+    /// Reads from Redis, where there is one.
+    pub(crate) reads: Option<Pool>,
+}
+
+impl Pools {
+    fn new(config: &Config, tally: &Tally) -> Result<Self, BuildError> {
+        let panics = tally.panics.clone();
+        let mut builder = Pool::builder()
+            .name("chat")
+            .capacity(SERVICE)
+            .tokio()
+            .panic_handler(move |panic| {
+                panics.inc();
+                tracing::error!("contained a panic: {panic}");
+            });
+        if let Some(threads) = config.threads {
+            builder = builder.threads(1..=threads);
+        }
+        let service = builder.build()?;
+        let shared = !config.redis.redis.is_empty();
+        let subpool = |capacity| service.subpool().capacity(capacity).build();
+        let reads = shared.then(|| subpool(Redis::first_reads(config)));
+        Ok(Self {
+            door: subpool(config.max_handshakes.saturating_mul(DOOR))?,
+            front: subpool(config.max_handshakes)?,
+            connections: subpool(config.max_connections)?,
+            fanout: subpool(config.fanout)?,
+            pages: pages(&service)?,
+            reads: reads.transpose()?,
+            service,
+        })
+    }
+
+    /// All of them, by the names that they are shown under.
+    fn named(&self) -> impl Iterator<Item = (&'static str, Pool)> + use<> {
+        let named = [
+            ("service", Some(&self.service)),
+            ("door", Some(&self.door)),
+            ("front", Some(&self.front)),
+            ("connections", Some(&self.connections)),
+            ("fanout", Some(&self.fanout)),
+            ("pages", Some(&self.pages)),
+            ("redis_reads", self.reads.as_ref()),
+        ];
+        let there = named.map(|(name, pool)| pool.map(|pool| (name, pool.clone())));
+        there.into_iter().flatten()
+    }
+
+    /// Runs one of the server's few own tasks, which nobody waits for.
+    pub(crate) fn serve(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let served = self.service.spawn(task);
+        served.expect("the server has few tasks of its own");
+    }
+}
+
+/// The subpool for work that may wait. It leaves a worker to the rooms, if there are several.
+fn pages(pool: &Pool) -> Result<Pool, BuildError> {
+    let workers = *pool.threads().end();
+    let pages = pool.subpool().capacity(PAGES).priority(Priority::Low);
+    pages.threads((workers - 1).max(1)).build()
+}
+
+/// Calls `f` on a worker, where sockets and timers can be made, and returns its result.
+///
+/// Uses a channel because async code starts servers, too, and `JoinHandle::wait` panics there. Blocks only for a moment.
+pub(crate) fn on_worker<T>(service: &Pool, f: impl FnOnce() -> T + Send + 'static) -> T
+where
+    T: Send + 'static,
+{
+    let (sender, result) = mpsc::sync_channel(1);
+    let called = service.submit(move || _ = sender.send(f()));
+    called.expect("the server has few tasks of its own");
+    result.recv().expect("nothing in it panics")
+}
+
+/// A name for a server that was given none: its machine's, and what tells it from others there.
+fn a_name() -> String {
+    let machine = System::host_name().unwrap_or_default();
+    let short: String = machine
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .take(40)
+        .collect();
+    let machine = if short.is_empty() { "node" } else { &short };
+    format!("{machine}-{:06x}", fastrand::u32(..1 << 24))
+}
+
+impl Node {
+    pub(crate) fn new(mut config: Config) -> Result<Self, ServeError> {
+        if config.node.is_empty() {
+            config.node = a_name();
+        }
+        let secret = config.secret.read()?;
+        let tls = config.tls.as_ref().map(TlsArgs::acceptor).transpose()?;
+        let tally = Tally::default();
+        let pools = Pools::new(&config, &tally)?;
+        let closures = config.debug_closures;
+        let closures = closures.map(|time| Closures::new(&pools.service, time));
+        let closures = closures.transpose()?;
+        let draining = CancellationToken::new();
+        let guard = Arc::new(Guard::new(guard::Limits::new(&config)));
+        pools.serve(guard::watch(guard.clone(), draining.clone()));
+        let tuned = Tuning::new(config.tuner, &pools, &guard);
+        let tuning = tuned.map(|(tuning, tuner)| {
+            let tuning = Arc::new(tuning);
+            pools.serve(tuning::run(tuning.clone(), tuner, draining.clone()));
+            tuning
+        });
+        let history = History::new(history::Limits {
+            messages: config.history,
+            age: config.history_age,
+            bytes: config.history_bytes,
+            room_bytes: config.history_room_bytes,
+            user_bytes: config.history_user_bytes,
+            rooms: config.history_rooms,
+        });
+        let limit = outbox_limits(&config).longest_text();
+        let restore = |kept: Kept| {
+            let messages = kept.messages.iter().map(|message| {
+                let age = clock::now_ms().saturating_sub(message.ts);
+                let frame = wire::restored(message, limit);
+                (Duration::from_millis(age), message.user.as_str(), frame)
+            });
+            history.restore(&kept.room, kept.newest, messages);
+        };
+        let open = |path: &PathBuf| {
+            Journal::open(path, config.history, restore).map_err(|source| ServeError::Data {
+                path: path.clone(),
+                source: Box::new(source),
+            })
+        };
+        let journal = config.data.as_ref().map(open).transpose()?;
+        let start = |reads: &Pool| Redis::start(&config, &pools.service, reads.clone());
+        let redis = pools.reads.as_ref().map(start).transpose()?.map(Arc::new);
+        let store = match &redis {
+            Some(redis) => redis.sessions(),
+            None => Box::new(Memory::new(config.session_ttl)),
+        };
+        let hub = Hub::new(Common {
+            fanout: pools.fanout.clone(),
+            pages: pools.pages.clone(),
+            outbox: outbox_limits(&config),
+            history,
+            journal,
+            bus: redis.clone().map(|redis| redis as Arc<dyn Bus>),
+            presence_limit: config.presence_limit,
+            tally: tally.clone(),
+        });
+        let debug = closures.as_ref();
+        let debug = debug.map(|closures| ("debug_closures", closures.pool.clone()));
+        let live = Live {
+            hub: hub.clone(),
+            pools: pools.named().chain(debug).collect(),
+            redis: redis.clone(),
+            guard: guard.clone(),
+            tuning,
+            closures: closures.clone(),
+            started: Instant::now(),
+        };
+        Ok(Self {
+            tokens: secret.as_ref().map(Key::new),
+            sessions: Sessions::new(
+                store,
+                &config.node,
+                config.user_connections,
+                config.session_ttl,
+                tally.session_failures.clone(),
+            ),
+            tls,
+            door: Door::new(config.address_handshakes),
+            rates: Rates::new(config.connection_rate, config.user_rate),
+            config,
+            pools,
+            hub,
+            redis,
+            metrics: Metrics::new(tally.clone(), live),
+            tally,
+            guard,
+            closures,
+            draining,
+            // Each life of a server counts from elsewhere.
+            connections: AtomicU64::new(u64::from(fastrand::u32(..)) << 32),
+            guests: AtomicU64::new(0),
+        })
+    }
+
+    /// A number that no connection has had before, on no server of this name.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A name for who did not bring one.
+    pub(crate) fn next_guest(&self) -> String {
+        format!("{GUEST}{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Why newcomers are refused although there is a place for them, if they are.
+    pub(crate) fn refuses(&self) -> Option<String> {
+        self.guard.refuses(self.hub.connections())
+    }
+
+    pub(crate) fn outbox_limits(&self) -> Limits {
+        outbox_limits(&self.config)
+    }
+}
+
+fn outbox_limits(config: &Config) -> Limits {
+    Limits {
+        frames: config.outbox_frames,
+        bytes: config.outbox_bytes,
+        patience: config.slow_timeout,
+    }
+}

@@ -1,0 +1,320 @@
+//! The bounded queue of one client. Whoever has something for the client pushes and never waits; the connection's own
+//! future writes. All that is queued leaves in one write.
+//!
+//! | filled to | |
+//! |---|---|
+//! | a half | the client is behind: its patience begins |
+//! | three quarters | publishers wait until it is below a half, or the patience is over |
+//! | full | the client is evicted, unless the patience lasts |
+//! | twice full | the client is evicted |
+
+mod relief;
+mod state;
+
+use std::cell::RefCell;
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chat_demo_client::frame::MAX_PAYLOAD;
+use chat_demo_client::subprotocol::Subprotocol;
+use chat_demo_client::wire;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use self::state::{BATCH, Batch, State};
+use crate::error::CloseReason;
+
+thread_local! {
+    /// Where frames are put side by side for one write.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BATCH));
+}
+
+/// How much may wait for one client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
+    /// How long a client may be behind before a full outbox evicts it, and how long publishers wait for it.
+    pub(crate) patience: Duration,
+}
+
+/// What became of a frame for a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    /// It is queued.
+    Queued,
+    /// It is queued, and the next ones should wait for the client.
+    Behind,
+    /// The client takes no frames: it is gone, or this frame evicted it.
+    Refused,
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) frames: usize,
+    pub(crate) bytes: usize,
+}
+
+/// See the module's documentation.
+pub(crate) struct Outbox {
+    limits: Limits,
+    /// What the client is told in.
+    subprotocol: Subprotocol,
+    /// Never held across a write: a slow socket delays nobody who pushes.
+    state: Mutex<State>,
+}
+
+/// Who ended the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    ByServer(CloseReason),
+    ByClient,
+}
+
+impl Limits {
+    /// The longest text that fits in every encoding.
+    pub(crate) fn longest_text(&self) -> usize {
+        self.bytes.min(MAX_PAYLOAD).saturating_sub(wire::ADDED)
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(limits: Limits, subprotocol: Subprotocol) -> Self {
+        Self {
+            limits,
+            subprotocol,
+            state: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn subprotocol(&self) -> Subprotocol {
+        self.subprotocol
+    }
+
+    /// Queues all these frames if there is room for them, and none of them otherwise; that harms nobody. Says whether
+    /// they are queued.
+    pub(crate) fn offer(&self, frames: Vec<Bytes>) -> bool {
+        let mut state = self.state.lock();
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        if state.frames.len() + frames.len() > self.limits.frames
+            || state.bytes + bytes > self.limits.bytes
+        {
+            // With nothing to queue, all of it is.
+            return frames.is_empty();
+        }
+        if state.sealed {
+            // Nobody is left to miss them.
+            return true;
+        }
+        let waker = state.waker_for_more();
+        for frame in frames {
+            state.append(frame);
+        }
+        if self.limits.are_filled(2, state.frames.len(), state.bytes) {
+            state.behind_since.get_or_insert_with(Instant::now);
+        }
+        drop(state);
+        wake(waker);
+        true
+    }
+
+    /// Queues a frame. Says whether the client still takes frames: it does not when it is gone, nor when this frame is
+    /// one too many, which evicts it.
+    pub(crate) fn push(&self, frame: Bytes) -> bool {
+        self.deliver(frame) != Pushed::Refused
+    }
+
+    /// Queues a frame, and returns whether those that have more should wait.
+    pub(crate) fn deliver(&self, frame: Bytes) -> Pushed {
+        let mut state = self.state.lock();
+        if state.sealed {
+            return Pushed::Refused;
+        }
+        let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
+        // Most often.
+        if !self.limits.are_filled(2, frames, bytes) {
+            let waker = state.waker_for_more();
+            state.append(frame);
+            drop(state);
+            wake(waker);
+            return Pushed::Queued;
+        }
+        let now = Instant::now();
+        let since = *state.behind_since.get_or_insert(now);
+        let is_patient = now.duration_since(since) < self.limits.patience;
+        let is_over = frames > self.limits.frames || bytes > self.limits.bytes;
+        let is_far_over = frames > 2 * self.limits.frames || bytes > 2 * self.limits.bytes;
+        if is_far_over || (is_over && !is_patient) {
+            state.evict(self.subprotocol);
+            let released = state.release();
+            drop(state);
+            released.wake();
+            return Pushed::Refused;
+        }
+        let waker = state.waker_for_more();
+        state.append(frame);
+        drop(state);
+        wake(waker);
+        if is_patient && self.limits.are_filled(3, frames, bytes) {
+            Pushed::Behind
+        } else {
+            Pushed::Queued
+        }
+    }
+
+    /// Returns whether as many frames, or as many bytes, are queued.
+    pub(crate) fn holds(&self, frames: usize, bytes: usize) -> bool {
+        let state = self.state.lock();
+        state.frames.len() >= frames || state.bytes >= bytes
+    }
+
+    /// Lets out what is queued and what is owed, then the reason's farewell, and takes nothing more.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        let farewell = reason.farewell(self.subprotocol);
+        self.change(|state| state.end(Ended::ByServer(reason), Some(farewell)));
+    }
+
+    /// Lets out what is queued and what is owed, then the answer to the client's goodbye, and takes nothing more.
+    pub(crate) fn end_by_client(&self, answer: Option<Bytes>) {
+        self.change(|state| state.end(Ended::ByClient, answer));
+    }
+
+    /// An answer is owed until the returned guard is dropped: the conversation does not end before.
+    pub(crate) fn owe(self: &Arc<Self>) -> Owed {
+        self.state.lock().owed += 1;
+        Owed(self.clone())
+    }
+
+    /// A frame of the client is being handled, or no longer. Meanwhile the client's goodbye is not answered.
+    pub(crate) fn set_busy(&self, busy: bool) {
+        self.change(|state| {
+            state.busy = busy;
+            state.seal_if_settled();
+        });
+    }
+
+    /// Ends the conversation, whatever is owed.
+    pub(crate) fn seal(&self) {
+        self.change(State::seal);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock();
+        change(&mut state);
+        let released = state.ended.is_some().then(|| state.release());
+        drop(state);
+        if let Some(released) = released {
+            released.wake();
+        }
+    }
+
+    /// Drops all: there is nobody to write to.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        let ended = state.ended.or(Some(Ended::ByClient));
+        let old = mem::replace(
+            &mut *state,
+            State {
+                ended,
+                sealed: true,
+                ..State::default()
+            },
+        );
+        drop(state);
+        relief::notify(old.relief.clone());
+        // Frees frames and a waker: not under the lock.
+        drop(old);
+    }
+
+    /// What waits.
+    pub(crate) fn waiting(&self) -> Waiting {
+        let state = self.state.lock();
+        Waiting {
+            frames: state.frames.len(),
+            bytes: state.bytes,
+        }
+    }
+
+    /// Whether nothing more is taken.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.state.lock().sealed
+    }
+
+    /// Who ended the conversation, if it has ended.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.state.lock().ended
+    }
+
+    /// Writes what is queued. Ready when the outbox has ended and all is out, or when a write fails.
+    pub(crate) fn poll_drain(
+        &self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&mut Context<'_>, &[u8]) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<()>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            loop {
+                let mut state = self.state.lock();
+                if state.frames.is_empty() {
+                    if state.sealed {
+                        return Poll::Ready(Ok(()));
+                    }
+                    state.wait(cx);
+                    return Poll::Pending;
+                }
+                let batch = state.begin_write(scratch);
+                drop(state);
+
+                let written = match &batch {
+                    Batch::One { frame, offset } => write(cx, &frame[*offset..]),
+                    Batch::Many => write(cx, scratch),
+                };
+
+                let mut state = self.state.lock();
+                state.in_write = 0;
+                match written {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(len)) => {
+                        state.advance(len);
+                        let relief = state.relieve(&self.limits);
+                        drop(state);
+                        relief::notify(relief);
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        // Not for more frames, which wait for the socket like these, but for an eviction.
+                        state.wait(cx);
+                        return Poll::Pending;
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Wakes the connection's future; called with the lock released, for it may run at once.
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// An answer that is owed to a client.
+pub(crate) struct Owed(Arc<Outbox>);
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.0.change(|state| {
+            // An outbox that was abandoned owes nothing.
+            state.owed = state.owed.saturating_sub(1);
+            state.seal_if_settled();
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,325 @@
+//! A room's state, and what its operations do to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::{self, Joined, Message, Payload, Presence, PresenceEvent};
+use chat_demo_client::subprotocol::{self, Subprotocol};
+use chat_demo_client::wire::{self, Shared};
+use tokio::sync::oneshot;
+
+use super::flow::{Credit, Flow};
+use super::page::Prepared;
+use super::replica::Replica;
+use super::{Common, Room};
+use crate::connection::Connection;
+use crate::directory::Claim;
+use crate::epoch::{Epoch, Position};
+use crate::error::Refusal;
+use crate::history::Log;
+use crate::outbox::{Owed, Pushed};
+use crate::tally::Tally;
+
+/// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
+pub(crate) const MAX_LISTED: usize = 1000;
+
+/// Touched by the room's strand, and by those that depart.
+pub(super) struct State {
+    name: Arc<str>,
+    members: HashMap<u64, Member>,
+    /// Gives the numbers, for it outlives the room; unless the bus does.
+    pub(super) log: Arc<Log>,
+    /// How the log stands to what the bus has, if there is one.
+    pub(super) replica: Option<Replica>,
+    pub(super) common: Arc<Common>,
+    pub(super) flow: Arc<Flow>,
+}
+
+/// Who comes to a room.
+pub(super) struct Newcomer {
+    pub(super) connection: Arc<Connection>,
+    pub(super) claim: Arc<Claim<Room>>,
+    /// The last message that it saw.
+    pub(super) seen: Option<Position>,
+    /// What was missed, as far as it was encoded before.
+    pub(super) prepared: Prepared,
+    /// How many members there are on all servers, if that is known.
+    pub(super) members: Option<u32>,
+    /// Told once it is a member, where that may take a while; dropped if it becomes none.
+    pub(super) told: Option<oneshot::Sender<()>>,
+}
+
+/// Where a message comes from.
+pub(super) struct Source {
+    pub(super) from: Arc<Connection>,
+    /// What it is acknowledged under, if that is wanted.
+    pub(super) id: Option<String>,
+    /// When it had been read.
+    pub(super) arrived: Instant,
+    /// Keeps the connection open until its publisher was told.
+    pub(super) _owed: Owed,
+    /// Returned when the message has been delivered, or kept by the bus.
+    pub(super) _credit: Credit,
+    /// Keeps the room until the message has come to it.
+    pub(super) _claim: Arc<Claim<Room>>,
+}
+
+impl Source {
+    /// Counts a message that was delivered or kept, and acknowledges it.
+    pub(super) fn delivered(&self, room: &str, seq: u64, tally: &Tally) {
+        tally.fanout.record(self.arrived);
+        tally.messages.inc();
+        self.acknowledge(room, seq, tally);
+    }
+
+    /// Sends the publisher the message's number, if it wants to know.
+    pub(super) fn acknowledge(&self, room: &str, seq: u64, tally: &Tally) {
+        if let Some(id) = self.id.clone() {
+            let room = room.to_owned();
+            self.from.tell(&payload::Ack { id, room, seq }, tally);
+        }
+    }
+
+    /// Tells its publisher why it was not delivered.
+    pub(super) fn refuse(self, refusal: Refusal, tally: &Tally) {
+        self.from.refuse(&refusal.with_id(self.id), tally);
+    }
+}
+
+struct Member {
+    connection: Arc<Connection>,
+    /// Keeps the room in the hub.
+    _claim: Arc<Claim<Room>>,
+}
+
+impl State {
+    pub(super) fn new(name: Arc<str>, log: Arc<Log>, common: Arc<Common>, flow: Arc<Flow>) -> Self {
+        Self {
+            log,
+            replica: common.bus.is_some().then(Replica::default),
+            name,
+            members: HashMap::new(),
+            common,
+            flow,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    pub(super) fn join(&mut self, newcomer: Newcomer) {
+        if newcomer.connection.outbox.ended().is_some() {
+            // It has departed already, maybe before it came.
+            return;
+        }
+        let Some(newcomer) = self.ready_for(newcomer) else {
+            return;
+        };
+        let Newcomer {
+            connection,
+            claim,
+            seen,
+            prepared,
+            members,
+            told,
+        } = newcomer;
+        self.tell_presence(connection.user(), PresenceEvent::Joined);
+        let id = connection.id;
+        let member = Member {
+            connection,
+            _claim: claim,
+        };
+        self.members.insert(id, member);
+        self.greet(&self.members[&id].connection, seen, members, &prepared);
+        if let Some(told) = told {
+            // It may have given up meanwhile, and leaves.
+            let _ = told.send(());
+        }
+    }
+
+    /// How many there are in the room: here, unless it is known how many are on all servers.
+    fn count(&self, members: Option<u32>) -> u32 {
+        members.unwrap_or_else(|| u32::try_from(self.members.len()).unwrap_or(u32::MAX))
+    }
+
+    /// How the room stands.
+    fn joined(&self, recovered: bool, members: Option<u32>) -> Joined {
+        let Position { epoch, seq } = self.log.newest();
+        Joined {
+            room: self.name.to_string(),
+            seq,
+            members: self.count(members),
+            recovered,
+            epoch: epoch.to_string(),
+        }
+    }
+
+    pub(super) fn greet(
+        &self,
+        connection: &Connection,
+        seen: Option<Position>,
+        members: Option<u32>,
+        prepared: &Prepared,
+    ) {
+        let mut joined = self.joined(true, members);
+        let outbox = &connection.outbox;
+        if let Some(missed) = seen.and_then(|seen| self.log.after(seen))
+            && let Some(missed) = prepared.complete(missed, outbox)
+        {
+            let count = missed.len();
+            let mut frames = vec![wire::message(&joined, outbox.subprotocol())];
+            frames.extend(missed);
+            if outbox.offer(frames) {
+                let frames_out = &self.common.tally.frames_out;
+                frames_out.inc(Kind::JOINED);
+                frames_out.inc_by(Kind::MESSAGE, count);
+                return;
+            }
+        }
+        joined.recovered = false;
+        connection.tell(&joined, &self.common.tally);
+    }
+
+    /// Sends each member where the room stands now: what it has seen is not what the room has any more.
+    /// `members` is how many there are on all servers, if that is known.
+    pub(super) fn begin_anew(&mut self, members: Option<u32>) {
+        let joined = self.joined(false, members);
+        self.deliver(&Shared::new(joined));
+    }
+
+    pub(super) fn leave(&mut self, id: u64) {
+        if let Some(replica) = &mut self.replica {
+            replica
+                .waiting
+                .retain(|newcomer| newcomer.connection.id != id);
+        }
+        if let Some(member) = self.members.remove(&id) {
+            self.tell_presence(member.connection.user(), PresenceEvent::Left);
+        }
+    }
+
+    pub(super) fn goes_on_alone(&self) -> bool {
+        let bus = self.common.bus.as_ref();
+        bus.is_some_and(|bus| bus.goes_on_alone())
+    }
+
+    pub(super) fn refuse(&self, source: Source, refusal: Refusal) {
+        source.refuse(refusal, &self.common.tally);
+    }
+
+    /// Numbers a message, keeps it in the log, and delivers it; or acknowledges the kept one with the same key.
+    pub(super) fn publish(&mut self, source: &Source, key: Option<Arc<str>>, mut message: Message) {
+        if let Some(seq) = key.as_deref().and_then(|key| self.log.find(key)) {
+            return self.acknowledge(source, seq);
+        }
+        let user = message.user.clone();
+        let (seq, message) = self.log.append(&user, key, |seq| {
+            message.seq = seq;
+            let message = Shared::new(message);
+            (message.encoded(Subprotocol::Json).clone(), message)
+        });
+        self.deliver(&message);
+        source.delivered(&self.name, seq, &self.common.tally);
+    }
+
+    /// Keeps a message in the log that has its number, and delivers it. If the number does not follow, its epoch is begun
+    /// first.
+    pub(super) fn deliver_numbered(&mut self, source: &Source, epoch: Epoch, message: Message) {
+        let (seq, newest) = (message.seq, self.log.newest());
+        if newest.epoch != epoch {
+            let seq = seq - 1;
+            self.log
+                .begin_at(Position { epoch, seq }, std::iter::empty());
+            self.begin_anew(None);
+        }
+        self.next(message);
+        source.delivered(&self.name, seq, &self.common.tally);
+    }
+
+    pub(super) fn acknowledge(&self, source: &Source, seq: u64) {
+        source.acknowledge(&self.name, seq, &self.common.tally);
+    }
+
+    /// Keeps the next message in the log, whoever said it, and delivers it.
+    pub(super) fn next(&mut self, mut message: Message) {
+        subprotocol::shorten(&mut message.text, self.common.outbox.longest_text());
+        let seq = message.seq;
+        let message = Shared::new(message);
+        let frame = message.encoded(Subprotocol::Json).clone();
+        self.log.push(seq, &message.payload().user, frame);
+        self.deliver(&message);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether a member has not yet read much of what it was given.
+    pub(super) fn is_a_member_behind(&self) -> bool {
+        let mut members = self.members.values();
+        members.any(|member| member.connection.outbox.is_half_full())
+    }
+
+    /// Gives a payload to each member; those that take none any more are members no more.
+    pub(super) fn deliver<P: Payload>(&mut self, payload: &Shared<P>) {
+        self.deliver_to(payload, |_| true);
+    }
+
+    fn deliver_to<P: Payload>(&mut self, payload: &Shared<P>, to: impl Fn(&Connection) -> bool) {
+        let (mut gone, mut behind) = (Vec::new(), Vec::new());
+        let mut told = 0;
+        let members = self.members.iter();
+        for (id, member) in members.filter(|(_, member)| to(&member.connection)) {
+            let outbox = &member.connection.outbox;
+            match outbox.deliver(payload.encoded(outbox.subprotocol()).clone()) {
+                Pushed::Queued => told += 1,
+                Pushed::Behind => {
+                    told += 1;
+                    behind.push(outbox.clone());
+                }
+                Pushed::Refused => gone.push(*id),
+            }
+        }
+        self.flow.note(behind);
+        self.common.tally.deliveries.inc_by(told as u64);
+        self.common.tally.frames_out.inc_by(P::KIND, told);
+        for id in gone {
+            self.leave(id);
+        }
+    }
+
+    /// Those in the room, or nothing if they are too many.
+    pub(super) fn connections(&self) -> Option<Vec<Arc<Connection>>> {
+        let few = self.members.len() <= MAX_LISTED;
+        let members = self.members.values();
+        few.then(|| members.map(|member| member.connection.clone()).collect())
+    }
+
+    /// Tells the others what the bus says of a user.
+    pub(super) fn deliver_presence(&mut self, presence: Presence) {
+        let user = presence.user.clone();
+        self.deliver_to(&Shared::new(presence), |member| member.user() != user);
+    }
+
+    /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
+    fn tell_presence(&mut self, user: &str, event: PresenceEvent) {
+        let mut members = self.members.values();
+        // The bus knows who is the first and who the last on all servers.
+        if self.replica.is_some()
+            || self.members.len() > self.common.presence_limit
+            || members.any(|member| member.connection.user() == user)
+        {
+            return;
+        }
+        let presence = Presence {
+            room: self.name.to_string(),
+            user: user.to_owned(),
+            event: event.into(),
+        };
+        self.deliver(&Shared::new(presence));
+    }
+}

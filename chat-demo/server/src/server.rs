@@ -1,0 +1,333 @@
+//! The server's life: start, accept, drain.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::net::{self, IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anthill::{JoinHandle, ShutdownError};
+use chat_demo_client::payload::Bye;
+use chat_demo_client::wire::Shared;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{interval, sleep, timeout};
+
+use crate::config::Config;
+use crate::door::{self, Asks, State, Visitor};
+use crate::echo;
+use crate::error::{CloseReason, Refused, ServeError};
+use crate::history::REMEMBER;
+use crate::http::{self, Upgraded};
+use crate::node::{Node, on_worker};
+use crate::router::Router;
+use crate::session;
+
+/// Connections that the system holds for us while we are busy.
+const BACKLOG: i32 = 4096;
+/// How much the system may hold unsent for one client. What is more waits in the outbox, where it is counted.
+const UNSENT: u32 = 16 * 1024;
+/// When the system begins to ask a silent peer, how often, and when it gives up.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Files that are open beside the connections.
+const OTHER_FILES: u64 = 64;
+/// How long to wait when accepting fails: for want of files, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often old messages are looked for.
+const FORGET: Duration = Duration::from_secs(30);
+/// How often the data file is looked for.
+const LOOK: Duration = Duration::from_secs(1);
+/// When clients should come back after a drain.
+const RECONNECT_AFTER_MS: u64 = 1000;
+
+/// Lets the process open as many files as the system allows; warns when that is too few for the connections.
+pub fn raise_open_files(max_connections: usize) {
+    let wanted = max_connections as u64 + OTHER_FILES;
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < wanted => tracing::warn!(
+            "the limit of {limit} open files is too low for --max-connections {max_connections}: raise it to {wanted}"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
+    }
+}
+
+/// A server that runs on the threads of its pool, until it is drained or dropped.
+pub struct Server {
+    node: Arc<Node>,
+    address: SocketAddr,
+    /// There until the end.
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens and serves. Logs the address, as do the later steps of its life.
+    pub fn start(config: Config) -> Result<Self, ServeError> {
+        let listener = bind(config.listen)?;
+        let address = listener.local_addr()?;
+        let node = Arc::new(Node::new(config)?);
+        let mut server = Self {
+            node,
+            address,
+            accepting: None,
+        };
+        let service = &server.node.pools.service;
+        let listener = on_worker(service, || TcpListener::from_std(listener))?;
+        let router = Arc::new(Router::new(server.node.config.debug_commands));
+        let node = server.node.clone();
+        node.pools.serve(forget(node.clone()));
+        node.pools.serve(watch_data(node.clone()));
+        if let Some(closures) = node.closures.clone() {
+            node.pools.serve(closures.run(node.draining.clone()));
+        }
+        server.accepting = Some(server.spawn(async move {
+            tokio::select! {
+                () = node.draining.cancelled() => {}
+                never = accept(&listener, &node, &router) => match never {},
+            }
+        }));
+        let node = &server.node.config.node;
+        let scheme = if server.node.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        tracing::info!(node, url = %format_args!("{scheme}://{address}"), "listening");
+        Ok(server)
+    }
+
+    /// Where it listens: with the port that it got where none was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, tells those that are there, and waits for them to go. Blocks.
+    pub fn drain(mut self) -> Result<(), ServeError> {
+        self.node.draining.cancel();
+        // Wait until the listener is closed, so that newcomers are refused at once and go elsewhere.
+        if let Some(Err(error)) = self.accepting.take().map(JoinHandle::wait) {
+            tracing::error!("accepting had ended: {error}");
+        }
+        drain(&self.node)
+    }
+
+    /// Runs one of the server's few own tasks.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let spawned = self.node.pools.service.spawn_with_handle(task);
+        spawned.expect("the server has few tasks of its own")
+    }
+}
+
+/// Without a drain, the listener closes and the connections end one by one. Does not wait for them: async code drops
+/// servers, too, and a wait there panics.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.node.draining.cancel();
+        self.node.hub.end_all(CloseReason::Restart);
+    }
+}
+
+/// An address with a backlog deep enough for thousands at once.
+fn bind(address: SocketAddr) -> Result<net::TcpListener, ServeError> {
+    let listen = || -> io::Result<net::TcpListener> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    listen().map_err(|source| ServeError::Listen { address, source })
+}
+
+async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) -> Infallible {
+    let mut failing = false;
+    loop {
+        let (stream, address) = match listener.accept().await {
+            Ok((stream, address)) => (stream, address.ip()),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
+            Err(error) => {
+                // Once, not ten times a second, for as long as it lasts.
+                if !mem::replace(&mut failing, true) {
+                    tracing::warn!("cannot accept: {error}");
+                }
+                // Most likely there are no files left.
+                node.door.cut_silent();
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        failing = false;
+        node.tally.accepted.inc();
+        if let Err(error) = set_options(&stream) {
+            tracing::debug!("a client left while it was accepted: {error}");
+            continue;
+        }
+        // Waits when there are too many already, and none makes room: the backlog holds the rest.
+        if let Ok(slot) = node.door.admit(&node.pools.door).await {
+            slot.spawn(receive(stream, address, node.clone(), router.clone()));
+        } else {
+            tracing::warn!("the door takes no sockets");
+        }
+    }
+}
+
+/// Forgets what is too old, while the server serves.
+async fn forget(node: Arc<Node>) {
+    let mut ticks = interval(FORGET);
+    while node
+        .draining
+        .run_until_cancelled(ticks.tick())
+        .await
+        .is_some()
+    {
+        node.hub.history().expire(node.hub.journal().is_some());
+        if let Some(journal) = node.hub.journal() {
+            let age = node.config.history_age;
+            let hub = node.hub.clone();
+            let forget_room = move |room: &str, is_silent| {
+                let history = hub.history();
+                history.is_forgotten(room) || (is_silent && history.forget(room))
+            };
+            journal.forget(age, REMEMBER.max(age), forget_room).await;
+        }
+        node.rates.expire();
+    }
+}
+
+/// Checks the data file while the server runs, so that a removed file is detected even if no client publishes.
+async fn watch_data(node: Arc<Node>) {
+    let mut ticks = interval(LOOK);
+    while let Some(journal) = node.hub.journal()
+        && node
+            .draining
+            .run_until_cancelled(ticks.tick())
+            .await
+            .is_some()
+    {
+        journal.check();
+    }
+}
+
+/// Waits until a socket has sent something, and gives it a place where HTTP is spoken. What asks for health has its answer
+/// here, where handshakes take no place from it.
+async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>, router: Arc<Router>) {
+    let visitor = node.door.enter();
+    let time = node.config.handshake_timeout;
+    let place = async {
+        let asks = timeout(time, door::first_bytes(&stream, node.tls.is_none())).await;
+        match asks {
+            Ok(Asks::Other) => {}
+            Ok(Asks::Reserved) => return Some(None),
+            Ok(Asks::Gone) => return None,
+            Err(_) => {
+                node.tally.refused.inc(Refused::Timeout);
+                return None;
+            }
+        }
+        visitor.set(State::Waiting);
+        visitor.begin(address).await;
+        let slot = node.door.advance(&node.pools.front).await;
+        visitor.set(State::Idle);
+        slot.ok().map(Some)
+    };
+    let place = tokio::select! {
+        place = place => place,
+        () = visitor.cut() => {
+            node.tally.refused.inc(Refused::Crowded);
+            return;
+        }
+        () = node.draining.cancelled() => return,
+    };
+    match place {
+        Some(Some(slot)) => slot.spawn(greet(stream, visitor, node, router)),
+        // Boxed: a socket that has sent nothing does not carry its weight.
+        Some(None) => _ = Box::pin(http::serve(stream, &node, &visitor, false)).await,
+        None => {}
+    }
+}
+
+/// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
+async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>, router: Arc<Router>) {
+    let upgraded = http::serve(stream, &node, &visitor, true).await;
+    drop(visitor);
+    if let Some(upgraded) = upgraded {
+        let Upgraded {
+            stream,
+            head,
+            slot,
+            subprotocol,
+        } = upgraded;
+        if node.config.echo {
+            slot.spawn(echo::run(stream, head, node));
+        } else {
+            slot.spawn(session::run(stream, head, subprotocol, node, router));
+        }
+    }
+}
+
+fn set_options(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new()
+            .with_time(KEEPALIVE)
+            .with_interval(KEEPALIVE_INTERVAL),
+    )?;
+    socket.set_tcp_notsent_lowat(UNSENT)
+}
+
+/// Sends everybody away, and waits for them to go.
+fn drain(node: &Node) -> Result<(), ServeError> {
+    let Config {
+        drain_notice,
+        drain_timeout,
+        ..
+    } = node.config;
+    let bye = Bye {
+        reason: CloseReason::Restart.text().to_owned(),
+        reconnect_after_ms: RECONNECT_AFTER_MS,
+    };
+    let told = node.hub.broadcast(&Shared::new(bye), |_| true);
+    tracing::info!(connections = told, "draining");
+    if told > 0 {
+        thread::sleep(drain_notice);
+    }
+    node.hub.end_all(CloseReason::Restart);
+
+    let deadline = Instant::now() + drain_timeout;
+    // Handshakes become connections, and connections leave rooms: in this order nothing is refused on its way out.
+    for pool in [
+        &node.pools.door,
+        &node.pools.front,
+        &node.pools.connections,
+        &node.pools.pages,
+        &node.pools.fanout,
+    ] {
+        pool.shutdown()
+            .wait_deadline(deadline)
+            .map_err(|error| ServeError::Drain {
+                left: match error {
+                    ShutdownError::Timeout(unfinished) => unfinished.stats.in_flight,
+                    _ => 0,
+                },
+            })?;
+    }
+    if let Some(journal) = node.hub.journal() {
+        journal.close();
+    }
+    if let Some(redis) = &node.redis {
+        redis.close(&node.pools.service);
+    }
+    tracing::info!("drained");
+    Ok(())
+}

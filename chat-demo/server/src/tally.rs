@@ -1,0 +1,53 @@
+//! What is counted, by those who do it. To count decides nothing, and costs an addition: per frame, per write or per
+//! publish, never per delivery.
+
+mod counts;
+mod labels;
+mod latency;
+
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::ErrorCode;
+use prometheus_client::metrics::counter::Counter;
+
+use crate::error::{CloseReason, Refused};
+
+pub(crate) use self::counts::Counts;
+use self::counts::Label;
+pub(crate) use self::labels::UNKNOWN;
+pub(crate) use self::latency::Latency;
+
+/// The counters of a server; a clone counts into the same.
+#[derive(Clone, Default)]
+pub(crate) struct Tally {
+    /// TCP connections.
+    pub(crate) accepted: Counter,
+    /// Handshakes that did not become a connection.
+    pub(crate) refused: Counts<Refused>,
+    /// Connections that the server ended.
+    pub(crate) closed: Counts<CloseReason>,
+    /// Messages from clients. Those that are no frames count as of unknown type.
+    pub(crate) frames_in: Counts<Kind>,
+    /// Frames that were queued for clients.
+    pub(crate) frames_out: Counts<Kind>,
+    pub(crate) traffic: Traffic,
+    /// Error frames.
+    pub(crate) errors: Counts<ErrorCode>,
+    /// Texts that got a number.
+    pub(crate) messages: Counter,
+    /// Frames that rooms put into a member's outbox.
+    pub(crate) deliveries: Counter,
+    /// From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis
+    /// had kept it.
+    pub(crate) fanout: Latency,
+    /// Operations that the session store did not do.
+    pub(crate) session_failures: Counter,
+    /// Tasks that panicked.
+    pub(crate) panics: Counter,
+}
+
+/// Bytes on the sockets of WebSocket connections.
+#[derive(Clone, Default)]
+pub(crate) struct Traffic {
+    pub(crate) bytes_in: Counter,
+    pub(crate) bytes_out: Counter,
+}

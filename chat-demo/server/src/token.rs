@@ -1,0 +1,130 @@
+//! Signed tokens: JWT by HS256. Whoever knows the secret says who somebody is, and for how long.
+
+mod hmac;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chat_demo_client::payload::is_name;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::Deserialize;
+use serde_json::json;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use crate::connection::Identity;
+use crate::secret::Secret;
+
+/// What the names of guests begin with where others have tokens, and no name in a token may.
+pub(crate) const GUEST: &str = "guest-";
+/// Longer than any connection lasts; what is later would not fit into a time.
+const MAX_REMAINING: f64 = 10.0 * 365.0 * 24.0 * 3600.0;
+
+/// What a token says; other claims are ignored.
+#[derive(Deserialize)]
+struct Claims {
+    /// The user's name.
+    #[serde(default)]
+    sub: String,
+    /// When it ends, in seconds since the epoch; whether it is there is checked before it is used.
+    #[serde(default)]
+    exp: f64,
+    /// Whether the user may alert everybody.
+    #[serde(default)]
+    admin: bool,
+}
+
+/// Verifies tokens.
+pub(crate) struct Key {
+    key: DecodingKey,
+    validation: Validation,
+}
+
+impl Key {
+    pub(crate) fn new(secret: &Secret) -> Self {
+        hmac::install();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.leeway = 0;
+        validation.validate_nbf = true;
+        validation.validate_aud = false;
+        Self {
+            key: DecodingKey::from_secret(secret.bytes()),
+            validation,
+        }
+    }
+
+    /// Whom the token names, if it is good.
+    pub(crate) fn verify(&self, token: &str) -> Result<Identity, TokenError> {
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)?.claims;
+        if !is_user(&claims.sub) {
+            return Err(TokenError::User);
+        }
+        let remaining = claims.exp - since_epoch().as_secs_f64();
+        // The library still takes a token in the second in which it ends.
+        if remaining <= 0.0 {
+            return Err(TokenError::Expired);
+        }
+        let remaining = Duration::from_secs_f64(remaining.min(MAX_REMAINING));
+        Ok(Identity {
+            user: claims.sub.into(),
+            admin: claims.admin,
+            expires: Some(Instant::now() + remaining),
+        })
+    }
+}
+
+/// A token for a user that is good for a while.
+pub(crate) fn sign(secret: &Secret, user: &str, admin: bool, time: Duration) -> String {
+    hmac::install();
+    let claims = json!({ "sub": user, "exp": (since_epoch() + time).as_secs(), "admin": admin });
+    let key = EncodingKey::from_secret(secret.bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+        .expect("claims are plain data, and any bytes are a key")
+}
+
+/// Whether a token may name a user so.
+pub(crate) fn is_user(name: &str) -> bool {
+    is_name(name) && !name.starts_with(GUEST)
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Why a token is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum TokenError {
+    #[error("the token has expired: get a fresh one")]
+    Expired,
+    #[error("the token is not good yet: see its nbf, and the clocks")]
+    Early,
+    #[error("the token's signature is wrong: it was made with another secret, or changed")]
+    Signature,
+    #[error("the token's algorithm is not HS256")]
+    Algorithm,
+    #[error("the token has no {0}, or it is not a number of seconds")]
+    Time(String),
+    #[error("the token's sub is not a name: 1 to 64 bytes, no control characters, not guest-...")]
+    User,
+    #[error("the token cannot be read: {0}")]
+    Form(String),
+}
+
+impl From<jsonwebtoken::errors::Error> for TokenError {
+    fn from(error: jsonwebtoken::errors::Error) -> Self {
+        match error.into_kind() {
+            ErrorKind::ExpiredSignature => Self::Expired,
+            ErrorKind::ImmatureSignature => Self::Early,
+            ErrorKind::InvalidSignature => Self::Signature,
+            ErrorKind::InvalidAlgorithm => Self::Algorithm,
+            ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
+                Self::Time(claim)
+            }
+            ErrorKind::InvalidToken => Self::Form("it has not three parts".to_owned()),
+            ErrorKind::Json(error) => Self::Form(error.to_string()),
+            kind => Self::Form(format!("{kind:?}")),
+        }
+    }
+}
