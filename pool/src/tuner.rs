@@ -10,6 +10,7 @@
 //! | [`Fixed`] | nothing | nothing | one limit is right, or as a baseline for comparison |
 //! | [`Stepped`] | demand | between limits that you choose | you know which limit fits which load |
 //! | [`Gradient`] | latency, relative to its long-term mean | the capacity | a shared resource has an unknown limit |
+//! | [`Aimd`] | reported failures | the capacity | a shared resource refuses or times out under overload |
 //! | [`HillClimbing`] | whether more threads raise the throughput | the threads | many short tasks block |
 //!
 //! No policy beats a fixed limit that is right. `tests/tuner` runs them all against a simulated
@@ -36,7 +37,9 @@
 //!
 //! A program with timers of its own calls [`Tuner::tick`] and needs no extra thread.
 
+mod aimd;
 mod control;
+mod failures;
 mod gradient;
 mod hill_climbing;
 mod policy;
@@ -52,7 +55,9 @@ use std::time::{Duration, Instant};
 
 use crate::pool::Pool;
 
+pub use self::aimd::Aimd;
 pub use self::control::{Change, Control};
+pub use self::failures::Failures;
 pub use self::gradient::Gradient;
 pub use self::hill_climbing::HillClimbing;
 pub use self::policy::{Fixed, Policy, Proposal};
@@ -171,6 +176,29 @@ impl Tuner {
     pub fn probe(mut self, probe: impl FnMut() -> Probe + Send + 'static) -> Self {
         self.meter.probe = Some(Box::new(probe));
         self
+    }
+
+    /// Returns a handle through which tasks report failures of the resource that the pool protects.
+    ///
+    /// ```
+    /// # use anthill::tuner::{Aimd, Target, Tuner};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = anthill::Pool::builder().capacity(64).build()?;
+    /// let tuner = Tuner::new(&pool, Target::Capacity, Aimd::default());
+    /// let failures = tuner.failures();
+    /// pool.submit(move || {
+    ///     if std::fs::read("/nowhere").is_err() {
+    ///         failures.report();
+    ///     }
+    /// })?;
+    /// # pool.shutdown().wait()?;
+    /// # assert_eq!(tuner.failures().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn failures(&self) -> Failures {
+        self.meter.failures.clone()
     }
 
     /// Returns the time between two calls of [`tick`](Self::tick): a tenth of a sample.

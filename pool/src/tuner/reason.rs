@@ -33,6 +33,15 @@ pub enum Reason {
         /// The usual latency.
         usual: Duration,
     },
+    /// Many tasks failed.
+    Failing {
+        /// Failures in the sample.
+        failures: u64,
+        /// Tasks that ended in it.
+        ended: u64,
+    },
+    /// Few tasks or none failed, so there may be room for more.
+    FewFailures,
     /// The policy measures what a change does to the throughput.
     Trial,
     /// More threads raise the throughput.
@@ -61,6 +70,10 @@ impl fmt::Display for Reason {
             Self::Crowded { latency, usual } => {
                 write!(f, "tasks take {latency:.1?} instead of {usual:.1?}")
             }
+            Self::Failing { failures, ended } => {
+                write!(f, "{failures} failures in {ended} tasks")
+            }
+            Self::FewFailures => write!(f, "few tasks fail"),
             Self::Trial => write!(f, "a trial"),
             Self::MoreHelps { slope } => write!(f, "more threads do more: slope {slope:.2}"),
             Self::MoreHinders { slope } => write!(f, "more threads do no more: slope {slope:.2}"),

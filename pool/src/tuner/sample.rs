@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{READINGS, Target};
+use super::{Failures, READINGS, Target};
 use crate::figures::Stats;
 
 /// Samples of fewer tasks give no latency.
@@ -35,6 +35,11 @@ pub struct Sample {
     pub elapsed: Duration,
     /// Tasks that ended during the sample.
     pub ended: u64,
+    /// Failures reported through [`Failures`] during the sample.
+    pub failed: u64,
+    /// Tasks that [expired](crate::Slot::expires_at) during the sample, in the pool and all of its
+    /// subpools.
+    pub expired: u64,
     /// Slots in use, on average. If the limit is the threads: tasks that run or are queued.
     pub in_flight: f64,
     /// Tasks that workers run, on average.
@@ -159,12 +164,21 @@ impl Sample {
     }
 }
 
+/// When the present sample began, and the counts by then.
+#[derive(Clone, Copy)]
+struct Begin {
+    at: Instant,
+    ended: u64,
+    failed: u64,
+    expired: u64,
+}
+
 /// Averages readings into samples.
 pub(super) struct Meter {
     target: Target,
     pub(super) probe: Option<Box<dyn FnMut() -> Probe + Send>>,
-    /// When the present sample began, and how many tasks had ended by then.
-    begin: Option<(Instant, u64)>,
+    pub(super) failures: Failures,
+    begin: Option<Begin>,
     readings: u32,
     sums: Sample,
 }
@@ -174,6 +188,7 @@ impl Meter {
         Self {
             target,
             probe: None,
+            failures: Failures::default(),
             begin: None,
             readings: 0,
             sums: Sample::default(),
@@ -199,8 +214,14 @@ impl Meter {
                 (ended, stats.running + stats.queued)
             }
         };
-        let Some((begun, ended_before)) = self.begin else {
-            self.begin = Some((now, ended));
+        let counts = Begin {
+            at: now,
+            ended,
+            failed: self.failures.count(),
+            expired: stats.expired,
+        };
+        let Some(begin) = self.begin else {
+            self.begin = Some(counts);
             return None;
         };
         self.readings += 1;
@@ -208,7 +229,7 @@ impl Meter {
         self.sums.running += stats.running as f64;
         self.sums.queued += stats.queued as f64;
         self.sums.waiting += stats.waiting as f64;
-        let elapsed = now.saturating_duration_since(begun);
+        let elapsed = now.saturating_duration_since(begin.at);
         // Ends a sample whose readings come late, or the sample would take several intervals.
         if self.readings < READINGS && elapsed < interval {
             return None;
@@ -217,7 +238,9 @@ impl Meter {
         let sample = Sample {
             elapsed,
             // Saturating, because the number falls while slots are held in reserve.
-            ended: ended.saturating_sub(ended_before),
+            ended: ended.saturating_sub(begin.ended),
+            failed: counts.failed.saturating_sub(begin.failed),
+            expired: counts.expired.saturating_sub(begin.expired),
             in_flight: mean(self.sums.in_flight),
             running: mean(self.sums.running),
             queued: mean(self.sums.queued),
@@ -225,7 +248,7 @@ impl Meter {
             limit,
             probe: self.probe.as_mut().map(|probe| probe()).unwrap_or_default(),
         };
-        (self.begin, self.readings) = (Some((now, ended)), 0);
+        (self.begin, self.readings) = (Some(counts), 0);
         self.sums = Sample::default();
         Some(sample)
     }
@@ -283,6 +306,27 @@ mod tests {
         let sample = meter.read(&late, start + 3 * second, 4, second);
         let sample = sample.expect("a sample");
         assert_eq!((sample.elapsed, sample.ended), (3 * second, 33));
+    }
+
+    #[test]
+    fn sample_counts_failures_and_expired_tasks() {
+        let (mut meter, start) = (Meter::new(Target::Capacity), Instant::now());
+        let second = Duration::from_secs(1);
+        let failures = meter.failures.clone();
+        let mut read = |seconds: u32, expired| {
+            let stats = Stats {
+                expired,
+                ..Stats::default()
+            };
+            let sample = meter.read(&stats, start + second * seconds, 4, second);
+            sample.map(|sample| (sample.failed, sample.expired))
+        };
+        failures.report();
+        assert_eq!(read(0, 5), None);
+        failures.report();
+        failures.report();
+        assert_eq!(read(1, 8), Some((2, 3)), "since the first reading");
+        assert_eq!(read(2, 8), Some((0, 0)));
     }
 
     #[test]

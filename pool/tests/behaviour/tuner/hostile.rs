@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use anthill::tuner::{Gradient, HillClimbing, Policy, Probe, Sample, Stepped};
+use anthill::tuner::{Aimd, Gradient, HillClimbing, Policy, Probe, Sample, Stepped};
 use proptest::prelude::*;
 
 /// Any float, often infinite or NaN.
@@ -34,7 +34,7 @@ fn count() -> impl Strategy<Value = u64> {
 prop_compose! {
     fn sample()(
         elapsed in duration(),
-        ended in count(),
+        [ended, failed, expired] in [count(), count(), count()],
         tasks in [float(), float(), float(), float()],
         limit in prop_oneof![Just(0), Just(usize::MAX), 1..100_usize],
         cpu in prop::option::of(float()),
@@ -42,7 +42,9 @@ prop_compose! {
     ) -> Sample {
         let [in_flight, running, queued, waiting] = tasks;
         let probe = Probe { cpu, memory };
-        Sample { elapsed, ended, in_flight, running, queued, waiting, limit, probe }
+        Sample {
+            elapsed, ended, failed, expired, in_flight, running, queued, waiting, limit, probe,
+        }
     }
 }
 
@@ -51,10 +53,16 @@ fn bounds() -> impl Strategy<Value = RangeInclusive<usize>> {
 }
 
 /// Every policy, one of them with these settings.
-fn policies((tolerance, window, score): (f64, u32, f64)) -> [Box<dyn Policy>; 4] {
+fn policies((tolerance, window, score): (f64, u32, f64)) -> [Box<dyn Policy>; 6] {
     let gradient = Gradient::default().tolerance(tolerance).window(window);
+    let aimd = Aimd::default()
+        .factor(score)
+        .tolerance(tolerance)
+        .step(window);
     [
         Box::new(gradient),
+        Box::new(aimd.count_expired()),
+        Box::new(Aimd::default()),
         Box::new(HillClimbing::default()),
         Box::new(Stepped::default()),
         Box::new(Stepped::default().by(move |_| score)),
@@ -89,8 +97,9 @@ proptest! {
 
     #[test]
     fn policies_still_propose_after_hostile_samples(hostile in prop::collection::vec(sample(), 1..20)) {
-        let policies: [Box<dyn Policy>; 2] = [
+        let policies: [Box<dyn Policy>; 3] = [
             Box::new(Gradient::default()),
+            Box::new(Aimd::default().count_expired()),
             Box::new(Stepped::default()),
         ];
         for mut policy in policies {

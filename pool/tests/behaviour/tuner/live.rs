@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anthill::Pool;
-use anthill::tuner::{Control, Fixed, Probe, Reason, Stepped, Target, Tuner};
+use anthill::tuner::{Aimd, Control, Fixed, Probe, Reason, Stepped, Target, Tuner};
 
 /// One percent each.
 struct Load(AtomicUsize);
@@ -185,4 +185,41 @@ fn tuner_may_be_dropped_by_its_own_callback() {
     told.recv().unwrap();
     assert!(told.recv().is_err(), "it has ended");
     pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn reported_failures_lower_the_capacity() {
+    let pool = Pool::builder().capacity(50).build().unwrap();
+    let mut tuner = Tuner::new(&pool, Target::Capacity, Aimd::default());
+    assert!(tuner.tick().is_none(), "the first reading begins a sample");
+    let failures = tuner.failures();
+    for n in 0..20 {
+        let failures = failures.clone();
+        let fail = move || {
+            if n % 4 == 0 {
+                failures.report();
+            }
+        };
+        pool.submit_with_handle(fail).unwrap().wait().unwrap();
+    }
+    let cut = change(&mut tuner).unwrap();
+    assert_eq!((cut.from, cut.to, pool.capacity()), (50, 45, 45));
+    assert!(matches!(cut.reason, Reason::Failing { failures: 5, .. }));
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn expired_tasks_lower_the_capacity_if_they_count() {
+    let pool = Pool::builder().capacity(50).build().unwrap();
+    let policy = Aimd::default().count_expired();
+    let mut tuner = Tuner::new(&pool, Target::Capacity, policy);
+    assert!(tuner.tick().is_none(), "the first reading begins a sample");
+    let slot = pool.slot().wait().unwrap().expires_at(Instant::now());
+    slot.submit(|| unreachable!());
+    pool.shutdown().wait().unwrap();
+    let cut = change(&mut tuner).unwrap();
+    assert_eq!(
+        (cut.to, cut.to_string().as_str()),
+        (45, "50 -> 45: 1 failures in 1 tasks")
+    );
 }

@@ -1,7 +1,8 @@
 //! Each policy reaches a good limit and keeps it.
 
 use super::scenarios::{
-    ALL, NOISE, OSCILLATING, OVERLOAD, RIGHT, SLOW_DEPENDENCY, STEP_DOWN, STEP_UP, outcome,
+    ALL, NOISE, OSCILLATING, OVERLOAD, REFUSING, RIGHT, SLOW_DEPENDENCY, STEP_DOWN, STEP_UP,
+    outcome,
 };
 use super::service::Scenario;
 
@@ -13,7 +14,7 @@ fn share_done(scenario: &Scenario, contender: &'static str) -> f64 {
 #[test]
 fn no_policy_flaps() {
     for scenario in ALL {
-        for contender in ["stepped", "gradient", "hill climbing"] {
+        for contender in ["stepped", "gradient", "aimd", "hill climbing"] {
             let flaps = outcome(scenario, contender).flaps();
             assert!(flaps <= 1, "{contender}, {}: {flaps}", scenario.name);
         }
@@ -22,8 +23,10 @@ fn no_policy_flaps() {
 
 #[test]
 fn each_policy_beats_a_wrong_limit() {
-    for scenario in ALL {
-        for contender in ["stepped", "gradient", "hill climbing"] {
+    // A refusing dependency does as much at any limit that is not too low.
+    let slowing = ALL.iter().filter(|scenario| scenario.name != REFUSING.name);
+    for scenario in slowing {
+        for contender in ["stepped", "gradient", "aimd", "hill climbing"] {
             let done = share_done(scenario, contender);
             let (few, many) = (
                 share_done(scenario, "fixed, 8"),
@@ -94,4 +97,25 @@ fn hill_climbing_stays_near_the_optimum() {
 fn hill_climbing_ignores_noise() {
     let (_, most) = outcome(&NOISE, "hill climbing").range(0.0, 120.0);
     assert!(most <= 20, "{most}");
+}
+
+#[test]
+fn aimd_follows_what_a_refusing_dependency_accepts() {
+    let aimd = outcome(&REFUSING, "aimd");
+    let (least, most) = aimd.range(50.0, 80.0);
+    assert!(9 <= least && most <= 18, "{least} to {most}, of 12");
+    let (least, most) = aimd.range(100.0, 120.0);
+    assert!(20 <= least && most <= 34, "{least} to {most}, of 24");
+    for other in ["fixed, 32", "stepped", "gradient", "hill climbing"] {
+        let other = outcome(&REFUSING, other);
+        assert!(2 * aimd.failed < other.failed);
+        assert!(aimd.throughput() > 0.95 * other.throughput());
+    }
+}
+
+#[test]
+fn aimd_bounds_an_overload_by_late_calls() {
+    let (least, most) = outcome(&OVERLOAD, "aimd").range(60.0, 120.0);
+    assert!(RIGHT < least && most < 2 * RIGHT, "{least} to {most}");
+    assert!(share_done(&OVERLOAD, "aimd") > 1.4 * share_done(&OVERLOAD, "fixed, 128"));
 }

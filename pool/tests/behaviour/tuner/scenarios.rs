@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use anthill::tuner::{Control, Fixed, Gradient, HillClimbing, Stepped};
+use anthill::tuner::{Aimd, Control, Fixed, Gradient, HillClimbing, Stepped};
 
 use super::service::{Outcome, Scenario, play};
 
@@ -14,11 +14,16 @@ fn well(_: f64) -> f64 {
     RIGHT as f64
 }
 
+fn all(_: f64) -> usize {
+    usize::MAX
+}
+
 pub(crate) const STEP_UP: Scenario = Scenario {
     name: "step up",
     seconds: 120.0,
     load: |at, _| if at < 40.0 { 500.0 } else { 2500.0 },
     dependency: well,
+    accepts: all,
 };
 
 pub(crate) const STEP_DOWN: Scenario = Scenario {
@@ -26,6 +31,7 @@ pub(crate) const STEP_DOWN: Scenario = Scenario {
     seconds: 120.0,
     load: |at, _| if at < 60.0 { 2500.0 } else { 500.0 },
     dependency: well,
+    accepts: all,
 };
 
 pub(crate) const NOISE: Scenario = Scenario {
@@ -33,6 +39,7 @@ pub(crate) const NOISE: Scenario = Scenario {
     seconds: 120.0,
     load: |_, noise| 1500.0 * (0.2 + 1.6 * noise.f64()),
     dependency: well,
+    accepts: all,
 };
 
 pub(crate) const SLOW_DEPENDENCY: Scenario = Scenario {
@@ -46,6 +53,17 @@ pub(crate) const SLOW_DEPENDENCY: Scenario = Scenario {
             well(at)
         }
     },
+    accepts: all,
+};
+
+pub(crate) const REFUSING: Scenario = Scenario {
+    name: "refusing dependency",
+    seconds: 120.0,
+    load: |_, _| 2500.0,
+    dependency: well,
+    accepts: |at| {
+        if (40.0..80.0).contains(&at) { 12 } else { 24 }
+    },
 };
 
 pub(crate) const OSCILLATING: Scenario = Scenario {
@@ -57,6 +75,7 @@ pub(crate) const OSCILLATING: Scenario = Scenario {
         500.0 + 4000.0 * phase.min(1.0 - phase)
     },
     dependency: well,
+    accepts: all,
 };
 
 pub(crate) const OVERLOAD: Scenario = Scenario {
@@ -64,13 +83,15 @@ pub(crate) const OVERLOAD: Scenario = Scenario {
     seconds: 120.0,
     load: |_, _| 5000.0,
     dependency: well,
+    accepts: all,
 };
 
-pub(crate) const ALL: [&Scenario; 6] = [
+pub(crate) const ALL: [&Scenario; 7] = [
     &STEP_UP,
     &STEP_DOWN,
     &NOISE,
     &SLOW_DEPENDENCY,
+    &REFUSING,
     &OSCILLATING,
     &OVERLOAD,
 ];
@@ -78,12 +99,13 @@ pub(crate) const ALL: [&Scenario; 6] = [
 /// The name of a policy, the first limit, and the policy set up for this service.
 pub(crate) type Contender = (&'static str, usize, fn() -> Control);
 
-pub(crate) const CONTENDERS: [Contender; 6] = [
+pub(crate) const CONTENDERS: [Contender; 7] = [
     ("fixed, 8", 8, || Control::new(Fixed(8))),
     ("fixed, 32", RIGHT, || Control::new(Fixed(RIGHT))),
     ("fixed, 128", 128, || Control::new(Fixed(128))),
     ("stepped", 16, stepped),
     ("gradient", 16, gradient),
+    ("aimd", 16, aimd),
     ("hill climbing", 16, hill_climbing),
 ];
 
@@ -93,6 +115,10 @@ fn stepped() -> Control {
 
 fn gradient() -> Control {
     Control::new(Gradient::default()).bounds(4..=128)
+}
+
+fn aimd() -> Control {
+    Control::new(Aimd::default()).bounds(4..=128)
 }
 
 fn hill_climbing() -> Control {

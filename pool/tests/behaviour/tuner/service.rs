@@ -16,6 +16,8 @@ const WAITING: f64 = 0.010;
 const DRAG: f64 = 0.01;
 /// Tasks that may wait for the limit; more are refused.
 const LINE: usize = 500;
+/// A call to the dependency that takes longer is reported as a failure, in seconds.
+const LATE: f64 = 0.1;
 /// Of a sample.
 const INTERVAL: f64 = 0.5;
 
@@ -27,12 +29,18 @@ pub(crate) struct Scenario {
     pub(crate) load: fn(f64, &mut Rng) -> f64,
     /// How many tasks the dependency can do at once, at a time.
     pub(crate) dependency: fn(f64) -> f64,
+    /// How many calls the dependency accepts at once, at a time. It refuses more, and their tasks fail.
+    pub(crate) accepts: fn(f64) -> usize,
 }
 
 /// What became of it.
 pub(crate) struct Outcome {
     pub(crate) done: usize,
     pub(crate) refused: usize,
+    /// Tasks whose call was refused or late.
+    pub(crate) failed: usize,
+    /// Tasks whose call was refused.
+    pub(crate) broken: usize,
     /// From the arrival to the end, rising.
     latencies: Vec<f64>,
     pub(crate) changes: Vec<Change>,
@@ -94,6 +102,8 @@ pub(crate) fn play(scenario: &Scenario, limit: usize, mut control: Control) -> O
     let mut outcome = Outcome {
         done: 0,
         refused: 0,
+        failed: 0,
+        broken: 0,
         latencies: Vec::new(),
         changes: Vec::new(),
         limits: Vec::new(),
@@ -105,6 +115,7 @@ pub(crate) fn play(scenario: &Scenario, limit: usize, mut control: Control) -> O
         let next = service.next().min(arrival).min(sampled);
         service.advance(next);
         service.dependency.places = (scenario.dependency)(next);
+        service.accepts = (scenario.accepts)(next);
         if next >= sampled {
             let sample = service.sample();
             if let Some(change) = control.observe(service.limit, &sample) {
@@ -134,7 +145,10 @@ struct Service {
     dependency: Station,
     random: Rng,
     noise: Rng,
+    /// Calls that the dependency accepts at once.
+    accepts: usize,
     ended: u64,
+    failed: u64,
     /// Integrals over the time of the present sample.
     in_flight: f64,
     waiting: f64,
@@ -151,7 +165,9 @@ impl Service {
             dependency: Station::new(0.0),
             random: Rng::with_seed(1),
             noise: Rng::with_seed(2),
+            accepts: 0,
             ended: 0,
+            failed: 0,
             in_flight: 0.0,
             waiting: 0.0,
             busy: 0.0,
@@ -194,23 +210,35 @@ impl Service {
                 return;
             };
             let work = COMPUTING * exponential(&mut self.random);
-            self.processors.enter(arrived, work);
+            self.processors.enter(self.now, arrived, work);
         }
     }
 
     /// Moves the next due task to the dependency, or ends it.
     fn work(&mut self, outcome: &mut Outcome) {
         if self.processors.next(self.now) <= self.dependency.next(self.now) {
-            let arrived = self.processors.leave();
+            let (_, arrived) = self.processors.leave();
+            if self.dependency.tasks.len() >= self.accepts {
+                outcome.broken += 1;
+                self.end(true, outcome);
+                return;
+            }
             let work = WAITING * exponential(&mut self.random);
-            self.dependency.enter(arrived, work);
+            self.dependency.enter(self.now, arrived, work);
         } else {
-            let arrived = self.dependency.leave();
+            let (called, arrived) = self.dependency.leave();
             outcome.latencies.push(self.now - arrived);
             outcome.done += 1;
-            self.ended += 1;
-            self.admit();
+            self.end(self.now - called > LATE, outcome);
         }
+    }
+
+    /// Ends a task, and reports its failure.
+    fn end(&mut self, failed: bool, outcome: &mut Outcome) {
+        self.ended += 1;
+        self.failed += u64::from(failed);
+        outcome.failed += usize::from(failed);
+        self.admit();
     }
 
     fn sample(&mut self) -> Sample {
@@ -219,6 +247,8 @@ impl Service {
         Sample {
             elapsed: Duration::from_secs_f64(INTERVAL),
             ended: std::mem::take(&mut self.ended),
+            failed: std::mem::take(&mut self.failed),
+            expired: 0,
             in_flight,
             running: in_flight,
             queued: 0.0,
@@ -243,6 +273,7 @@ struct Station {
 /// A task, and at what service it is done.
 struct Due {
     at: f64,
+    entered: f64,
     arrived: f64,
 }
 
@@ -276,14 +307,19 @@ impl Station {
         next.map_or(f64::INFINITY, |left| now + left / self.speed())
     }
 
-    fn enter(&mut self, arrived: f64, work: f64) {
+    fn enter(&mut self, now: f64, arrived: f64, work: f64) {
         let at = self.served + work;
-        self.tasks.push(Reverse(Due { at, arrived }));
+        self.tasks.push(Reverse(Due {
+            at,
+            entered: now,
+            arrived,
+        }));
     }
 
-    /// When the one arrived that is done first.
-    fn leave(&mut self) -> f64 {
-        self.tasks.pop().expect("one is due").0.arrived
+    /// Removes the task that is done first. Returns when it entered and when it arrived.
+    fn leave(&mut self) -> (f64, f64) {
+        let due = self.tasks.pop().expect("a task is due").0;
+        (due.entered, due.arrived)
     }
 }
 

@@ -8,8 +8,8 @@ const DOCUMENT: &str = include_str!("../../../docs/tuner.md");
 
 fn table() -> String {
     let mut table = String::from(
-        "| scenario | policy | tasks/s | p99, ms | refused, % | changes | limit in the last 20 s |\n\
-         |---|---|---:|---:|---:|---:|---|\n",
+        "| scenario | policy | tasks/s | p99, ms | refused, % | failed, % | changes | limit in the last 20 s |\n\
+         |---|---|---:|---:|---:|---:|---:|---|\n",
     );
     for scenario in ALL {
         for (name, _, _) in CONTENDERS {
@@ -20,14 +20,16 @@ fn table() -> String {
             } else {
                 format!("{least} to {most}")
             };
-            let refused = outcome.refused as f64 * 100.0;
+            let ended = outcome.done + outcome.broken;
+            let percent = |part: usize, all: usize| part as f64 * 100.0 / all as f64;
             writeln!(
                 table,
-                "| {} | {name} | {:.0} | {:.0} | {:.0} | {} | {limits} |",
+                "| {} | {name} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {limits} |",
                 scenario.name,
                 outcome.throughput(),
                 outcome.p99().as_secs_f64() * 1000.0,
-                refused / (outcome.done + outcome.refused) as f64,
+                percent(outcome.refused, ended + outcome.refused),
+                percent(outcome.failed, ended),
                 outcome.steps(),
             )
             .unwrap();
