@@ -151,7 +151,6 @@ impl Begun {
     /// Begins on the calling worker. `None` if the calling thread is not a worker.
     fn here(name: Arc<str>) -> Option<Self> {
         let scheduler = Seat::here()?;
-        trace::name(&name);
         let ticket = scheduler.names.lock().add(Arc::clone(&name));
         Some(Self {
             scheduler,
@@ -183,6 +182,7 @@ impl<F: FnOnce() + Send + 'static> Job for Expiring<F> {
 
     fn run(mut self, turn: &impl Turn) -> End {
         if self.limit.begins_late() {
+            trace::expired();
             return End::Expired;
         }
         self.f.run(turn)
@@ -208,6 +208,7 @@ impl<F: Future<Output = ()>> Future for ExpiringFuture<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Punctual> {
         let this = self.project();
         if this.limit.begins_late() {
+            trace::expired();
             return Poll::Ready(Punctual(false));
         }
         this.future.poll(cx).map(|()| Punctual(true))

@@ -1,5 +1,7 @@
 //! What is counted and measured.
 
+#[cfg(feature = "tracing")]
+mod console;
 mod histogram;
 mod names;
 mod sampling;

@@ -1,54 +1,90 @@
-//! A span for each task, with the feature `tracing`; no code without it.
+//! Spans for each task, with the feature `tracing`; no code without it.
 
 #[cfg(feature = "tracing")]
-pub use spans::{future, job, name, panicked};
+pub use spans::{expired, future, job, naming, panicked};
 
 #[cfg(not(feature = "tracing"))]
-pub use disabled::{future, job, name, panicked};
+pub use disabled::{expired, future, job, naming, panicked};
 
 #[cfg(feature = "tracing")]
 mod spans {
+    use std::cell::RefCell;
     use std::future::Future;
     use std::pin::Pin;
+    use std::sync::Arc;
     use std::task::{Context, Poll};
 
     use pin_project_lite::pin_project;
     use tracing::Span;
-    use tracing::field::Empty;
 
+    use crate::figures::console::{ConsoleTask, Kind};
     use crate::task::TaskPanic;
     use crate::task::unwind;
     use crate::task::{End, Job, Turn};
 
+    thread_local! {
+        /// The name of the task that the calling thread submits.
+        static NAME: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
+    }
+
+    /// Until it is dropped, the next task that the calling thread submits has a name.
+    pub struct Naming;
+
+    pub fn naming(name: Option<&Arc<str>>) -> Naming {
+        if let Some(task) = name {
+            // A task that is submitted while its thread exits has no name in its span.
+            let _ = NAME.try_with(|name| name.replace(Some(Arc::clone(task))));
+        }
+        Naming
+    }
+
+    fn take_name() -> Option<Arc<str>> {
+        NAME.try_with(RefCell::take).ok().flatten()
+    }
+
+    impl Drop for Naming {
+        fn drop(&mut self) {
+            take_name();
+        }
+    }
+
     /// Makes a child of the span in which the task is submitted. A panic of the subscriber would
     /// leak the slot that the task already has, so the task then runs without a span.
-    fn span(pool: &str) -> Span {
-        let span = || tracing::debug_span!(target: "anthill", "task", pool, task = Empty);
+    fn span(pool: &str, name: Option<&str>) -> Span {
+        let span = || tracing::debug_span!(target: "anthill", "task", pool, task = name);
         unwind::catch(span).unwrap_or_else(|payload| {
             unwind::discard(payload);
             Span::none()
         })
     }
 
-    /// Wraps a closure to run in its span.
-    pub fn job(pool: &str, job: impl Job) -> impl Job {
+    fn spanned<T>(pool: &str, kind: Kind, task: T) -> Spanned<T> {
+        let name = take_name();
+        let name = name.as_deref();
         Spanned {
-            task: job,
-            span: span(pool),
+            span: span(pool, name),
+            console: ConsoleTask::new(pool, name, kind, size_of::<T>()),
+            task,
         }
+    }
+
+    /// Wraps a closure to run in its span.
+    pub fn job<J: Job>(pool: &str, job: J) -> impl Job + use<J> {
+        spanned(pool, Kind::Closure, job)
     }
 
     /// Wraps a future to be polled in its span.
     pub fn future<F: Future>(pool: &str, future: F) -> Spanned<F> {
-        Spanned {
-            task: future,
-            span: span(pool),
-        }
+        spanned(pool, Kind::Future, future)
     }
 
-    /// Records the name of the running task in its span.
-    pub fn name(name: &str) {
-        Span::current().record("task", name);
+    /// Logs that the running task has expired. A panic of the subscriber does not reach the task,
+    /// whose handle is still to be notified.
+    pub fn expired() {
+        let event = || tracing::debug!(target: "anthill", "the task expired before it began");
+        if let Err(payload) = unwind::catch(event) {
+            unwind::discard(payload);
+        }
     }
 
     /// Logs the panic of a task in a pool without a panic handler.
@@ -61,6 +97,7 @@ mod spans {
             #[pin]
             task: T,
             span: Span,
+            console: ConsoleTask,
         }
     }
 
@@ -68,7 +105,12 @@ mod spans {
         const ENDS_TURN: bool = J::ENDS_TURN;
 
         fn run(self, turn: &impl Turn) -> End {
-            self.span.in_scope(|| self.task.run(turn))
+            let Self {
+                task,
+                span,
+                console,
+            } = self;
+            console.run(|| span.in_scope(|| task.run(turn)))
         }
 
         fn discard(self, turn: &impl Turn) -> End {
@@ -85,8 +127,10 @@ mod spans {
 
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
             let this = self.project();
-            let _in = this.span.enter();
-            this.task.poll(cx)
+            this.console.poll(cx, |cx| {
+                let _in = this.span.enter();
+                this.task.poll(cx)
+            })
         }
     }
 }
@@ -106,7 +150,13 @@ mod disabled {
         future
     }
 
-    pub fn name(_name: &str) {}
+    pub fn expired() {}
+
+    pub struct Naming;
+
+    pub fn naming(_name: Option<&std::sync::Arc<str>>) -> Naming {
+        Naming
+    }
 
     pub fn panicked(_panic: &TaskPanic) {}
 }

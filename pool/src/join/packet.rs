@@ -6,6 +6,7 @@ use crate::engine::Gate;
 use crate::engine::HeldSlot;
 use crate::engine::Seat;
 use crate::errors::JoinError;
+use crate::figures::trace;
 use crate::join::helper::Helper;
 use crate::join::resting::Resting;
 use crate::sync::{Arc, Mutex, MutexGuard};
@@ -170,6 +171,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
     /// From running to done: runs the closure, unless it begins too late.
     pub fn run(&self, mut resting: R, turn: &impl Turn) -> End {
         if resting.begins_late() {
+            trace::expired();
             return self.drop_undone(resting, &End::Expired, turn);
         }
         turn.begin();

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::engine::Gate;
+use crate::figures::trace;
 use crate::join::handle::JoinHandle;
 use crate::join::packet::{Packet, Ticket};
 use crate::join::resting::{Suspended, Unbegun};
@@ -119,6 +120,7 @@ impl<F: Future, L: Limit> Future for Joined<F, L> {
             return Poll::Ready(Joinable::Cancelled);
         };
         if this.limit.begins_late() {
+            trace::expired();
             let packet = std::sync::Arc::clone(packet);
             return Poll::Ready(Joinable::Expired(packet));
         }

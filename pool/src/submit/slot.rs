@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::{Expiring, ExpiringFuture, Gate, Options, Worn};
+use crate::figures::trace;
 use crate::join::{self, JoinHandle};
 use crate::strand::Strand;
 use crate::task::{ExpiresAt, Job, Limit, NoLimit, Output};
@@ -61,10 +62,11 @@ impl<'a> Slot<'a> {
 
     /// Hands the slot to its task, with options that differ from the defaults. Callers box the task,
     /// so that the compiler generates the code for it once and not for each closure.
-    fn take_with_options(&mut self) -> (Target<'a>, ExpiresAt, Worn) {
+    fn take_with_options<T>(&mut self, submit: impl FnOnce(Target<'a>, ExpiresAt, Worn) -> T) -> T {
         let target = self.take();
+        let _naming = trace::naming(self.options.name.as_ref());
         let (limit, worn) = self.options.take().split(target.gate());
-        (target, limit, worn)
+        submit(target, limit, worn)
     }
 
     /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its
@@ -153,9 +155,10 @@ impl<'a> Slot<'a> {
         if self.options.are_default() {
             return self.take().submit(f);
         }
-        let (target, limit, worn) = self.take_with_options();
-        let f: Box<dyn FnOnce() + Send> = Box::new(worn.closure(f));
-        target.submit(Expiring { f, limit });
+        self.take_with_options(|target, limit, worn| {
+            let f: Box<dyn FnOnce() + Send> = Box::new(worn.closure(f));
+            target.submit(Expiring { f, limit });
+        });
     }
 
     /// Spawns a future.
@@ -178,9 +181,10 @@ impl<'a> Slot<'a> {
         if self.options.are_default() {
             return self.take().spawn(future);
         }
-        let (target, limit, worn) = self.take_with_options();
-        let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(worn.future(future));
-        target.spawn(ExpiringFuture { future, limit });
+        self.take_with_options(|target, limit, worn| {
+            let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(worn.future(future));
+            target.spawn(ExpiringFuture { future, limit });
+        });
     }
 
     /// Submits a closure and returns a handle to its result.
@@ -201,9 +205,10 @@ impl<'a> Slot<'a> {
         if self.options.are_default() {
             return self.take().submit_with_handle(f, NoLimit);
         }
-        let (target, limit, worn) = self.take_with_options();
-        let f: Box<dyn FnOnce() -> T + Send> = Box::new(worn.closure(f));
-        target.submit_with_handle(f, limit)
+        self.take_with_options(|target, limit, worn| {
+            let f: Box<dyn FnOnce() -> T + Send> = Box::new(worn.closure(f));
+            target.submit_with_handle(f, limit)
+        })
     }
 
     /// Spawns a future and returns a handle to its output.
@@ -227,9 +232,11 @@ impl<'a> Slot<'a> {
         if self.options.are_default() {
             return self.take().spawn_with_handle(future, NoLimit);
         }
-        let (target, limit, worn) = self.take_with_options();
-        let future: Pin<Box<dyn Future<Output = F::Output> + Send>> = Box::pin(worn.future(future));
-        target.spawn_with_handle(future, limit)
+        self.take_with_options(|target, limit, worn| {
+            let future: Pin<Box<dyn Future<Output = F::Output> + Send>> =
+                Box::pin(worn.future(future));
+            target.spawn_with_handle(future, limit)
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 //! the process. Each runs itself again in a child process, so that all share a binary.
 
 mod child;
+#[cfg(feature = "tracing")]
+mod console;
 #[cfg(target_os = "linux")]
 mod fork;
 #[cfg(feature = "tracing")]

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use anthill::Pool;
 use tracing::{info, info_span};
@@ -96,6 +97,29 @@ fn span_has_the_name_of_the_task() {
                 r#"task{pool="jobs" task="upload"}: two"#,
             ]
         );
+    });
+}
+
+#[test]
+fn expired_task_is_logged_in_its_span() {
+    in_own_process("spans::expired_task_is_logged_in_its_span", || {
+        let lines = logged(|pool| {
+            let late = |name| {
+                pool.slot()
+                    .wait()
+                    .unwrap()
+                    .named(name)
+                    .expires_at(Instant::now())
+            };
+            late("a").submit(|| ());
+            late("b").spawn(async {});
+            drop(late("c").submit_with_handle(|| ()));
+            drop(late("d").spawn_with_handle(async {}));
+        });
+        let expected = ["a", "b", "c", "d"].map(|name| {
+            format!(r#"task{{pool="jobs" task="{name}"}}: the task expired before it began"#)
+        });
+        assert_eq!(lines, expected);
     });
 }
 
