@@ -19,18 +19,21 @@ impl Pool {
     ///
     /// | metric | labels besides `pool` | |
     /// |---|---|---|
-    /// | `anthill_capacity`, `anthill_in_flight`, `anthill_free` | | slots |
+    /// | `anthill_capacity`, `anthill_in_flight`, `anthill_free` | | slots; a task with several counts with all |
     /// | `anthill_running`, `anthill_queued` | | tasks on a worker; ready tasks without one |
     /// | `anthill_running_closures`, `anthill_running_futures`, `anthill_in_reactor` | | workers by activity |
     /// | `anthill_waiting` | | submitters waiting for a slot |
     /// | `anthill_threads`, `anthill_idle_threads` | | worker threads |
     /// | `anthill_accepted_total` | | tasks accepted |
-    /// | `anthill_ended_total` | `end`: `completed`, `panicked`, `cancelled`, `discarded` | tasks ended |
+    /// | `anthill_ended_total` | `end`: `completed`, `panicked`, `cancelled`, `discarded`, `expired` | tasks ended |
     /// | `anthill_rejected_total` | `reason`: `full`, `closed`, `timeout`, `would_deadlock` | submits refused |
     /// | `anthill_handler_panics_total` | | panic handlers and hooks that panicked |
     /// | `anthill_threads_started_total`, `anthill_threads_expired_total`, `anthill_thread_start_failures_total` | | |
     /// | `anthill_wakeups_total` | | parked threads woken |
     /// | `anthill_queue_wait_seconds`, `anthill_run_seconds` | `quantile`: `0.5`, `0.9`, `0.99`, `1` | measured tasks |
+    ///
+    /// A group of items of a [map](Self::map) counts as one task. Failures that tasks report to a
+    /// tuner are a figure of the program: publish `Failures::count` next to these.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,9 @@
 //! Metrics published through the `metrics` facade.
 
-use anthill::Pool;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use anthill::{JoinError, Pool};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
 /// Returns name, labels and value of each published metric as text.
@@ -49,6 +52,39 @@ fn every_figure_is_published_with_its_labels() {
         );
     }
     assert!(!lines.iter().any(|line| line.contains("seconds")));
+}
+
+#[test]
+fn weights_and_unrun_tasks_are_published() {
+    let pool = Pool::builder().capacity(8).threads(0..=1).build().unwrap();
+    let (gate, opened) = mpsc::channel::<()>();
+    let blocker = pool.submit_with_handle(move || opened.recv().unwrap());
+    let late = pool.slot().wait().unwrap().expires_at(Instant::now());
+    let late = late.submit_with_handle(|| ());
+    assert!(pool.submit_with_handle(|| ()).unwrap().cancel());
+    let weighted = pool.slots(5).wait().unwrap();
+    let lines = published(&pool);
+    for line in [
+        "anthill_in_flight{pool=jobs} 7",
+        "anthill_free{pool=jobs} 1",
+    ] {
+        assert!(lines.iter().any(|other| other == line), "{lines:#?}");
+    }
+    weighted.submit(|| ());
+    gate.send(()).unwrap();
+    blocker.unwrap().wait().unwrap();
+    assert!(matches!(late.wait(), Err(JoinError::Expired)));
+    assert_eq!(pool.map(0..1, |n| n).count(), 1);
+    pool.shutdown().wait().unwrap();
+    let lines = published(&pool);
+    for line in [
+        "anthill_ended_total{pool=jobs,end=expired} 1",
+        "anthill_ended_total{pool=jobs,end=cancelled} 1",
+        "anthill_ended_total{pool=jobs,end=completed} 3",
+        "anthill_in_flight{pool=jobs} 0",
+    ] {
+        assert!(lines.iter().any(|other| other == line), "{lines:#?}");
+    }
 }
 
 #[test]
