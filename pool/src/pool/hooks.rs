@@ -8,9 +8,10 @@ use crate::pool::builder::Builder;
 /// Hooks.
 impl Builder {
     /// Sets a hook that each thread calls before its first task, with its
-    /// [index](crate::worker_index), for example to set a priority or pin it to a core. The hook may take long: meanwhile other threads are woken or started for
-    /// waiting tasks. It counts as a closure within [`threads`](Self::threads). A panic of the hook
-    /// is caught and counted in [`Stats::handler_panics`](crate::Stats::handler_panics).
+    /// [index](crate::worker_index), for example to set a priority or pin it to a core. The hook may
+    /// take long: meanwhile other threads are woken or started for waiting tasks. It counts as a
+    /// closure within [`threads`](Self::threads). A panic of the hook is caught and counted in
+    /// [`Stats::handler_panics`](crate::Stats::handler_panics).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,9 +29,9 @@ impl Builder {
     }
 
     /// Sets a hook that each thread calls after its last task, with its index.
-    /// [`Pool::shutdown`](crate::Pool::shutdown) waits for it. The
-    /// thread no longer counts, and another may have replaced it. A panic is caught and counted, as
-    /// in [`on_thread_start`](Self::on_thread_start).
+    /// [`Pool::shutdown`](crate::Pool::shutdown) waits for it. The thread no longer counts, and
+    /// another may have replaced it. A panic of the hook is caught and counted in
+    /// [`Stats::handler_panics`](crate::Stats::handler_panics).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,6 +58,8 @@ impl Builder {
     /// that it is given, once. A panic of `capture` is reported like that of a task, and the task
     /// runs without context.
     ///
+    /// A request id in a thread-local:
+    ///
     /// ```
     /// use std::cell::Cell;
     ///
@@ -76,6 +79,41 @@ impl Builder {
     /// assert_eq!(pool.submit_with_handle(|| REQUEST.get())?.wait()?, 7);
     /// # Ok(())
     /// # }
+    /// ```
+    ///
+    /// A span of `tracing`, so that events of the task belong to the request:
+    ///
+    /// ```
+    /// use tracing::{Span, info_span};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tracing::subscriber::set_global_default(tracing_subscriber::registry())?;
+    /// let builder = anthill::Pool::builder().context(|| {
+    ///     let span = Span::current();
+    ///     move |run: &mut dyn FnMut()| span.in_scope(run)
+    /// });
+    /// let pool = builder.build()?;
+    /// let request = info_span!("request", id = 7);
+    /// let task = request.in_scope(|| pool.submit_with_handle(|| Span::current().id()))?;
+    /// assert_eq!(task.wait()?, request.id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// With the feature `tracing` each task has a span of its own, a child of the submitter's, and
+    /// needs no such hook.
+    ///
+    /// An OpenTelemetry context goes the same way. With `tracing-opentelemetry` the span carries it.
+    /// Without, the crate `opentelemetry` attaches it:
+    ///
+    /// ```text
+    /// let builder = Pool::builder().context(|| {
+    ///     let context = opentelemetry::Context::current();
+    ///     move |run: &mut dyn FnMut()| {
+    ///         let _attached = context.clone().attach(); // detached when dropped
+    ///         run();
+    ///     }
+    /// });
     /// ```
     pub fn context<R>(mut self, capture: impl Fn() -> R + Send + Sync + 'static) -> Self
     where
