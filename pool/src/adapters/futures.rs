@@ -6,8 +6,8 @@ use crate::pool::Pool;
 
 /// Spawns futures for code that is generic over its executor. Needs the feature `futures`.
 ///
-/// A future is refused if no slot is free, because the trait must not block. `SpawnError` can only
-/// say "shutdown"; [`Pool::stats`] tells full from closed.
+/// A future is refused if no slot is free, because the trait must not block. `SpawnError` knows only
+/// one reason, "shutdown". [`Pool::is_closed`] tells a closed pool from a full one.
 ///
 /// ```
 /// use futures_util::task::SpawnExt;

@@ -1,4 +1,4 @@
-//! The pool behind the traits of other crates, each with a feature.
+//! Implements traits of other crates for the pool, each with a feature.
 
 #[cfg(feature = "futures")]
 mod futures;

@@ -18,8 +18,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Runs the futures of a service in a pool. Needs the feature `tower`.
 ///
-/// `poll_ready` reserves a slot, so the layer composes with others: under `load_shed` a full pool
-/// refuses a request at once, and `timeout` limits the time from the slot to the answer. A response future that is dropped cancels its request.
+/// `poll_ready` reserves a slot, so the layer composes with others. Under `load_shed` a full pool
+/// refuses a request at once. `timeout` limits the time from the slot to the response. Dropping a
+/// response future cancels its request.
 ///
 /// ```
 /// use anthill::PoolLayer;
@@ -41,6 +42,17 @@ pub struct PoolLayer(Pool);
 
 impl PoolLayer {
     /// Returns a layer that runs requests in this pool or subpool.
+    ///
+    /// ```
+    /// use anthill::PoolLayer;
+    ///
+    /// # fn main() -> Result<(), anthill::BuildError> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let requests = pool.subpool().capacity(100).build()?;
+    /// let layer = PoolLayer::new(&requests);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(pool: &Pool) -> Self {
         Self(pool.clone())
@@ -115,7 +127,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `poll_ready` has not returned `Ready(Ok(()))` before, as the trait requires.
+    /// Panics unless `poll_ready` has returned `Ready(Ok(()))` since the previous call.
     fn call(&mut self, request: R) -> Self::Future {
         let Reserved::Held(slot) = std::mem::replace(&mut self.slot, Reserved::None) else {
             panic!("`call` without a `poll_ready` that was ready");

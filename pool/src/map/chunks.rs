@@ -45,7 +45,7 @@ pub struct Chunks<F, T> {
     f: Arc<F>,
     /// Whether to return results as they are computed.
     pub unordered: bool,
-    /// The most items that are taken from the source and not returned, if it is set.
+    /// The most items that are taken from the source and not returned, if set.
     pub window: Option<usize>,
     /// The number of items in the next task.
     size: usize,

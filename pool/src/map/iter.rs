@@ -11,9 +11,11 @@ impl Pool {
     /// Returns an iterator over the results of `f` for each item, computed in the pool, in order.
     ///
     /// The map is lazy: it takes items as results are consumed, within a [window](Map::window).
-    /// Items that take less than some hundred microseconds are grouped, so that short ones pay. Each
-    /// group takes a slot. If the pool has no slot for the first group, `next` blocks for one; where
-    /// it must not block, or the pool is closed, the calling thread computes the items itself.
+    /// Items that take less than some hundred microseconds are grouped, because a task for each
+    /// would cost more than the item. Each group takes a slot.
+    ///
+    /// If no slot is free for the first group, `next` blocks until one is. If it must not block or
+    /// the pool is closed, the calling thread computes the items.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,7 +26,7 @@ impl Pool {
     /// # }
     /// ```
     ///
-    /// Borrowed data cannot be mapped; use [`scope`](Self::scope) for that.
+    /// Items and results own their data. For borrowed data use [`scope`](Self::scope).
     ///
     /// # Panics
     ///
@@ -88,9 +90,9 @@ impl<I: Iterator, F, T> Map<'_, I, F, T> {
         self
     }
 
-    /// Sets how many items the map may have taken whose results are not returned yet. That bounds
-    /// its memory. At least 1. Default: four groups of items for each thread of the pool; so four
-    /// items for each thread if an item takes a millisecond, and at most 1024 if it takes none.
+    /// Sets how many items the map takes ahead of the results that it has returned, at least 1. This
+    /// bounds its memory. Default: four groups of items for each thread of the pool. A group has one
+    /// item if an item takes a millisecond, and at most 256 items if they are short.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -14,11 +14,11 @@ use crate::submit::Reserve;
 
 impl Pool {
     /// Returns a stream of the results of `f` for each item, computed by closures in the pool, in
-    /// order: [`map`](Self::map) for async code. Needs the feature `stream`.
+    /// order. Needs the feature `stream`.
     ///
-    /// It takes items from the stream as results are consumed, within a
-    /// [window](MapStream::window), and awaits slots. If the pool is closed, the polling thread
-    /// computes the items itself.
+    /// The stream is lazy: it takes items as results are consumed, within a
+    /// [window](MapStream::window). Short items are grouped. Each group awaits a slot. If the pool
+    /// is closed, the polling thread computes the items.
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};
@@ -72,13 +72,39 @@ pin_project! {
 
 impl<S: Stream, F, T> MapStream<'_, S, F, T> {
     /// Returns results as they are computed, in any order.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let squares = pool.map_stream(stream::iter(1..=3), |n| n * n).unordered();
+    /// assert_eq!(squares.fold(0, async |sum, square| sum + square).await, 14);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn unordered(mut self) -> Self {
         self.chunks.unordered = true;
         self
     }
 
-    /// Sets how many items may have been taken whose results are not returned yet. At least 1. See
-    /// [`Map::window`](crate::Map::window) for the default.
+    /// Sets how many items the map takes ahead of the results that it has returned, at least 1. This
+    /// bounds its memory. Default: four groups of items for each thread of the pool. A group has one
+    /// item if an item takes a millisecond, and at most 256 items if they are short.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let images = stream::iter((0..100).map(|_| vec![0_u8; 1 << 16])); // at most eight at a time
+    /// let sizes = pool.map_stream(images, |image| image.len()).window(8);
+    /// assert_eq!(sizes.count().await, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn window(mut self, items: usize) -> Self {
         self.chunks.window = Some(items.max(1));
         self

@@ -13,9 +13,9 @@ use crate::pool::builder::Builder;
 /// other threads.
 ///
 /// No two threads of a pool have the same index at the same time, and a thread keeps its index. A
-/// new thread gets the smallest free index. With `threads` at most `n`, indexes stay below `n` plus
-/// one for the thread that polls futures while closures occupy all workers, plus the number of
-/// threads that are exiting.
+/// new thread gets the smallest free index. So with [`threads`](Builder::threads) up to `n` the
+/// indexes are below `n`, with two exceptions. The thread that polls futures while closures occupy
+/// all workers is one more, and an exiting thread keeps its index until its end.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,6 +65,18 @@ pub struct WorkerLocal<T> {
 impl<T: 'static> WorkerLocal<T> {
     /// Returns a worker-local whose values `make` makes from the [index](worker_index) of the
     /// worker. Pass it to [`Builder::worker_local`].
+    ///
+    /// ```
+    /// use anthill::{Pool, WorkerLocal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let label = WorkerLocal::new(|worker| format!("worker {worker}"));
+    /// let pool = Pool::builder().threads(0..=1).worker_local(&label).build()?;
+    /// let task = pool.submit_with_handle(move || label.with(String::clone))?;
+    /// assert_eq!(task.wait()?.as_deref(), Some("worker 0"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(make: impl Fn(usize) -> T + Send + Sync + 'static) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Self {
@@ -78,7 +90,26 @@ impl<T: 'static> WorkerLocal<T> {
     /// a worker of a pool that was built with this, or if making the value panicked.
     ///
     /// The value is shared with a task that this worker runs inside `f`, so change it through a
-    /// `Cell` or a `RefCell`.
+    /// `Cell` or a `RefCell`. A worker runs another task inside `f` only if `f` waits for that task.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use anthill::{Pool, WorkerLocal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tasks = WorkerLocal::new(|_worker| Cell::new(0));
+    /// let pool = Pool::builder().threads(0..=1).worker_local(&tasks).build()?;
+    /// let count = |tasks: &Cell<u32>| tasks.replace(tasks.get() + 1) + 1;
+    /// for expected in 1..=3 {
+    ///     let tasks = tasks.clone();
+    ///     let task = pool.submit_with_handle(move || tasks.with(count))?;
+    ///     assert_eq!(task.wait()?, Some(expected));
+    /// }
+    /// assert_eq!(tasks.with(count), None, "this thread is not a worker");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
         let value = worker_thread::local(self.id)?.downcast::<T>();
         value.ok().map(|value| f(&value))
@@ -86,10 +117,27 @@ impl<T: 'static> WorkerLocal<T> {
 }
 
 impl Builder {
-    /// Makes each worker have a value of `local`. The worker makes it after
-    /// [`on_thread_start`](Self::on_thread_start) and before its first task, and drops it after its
-    /// last task, before [`on_thread_stop`](Self::on_thread_stop). The time for it counts as a
-    /// closure. A panic is caught and counted as in `on_thread_start`.
+    /// Gives each worker a value of `local`. The worker makes it after
+    /// [`on_thread_start`](Self::on_thread_start) and before its first task. It drops the value
+    /// after its last task, before [`on_thread_stop`](Self::on_thread_stop).
+    ///
+    /// Making the value may take long: meanwhile other threads are woken or started for waiting
+    /// tasks. It counts as a closure within [`threads`](Self::threads). A panic is caught and
+    /// counted in [`Stats::handler_panics`](crate::Stats::handler_panics), and the worker has no
+    /// value.
+    ///
+    /// ```
+    /// use anthill::{Pool, WorkerLocal};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn connect() -> u32 { 7 }
+    /// let connection = WorkerLocal::new(|_worker| connect());
+    /// let pool = Pool::builder().worker_local(&connection).build()?;
+    /// let answer = pool.submit_with_handle(move || connection.with(|connection| *connection))?;
+    /// assert_eq!(answer.wait()?, Some(7));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn worker_local<T: 'static>(mut self, local: &WorkerLocal<T>) -> Self {
         self.hooks.locals.push((local.id, Arc::clone(&local.make)));
         self
