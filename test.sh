@@ -34,6 +34,8 @@ step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
 step cargo test --quiet --locked -p anthill --all-features
 step cargo test --locked -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p benches
+# The examples of the documents, and every relative link.
+step cargo test --quiet --locked -p docs
 # Each bench runs once. Of the same packages, so that nothing is built twice.
 step cargo test --quiet --locked -p benches --bench engine
 # No hot path takes more instructions than it did.

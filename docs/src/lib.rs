@@ -5,3 +5,8 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// Runs the examples of the FAQ.
+#[cfg(doctest)]
+#[doc = include_str!("../FAQ.md")]
+struct Faq;

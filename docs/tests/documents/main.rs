@@ -3,6 +3,7 @@
 mod guides;
 mod links;
 mod markdown;
+mod readme;
 
 use std::path::{Path, PathBuf};
 
