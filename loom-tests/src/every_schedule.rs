@@ -34,6 +34,7 @@ pub fn check_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static
             executions.fetch_add(1, Ordering::Relaxed);
             // An earlier model on this thread may have left some.
             anthill::refuse_thread_starts(0..0);
+            anthill::wake_early(0);
             model();
         });
     };

@@ -286,7 +286,7 @@ pub use wait::Reactor;
 
 #[cfg(any(anthill_loom, anthill_shuttle))]
 #[doc(hidden)]
-pub use sync::thread::refuse_thread_starts;
+pub use sync::thread::{refuse_thread_starts, wake_early};
 
 /// The examples of the README are tests; one of them needs the feature.
 #[cfg(all(doctest, feature = "tokio"))]

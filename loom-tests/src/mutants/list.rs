@@ -2,6 +2,7 @@
 
 mod ends;
 mod figures;
+mod handles;
 mod lanes;
 mod orderings;
 mod reactor;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
         .chain(lanes::MUTANTS)
         .chain(orderings::MUTANTS)
         .chain(figures::MUTANTS)
+        .chain(handles::MUTANTS)
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod expiry;
 mod figures;
 mod futures;
 mod lanes;
+mod map;
+mod multi;
 mod once;
 mod order;
 mod reactor;

@@ -91,3 +91,42 @@ fn strand_continues_after_its_budget_is_spent() {
         assert_eq!(ran.count(), 4);
     });
 }
+
+#[test]
+fn first_uses_of_a_key_at_once_share_a_strand() {
+    check(|| {
+        let pool = pool(1, 1);
+        let strands = pool.strands::<u8>();
+        let also = strands.clone();
+        let there = other(move || also.strand(&7));
+        let here = strands.strand(&7);
+        let there = there.join().unwrap();
+        assert_eq!(strands.len(), 1);
+        drop((here, there));
+        pool.shutdown().wait().unwrap();
+    });
+}
+
+#[test]
+fn tasks_of_a_key_never_overlap_after_a_search() {
+    check_within(1, || {
+        let pool = pool(2, 2);
+        // Each call searches for unneeded strands. No handle keeps the strand.
+        let strands = pool.strands::<u8>();
+        let inside = loom::sync::Arc::new(AtomicUsize::new(0));
+        let met = Record::new();
+        for _ in 0..2 {
+            let (inside, met) = (inside.clone(), met.clone());
+            let task = move || {
+                if inside.load(Ordering::Relaxed) % 2 == 1 {
+                    met.add();
+                }
+                inside.store(inside.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                inside.store(inside.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            };
+            strands.strand(&7).submit(task).unwrap();
+        }
+        pool.shutdown().wait().unwrap();
+        assert_eq!(met.count(), 0);
+    });
+}

@@ -248,3 +248,17 @@ fn cancelled_wait_removes_only_its_own_ticket() {
         pool.shutdown().wait().unwrap();
     });
 }
+
+#[test]
+fn wait_whose_park_returns_early_gets_its_slot() {
+    check(|| {
+        let pool = pool(1, 1);
+        let held = pool.try_slot().unwrap().into_owned();
+        // The token of a real thread may hold a signal of other code.
+        anthill::wake_early(1);
+        let releaser = other(move || drop(held));
+        assert!(pool.slot().wait().is_ok());
+        releaser.join().unwrap();
+        pool.shutdown().wait().unwrap();
+    });
+}

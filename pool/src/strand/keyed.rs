@@ -8,11 +8,8 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use crate::engine::Gate;
 use crate::pool::Pool;
 use crate::strand::handle::Strand;
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, MIN_CALLS, Mutex};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-
-/// The fewest calls of `strand` between two searches for unneeded strands.
-const MIN_CALLS: usize = 64;
 
 /// Strands by key: tasks with the same key run one at a time and in order, tasks with different
 /// keys in parallel.

@@ -16,6 +16,7 @@ pub(crate) const FUTURES_IN_ROW: u32 = 2;
 pub(crate) const BUDGET: usize = 2;
 pub(crate) const SWEEP: usize = 1;
 pub(crate) const SWEEP_COMMON: usize = 1;
+pub(crate) const MIN_CALLS: usize = 1;
 
 /// The part of `parking_lot::Mutex` that the pool uses: no poisoning.
 #[derive(Debug)]
@@ -44,6 +45,19 @@ pub(crate) mod thread {
     // The engines run all threads of a model on one real thread, so each model has its own.
     std::thread_local! {
         static REFUSED: RefCell<Range<usize>> = const { RefCell::new(0..0) };
+        static EARLY_WAKES: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Makes this many of the next parks return early, as those of real threads may.
+    pub fn wake_early(count: usize) {
+        EARLY_WAKES.set(count);
+    }
+
+    /// Counts down and returns whether this park returns early.
+    fn is_early() -> bool {
+        let left = EARLY_WAKES.get();
+        EARLY_WAKES.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// Makes thread starts fail. `which` are the numbers of the failing starts, counted from 0 for
@@ -159,6 +173,10 @@ pub(crate) mod thread {
             if deadline.is_some() {
                 yield_now();
                 return true;
+            }
+            if is_early() {
+                yield_now();
+                return false;
             }
             let mut signalled = self
                 .signalled

@@ -25,6 +25,9 @@ pub(crate) const SWEEP: usize = 64;
 /// After so many cancelled closures, at least, what is left of them is removed from a common queue.
 pub(crate) const SWEEP_COMMON: usize = 1024;
 
+/// The fewest calls of `Strands::strand` between two searches for unneeded strands.
+pub(crate) const MIN_CALLS: usize = 64;
+
 pub(crate) mod thread {
     use std::cell::{Cell, RefCell};
     use std::io;
