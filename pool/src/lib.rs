@@ -233,6 +233,7 @@
 //! very code. [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are
 //! trusted.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(docsrs, doc(auto_cfg(hide(anthill_loom, anthill_shuttle))))]
 #![allow(
     unreachable_pub,
     reason = "what a folder does not re-export is private to it"
@@ -242,7 +243,6 @@
     allow(rustdoc::broken_intra_doc_links, reason = "models link no parking_lot")
 )]
 
-#[cfg(any(feature = "futures", feature = "hyper", feature = "tower"))]
 mod adapters;
 mod admission;
 mod engine;
