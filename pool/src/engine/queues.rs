@@ -251,10 +251,19 @@ impl<T> Queues<T> {
                 .any(|stealers| stealers.has_work(lane))
     }
 
-    pub fn len(&self) -> usize {
-        self.futures.len()
-            + self.closures.iter().map(Injector::len).sum::<usize>()
-            + self.claimed().iter().map(Stealers::len).sum::<usize>()
+    /// Returns how many futures wait, and how many closures of each priority, the highest first.
+    pub fn lens(&self) -> (usize, [usize; 3]) {
+        let local = |lane| {
+            self.claimed()
+                .iter()
+                .map(move |own| own.len(lane))
+                .sum::<usize>()
+        };
+        let shared = |priority: Priority| self.closures[priority as usize].len();
+        let mut closures = Priority::ALL.map(shared);
+        // Closures with a priority of their own wait in no local queue.
+        closures[1] += local(Lane::Closures);
+        (self.futures.len() + local(Lane::Futures), closures)
     }
 }
 

@@ -338,6 +338,7 @@ impl Shared {
         let (in_flight, capacity) = entrance.slots.usage();
         let (threads, idle_threads) = self.idle.threads();
         let doings = self.activities.count();
+        let (futures, [high, normal, low]) = self.queues.lens();
         let sum = |count: fn(&Tally) -> u64| self.tallies.iter().map(|tally| count(tally)).sum();
         let (completed, panicked, cancelled, discarded, expired) = (
             sum(|tally| tally.completed.get()),
@@ -353,7 +354,11 @@ impl Shared {
             running_closures: doings.closures,
             running_futures: doings.futures,
             in_reactor: doings.reactor,
-            queued: self.queues.len(),
+            queued: futures + high + normal + low,
+            queued_futures: futures,
+            queued_high: high,
+            queued_normal: normal,
+            queued_low: low,
             waiting: entrance.slots.waiting(),
             free: capacity.saturating_sub(in_flight),
             threads,

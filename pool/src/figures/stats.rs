@@ -51,6 +51,14 @@ pub struct Stats {
     /// Tasks that wait in a strand, or beyond the [`threads`](crate::SubpoolBuilder::threads) of a
     /// subpool, do not count.
     pub queued: usize,
+    /// Of `queued`: ready futures, which run before closures.
+    pub queued_futures: usize,
+    /// Of `queued`: closures of [high priority](crate::Priority::High).
+    pub queued_high: usize,
+    /// Of `queued`: closures of [normal priority](crate::Priority::Normal).
+    pub queued_normal: usize,
+    /// Of `queued`: closures of [low priority](crate::Priority::Low).
+    pub queued_low: usize,
     /// Submitters waiting for a slot, threads and futures together.
     pub waiting: usize,
     /// Free slots.
@@ -104,6 +112,10 @@ impl Stats {
             running_futures: self.running_futures + other.running_futures,
             in_reactor: self.in_reactor + other.in_reactor,
             queued: self.queued + other.queued,
+            queued_futures: self.queued_futures + other.queued_futures,
+            queued_high: self.queued_high + other.queued_high,
+            queued_normal: self.queued_normal + other.queued_normal,
+            queued_low: self.queued_low + other.queued_low,
             waiting: self.waiting + other.waiting,
             free: self.free.saturating_add(other.free),
             threads: self.threads + other.threads,

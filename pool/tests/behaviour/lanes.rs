@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use anthill::Pool;
+use anthill::{Pool, Priority};
 
 use crate::support::{Gate, eventually, yield_now};
 
@@ -326,4 +326,29 @@ mod with_a_reactor {
         gate.open();
         pool.shutdown().wait().unwrap();
     }
+}
+
+#[test]
+fn queued_tasks_are_counted_by_lane() {
+    let (pool, gate) = (crate::support::pool(100, 1), Gate::new());
+    let hold = gate.waiter();
+    pool.spawn(async move { hold() }).unwrap();
+    eventually(|| pool.stats().running_futures == 1);
+    for _ in 0..4 {
+        pool.spawn(async {}).unwrap();
+    }
+    pool.submit(|| ()).unwrap();
+    for (priority, count) in [(Priority::High, 3), (Priority::Low, 2)] {
+        let subpool = pool.subpool().priority(priority).build().unwrap();
+        for _ in 0..count {
+            subpool.submit(|| ()).unwrap();
+        }
+    }
+    let stats = pool.stats();
+    let closures = (stats.queued_high, stats.queued_normal, stats.queued_low);
+    assert_eq!((stats.queued_futures, closures), (4, (3, 1, 2)));
+    assert_eq!(stats.queued, 10);
+    gate.open();
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().queued, 0);
 }

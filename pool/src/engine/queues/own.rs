@@ -103,7 +103,7 @@ impl<T> Stealers<T> {
         !self.stealer(lane).is_empty()
     }
 
-    pub fn len(&self) -> usize {
-        self.futures.len() + self.closures.len()
+    pub fn len(&self, lane: Lane) -> usize {
+        self.stealer(lane).len()
     }
 }
