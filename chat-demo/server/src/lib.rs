@@ -16,6 +16,7 @@
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `tuning`: what moves the limits of the pools.
 //! - `closures`: work that occupies the workers, for debugging.
+//! - `queue_age`: how long tasks wait for a worker.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `epoch`: which numbering of a room a number belongs to.
@@ -66,6 +67,7 @@ mod origin;
 mod outbox;
 mod page;
 mod process;
+mod queue_age;
 mod rate;
 mod reply;
 mod room;

@@ -18,6 +18,7 @@ use crate::bus::Redis;
 use crate::closures::Closures;
 use crate::guard::Guard;
 use crate::hub::Hub;
+use crate::queue_age::QueueAge;
 use crate::tally::Tally;
 use crate::tuning::Tuning;
 
@@ -43,6 +44,7 @@ pub(crate) struct Live {
     pub(crate) tuning: Option<Arc<Tuning>>,
     /// What occupies the workers for debugging, if anything does.
     pub(crate) closures: Option<Closures>,
+    pub(crate) queue_age: Arc<QueueAge>,
     pub(crate) started: Instant,
 }
 

@@ -25,6 +25,7 @@ use crate::hub::Hub;
 use crate::journal::{Journal, Kept};
 use crate::metrics::{Live, Metrics};
 use crate::outbox::Limits;
+use crate::queue_age::QueueAge;
 use crate::rate::Rates;
 use crate::room::Common;
 use crate::sessions::{Memory, Sessions};
@@ -184,6 +185,9 @@ impl Node {
         let draining = CancellationToken::new();
         let guard = Arc::new(Guard::new(guard::Limits::new(&config)));
         pools.serve(guard::watch(guard.clone(), draining.clone()));
+        let queue_age = Arc::new(QueueAge::default());
+        let (normal, low) = (pools.service.clone(), pools.pages.clone());
+        pools.serve(queue_age.clone().watch(normal, low, draining.clone()));
         let tuned = Tuning::new(config.tuner, &pools, &guard);
         let tuning = tuned.map(|(tuning, tuner)| {
             let tuning = Arc::new(tuning);
@@ -239,6 +243,7 @@ impl Node {
             guard: guard.clone(),
             tuning,
             closures: closures.clone(),
+            queue_age,
             started: Instant::now(),
         };
         Ok(Self {

@@ -56,6 +56,27 @@ fn closures_on_the_only_worker_hold_up_no_chat() {
 }
 
 #[test]
+fn queue_age_shows_that_closures_hold_the_worker() {
+    run(async {
+        let server = Server::with(|config| {
+            config.threads = Some(1);
+            config.debug_closures = Some(Duration::from_millis(100));
+        });
+        for lane in ["normal", "low"] {
+            let waits =
+                |stats: &serde_json::Value| stats["queue_age_ms"][lane].as_f64() > Some(1.0);
+            server.until(waits).await;
+        }
+        let occupied =
+            |stats: &serde_json::Value| stats["pools"]["fanout"]["running_closures"] == 1;
+        server.until(occupied).await;
+        let age = server.stats().await["queue_age_ms"]["futures"].as_f64();
+        assert!(age.is_some_and(|age| age >= 0.0), "{age:?}");
+        server.stop().await.expect("no panic").expect("a drain");
+    });
+}
+
+#[test]
 fn queued_closures_do_not_delay_a_drain() {
     run(async {
         // 64 seconds of closures, more than the patience of `run`.

@@ -74,6 +74,15 @@ fn figures_in_json() {
         }
         let stats = server.stats().await;
         assert!(stats["node"].as_str().is_some_and(|node| !node.is_empty()));
+        // The request itself is a future that a worker polls.
+        let workers = &stats["pools"]["service"];
+        assert!(workers["running_futures"].as_u64() >= Some(1), "{workers}");
+        let lanes = ["futures", "high", "normal", "low"];
+        let queued = lanes.map(|lane| workers[format!("queued_{lane}")].as_u64());
+        assert_eq!(
+            queued.into_iter().sum::<Option<u64>>(),
+            workers["queued"].as_u64()
+        );
         let pool = &stats["pools"]["connections"];
         assert_eq!(
             (&pool["capacity"], &pool["in_flight"], &pool["free"]),
@@ -255,6 +264,7 @@ fn a_publish_takes_time_and_is_kept() {
         let millis = |key: &str| stats[key].as_f64().expect("a number");
         let (p50, p99) = (millis("fanout_p50_ms"), millis("fanout_p99_ms"));
         assert!(0.0 < p50 && p50 <= p99, "{p50} and {p99}");
+        assert!(p99 <= millis("fanout_p999_ms"));
 
         let figures = server.figures().await;
         let sum = figures.of("chat_fanout_seconds_sum");

@@ -169,6 +169,19 @@ impl Collector for Live {
             let up = u64::from(!journal.is_failing());
             gauge(&mut encoder, "data_up", help, None, up)?;
         }
+        let age = &self.queue_age;
+        let help = "How long a task of this lane waits for a worker.";
+        let seconds = Some(&Unit::Seconds);
+        let mut lanes =
+            encoder.encode_descriptor("pool_queue_age", help, seconds, MetricType::Gauge)?;
+        for (lane, age) in [
+            ("futures", &age.futures),
+            ("normal", &age.normal),
+            ("low", &age.low),
+        ] {
+            let gauge = ConstGauge::new(age.get().as_secs_f64());
+            gauge.encode(lanes.encode_family(&[("lane", lane)])?)?;
+        }
         pools::encode(&self.pools, &mut encoder)
     }
 }

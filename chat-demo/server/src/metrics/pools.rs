@@ -27,9 +27,42 @@ const OF_EACH: [Figure<usize>; 4] = [
     ),
 ];
 /// What they share, having the same workers; told once, lest a sum count it thrice.
-const OF_ALL: [Figure<usize>; 4] = [
+const OF_ALL: [Figure<usize>; 11] = [
     ("pool_running", "Tasks on a worker.", |stats| stats.running),
+    (
+        "pool_running_closures",
+        "Workers inside a closure.",
+        |stats| stats.running_closures,
+    ),
+    (
+        "pool_running_futures",
+        "Workers polling a future.",
+        |stats| stats.running_futures,
+    ),
+    (
+        "pool_in_reactor",
+        "Workers waiting in the reactor.",
+        |stats| stats.in_reactor,
+    ),
     ("pool_queued", "Tasks ready to run.", |stats| stats.queued),
+    ("pool_queued_futures", "Futures ready to run.", |stats| {
+        stats.queued_futures
+    }),
+    (
+        "pool_queued_high",
+        "Closures of high priority ready to run.",
+        |stats| stats.queued_high,
+    ),
+    (
+        "pool_queued_normal",
+        "Closures of normal priority ready to run.",
+        |stats| stats.queued_normal,
+    ),
+    (
+        "pool_queued_low",
+        "Closures of low priority ready to run.",
+        |stats| stats.queued_low,
+    ),
     ("pool_threads", "Worker threads.", |stats| stats.threads),
     (
         "pool_idle_threads",

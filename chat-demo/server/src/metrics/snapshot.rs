@@ -11,6 +11,7 @@ use super::machine::MachineSnapshot;
 use super::tuner::TunerSnapshot;
 use crate::closures::Closures;
 use crate::process::Process;
+use crate::queue_age::QueueAge;
 use crate::tally::Tally;
 
 /// What `/api/stats` tells; counts are since the start.
@@ -35,6 +36,7 @@ pub(crate) struct Snapshot {
     /// Of the last 10 to 20 seconds; 0 when nothing was published in them.
     fanout_p50_ms: f64,
     fanout_p99_ms: f64,
+    fanout_p999_ms: f64,
     /// Handshakes.
     refused: u64,
     panics: u64,
@@ -55,6 +57,7 @@ pub(crate) struct Snapshot {
     debug_closures: Option<u64>,
     drops: BTreeMap<&'static str, u64>,
     pools: BTreeMap<&'static str, PoolSnapshot>,
+    queue_age_ms: QueueAgeSnapshot,
     /// The process from here on; 0 where the system does not tell.
     rss_bytes: u64,
     cpu_seconds: f64,
@@ -72,6 +75,7 @@ impl Snapshot {
             guard,
             tuning,
             closures,
+            queue_age,
         } = live;
         let outboxes = hub.outboxes();
         let fanout = tally.fanout.quantiles();
@@ -93,6 +97,7 @@ impl Snapshot {
             deliveries: tally.deliveries.get(),
             fanout_p50_ms: millis(fanout.p50),
             fanout_p99_ms: millis(fanout.p99),
+            fanout_p999_ms: millis(fanout.p999),
             refused: tally.refused.sum(),
             panics: tally.panics.get(),
             machine: MachineSnapshot::from(&**guard),
@@ -107,6 +112,7 @@ impl Snapshot {
                 .iter()
                 .map(|(name, pool)| (*name, pool.stats().into()))
                 .collect(),
+            queue_age_ms: (&**queue_age).into(),
             rss_bytes: process.resident_bytes,
             cpu_seconds: process.cpu_seconds,
             open_files: process.open_files,
@@ -119,12 +125,38 @@ fn millis(time: Duration) -> f64 {
     time.as_micros() as f64 / 1000.0
 }
 
+/// How long tasks of each lane wait for a worker.
+#[derive(Serialize)]
+struct QueueAgeSnapshot {
+    futures: f64,
+    normal: f64,
+    low: f64,
+}
+
+impl From<&QueueAge> for QueueAgeSnapshot {
+    fn from(age: &QueueAge) -> Self {
+        Self {
+            futures: millis(age.futures.get()),
+            normal: millis(age.normal.get()),
+            low: millis(age.low.get()),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct PoolSnapshot {
     capacity: usize,
     in_flight: usize,
+    /// Workers by what they do, and ready tasks by lane: the same for all subpools.
     running: usize,
+    running_closures: usize,
+    running_futures: usize,
+    in_reactor: usize,
     queued: usize,
+    queued_futures: usize,
+    queued_high: usize,
+    queued_normal: usize,
+    queued_low: usize,
     waiting: usize,
     free: usize,
     threads: usize,
@@ -147,7 +179,14 @@ impl From<Stats> for PoolSnapshot {
             capacity: stats.capacity,
             in_flight: stats.in_flight,
             running: stats.running,
+            running_closures: stats.running_closures,
+            running_futures: stats.running_futures,
+            in_reactor: stats.in_reactor,
             queued: stats.queued,
+            queued_futures: stats.queued_futures,
+            queued_high: stats.queued_high,
+            queued_normal: stats.queued_normal,
+            queued_low: stats.queued_low,
             waiting: stats.waiting,
             free: stats.free,
             threads: stats.threads,

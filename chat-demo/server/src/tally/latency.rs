@@ -27,11 +27,12 @@ pub(crate) struct Latency {
     window: Arc<Mutex<Window>>,
 }
 
-/// What half of the recent times, and what 99 of a hundred, are not above; 0 where there are none.
+/// Percentiles of the recent times; zero without any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantiles {
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+    pub(crate) p999: Duration,
 }
 
 impl Latency {
@@ -109,6 +110,7 @@ fn quantiles(mut all: Recent<u32>, older: &Recent<u32>) -> Quantiles {
     Quantiles {
         p50: at(0.5),
         p99: at(0.99),
+        p999: at(0.999),
     }
 }
 
@@ -154,9 +156,10 @@ mod tests {
         for _ in 0..3 {
             window.record(Duration::from_secs(3600), start + HALF);
         }
-        let Quantiles { p50, p99 } = quantiles(window.newer, &window.older);
+        let Quantiles { p50, p99, p999 } = quantiles(window.newer, &window.older);
         assert_eq!(p50.as_millis(), 1);
         assert!((LONGEST..LONGEST * 11 / 10).contains(&p99), "{p99:?}");
+        assert_eq!(p999, p99);
     }
 
     #[test]
