@@ -106,7 +106,9 @@ pub(crate) enum TokenError {
     Algorithm,
     #[error("the token has no {0}, or it is not a number of seconds")]
     Time(String),
-    #[error("the token's sub is not a name: 1 to 64 bytes, no control characters, not guest-...")]
+    #[error(
+        "the token's sub is not a name: 1 to 64 bytes, no control characters, not blank, not guest-..."
+    )]
     User,
     #[error("the token cannot be read: {0}")]
     Form(String),

@@ -80,6 +80,30 @@ fn heartbeats_are_answered_with_and_without_a_checksum() {
 }
 
 #[test]
+fn blank_name_of_a_guest_is_refused() {
+    run(async {
+        for knows_tokens in [false, true] {
+            let server = Server::with(|config| {
+                config.secret.token_secret =
+                    knows_tokens.then(|| "x".repeat(32).parse().ok()).flatten();
+                config.allow_guests = true;
+            });
+            let mut guest = server.connect().await;
+            for blank in [" ", "\u{3000}\u{200b}", "\u{202e}"] {
+                guest.say(Kind::HELLO, json!({ "name": blank })).await;
+                let error = guest.expect_error("bad_payload").await;
+                let why = error["message"].as_str().expect("a reason");
+                assert!(why.contains("is not blank"), "{why}");
+            }
+            guest
+                .say(Kind::HELLO, json!({ "name": "\u{200f}ann" }))
+                .await;
+            guest.expect(Kind::WELCOME).await;
+        }
+    });
+}
+
+#[test]
 fn guests_get_names_of_their_own() {
     run(async {
         let server = Server::start();

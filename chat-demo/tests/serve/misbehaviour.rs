@@ -62,6 +62,7 @@ fn bad_payloads_are_refused_and_the_connection_lives() {
             (Kind::JOIN, json!({ "room": "" })),
             (Kind::JOIN, json!({ "room": long })),
             (Kind::JOIN, json!({ "room": "a\nb" })),
+            (Kind::JOIN, json!({ "room": " \u{a0}" })),
             (Kind::JOIN, json!({ "room": 7 })),
             (Kind::PUBLISH, json!({ "room": "tea" })),
             (Kind::USER_STATE, json!({ "state": "asleep" })),

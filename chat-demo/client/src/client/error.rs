@@ -77,7 +77,9 @@ pub enum ClientError {
         source: serde_json::Error,
     },
     /// No room is called so.
-    #[error("{0:?} is no name of a room: it has 1 to 64 bytes and no control characters")]
+    #[error(
+        "{0:?} is no name of a room: it has 1 to 64 bytes, no control characters, and is not blank"
+    )]
     RoomName(String),
     /// The room has to be joined first.
     #[error("not a member of {0:?}: join it first")]

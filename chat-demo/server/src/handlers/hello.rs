@@ -58,6 +58,7 @@ fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
 
 /// A guest's name as others see it: not that of somebody with a token.
 fn guest(name: String, node: &Node) -> Result<String, Refusal> {
+    let is_invalid = !name.is_empty() && !payload::is_name(&name);
     let shown = if name.is_empty() {
         node.next_guest()
     } else if node.tokens.is_some() && !name.starts_with(GUEST) {
@@ -65,11 +66,11 @@ fn guest(name: String, node: &Node) -> Result<String, Refusal> {
     } else {
         name
     };
-    if payload::is_name(&shown) {
+    if !is_invalid && payload::is_name(&shown) {
         return Ok(shown);
     }
     let message = format!(
-        "a name has at most {} bytes and no control characters",
+        "a name has at most {} bytes, no control characters, and is not blank",
         payload::MAX_NAME
     );
     Err(Refusal::new(ErrorCode::BadPayload, message))

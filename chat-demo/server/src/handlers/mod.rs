@@ -50,7 +50,7 @@ fn check_room(name: &str) -> Result<(), Refusal> {
     }
     Err(Refusal::new(
         ErrorCode::BadPayload,
-        "a room's name has 1 to 64 bytes and no control characters",
+        "a room's name has 1 to 64 bytes, no control characters, and is not blank",
     ))
 }
 
