@@ -41,16 +41,23 @@ impl Driver {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join(format!("browser-{}-{count}", process::id()));
         fs::create_dir_all(&folder).expect("a folder for browsers");
-        let mut process = Command::new(program())
-            .arg("--port=0")
-            .env("TMPDIR", &folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}", cannot_start(&error)));
-        let mut speech = BufReader::new(process.stdout.take().expect("it is piped"));
-        let port = port(&mut speech);
+        let start = || {
+            let mut process = Command::new(program())
+                .arg("--port=0")
+                .env("TMPDIR", &folder)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap_or_else(|error| panic!("{}", cannot_start(&error)));
+            let mut speech = BufReader::new(process.stdout.take().expect("it is piped"));
+            let port = port(&mut speech).inspect_err(|_| _ = process.wait())?;
+            Ok((process, speech, port))
+        };
+        // Another process may take the port that chromedriver has chosen.
+        let mut attempts = (0..10).map(|_| start());
+        let started = attempts.find_map(|started: Result<_, String>| started.ok());
+        let (process, speech, port) = started.expect("chromedriver finds a port");
         Self {
             process,
             _speech: speech,
@@ -109,18 +116,20 @@ fn cannot_start(error: &std::io::Error) -> String {
     format!("cannot start {}: {error}{how}", program().display())
 }
 
-/// It takes a free port, and says which.
-fn port(speech: &mut impl BufRead) -> u16 {
+/// Returns the port that chromedriver names, or its output if it ends.
+fn port(speech: &mut impl BufRead) -> Result<u16, String> {
     let mut said = String::new();
     loop {
         let start = said.len();
         let read = speech.read_line(&mut said).expect("text");
-        assert!(read > 0, "chromedriver ended: {said}");
+        if read == 0 {
+            return Err(said);
+        }
         let port = said[start..]
             .trim_end()
             .strip_prefix("ChromeDriver was started successfully on port ");
         if let Some(port) = port {
-            return port.trim_end_matches('.').parse().expect("a port");
+            return Ok(port.trim_end_matches('.').parse().expect("a port"));
         }
     }
 }
