@@ -1,55 +1,61 @@
-// The page: what the server says and what the visitor does, brought to where it belongs.
+// The page: connects what the server sends, and what the visitor does, with the parts that show it.
 
+import { Client } from "/client.js";
 import { Composer } from "/composer.js";
-import { Connection } from "/connection.js";
 import { Dashboard } from "/dashboard.js";
 import { action, byId, make, paintFace } from "/elements.js";
 import * as log from "/log.js";
-import { KIND } from "/protocol.js";
 import { Rooms } from "/rooms.js";
 import * as signin from "/signin.js";
 
-/** Whoever speaks is here; rooms larger than that change too often to ask. */
-const ASK_BELOW = 500;
+const client = new Client(), rooms = new Rooms(client), composer = new Composer(client, rooms);
+const dashboard = new Dashboard();
+rooms.onShown = (room, message) => composer.onShown(room, message);
 
-const connection = new Connection({
-  connecting: again => status("", again ? "Connecting again…" : "Connecting…"),
-  welcome: welcomed,
-  frame: (kind, payload) => frames[kind]?.(payload),
-  nonsense: error => log.notice(rooms.active, `The server sent ${error.message}`, { bad: true }),
-  lost: disconnected,
-  waiting,
-  refused: why => {
+/* Events of the client. */
+let lostWhy = "", countdown;
+const events = {
+  connecting({ again }) { status("", again ? "Connecting again…" : "Connecting…"); },
+  welcome({ user, node }) {
+    rooms.me = user;
+    signin.rememberUser(user);
+    paintSelf(user);
+    status("up", "Connected");
+    byId("status").title = `to ${node}`;
+    tellState();
+  },
+  lost({ reason }) {
+    lostWhy = reason;
+    countdown = undefined;
+    for (const room of rooms) room.disconnected();
+  },
+  waiting({ ms }) {
+    if (!countdown) {
+      countdown = make("span");
+      countdown.setAttribute("aria-hidden", "true"); // a screen reader would read each second
+      status("down", `${lostWhy.replace(/\.$/, "")}.`, countdown, action("link", "Try now", () => client.connect()));
+    }
+    countdown.textContent = `Trying again in ${Math.ceil(ms / 1000)} s`;
+  },
+  refused({ reason }) {
     status("down", "Not connected", action("link", "Sign in", () => signin.ask()));
-    signin.ask(why);
+    signin.ask(reason);
   },
-});
-const rooms = new Rooms(connection), composer = new Composer(connection, rooms), dashboard = new Dashboard();
-
-/* What the server says. */
-const frames = {
-  [KIND.JOINED](joined) {
-    const room = rooms.get(joined.room);
-    room?.onJoined(joined);
-    composer.onJoined(room);
+  malformed({ message }) { log.notice(rooms.active, `The server sent ${message}`, { bad: true }); },
+  joined(joined) {
+    rooms.get(joined.room)?.onJoined(joined);
     rooms.paint();
   },
-  [KIND.MESSAGE]({ room: name, seq, user, text, ts }) {
-    const room = rooms.get(name), mine = user === rooms.me;
+  message(message) {
+    const room = rooms.get(message.room), { user } = message;
     if (!room) return;
-    const { taken, fresh } = room.onMessage(Object.assign(log.message(user, text, ts, mine), { seq }));
-    if (taken && mine) composer.onOwn(room, text);
-    if (!fresh) return;
-    if (!mine && (room !== rooms.active || document.hidden || dashboard.shown)) room.unread++;
-    if (room.members < ASK_BELOW && !room.users.includes(user)) room.askMembers();
+    room.add(message);
+    if (user !== rooms.me && (room !== rooms.active || document.hidden || dashboard.shown)) room.unread++;
+    if (!room.users.includes(user)) room.askMembers();
     rooms.paint();
   },
-  [KIND.ACK]: ack => composer.onAck(ack),
-  [KIND.ERROR]({ code, message, id }) {
-    const why = message || code;
-    if (!composer.onRefused(id, code, why)) log.notice(rooms.active, `The server refused: ${why}`, { bad: true });
-  },
-  [KIND.PRESENCE](presence) {
+  error({ message }) { log.notice(rooms.active, `The server refused: ${message}`, { bad: true }); },
+  presence(presence) {
     const room = rooms.get(presence.room), { user, event } = presence;
     if (!room || user === rooms.me) return;
     if (event === "left") rooms.forgetState(user);
@@ -57,56 +63,26 @@ const frames = {
     log.notice(room, `${user} ${event}`);
     rooms.paint();
   },
-  [KIND.MEMBERS]({ room, users }) {
+  members({ room, users }) {
     rooms.get(room)?.onMembers(users);
     rooms.paint();
   },
-  [KIND.USER_STATE]({ user, state }) {
+  user_state({ user, state }) {
     if (rooms.setState(user, state) && user !== rooms.me) log.notice(rooms.active, `${user} is ${state}`);
     rooms.paint();
   },
-  [KIND.ORDER_UPDATE]({ order, status, room }) {
-    log.notice(rooms.get(room) ?? rooms.active, `Order ${order}: ${status}`);
+  order_update({ order, status: now, room }) {
+    log.notice(rooms.get(room) ?? rooms.active, `Order ${order}: ${now}`);
   },
-  [KIND.ALERT]({ level, text }) {
+  alert({ level, text }) {
     byId("alert").className = level;
     byId("alert-level").textContent = level;
     byId("alert-text").textContent = text;
     byId("alert").hidden = false;
   },
-  [KIND.BYE]: ({ reason }) => status("", `The server says goodbye: ${reason}`),
+  bye({ reason }) { status("", `The server says goodbye: ${reason}`); },
 };
-
-/* The connection. */
-let lostWhy = "", countdown;
-
-function welcomed({ user, node, max_payload: limit }) {
-  rooms.me = user;
-  signin.rememberUser(user);
-  composer.limit = limit;
-  composer.onWelcome(user);
-  paintSelf(user);
-  status("up", "Connected");
-  byId("status").title = `to ${node}`;
-  for (const room of rooms) room.join();
-  tellState();
-}
-
-function disconnected(why) {
-  lostWhy = why;
-  countdown = undefined;
-  for (const room of rooms) room.disconnected();
-  composer.onLost();
-}
-
-function waiting(ms) {
-  if (!countdown) {
-    countdown = make("span");
-    countdown.setAttribute("aria-hidden", "true"); // nobody wants to hear it
-    status("down", `${lostWhy.replace(/\.$/, "")}.`, countdown, action("link", "Try now", () => connection.connect()));
-  }
-  countdown.textContent = `Trying again in ${Math.ceil(ms / 1000)} s`;
-}
+for (const [type, handle] of Object.entries(events)) client.addEventListener(type, ({ detail }) => handle(detail));
 
 function status(kind, text, ...more) {
   byId("status").className = `status ${kind}`;
@@ -121,7 +97,7 @@ function paintSelf(name) {
 function tellState() {
   const state = byId("state").value;
   // A visitor is online until it says otherwise.
-  if (state !== "online" || rooms.setState(rooms.me, state)) connection.send(KIND.USER_STATE, { state });
+  if (state !== "online" || rooms.setState(rooms.me, state)) client.send("user_state", { state });
   rooms.setState(rooms.me, state);
   rooms.paint();
 }
@@ -140,7 +116,7 @@ function showView() {
   if (!chats) return;
   look();
   log.toBottom();
-  if (!connection.trying && !connection.welcomed) begin();
+  if (!client.active) begin();
 }
 
 function addressOf(room) { return `/#${encodeURIComponent(room.name)}`; }
@@ -159,7 +135,7 @@ function look() {
 
 function begin() {
   const known = signin.credentials();
-  if (known) connection.signIn(known);
+  if (known) client.connect(known);
   else signin.ask();
 }
 
@@ -169,7 +145,10 @@ function showPeople(open) {
 }
 
 signin.onSignIn(
-  given => connection.signIn(given),
+  given => {
+    byId("text").focus(); // the dialog's close event may come later than the first keys
+    client.connect(given);
+  },
   () => {
     if (!signin.credentials()) status("down", "Not connected", action("link", "Join the chat", () => signin.ask()));
     byId("text").focus();
@@ -196,12 +175,13 @@ byId("show-people").addEventListener("click", event => {
   event.stopPropagation();
   showPeople(!byId("people-side").classList.contains("open"));
 });
+byId("hide-people").addEventListener("click", () => {
+  showPeople(false);
+  byId("show-people").focus();
+});
 document.addEventListener("click", ({ target }) => { if (!target.closest("#people-side")) showPeople(false); });
 document.addEventListener("keydown", event => {
-  if (event.key === "Escape" && byId("people-side").matches(".open")) {
-    showPeople(false);
-    byId("show-people").focus();
-  }
+  if (event.key === "Escape" && byId("people-side").matches(".open")) byId("hide-people").click();
   if (!event.altKey || !["ArrowUp", "ArrowDown"].includes(event.key)) return;
   event.preventDefault();
   rooms.step(event.key === "ArrowUp" ? -1 : 1);
@@ -213,7 +193,7 @@ addEventListener("hashchange", () => {
   if (room) rooms.enter(room);
   if (token) begin();
 });
-addEventListener("online", () => { if (!connection.welcomed && connection.trying) connection.connect(); });
+addEventListener("online", () => { if (!client.user && client.active) client.connect(); });
 
 rooms.restore(signin.readAddress().room);
 document.addEventListener("room", ({ detail: room }) => {

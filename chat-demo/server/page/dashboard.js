@@ -1,4 +1,4 @@
-// The server's own figures, asked for once a second while somebody looks.
+// The server's figures, requested once a second while the dashboard is visible.
 
 import { byId, make } from "/elements.js";
 import { Plot } from "/plot.js";
@@ -17,32 +17,34 @@ const power = value => value < 1024 ? 0 : Math.min(UNITS.length - 1, Math.floor(
 const unit = value => 1024 ** power(value);
 const bytes = value => `${decimals.format(value / unit(value))} ${UNITS[power(value)]}`;
 
-/* What is plotted. Each reads its values from `now`, the answer of the server; `rate`, the growth of a counter by the
-   second; and `pool`. A figure that the server does not have is undefined, and is not shown. */
+/* The plots. Each reads its values from `now`, the server's answer; `rate`, the growth of a counter per second; and
+   `pool`, the figures of the workers, which all subpools share. A figure that the server does not have is undefined. */
 const TRAFFIC = [
   { title: "Connections", labels: ["open"], format: count, read: ({ now }) => [now.connections] },
   { title: "Messages a second", labels: ["messages"], format: pace, read: ({ rate }) => [rate("messages")] },
   { title: "Deliveries a second", labels: ["deliveries"], format: pace, read: ({ rate }) => [rate("deliveries")] },
-  {
-    title: "Fan-out latency", labels: ["p50", "p99"], format: milliseconds, least: 0.1,
-    read: ({ now }) => [now.fanout_p50_ms, now.fanout_p99_ms],
-  },
-  {
-    title: "Frames a second", labels: ["out", "in"], format: pace,
-    read: ({ rate }) => [rate("frames_out"), rate("frames_in")],
-  },
-  {
-    title: "Bytes a second", labels: ["out", "in"], format: bytes, least: 1024, unit,
-    read: ({ rate }) => [rate("bytes_out"), rate("bytes_in")],
-  },
 ];
 const POOL = [
-  { title: "Tasks in flight", labels: ["in flight"], format: count, read: ({ pool }) => [pool.in_flight] },
   {
-    title: "Running and waiting", labels: ["running", "waiting"], format: count,
-    read: ({ pool }) => [pool.running, pool.waiting],
+    title: "Workers", labels: ["closures", "futures", "reactor", "searching", "idle"], format: count, stacked: true,
+    read({ pool }) {
+      const { running_closures: closures, running_futures: futures, in_reactor: reactor, idle_threads: parked } = pool;
+      const idle = Math.max(0, parked - reactor), busy = closures + futures + reactor + idle;
+      return [closures, futures, reactor, Math.max(0, pool.threads - busy), idle];
+    },
   },
-  { title: "Free slots", labels: ["free"], format: count, read: ({ pool }) => [pool.free] },
+  {
+    title: "Ready tasks by lane", labels: ["futures", "high", "normal", "low"], format: count,
+    read: ({ pool }) => [pool.queued_futures, pool.queued_high, pool.queued_normal, pool.queued_low],
+  },
+  {
+    title: "Queue age", labels: ["futures", "normal", "low"], format: milliseconds, least: 0.1,
+    read: ({ now: { queue_age_ms: age } }) => [age.futures, age.normal, age.low],
+  },
+  {
+    title: "Fan-out latency", labels: ["p50", "p99", "p99.9"], format: milliseconds, least: 0.1,
+    read: ({ now }) => [now.fanout_p50_ms, now.fanout_p99_ms, now.fanout_p999_ms],
+  },
 ];
 const PROCESS = [
   {
@@ -54,11 +56,11 @@ const PROCESS = [
     read: ({ now }) => [now.rss_bytes || undefined],
   },
   {
-    title: "Threads of the pools", labels: ["all", "idle"], format: count,
-    read: ({ pool }) => [pool.threads, pool.idle_threads],
+    title: "Bytes a second", labels: ["out", "in"], format: bytes, least: 1024, unit,
+    read: ({ rate }) => [rate("bytes_out"), rate("bytes_in")],
   },
 ];
-/** What is told as it is. */
+/** Figures without a plot. */
 const FACTS = [
   ["up", now => duration(now.uptime_seconds)],
   ["rooms", now => whole(now.rooms)],
@@ -86,7 +88,6 @@ export class Dashboard {
         const plot = new Plot(chart);
         this.#plots.push([plot, chart.read]);
         byId(place).append(plot.element);
-        if (charts === POOL) byId("which-pool").addEventListener("change", () => plot.clear());
       }
     }
     document.addEventListener("visibilitychange", () => this.#ask());
@@ -117,17 +118,21 @@ export class Dashboard {
 
   #tell(kind, text) {
     const line = byId("dashboard-status");
+    byId("figures").hidden = !this.#before;
+    byId("no-figures").hidden = Boolean(this.#before);
     if (line.textContent === text) return;
     line.className = `status ${kind}`;
     line.textContent = text;
+    byId("no-figures").textContent = `${text}. Its figures appear here as soon as it does.`;
   }
 
   #paint(now, at) {
-    // A server that began anew counts from zero.
+    // The counters of a server that was restarted begin at zero.
     const before = this.#before?.now.uptime_seconds <= now.uptime_seconds ? this.#before : undefined;
     const rate = name => before && (now[name] - before.now[name]) / (at - before.at) * 1000;
-    const pool = now.pools[this.#choosePool(Object.keys(now.pools))];
+    const pool = now.pools.service;
     for (const [plot, read] of this.#plots) plot.add(at, read({ now, rate, pool }));
+    byId("slots").replaceChildren(...Object.entries(now.pools).map(([name, figures]) => slots(name, figures)));
     byId("facts").replaceChildren(...FACTS.flatMap(([name, tell]) => {
       const value = tell(now), pair = make("div");
       pair.append(make("dt", "", name), make("dd", "", value));
@@ -135,14 +140,18 @@ export class Dashboard {
     }));
     this.#before = { now, at };
   }
+}
 
-  #choosePool(names) {
-    const choice = byId("which-pool");
-    if (choice.options.length !== names.length) {
-      choice.replaceChildren(...names.map(name => new Option(name, name, false, name === "connections")));
-    }
-    return choice.value;
-  }
+/** A row of a bar: the slots of one subpool in use, of its capacity. */
+function slots(name, { in_flight: used, capacity, waiting }) {
+  const row = make("li"), bar = make("div", "bar"), fill = make("div");
+  const text = `${count(used)} of ${count(capacity)}${waiting ? `, ${count(waiting)} waiting` : ""}`;
+  fill.style.width = `${Math.min(100, used / Math.max(1, capacity) * 100)}%`;
+  fill.hidden = used === 0;
+  bar.append(fill);
+  bar.setAttribute("aria-hidden", "true"); // the text says the same
+  row.append(make("span", "", name.replaceAll("_", " ")), make("span", "figure", text), bar);
+  return row;
 }
 
 function duration(seconds) {

@@ -1,48 +1,97 @@
-// What was said, a list a room. A list is in the order of the sequence numbers, whatever the order of arrival.
+// The messages of the rooms: one list per room, in the order of the sequence numbers.
 
 import { action, byId, face, make } from "/elements.js";
 
-/** A list of more is cut at its old end; what is cut can be loaded again. */
+/** Longer lists are cut at their old end; what is cut can be loaded again. */
 export const KEPT = 500;
-/** Texts of one user that follow each other so soon stand together. */
+/** Texts of one user that follow each other this closely have one head. */
 const TOGETHER_MS = 5 * 60_000;
-/** So near to the end one follows what is said. */
+/** The list follows new messages when it is scrolled this close to its end. */
 const NEAR_PX = 60;
+/** Longer texts are folded. */
+const FOLD_CHARS = 1200, FOLD_LINES = 15;
+/** An address; parentheses belong to it in pairs. */
+const LINK = /\bhttps?:\/\/(?:\([^\s<>"()]*\)|[^\s<>"()])+/gi;
+/** Punctuation behind an address belongs to the sentence. */
+const BEHIND_LINK = /[.,;:!?'*_\]}]+$/;
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
 const calendar = new Intl.DateTimeFormat([], { weekday: "long", day: "numeric", month: "long" });
 const pane = byId("log"), latest = byId("latest");
 let following = true;
 
-/** The list of a room; `earlier` is called for what was said before. */
-export function makeList(earlier) {
+/** Makes the list of a room. `earlier` loads older messages; `top` is called when the list is scrolled to its top. */
+export function makeList({ earlier, top }) {
   const list = make("ol"), older = make("li", "older");
   older.append(action("link", "Earlier messages", earlier));
   older.hidden = true;
   list.append(older, make("li", "empty", "Nothing here yet. Say hello!"));
   list.hidden = true;
+  list.addEventListener("top", top);
   pane.append(list);
   return list;
 }
 
-export function message(user, text, ts, mine) {
-  const item = make("li", mine ? "msg mine" : "msg");
+export function message(user, text, ts) {
+  const item = make("li", "msg");
   const body = make("div", "body"), head = make("div", "head"), line = make("div", "line");
-  const time = make("time", "", clock.format(ts));
+  const time = make("time", "", clock.format(ts)), name = make("b", "", user), shown = make("div", "text");
   time.dateTime = new Date(ts).toISOString();
   time.title = new Date(ts).toLocaleString();
-  head.append(make("b", "", user), ...(mine ? [make("span", "you", "you")] : []), time);
-  line.append(make("div", "text", text));
+  name.dir = shown.dir = "auto";
+  shown.append(...linked(text));
+  head.append(name, time);
+  line.append(shown);
   body.append(head, line);
+  if (text.length > FOLD_CHARS || text.split("\n").length > FOLD_LINES) fold(body);
   item.append(face(user), body);
   return Object.assign(item, { user, ts });
 }
 
-/** A line about what happened; before an item, or at the end. */
-export function notice(room, text, { bad = false, before = null } = {}) {
-  insert(room, make("li", bad ? "notice bad" : "notice", text), before);
+/** Marks a message as this visitor's own. */
+export function markOwn(item) {
+  if (item.matches(".mine")) return;
+  item.classList.add("mine");
+  item.querySelector(".head time").before(make("span", "you", "you"));
+  if (item.parentElement) regroup(item);
 }
 
-/** Puts an item at its place. False when a message of that number is there already. */
+/** Splits a text into text and links. Only http and https become links. */
+function linked(text) {
+  const parts = [];
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(LINK)) {
+    const address = found.replace(BEHIND_LINK, "");
+    if (!URL.canParse(address)) continue;
+    const link = make("a", "", address);
+    link.href = address;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    parts.push(text.slice(end, index), link);
+    end = index + address.length;
+  }
+  return [...parts, text.slice(end)];
+}
+
+/** Shows the beginning of a long text, and a button for the rest. */
+function fold(body) {
+  body.classList.add("folded");
+  const more = action("link more", "Show more", () => {
+    const folded = body.classList.toggle("folded");
+    more.textContent = folded ? "Show more" : "Show less";
+    more.setAttribute("aria-expanded", String(!folded));
+  });
+  more.setAttribute("aria-expanded", "false");
+  body.append(more);
+}
+
+/** A line about an event; before an item, or at the end. */
+export function notice(room, text, { bad = false, before = null } = {}) {
+  const line = make("li", bad ? "notice bad" : "notice", text);
+  line.dir = "auto";
+  insert(room, line, before);
+}
+
+/** Puts an item at its place. Returns false if a message of that number is there. */
 export function insert(room, item, before = null) {
   const stays = room.list.hidden || !atBottom(), height = pane.scrollHeight;
   let next = before;
@@ -61,18 +110,30 @@ export function insert(room, item, before = null) {
   return true;
 }
 
+export function remove(item) {
+  const next = item.nextElementSibling;
+  item.remove();
+  if (next) regroup(next);
+}
+
+/** The message of a number. */
+export function find(room, seq) {
+  const found = firstAfter(room, seq - 1);
+  return found?.seq === seq ? found : null;
+}
+
 /** The first message after a number. */
 export function firstAfter(room, seq) {
   for (const item of room.list.children) if (item.seq > seq) return item;
   return null;
 }
 
-/** What is there stays, and nothing that comes is compared with it. */
+/** Keeps what is there, and compares nothing new with it. */
 export function outdate(room) {
   for (const item of room.list.children) delete item.seq;
 }
 
-/** Leaves nothing but what is on its way. */
+/** Removes everything but texts that have no answer. */
 export function clear(room) {
   room.list.replaceChildren(...[...room.list.children].filter(item => item.matches(".older, .pending, .failed")));
 }
@@ -90,14 +151,15 @@ export function toBottom() {
 
 function atBottom() { return pane.scrollHeight - pane.scrollTop - pane.clientHeight < NEAR_PX; }
 
-/** Drops the oldest. */
+/** Removes the oldest items. */
 function cut(room) {
   if (room.list.childElementCount <= KEPT + 1) return;
   while (room.list.childElementCount > KEPT + 1) room.list.children[1].remove();
-  room.forgot(firstAfter(room, 0)?.seq);
+  regroup(room.list.children[1]); // its author and date may have stood above
+  room.forgot();
 }
 
-/** An item changes how it looks itself, and how the next one does. */
+/** Decides which parts of an item and of the next message are shown. */
 function regroup(item) {
   for (let at = item; at; at = at.nextElementSibling) {
     if (!at.ts) continue;
@@ -107,12 +169,12 @@ function regroup(item) {
 }
 
 function group(item) {
-  const previous = item.previousElementSibling;
+  const previous = item.previousElementSibling, isMine = of => of.matches(".mine");
   let before = previous;
   while (before && !before.ts) before = before.previousElementSibling;
   const day = calendar.format(item.ts), sameDay = before !== null && calendar.format(before.ts) === day;
-  const together = sameDay && before === previous && before.user === item.user && item.ts - before.ts < TOGETHER_MS;
-  item.classList.toggle("follows", together);
+  const sameUser = sameDay && before === previous && before.user === item.user && isMine(before) === isMine(item);
+  item.classList.toggle("follows", sameUser && item.ts - before.ts < TOGETHER_MS);
   if (sameDay) delete item.dataset.day;
   else item.dataset.day = day;
 }
@@ -120,6 +182,7 @@ function group(item) {
 pane.addEventListener("scroll", () => {
   following = atBottom();
   if (following) latest.hidden = true;
+  if (pane.scrollTop < NEAR_PX) pane.querySelector("ol:not([hidden])")?.dispatchEvent(new Event("top"));
 });
 latest.addEventListener("click", toBottom);
 // A phone's keyboard or an alert takes room.

@@ -1,4 +1,4 @@
-// A small plot of the last two minutes: lines over time, the axes in words, the newest value in large.
+// A small plot of the last two minutes: lines or stacked areas over time, and the newest values in large.
 
 import { make } from "/elements.js";
 
@@ -9,16 +9,20 @@ const SVG = "http://www.w3.org/2000/svg";
 const STEPS = [1, 2, 3, 4, 5, 6, 8, 10];
 
 export class Plot {
-  #format; #least; #unit; #title; #samples = []; #top = make("span"); #middle = make("span"); #lines; #values; #picture;
+  #format; #least; #unit; #title; #stacked; #samples = []; #top = make("span"); #middle = make("span"); #lines; #values; #picture;
 
-  /** `labels` name the lines; the scale reaches `least` or further; `unit` of a value is the one it reads best in. */
-  constructor({ title, labels, format, least = 2, unit = () => 1 }) {
+  /**
+   * `labels` name the values; the scale ends at `least` or higher; `unit` returns the unit that a value reads best in.
+   * `stacked` areas stand on each other; otherwise each value is a line.
+   */
+  constructor({ title, labels, format, least = 2, unit = () => 1, stacked = false }) {
+    this.#stacked = stacked;
     this.#title = title;
     this.#format = format;
     this.#least = least;
     this.#unit = unit;
     this.element = make("section", "plot");
-    const heading = make("h3", "", title), now = make("div", "values");
+    const heading = make("h3", "", title), now = make("div", stacked ? "values stacked" : "values");
     this.#values = labels.map((label, index) => {
       const value = make("b", "", "–"), shown = make("span", `value line-${index}`);
       shown.append(value, ...(labels.length > 1 ? [make("span", "label", label)] : []));
@@ -27,7 +31,7 @@ export class Plot {
     });
     this.#picture = draw("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img" });
     for (const y of [0, 50, 100]) this.#picture.append(draw("path", { class: "grid", d: `M0 ${y}H100` }));
-    this.#lines = labels.map((_, index) => draw("path", { class: `line line-${index}` }));
+    this.#lines = labels.map((_, index) => draw("path", { class: `${stacked ? "area" : "line"} line-${index}` }));
     this.#picture.append(...this.#lines.toReversed()); // the first is on top
     const up = make("div", "up"), along = make("div", "along"), body = make("div", "body");
     up.append(this.#top, this.#middle, make("span", "", format(0)));
@@ -38,7 +42,7 @@ export class Plot {
     this.element.hidden = true; // until there is something to show
   }
 
-  /** Takes one value a line; those that are not numbers are not there. */
+  /** Takes one value per label; a value that is not a number is not drawn. */
   add(at, values) {
     const there = values.some(Number.isFinite);
     if (there) this.element.hidden = false;
@@ -47,11 +51,9 @@ export class Plot {
     if (!this.element.hidden) this.#paint(at, values);
   }
 
-  /** Forgets the past. */
-  clear() { this.#samples = []; }
-
   #paint(now, values) {
-    const known = this.#samples.flatMap(sample => sample.values).filter(Number.isFinite);
+    const highest = this.#stacked ? sum : ({ values: all }) => all;
+    const known = this.#samples.flatMap(highest).filter(Number.isFinite);
     const most = Math.max(this.#least, ...known), unit = this.#unit(most);
     const top = roundUp(most / unit) * unit;
     this.#top.textContent = this.#format(top);
@@ -67,15 +69,21 @@ export class Plot {
   #course(index, now, top) {
     let course = "", drawnAt = -Infinity;
     for (const { at, values } of this.#samples) {
-      const value = values[index];
+      const value = this.#stacked ? sum({ values: values.slice(0, index + 1) }) : values[index];
       if (!Number.isFinite(value)) continue;
-      const x = 100 - (now - at) / SPAN_MS * 100, y = 100 - value / top * 100;
-      course += `${at - drawnAt > PAUSE_MS ? "M" : "L"}${x.toFixed(2)} ${y.toFixed(2)}`;
+      const x = (100 - (now - at) / SPAN_MS * 100).toFixed(2), y = (100 - value / top * 100).toFixed(2);
+      const pauses = at - drawnAt > PAUSE_MS;
+      // An area reaches from the bottom to its value; the areas below it are drawn over it.
+      if (this.#stacked && pauses) course += `${course && `V100`}M${x} 100L${x} ${y}`;
+      else if (this.#stacked) course += `H${x}V${y}`;
+      else course += `${pauses ? "M" : "L"}${x} ${y}`;
       drawnAt = at;
     }
-    return course;
+    return this.#stacked && course ? `${course}V100` : course;
   }
 }
+
+function sum({ values }) { return values.reduce((all, value) => all + value, 0); }
 
 function draw(tag, attributes) {
   const element = document.createElementNS(SVG, tag);

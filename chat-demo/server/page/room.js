@@ -1,103 +1,96 @@
-// One room as this visitor knows it, and how it catches up with what was said while the visitor was not there.
-//
-// What is asked of a room is answered in order. A second `join` behind a question for history is therefore answered when
-// all of that history has come: it says where the end is, which no other frame does.
+// One room of this visitor: its messages, its members, and the history that is loaded.
 
 import { action, amount, make } from "/elements.js";
 import * as log from "/log.js";
-import { KIND } from "/protocol.js";
 
-/** So many messages are asked for at a time. */
+/** How many messages are requested at a time. */
 const PAGE = 100;
+/** The members of larger rooms change too often to be listed. */
+const LISTED = 500;
 
 export class Room {
-  #send;
-  /** The epoch of all numbers here; unknown before the room is joined. */
-  #epoch;
-  /** The newest message seen, to recover by. */
-  #last = 0;
-  /** The oldest message of those that reach without a gap to the newest. */
+  #client; #mine; #shown; #membership;
+  /** The number from which the list has no gap up to the newest message. */
   #edge = Infinity;
-  /** What is missed: all after one message, up to another. */
+  /** Missed messages that are being loaded: those after one number, up to another. */
   #gap;
-  /** The edge when history was asked for, until all of it has come. */
-  #asked;
-  /** Whether the server keeps nothing older. */
-  #exhausted = false;
-  /** Whether the history on its way was asked for by numbers of an epoch that has ended. */
-  #outdated = false;
+  /** Whether the server keeps older messages; `undefined` if not known. */
+  #older;
+  #loading = false;
+  /** Numbers of this session's own messages, and the epoch that they belong to. */
+  #own = { epoch: undefined, numbers: [] };
 
-  constructor(name, { send, show, leave }) {
-    this.#send = send;
+  /** `mine` tells whether a user is certainly this visitor; `shown` is called with each message. */
+  constructor(name, client, { show, leave, mine, shown }) {
+    this.#client = client;
+    this.#mine = mine;
+    this.#shown = shown;
     this.name = name;
-    this.joined = false;
     this.unread = 0;
-    /** The names of those who are here, sorted; empty when they are too many to be listed. */
+    this.draft = "";
+    /** The sorted names of the members; empty if there are too many to list. */
     this.users = [];
     this.members = 0;
-    this.list = log.makeList(() => this.#lookBack());
+    this.list = log.makeList({ earlier: () => this.#load(), top: () => this.#probe() });
     this.row = make("li");
-    const away = action("leave", "×", leave);
+    const away = action("leave", "×", leave), go = action("go", name, show);
     away.setAttribute("aria-label", `Leave ${name}`);
-    this.row.append(action("go", name, show), make("span", "count"), away);
+    go.dir = "auto";
+    this.row.append(go, make("span", "count"), away);
+    this.#membership = client.join(name);
   }
 
-  /** Asks to be let in, and for what was missed. */
-  join() {
-    // Without its epoch a number says nothing.
-    const seen = this.#epoch === undefined ? {} : { after: this.#last, epoch: this.#epoch };
-    this.#send(KIND.JOIN, { room: this.name, ...seen });
-  }
+  get joined() { return this.#membership.joined; }
 
-  /** The connection is gone, and with it all that was asked. */
   disconnected() {
-    this.joined = false;
-    this.#asked = undefined;
-    if (this.#gap) this.#last = this.#gap.after;
+    // An open gap is requested again.
+    if (this.#gap) this.#membership.last = this.#gap.after;
     this.#gap = undefined;
-    this.#outdated = false;
-    this.list.parentElement.removeAttribute("aria-busy");
   }
 
-  /** Answers the join, or the one behind a question for history; comes unasked when the room begins a new epoch. */
-  onJoined({ seq, epoch, members, recovered }) {
-    const known = this.#epoch, anew = known !== undefined && known !== epoch;
+  /** Handles a join, and the start of a new epoch. */
+  onJoined({ seq, epoch, members, recovered, missed, anew }) {
     this.members = members;
-    if (this.joined && !anew) return this.#lookedBack();
-    this.joined = true;
-    this.#epoch = epoch;
+    this.users = [];
     this.askMembers();
-    if (anew) return this.#beginAnew(seq);
-    const missed = seq - this.#last;
-    if (recovered) {
+    this.#recallOwn(epoch);
+    if (anew) {
+      log.outdate(this);
+      this.#startOver("The room began anew: the server may have lost what is above");
+    } else if (recovered) {
       if (missed > 0) log.notice(this, `Recovered ${amount(missed, "message")}`);
       return;
-    }
-    if (missed > log.KEPT) {
-      if (known !== undefined) {
-        log.clear(this);
-        this.#startAnew(`You missed ${amount(missed, "message")}: here are the newest`);
-      }
+    } else if (missed > log.KEPT) {
+      log.clear(this);
+      this.#startOver(`You missed ${amount(missed, "message")}: here are the newest`);
     } else {
-      // What the server did not send at once it may send page by page.
-      if (known !== undefined && missed > 0) this.#gap = { after: this.#last, upTo: seq };
+      // The server may still send page by page what it did not send at once.
+      if (missed > 0) this.#gap = { after: seq - missed, upTo: seq };
       this.#edge = seq + 1;
     }
-    this.#last = Math.max(this.#last, seq);
-    if (seq > 0) this.#lookBack();
+    if (seq > 0) this.#load();
   }
 
-  /** Takes a message; false when it is here already. `fresh` tells whether it is newer than all others. */
-  onMessage(item) {
-    if (!log.insert(this, item)) return { taken: false, fresh: false };
-    const fresh = item.seq > this.#last;
-    this.#last = Math.max(this.#last, item.seq);
-    if (item.seq > (this.#gap?.after ?? 0)) this.#edge = Math.min(this.#edge, item.seq);
-    this.#offerOlder();
-    return { taken: true, fresh };
+  /** Shows a message, unless it is in the list. */
+  add(message) {
+    const { seq, user, text, ts } = message, item = Object.assign(log.message(user, text, ts), { seq });
+    if (this.#own.numbers.includes(seq) || this.#mine(user)) log.markOwn(item);
+    if (!log.insert(this, item)) return;
+    if (seq > (this.#gap?.after ?? 0)) this.#edge = Math.min(this.#edge, seq);
+    this.#shown(this, message);
+  }
+
+  /** Remembers that a message is this session's own, also after a reload. Returns its item, if it is in the list. */
+  own(seq) {
+    this.#own.numbers = [...this.#own.numbers.slice(1 - log.KEPT), seq];
+    sessionStorage.setItem(`own:${this.name}`, JSON.stringify(this.#own));
+    const item = log.find(this, seq);
+    if (item) log.markOwn(item);
+    return item;
   }
 
   onPresence({ user, event }) {
+    if (this.users.length === 0) return void (this.members += event === "left" ? -1 : 1);
     const users = new Set(this.users);
     if (event === "left") users.delete(user);
     else users.add(user);
@@ -109,60 +102,68 @@ export class Room {
     this.members = users.length;
   }
 
-  askMembers() { this.#send(KIND.MEMBERS, { room: this.name }); }
+  askMembers() { if (this.members < LISTED) this.#client.send("members", { room: this.name }); }
 
-  /** The list was cut: its oldest message is another one. */
-  forgot(oldest) {
+  /** The oldest messages were removed from the list. */
+  forgot() {
     if (this.#gap) return;
-    this.#edge = oldest ?? Infinity;
-    this.#exhausted = false;
-    this.#offerOlder();
+    this.#edge = log.firstAfter(this, 0)?.seq ?? Infinity;
+    this.#offer(undefined);
   }
 
-  #beginAnew(seq) {
-    log.outdate(this);
-    this.#gap = undefined;
-    this.#startAnew("The room began anew: the server may have lost what is above");
-    this.#last = seq;
-    this.#outdated = this.#asked !== undefined; // the answer is on its way
-    if (seq > 0) this.#lookBack();
+  #recallOwn(epoch) {
+    if (this.#own.epoch === epoch) return;
+    this.#own = { epoch, numbers: [] };
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(`own:${this.name}`));
+      if (kept.epoch === epoch) this.#own = kept;
+    } catch { /* nothing is kept */ }
   }
 
-  #startAnew(why) {
+  #startOver(why) {
     log.notice(this, why);
     this.#edge = Infinity;
-    this.#exhausted = false;
+    this.#gap = undefined;
+    this.#offer(false);
   }
 
-  #lookBack() {
-    if (this.#asked !== undefined) return;
-    this.#asked = this.#edge;
-    this.list.parentElement.setAttribute("aria-busy", "true"); // nobody wants to hear all of it
-    const before = Number.isFinite(this.#edge) ? { before: this.#edge } : {};
-    this.#send(KIND.HISTORY, { room: this.name, ...before, limit: PAGE });
-    this.#send(KIND.JOIN, { room: this.name });
+  /** Asks for messages before the oldest one; returns nothing if the connection is lost or the epoch ends. */
+  async #request(limit) {
+    if (this.#loading) return undefined;
+    this.#loading = true;
+    const before = Number.isFinite(this.#edge) ? this.#edge : undefined;
+    const answer = await this.#client.history(this.name, { before, limit }).catch(error => error);
+    this.#loading = false;
+    if (answer.code === "new_epoch") this.#load();
+    return answer instanceof Error ? undefined : answer;
   }
 
-  #lookedBack() {
-    const came = this.#edge < this.#asked;
-    this.#asked = undefined;
-    this.list.parentElement.removeAttribute("aria-busy");
-    if (this.#outdated) {
-      this.#outdated = false;
-      if (this.#last > 0) this.#lookBack();
-      return;
-    }
-    if (this.#gap && came && this.#edge > this.#gap.after + 1) return this.#lookBack();
-    if (this.#gap) this.#closeGap(this.#gap);
-    else if (!came) this.#exhausted = true;
-    this.#offerOlder();
+  async #load() {
+    const pane = this.list.parentElement;
+    pane.setAttribute("aria-busy", "true"); // a screen reader does not read a whole page
+    this.#offer(undefined);
+    const messages = await this.#request(PAGE), gap = this.#gap, edge = this.#edge;
+    pane.removeAttribute("aria-busy");
+    if (!messages) return;
+    for (const message of messages) this.add(message);
+    if (gap && this.#edge < edge && this.#edge > gap.after + 1) return void this.#load();
+    if (gap) this.#closeGap(gap);
+    this.#probe();
+  }
+
+  /** Finds out whether the server keeps messages older than those in the list. */
+  async #probe() {
+    if (this.#older !== undefined || this.#gap) return;
+    const edge = this.#edge;
+    if (edge <= 1 || !Number.isFinite(edge)) return this.#offer(false);
+    const older = await this.#request(1);
+    if (older && edge === this.#edge) this.#offer(older.length > 0);
   }
 
   #closeGap({ after, upTo }) {
     const before = log.firstAfter(this, after), lost = this.#edge - after - 1;
     if (lost > 0) {
       log.notice(this, `Too late: ${amount(lost, "message")} ${lost === 1 ? "is" : "are"} lost`, { bad: true, before });
-      this.#exhausted = true; // none of them is kept, nor any before them
     } else {
       log.notice(this, `Recovered ${amount(upTo - after, "message")}`, { before });
     }
@@ -170,8 +171,8 @@ export class Room {
     this.#edge = log.firstAfter(this, 0)?.seq ?? Infinity;
   }
 
-  #offerOlder() {
-    const older = this.#edge > 1 && Number.isFinite(this.#edge) && !this.#exhausted && !this.#gap;
+  #offer(older) {
+    this.#older = older;
     this.list.firstElementChild.hidden = !older;
   }
 }

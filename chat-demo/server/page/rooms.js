@@ -1,55 +1,58 @@
-// The rooms that this visitor is in: which they are, which one is looked at, and who is there.
+// The rooms of this session, the active room among them, and the members' states.
 
 import { amount, byId, face, make } from "/elements.js";
 import * as log from "/log.js";
-import { KIND } from "/protocol.js";
 import { Room } from "/room.js";
+import { credentials } from "/signin.js";
 
 const FIRST_ROOM = "general";
-/** More names help nobody. */
+/** How many members are listed. */
 const SHOWN_USERS = 200;
 
 export class Rooms {
   #rooms = new Map();
   #states = new Map();
-  #connection;
-  /** The room that is looked at. */
+  #client;
+  /** The room that is shown. */
   active;
   /** The name of this visitor. */
   me = "";
+  /** Called with a room and each message that it shows. */
+  onShown;
 
-  constructor(connection) { this.#connection = connection; }
+  constructor(client) { this.#client = client; }
 
   get(name) { return this.#rooms.get(name); }
 
   [Symbol.iterator]() { return this.#rooms.values(); }
 
-  /** The rooms of the last visit, and the one that is wanted, which is looked at. */
+  /** Enters the rooms of this session and the wanted one, and shows the wanted one. */
   restore(wanted) {
     let names = [];
-    try { names = JSON.parse(localStorage.getItem("rooms")) ?? []; } catch { /* a broken note is no note */ }
+    try { names = JSON.parse(sessionStorage.getItem("rooms")) ?? []; } catch { /* nothing is kept */ }
     for (const name of names.length ? names : [FIRST_ROOM]) this.enter(String(name));
     this.enter(wanted || this.#rooms.keys().next().value);
   }
 
   enter(name) {
     if (!this.#rooms.has(name)) {
-      const room = new Room(name, {
-        send: (kind, payload) => this.#connection.send(kind, payload),
+      const room = new Room(name, this.#client, {
         show: () => this.show(room),
         leave: () => this.leave(room),
+        // The server has verified the name of a user with a token. A guest's name may be another guest's, too.
+        mine: user => user === this.me && Boolean(credentials()?.token),
+        shown: (shownIn, message) => this.onShown(shownIn, message),
       });
       this.#rooms.set(name, room);
       byId("rooms").append(room.row);
       this.#remember();
-      if (this.#connection.welcomed) room.join();
     }
     this.show(this.#rooms.get(name));
   }
 
   leave(room) {
     if (this.#rooms.size === 1) return log.notice(room, "This is your only room: join another before you leave it");
-    this.#connection.send(KIND.LEAVE, { room: room.name });
+    this.#client.leave(room.name);
     this.#rooms.delete(room.name);
     room.row.remove();
     room.list.remove();
@@ -58,6 +61,9 @@ export class Rooms {
   }
 
   show(room) {
+    const field = byId("text");
+    if (this.active) this.active.draft = field.value;
+    field.value = room.draft;
     this.active = room;
     room.unread = 0;
     log.show(room);
@@ -67,13 +73,13 @@ export class Rooms {
     document.dispatchEvent(new CustomEvent("room", { detail: room }));
   }
 
-  /** Looks at the room so many places further in the list. */
+  /** Shows the room that many places further in the list. */
   step(places) {
     const all = [...this.#rooms.values()], at = all.indexOf(this.active) + places;
     this.show(all[(at + all.length) % all.length]);
   }
 
-  /** How a user is: true when that is news. */
+  /** Sets a user's state. Returns whether it has changed. */
   setState(user, state) {
     const news = (this.#states.get(user) ?? "online") !== state;
     this.#states.set(user, state);
@@ -105,10 +111,12 @@ export class Rooms {
 
   #person(user) {
     const row = make("li"), state = this.#states.get(user) ?? "online";
-    row.append(face(user), make("span", "who", user === this.me ? `${user} (you)` : user));
+    const who = make("span", "who"), name = make("bdi", "", user);
+    who.append(name, user === this.me ? " (you)" : "");
+    row.append(face(user), who);
     if (state !== "online") row.append(make("span", "state", state));
     return row;
   }
 
-  #remember() { localStorage.setItem("rooms", JSON.stringify([...this.#rooms.keys()])); }
+  #remember() { sessionStorage.setItem("rooms", JSON.stringify([...this.#rooms.keys()])); }
 }

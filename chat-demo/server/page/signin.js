@@ -1,15 +1,22 @@
-// Who this visitor is: the dialog that asks, and what this browser remembers.
+// Who this visitor is. Each window of a browser is a session of its own: name, token and rooms survive a reload of the
+// window, and no other window has them.
 //
-// A name is kept for good, a token for as long as the tab is open. The address can bring both what to log in with and
-// where to go: `#general`, `#token=…` or `#token=…&room=general`.
+// The address can bring a token and a room: `#general`, `#token=…` or `#token=…&room=general`.
 
 import { byId } from "/elements.js";
 
+// A browser copies the storage of a window that is duplicated. A window that reloads has left the page before.
+if (!sessionStorage.getItem("left") && !document.wasDiscarded) sessionStorage.clear();
+addEventListener("pagehide", () => sessionStorage.setItem("left", "true"));
+addEventListener("pageshow", () => sessionStorage.removeItem("left"));
+
+/** A character other than spaces, control and format characters. */
+const VISIBLE = /[^\s\p{C}]/u;
 const dialog = byId("sign-in"), form = dialog.querySelector("form");
 
 /**
- * Returns the room that the address names, and whether it had a token to sign in with. Removes the token from the address. A link can
- * come from any site, so a signed-in user is asked before its token replaces the sign-in.
+ * Returns the room that the address names, and whether it had a token to sign in with. Removes the token from the
+ * address. A link can come from any site, so a signed-in user is asked before its token replaces the sign-in.
  */
 export function readAddress() {
   const hash = location.hash.slice(1);
@@ -24,7 +31,7 @@ export function readAddress() {
   return { room: given.get("room")?.trim() ?? "", token: !replaces };
 }
 
-/** Whether somebody is logged in here, or was in this browser, whose place the token would take. */
+/** Returns whether the token would replace another user: of this session, or the last user of this browser. */
 function replacesSomebody(token) {
   const known = credentials(), last = localStorage.getItem("user");
   if (known) return known.token !== token;
@@ -48,26 +55,24 @@ let offered;
 function offer(token) {
   offered = token;
   byId("link-user").textContent = userOf(token).slice(0, 64) || "somebody else";
-  byId("link-me").textContent = localStorage.getItem("user") ?? localStorage.getItem("name") ?? "yourself";
+  byId("link-me").textContent = sessionStorage.getItem("user") ?? localStorage.getItem("user") ?? "yourself";
   question.returnValue = "";
   if (!question.open) question.showModal();
 }
 
-/** What to say hello with, if that is known. */
+/** Returns what to connect with, if it is known. */
 export function credentials() {
-  const name = localStorage.getItem("name"), token = sessionStorage.getItem("token");
+  const name = sessionStorage.getItem("name"), token = sessionStorage.getItem("token");
   if (!name && !token) return undefined;
   return { ...(name && { name }), ...(token && { token }) };
 }
 
-function rememberName(name) { localStorage.setItem("name", name); }
-
-/** Who the server says that this visitor is. */
-export function rememberUser(user) { localStorage.setItem("user", user); }
+/** Remembers the name that the server knows this visitor by. A later link with a token is compared with it. */
+export function rememberUser(user) { for (const storage of [sessionStorage, localStorage]) storage.setItem("user", user); }
 
 export function ask(why = "") {
   if (question.open) return; // one question after the other
-  form.elements.name.value = localStorage.getItem("name") ?? "";
+  form.elements.name.value = sessionStorage.getItem("name") ?? "";
   form.elements.token.value = sessionStorage.getItem("token") ?? "";
   form.querySelector(".why").textContent = why;
   form.querySelector("details").open = Boolean(why || form.elements.token.value);
@@ -77,13 +82,18 @@ export function ask(why = "") {
 
 /** `run` is called with the credentials when they were given, and `closed` when the dialog is closed, given or not. */
 export function onSignIn(run, closed) {
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", event => {
+    event.preventDefault();
     const name = form.elements.name.value.trim(), token = form.elements.token.value.trim();
+    if (!token && !VISIBLE.test(name)) {
+      form.querySelector(".why").textContent = "This name is blank. Enter a name that others can see.";
+      return form.elements.name.select();
+    }
     if (token) sessionStorage.setItem("token", token);
     else sessionStorage.removeItem("token");
-    if (name) rememberName(name);
-    const given = credentials();
-    if (given) run(given);
+    if (name) sessionStorage.setItem("name", name);
+    dialog.close();
+    run(credentials());
   });
   question.addEventListener("close", () => {
     if (question.returnValue !== "use") return credentials() ? undefined : ask();

@@ -1,7 +1,9 @@
 //! The web page: its files by the paths that a browser asks for.
 
 use hyper::StatusCode;
-use hyper::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
+use hyper::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY,
+};
 
 use crate::reply::{self, Reply};
 
@@ -16,6 +18,9 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const INDEX: &str = include_str!("../page/index.html");
 
+/// The module that pages of other origins import, too.
+const CLIENT: &str = "/client.js";
+
 /// Path, kind and text of each file.
 const FILES: &[(&str, &str, &str)] = &[
     ("/", HTML, INDEX),
@@ -29,12 +34,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/style.css", CSS, include_str!("../page/style.css")),
     ("/dashboard.css", CSS, include_str!("../page/dashboard.css")),
     ("/chat.js", SCRIPT, include_str!("../page/chat.js")),
+    (CLIENT, SCRIPT, include_str!("../page/client.js")),
     ("/composer.js", SCRIPT, include_str!("../page/composer.js")),
-    (
-        "/connection.js",
-        SCRIPT,
-        include_str!("../page/connection.js"),
-    ),
     (
         "/dashboard.js",
         SCRIPT,
@@ -43,7 +44,6 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/elements.js", SCRIPT, include_str!("../page/elements.js")),
     ("/log.js", SCRIPT, include_str!("../page/log.js")),
     ("/plot.js", SCRIPT, include_str!("../page/plot.js")),
-    ("/protocol.js", SCRIPT, include_str!("../page/protocol.js")),
     ("/room.js", SCRIPT, include_str!("../page/room.js")),
     ("/rooms.js", SCRIPT, include_str!("../page/rooms.js")),
     ("/signin.js", SCRIPT, include_str!("../page/signin.js")),
@@ -56,5 +56,9 @@ pub(crate) fn file(path: &str) -> Option<Reply> {
     let headers = reply.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if path == CLIENT {
+        // Public text. The WebSocket checks where a page comes from.
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
     Some(reply)
 }

@@ -87,30 +87,18 @@ fn order_updates_are_shown_in_their_room() {
     run(async {
         let stage = Stage::set();
         let ann = stage.enter("ann").await;
-        // The page's own codec, over a connection that the page does not know of.
+        // A second client, which the page does not know of.
         let script = "
-            const done = arguments[0];
-            import('/protocol.js').then(({ KIND, SUBPROTOCOL, encode, decode }) => {
-              const socket = new WebSocket(`ws://${location.host}/ws`, SUBPROTOCOL);
-              socket.binaryType = 'arraybuffer';
-              socket.onopen = () => {
-                socket.send(encode(KIND.HELLO, { name: 'shop' }));
-                socket.send(encode(KIND.JOIN, { room: 'general' }));
-                socket.send(encode(KIND.ORDER_UPDATE, { room: 'general', order: 'A-17', status: 'shipped' }));
-                socket.send(encode(KIND.HEARTBEAT));
-              };
-              socket.onmessage = ({ data }) => {
-                if (decode(data)[0] !== KIND.HEARTBEAT) return;
-                socket.close();
-                done(encode(KIND.HEARTBEAT).length);
-              };
+            import('/client.js').then(({ Client }) => {
+              const shop = new Client({ name: 'shop' });
+              shop.addEventListener('joined', () => {
+                shop.send('order_update', { room: 'general', order: 'A-17', status: 'shipped' });
+              });
+              shop.addEventListener('order_update', () => shop.close());
+              shop.join('general');
+              shop.connect();
             });";
-        let heartbeat = ann
-            .0
-            .execute_async(script, Vec::new())
-            .await
-            .expect("it runs");
-        assert_eq!(heartbeat, 6);
+        ann.script(script).await;
         ann.notices("Order A-17: shipped").await;
         ann.close().await;
     });

@@ -1,5 +1,7 @@
 //! The server's figures, as they move.
 
+use std::time::Duration;
+
 use crate::stage::{Stage, run};
 
 #[test]
@@ -11,7 +13,7 @@ fn plots_move_with_what_the_server_does() {
         let ann = stage.enter("ann").await;
         watcher.see("//section[h3='Connections'][.//b='1']").await;
         watcher
-            .see("//section[h3='Tasks in flight'][.//b='1']")
+            .see("//*[@id='slots']/li[span='connections'][span='1 of 16,384']")
             .await;
         ann.say("one").await;
         watcher
@@ -22,7 +24,7 @@ fn plots_move_with_what_the_server_does() {
             "Connections",
             "Messages a second",
             "Deliveries a second",
-            "Tasks in flight",
+            "Queue age",
             "Memory",
         ] {
             let line =
@@ -37,6 +39,49 @@ fn plots_move_with_what_the_server_does() {
             .await;
         ann.close().await;
         watcher.see("//section[h3='Connections'][.//b='0']").await;
+        watcher.close().await;
+    });
+}
+
+#[test]
+fn plots_show_slots_workers_lanes_and_latencies() {
+    run(async {
+        let stage = Stage::with(|config| {
+            config.threads = Some(2);
+            config.debug_closures = Some(Duration::from_millis(20));
+        });
+        let watcher = stage.open("/dashboard").await;
+        watcher
+            .see("//*[@id='slots']/li[span='debug closures'][span[starts-with(., '64 of 64')]]")
+            .await;
+        let full = "const rows = [...document.querySelectorAll('#slots li')];
+                    return rows.find(row => row.textContent.includes('debug')).querySelector('.bar div').style.width";
+        assert_eq!(watcher.script(full).await, "100%");
+        let shown = |title: &str, label: &str, value: &str| {
+            format!("//section[h3='{title}']//span[span='{label}'][b{value}]")
+        };
+        // One worker is left to the rooms.
+        watcher.see(&shown("Workers", "closures", "='1'")).await;
+        watcher.see(&shown("Workers", "futures", ">=1")).await;
+        watcher
+            .see("//section[h3='Workers']//*[name()='path'][contains(@class, 'area')][contains(@d, 'H')]")
+            .await;
+        for label in ["futures", "high", "normal", "low"] {
+            let plot = shown("Ready tasks by lane", label, ">=0");
+            watcher.see(&plot).await;
+        }
+        for label in ["futures", "normal", "low"] {
+            watcher
+                .see(&shown("Queue age", label, "[contains(., ' ms')]"))
+                .await;
+        }
+        let ann = stage.enter("ann").await;
+        ann.say("hi").await;
+        for label in ["p50", "p99", "p99.9"] {
+            let plot = shown("Fan-out latency", label, "[contains(., ' ms')][.!='0 ms']");
+            watcher.see(&plot).await;
+        }
+        ann.close().await;
         watcher.close().await;
     });
 }

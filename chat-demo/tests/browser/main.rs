@@ -4,6 +4,8 @@ mod chat;
 mod dashboard;
 mod driver;
 mod links;
+mod module;
+mod newcomers;
 mod recovery;
 mod relay;
 mod stage;

@@ -36,8 +36,20 @@ fn every_file_that_the_page_needs_is_served_as_what_it_is() {
             assert!(!file.head.contains("unsafe"), "{path}: {}", file.head);
             wanted.extend(paths(&file.body).map(str::to_owned));
         }
-        for file in ["/style.css", "/chat.js", "/protocol.js", "/icon.svg"] {
+        for file in ["/style.css", "/chat.js", "/client.js", "/icon.svg"] {
             assert!(served.contains(file), "{file} is not among {served:?}");
+        }
+    });
+}
+
+#[test]
+fn pages_of_other_origins_may_import_the_client_only() {
+    run(async {
+        let server = Server::start();
+        for (path, is_open) in [("/client.js", true), ("/chat.js", false), ("/", false)] {
+            let file = server.http(&format!("GET {path} HTTP/1.1")).await;
+            let header = "access-control-allow-origin: *";
+            assert_eq!(file.head.contains(header), is_open, "{path}: {}", file.head);
         }
     });
 }

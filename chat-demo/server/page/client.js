@@ -1,0 +1,400 @@
+/**
+ * A client of chat-demo for browsers, without dependencies. `PROTOCOL.md` describes the wire.
+ *
+ * `Client` keeps one WebSocket open: it reconnects, joins its rooms again and receives what it
+ * missed. A text is published once, however often the connection is lost before the ack.
+ *
+ * ```js
+ * import { Client } from "http://127.0.0.1:8080/client.js";
+ *
+ * const client = new Client({ name: "ann" });
+ * client.addEventListener("message", ({ detail }) => console.log(`${detail.user}: ${detail.text}`));
+ * client.join("lobby");
+ * client.connect();
+ * const { seq } = await client.publish("lobby", "hi");
+ * ```
+ */
+
+/** The type byte of each frame. The names in lower case are also those of the events. */
+const KIND = Object.freeze({
+  HEARTBEAT: 0x01, ORDER_UPDATE: 0x02, USER_STATE: 0x03, ALERT: 0x04,
+  HELLO: 0x10, WELCOME: 0x11, JOIN: 0x12, JOINED: 0x13, LEAVE: 0x14, PUBLISH: 0x15, MESSAGE: 0x16, ACK: 0x17,
+  ERROR: 0x18, PRESENCE: 0x19, HISTORY: 0x1A, MEMBERS: 0x1B, BYE: 0x1C,
+});
+const NAMES = new Map(Object.entries(KIND).map(([name, kind]) => [kind, name.toLowerCase()]));
+const FIRST_DELAY_MS = 500, LONGEST_DELAY_MS = 30_000;
+/** After a connection that lasted this long, the first delay is the shortest again. */
+const STEADY_MS = 10_000;
+/** How long to wait for the reason for which the server refuses connections. */
+const REASON_MS = 3_000;
+/** The connection is lost after a silence of this many heartbeats. */
+const SILENT_BEATS = 2.5;
+
+/**
+ * Why a publish or a question for history failed. `code` is a code of PROTOCOL.md, or one of the client's:
+ * `too_large`, `not_member`, `disconnected`, `new_epoch`, `other_user`.
+ */
+export class ClientError extends Error {
+  constructor(code, message, uncertain = false) {
+    super(message);
+    this.code = code;
+    /** Whether the text may have been published: an earlier attempt got no answer. */
+    this.uncertain = uncertain;
+  }
+}
+
+/** A room that the client is in, or joins as soon as it is connected. */
+export class Membership {
+  /** Whether the server has confirmed the membership on this connection. */
+  joined = false;
+  /** The epoch of all numbers; `undefined` before the first join. */
+  epoch;
+  /** The number of the newest message received. Lower it to receive later messages again on the next connection. */
+  last = 0;
+  /** Questions for history that the server has not answered. */
+  _asked = [];
+
+  constructor(room) { this.room = room; }
+}
+
+/**
+ * One user's connection to a server.
+ *
+ * Events carry their data as `detail`:
+ *
+ * | event | detail |
+ * |---|---|
+ * | `connecting` | `again`: whether an attempt went before |
+ * | `welcome` | the server's `welcome` |
+ * | `joined` | the server's `joined`; `missed`: messages since the last one seen; `anew`: whether the epoch is another |
+ * | `message` | a new message, each once and in order: `room`, `seq`, `user`, `text`, `ts` |
+ * | `presence`, `members`, `user_state`, `order_update`, `alert`, `bye` | the frame's payload |
+ * | `error` | a refusal that belongs to no `publish`: `code`, `message` |
+ * | `malformed` | `message`: what is wrong with a frame of the server |
+ * | `lost` | `reason`; empty if the client ended the connection |
+ * | `waiting` | `ms` until the next attempt; once a second |
+ * | `refused` | `reason`: the server rejects the user or its token; the client makes no more attempts |
+ */
+export class Client extends EventTarget {
+  #server; #credentials; #socket; #farewell; #welcome; #welcomedAt; #heardAt; #beat; #retry;
+  #attempt = 0;
+  #ids = 0;
+  /** Memberships by room. */
+  #rooms = new Map();
+  /** Texts without an answer, by the id that the answer will have. */
+  #unanswered = new Map();
+
+  /**
+   * Creates a client that is not connected.
+   *
+   * @param {object} [options]
+   * @param {string} [options.name] The name of a guest.
+   * @param {string} [options.token] The token of a user.
+   * @param {string} [options.server] The server's origin; by default the origin of this module.
+   */
+  constructor({ server = new URL(import.meta.url).origin, ...credentials } = {}) {
+    super();
+    this.#server = server;
+    this.#credentials = credentials;
+  }
+
+  /** The user's name as the server knows it; `undefined` without a connection. */
+  get user() { return this.#welcome?.user; }
+
+  /** Whether the client is connected, connects, or waits for its next attempt. */
+  get active() { return this.#socket !== undefined || this.#retry !== undefined; }
+
+  /**
+   * Connects at once, and again whenever the connection is lost. Ends the present connection, if any.
+   *
+   * @param {{name?: string, token?: string}} [credentials] Another user to connect as.
+   */
+  connect(credentials) {
+    this.close();
+    if (credentials) {
+      this.#credentials = credentials;
+      this.#attempt = 0;
+    }
+    this.#farewell = undefined;
+    this.#emit("connecting", { again: this.#attempt > 0 });
+    const url = new URL("/ws", this.#server);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = this.#socket = new WebSocket(url, "chat.json.v1");
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => { if (socket === this.#socket) this.#receive(data); };
+    let opened = false;
+    socket.onopen = () => { opened = true; this.send("hello", this.#credentials); };
+    socket.onclose = async ({ code, reason }) => {
+      // A browser does not reveal the answer to a refused handshake.
+      const why = reason || (opened ? "" : await this.#whyNotReady());
+      if (socket === this.#socket) this.#closed(code, why);
+    };
+  }
+
+  /** Ends the connection and all attempts. Rooms and unanswered texts are kept for the next `connect`. */
+  close() { this.#end(""); }
+
+  /**
+   * Joins a room, now and after each reconnect. After a reconnect the server sends what was missed, if it has all of
+   * it: see `recovered` and `missed` of the event `joined`.
+   *
+   * @param {string} room
+   * @returns {Membership}
+   */
+  join(room) {
+    const known = this.#rooms.get(room);
+    if (known) return known;
+    const membership = new Membership(room);
+    this.#rooms.set(room, membership);
+    if (this.#welcome) this.#join(membership);
+    return membership;
+  }
+
+  /** Leaves a room. @param {string} room */
+  leave(room) {
+    this.#rooms.delete(room);
+    this.send("leave", { room });
+    for (const [id, { payload, attempts }] of this.#unanswered) {
+      if (payload.room === room) this.#settle(id, new ClientError("not_member", "the room was left", attempts > 0));
+    }
+  }
+
+  /**
+   * Publishes a text in a room that was joined. The text is sent when the room is joined, and sent again with the same
+   * key until the server answers. Rejects with a `ClientError`.
+   *
+   * @param {string} room
+   * @param {string} text
+   * @param {object} [options]
+   * @param {string} [options.key] The key of an earlier attempt: the server keeps one text of each key.
+   * @returns {Promise<{room: string, seq: number}>} The number of the message, which was received before.
+   */
+  async publish(room, text, { key = newKey() } = {}) {
+    const id = String(++this.#ids), payload = { room, text, id, key };
+    if (!this.#rooms.has(room)) throw new ClientError("not_member", "the room was not joined");
+    return new Promise((resolve, reject) => {
+      const entry = { payload, attempts: 0, user: undefined, resolve, reject };
+      this.#unanswered.set(id, entry);
+      if (this.#rooms.get(room).joined) this.#send(entry);
+    });
+  }
+
+  /**
+   * Requests older messages; fewer than `limit` may come. Rejects with a `ClientError` when the connection is lost or
+   * the room begins a new epoch.
+   *
+   * @param {string} room
+   * @param {{before?: number, limit?: number}} [options] By default the newest 100.
+   * @returns {Promise<object[]>} The messages, the oldest first.
+   */
+  async history(room, { before, limit = 100 } = {}) {
+    const membership = this.#rooms.get(room);
+    if (!membership?.joined) throw new ClientError("not_member", "the room is not joined");
+    return new Promise((resolve, reject) => {
+      membership._asked.push({ messages: [], stale: false, resolve, reject });
+      this.send("history", { room, before, limit });
+      // The server answers in order. The answer to a second join therefore marks the end of the history.
+      this.send("join", { room });
+    });
+  }
+
+  /** Sends a frame by its name in PROTOCOL.md, such as `members`. @returns {boolean} False without a connection. */
+  send(name, payload) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(encode(KIND[name.toUpperCase()], payload));
+    return true;
+  }
+
+  #emit(type, detail) { this.dispatchEvent(new CustomEvent(type, { detail })); }
+
+  #receive(data) {
+    this.#heardAt = Date.now();
+    let name, payload;
+    try {
+      [name, payload] = decode(data);
+    } catch (error) {
+      return this.#emit("malformed", { message: error.message });
+    }
+    switch (name) {
+      case "welcome": return this.#welcomed(payload);
+      case "joined": return this.#joined(payload);
+      case "message": return this.#message(payload);
+      case "ack": return this.#settle(payload.id, undefined, payload);
+      case "error": return this.#refusal(payload);
+      case "heartbeat": return undefined;
+      case "bye": this.#farewell = payload;
+    }
+    if (name) this.#emit(name, payload);
+  }
+
+  #welcomed(welcome) {
+    this.#welcome = welcome;
+    this.#welcomedAt = Date.now();
+    this.#beat = setInterval(() => {
+      if (Date.now() - this.#heardAt > SILENT_BEATS * welcome.heartbeat_ms) this.#lost("The server fell silent");
+      else this.send("heartbeat");
+    }, welcome.heartbeat_ms);
+    // The server does not recognise the key of another user.
+    for (const [id, { user, attempts }] of this.#unanswered) {
+      if (attempts > 0 && user !== welcome.user) this.#settle(id, new ClientError("other_user", "the connection broke", true));
+    }
+    for (const room of this.#rooms.values()) this.#join(room);
+    this.#emit("welcome", welcome);
+  }
+
+  #join({ room, epoch, last }) { this.send("join", epoch === undefined ? { room } : { room, after: last, epoch }); }
+
+  /** Handles the answer to a join, the mark behind a history, or the start of a new epoch. */
+  #joined(joined) {
+    const room = this.#rooms.get(joined.room);
+    if (!room) return;
+    const known = room.epoch !== undefined, anew = known && room.epoch !== joined.epoch;
+    if (room.joined && !anew) {
+      const { messages, stale, resolve, reject } = room._asked.shift() ?? {};
+      if (stale) reject(new ClientError("new_epoch", "the room began a new epoch"));
+      else resolve?.(messages);
+      return;
+    }
+    for (const question of room._asked) question.stale = true;
+    const missed = known && !anew ? joined.seq - room.last : 0;
+    room.joined = true;
+    room.epoch = joined.epoch;
+    if (!joined.recovered) room.last = joined.seq;
+    this.#emit("joined", { ...joined, missed, anew });
+    for (const entry of this.#unanswered.values()) if (entry.payload.room === joined.room) this.#send(entry);
+  }
+
+  #message(message) {
+    const room = this.#rooms.get(message.room);
+    if (message.seq > room?.last) {
+      room.last = message.seq;
+      this.#emit("message", message);
+    } else {
+      room?._asked[0]?.messages.push(message);
+    }
+  }
+
+  #send(entry) {
+    const { payload } = entry;
+    if (jsonBytes(payload).length > this.#welcome?.max_payload) {
+      return this.#settle(payload.id, new ClientError("too_large", "too long"));
+    }
+    if (!this.send("publish", payload)) return undefined;
+    entry.user = this.user;
+    return entry.attempts++;
+  }
+
+  #refusal({ code, message, id }) {
+    const entry = this.#unanswered.get(id);
+    if (!this.#welcome) this.#refused(message || code);
+    else if (!entry) this.#emit("error", { code, message: message || code });
+    else if (code === "uncertain") this.#send(entry);
+    else this.#settle(id, new ClientError(code, message || code, entry.attempts > 1));
+  }
+
+  #settle(id, error, ack) {
+    const entry = this.#unanswered.get(id);
+    this.#unanswered.delete(id);
+    if (error) entry?.reject(error);
+    else entry?.resolve({ room: ack.room, seq: ack.seq });
+  }
+
+  #end(reason) {
+    const socket = this.#socket;
+    this.#socket = this.#welcome = undefined;
+    clearInterval(this.#beat);
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    if (!socket) return;
+    socket.close();
+    for (const room of this.#rooms.values()) {
+      room.joined = false;
+      for (const { reject } of room._asked.splice(0)) reject(new ClientError("disconnected", "the connection was lost"));
+    }
+    this.#emit("lost", { reason });
+  }
+
+  #closed(code, reason) {
+    if (code === 1008 && !this.#welcome) this.#refused(reason || "The server does not let you in");
+    else this.#lost(this.#farewell?.reason || reason || "Connection lost");
+  }
+
+  #refused(reason) {
+    this.close();
+    this.#emit("refused", { reason });
+  }
+
+  #lost(reason) {
+    if (this.#welcome && Date.now() - this.#welcomedAt > STEADY_MS) this.#attempt = 0;
+    const notBefore = this.#farewell?.reconnect_after_ms ?? 0;
+    // Jitter spreads the clients of a server that restarts.
+    const jitter = 0.5 + Math.random() / 2;
+    const delay = notBefore + jitter * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempt++);
+    this.#end(reason);
+    this.#wait(Date.now() + delay);
+  }
+
+  #wait(due) {
+    const left = due - Date.now();
+    if (left <= 0) return this.connect();
+    this.#emit("waiting", { ms: left });
+    this.#retry = setTimeout(() => this.#wait(due), Math.min(1000, left));
+  }
+
+  /** Returns the reason for which the server refuses connections; empty if it accepts them or does not answer. */
+  async #whyNotReady() {
+    try {
+      const options = { cache: "no-store", signal: AbortSignal.timeout(REASON_MS) };
+      const answer = await fetch(new URL("/readyz", this.#server), options);
+      return answer.status === 503 ? `The server takes no newcomers: ${(await answer.text()).trim()}` : "";
+    } catch {
+      return "";
+    }
+  }
+}
+
+/** Returns a random key for `publish`. */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/* A frame: 55 AA, type, 24-bit length, payload in JSON, CRC-32 of all bytes before it. */
+const HEADER = 6, CHECKSUM = 4;
+
+function encode(kind, payload) {
+  // A heartbeat needs no checksum.
+  if (kind === KIND.HEARTBEAT) return Uint8Array.of(0x55, 0xAA, KIND.HEARTBEAT, 0, 0, 0);
+  const body = jsonBytes(payload);
+  const frame = new Uint8Array(HEADER + body.length + CHECKSUM), view = new DataView(frame.buffer);
+  view.setUint16(0, 0x55AA);
+  view.setUint32(2, kind << 24 | body.length);
+  frame.set(body, HEADER);
+  view.setUint32(HEADER + body.length, crc32(frame.subarray(0, -CHECKSUM)));
+  return frame;
+}
+
+/** Returns the name of a frame's type, if it is known, and the payload. */
+function decode(buffer) {
+  const view = new DataView(buffer), length = buffer.byteLength - HEADER - CHECKSUM;
+  if (length < 0 || view.getUint16(0) !== 0x55AA || (view.getUint32(2) & 0xFFFFFF) !== length) {
+    throw new Error("a malformed frame");
+  }
+  if (crc32(new Uint8Array(buffer, 0, HEADER + length)) !== view.getUint32(HEADER + length)) {
+    throw new Error("a damaged frame");
+  }
+  const body = new Uint8Array(buffer, HEADER, length);
+  return [NAMES.get(view.getUint8(2)), length ? JSON.parse(new TextDecoder().decode(body)) : {}];
+}
+
+function jsonBytes(payload) { return new TextEncoder().encode(JSON.stringify(payload)); }
+
+const REMAINDERS = Uint32Array.from({ length: 256 }, (_, byte) => {
+  for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? 0xEDB88320 ^ (byte >>> 1) : byte >>> 1;
+  return byte;
+});
+
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) crc = REMAINDERS[(crc ^ byte) & 0xFF] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
