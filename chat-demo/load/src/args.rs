@@ -3,13 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chat_demo_client::subprotocol::Subprotocol;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use humantime::parse_duration;
-use serde::{Deserialize, Serialize};
 
-use super::plan::Shares;
-use super::rounds::LimitArgs;
+use super::plan::{Encoding, Shares};
 use super::serve::ServeArgs;
 
 /// Messages a room gets when neither a number nor a time is given.
@@ -95,25 +92,30 @@ pub struct Args {
     pub crew: bool,
 }
 
-/// How payloads are encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-pub enum Encoding {
-    /// chat.json.v1
-    Json,
-    /// chat.protobuf.v1
-    Protobuf,
-    /// chat.text
-    Text,
-}
-
-impl From<Encoding> for Subprotocol {
-    fn from(encoding: Encoding) -> Self {
-        match encoding {
-            Encoding::Json => Self::Json,
-            Encoding::Protobuf => Self::Protobuf,
-            Encoding::Text => Self::Text,
-        }
-    }
+/// How to find the limit.
+#[derive(clap::Args, Clone, Debug)]
+pub struct LimitArgs {
+    /// Find the highest rate that holds the goals: raise it until one breaks, back off, narrow it down
+    #[arg(long, conflicts_with_all = ["messages", "duration"])]
+    pub find_limit: bool,
+    /// Goal: 99 of 100 deliveries take no longer
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_duration, requires = "find_limit")]
+    pub p99: Duration,
+    /// Goal: so much of the server's processors at most, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
+    pub cpu: f64,
+    /// Goal: so much of the server's memory at most, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
+    pub memory: f64,
+    /// How long each rate is tried
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, requires = "find_limit")]
+    pub step: Duration,
+    /// No higher rate is tried
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = rate, requires = "find_limit")]
+    pub max_rate: f64,
+    /// How often the limit is looked for; the median counts
+    #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one, requires = "find_limit")]
+    pub repeat: usize,
 }
 
 impl Args {
@@ -149,7 +151,7 @@ impl Args {
     }
 }
 
-pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1 is needed".to_owned()),
         Ok(number) => Ok(number),
@@ -157,11 +159,18 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
         Ok(_) => Err("at least 0.001 is needed, and at most 1e9".to_owned()),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
+        _ => Err("not a percentage above 0 and up to 100".to_owned()),
     }
 }
 

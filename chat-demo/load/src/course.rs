@@ -4,7 +4,8 @@ use hdrhistogram::Histogram;
 use tokio::time::{Duration, Instant};
 
 use super::look::{Look, Sums};
-use super::report::{Moment, Report};
+use super::moments::Moment;
+use super::report::Report;
 use super::swarm::histogram;
 use super::system::Sampler;
 

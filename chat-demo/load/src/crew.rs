@@ -9,11 +9,11 @@ use tokio::signal::ctrl_c;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
+use super::files::raise_open_files;
 use super::look::Look;
 use super::member;
 use super::pace::Pace;
 use super::plan::Plan;
-use super::raise_open_files;
 use super::swarm::Swarm;
 
 /// How often a process tells what has happened.

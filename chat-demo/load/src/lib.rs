@@ -7,12 +7,16 @@ mod clock;
 pub mod console;
 mod course;
 mod crew;
+mod error;
+mod files;
 mod goals;
 mod interrupts;
+mod judge;
 mod ledger;
 mod limit;
 mod look;
 mod member;
+mod moments;
 mod pace;
 mod page;
 mod plan;
@@ -31,87 +35,20 @@ mod verdict;
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
-
-use thiserror::Error;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-
-use chat_demo_client::ClientError;
 
 use self::page::About;
 use self::run::{Phase, Run};
 
-pub use self::args::{Args, Encoding};
+pub use self::args::{Args, LimitArgs};
+pub use self::error::LoadError;
 pub use self::goals::{Goal, Goals, Step};
+pub use self::moments::{Moment, PoolMoment, ServerMoment};
 pub use self::page::{PageError, PlotError};
-pub use self::report::{Moment, PoolMoment, Report, ServerMoment};
-pub use self::rounds::LimitArgs;
+pub use self::plan::Encoding;
+pub use self::report::Report;
 pub use self::serve::{ServeArgs, ServeError};
 pub use self::verdict::{Bound, Limit};
-
-/// How long to look for the server.
-const FIND_TIME: Duration = Duration::from_secs(10);
-/// Open files besides the connections: standard streams, the runtime's own, the report.
-const OTHER_FILES: u64 = 32;
-
-/// Why a run could not begin, or its report not be kept.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The target is no address, or nobody answers there.
-    #[error(transparent)]
-    Target(#[from] ClientError),
-    /// The system gives a process fewer files than it needs.
-    #[error(
-        "{needed} open files are needed in each process and {limit} allowed: raise the limit (ulimit -Hn) or --processes"
-    )]
-    Files {
-        /// One for each connection, and a few.
-        needed: u64,
-        /// The hard limit.
-        limit: u64,
-    },
-    /// Clients cannot be more than one thing.
-    #[error("{0}")]
-    Shares(&'static str),
-    /// Other processes did not start.
-    #[error("cannot start a process of the load generator: {0}")]
-    Processes(#[source] io::Error),
-    /// The runtime did not start.
-    #[error("cannot start the runtime: {0}")]
-    Runtime(#[source] io::Error),
-    /// Signals cannot be listened to.
-    #[error("cannot listen to signals: {0}")]
-    Signals(#[source] io::Error),
-    /// There is no server to load.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// The page could not be made.
-    #[error(transparent)]
-    Page(#[from] PageError),
-    /// The report could not be printed.
-    #[error("cannot write the report to standard output: {0}")]
-    Print(#[source] io::Error),
-    /// The report could not be written.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// Where to.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl LoadError {
-    fn write(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        Self::Write { path, source }
-    }
-}
 
 /// Runs the load, prints the report, and fails unless it is clean.
 pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
@@ -181,35 +118,4 @@ async fn measure_once(args: &Args) -> Result<Report, LoadError> {
         connect_seconds,
         ..report
     })
-}
-
-/// Over how many processes the clients are spread: as many as are asked for, or as their files need.
-fn processes(args: &Args) -> Result<usize, LoadError> {
-    let limit = raise_open_files(args.connections)?;
-    let most = usize::try_from(limit.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
-    let processes = args
-        .processes
-        .unwrap_or_else(|| args.connections.div_ceil(most.max(1)))
-        .min(args.connections);
-    let needed = args.connections.div_ceil(processes) as u64 + OTHER_FILES;
-    if limit < needed {
-        return Err(LoadError::Files { needed, limit });
-    }
-    Ok(processes)
-}
-
-/// Lets this process open files for so many connections, or as many as it may.
-fn raise_open_files(connections: usize) -> Result<u64, LoadError> {
-    let needed = connections as u64 + OTHER_FILES;
-    rlimit::increase_nofile_limit(needed).map_err(LoadError::Runtime)
-}
-
-/// The first of the target's addresses at which somebody answers: one error now, not one for each client.
-async fn find(url: &str) -> Result<SocketAddr, LoadError> {
-    let target = chat_demo_client::target(url)?;
-    let found = match timeout(FIND_TIME, TcpStream::connect(&target)).await {
-        Ok(connected) => connected.and_then(|stream| stream.peer_addr()),
-        Err(late) => Err(late.into()),
-    };
-    Ok(found.map_err(|source| ClientError::Connect { target, source })?)
 }

@@ -74,7 +74,7 @@ mod filters {
 
     #[filter_fn]
     pub(super) fn number<N: Borrow<f64>>(value: N, _: &dyn Values) -> askama::Result<String> {
-        Ok(super::number(*value.borrow()))
+        Ok(crate::page::figures::number(*value.borrow()))
     }
 }
 
@@ -124,7 +124,7 @@ impl Page<'_> {
 mod tests {
     use super::super::{
         goals::{Goal, Goals, Step},
-        report::{Moment, PoolMoment, ServerMoment},
+        moments::{Moment, PoolMoment, ServerMoment},
         verdict::Bound,
     };
     use super::*;

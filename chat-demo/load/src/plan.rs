@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
+use chat_demo_client::subprotocol::Subprotocol;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-
-use super::args::Encoding;
 
 /// The golden ratio's fraction: its multiples spread evenly, whatever share of them is taken.
 const GOLDEN: f64 = 0.618_033_988_749_895;
@@ -30,6 +30,27 @@ pub(super) struct Plan {
     pub(super) connect_rate: Option<f64>,
     pub(super) sources: u8,
     pub(super) shares: Shares,
+}
+
+/// How payloads are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Encoding {
+    /// chat.json.v1
+    Json,
+    /// chat.protobuf.v1
+    Protobuf,
+    /// chat.text
+    Text,
+}
+
+impl From<Encoding> for Subprotocol {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Json => Self::Json,
+            Encoding::Protobuf => Self::Protobuf,
+            Encoding::Text => Self::Text,
+        }
+    }
 }
 
 /// How many of those that do not publish are what.

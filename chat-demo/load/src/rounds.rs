@@ -1,12 +1,10 @@
 //! The closed loop: step by step to the highest load that holds the goals.
 
-use std::{thread, time::Duration};
-
-use humantime::parse_duration;
+use std::thread;
 
 use super::{
-    LoadError,
-    args::Args,
+    args::{Args, LimitArgs},
+    error::LoadError,
     goals::Goals,
     limit::{Range, Searches},
     report::Report,
@@ -21,32 +19,6 @@ const FIRST_DELIVERIES: f64 = 1000.0;
 
 /// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
 const MAX_DISTURBED: usize = 60;
-
-/// How to find the limit.
-#[derive(clap::Args, Clone, Debug)]
-pub struct LimitArgs {
-    /// Find the highest rate that holds the goals: raise it until one breaks, back off, narrow it down
-    #[arg(long, conflicts_with_all = ["messages", "duration"])]
-    pub find_limit: bool,
-    /// Goal: 99 of 100 deliveries take no longer
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_duration, requires = "find_limit")]
-    pub p99: Duration,
-    /// Goal: so much of the server's processors at most, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
-    pub cpu: f64,
-    /// Goal: so much of the server's memory at most, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
-    pub memory: f64,
-    /// How long each rate is tried
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, requires = "find_limit")]
-    pub step: Duration,
-    /// No higher rate is tried
-    #[arg(long, value_name = "N", default_value = "1000000", value_parser = super::args::rate, requires = "find_limit")]
-    pub max_rate: f64,
-    /// How often the limit is looked for; the median counts
-    #[arg(long, value_name = "N", default_value = "3", value_parser = super::args::at_least_one, requires = "find_limit")]
-    pub repeat: usize,
-}
 
 /// Looks for the limit of the server, of one of its own with `--serve`, and reports on the step that stands for it.
 pub(super) async fn find(args: Args) -> Result<Report, LoadError> {
@@ -165,13 +137,6 @@ impl LimitArgs {
             lowest: (1.0 / self.step.as_secs_f64()).min(highest),
             highest,
         }
-    }
-}
-
-fn percent(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
-        _ => Err("not a percentage above 0 and up to 100".to_owned()),
     }
 }
 

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use tokio::time::{Duration, Instant, Interval, interval, sleep};
+use chat_demo_client::ClientError;
+use tokio::net::TcpStream;
+use tokio::time::{Duration, Instant, Interval, interval, sleep, timeout};
 
-use super::LoadError;
 use super::args::Args;
 use super::clock::Clock;
 use super::course::{Course, MOMENT};
+use super::error::LoadError;
+use super::files;
 use super::interrupts::Interrupts;
 use super::look::Look;
 use super::pace::Pace;
@@ -18,6 +21,9 @@ use super::report::Report;
 use super::system::{Sampler, stats};
 use super::team::Team;
 use crate::console;
+
+/// How long to look for the server.
+const FIND_TIME: Duration = Duration::from_secs(10);
 
 /// How often the run looks at itself.
 const TICK: Duration = Duration::from_millis(20);
@@ -62,8 +68,8 @@ pub(super) struct Phase {
 impl Run {
     /// Lets all begin to connect.
     pub(super) async fn new(args: &Args) -> Result<Self, LoadError> {
-        let address = super::find(&args.target).await?;
-        let processes = super::processes(args)?;
+        let address = find(&args.target).await?;
+        let processes = files::processes(args)?;
         let memory_before = stats(address).await.map(|stats| stats.rss_bytes);
         let plan = Plan {
             run: format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Relaxed)),
@@ -227,4 +233,14 @@ impl Run {
 /// Whether nobody is left of those who came.
 fn is_deserted(look: &Look) -> bool {
     look.joined == look.left
+}
+
+/// The first of the target's addresses at which somebody answers: one error now, not one for each client.
+async fn find(url: &str) -> Result<SocketAddr, LoadError> {
+    let target = chat_demo_client::target(url)?;
+    let found = match timeout(FIND_TIME, TcpStream::connect(&target)).await {
+        Ok(connected) => connected.and_then(|stream| stream.peer_addr()),
+        Err(late) => Err(late.into()),
+    };
+    Ok(found.map_err(|source| ClientError::Connect { target, source })?)
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, Instant, interval, timeout};
 
-use super::report::{PoolMoment, ServerMoment};
+use super::moments::{PoolMoment, ServerMoment};
 
 /// How long the server may take to tell its figures.
 const PATIENCE: Duration = Duration::from_secs(2);

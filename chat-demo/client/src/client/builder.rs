@@ -8,8 +8,6 @@ use super::{
     Client,
     connection::Connection,
     error::{ClientError, Result},
-    reconnecting::Reconnecting,
-    settings::Settings,
     stream,
 };
 use crate::{payload, subprotocol::Subprotocol};
@@ -20,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// What a client is made of: an address, who it is, and how long it tries.
 #[derive(Clone)]
 pub struct Builder {
-    url: String,
+    pub(super) url: String,
     hello: payload::Hello,
     timeout: Duration,
 }
@@ -58,14 +56,6 @@ impl Builder {
     /// Connects, and waits for the welcome.
     pub async fn connect(self) -> Result<Client> {
         Ok(Client::over(self.dial().await?))
-    }
-
-    /// A client that comes back when its connection is lost. It does nothing before it is awaited.
-    ///
-    /// Fails at an address that no attempt could reach.
-    pub fn reconnecting(self, settings: Settings) -> Result<Reconnecting> {
-        stream::target(&self.url)?;
-        Ok(Reconnecting::new(self, settings))
     }
 
     /// A connection that has been welcomed.

@@ -24,6 +24,7 @@ use super::{
     position::Position,
     sending::{Answered, Sending},
     settings::Settings,
+    stream,
 };
 use crate::{backoff::Backoff, frame::Kind, payload};
 
@@ -105,8 +106,18 @@ struct Open {
     stay_away: Duration,
 }
 
+impl Builder {
+    /// A client that comes back when its connection is lost. It does nothing before it is awaited.
+    ///
+    /// Fails at an address that no attempt could reach.
+    pub fn reconnecting(self, settings: Settings) -> Result<Reconnecting> {
+        stream::target(&self.url)?;
+        Ok(Reconnecting::new(self, settings))
+    }
+}
+
 impl Reconnecting {
-    pub(super) fn new(builder: Builder, settings: Settings) -> Self {
+    fn new(builder: Builder, settings: Settings) -> Self {
         Self {
             backoff: Backoff::new(settings.first_wait, settings.longest_wait, Rng::new()),
             link: Link::Connecting(Box::pin(builder.clone().dial())),

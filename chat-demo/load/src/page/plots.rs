@@ -2,7 +2,8 @@
 
 use super::super::{
     goals::Step,
-    report::{Moment, PoolMoment, Report, ServerMoment},
+    moments::{Moment, PoolMoment, ServerMoment},
+    report::Report,
     verdict::Limit,
 };
 use super::{
