@@ -26,7 +26,7 @@ const TRAFFIC = [
 ];
 const POOL = [
   {
-    title: "Workers", labels: ["closures", "futures", "reactor", "searching", "idle"], format: count, stacked: true,
+    title: "Workers, mean of 5 s", labels: ["closures", "futures", "reactor", "searching", "idle"], format: count, stacked: true,
     read({ pool }) {
       const { running_closures: closures, running_futures: futures, in_reactor: reactor, idle_threads: parked } = pool;
       const idle = Math.max(0, parked - reactor), busy = closures + futures + reactor + idle;

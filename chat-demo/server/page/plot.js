@@ -5,6 +5,8 @@ import { make } from "/elements.js";
 const SPAN_MS = 120_000;
 /** A pause longer than that is a gap in the lines. */
 const PAUSE_MS = 3500;
+/** A stacked value is the mean of about this many samples. */
+const MEAN_OF = 5;
 const SVG = "http://www.w3.org/2000/svg";
 const STEPS = [1, 2, 3, 4, 5, 6, 8, 10];
 
@@ -46,6 +48,9 @@ export class Plot {
   add(at, values) {
     const there = values.some(Number.isFinite);
     if (there) this.element.hidden = false;
+    const before = this.#samples.at(-1)?.values;
+    // What is stacked are samples of instants: their mean over some seconds tells the shares.
+    if (this.#stacked && before) values = values.map((value, index) => before[index] + (value - before[index]) / MEAN_OF);
     this.#samples = this.#samples.filter(sample => at - sample.at <= SPAN_MS);
     this.#samples.push({ at, values });
     if (!this.element.hidden) this.#paint(at, values);
@@ -55,7 +60,9 @@ export class Plot {
     const highest = this.#stacked ? sum : ({ values: all }) => all;
     const known = this.#samples.flatMap(highest).filter(Number.isFinite);
     const most = Math.max(this.#least, ...known), unit = this.#unit(most);
-    const top = roundUp(most / unit) * unit;
+    const rounded = roundUp(most / unit) * unit;
+    // The half of a count is a count.
+    const counts = this.#stacked || known.every(Number.isInteger), top = counts && rounded % 2 === 1 ? rounded + 1 : rounded;
     this.#top.textContent = this.#format(top);
     this.#middle.textContent = this.#format(top / 2);
     this.#lines.forEach((line, index) => line.setAttribute("d", this.#course(index, now, top)));
@@ -75,7 +82,6 @@ export class Plot {
       const pauses = at - drawnAt > PAUSE_MS;
       // An area reaches from the bottom to its value; the areas below it are drawn over it.
       if (this.#stacked && pauses) course += `${course && `V100`}M${x} 100L${x} ${y}`;
-      else if (this.#stacked) course += `H${x}V${y}`;
       else course += `${pauses ? "M" : "L"}${x} ${y}`;
       drawnAt = at;
     }

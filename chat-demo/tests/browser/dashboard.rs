@@ -61,10 +61,11 @@ fn plots_show_slots_workers_lanes_and_latencies() {
             format!("//section[h3='{title}']//span[span='{label}'][b{value}]")
         };
         // One worker is left to the rooms.
-        watcher.see(&shown("Workers", "closures", "='1'")).await;
-        watcher.see(&shown("Workers", "futures", ">=1")).await;
+        let workers = "Workers, mean of 5 s";
+        watcher.see(&shown(workers, "closures", ">0.8")).await;
+        watcher.see(&shown(workers, "futures", ">0.2")).await;
         watcher
-            .see("//section[h3='Workers']//*[name()='path'][contains(@class, 'area')][contains(@d, 'H')]")
+            .see("//section[h3='Workers, mean of 5 s']//*[name()='path'][contains(@class, 'area')][contains(@d, 'L')]")
             .await;
         for label in ["futures", "high", "normal", "low"] {
             let plot = shown("Ready tasks by lane", label, ">=0");
