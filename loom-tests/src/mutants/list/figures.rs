@@ -16,7 +16,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "figures",
         fault: "tasks in a local queue do not count as queued",
         file: "engine/queues.rs",
-        find: "+ self.claimed().iter().map(Stealers::len).sum::<usize>()",
+        find: "closures[1] += local(Lane::Closures);",
         replace: "",
         killer: Model("figures"),
     },
