@@ -2,92 +2,32 @@
 //! forgotten by age, by number, or when that of a room, of a user or of all takes too much memory.
 
 mod budget;
+mod log;
 mod rooms;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Weak};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
-use self::budget::{Budget, Piece};
-use crate::epoch::{Epoch, Position};
+use self::budget::Budget;
+use self::log::is_in_use;
+use crate::epoch::Position;
+
+pub(crate) use self::budget::Limits;
+pub(crate) use self::log::Log;
 
 /// How long the number of a room's newest message is known, when the message is not. A client that comes back later
 /// than that would be told that nothing is missing, if the room had by then as many new messages.
 pub(crate) const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much is kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Messages of one room.
-    pub(crate) messages: usize,
-    /// Age of a message.
-    pub(crate) age: Duration,
-    /// Bytes of all rooms.
-    pub(crate) bytes: usize,
-    /// Bytes of one room.
-    pub(crate) room_bytes: usize,
-    /// Bytes of one user in all rooms.
-    pub(crate) user_bytes: usize,
-    /// Rooms that nobody is in.
-    pub(crate) rooms: usize,
-}
-
 /// The logs of all rooms.
 pub(crate) struct History {
     /// Of all logs together.
-    budget: Arc<Budget>,
+    budget: Arc<Budget<Log>>,
     logs: Mutex<HashMap<Arc<str>, Arc<Log>>>,
-}
-
-/// What was said in one room.
-pub(crate) struct Log {
-    me: Weak<Self>,
-    budget: Arc<Budget>,
-    past: Mutex<Past>,
-}
-
-struct Past {
-    /// Which numbering `newest` belongs to.
-    epoch: Epoch,
-    /// The number of the newest message; 0 before the first.
-    newest: u64,
-    /// When that was.
-    at: Instant,
-    /// Who said it.
-    speaker: Option<Arc<str>>,
-    /// The newest messages, the newest last, without gaps.
-    messages: VecDeque<Kept>,
-    /// How much they take.
-    bytes: usize,
-    /// The room's place in the order of rooms by their newest messages.
-    place: Option<u64>,
-    /// Numbers of messages that have an idempotency key, by the key.
-    keys: HashMap<Arc<str>, u64>,
-}
-
-/// A message in a log.
-struct Kept {
-    at: Instant,
-    user: Arc<str>,
-    /// As it was sent.
-    frame: Bytes,
-    /// Its idempotency key, if it has one and the log tells repetitions.
-    key: Option<Arc<str>>,
-}
-
-impl Kept {
-    /// How much of the budget it takes.
-    fn len(&self) -> usize {
-        Self::size(&self.frame, self.key.as_deref())
-    }
-
-    fn size(frame: &Bytes, key: Option<&str>) -> usize {
-        frame.len() + key.map_or(0, str::len)
-    }
 }
 
 impl History {
@@ -104,20 +44,7 @@ impl History {
         if let Some(log) = logs.get(room) {
             return log.clone();
         }
-        let log = Arc::new_cyclic(|me| Log {
-            me: me.clone(),
-            budget: self.budget.clone(),
-            past: Mutex::new(Past {
-                epoch: Epoch::new(),
-                newest: 0,
-                at: Instant::now(),
-                speaker: None,
-                messages: VecDeque::new(),
-                bytes: 0,
-                place: None,
-                keys: HashMap::new(),
-            }),
-        });
+        let log = Log::new(self.budget.clone());
         logs.insert(room.clone(), log.clone());
         let forgotten = rooms::evict(&mut logs, self.budget.limits.rooms);
         drop(logs);
@@ -175,187 +102,6 @@ impl History {
     /// How much memory the messages take.
     pub(crate) fn bytes(&self) -> usize {
         self.budget.bytes()
-    }
-}
-
-impl Log {
-    /// Returns the position of the newest message.
-    pub(crate) fn newest(&self) -> Position {
-        let past = self.past.lock();
-        Position {
-            epoch: past.epoch,
-            seq: past.newest,
-        }
-    }
-
-    /// Numbers a message of a user, and keeps the bytes that `make` makes of it. A repetition finds it by its key.
-    pub(crate) fn append<T>(
-        &self,
-        user: &str,
-        key: Option<Arc<str>>,
-        make: impl FnOnce(u64) -> (Bytes, T),
-    ) -> (u64, T) {
-        let (seq, message) = {
-            let past = &mut *self.past.lock();
-            past.newest += 1;
-            let (frame, message) = make(past.newest);
-            if let Some(key) = &key {
-                past.keys.insert(key.clone(), past.newest);
-            }
-            self.keep(past, Instant::now(), user, frame, key);
-            (past.newest, message)
-        };
-        self.budget.enforce(user);
-        (seq, message)
-    }
-
-    /// Returns the number of the message with an idempotency key, if it is kept.
-    pub(crate) fn find(&self, key: &str) -> Option<u64> {
-        let past = &mut *self.past.lock();
-        self.forget_old(past);
-        past.keys.get(key).copied()
-    }
-
-    /// Keeps a message of a user that has its number already.
-    pub(crate) fn push(&self, seq: u64, user: &str, frame: Bytes) {
-        {
-            let past = &mut *self.past.lock();
-            past.newest = seq;
-            self.keep(past, Instant::now(), user, frame, None);
-        }
-        self.budget.enforce(user);
-    }
-
-    /// Forgets all, and begins with the position of the newest message and messages by age and user, without gaps.
-    pub(crate) fn begin_at<'a>(
-        &self,
-        newest: Position,
-        messages: impl Iterator<Item = (Duration, &'a str, Bytes)>,
-    ) {
-        let mut users = Vec::new();
-        {
-            let past = &mut *self.past.lock();
-            while !past.messages.is_empty() {
-                self.forget_oldest(past);
-            }
-            (past.epoch, past.newest) = (newest.epoch, newest.seq);
-            let now = Instant::now();
-            for (age, user, frame) in messages {
-                let at = now.checked_sub(age).unwrap_or(now);
-                self.keep(past, at, user, frame, None);
-                users.push(user);
-            }
-        }
-        users.sort_unstable();
-        users.dedup();
-        for user in users {
-            self.budget.enforce(user);
-        }
-    }
-
-    /// Begins a new epoch that goes on with the numbers of the old one.
-    pub(crate) fn fork(&self) {
-        self.past.lock().epoch = Epoch::new();
-    }
-
-    fn keep(&self, past: &mut Past, at: Instant, user: &str, frame: Bytes, key: Option<Arc<str>>) {
-        past.at = at;
-        let len = Kept::size(&frame, key.as_deref());
-        let user = self
-            .budget
-            .add(&Piece::new(self, user, len), &mut past.place);
-        past.speaker = Some(user.clone());
-        past.bytes += len;
-        past.messages.push_back(Kept {
-            at,
-            user,
-            frame,
-            key,
-        });
-        self.forget_old(past);
-        let Limits {
-            messages,
-            room_bytes,
-            ..
-        } = self.budget.limits;
-        while past.messages.len() > messages || past.bytes > room_bytes {
-            self.forget_oldest(past);
-        }
-    }
-
-    /// Forgets the oldest message: others need its memory.
-    fn make_room(&self) {
-        self.forget_oldest(&mut self.past.lock());
-    }
-
-    /// Returns all that was said after a message; `None` if some of it was forgotten, or if the position is of another
-    /// epoch or beyond the newest message.
-    pub(crate) fn after(&self, seen: Position) -> Option<Vec<Bytes>> {
-        let past = &mut *self.past.lock();
-        if seen.epoch != past.epoch {
-            return None;
-        }
-        self.forget_old(past);
-        let missed = usize::try_from(past.newest.checked_sub(seen.seq)?).ok()?;
-        let known = past.messages.len().checked_sub(missed)?;
-        Some(past.frames(known..past.messages.len()))
-    }
-
-    /// The last `limit` messages before the one with this number, or the newest; the oldest comes first.
-    pub(crate) fn before(&self, seq: Option<u64>, limit: usize) -> Vec<Bytes> {
-        let past = &mut *self.past.lock();
-        self.forget_old(past);
-        let newer = seq.map_or(0, |seq| (past.newest + 1).saturating_sub(seq));
-        let newer = usize::try_from(newer).unwrap_or(usize::MAX);
-        let end = past.messages.len().saturating_sub(newer);
-        past.frames(end.saturating_sub(limit)..end)
-    }
-
-    fn forget_old(&self, past: &mut Past) {
-        while let Some(oldest) = past.messages.front()
-            && oldest.at.elapsed() >= self.budget.limits.age
-        {
-            self.forget_oldest(past);
-        }
-        if past.messages.is_empty() {
-            // A quiet room keeps no memory.
-            past.messages = VecDeque::new();
-            past.keys = HashMap::new();
-        }
-    }
-
-    fn forget_oldest(&self, past: &mut Past) {
-        let Some(oldest) = past.messages.pop_front() else {
-            return;
-        };
-        past.bytes -= oldest.len();
-        let piece = Piece::new(self, &oldest.user, oldest.len());
-        let is_last = past.messages.is_empty();
-        self.budget.remove(&piece, is_last, &mut past.place);
-        if let Some(key) = &oldest.key {
-            past.keys.remove(key);
-        }
-    }
-}
-
-/// Whether there is a room that has the log. Under the lock of the logs none begins to.
-fn is_in_use(log: &Arc<Log>) -> bool {
-    Arc::strong_count(log) > 1
-}
-
-impl Past {
-    fn frames(&self, range: std::ops::Range<usize>) -> Vec<Bytes> {
-        let messages = self.messages.range(range);
-        messages.map(|kept| kept.frame.clone()).collect()
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        let mut past = self.past.lock();
-        while !past.messages.is_empty() {
-            self.forget_oldest(&mut past);
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! after a crash. One thread writes; what arrives while it does goes into the next write together.
 
 mod failure;
+mod order;
 mod store;
 mod writer;
 
@@ -12,18 +13,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chat_demo_client::payload::{ErrorCode, Message};
+use chat_demo_client::payload::Message;
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::sync::mpsc::{self, Sender};
 
-use crate::epoch::{Epoch, Position};
-use crate::error::Refusal;
+use crate::epoch::Position;
 use crate::journal::failure::contain;
+use crate::journal::order::{Entry, Order};
 use crate::journal::store::{Draft, Opening, Store};
 use crate::journal::writer::Writer;
 
 pub use crate::journal::failure::DataError;
+pub(crate) use crate::journal::order::{JournalError, Numbered};
 pub(crate) use crate::journal::store::Kept;
 
 /// Messages that may wait for the next write; more, and their publishers wait.
@@ -34,59 +35,6 @@ pub(crate) struct Journal {
     orders: Sender<Order>,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
     failing: Arc<AtomicBool>,
-}
-
-enum Order {
-    Append(Entry),
-    Forget {
-        messages: Duration,
-        rooms: Duration,
-        forget_room: ForgetRoom,
-    },
-    /// Looks whether the file is there.
-    Check,
-    Close,
-}
-
-struct Entry {
-    draft: Draft,
-    then: Then,
-}
-
-/// Told that a message has its number and is kept, or that it is not.
-type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
-/// Asked whether a room may be forgotten, and told whether it was silent for long. What is not in use is forgotten by the one
-/// who is asked, too.
-type ForgetRoom = Box<dyn Fn(&str, bool) -> bool + Send>;
-
-/// A message that is kept.
-pub(crate) enum Numbered {
-    /// It has its number in an epoch, and is to be delivered.
-    New(Message, Epoch),
-    /// It was kept before, under this number.
-    Before(u64),
-}
-
-/// Why a message has no number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum JournalError {
-    #[error("messages cannot be kept: try again later")]
-    NotKept,
-    /// Writing failed in the middle.
-    #[error(
-        "the file failed while it was written: the text may have been kept; repeat it with its key"
-    )]
-    Uncertain,
-}
-
-impl From<JournalError> for Refusal {
-    fn from(error: JournalError) -> Self {
-        let code = match error {
-            JournalError::NotKept => ErrorCode::Overloaded,
-            JournalError::Uncertain => ErrorCode::Uncertain,
-        };
-        Self::new(code, error.to_string())
-    }
 }
 
 impl Journal {
@@ -179,15 +127,5 @@ impl Journal {
         // Its end is what is waited for, in whatever way it came.
         let _ = self.orders.blocking_send(Order::Close);
         let _ = writer.join();
-    }
-}
-
-impl From<Draft> for Numbered {
-    fn from(draft: Draft) -> Self {
-        if draft.is_repetition {
-            Self::Before(draft.message.seq)
-        } else {
-            Self::New(draft.message, draft.epoch)
-        }
     }
 }

@@ -12,9 +12,10 @@
 //! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
 //! - `router`, `handlers`: the type byte picks a handler; a handler a file.
 //! - `context`: a connection as its handlers see it.
-//! - `node`: what all connections of a server share; its pools.
+//! - `node`: what all connections of a server share.
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `tuning`: what moves the limits of the pools.
+//! - `pools`, `worker`: the entrances to the workers, and a call on one.
 //! - `closures`: work that occupies the workers, for debugging.
 //! - `queue_age`: how long tasks wait for a worker.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
@@ -66,6 +67,7 @@ mod node;
 mod origin;
 mod outbox;
 mod page;
+mod pools;
 mod process;
 mod queue_age;
 mod rate;
@@ -79,3 +81,4 @@ mod token;
 mod transport;
 mod tuning;
 mod upgrade;
+mod worker;

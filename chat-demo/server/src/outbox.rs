@@ -8,6 +8,7 @@
 //! | full | the client is evicted, unless the patience lasts |
 //! | twice full | the client is evicted |
 
+mod limits;
 mod relief;
 mod state;
 
@@ -15,31 +16,22 @@ use std::cell::RefCell;
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use chat_demo_client::frame::MAX_PAYLOAD;
 use chat_demo_client::subprotocol::Subprotocol;
-use chat_demo_client::wire;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use self::state::{BATCH, Batch, State};
+use self::state::{BATCH, Batch, State, notify, wake};
 use crate::error::CloseReason;
+
+pub(crate) use self::limits::Limits;
+pub(crate) use self::state::Ended;
 
 thread_local! {
     /// Where frames are put side by side for one write.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BATCH));
-}
-
-/// How much may wait for one client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) frames: usize,
-    pub(crate) bytes: usize,
-    /// How long a client may be behind before a full outbox evicts it, and how long publishers wait for it.
-    pub(crate) patience: Duration,
 }
 
 /// What became of a frame for a client.
@@ -67,20 +59,6 @@ pub(crate) struct Outbox {
     subprotocol: Subprotocol,
     /// Never held across a write: a slow socket delays nobody who pushes.
     state: Mutex<State>,
-}
-
-/// Who ended the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    ByServer(CloseReason),
-    ByClient,
-}
-
-impl Limits {
-    /// The longest text that fits in every encoding.
-    pub(crate) fn longest_text(&self) -> usize {
-        self.bytes.min(MAX_PAYLOAD).saturating_sub(wire::ADDED)
-    }
 }
 
 impl Outbox {
@@ -226,7 +204,7 @@ impl Outbox {
             },
         );
         drop(state);
-        relief::notify(old.relief.clone());
+        notify(old.relief.clone());
         // Frees frames and a waker: not under the lock.
         drop(old);
     }
@@ -282,7 +260,7 @@ impl Outbox {
                         state.advance(len);
                         let relief = state.relieve(&self.limits);
                         drop(state);
-                        relief::notify(relief);
+                        notify(relief);
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
@@ -293,13 +271,6 @@ impl Outbox {
                 }
             }
         })
-    }
-}
-
-/// Wakes the connection's future; called with the lock released, for it may run at once.
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 

@@ -22,9 +22,10 @@ use crate::echo;
 use crate::error::{CloseReason, Refused, ServeError};
 use crate::history::REMEMBER;
 use crate::http::{self, Upgraded};
-use crate::node::{Node, on_worker};
+use crate::node::Node;
 use crate::router::Router;
 use crate::session;
+use crate::worker::on_worker;
 
 /// Connections that the system holds for us while we are busy.
 const BACKLOG: i32 = 4096;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::TunerPolicy;
 use crate::guard::Guard;
-use crate::node::Pools;
+use crate::pools::Pools;
 
 /// Threads for each processor at most, where they are found by climbing.
 const THREADS: usize = 4;

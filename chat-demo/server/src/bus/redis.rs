@@ -10,12 +10,12 @@ mod publisher;
 mod reads;
 mod scripts;
 mod sessions;
+mod shared;
 mod subscriber;
 mod topology;
 mod trouble;
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use anthill::{JoinHandle, Pool};
 use chat_demo_client::frame::Kind;
@@ -32,19 +32,18 @@ use self::publisher::{Entry, Publisher};
 use self::reads::Reads;
 use self::scripts::Scripts;
 use self::sessions::RedisSessions;
+use self::shared::{Kept, Shared};
 use self::subscriber::{Ears, Subscriber};
+use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
 use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
 use crate::epoch::Epoch;
 use crate::history::REMEMBER;
-use crate::node::on_worker;
 use crate::sessions::Store;
+use crate::worker::on_worker;
 
-/// Time for a connection, and for an answer.
-const CONNECT: Duration = Duration::from_secs(2);
-const RESPONSE: Duration = Duration::from_secs(3);
 /// Messages that may wait to be sent; more, and their publishers wait.
 const WAITING: usize = 1024;
 /// Announcements that may wait to be told; more, and they are lost, and read again.
@@ -61,30 +60,6 @@ pub(crate) struct Redis {
     reads: Arc<Reads>,
     away: WhenAway,
     end: CancellationToken,
-}
-
-/// What its parts have in common.
-struct Shared {
-    link: Arc<Link>,
-    scripts: Scripts,
-    /// Names this server, and this life of it.
-    server: String,
-    /// How long a room without members is known.
-    remember: Duration,
-    /// How things are announced.
-    publish: &'static str,
-    kept: Kept,
-    /// How long the members and the sessions of a server that is gone are kept.
-    time_to_live: Duration,
-    presence_limit: usize,
-}
-
-/// What is kept of a room.
-struct Kept {
-    messages: usize,
-    /// Of these clients are shown so many.
-    recent: usize,
-    age: Duration,
 }
 
 impl Redis {
@@ -132,7 +107,12 @@ impl Redis {
         } = &redis;
         let (of_members, for_members, its_ears) = (members.clone(), shared.clone(), ears.clone());
         let subscriber = Subscriber::new(shared.link.clone(), ears.clone(), reads.clone());
-        let presence = Presence::new(shared.clone(), &config.node);
+        let presence = Presence::new(
+            shared.scripts.beat.clone(),
+            shared.server.clone(),
+            publish,
+            &config.node,
+        );
         redis.run(service, shared.link.clone().keep(presence, pushes));
         redis.run(service, subscriber.run());
         redis.run(service, subscriber::dispatch(pushed, ears.clone()));

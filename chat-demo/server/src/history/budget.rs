@@ -5,53 +5,69 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{Limits, Log};
+/// How much is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Messages of one room.
+    pub(crate) messages: usize,
+    /// Age of a message.
+    pub(crate) age: Duration,
+    /// Bytes of all rooms.
+    pub(crate) bytes: usize,
+    /// Bytes of one room.
+    pub(crate) room_bytes: usize,
+    /// Bytes of one user in all rooms.
+    pub(crate) user_bytes: usize,
+    /// Rooms that nobody is in.
+    pub(crate) rooms: usize,
+}
 
 /// Of a full budget, what is made free at once: to look for it costs more than to free it.
 const FREED: usize = 8;
 
-/// See the module's documentation.
-pub(super) struct Budget {
-    pub(super) limits: Limits,
-    uses: Mutex<Uses>,
+/// A log that takes from a budget.
+pub(super) trait MakeRoom {
+    /// Forgets the oldest message, because others need its memory.
+    fn make_room(&self);
 }
 
-#[derive(Default)]
-struct Uses {
+/// See the module's documentation.
+pub(super) struct Budget<L> {
+    pub(super) limits: Limits,
+    uses: Mutex<Uses<L>>,
+}
+
+struct Uses<L> {
     /// Of all messages.
     bytes: usize,
-    users: HashMap<Arc<str>, UserUse>,
+    users: HashMap<Arc<str>, UserUse<L>>,
     /// Rooms that have messages, those that were silent for longest first.
-    rooms: BTreeMap<u64, Weak<Log>>,
+    rooms: BTreeMap<u64, Weak<L>>,
     /// The place of the next message in that order.
     next: u64,
 }
 
 /// What one user has.
-#[derive(Default)]
-struct UserUse {
+struct UserUse<L> {
     bytes: usize,
     /// In each room, by the address of its log.
-    rooms: HashMap<usize, (usize, Weak<Log>)>,
+    rooms: HashMap<usize, (usize, Weak<L>)>,
 }
 
 /// A message of the log at `room`.
-pub(super) struct Piece<'a> {
-    log: &'a Weak<Log>,
+pub(super) struct Piece<'a, L> {
+    log: &'a Weak<L>,
     user: &'a str,
     len: usize,
 }
 
-impl<'a> Piece<'a> {
-    pub(super) fn new(log: &'a Log, user: &'a str, len: usize) -> Self {
-        Self {
-            log: &log.me,
-            user,
-            len,
-        }
+impl<'a, L> Piece<'a, L> {
+    pub(super) fn new(log: &'a Weak<L>, user: &'a str, len: usize) -> Self {
+        Self { log, user, len }
     }
 
     fn room(&self) -> usize {
@@ -59,11 +75,16 @@ impl<'a> Piece<'a> {
     }
 }
 
-impl Budget {
+impl<L: MakeRoom> Budget<L> {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            uses: Mutex::default(),
+            uses: Mutex::new(Uses {
+                bytes: 0,
+                users: HashMap::new(),
+                rooms: BTreeMap::new(),
+                next: 0,
+            }),
         }
     }
 
@@ -73,7 +94,7 @@ impl Budget {
     }
 
     /// Counts a message, and moves its room to the end of the line at `place`. Returns its user's name, shared.
-    pub(super) fn add(&self, piece: &Piece<'_>, place: &mut Option<u64>) -> Arc<str> {
+    pub(super) fn add(&self, piece: &Piece<'_, L>, place: &mut Option<u64>) -> Arc<str> {
         let uses = &mut *self.uses.lock();
         uses.bytes += piece.len;
         if let Some(place) = place.replace(uses.next) {
@@ -85,7 +106,10 @@ impl Budget {
             Some((name, _)) => name.clone(),
             None => Arc::from(piece.user),
         };
-        let user = uses.users.entry(name.clone()).or_default();
+        let user = uses.users.entry(name.clone()).or_insert_with(|| UserUse {
+            bytes: 0,
+            rooms: HashMap::new(),
+        });
         user.bytes += piece.len;
         let room = user.rooms.entry(piece.room());
         room.or_insert_with(|| (0, piece.log.clone())).0 += piece.len;
@@ -93,7 +117,7 @@ impl Budget {
     }
 
     /// Counts a message no more. A room without messages leaves its `place`.
-    pub(super) fn remove(&self, piece: &Piece<'_>, is_last: bool, place: &mut Option<u64>) {
+    pub(super) fn remove(&self, piece: &Piece<'_, L>, is_last: bool, place: &mut Option<u64>) {
         let uses = &mut *self.uses.lock();
         uses.bytes -= piece.len;
         if is_last && let Some(place) = place.take() {
@@ -148,7 +172,7 @@ impl Budget {
     }
 
     /// Forgets the oldest message of the room that is found, until none is.
-    fn free(&self, find: impl Fn(&Uses) -> Option<Weak<Log>>) {
+    fn free(&self, find: impl Fn(&Uses<L>) -> Option<Weak<L>>) {
         loop {
             let found = find(&self.uses.lock());
             // A log that ends takes its messages out itself.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Log, is_in_use};
+use super::log::{Log, is_in_use};
 
 /// Of as many rooms as there may be, what is made free at once: to look for them costs more than to forget them.
 const FREED: usize = 8;

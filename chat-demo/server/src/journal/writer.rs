@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
 use super::failure::{DataError, contain};
+use super::order::{Entry, JournalError, Order};
 use super::store::{Opening, Store};
-use super::{Entry, JournalError, Order};
 use crate::clock;
 
 /// Messages of one write.

@@ -3,13 +3,15 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::{Live, machine, pools, tuner};
+use super::gauge::gauge;
+use super::live::Live;
+use super::{machine, pools, tuner};
 use crate::process::Process;
 use crate::tally::Tally;
 
@@ -234,16 +236,4 @@ impl Collector for OfProcess {
         }
         Ok(())
     }
-}
-
-/// One gauge without labels.
-pub(super) fn gauge(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    unit: Option<&Unit>,
-    value: impl EncodeGaugeValue,
-) -> fmt::Result {
-    let gauge = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-    ConstGauge::new(value).encode(gauge)
 }

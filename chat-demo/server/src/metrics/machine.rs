@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
 use serde::Serialize;
 
-use super::exposition::gauge;
+use super::gauge::gauge;
 use crate::guard::Guard;
 
 /// The machine, or what this process may use of it; percents are of the last second.

@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use super::exposition::gauge;
+use super::gauge::gauge;
 
 /// A figure of a pool: its name, what it is, and where it stands.
 type Figure<T> = (&'static str, &'static str, fn(&Stats) -> T);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anthill::Stats;
 use serde::Serialize;
 
-use super::Live;
+use super::live::Live;
 use super::machine::MachineSnapshot;
 use super::tuner::TunerSnapshot;
 use crate::closures::Closures;

@@ -7,7 +7,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use serde::Serialize;
 
-use super::exposition::gauge;
+use super::gauge::gauge;
 use crate::tuning::Tuning;
 
 /// The limit, and how it came there.

@@ -1,13 +1,9 @@
 //! How full an outbox is, and the waits of those that have more for its client.
 
-use std::sync::Arc;
-use std::task::Waker;
-
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::state::State;
-use super::{Limits, Outbox, wake};
+use super::Outbox;
+use super::limits::Limits;
 
 impl Outbox {
     /// Returns whether at least half is filled.
@@ -63,51 +59,5 @@ impl Outbox {
         let relief = state.relief.get_or_insert_default().clone();
         // Made under the lock, or a relief in between is missed.
         Some((relief.notified_owned(), since))
-    }
-}
-
-impl Limits {
-    /// Returns whether so much fills so many quarters of either. Without a division, because each delivery asks.
-    pub(super) fn are_filled(&self, quarters: usize, frames: usize, bytes: usize) -> bool {
-        4 * frames >= quarters * self.frames || 4 * bytes >= quarters * self.bytes
-    }
-}
-
-/// Whom to wake when an outbox changes, once its lock is released.
-pub(super) struct Released {
-    waker: Option<Waker>,
-    relief: Option<Arc<Notify>>,
-}
-
-impl Released {
-    pub(super) fn wake(self) {
-        wake(self.waker);
-        notify(self.relief);
-    }
-}
-
-/// Notifies those that wait for relief; called with the lock released, because they may run at once.
-pub(super) fn notify(relief: Option<Arc<Notify>>) {
-    if let Some(relief) = relief {
-        relief.notify_waiters();
-    }
-}
-
-impl State {
-    /// Takes the connection's future and those that wait for relief, to be woken.
-    pub(super) fn release(&mut self) -> Released {
-        Released {
-            waker: self.waker.take(),
-            relief: self.relief.take(),
-        }
-    }
-
-    /// Notes that a client has caught up; returns whom to notify.
-    pub(super) fn relieve(&mut self, limits: &Limits) -> Option<Arc<Notify>> {
-        if self.behind_since.is_none() || limits.are_filled(2, self.frames.len(), self.bytes) {
-            return None;
-        }
-        self.behind_since = None;
-        self.relief.take()
     }
 }

@@ -10,13 +10,20 @@ use chat_demo_client::subprotocol::Subprotocol;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::Ended;
+use super::limits::Limits;
 use crate::error::CloseReason;
 
 /// How much leaves in one write; a larger frame leaves alone.
 pub(super) const BATCH: usize = 64 * 1024;
 /// An empty queue keeps room for this many frames; what a burst took beyond is given back.
 pub(super) const KEEP: usize = 8;
+
+/// Who ended the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    ByServer(CloseReason),
+    ByClient,
+}
 
 #[derive(Default)]
 pub(super) struct State {
@@ -149,5 +156,49 @@ impl State {
         if self.frames.is_empty() && self.frames.capacity() > KEEP {
             self.frames = VecDeque::new();
         }
+    }
+
+    /// Takes the connection's future and those that wait for relief, to be woken.
+    pub(super) fn release(&mut self) -> Released {
+        Released {
+            waker: self.waker.take(),
+            relief: self.relief.take(),
+        }
+    }
+
+    /// Notes that a client has caught up; returns whom to notify.
+    pub(super) fn relieve(&mut self, limits: &Limits) -> Option<Arc<Notify>> {
+        if self.behind_since.is_none() || limits.are_filled(2, self.frames.len(), self.bytes) {
+            return None;
+        }
+        self.behind_since = None;
+        self.relief.take()
+    }
+}
+
+/// Wakes the connection's future; called with the lock released, for it may run at once.
+pub(super) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Whom to wake when an outbox changes, once its lock is released.
+pub(super) struct Released {
+    waker: Option<Waker>,
+    relief: Option<Arc<Notify>>,
+}
+
+impl Released {
+    pub(super) fn wake(self) {
+        wake(self.waker);
+        notify(self.relief);
+    }
+}
+
+/// Notifies those that wait for relief; called with the lock released, because they may run at once.
+pub(super) fn notify(relief: Option<Arc<Notify>>) {
+    if let Some(relief) = relief {
+        relief.notify_waiters();
     }
 }

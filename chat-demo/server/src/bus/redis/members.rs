@@ -11,8 +11,8 @@ use redis::RedisResult;
 use tokio::sync::Notify;
 use tokio::time::interval;
 
-use super::Shared;
 use super::keys::Keys;
+use super::shared::Shared;
 use super::subscriber::Ears;
 use super::topology::Connection;
 use crate::bus::{Away, Heard};

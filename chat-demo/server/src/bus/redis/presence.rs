@@ -2,11 +2,9 @@
 //! whether another server has the same name.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use redis::RedisResult;
+use redis::{RedisResult, Script};
 
-use super::Shared;
 use super::keys;
 use super::topology::Connection;
 
@@ -15,7 +13,11 @@ const LIFE_MS: u64 = 10_000;
 
 /// See the module's documentation.
 pub(super) struct Presence {
-    shared: Arc<Shared>,
+    beat: Script,
+    /// Names this server, and this life of it.
+    server: String,
+    /// How things are announced.
+    publish: &'static str,
     node: String,
     /// The others of the same name, with the times that they are remembered until.
     others: HashMap<String, u64>,
@@ -24,9 +26,11 @@ pub(super) struct Presence {
 }
 
 impl Presence {
-    pub(super) fn new(shared: Arc<Shared>, node: &str) -> Self {
+    pub(super) fn new(beat: Script, server: String, publish: &'static str, node: &str) -> Self {
         Self {
-            shared,
+            beat,
+            server,
+            publish,
             node: node.to_owned(),
             others: HashMap::new(),
             doubled: false,
@@ -35,18 +39,13 @@ impl Presence {
 
     /// Says it once.
     pub(super) async fn beat(&mut self, connection: &mut Connection) -> RedisResult<()> {
-        let Shared {
-            scripts,
-            server,
-            publish,
-            ..
-        } = &*self.shared;
-        let servers: Vec<(String, u64)> = scripts
+        let server = &self.server;
+        let servers: Vec<(String, u64)> = self
             .beat
             .key(keys::servers(&self.node))
             .arg(server)
             .arg(LIFE_MS)
-            .arg(*publish)
+            .arg(self.publish)
             .invoke_async(connection)
             .await?;
         let others: HashMap<_, _> = servers

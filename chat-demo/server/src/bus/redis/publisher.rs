@@ -11,10 +11,10 @@ use redis::{ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 
-use super::Shared;
 use super::announcement;
 use super::keys::Keys;
 use super::link::Line;
+use super::shared::Shared;
 use crate::bus::{AppendError, Away, Mark, Then};
 use crate::clock;
 use crate::epoch::Epoch;

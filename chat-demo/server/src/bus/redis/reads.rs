@@ -10,8 +10,8 @@ use tokio::time::interval;
 
 use super::announcement;
 use super::keys::Keys;
-use super::topology::{Connection, Topology};
-use super::{CONNECT, Shared};
+use super::shared::Shared;
+use super::topology::{CONNECT, Connection, Topology};
 use crate::bus::{Away, Page};
 use crate::clock;
 use crate::config::RedisArgs;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use redis::RedisResult;
 use serde_json::json;
 
-use super::Shared;
+use super::shared::Shared;
 use super::topology::Connection;
 use crate::clock;
 use crate::sessions::{Doing, Record, Store, StoreError};

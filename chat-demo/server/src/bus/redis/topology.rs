@@ -1,6 +1,7 @@
 //! The ways to Redis: one server, whichever sentinels call the master, or a cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
@@ -13,8 +14,11 @@ use redis::{
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{CONNECT, RESPONSE};
 use crate::config::{RedisArgs, RedisError, RedisUrl};
+
+/// Time for a connection, and for an answer.
+pub(super) const CONNECT: Duration = Duration::from_secs(2);
+pub(super) const RESPONSE: Duration = Duration::from_secs(3);
 
 /// See the module's documentation.
 #[derive(Clone)]

@@ -1,0 +1,75 @@
+//! What the writer is asked to do, and what comes of it.
+
+use std::time::Duration;
+
+use chat_demo_client::payload::{ErrorCode, Message};
+use thiserror::Error;
+
+use super::store::Draft;
+use crate::epoch::Epoch;
+use crate::error::Refusal;
+
+/// What the writer does, in order.
+pub(super) enum Order {
+    Append(Entry),
+    Forget {
+        messages: Duration,
+        rooms: Duration,
+        forget_room: ForgetRoom,
+    },
+    /// Looks whether the file is there.
+    Check,
+    Close,
+}
+
+/// A message that waits for the next write.
+pub(super) struct Entry {
+    pub(super) draft: Draft,
+    pub(super) then: Then,
+}
+
+/// Told that a message has its number and is kept, or that it is not.
+pub(super) type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
+/// Asked whether a room may be forgotten, and told whether it was silent for long. What is not in use is forgotten by the one
+/// who is asked, too.
+pub(super) type ForgetRoom = Box<dyn Fn(&str, bool) -> bool + Send>;
+
+/// A message that is kept.
+pub(crate) enum Numbered {
+    /// It has its number in an epoch, and is to be delivered.
+    New(Message, Epoch),
+    /// It was kept before, under this number.
+    Before(u64),
+}
+
+/// Why a message has no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum JournalError {
+    #[error("messages cannot be kept: try again later")]
+    NotKept,
+    /// Writing failed in the middle.
+    #[error(
+        "the file failed while it was written: the text may have been kept; repeat it with its key"
+    )]
+    Uncertain,
+}
+
+impl From<JournalError> for Refusal {
+    fn from(error: JournalError) -> Self {
+        let code = match error {
+            JournalError::NotKept => ErrorCode::Overloaded,
+            JournalError::Uncertain => ErrorCode::Uncertain,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<Draft> for Numbered {
+    fn from(draft: Draft) -> Self {
+        if draft.is_repetition {
+            Self::Before(draft.message.seq)
+        } else {
+            Self::New(draft.message, draft.epoch)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The entrances to the server's workers.
+
+use std::future::Future;
+
+use anthill::{BuildError, Pool, Priority};
+
+use crate::bus::Redis;
+use crate::config::Config;
+use crate::tally::Tally;
+
+/// How many tasks the server may have of its own.
+const SERVICE: usize = 16;
+/// Sockets that have sent nothing, for each that speaks HTTP: they take less.
+const DOOR: usize = 4;
+/// Pages that are encoded or wait for it; more wait in their connections.
+const PAGES: usize = 64;
+
+/// Entrances to the same workers, each with its own bound.
+pub(crate) struct Pools {
+    /// The server's own tasks: one accepts. The others are its subpools, for they need its
+    /// workers, and the reactor that these wait in, until they have ended.
+    pub(crate) service: Pool,
+    /// Sockets that were accepted: until they have sent something, and those that ask for health.
+    pub(crate) door: Pool,
+    /// Sockets that speak HTTP, those that ask for an upgrade among them.
+    pub(crate) front: Pool,
+    /// WebSocket connections: a slot each, from the upgrade to the end.
+    pub(crate) connections: Pool,
+    /// Operations of rooms.
+    pub(crate) fanout: Pool,
+    /// Pages of history and lists of members: closures that run after more urgent work.
+    pub(crate) pages: Pool,
+    /// Reads from Redis, where there is one.
+    pub(crate) reads: Option<Pool>,
+}
+
+impl Pools {
+    pub(crate) fn new(config: &Config, tally: &Tally) -> Result<Self, BuildError> {
+        let panics = tally.panics.clone();
+        let mut builder = Pool::builder()
+            .name("chat")
+            .capacity(SERVICE)
+            .tokio()
+            .panic_handler(move |panic| {
+                panics.inc();
+                tracing::error!("contained a panic: {panic}");
+            });
+        if let Some(threads) = config.threads {
+            builder = builder.threads(1..=threads);
+        }
+        let service = builder.build()?;
+        let shared = !config.redis.redis.is_empty();
+        let subpool = |capacity| service.subpool().capacity(capacity).build();
+        let reads = shared.then(|| subpool(Redis::first_reads(config)));
+        Ok(Self {
+            door: subpool(config.max_handshakes.saturating_mul(DOOR))?,
+            front: subpool(config.max_handshakes)?,
+            connections: subpool(config.max_connections)?,
+            fanout: subpool(config.fanout)?,
+            pages: pages(&service)?,
+            reads: reads.transpose()?,
+            service,
+        })
+    }
+
+    /// All of them, by the names that they are shown under.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, Pool)> + use<> {
+        let named = [
+            ("service", Some(&self.service)),
+            ("door", Some(&self.door)),
+            ("front", Some(&self.front)),
+            ("connections", Some(&self.connections)),
+            ("fanout", Some(&self.fanout)),
+            ("pages", Some(&self.pages)),
+            ("redis_reads", self.reads.as_ref()),
+        ];
+        let there = named.map(|(name, pool)| pool.map(|pool| (name, pool.clone())));
+        there.into_iter().flatten()
+    }
+
+    /// Runs one of the server's few own tasks, which nobody waits for.
+    pub(crate) fn serve(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let served = self.service.spawn(task);
+        served.expect("the server has few tasks of its own");
+    }
+}
+
+/// The subpool for work that may wait. It leaves a worker to the rooms, if there are several.
+fn pages(pool: &Pool) -> Result<Pool, BuildError> {
+    let workers = *pool.threads().end();
+    let pages = pool.subpool().capacity(PAGES).priority(Priority::Low);
+    pages.threads((workers - 1).max(1)).build()
+}
