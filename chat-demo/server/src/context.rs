@@ -187,7 +187,7 @@ impl Context {
     }
 
     /// The room of that name, if the connection is in it.
-    pub(crate) fn room(&self, name: &str) -> Result<&Room, Refusal> {
+    pub(crate) fn room(&self, name: &str) -> Result<&Arc<Room>, Refusal> {
         self.membership(name).map(Membership::room)
     }
 
@@ -200,7 +200,7 @@ impl Context {
     }
 
     /// All rooms that the connection is in.
-    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room> {
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Arc<Room>> {
         self.memberships.iter().map(Membership::room)
     }
 

@@ -16,13 +16,13 @@ use crate::error::{CloseReason, Refusal};
 use crate::history::History;
 use crate::journal::Journal;
 use crate::outbox::Waiting;
-use crate::room::{Common, Membership, Room};
+use crate::room::{Common, Listening, Membership, Room};
 
 /// See the module's documentation.
 pub(crate) struct Hub {
     /// Not held while frames are queued: a broadcast keeps nobody from coming or going.
     connections: Mutex<Connections>,
-    rooms: Arc<Directory<Room>>,
+    rooms: Arc<Directory<Listening>>,
     common: Arc<Common>,
     /// Keeps its ear on the bus.
     watch: OnceLock<Watch>,
@@ -132,9 +132,10 @@ impl Hub {
         connection: Arc<Connection>,
         seen: Option<Position>,
     ) -> Result<Membership, Refusal> {
-        let make = |name| Room::new(name, self.common.clone());
-        let (room, claim) = self.rooms.claim(name, make);
-        room.join(connection, claim, seen).await
+        let make = |name| Listening::new(Room::new(name, self.common.clone()));
+        let (listening, claim) = self.rooms.claim(name, make);
+        let room = &listening.room;
+        room.join(connection, Arc::new(claim), seen).await
     }
 
     pub(crate) fn connections(&self) -> usize {

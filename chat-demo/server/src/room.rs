@@ -1,68 +1,78 @@
 //! One room: who is in it and what was said, in one order for all. Its operations are a strand.
 
 mod catch_up;
+mod common;
 mod flow;
-mod inside;
+mod following;
 mod page;
+mod prepared;
 mod replica;
+mod source;
 mod state;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anthill::Pool;
+use anthill::Strand;
 use chat_demo_client::payload::{Message, Payload, Publish};
 use chat_demo_client::wire::Shared;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::bus::{AppendError, Away, Bus, Heard, Watch};
+use crate::bus::{AppendError, Away, Heard, Watch};
 use crate::clock;
 use crate::connection::Connection;
-use crate::directory::Claim;
 use crate::epoch::Position;
 use crate::error::Refusal;
-use crate::history::History;
-use crate::journal::{Journal, JournalError, Numbered};
-use crate::outbox;
+use crate::history::Log;
+use crate::journal::{JournalError, Numbered};
 use crate::room::flow::Flow;
-use crate::room::inside::Inside;
-use crate::room::state::{Newcomer, Source, State};
-use crate::tally::Tally;
+use crate::room::source::{Claimed, Newcomer, Source};
+use crate::room::state::State;
 
+pub(crate) use crate::room::common::Common;
 pub(crate) use crate::room::state::MAX_LISTED;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
 pub(crate) struct Room {
-    inside: Arc<Inside>,
-    /// Keeps its ear on the bus.
+    name: Arc<str>,
+    common: Arc<Common>,
+    /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
+    strand: Strand,
+    state: Mutex<State>,
+    /// That of the state, for those who only look where it stands.
+    log: Arc<Log>,
+    /// What holds publishers up while members are behind.
+    flow: Arc<Flow>,
+    /// Connections that are gone, and members until somebody has the state.
+    departed: Mutex<Vec<u64>>,
+}
+
+/// A room, which hears what other servers say in it until this is dropped.
+pub(crate) struct Listening {
+    pub(crate) room: Arc<Room>,
     _watch: Option<Watch>,
 }
 
-/// What all rooms of a server have in common.
-pub(crate) struct Common {
-    /// Where rooms work.
-    pub(crate) fanout: Pool,
-    /// Where pages of history and lists of members are encoded, after more urgent work.
-    pub(crate) pages: Pool,
-    /// What a member's outbox holds.
-    pub(crate) outbox: outbox::Limits,
-    pub(crate) history: History,
-    /// Where messages are kept before they are delivered, if they are kept on disk.
-    pub(crate) journal: Option<Journal>,
-    /// What this server shares its rooms by, if it does.
-    pub(crate) bus: Option<Arc<dyn Bus>>,
-    /// Larger rooms do not tell who comes and goes.
-    pub(crate) presence_limit: usize,
-    pub(crate) tally: Tally,
+impl Listening {
+    pub(crate) fn new(room: Arc<Room>) -> Self {
+        let ear = Arc::downgrade(&room);
+        let bus = room.common.bus.as_ref();
+        let watch = bus.map(|bus| bus.watch(Some(&room.name), ear));
+        Self {
+            room,
+            _watch: watch,
+        }
+    }
 }
 
 impl Room {
-    pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Self {
+    pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Arc<Self> {
         let log = common.history.log(&name);
         let flow = Arc::new(Flow::new(&common.outbox));
         let state = State::new(name.clone(), log.clone(), common.clone(), flow.clone());
-        let inside = Arc::new(Inside {
+        Arc::new(Self {
             strand: common.fanout.strand(),
             state: Mutex::new(state),
             log,
@@ -70,47 +80,35 @@ impl Room {
             departed: Mutex::default(),
             name,
             common,
-        });
-        let ear = Arc::downgrade(&inside);
-        let bus = inside.common.bus.as_ref();
-        let watch = bus.map(|bus| bus.watch(Some(&inside.name), ear));
-        Self {
-            inside,
-            _watch: watch,
-        }
+        })
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.inside.name
+        &self.name
     }
 
     /// Makes the connection a member, until the returned membership is dropped. It gets what was said after the message
     /// that it saw last, if all of that is kept and fits into its outbox.
     pub(crate) async fn join(
-        self: Arc<Self>,
+        self: &Arc<Self>,
         connection: Arc<Connection>,
-        claim: Claim<Self>,
+        claim: Claimed,
         seen: Option<Position>,
     ) -> Result<Membership, Refusal> {
         let membership = Membership {
-            room: self,
-            claim: Arc::new(claim),
+            room: self.clone(),
+            claim: claim.clone(),
             id: connection.id,
             left: false,
         };
-        let inside = &membership.room.inside;
-        let (tell, told) = inside
-            .common
-            .bus
-            .as_ref()
-            .map(|_| oneshot::channel())
-            .unzip();
+        let bus = self.common.bus.as_ref();
+        let (tell, told) = bus.map(|_| oneshot::channel()).unzip();
         // The others are told: it is a message like any other.
-        let credit = inside.flow.enter(0).await;
+        let credit = self.flow.enter(0).await;
         let newcomer = Newcomer {
-            claim: membership.claim.clone(),
-            prepared: inside.prepare(&connection, seen).await?,
-            members: inside.put_down(&connection).await,
+            claim,
+            prepared: self.prepare(&connection, seen).await?,
+            members: self.put_down(&connection).await,
             connection,
             seen,
             told: tell,
@@ -119,7 +117,7 @@ impl Room {
             state.join(newcomer);
             drop(credit);
         };
-        inside.send(join).await?;
+        self.send(join).await?;
         if let Some(told) = told {
             told.await.map_err(|_| Away)?;
         }
@@ -128,41 +126,90 @@ impl Room {
 
     /// Sends a member the `joined` that it has had already, up to date.
     pub(crate) async fn greet(
-        &self,
+        self: &Arc<Self>,
         member: Arc<Connection>,
         seen: Option<Position>,
     ) -> Result<(), Refusal> {
         member.outbox.drained().await;
-        let prepared = self.inside.prepare(&member, seen).await?;
-        let members = self.inside.put_down(&member).await;
+        let prepared = self.prepare(&member, seen).await?;
+        let members = self.put_down(&member).await;
         let greet = move |state: &mut State| state.greet(&member, seen, members, &prepared);
-        self.inside.send(greet).await
+        self.send(greet).await
+    }
+
+    /// How many members there are on all servers, this one among them.
+    async fn put_down(&self, member: &Connection) -> Option<u32> {
+        let bus = self.common.bus.as_ref()?;
+        bus.enter(&self.name, member).await.ok()
     }
 
     /// Waits for the members that are behind, each for its patience at most.
     pub(crate) async fn readers(&self) {
-        self.inside.flow.readers().await;
+        self.flow.readers().await;
     }
 
     /// Delivers what has no number, of `len` bytes.
     pub(crate) async fn relay<P: Payload + Clone + Into<Heard> + 'static>(
-        &self,
+        self: &Arc<Self>,
         payload: Arc<Shared<P>>,
         len: usize,
     ) -> Result<(), Refusal> {
-        let credit = self.inside.flow.enter(len).await;
-        if let Some(bus) = &self.inside.common.bus {
+        let credit = self.flow.enter(len).await;
+        if let Some(bus) = &self.common.bus {
             let heard = payload.payload().clone().into();
-            let announced = bus.announce(Some(self.name()), heard).await;
+            let announced = bus.announce(Some(&self.name), heard).await;
             if announced.is_ok() || !bus.goes_on_alone() {
                 return Ok(announced?);
             }
         }
         let deliver = move |state: &mut State| {
-            state.deliver(&payload);
+            state.deliver(&payload, None);
             drop(credit);
         };
-        self.inside.send(deliver).await
+        self.send(deliver).await
+    }
+
+    /// Puts an operation in line once the pool has a slot for it.
+    async fn send(
+        self: &Arc<Self>,
+        op: impl FnOnce(&mut State) + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let room = self.clone();
+        let slot = self.strand.slot().await?;
+        slot.submit(move || room.apply(op));
+        Ok(())
+    }
+
+    /// Puts an operation in line from a thread of its own. Blocks while the pool is full.
+    fn send_blocking(self: &Arc<Self>, op: impl FnOnce(&mut State) + Send + 'static) {
+        let room = self.clone();
+        // Closed: the server ends, and has told its clients.
+        let _ = self.strand.submit(move || room.apply(op));
+    }
+
+    fn apply(&self, op: impl FnOnce(&mut State)) {
+        op(&mut self.state.lock());
+        self.sweep();
+    }
+
+    /// Ends a membership at once, or right after the operation that is being applied. Waits for nobody: it may be called
+    /// in that very operation.
+    fn depart(&self, id: u64) {
+        self.departed.lock().push(id);
+        self.sweep();
+    }
+
+    /// Who has the state meanwhile sweeps when it has let go of it, and finds what was noted before.
+    fn sweep(&self) {
+        while !self.departed.lock().is_empty() {
+            let Some(mut state) = self.state.try_lock() else {
+                return;
+            };
+            let departed = mem::take(&mut *self.departed.lock());
+            for id in departed {
+                state.leave(id);
+            }
+        }
     }
 }
 
@@ -170,13 +217,13 @@ impl Room {
 pub(crate) struct Membership {
     room: Arc<Room>,
     /// What is under way holds one too: the room stays until it has arrived.
-    claim: Arc<Claim<Room>>,
+    claim: Claimed,
     id: u64,
     left: bool,
 }
 
 impl Membership {
-    pub(crate) fn room(&self) -> &Room {
+    pub(crate) fn room(&self) -> &Arc<Room> {
         &self.room
     }
 
@@ -188,7 +235,7 @@ impl Membership {
         publish: Publish,
     ) -> Result<(), Refusal> {
         let arrived = Instant::now();
-        let room = self.room.inside.clone();
+        let room = self.room.clone();
         let credit = room.flow.enter(publish.text.len()).await;
         let message = Message {
             room: room.name.to_string(),
@@ -207,18 +254,23 @@ impl Membership {
             _credit: credit,
             _claim: self.claim.clone(),
         };
-        let Common { journal, bus, .. } = &*self.room.inside.common;
+        let Common { journal, bus, .. } = &*self.room.common;
         if let Some(journal) = journal {
             let known = room.log.newest();
             let kept = move |kept: Result<Numbered, JournalError>| match kept {
-                Ok(Numbered::New(message, epoch)) => room.numbered(source, epoch, message),
-                Ok(Numbered::Before(seq)) => room.repeated(source, seq),
+                Ok(Numbered::New(message, epoch)) => room.send_blocking(move |state| {
+                    state.deliver_numbered(&source, epoch, message);
+                }),
+                // Behind the delivery of the first.
+                Ok(Numbered::Before(seq)) => {
+                    room.send_blocking(move |state| state.acknowledge(&source, seq));
+                }
                 Err(error) => source.refuse(error.into(), &room.common.tally),
             };
             return Ok(journal.append(message, key, known, kept).await?);
         }
         match bus {
-            Some(bus) if !(bus.goes_on_alone() && room.is_alone()) => {
+            Some(bus) if !(bus.goes_on_alone() && room.state.lock().is_alone()) => {
                 let kept = move |kept: Result<u64, AppendError>| match kept {
                     // It is delivered when it is heard.
                     Ok(seq) => source.delivered(&room.name, seq, &room.common.tally),
@@ -239,19 +291,19 @@ impl Membership {
         let id = self.id;
         let leave = move |state: &mut State| state.leave(id);
         // Closed: the server ends, and the room with it.
-        let _ = self.room.inside.send(leave).await;
+        let _ = self.room.send(leave).await;
         self.left = true;
     }
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let Inside { name, common, .. } = &*self.room.inside;
+        let Room { name, common, .. } = &*self.room;
         if let Some(bus) = &common.bus {
             bus.leave(name, self.id);
         }
         if !self.left {
-            self.room.inside.depart(self.id);
+            self.room.depart(self.id);
         }
     }
 }
@@ -260,11 +312,14 @@ impl Drop for Membership {
 mod tests {
     use std::time::Duration;
 
+    use anthill::Pool;
+
     use super::*;
-    use crate::directory::Directory;
-    use crate::history::Limits;
-    use crate::outbox::Outbox;
-    use crate::room::page::Prepared;
+    use crate::directory::{Claim, Directory};
+    use crate::history::{History, Limits};
+    use crate::outbox::{self, Outbox};
+    use crate::room::prepared::Prepared;
+    use crate::tally::Tally;
     use chat_demo_client::subprotocol::Subprotocol;
 
     const LIMITS: outbox::Limits = outbox::Limits {
@@ -275,13 +330,13 @@ mod tests {
 
     /// A room with one member, and what its claims were made of.
     struct Fixture {
-        rooms: Arc<Directory<Room>>,
+        rooms: Arc<Directory<Listening>>,
         connection: Arc<Connection>,
         membership: Membership,
         fanout: Pool,
     }
 
-    fn newcomer(connection: &Arc<Connection>, claim: Arc<Claim<Room>>) -> Newcomer {
+    fn newcomer(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Newcomer {
         Newcomer {
             connection: connection.clone(),
             claim,
@@ -318,12 +373,12 @@ mod tests {
         let fanout = common.fanout.clone();
         let rooms = Arc::new(Directory::new());
         let connection = Arc::new(Connection::new(1, Outbox::new(LIMITS, Subprotocol::Json)));
-        let (room, claim) = rooms.claim("tea", |name| Room::new(name, common));
+        let (listening, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common)));
         let id = connection.id;
-        let inside = room.inside.clone();
+        let room = listening.room.clone();
         let claim = Arc::new(claim);
         let joined = claim.clone();
-        inside.apply(|state| state.join(newcomer(&connection, joined)));
+        room.apply(|state| state.join(newcomer(&connection, joined)));
         let membership = Membership {
             room,
             claim,
@@ -356,8 +411,8 @@ mod tests {
         let Fixture {
             rooms, membership, ..
         } = fixture();
-        let inside = membership.room.inside.clone();
-        inside.apply(|state| {
+        let room = membership.room.clone();
+        room.apply(|state| {
             drop(membership);
             assert_eq!(state.members(), 1);
         });
@@ -372,12 +427,12 @@ mod tests {
             membership,
             ..
         } = fixture();
-        let inside = membership.room.inside.clone();
+        let room = membership.room.clone();
         connection.outbox.abandon();
         drop(membership);
-        let (_, claim) = rooms.claim("tea", |name| Room::new(name, common()));
-        inside.apply(|state| state.join(newcomer(&connection, Arc::new(claim))));
-        assert_eq!(inside.state.lock().members(), 0);
+        let (_, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common())));
+        room.apply(|state| state.join(newcomer(&connection, Arc::new(claim))));
+        assert_eq!(room.state.lock().members(), 0);
         assert_eq!(rooms.len(), 0);
     }
 }

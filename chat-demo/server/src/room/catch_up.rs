@@ -7,7 +7,7 @@ use chat_demo_client::wire::Shared;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::inside::Inside;
+use super::Room;
 use super::replica::Filled;
 use super::state::State;
 use crate::bus::{Away, Bus, Doing, Ear, Heard};
@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PACE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 
-impl Inside {
+impl Room {
     fn ask_to_catch_up(self: Arc<Self>) {
         if let Some(bus) = self.common.bus.clone() {
             bus.catch_up(self);
@@ -98,23 +98,23 @@ impl Inside {
     }
 }
 
-impl Ear for Inside {
+impl Ear for Room {
     fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()> {
         Box::pin(async move {
-            let inside = self.clone();
+            let room = self.clone();
             let hear = move |state: &mut State| match heard {
                 Heard::Message(announced) => {
                     if state.hear(announced) {
-                        inside.ask_to_catch_up();
+                        room.ask_to_catch_up();
                     }
                 }
                 Heard::Stand(stand) => {
                     if state.compare(stand) {
-                        inside.ask_to_catch_up();
+                        room.ask_to_catch_up();
                     }
                 }
-                Heard::Order(update) => state.deliver(&Shared::new(update)),
-                Heard::State(update) => state.deliver(&Shared::new(update)),
+                Heard::Order(update) => state.deliver(&Shared::new(update), None),
+                Heard::State(update) => state.deliver(&Shared::new(update), None),
                 Heard::Presence(presence) => state.deliver_presence(presence),
                 Heard::Alert(_) => {}
             };

@@ -1,55 +1,23 @@
 //! Pages of history and lists of members: chosen in line with the room's operations, encoded elsewhere, so that those who
-//! ask hold up nobody who publishes. A connection that has ended costs nothing.
+//! ask hold up nobody who publishes.
 
 use std::sync::Arc;
 
 use anthill::RunError;
 use bytes::Bytes;
 use chat_demo_client::frame::Kind;
-use chat_demo_client::payload::{self, ErrorCode, Message, Payload};
+use chat_demo_client::payload::{self, ErrorCode, Payload};
 use chat_demo_client::subprotocol::Subprotocol;
 use chat_demo_client::wire;
 
 use super::Room;
-use super::inside::Inside;
+use super::prepared::{Prepared, translated_for};
 use super::state::MAX_LISTED;
 use crate::connection::Connection;
 use crate::epoch::Position;
 use crate::error::Refusal;
-use crate::outbox::Outbox;
 
-/// How many bytes of messages are encoded in line with the room's operations: those said since the rest was prepared.
-const IN_LINE: usize = 32 * 1024;
-
-/// Messages of the log, each with its bytes for one subprotocol.
-#[derive(Default)]
-pub(super) struct Prepared(Vec<(Bytes, Bytes)>);
-
-impl Prepared {
-    /// Completes what was missed with what was said since it was prepared; nothing if that is too much, or if all of it
-    /// exceeds an outbox.
-    pub(super) fn complete(&self, missed: Vec<Bytes>, outbox: &Outbox) -> Option<Vec<Bytes>> {
-        if outbox.subprotocol() == Subprotocol::Json {
-            return Some(missed);
-        }
-        let mut budget = IN_LINE;
-        let mut complete = Vec::with_capacity(missed.len());
-        for (index, kept) in missed.iter().enumerate() {
-            let prepared = self.0.get(index);
-            // The same memory, so the same message: what was prepared is alive.
-            let prepared = prepared.filter(|(json, _)| json.as_ptr() == kept.as_ptr());
-            complete.push(if let Some((_, frame)) = prepared {
-                frame.clone()
-            } else {
-                budget = budget.checked_sub(kept.len())?;
-                translated(kept, outbox)
-            });
-        }
-        Some(complete)
-    }
-}
-
-impl Inside {
+impl Room {
     /// Encodes what a connection has missed, for a `joined` that follows.
     pub(super) async fn prepare(
         self: &Arc<Self>,
@@ -80,12 +48,10 @@ impl Inside {
         let translate = move || translated_for(&kept, &outbox);
         Ok(self.common.pages.run(translate).await?)
     }
-}
 
-impl Room {
     /// Sends again what was said before a message, or lately, once the client has read what it has.
     pub(crate) async fn look_back(
-        &self,
+        self: &Arc<Self>,
         to: Arc<Connection>,
         before: Option<u64>,
         limit: usize,
@@ -93,26 +59,24 @@ impl Room {
         to.outbox.drained().await;
         let (frames, bytes) = to.outbox.page();
         let limit = limit.min(frames);
-        let kept = self
-            .inside
-            .ask(move |state| state.log.before(before, limit));
+        let kept = self.ask(move |state| state.log.before(before, limit));
         let kept = newest(kept.await.unwrap_or_default(), bytes);
-        let mut frames = self.inside.translate(kept, &to).await?;
+        let mut frames = self.translate(kept, &to).await?;
         // As many as fit; the client asks for the rest when it has read these.
         to.outbox.drained().await;
         while !to.outbox.offer(frames.clone()) {
             frames.drain(..frames.len().div_ceil(2));
             to.outbox.drained().await;
         }
-        let frames_out = &self.inside.common.tally.frames_out;
+        let frames_out = &self.common.tally.frames_out;
         frames_out.inc_by(Kind::MESSAGE, frames.len());
         Ok(())
     }
 
     /// Tells a connection who is here.
-    pub(crate) async fn list(&self, to: Arc<Connection>) -> Result<(), Refusal> {
+    pub(crate) async fn list(self: &Arc<Self>, to: Arc<Connection>) -> Result<(), Refusal> {
         to.outbox.drained().await;
-        let common = &self.inside.common;
+        let common = &self.common;
         if let Some(bus) = &common.bus {
             let users = bus.users(self.name(), MAX_LISTED).await;
             if users.is_ok() || !bus.goes_on_alone() {
@@ -120,7 +84,7 @@ impl Room {
                 return self.tell_users(to, move || users).await;
             }
         }
-        let Some(members) = self.inside.ask(|state| state.connections()).await else {
+        let Some(members) = self.ask(|state| state.connections()).await else {
             return Ok(());
         };
         let members = members.ok_or_else(too_many)?;
@@ -145,7 +109,7 @@ impl Room {
             let members = payload::Members { room, users };
             Some(wire::message(&members, outbox.subprotocol()))
         };
-        let common = &self.inside.common;
+        let common = &self.common;
         let Some(frame) = common.pages.run(encode).await? else {
             return Ok(());
         };
@@ -171,16 +135,6 @@ fn newest(mut kept: Vec<Bytes>, bytes: usize) -> Vec<Bytes> {
     kept.split_off(from)
 }
 
-/// Messages as the log keeps them, for the owner of an outbox, until it ends.
-fn translated_for(kept: &[Bytes], outbox: &Outbox) -> Vec<Bytes> {
-    let wanted = kept.iter().take_while(|_| !outbox.is_sealed());
-    wanted.map(|frame| translated(frame, outbox)).collect()
-}
-
-fn translated(kept: &Bytes, outbox: &Outbox) -> Bytes {
-    wire::translated::<Message>(kept, outbox.subprotocol())
-}
-
 /// Why those in a large room are not listed.
 fn too_many() -> Refusal {
     let message = format!("more than {MAX_LISTED} members are not listed");
@@ -196,36 +150,7 @@ impl From<RunError> for Refusal {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::outbox::Limits;
-
-    fn outbox(subprotocol: Subprotocol) -> Outbox {
-        let limits = Limits {
-            frames: 8,
-            bytes: 1 << 20,
-            patience: Duration::ZERO,
-        };
-        Outbox::new(limits, subprotocol)
-    }
-
-    fn kept(text: &str) -> Bytes {
-        let message = Message {
-            text: text.to_owned(),
-            ..Message::default()
-        };
-        wire::message(&message, Subprotocol::Json)
-    }
-
-    #[test]
-    fn ended_connection_is_encoded_nothing() {
-        let outbox = outbox(Subprotocol::Protobuf);
-        // No message: to read it is a panic.
-        let unreadable = [Bytes::from_static(&[0; 64])];
-        outbox.abandon();
-        assert_eq!(translated_for(&unreadable, &outbox), Vec::<Bytes>::new());
-    }
 
     #[test]
     fn page_ends_where_its_bytes_do() {
@@ -234,25 +159,5 @@ mod tests {
             assert_eq!(newest(frames.clone(), bytes).len(), count, "{bytes} bytes");
         }
         assert_eq!(newest(Vec::new(), 5), Vec::<Bytes>::new());
-    }
-
-    #[test]
-    fn prepared_messages_are_completed_within_a_budget() {
-        let outbox = outbox(Subprotocol::Protobuf);
-        let (first, second) = (kept("first"), kept("second"));
-        let marked = Bytes::from_static(b"encoded before");
-        let prepared = Prepared(vec![(first.clone(), marked.clone())]);
-        let missed = vec![first.clone(), second.clone()];
-        assert_eq!(
-            prepared.complete(missed, &outbox),
-            Some(vec![marked.clone(), translated(&second, &outbox)])
-        );
-        // Forgotten meanwhile: what was prepared is of another place.
-        assert_eq!(
-            prepared.complete(vec![second.clone()], &outbox),
-            Some(vec![translated(&second, &outbox)])
-        );
-        let long = kept(&"x".repeat(IN_LINE));
-        assert_eq!(prepared.complete(vec![first, long], &outbox), None);
     }
 }

@@ -2,25 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use chat_demo_client::frame::Kind;
-use chat_demo_client::payload::{self, Joined, Message, Payload, Presence, PresenceEvent};
+use chat_demo_client::payload::{Joined, Message, Payload, Presence, PresenceEvent};
 use chat_demo_client::subprotocol::{self, Subprotocol};
 use chat_demo_client::wire::{self, Shared};
-use tokio::sync::oneshot;
 
-use super::flow::{Credit, Flow};
-use super::page::Prepared;
+use super::common::Common;
+use super::flow::Flow;
+use super::prepared::Prepared;
 use super::replica::Replica;
-use super::{Common, Room};
+use super::source::{Claimed, Newcomer, Source};
 use crate::connection::Connection;
-use crate::directory::Claim;
 use crate::epoch::{Epoch, Position};
-use crate::error::Refusal;
 use crate::history::Log;
-use crate::outbox::{Owed, Pushed};
-use crate::tally::Tally;
+use crate::outbox::Pushed;
 
 /// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
 pub(crate) const MAX_LISTED: usize = 1000;
@@ -37,61 +33,10 @@ pub(super) struct State {
     pub(super) flow: Arc<Flow>,
 }
 
-/// Who comes to a room.
-pub(super) struct Newcomer {
-    pub(super) connection: Arc<Connection>,
-    pub(super) claim: Arc<Claim<Room>>,
-    /// The last message that it saw.
-    pub(super) seen: Option<Position>,
-    /// What was missed, as far as it was encoded before.
-    pub(super) prepared: Prepared,
-    /// How many members there are on all servers, if that is known.
-    pub(super) members: Option<u32>,
-    /// Told once it is a member, where that may take a while; dropped if it becomes none.
-    pub(super) told: Option<oneshot::Sender<()>>,
-}
-
-/// Where a message comes from.
-pub(super) struct Source {
-    pub(super) from: Arc<Connection>,
-    /// What it is acknowledged under, if that is wanted.
-    pub(super) id: Option<String>,
-    /// When it had been read.
-    pub(super) arrived: Instant,
-    /// Keeps the connection open until its publisher was told.
-    pub(super) _owed: Owed,
-    /// Returned when the message has been delivered, or kept by the bus.
-    pub(super) _credit: Credit,
-    /// Keeps the room until the message has come to it.
-    pub(super) _claim: Arc<Claim<Room>>,
-}
-
-impl Source {
-    /// Counts a message that was delivered or kept, and acknowledges it.
-    pub(super) fn delivered(&self, room: &str, seq: u64, tally: &Tally) {
-        tally.fanout.record(self.arrived);
-        tally.messages.inc();
-        self.acknowledge(room, seq, tally);
-    }
-
-    /// Sends the publisher the message's number, if it wants to know.
-    pub(super) fn acknowledge(&self, room: &str, seq: u64, tally: &Tally) {
-        if let Some(id) = self.id.clone() {
-            let room = room.to_owned();
-            self.from.tell(&payload::Ack { id, room, seq }, tally);
-        }
-    }
-
-    /// Tells its publisher why it was not delivered.
-    pub(super) fn refuse(self, refusal: Refusal, tally: &Tally) {
-        self.from.refuse(&refusal.with_id(self.id), tally);
-    }
-}
-
 struct Member {
     connection: Arc<Connection>,
     /// Keeps the room in the hub.
-    _claim: Arc<Claim<Room>>,
+    _claim: Claimed,
 }
 
 impl State {
@@ -188,7 +133,7 @@ impl State {
     /// `members` is how many there are on all servers, if that is known.
     pub(super) fn begin_anew(&mut self, members: Option<u32>) {
         let joined = self.joined(false, members);
-        self.deliver(&Shared::new(joined));
+        self.deliver(&Shared::new(joined), None);
     }
 
     pub(super) fn leave(&mut self, id: u64) {
@@ -207,10 +152,6 @@ impl State {
         bus.is_some_and(|bus| bus.goes_on_alone())
     }
 
-    pub(super) fn refuse(&self, source: Source, refusal: Refusal) {
-        source.refuse(refusal, &self.common.tally);
-    }
-
     /// Numbers a message, keeps it in the log, and delivers it; or acknowledges the kept one with the same key.
     pub(super) fn publish(&mut self, source: &Source, key: Option<Arc<str>>, mut message: Message) {
         if let Some(seq) = key.as_deref().and_then(|key| self.log.find(key)) {
@@ -222,7 +163,7 @@ impl State {
             let message = Shared::new(message);
             (message.encoded(Subprotocol::Json).clone(), message)
         });
-        self.deliver(&message);
+        self.deliver(&message, None);
         source.delivered(&self.name, seq, &self.common.tally);
     }
 
@@ -251,7 +192,7 @@ impl State {
         let message = Shared::new(message);
         let frame = message.encoded(Subprotocol::Json).clone();
         self.log.push(seq, &message.payload().user, frame);
-        self.deliver(&message);
+        self.deliver(&message, None);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -264,16 +205,14 @@ impl State {
         members.any(|member| member.connection.outbox.is_half_full())
     }
 
-    /// Gives a payload to each member; those that take none any more are members no more.
-    pub(super) fn deliver<P: Payload>(&mut self, payload: &Shared<P>) {
-        self.deliver_to(payload, |_| true);
-    }
-
-    fn deliver_to<P: Payload>(&mut self, payload: &Shared<P>, to: impl Fn(&Connection) -> bool) {
+    /// Queues a payload for each member except `user`. A member whose outbox takes no more frames leaves the room.
+    pub(super) fn deliver<P: Payload>(&mut self, payload: &Shared<P>, except: Option<&str>) {
         let (mut gone, mut behind) = (Vec::new(), Vec::new());
         let mut told = 0;
-        let members = self.members.iter();
-        for (id, member) in members.filter(|(_, member)| to(&member.connection)) {
+        for (id, member) in &self.members {
+            if except.is_some_and(|user| user == member.connection.user()) {
+                continue;
+            }
             let outbox = &member.connection.outbox;
             match outbox.deliver(payload.encoded(outbox.subprotocol()).clone()) {
                 Pushed::Queued => told += 1,
@@ -301,8 +240,8 @@ impl State {
 
     /// Tells the others what the bus says of a user.
     pub(super) fn deliver_presence(&mut self, presence: Presence) {
-        let user = presence.user.clone();
-        self.deliver_to(&Shared::new(presence), |member| member.user() != user);
+        let presence = Shared::new(presence);
+        self.deliver(&presence, Some(&presence.payload().user));
     }
 
     /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
@@ -320,6 +259,6 @@ impl State {
             user: user.to_owned(),
             event: event.into(),
         };
-        self.deliver(&Shared::new(presence));
+        self.deliver(&Shared::new(presence), None);
     }
 }

@@ -1,0 +1,29 @@
+//! What all rooms of a server have in common.
+
+use std::sync::Arc;
+
+use anthill::Pool;
+
+use crate::bus::Bus;
+use crate::history::History;
+use crate::journal::Journal;
+use crate::outbox;
+use crate::tally::Tally;
+
+/// What all rooms of a server have in common.
+pub(crate) struct Common {
+    /// Where rooms work.
+    pub(crate) fanout: Pool,
+    /// Where pages of history and lists of members are encoded, after more urgent work.
+    pub(crate) pages: Pool,
+    /// What a member's outbox holds.
+    pub(crate) outbox: outbox::Limits,
+    pub(crate) history: History,
+    /// Where messages are kept before they are delivered, if they are kept on disk.
+    pub(crate) journal: Option<Journal>,
+    /// What this server shares its rooms by, if it does.
+    pub(crate) bus: Option<Arc<dyn Bus>>,
+    /// Larger rooms do not tell who comes and goes.
+    pub(crate) presence_limit: usize,
+    pub(crate) tally: Tally,
+}

@@ -1,0 +1,264 @@
+//! How a room whose messages are numbered elsewhere catches up.
+
+#[cfg(test)]
+mod tests;
+
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_demo_client::payload::Message;
+use chat_demo_client::wire;
+
+use super::replica::{Asked, Filled, Reading, Relation};
+use super::source::{Newcomer, Source};
+use super::state::State;
+use crate::bus::{Announced, Away, Mark, Page};
+use crate::clock;
+use crate::epoch::{Epoch, Position};
+
+impl State {
+    /// Whether somebody may become a member now: then it is given back. Else it waits, or is refused.
+    pub(super) fn ready_for(&mut self, newcomer: Newcomer) -> Option<Newcomer> {
+        let Some(replica) = &mut self.replica else {
+            return Some(newcomer);
+        };
+        if replica.is_known() {
+            return Some(newcomer);
+        }
+        replica.waiting.push(newcomer);
+        if replica.cut_off {
+            self.without_bus();
+        }
+        None
+    }
+
+    /// Nothing is heard from now on.
+    pub(super) fn lose_bus(&mut self) {
+        if let Some(replica) = &mut self.replica {
+            replica.cut_off = true;
+            if !replica.is_known() {
+                self.without_bus();
+            }
+        }
+    }
+
+    /// Those who wait learn that there is nothing to wait for, or begin alone.
+    fn without_bus(&mut self) {
+        let alone = self.goes_on_alone();
+        let Some(replica) = &mut self.replica else {
+            return;
+        };
+        replica.alone = alone;
+        let waiting = mem::take(&mut replica.waiting);
+        for newcomer in waiting.into_iter().filter(|_| alone) {
+            self.join(newcomer);
+        }
+    }
+
+    /// Whether messages are numbered here for now. From then on they are not those of the bus, and have an epoch of their
+    /// own.
+    pub(super) fn is_alone(&mut self) -> bool {
+        let may = self.goes_on_alone();
+        let Some(replica) = &mut self.replica else {
+            return true;
+        };
+        if may && replica.cut_off && !replica.alone {
+            replica.alone = true;
+            self.log.fork();
+            self.begin_anew(None);
+            return true;
+        }
+        replica.alone
+    }
+
+    /// Numbers and delivers a message, if that is done here.
+    pub(super) fn publish_here(&mut self, source: Source, key: Option<Arc<str>>, message: Message) {
+        if self.is_alone() {
+            return self.publish(&source, key, message);
+        }
+        source.refuse(Away.into(), &self.common.tally);
+    }
+
+    /// Takes a message that was announced. Says whether to read what was missed.
+    pub(super) fn hear(&mut self, announced: Announced) -> bool {
+        let newest = self.log.newest().seq;
+        let Announced {
+            epoch,
+            before,
+            message,
+        } = announced;
+        let seq = message.seq;
+        // It is read again when they have caught up.
+        let is_held_up = self.flow.is_behind();
+        let Some(replica) = &mut self.replica else {
+            return false;
+        };
+        if replica.epoch != Some(epoch) || replica.alone {
+            return replica.miss();
+        }
+        // Announcements of an epoch come in order, unless the bus went back.
+        let went_back = seq <= replica.heard;
+        replica.heard = seq;
+        replica.announced = replica.announced.max(seq);
+        if went_back {
+            return replica.miss();
+        }
+        if seq <= newest {
+            return false;
+        }
+        // The mark tells whether the message before is the one that this server has.
+        if is_held_up || seq > newest + 1 || (newest > 0 && before != replica.tip) {
+            return replica.miss();
+        }
+        self.follow(message);
+        false
+    }
+
+    /// Compares where the room stands in the bus. Says whether to read what was missed.
+    pub(super) fn compare(&mut self, stand: Position) -> bool {
+        let newest = self.log.newest().seq;
+        let Some(replica) = &mut self.replica else {
+            return false;
+        };
+        let is_up_to_date = replica.epoch == Some(stand.epoch) && stand.seq <= newest;
+        !is_up_to_date && replica.miss()
+    }
+
+    /// Delivers the message that follows the newest.
+    fn follow(&mut self, message: Message) {
+        if let Some(replica) = &mut self.replica {
+            replica.tip = Some(Mark::of(&message));
+        }
+        self.next(message);
+    }
+
+    /// Begins to catch up, unless somebody does already.
+    pub(super) fn begin_reading(&mut self) -> bool {
+        let Some(replica) = &mut self.replica else {
+            return false;
+        };
+        let first = replica.reading == Reading::Nobody;
+        replica.reading = if first {
+            Reading::Somebody
+        } else {
+            Reading::AndAgain
+        };
+        first
+    }
+
+    /// The message after which there is something to read; none for the newest.
+    pub(super) fn read_after(&self) -> Option<Asked> {
+        let replica = self.replica.as_ref()?;
+        let known = replica.epoch.is_some() && !replica.alone;
+        known.then(|| Asked {
+            seq: self.log.newest().seq,
+            mark: replica.tip,
+        })
+    }
+
+    /// Somebody has read all there is; says whether somebody else wanted more meanwhile.
+    pub(super) fn end_reading(&mut self) -> bool {
+        let Some(replica) = &mut self.replica else {
+            return false;
+        };
+        let again = replica.reading == Reading::AndAgain;
+        replica.reading = if again {
+            Reading::Somebody
+        } else {
+            Reading::Nobody
+        };
+        again
+    }
+
+    /// Somebody could not read all there is.
+    pub(super) fn give_up_reading(&mut self) {
+        if let Some(replica) = &mut self.replica {
+            replica.reading = Reading::Nobody;
+        }
+    }
+
+    /// Takes what was read after the newest message, or lately. Members get it no faster than they read, if there is
+    /// time for that. `members` is how many there are on all servers, if that is known.
+    pub(super) fn fill(
+        &mut self,
+        page: Page,
+        asked: Option<Asked>,
+        hurry: bool,
+        members: Option<u32>,
+    ) -> Filled {
+        let before = self.log.newest().seq;
+        let Some(replica) = &mut self.replica else {
+            return Filled::Whole;
+        };
+        replica.cut_off = false;
+        let newest = page.newest;
+        let Some(asked) = asked else {
+            self.start_from(&page, members);
+            return self.filled(before, newest);
+        };
+        match replica.relation(&page, asked) {
+            Relation::Follows => {}
+            Relation::Apart => {
+                // The newest it is, then.
+                replica.epoch = None;
+                return Filled::InPart;
+            }
+            Relation::WentBack => {
+                return replica.epoch.map_or(Filled::InPart, Filled::WentBack);
+            }
+        }
+        for message in page.messages {
+            if !hurry && self.is_a_member_behind() {
+                return Filled::TooFast;
+            }
+            if message.seq == self.log.newest().seq + 1 {
+                self.follow(message);
+            }
+        }
+        self.filled(before, newest)
+    }
+
+    /// How far it came, from one number, by a page that knows of another.
+    fn filled(&mut self, before: u64, newest: u64) -> Filled {
+        let now = self.log.newest().seq;
+        let Some(replica) = &mut self.replica else {
+            return Filled::Whole;
+        };
+        if now == before && now >= newest {
+            // What was announced beyond is not there.
+            replica.announced = now;
+        }
+        if now < newest.max(replica.announced) {
+            Filled::InPart
+        } else {
+            Filled::Whole
+        }
+    }
+
+    /// The room as it is read for the first time, or anew.
+    fn start_from(&mut self, page: &Page, members: Option<u32>) {
+        let limit = self.common.outbox.longest_text();
+        let messages = page.messages.iter().map(|message| {
+            let age = clock::now_ms().saturating_sub(message.ts);
+            let frame = wire::restored(message, limit);
+            (Duration::from_millis(age), message.user.as_str(), frame)
+        });
+        // A room without messages may be one for which the bus cannot begin an epoch: then it gets one here, for a while.
+        let epoch = page.epoch.unwrap_or_else(Epoch::new);
+        let seq = page.newest;
+        self.log.begin_at(Position { epoch, seq }, messages);
+        let mut waiting = Vec::new();
+        if let Some(replica) = &mut self.replica {
+            replica.epoch = Some(epoch);
+            replica.tip = page.tip;
+            replica.alone = false;
+            (replica.announced, replica.heard) = (0, 0);
+            waiting = mem::take(&mut replica.waiting);
+        }
+        self.begin_anew(members);
+        for newcomer in waiting {
+            self.join(newcomer);
+        }
+    }
+}
