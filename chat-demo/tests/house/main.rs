@@ -1,0 +1,93 @@
+//! No module of the chat's crates imports itself through others.
+
+mod circles;
+mod imports;
+
+use std::fs;
+use std::path::Path;
+
+use crate::circles::modules_in_circles;
+use crate::imports::{Imports, of_crate};
+
+/// The roots of the crates, and a number of modules that each surely has.
+const CRATES: [(&str, usize); 4] = [
+    ("client/src/lib.rs", 15),
+    ("load/src/lib.rs", 25),
+    ("server/src/lib.rs", 80),
+    ("src/main.rs", 3),
+];
+
+#[test]
+fn modules_import_each_other_in_no_circle() {
+    for (root, fewest) in CRATES {
+        let imports = of_crate(&Path::new(env!("CARGO_MANIFEST_DIR")).join(root));
+        assert!(imports.len() >= fewest, "{root}: {} modules", imports.len());
+        let circles = modules_in_circles(&imports);
+        assert!(circles.is_empty(), "{root}: {circles:#?}");
+    }
+}
+
+/// Reads a crate made of these files.
+fn imports(files: &[(&str, &str)]) -> Imports {
+    let folder = tempfile::tempdir().expect("a writable folder");
+    for (name, source) in files {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a writable folder");
+        fs::write(file, source).expect("a writable folder");
+    }
+    of_crate(&folder.path().join("lib.rs"))
+}
+
+fn circles(files: &[(&str, &str)]) -> Vec<String> {
+    let circles = modules_in_circles(&imports(files));
+    circles.into_keys().collect()
+}
+
+#[test]
+fn circle_of_two_modules_is_found() {
+    let files = [
+        ("lib.rs", "mod a; mod b; mod c;"),
+        ("a.rs", "use crate::b::{self, B}; pub struct A;"),
+        ("b.rs", "pub struct B; fn of(a: super::a::A) {}"),
+        ("c.rs", "use crate::a::A;"),
+    ];
+    assert_eq!(circles(&files), ["a", "b"]);
+}
+
+#[test]
+fn circle_through_a_re_export_is_found() {
+    let files = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "mod inner; pub use self::inner::A;"),
+        ("a/inner.rs", "use crate::b::B; pub struct A;"),
+        ("b.rs", "use crate::a::A; pub struct B;"),
+    ];
+    assert_eq!(circles(&files), ["a::inner", "b"]);
+}
+
+#[test]
+fn circle_of_a_module_and_its_child_is_found() {
+    let files = [
+        ("lib.rs", "mod a;"),
+        ("a.rs", "mod inner; pub struct A(inner::B);"),
+        (
+            "a/inner.rs",
+            "pub struct B; fn of() { println!(\"{}\", super::A::NAME) }",
+        ),
+    ];
+    assert_eq!(circles(&files), ["a", "a::inner"]);
+}
+
+#[test]
+fn re_exports_and_tests_are_no_imports() {
+    let files = [
+        ("lib.rs", "mod a;"),
+        (
+            "a.rs",
+            "mod inner; pub use inner::B; pub struct A; fn of() { let inner = 1; drop(inner) } \
+             #[cfg(test)] mod tests { use crate::a::inner::B; }",
+        ),
+        ("a/inner.rs", "use super::A; pub struct B;"),
+    ];
+    assert_eq!(circles(&files), [""; 0]);
+}
