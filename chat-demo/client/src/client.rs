@@ -55,6 +55,7 @@ use serde::Serialize;
 use tokio::net::TcpStream;
 
 use self::connection::{Connection, encode};
+use self::event::read_event;
 pub use self::position::join;
 pub use self::stream::target;
 pub use self::{
@@ -239,7 +240,7 @@ impl Stream for Client {
         loop {
             return Poll::Ready(match ready!(self.connection.poll_receive(cx)) {
                 Some(Ok(Received::Frame(Kind::HEARTBEAT, _))) => continue,
-                Some(Ok(Received::Frame(kind, payload))) => Some(Event::read(kind, &payload)),
+                Some(Ok(Received::Frame(kind, payload))) => Some(read_event(kind, &payload)),
                 Some(Ok(Received::Close { code, reason })) => {
                     Some(Ok(Event::Closed { code, reason }))
                 }

@@ -19,83 +19,9 @@ pub const MAX_PAYLOAD: usize = (1 << 24) - 1;
 /// The heartbeat that may come without a checksum: browsers send it as a constant.
 const SHORT_HEARTBEAT: [u8; HEADER_LEN] = [0x55, 0xAA, 0x01, 0, 0, 0];
 
-/// The type byte of a frame. Any byte is a kind; which ones mean something is the router's to know.
+/// The type byte of a frame. Any byte is a kind; [`payload`](crate::payload) declares those of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind(pub u8);
-
-impl Kind {
-    /// "I am here", both ways, without a payload.
-    pub const HEARTBEAT: Self = Self(0x01);
-    /// An order changed its status.
-    pub const ORDER_UPDATE: Self = Self(0x02);
-    /// A user is online, away or busy.
-    pub const USER_STATE: Self = Self(0x03);
-    /// An announcement to every connection.
-    pub const ALERT: Self = Self(0x04);
-    /// The client's first frame.
-    pub const HELLO: Self = Self(0x10);
-    /// The server's answer to it.
-    pub const WELCOME: Self = Self(0x11);
-    /// Asks for membership in a room.
-    pub const JOIN: Self = Self(0x12);
-    /// Grants it.
-    pub const JOINED: Self = Self(0x13);
-    /// Gives membership up.
-    pub const LEAVE: Self = Self(0x14);
-    /// A text for a room, from a client.
-    pub const PUBLISH: Self = Self(0x15);
-    /// The same text as the members get it.
-    pub const MESSAGE: Self = Self(0x16);
-    /// Tells the publisher which number its text got.
-    pub const ACK: Self = Self(0x17);
-    /// Why a frame was refused.
-    pub const ERROR: Self = Self(0x18);
-    /// Somebody came to a room, or went.
-    pub const PRESENCE: Self = Self(0x19);
-    /// Asks for what was said in a room.
-    pub const HISTORY: Self = Self(0x1A);
-    /// Asks who is in a room, and the answer.
-    pub const MEMBERS: Self = Self(0x1B);
-    /// Notice before the server ends the connection.
-    pub const BYE: Self = Self(0x1C);
-    /// Makes its handler panic, where debug commands are on.
-    pub const PANIC: Self = Self(0x7F);
-
-    /// The kinds that have a name, by which text and figures call them.
-    pub const NAMED: [(Self, &'static str); 17] = [
-        (Self::HEARTBEAT, "heartbeat"),
-        (Self::ORDER_UPDATE, "order_update"),
-        (Self::USER_STATE, "user_state"),
-        (Self::ALERT, "alert"),
-        (Self::HELLO, "hello"),
-        (Self::WELCOME, "welcome"),
-        (Self::JOIN, "join"),
-        (Self::JOINED, "joined"),
-        (Self::LEAVE, "leave"),
-        (Self::PUBLISH, "publish"),
-        (Self::MESSAGE, "message"),
-        (Self::ACK, "ack"),
-        (Self::ERROR, "error"),
-        (Self::PRESENCE, "presence"),
-        (Self::HISTORY, "history"),
-        (Self::MEMBERS, "members"),
-        (Self::BYE, "bye"),
-    ];
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        let mut kinds = Self::NAMED.into_iter();
-        kinds.find_map(|(kind, known)| (known == name).then_some(kind))
-    }
-
-    /// The kind's name, if it has one.
-    #[must_use]
-    pub fn name(self) -> Option<&'static str> {
-        let mut kinds = Self::NAMED.into_iter();
-        kinds.find_map(|(kind, name)| (kind == self).then_some(name))
-    }
-}
 
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,9 @@
-//! What the frames carry: one type a kind, named as in the protocol. JSON by serde, Protobuf (`chat.proto`) by prost.
+//! The kinds of frames, and what they carry: one type a kind, named as in the protocol. JSON by serde, Protobuf
+//! (`chat.proto`) by prost.
 
 mod codes;
+#[macro_use]
+mod kinds;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,55 +42,44 @@ pub trait Payload: prost::Message + Default + Serialize + DeserializeOwned {
     }
 }
 
-macro_rules! payloads {
-    ($($payload:ty = $kind:ident,)*) => {
-        $(impl Payload for $payload { const KIND: Kind = Kind::$kind; })*
-    };
-}
-
-payloads! {
-    OrderUpdate = ORDER_UPDATE,
-    Hello = HELLO,
-    Welcome = WELCOME,
-    Join = JOIN,
-    Joined = JOINED,
-    Leave = LEAVE,
-    Message = MESSAGE,
-    Ack = ACK,
-    Error = ERROR,
-    Presence = PRESENCE,
-    History = HISTORY,
-    Members = MEMBERS,
-    Bye = BYE,
-}
-
-impl Payload for Publish {
-    const KIND: Kind = Kind::PUBLISH;
-
-    fn check(&self) -> Result<(), &'static str> {
-        match self.key.as_deref().map(str::len) {
-            None | Some(1..=MAX_KEY) => Ok(()),
-            Some(_) => Err("a key has 1 to 64 bytes"),
-        }
-    }
-}
-
-impl Payload for UserState {
-    const KIND: Kind = Kind::USER_STATE;
-
-    fn check(&self) -> Result<(), &'static str> {
-        let known = State::try_from(self.state);
-        known.map(drop).map_err(|_| "no such state")
-    }
-}
-
-impl Payload for Alert {
-    const KIND: Kind = Kind::ALERT;
-
-    fn check(&self) -> Result<(), &'static str> {
-        let known = Level::try_from(self.level);
-        known.map(drop).map_err(|_| "no such level")
-    }
+kinds! {
+    /// "I am here", both ways, without a payload.
+    HEARTBEAT = 0x01 "heartbeat";
+    /// An order changed its status.
+    ORDER_UPDATE = 0x02 "order_update" carries OrderUpdate and says "An order changed.";
+    /// A user is online, away or busy.
+    USER_STATE = 0x03 "user_state" carries UserState checked by check_state and says "A user's state changed.";
+    /// An announcement to every connection.
+    ALERT = 0x04 "alert" carries Alert checked by check_level and says "An announcement.";
+    /// The client's first frame.
+    HELLO = 0x10 "hello" carries Hello;
+    /// The server's answer to it.
+    WELCOME = 0x11 "welcome" carries Welcome;
+    /// Asks for membership in a room.
+    JOIN = 0x12 "join" carries Join;
+    /// Grants it.
+    JOINED = 0x13 "joined" carries Joined and says "The client is a member now.";
+    /// Gives membership up.
+    LEAVE = 0x14 "leave" carries Leave;
+    /// A text for a room, from a client.
+    PUBLISH = 0x15 "publish" carries Publish checked by check_key;
+    /// The same text as the members get it.
+    MESSAGE = 0x16 "message" carries Message
+        and says "Someone said something, perhaps this client; or it was said before, and history was asked for.";
+    /// Tells the publisher which number its text got.
+    ACK = 0x17 "ack" carries Ack and says "A text of this client has its number.";
+    /// Why a frame was refused.
+    ERROR = 0x18 "error" carries Error and says "A frame of this client was refused.";
+    /// Somebody came to a room, or went.
+    PRESENCE = 0x19 "presence" carries Presence and says "Somebody came to a room, or went.";
+    /// Asks for what was said in a room.
+    HISTORY = 0x1A "history" carries History;
+    /// Asks who is in a room, and the answer.
+    MEMBERS = 0x1B "members" carries Members and says "Who is in a room.";
+    /// Notice before the server ends the connection.
+    BYE = 0x1C "bye" carries Bye and says "The server will end the connection.";
+    /// Makes its handler panic, where debug commands are on.
+    PANIC = 0x7F "panic";
 }
 
 /// The client's first frame.
@@ -192,6 +184,15 @@ pub struct Publish {
     pub key: Option<String>,
 }
 
+impl Publish {
+    fn check_key(&self) -> Result<(), &'static str> {
+        match self.key.as_deref().map(str::len) {
+            None | Some(1..=MAX_KEY) => Ok(()),
+            Some(_) => Err("a key has 1 to 64 bytes"),
+        }
+    }
+}
+
 /// A published text, as each member gets it.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Message {
@@ -275,6 +276,13 @@ pub struct UserState {
     pub user: Option<String>,
 }
 
+impl UserState {
+    fn check_state(&self) -> Result<(), &'static str> {
+        let known = State::try_from(self.state);
+        known.map(drop).map_err(|_| "no such state")
+    }
+}
+
 /// An announcement to every connection, from an admin.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Alert {
@@ -285,6 +293,13 @@ pub struct Alert {
     /// What there is to know.
     #[prost(string, tag = "2")]
     pub text: String,
+}
+
+impl Alert {
+    fn check_level(&self) -> Result<(), &'static str> {
+        let known = Level::try_from(self.level);
+        known.map(drop).map_err(|_| "no such level")
+    }
 }
 
 /// Asks who is in a room; the answer has `users`.

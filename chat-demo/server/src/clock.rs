@@ -1,8 +1,8 @@
-//! Time as it is told to clients and files: in milliseconds.
+//! Times as numbers, as clients, files and figures have them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Since the epoch.
+/// Milliseconds since the epoch.
 pub(crate) fn now_ms() -> u64 {
     millis(
         SystemTime::now()
@@ -11,6 +11,12 @@ pub(crate) fn now_ms() -> u64 {
     )
 }
 
+/// Whole milliseconds.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whole microseconds.
+pub(crate) fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -229,7 +229,7 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         let reason = match self.connection.outbox.ended() {
-            Some(Ended::ByServer(reason)) => reason.label(),
+            Some(Ended::ByServer(reason)) => reason.into(),
             Some(Ended::ByClient) => "client",
             // By a panic, or with the server.
             None => "cut_off",

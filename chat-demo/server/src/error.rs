@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use chat_demo_client::payload::{self, Bye, ErrorCode};
 use chat_demo_client::subprotocol::Subprotocol;
 use chat_demo_client::wire;
+use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use crate::config::RedisError;
@@ -87,7 +88,8 @@ fn cut(message: Cow<'static, str>) -> Cow<'static, str> {
 }
 
 /// Why a socket may not go on as a WebSocket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Refused {
     #[error("an upgrade needs HTTP/1.1")]
     Version,
@@ -96,6 +98,7 @@ pub(crate) enum Refused {
     #[error("a request with a body is not upgraded")]
     Body,
     #[error("this is a WebSocket endpoint, version 13")]
+    #[strum(serialize = "not_websocket")]
     NotWebSocket,
     #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
     Key,
@@ -120,45 +123,9 @@ pub(crate) enum Refused {
     Tls,
 }
 
-impl Refused {
-    pub(crate) const ALL: [Self; 13] = [
-        Self::Version,
-        Self::Host,
-        Self::Body,
-        Self::NotWebSocket,
-        Self::Key,
-        Self::Origin,
-        Self::Subprotocol,
-        Self::Full,
-        Self::Overloaded,
-        Self::Draining,
-        Self::Timeout,
-        Self::Crowded,
-        Self::Tls,
-    ];
-
-    /// For metrics.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Version => "version",
-            Self::Host => "host",
-            Self::Body => "body",
-            Self::NotWebSocket => "not_websocket",
-            Self::Key => "key",
-            Self::Origin => "origin",
-            Self::Subprotocol => "subprotocol",
-            Self::Full => "full",
-            Self::Overloaded => "overloaded",
-            Self::Draining => "draining",
-            Self::Timeout => "timeout",
-            Self::Crowded => "crowded",
-            Self::Tls => "tls",
-        }
-    }
-}
-
 /// Why the server, not the client, ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum CloseReason {
     /// No hello in time.
     HelloTimeout,
@@ -185,20 +152,6 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    pub(crate) const ALL: [Self; 11] = [
-        Self::HelloTimeout,
-        Self::Idle,
-        Self::BadFrame,
-        Self::Unsupported,
-        Self::NotUtf8,
-        Self::TooLarge,
-        Self::BadToken,
-        Self::TokenExpired,
-        Self::UserConnections,
-        Self::SlowConsumer,
-        Self::Restart,
-    ];
-
     /// The WebSocket close code.
     pub(crate) fn code(self) -> u16 {
         match self {
@@ -213,23 +166,6 @@ impl CloseReason {
             | Self::SlowConsumer => 1008,
             Self::TooLarge => 1009,
             Self::Restart => 1012,
-        }
-    }
-
-    /// For metrics.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::HelloTimeout => "hello_timeout",
-            Self::Idle => "idle",
-            Self::BadFrame => "bad_frame",
-            Self::Unsupported => "unsupported",
-            Self::NotUtf8 => "not_utf8",
-            Self::TooLarge => "too_large",
-            Self::BadToken => "bad_token",
-            Self::TokenExpired => "token_expired",
-            Self::UserConnections => "user_connections",
-            Self::SlowConsumer => "slow_consumer",
-            Self::Restart => "restart",
         }
     }
 

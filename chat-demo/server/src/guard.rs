@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use strum::IntoStaticStr;
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::config::Config;
 use crate::machine::{Look, Machine, Usage};
 
@@ -46,7 +48,8 @@ pub(crate) struct Limits {
 }
 
 /// What is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Pressure {
     /// Nothing.
     #[default]
@@ -190,8 +193,7 @@ impl Guard {
     }
 
     fn delay_by(&self, delay: Duration) {
-        let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-        self.delay.store(micros, Ordering::Relaxed);
+        self.delay.store(clock::micros(delay), Ordering::Relaxed);
     }
 }
 
@@ -234,17 +236,6 @@ impl Limits {
 impl Cause {
     fn any(self) -> bool {
         self.cpu || self.memory
-    }
-}
-
-impl Pressure {
-    /// For metrics.
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Refusing => "refusing",
-            Self::Slowing => "slowing",
-        }
     }
 }
 

@@ -9,6 +9,11 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 use crate::cgroup;
 use crate::process::Process;
 
+/// The processors that the system lets this process use at once.
+pub(crate) fn cpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Looks at the machine now and then.
 pub(crate) struct Machine {
     system: System,
@@ -55,8 +60,7 @@ impl Machine {
         let what = RefreshKind::nothing().with_cpu(cpu).with_memory(memory);
         Self {
             system: System::new_with_specifics(what),
-            processors: cgroup::processors()
-                .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from) as f64),
+            processors: cgroup::processors().unwrap_or_else(|| cpus() as f64),
             before: (
                 Instant::now(),
                 Process::read().map_or(0.0, |own| own.cpu_seconds),

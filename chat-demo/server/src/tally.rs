@@ -12,7 +12,6 @@ use prometheus_client::metrics::counter::Counter;
 use crate::error::{CloseReason, Refused};
 
 pub(crate) use self::counts::Counts;
-use self::counts::Label;
 pub(crate) use self::labels::UNKNOWN;
 pub(crate) use self::latency::Latency;
 

@@ -1,9 +1,7 @@
 //! The pool's limits follow the load, where that is asked for.
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use anthill::tuner::{
     Change, Control, Gradient, HillClimbing, Policy, Probe, Reason, Stepped, Target, Tuner,
@@ -15,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::TunerPolicy;
 use crate::guard::Guard;
+use crate::machine::cpus;
 use crate::pools::Pools;
 
 /// Threads for each processor at most, where they are found by climbing.
@@ -46,8 +45,7 @@ impl Tuning {
             TunerPolicy::Off => return None,
             TunerPolicy::Stepped => ("stepped", threads(pools, Stepped::default(), 16)),
             TunerPolicy::HillClimbing => {
-                let processors = thread::available_parallelism().map_or(1, NonZero::get);
-                let most = processors * THREADS;
+                let most = cpus() * THREADS;
                 (
                     "hill_climbing",
                     threads(pools, HillClimbing::default(), most),

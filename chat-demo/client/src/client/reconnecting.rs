@@ -11,6 +11,7 @@ use std::{
 
 use fastrand::Rng;
 use futures_util::Stream;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -18,7 +19,7 @@ use super::{
     builder::Builder,
     connection::Connection,
     error::{ClientError, Result},
-    event::{Event, Received},
+    event::{Event, Received, read_event},
     news::News,
     place::{Made, Place},
     position::Position,
@@ -94,7 +95,7 @@ pub struct Reconnecting {
 
 enum Link {
     Waiting(Pin<Box<Sleep>>),
-    Connecting(Pin<Box<dyn Future<Output = Result<Connection>> + Send>>),
+    Connecting(BoxFuture<'static, Result<Connection>>),
     Open(Box<Open>),
     Over,
 }
@@ -300,7 +301,7 @@ impl Reconnecting {
     fn on_received(&mut self, received: Received) {
         match received {
             Received::Frame(Kind::HEARTBEAT, _) => {}
-            Received::Frame(kind, payload) => match Event::read(kind, &payload) {
+            Received::Frame(kind, payload) => match read_event(kind, &payload) {
                 Ok(event) => self.on_event(event),
                 Err(error) => self.tell(News::Unreadable(error)),
             },

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use prost::Enumeration;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use strum::{IntoStaticStr, VariantArray};
 
 #[cfg(doc)]
 use super::{Alert, Error, Hello, Join, Presence, Publish};
@@ -32,9 +33,22 @@ impl<E: TryFrom<i32> + Into<i32>> Named<E> {
 
 /// The reasons of an [`Error`].
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Enumeration,
+    IntoStaticStr,
+    VariantArray,
+    Serialize,
+    Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[repr(i32)]
 pub enum ErrorCode {
     /// Magic, length or checksum is wrong; the connection is closed.
@@ -49,8 +63,6 @@ pub enum ErrorCode {
     NotAuthenticated = 4,
     /// This user may not.
     Forbidden = 5,
-    /// There is no such room.
-    UnknownRoom = 6,
     /// A [`Join`] has to come first.
     NotMember = 7,
     /// Too many in too short a time.

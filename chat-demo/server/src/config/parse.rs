@@ -22,23 +22,14 @@ pub(crate) fn percent(text: &str) -> Result<u8, String> {
     }
 }
 
+/// Times that options accept end here: a deadline in a thousand years is still a time of the system.
+const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
+
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text
-        .find(|letter: char| !letter.is_ascii_digit())
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: u32 = number
-        .parse()
-        .map_err(|_| "not a time, like 500ms, 10s or 2m".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number.into())),
-        "s" => Ok(Duration::from_secs(number.into())),
-        "m" => Ok(Duration::from_secs(u64::from(number) * 60)),
-        "h" => Ok(Duration::from_secs(u64::from(number) * 3600)),
-        "" => Err(format!(
-            "a unit is missing: {number}ms, {number}s, {number}m or {number}h"
-        )),
-        _ => Err(format!("unknown unit {unit:?}: use ms, s, m or h")),
+    match humantime::parse_duration(text) {
+        Ok(time) if time <= LONGEST => Ok(time),
+        Ok(_) => Err("out of range: use at most 1000 years".to_owned()),
+        Err(error) => Err(format!("not a time, like 500ms, 10s or 2m: {error}")),
     }
 }
 
@@ -69,7 +60,16 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "s", "10", "10d", "-1s", "1.5s", "99999999999s"] {
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for wrong in [
+            "",
+            "s",
+            "10",
+            "10q",
+            "-1s",
+            "1001years",
+            "99999999999999999999s",
+        ] {
             assert!(duration(wrong).is_err(), "{wrong:?} passed");
         }
     }
@@ -82,7 +82,7 @@ mod tests {
         for (wrong, message) in [
             ("0ms", "use 1ms to 1s"),
             ("1001ms", "use 1ms to 1s"),
-            ("10", "a unit is missing"),
+            ("10", "not a time, like 500ms"),
             ("soon", "not a time"),
         ] {
             let error = busy(wrong).expect_err(wrong);

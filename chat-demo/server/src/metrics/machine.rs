@@ -1,8 +1,6 @@
 //! The machine, and what is done when it is at its limit.
 
 use std::fmt;
-use std::num::NonZero;
-use std::thread;
 
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Unit;
@@ -10,6 +8,7 @@ use serde::Serialize;
 
 use super::gauge::gauge;
 use crate::guard::Guard;
+use crate::machine::cpus;
 
 /// The machine, or what this process may use of it; percents are of the last second.
 #[derive(Serialize)]
@@ -24,7 +23,7 @@ impl From<&Guard> for MachineSnapshot {
     fn from(guard: &Guard) -> Self {
         let usage = guard.machine();
         Self {
-            cpus: thread::available_parallelism().map_or(1, NonZero::get),
+            cpus: cpus(),
             cpu_percent: usage.cpu_percent,
             memory_percent: usage.memory_percent,
             memory_bytes: usage.memory_bytes,

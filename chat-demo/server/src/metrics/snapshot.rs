@@ -56,7 +56,7 @@ pub(crate) struct Snapshot {
     #[serde(skip_serializing_if = "Option::is_none")]
     debug_closures: Option<u64>,
     drops: BTreeMap<&'static str, u64>,
-    pools: BTreeMap<&'static str, PoolSnapshot>,
+    pools: BTreeMap<&'static str, PoolStats>,
     queue_age_ms: QueueAgeSnapshot,
     /// The process from here on; 0 where the system does not tell.
     rss_bytes: u64,
@@ -101,7 +101,7 @@ impl Snapshot {
             refused: tally.refused.sum(),
             panics: tally.panics.get(),
             machine: MachineSnapshot::from(&**guard),
-            pressure: guard.pressure().label(),
+            pressure: guard.pressure().into(),
             publish_delay_ms: millis(guard.delay()),
             tuner: tuning.as_deref().map(TunerSnapshot::from),
             redis_up: redis.as_ref().map(|redis| redis.trouble().is_none()),
@@ -110,7 +110,7 @@ impl Snapshot {
             drops: tally.closed.iter().collect(),
             pools: pools
                 .iter()
-                .map(|(name, pool)| (*name, pool.stats().into()))
+                .map(|(name, pool)| (*name, PoolStats(pool.stats())))
                 .collect(),
             queue_age_ms: (&**queue_age).into(),
             rss_bytes: process.resident_bytes,
@@ -143,7 +143,9 @@ impl From<&QueueAge> for QueueAgeSnapshot {
     }
 }
 
+/// What is shown of a pool's figures.
 #[derive(Serialize)]
+#[serde(remote = "Stats")]
 struct PoolSnapshot {
     capacity: usize,
     in_flight: usize,
@@ -173,34 +175,6 @@ struct PoolSnapshot {
     wakeups: u64,
 }
 
-impl From<Stats> for PoolSnapshot {
-    fn from(stats: Stats) -> Self {
-        Self {
-            capacity: stats.capacity,
-            in_flight: stats.in_flight,
-            running: stats.running,
-            running_closures: stats.running_closures,
-            running_futures: stats.running_futures,
-            in_reactor: stats.in_reactor,
-            queued: stats.queued,
-            queued_futures: stats.queued_futures,
-            queued_high: stats.queued_high,
-            queued_normal: stats.queued_normal,
-            queued_low: stats.queued_low,
-            waiting: stats.waiting,
-            free: stats.free,
-            threads: stats.threads,
-            idle_threads: stats.idle_threads,
-            accepted: stats.accepted,
-            completed: stats.completed,
-            panicked: stats.panicked,
-            cancelled: stats.cancelled,
-            rejected_full: stats.rejected_full,
-            rejected_closed: stats.rejected_closed,
-            rejected_timeout: stats.rejected_timeout,
-            threads_started: stats.threads_started,
-            threads_expired: stats.threads_expired,
-            wakeups: stats.wakeups,
-        }
-    }
-}
+/// A pool's figures, shown as a [`PoolSnapshot`].
+#[derive(Serialize)]
+struct PoolStats(#[serde(with = "PoolSnapshot")] Stats);

@@ -13,13 +13,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 pub(crate) trait Label: Copy + fmt::Debug + Send + Sync + 'static {
     /// What a value says of what is counted, like `reason`.
     const KEY: &'static str;
-    /// Each value once.
-    const ALL: &'static [Self];
+    /// The name of each value, or of several that are counted together.
+    fn names() -> impl Iterator<Item = &'static str>;
 
-    /// The value's name.
-    fn label(self) -> &'static str;
-
-    /// Where the value stands in [`Self::ALL`].
+    /// Where the value's name stands among [`names`](Self::names).
     fn place(self) -> usize;
 }
 
@@ -46,15 +43,14 @@ impl<L: Label> Counts<L> {
     /// The names of the values, and how often they were counted.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let counts = self.counters.iter();
-        let names = L::ALL.iter().map(|value| value.label());
-        names.zip(counts.map(|count| count.load(Ordering::Relaxed)))
+        L::names().zip(counts.map(|count| count.load(Ordering::Relaxed)))
     }
 }
 
 impl<L: Label> Default for Counts<L> {
     fn default() -> Self {
         Self {
-            counters: L::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            counters: L::names().map(|_| AtomicU64::new(0)).collect(),
             by: PhantomData,
         }
     }

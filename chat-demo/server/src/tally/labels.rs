@@ -2,109 +2,49 @@
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::ErrorCode;
+use strum::VariantArray;
 
-use super::Label;
+use super::counts::Label;
 use crate::error::{CloseReason, Refused};
 
-impl Label for Refused {
-    const KEY: &'static str = "reason";
-    const ALL: &'static [Self] = &Self::ALL;
+/// Counts by the variants of an enumeration, under their names.
+macro_rules! labels {
+    ($($type:ty = $key:literal,)*) => {
+        $(
+            impl Label for $type {
+                const KEY: &'static str = $key;
 
-    fn label(self) -> &'static str {
-        self.label()
-    }
+                fn names() -> impl Iterator<Item = &'static str> {
+                    Self::VARIANTS.iter().map(|value| value.into())
+                }
 
-    fn place(self) -> usize {
-        self as usize
-    }
+                fn place(self) -> usize {
+                    let place = Self::VARIANTS.iter().position(|value| *value == self);
+                    place.expect("each variant is among all")
+                }
+            }
+        )*
+    };
 }
 
-impl Label for CloseReason {
-    const KEY: &'static str = "reason";
-    const ALL: &'static [Self] = &Self::ALL;
-
-    fn label(self) -> &'static str {
-        self.label()
-    }
-
-    fn place(self) -> usize {
-        self as usize
-    }
-}
-
-impl Label for ErrorCode {
-    const KEY: &'static str = "code";
-    const ALL: &'static [Self] = &[
-        Self::BadFrame,
-        Self::TooLarge,
-        Self::UnknownType,
-        Self::BadPayload,
-        Self::NotAuthenticated,
-        Self::Forbidden,
-        Self::UnknownRoom,
-        Self::NotMember,
-        Self::RateLimited,
-        Self::Overloaded,
-        Self::Uncertain,
-    ];
-
-    /// As in an error frame.
-    fn label(self) -> &'static str {
-        match self {
-            Self::BadFrame => "bad_frame",
-            Self::TooLarge => "too_large",
-            Self::UnknownType => "unknown_type",
-            Self::BadPayload => "bad_payload",
-            Self::NotAuthenticated => "not_authenticated",
-            Self::Forbidden => "forbidden",
-            Self::UnknownRoom => "unknown_room",
-            Self::NotMember => "not_member",
-            Self::RateLimited => "rate_limited",
-            Self::Overloaded => "overloaded",
-            Self::Uncertain => "uncertain",
-        }
-    }
-
-    fn place(self) -> usize {
-        self as usize
-    }
+labels! {
+    Refused = "reason",
+    CloseReason = "reason",
+    ErrorCode = "code",
 }
 
 /// Stands for the types that the protocol does not have.
 pub(crate) const UNKNOWN: Kind = Kind(0x00);
 
-/// The types of the protocol.
-const KINDS: [Kind; 19] = [
-    Kind::HEARTBEAT,
-    Kind::ORDER_UPDATE,
-    Kind::USER_STATE,
-    Kind::ALERT,
-    Kind::HELLO,
-    Kind::WELCOME,
-    Kind::JOIN,
-    Kind::JOINED,
-    Kind::LEAVE,
-    Kind::PUBLISH,
-    Kind::MESSAGE,
-    Kind::ACK,
-    Kind::ERROR,
-    Kind::PRESENCE,
-    Kind::HISTORY,
-    Kind::MEMBERS,
-    Kind::BYE,
-    Kind::PANIC,
-    UNKNOWN,
-];
-
-/// Where each type byte stands in `KINDS`; those that are not there, at its end.
+/// Where each type byte stands in [`Kind::NAMED`]; those that are not there, behind its end.
 static PLACES: [u8; 256] = places();
 
 #[expect(clippy::cast_possible_truncation, reason = "there are few kinds")]
 const fn places() -> [u8; 256] {
-    let mut places = [KINDS.len() as u8 - 1; 256];
+    let mut places = [Kind::NAMED.len() as u8; 256];
     let mut place = 0;
-    while place < KINDS.len() {
-        places[KINDS[place].0 as usize] = place as u8;
+    while place < Kind::NAMED.len() {
+        places[Kind::NAMED[place].0.0 as usize] = place as u8;
         place += 1;
     }
     places
@@ -112,30 +52,10 @@ const fn places() -> [u8; 256] {
 
 impl Label for Kind {
     const KEY: &'static str = "type";
-    const ALL: &'static [Self] = &KINDS;
 
-    fn label(self) -> &'static str {
-        match self {
-            Self::HEARTBEAT => "heartbeat",
-            Self::ORDER_UPDATE => "order_update",
-            Self::USER_STATE => "user_state",
-            Self::ALERT => "alert",
-            Self::HELLO => "hello",
-            Self::WELCOME => "welcome",
-            Self::JOIN => "join",
-            Self::JOINED => "joined",
-            Self::LEAVE => "leave",
-            Self::PUBLISH => "publish",
-            Self::MESSAGE => "message",
-            Self::ACK => "ack",
-            Self::ERROR => "error",
-            Self::PRESENCE => "presence",
-            Self::HISTORY => "history",
-            Self::MEMBERS => "members",
-            Self::BYE => "bye",
-            Self::PANIC => "panic",
-            _ => "unknown",
-        }
+    fn names() -> impl Iterator<Item = &'static str> {
+        let named = Self::NAMED.iter().map(|(_, name)| *name);
+        named.chain(["unknown"])
     }
 
     fn place(self) -> usize {
@@ -150,40 +70,39 @@ mod tests {
     use super::*;
     use crate::tally::Counts;
 
-    /// Counts each value as often as its place tells, and looks where the counts went.
-    fn check<L: Label>() {
+    /// Counts values by their names, and returns those that were counted.
+    fn counted<L: Label>(values: impl IntoIterator<Item = L>) -> Vec<&'static str> {
         let counts = Counts::<L>::default();
-        for (place, value) in L::ALL.iter().enumerate() {
-            assert_eq!(value.place(), place, "{value:?}");
-            counts.inc_by(*value, place);
-        }
-        for (place, (name, count)) in counts.iter().enumerate() {
-            assert_eq!((name, count), (L::ALL[place].label(), place as u64));
-        }
+        values.into_iter().for_each(|value| counts.inc(value));
         let names: HashSet<_> = counts.iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), L::ALL.len(), "{names:?}");
+        assert_eq!(names.len(), L::names().count(), "{names:?}");
+        let counted = counts.iter().filter(|(_, count)| *count == 1);
+        counted.map(|(name, _)| name).collect()
     }
 
     #[test]
-    fn each_value_has_its_own_counter_and_name() {
-        check::<Refused>();
-        check::<CloseReason>();
-        check::<ErrorCode>();
-        check::<Kind>();
+    fn value_is_counted_under_its_own_name() {
+        assert_eq!(counted([CloseReason::NotUtf8]), ["not_utf8"]);
+        assert_eq!(counted([Refused::NotWebSocket]), ["not_websocket"]);
+        assert_eq!(counted([Kind::BYE]), ["bye"]);
+        assert_eq!(counted([UNKNOWN]), ["unknown"]);
+        assert_eq!(counted([Kind(0xFF)]), ["unknown"]);
+        // Behind the number that is not used.
+        assert_eq!(counted([ErrorCode::Uncertain]), ["uncertain"]);
+    }
+
+    #[test]
+    fn every_value_has_a_counter() {
+        let all = ErrorCode::VARIANTS.iter().copied();
+        assert_eq!(counted(all).len(), ErrorCode::VARIANTS.len());
+        let all = Kind::NAMED.iter().map(|(kind, _)| *kind);
+        assert_eq!(counted(all.chain([UNKNOWN])).len(), Kind::NAMED.len() + 1);
     }
 
     #[test]
     fn codes_are_named_as_in_error_frames() {
-        for code in ErrorCode::ALL {
-            assert_eq!(serde_json::json!(code), code.label());
-        }
-    }
-
-    #[test]
-    fn each_type_byte_is_counted_under_its_name_or_as_unknown() {
-        for byte in 0..=u8::MAX {
-            let kind = Kind(byte);
-            assert_eq!(KINDS[kind.place()].label(), kind.label(), "{kind}");
+        for code in ErrorCode::VARIANTS {
+            assert_eq!(serde_json::json!(code), <&str>::from(code));
         }
     }
 }

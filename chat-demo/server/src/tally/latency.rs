@@ -8,6 +8,8 @@ use hdrhistogram::Histogram as Recent;
 use parking_lot::Mutex;
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::clock::micros;
+
 /// The upper bounds of what Prometheus gets, in seconds.
 const BUCKETS: [f64; 18] = [
     0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1,
@@ -112,10 +114,6 @@ fn quantiles(mut all: Recent<u32>, older: &Recent<u32>) -> Quantiles {
         p99: at(0.99),
         p999: at(0.999),
     }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,0 +1,84 @@
+//! What the kinds of frames are declared with.
+
+/// Declares the kinds: a byte, a name, the payload if there is one, how it is checked, and what it says as an [`Event`] if
+/// servers send it to clients.
+macro_rules! kinds {
+    ($(
+        $(#[doc = $doc:literal])*
+        $kind:ident = $byte:literal $name:literal $(carries $payload:ident
+            $(checked by $check:ident)? $(and says $says:literal)?)?;
+    )*) => {
+        impl Kind {
+            $(
+                $(#[doc = $doc])*
+                pub const $kind: Self = Self($byte);
+            )*
+
+            /// The kinds of the protocol, with the names that text messages and figures have for them.
+            pub const NAMED: &'static [(Self, &'static str)] = &[$((Self::$kind, $name)),*];
+
+            /// The kind of that name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                let mut kinds = Self::NAMED.iter();
+                kinds.find_map(|(kind, known)| (*known == name).then_some(*kind))
+            }
+
+            /// The kind's name, if it has one.
+            #[must_use]
+            pub fn name(self) -> Option<&'static str> {
+                let mut kinds = Self::NAMED.iter();
+                kinds.find_map(|(kind, name)| (*kind == self).then_some(*name))
+            }
+        }
+
+        $($(
+            impl Payload for $payload {
+                const KIND: Kind = Kind::$kind;
+
+                $(
+                    fn check(&self) -> Result<(), &'static str> {
+                        self.$check()
+                    }
+                )?
+            }
+        )?)*
+
+        /// What a server tells a client after the welcome.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Event {
+            $($($(
+                #[doc = $says]
+                $payload($payload),
+            )?)?)*
+            /// The server ended the connection; nothing follows.
+            Closed {
+                /// The close code, or 1005 for none.
+                code: u16,
+                /// What the server said.
+                reason: String,
+            },
+            /// A frame of a type that this client does not know.
+            Unknown(Kind),
+        }
+
+        impl Event {
+            /// Reads a frame of a kind, whose payload is in JSON.
+            pub(crate) fn read(kind: Kind, payload: &[u8]) -> serde_json::Result<Self> {
+                $($(event!(kind, payload, $payload $(, $says)?);)?)*
+                Ok(Self::Unknown(kind))
+            }
+        }
+    };
+}
+
+/// Returns the event if `kind` is that of a payload that says something.
+macro_rules! event {
+    ($kind:ident, $payload:ident, $type:ident) => {};
+    ($kind:ident, $payload:ident, $type:ident, $says:literal) => {
+        if $kind == <$type as Payload>::KIND {
+            return serde_json::from_slice($payload).map(Self::$type);
+        }
+    };
+}
