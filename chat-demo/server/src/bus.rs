@@ -6,10 +6,10 @@
 
 mod redis;
 
-use std::pin::Pin;
 use std::sync::{Arc, Weak};
 
 use chat_demo_client::payload::{Alert, ErrorCode, Message, OrderUpdate, Presence, UserState};
+use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::connection::Connection;
@@ -34,27 +34,31 @@ pub(crate) trait Bus: Send + Sync {
         message: Message,
         key: Option<String>,
         then: Then,
-    ) -> Doing<'_, Result<(), Away>>;
+    ) -> BoxFuture<'_, Result<(), Away>>;
 
     /// What was said in a room after a message, or lately, the oldest first; not necessarily all of it.
-    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Doing<'a, Result<Page, Away>>;
+    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Page, Away>>;
 
     /// Begins a new epoch of a room in the place of `epoch`, unless another server has done so.
-    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Doing<'a, Result<(), Away>>;
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> BoxFuture<'a, Result<(), Away>>;
 
     /// Announces what has no number to the servers that have the room, or to all, this one included.
-    fn announce<'a>(&'a self, room: Option<&'a str>, heard: Heard) -> Doing<'a, Result<(), Away>>;
+    fn announce<'a>(
+        &'a self,
+        room: Option<&'a str>,
+        heard: Heard,
+    ) -> BoxFuture<'a, Result<(), Away>>;
 
     /// Puts a member down; how many there are now, on all servers.
     fn enter<'a>(
         &'a self,
         room: &'a Arc<str>,
         member: &'a Connection,
-    ) -> Doing<'a, Result<u32, Away>>;
+    ) -> BoxFuture<'a, Result<u32, Away>>;
 
     /// Puts the members on this server down again, where others may have been lost; how many there are now, on all
     /// servers.
-    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Doing<'a, Result<u32, Away>>;
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> BoxFuture<'a, Result<u32, Away>>;
 
     /// Forgets a member by its number. Waits for nobody.
     fn leave(&self, room: &Arc<str>, member: u64);
@@ -64,7 +68,7 @@ pub(crate) trait Bus: Send + Sync {
         &'a self,
         room: &'a str,
         most: usize,
-    ) -> Doing<'a, Result<Option<Vec<String>>, Away>>;
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Away>>;
 
     /// Whether the bus answers, as far as is known.
     fn is_up(&self) -> bool;
@@ -73,22 +77,19 @@ pub(crate) trait Bus: Send + Sync {
     fn goes_on_alone(&self) -> bool;
 }
 
-/// An operation of the bus.
-pub(crate) type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
 /// Told that a message has its number and is kept, or why not. Called where others wait: it is short.
 pub(crate) type Then = Box<dyn FnOnce(Result<u64, AppendError>) + Send>;
 
 /// What listens to the bus.
 pub(crate) trait Ear: Send + Sync {
     /// Something was announced. Returns when it is in line.
-    fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()>;
+    fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()>;
 
     /// What is announced from now on is heard; what was before has to be read. Returns when it has been.
-    fn catch_up(self: Arc<Self>) -> Doing<'static, ()>;
+    fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
     /// Nothing is heard for now.
-    fn cut_off(self: Arc<Self>) -> Doing<'static, ()>;
+    fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
 /// What is announced.

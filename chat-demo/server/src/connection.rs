@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use bytes::Bytes;
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Payload;
 use chat_demo_client::wire;
@@ -53,30 +52,26 @@ impl Connection {
         self.welcomed.load(Ordering::Relaxed)
     }
 
-    /// Queues a payload for the client. Whether it still takes any is the session's to notice.
-    pub(crate) fn tell<P: Payload>(&self, payload: &P, tally: &Tally) {
-        self.queue(
-            P::KIND,
-            wire::message(payload, self.outbox.subprotocol()),
-            tally,
-        );
+    /// Queues a payload for the client. The session notices if its outbox takes no more frames.
+    pub(crate) fn send<P: Payload>(&self, payload: &P, tally: &Tally) {
+        let frame = wire::message(payload, self.outbox.subprotocol());
+        if self.outbox.push(frame).is_queued() {
+            tally.frames_out.inc(P::KIND);
+        }
     }
 
-    /// Queues a frame without a payload.
-    pub(crate) fn tell_empty(&self, kind: Kind, tally: &Tally) {
-        self.queue(kind, wire::empty(kind, self.outbox.subprotocol()), tally);
+    /// Queues a heartbeat for the client.
+    pub(crate) fn send_heartbeat(&self, tally: &Tally) {
+        let frame = wire::empty(Kind::HEARTBEAT, self.outbox.subprotocol());
+        if self.outbox.push(frame).is_queued() {
+            tally.frames_out.inc(Kind::HEARTBEAT);
+        }
     }
 
-    /// Tells the client why a frame was not obeyed.
+    /// Sends the client the reason why a frame was refused.
     pub(crate) fn refuse(&self, refusal: &Refusal, tally: &Tally) {
         tally.errors.inc(refusal.code());
-        self.tell(&refusal.payload(), tally);
-    }
-
-    fn queue(&self, kind: Kind, frame: Bytes, tally: &Tally) {
-        if self.outbox.push(frame) {
-            tally.frames_out.inc(kind);
-        }
+        self.send(&refusal.payload(), tally);
     }
 
     /// The user's name; empty before the hello.

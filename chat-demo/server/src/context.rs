@@ -172,11 +172,6 @@ impl Context {
         Err(Refusal::new(ErrorCode::BadPayload, message))
     }
 
-    /// Queues a payload for the client itself.
-    pub(crate) fn reply<P: Payload>(&self, payload: &P) {
-        self.connection.tell(payload, &self.node.tally);
-    }
-
     /// Tells the client why a frame was not obeyed.
     pub(crate) fn refuse(&self, refusal: &Refusal) {
         self.connection.refuse(refusal, &self.node.tally);

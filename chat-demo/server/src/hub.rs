@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 
 use chat_demo_client::payload::{Alert, Payload};
 use chat_demo_client::wire::Shared;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use crate::bus::{Doing, Ear, Heard, Watch};
+use crate::bus::{Ear, Heard, Watch};
 use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::epoch::Position;
@@ -111,7 +112,8 @@ impl Hub {
             .iter()
             .filter(|connection| to(connection))
             .map(|connection| &connection.outbox)
-            .filter(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
+            .map(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
+            .filter(|pushed| pushed.is_queued())
             .count();
         self.common.tally.frames_out.inc_by(P::KIND, told);
         told
@@ -178,7 +180,7 @@ impl Hub {
 }
 
 impl Ear for Hub {
-    fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()> {
+    fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             if let Heard::Alert(alert) = heard {
                 // Closed: the server ends.
@@ -188,11 +190,11 @@ impl Ear for Hub {
     }
 
     /// What all hear is not kept.
-    fn catch_up(self: Arc<Self>) -> Doing<'static, ()> {
+    fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(ready(()))
     }
 
-    fn cut_off(self: Arc<Self>) -> Doing<'static, ()> {
+    fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(ready(()))
     }
 }
@@ -270,7 +272,9 @@ mod tests {
         let hub = hub();
         let (full, free) = (connection(1), connection(2));
         let _registrations = [hub.register(full.clone()), hub.register(free.clone())];
-        assert!(full.outbox.push("one".into()) && full.outbox.push("two".into()));
+        for frame in ["one", "two"] {
+            assert!(full.outbox.push(frame.into()).is_queued());
+        }
         assert_eq!(hub.broadcast(&alert(), |_| true), 1);
         assert_eq!(
             full.outbox.ended(),
@@ -286,8 +290,10 @@ mod tests {
         let (few, many) = (connection(1), connection(2));
         let _registrations = [hub.register(few.clone()), hub.register(many.clone())];
         let _empty: Vec<_> = (3..20).map(|id| hub.register(connection(id))).collect();
-        assert!(few.outbox.push("seven..".into()));
-        assert!(many.outbox.push("one".into()) && many.outbox.push("two".into()));
+        assert!(few.outbox.push("seven..".into()).is_queued());
+        for frame in ["one", "two"] {
+            assert!(many.outbox.push(frame.into()).is_queued());
+        }
         let waiting = |frames, bytes| Waiting { frames, bytes };
         let outboxes = Outboxes {
             all: waiting(3, 13),

@@ -10,7 +10,7 @@
 //! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `echo`: what stands in its place for conformance tests.
 //! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
-//! - `router`, `handlers`: the type byte picks a handler; a handler a file.
+//! - `handlers`: the type byte picks a handler.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share.
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
@@ -73,7 +73,6 @@ mod queue_age;
 mod rate;
 mod reply;
 mod room;
-mod router;
 mod session;
 mod stream;
 mod tally;

@@ -45,6 +45,12 @@ pub(crate) enum Pushed {
     Refused,
 }
 
+impl Pushed {
+    pub(crate) fn is_queued(self) -> bool {
+        self != Self::Refused
+    }
+}
+
 /// How much waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
@@ -101,14 +107,8 @@ impl Outbox {
         true
     }
 
-    /// Queues a frame. Says whether the client still takes frames: it does not when it is gone, nor when this frame is
-    /// one too many, which evicts it.
-    pub(crate) fn push(&self, frame: Bytes) -> bool {
-        self.deliver(frame) != Pushed::Refused
-    }
-
-    /// Queues a frame, and returns whether those that have more should wait.
-    pub(crate) fn deliver(&self, frame: Bytes) -> Pushed {
+    /// Queues a frame. Evicts the client if this frame is one too many.
+    pub(crate) fn push(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.sealed {
             return Pushed::Refused;

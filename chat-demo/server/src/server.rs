@@ -23,7 +23,6 @@ use crate::error::{CloseReason, Refused, ServeError};
 use crate::history::REMEMBER;
 use crate::http::{self, Upgraded};
 use crate::node::Node;
-use crate::router::Router;
 use crate::session;
 use crate::worker::on_worker;
 
@@ -78,7 +77,6 @@ impl Server {
         };
         let service = &server.node.pools.service;
         let listener = on_worker(service, || TcpListener::from_std(listener))?;
-        let router = Arc::new(Router::new(server.node.config.debug_commands));
         let node = server.node.clone();
         node.pools.serve(forget(node.clone()));
         node.pools.serve(watch_data(node.clone()));
@@ -88,7 +86,7 @@ impl Server {
         server.accepting = Some(server.spawn(async move {
             tokio::select! {
                 () = node.draining.cancelled() => {}
-                never = accept(&listener, &node, &router) => match never {},
+                never = accept(&listener, &node) => match never {},
             }
         }));
         let node = &server.node.config.node;
@@ -150,7 +148,7 @@ fn bind(address: SocketAddr) -> Result<net::TcpListener, ServeError> {
     listen().map_err(|source| ServeError::Listen { address, source })
 }
 
-async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) -> Infallible {
+async fn accept(listener: &TcpListener, node: &Arc<Node>) -> Infallible {
     let mut failing = false;
     loop {
         let (stream, address) = match listener.accept().await {
@@ -175,7 +173,7 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>, router: &Arc<Router>) 
         }
         // Waits when there are too many already, and none makes room: the backlog holds the rest.
         if let Ok(slot) = node.door.admit(&node.pools.door).await {
-            slot.spawn(receive(stream, address, node.clone(), router.clone()));
+            slot.spawn(receive(stream, address, node.clone()));
         } else {
             tracing::warn!("the door takes no sockets");
         }
@@ -221,7 +219,7 @@ async fn watch_data(node: Arc<Node>) {
 
 /// Waits until a socket has sent something, and gives it a place where HTTP is spoken. What asks for health has its answer
 /// here, where handshakes take no place from it.
-async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>, router: Arc<Router>) {
+async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>) {
     let visitor = node.door.enter();
     let time = node.config.handshake_timeout;
     let place = async {
@@ -250,7 +248,7 @@ async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>, router: Ar
         () = node.draining.cancelled() => return,
     };
     match place {
-        Some(Some(slot)) => slot.spawn(greet(stream, visitor, node, router)),
+        Some(Some(slot)) => slot.spawn(greet(stream, visitor, node)),
         // Boxed: a socket that has sent nothing does not carry its weight.
         Some(None) => _ = Box::pin(http::serve(stream, &node, &visitor, false)).await,
         None => {}
@@ -258,7 +256,7 @@ async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>, router: Ar
 }
 
 /// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
-async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>, router: Arc<Router>) {
+async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>) {
     let upgraded = http::serve(stream, &node, &visitor, true).await;
     drop(visitor);
     if let Some(upgraded) = upgraded {
@@ -271,7 +269,7 @@ async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>, router: Arc
         if node.config.echo {
             slot.spawn(echo::run(stream, head, node));
         } else {
-            slot.spawn(session::run(stream, head, subprotocol, node, router));
+            slot.spawn(session::run(stream, head, subprotocol, node));
         }
     }
 }

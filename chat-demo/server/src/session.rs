@@ -15,15 +15,16 @@ use chat_demo_client::frame::{self, Frame, FrameError, Kind};
 use chat_demo_client::payload::ErrorCode;
 use chat_demo_client::subprotocol::{self, PayloadError, Subprotocol};
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use self::incoming::{Incoming, Waited};
 use crate::context::Context;
 use crate::error::{CloseReason, Refusal};
+use crate::handlers::handle;
 use crate::node::Node;
 use crate::outbox::Ended;
-use crate::router::Router;
 use crate::stream::Stream;
 use crate::tally::UNKNOWN;
 use crate::transport::{self, Duct, Socket};
@@ -34,9 +35,8 @@ pub(crate) fn run(
     head: Bytes,
     subprotocol: Subprotocol,
     node: Arc<Node>,
-    router: Arc<Router>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let mut session = Session::new(stream, head, Context::new(node, subprotocol), router);
+    let mut session = Session::new(stream, head, Context::new(node, subprotocol));
     // A block, for a function would hold its argument twice: once as passed, once as used.
     async move {
         session.serve().await;
@@ -48,11 +48,7 @@ pub(crate) fn run(
 struct Session {
     incoming: Incoming,
     context: Context,
-    router: Arc<Router>,
 }
-
-/// What is left to be done of something that has begun.
-type Rest<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 enum Event {
     Message(Message),
@@ -61,7 +57,7 @@ enum Event {
 }
 
 impl Session {
-    fn new(stream: Stream, head: Bytes, context: Context, router: Arc<Router>) -> Self {
+    fn new(stream: Stream, head: Bytes, context: Context) -> Self {
         let outbox = context.connection.outbox.clone();
         let duct = Duct::new(stream, head, outbox, context.node.tally.traffic.clone());
         let limit = context.node.config.max_payload + frame::OVERHEAD;
@@ -69,7 +65,6 @@ impl Session {
         Self {
             incoming: Incoming::new(socket, &context),
             context,
-            router,
         }
     }
 
@@ -82,7 +77,7 @@ impl Session {
             if self.is_expired() {
                 self.end(CloseReason::TokenExpired);
             } else if let Some(frame) = self.read(&message)
-                && let Some(rest) = self.obey(frame)
+                && let Some(rest) = self.handle_frame(frame)
             {
                 rest.await;
             }
@@ -122,7 +117,7 @@ impl Session {
             FrameError::TooLarge { .. } => ErrorCode::TooLarge,
             _ => ErrorCode::BadFrame,
         };
-        self.distrust(code, &error);
+        self.reject_and_close(code, &error);
         None
     }
 
@@ -141,16 +136,13 @@ impl Session {
     }
 
     /// Handles a frame. What has to wait for that is returned: few frames do, and no idle connection carries the weight.
-    fn obey<'a>(&'a mut self, frame: Frame<'a>) -> Option<Rest<'a>> {
+    fn handle_frame<'a>(&'a mut self, frame: Frame<'a>) -> Option<BoxFuture<'a, ()>> {
         self.incoming.answers_heartbeats = self.context.is_authenticated();
-        let Self {
-            incoming,
-            context,
-            router,
-        } = self;
+        let Self { incoming, context } = self;
         context.node.tally.frames_in.inc(frame.kind);
-        let outcome = match router.dispatch(context, frame) {
-            Ok(mut answer) => {
+        let outcome = match handle(context, frame) {
+            Ok(None) => return None,
+            Ok(Some(mut answer)) => {
                 let Some(outcome) = answer.as_mut().now_or_never() else {
                     let outbox = incoming.outbox();
                     outbox.set_busy(true);
@@ -172,14 +164,12 @@ impl Session {
     }
 
     /// Renews the session in its store when that is due.
-    fn renew(&mut self) -> Option<Rest<'_>> {
+    fn renew(&mut self) -> Option<BoxFuture<'_, ()>> {
         if self.context.connection.outbox.ended().is_some() {
             return None;
         }
         self.incoming.answers_heartbeats = self.context.is_authenticated();
-        let Self {
-            incoming, context, ..
-        } = self;
+        let Self { incoming, context } = self;
         let renewal = Box::pin(context.renewal(incoming.last_heard)?);
         Some(Box::pin(async move {
             // A renewal that takes too long is tried again when the next one is due.
@@ -252,7 +242,7 @@ impl Session {
             Some(CloseReason::TooLarge) => {
                 let limit = self.context.node.config.max_payload;
                 let error = format!("the payload is over the limit of {limit} bytes");
-                self.distrust(ErrorCode::TooLarge, &error);
+                self.reject_and_close(ErrorCode::TooLarge, &error);
             }
             Some(reason) => self.end(reason),
             None => self.context.connection.outbox.abandon(),
@@ -260,7 +250,7 @@ impl Session {
     }
 
     /// What came cannot be read: tells why, and ends.
-    fn distrust(&self, code: ErrorCode, error: &dyn Display) {
+    fn reject_and_close(&self, code: ErrorCode, error: &dyn Display) {
         self.context.refuse(&Refusal::new(code, error.to_string()));
         self.end(if code == ErrorCode::TooLarge {
             CloseReason::TooLarge

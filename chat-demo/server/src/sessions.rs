@@ -4,16 +4,17 @@
 mod memory;
 
 use std::error;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use prometheus_client::metrics::counter::Counter;
 use thiserror::Error;
 use tokio::time::Instant;
+
+use crate::clock;
 
 pub use self::memory::Memory;
 
@@ -49,17 +50,14 @@ pub(crate) fn name(node: &str, id: u64) -> String {
 /// Where records are kept. A record that is not renewed for the store's time to live is forgotten: its server is gone.
 pub trait Store: Send + Sync {
     /// Puts the record down, unless its user has `most` already; says whether. No bound is 0.
-    fn open(&self, record: Record, most: usize) -> Doing<'_, bool>;
+    fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Puts down when the client was heard; what was forgotten meanwhile is there again.
-    fn renew(&self, record: Record) -> Doing<'_, ()>;
+    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Forgets the record, if it is there.
-    fn close(&self, record: Record) -> Doing<'_, ()>;
+    fn close(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>>;
 }
-
-/// An operation of a store.
-pub type Doing<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -105,16 +103,13 @@ impl Sessions {
 
     /// What there is to put down of a connection that is heard right now.
     pub(crate) fn record(&self, user: Arc<str>, id: u64, opened: Instant) -> Record {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let now = clock::now_ms();
         Record {
             user,
             node: self.node.clone(),
             id,
-            opened: millis(now.saturating_sub(opened.elapsed())),
-            heard: millis(now),
+            opened: now.saturating_sub(clock::millis(opened.elapsed())),
+            heard: now,
         }
     }
 
@@ -174,20 +169,20 @@ mod tests {
     /// A store that never does anything.
     struct Broken;
 
-    fn refuse<'a, T: Send + 'a>() -> Doing<'a, T> {
+    fn refuse<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, StoreError>> {
         Box::pin(ready(Err(StoreError::Unreachable("no route".into()))))
     }
 
     impl Store for Broken {
-        fn open(&self, _: Record, _: usize) -> Doing<'_, bool> {
+        fn open(&self, _: Record, _: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
             refuse()
         }
 
-        fn renew(&self, _: Record) -> Doing<'_, ()> {
+        fn renew(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
             refuse()
         }
 
-        fn close(&self, _: Record) -> Doing<'_, ()> {
+        fn close(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
             refuse()
         }
     }

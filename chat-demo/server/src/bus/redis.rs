@@ -20,6 +20,7 @@ use std::sync::{Arc, Weak};
 use anthill::{JoinHandle, Pool};
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ use self::shared::{Kept, Shared};
 use self::subscriber::{Ears, Subscriber};
 use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
-use super::{Away, Bus, Doing, Ear, Heard, Page, Then, Watch};
+use super::{Away, Bus, Ear, Heard, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
 use crate::epoch::Epoch;
@@ -188,7 +189,7 @@ impl Bus for Redis {
         message: Message,
         key: Option<String>,
         then: Then,
-    ) -> Doing<'_, Result<(), Away>> {
+    ) -> BoxFuture<'_, Result<(), Away>> {
         Box::pin(async {
             if !self.shared.link.is_connected() {
                 return Err(Away);
@@ -198,11 +199,11 @@ impl Bus for Redis {
         })
     }
 
-    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Doing<'a, Result<Page, Away>> {
+    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Page, Away>> {
         Box::pin(self.reads.page(&self.shared, room, after))
     }
 
-    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Doing<'a, Result<(), Away>> {
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> BoxFuture<'a, Result<(), Away>> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let keys = Keys::of(room);
@@ -223,7 +224,11 @@ impl Bus for Redis {
         })
     }
 
-    fn announce<'a>(&'a self, room: Option<&'a str>, heard: Heard) -> Doing<'a, Result<(), Away>> {
+    fn announce<'a>(
+        &'a self,
+        room: Option<&'a str>,
+        heard: Heard,
+    ) -> BoxFuture<'a, Result<(), Away>> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let announced: redis::RedisResult<()> = redis::cmd(self.shared.publish)
@@ -239,7 +244,7 @@ impl Bus for Redis {
         &'a self,
         room: &'a Arc<str>,
         member: &'a Connection,
-    ) -> Doing<'a, Result<u32, Away>> {
+    ) -> BoxFuture<'a, Result<u32, Away>> {
         let user = member.user.get().cloned().unwrap_or_default();
         Box::pin(async move {
             self.members
@@ -248,7 +253,7 @@ impl Bus for Redis {
         })
     }
 
-    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Doing<'a, Result<u32, Away>> {
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> BoxFuture<'a, Result<u32, Away>> {
         Box::pin(self.members.restore(&self.shared, room))
     }
 
@@ -260,7 +265,7 @@ impl Bus for Redis {
         &'a self,
         room: &'a str,
         most: usize,
-    ) -> Doing<'a, Result<Option<Vec<String>>, Away>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Away>> {
         Box::pin(async move {
             let users = self.reads.users(&self.shared, room, most).await?;
             let lacks = |users: &Vec<String>| self.members.are_missing_in(room, users);

@@ -12,6 +12,13 @@ const LIMITS: Limits = Limits {
     patience: Duration::ZERO,
 };
 
+impl Outbox {
+    /// Queues a frame, and returns whether it is queued.
+    fn queues(&self, frame: Bytes) -> bool {
+        self.push(frame).is_queued()
+    }
+}
+
 #[derive(Default)]
 struct Wakes(AtomicUsize);
 
@@ -69,7 +76,7 @@ impl Pair {
 fn all_that_is_queued_leaves_in_one_write() {
     let mut pair = Pair::new();
     for frame in ["one", "two", "three"] {
-        assert!(pair.outbox.push(frame.into()));
+        assert!(pair.outbox.queues(frame.into()));
     }
     assert!(pair.drain(usize::MAX).is_pending());
     assert_eq!(pair.written, b"onetwothree");
@@ -81,7 +88,7 @@ fn any_cut_of_the_stream_goes_on_where_it_stopped() {
     for room in 1..12 {
         let mut pair = Pair::new();
         for frame in ["one", "two", "three"] {
-            assert!(pair.outbox.push(frame.into()));
+            assert!(pair.outbox.queues(frame.into()));
         }
         while pair.written.len() < 11 {
             assert!(pair.drain(room).is_pending());
@@ -95,8 +102,8 @@ fn any_cut_of_the_stream_goes_on_where_it_stopped() {
 fn the_first_frame_wakes_and_the_next_do_not() {
     let mut pair = Pair::new();
     assert!(pair.drain(usize::MAX).is_pending());
-    assert!(pair.outbox.push("one".into()));
-    assert!(pair.outbox.push("two".into()));
+    assert!(pair.outbox.queues("one".into()));
+    assert!(pair.outbox.queues("two".into()));
     assert_eq!(pair.wakes(), 1);
 }
 
@@ -104,10 +111,10 @@ fn the_first_frame_wakes_and_the_next_do_not() {
 fn one_frame_too_many_evicts_and_wakes() {
     let mut pair = Pair::new();
     for _ in 0..LIMITS.frames {
-        assert!(pair.outbox.push("frame".into()));
+        assert!(pair.outbox.queues("frame".into()));
     }
     assert!(pair.drain(0).is_pending());
-    assert!(!pair.outbox.push("frame".into()));
+    assert!(!pair.outbox.queues("frame".into()));
     assert_eq!(pair.wakes(), 1);
     assert_eq!(
         pair.outbox.ended(),
@@ -124,10 +131,10 @@ fn one_frame_too_many_evicts_and_wakes() {
 #[test]
 fn too_many_bytes_evict() {
     let pair = Pair::new();
-    assert!(pair.outbox.push(vec![0; 60].into()));
-    assert!(!pair.outbox.push(vec![0; 60].into()));
+    assert!(pair.outbox.queues(vec![0; 60].into()));
+    assert!(!pair.outbox.queues(vec![0; 60].into()));
     assert!(
-        !pair.outbox.push("tiny".into()),
+        !pair.outbox.queues("tiny".into()),
         "an evicted client takes nothing"
     );
 }
@@ -136,11 +143,11 @@ fn too_many_bytes_evict() {
 fn an_eviction_lets_a_begun_frame_end() {
     let mut pair = Pair::new();
     for frame in ["one", "two", "three", "four"] {
-        assert!(pair.outbox.push(frame.into()));
+        assert!(pair.outbox.queues(frame.into()));
     }
     assert!(pair.drain(4).is_pending());
-    assert!(pair.outbox.push("five".into()));
-    assert!(!pair.outbox.push("six".into()));
+    assert!(pair.outbox.queues("five".into()));
+    assert!(!pair.outbox.queues("six".into()));
     assert!(pair.drain(usize::MAX).is_ready());
     let expected = [
         b"onetwo",
@@ -154,7 +161,7 @@ fn an_eviction_lets_a_begun_frame_end() {
 fn an_eviction_during_a_write_cuts_no_frame() {
     let outbox = Outbox::new(LIMITS, Subprotocol::Text);
     for frame in ["one", "two"] {
-        assert!(outbox.push(frame.into()));
+        assert!(outbox.queues(frame.into()));
     }
     let mut written = Vec::new();
     let mut first = true;
@@ -165,7 +172,7 @@ fn an_eviction_during_a_write_cuts_no_frame() {
             bytes.len()
         };
         written.extend_from_slice(&bytes[..len]);
-        while outbox.push("more".into()) {}
+        while outbox.queues("more".into()) {}
         Poll::Ready(Ok(len))
     });
     assert!(ready.is_ready());
@@ -182,10 +189,10 @@ fn an_eviction_during_a_write_cuts_no_frame() {
 #[test]
 fn the_end_lets_out_what_is_queued_and_comes_once() {
     let mut pair = Pair::new();
-    assert!(pair.outbox.push("last".into()));
+    assert!(pair.outbox.queues("last".into()));
     pair.outbox.end(CloseReason::Restart);
     pair.outbox.end(CloseReason::Idle);
-    assert!(!pair.outbox.push("late".into()));
+    assert!(!pair.outbox.queues("late".into()));
     assert!(pair.drain(usize::MAX).is_ready());
     assert_eq!(
         pair.written,
@@ -200,9 +207,9 @@ fn the_end_lets_out_what_is_queued_and_comes_once() {
 #[test]
 fn nothing_follows_the_answer_to_a_goodbye() {
     let mut pair = Pair::new();
-    assert!(pair.outbox.push("last".into()));
+    assert!(pair.outbox.queues("last".into()));
     pair.outbox.end_by_client(Some("bye".into()));
-    assert!(!pair.outbox.push("more".into()));
+    assert!(!pair.outbox.queues("more".into()));
     pair.outbox.end_by_client(Some("again".into()));
     pair.outbox.end(CloseReason::Idle);
     assert!(pair.drain(100).is_ready());
@@ -221,7 +228,7 @@ fn a_burst_leaves_no_memory_behind() {
         Subprotocol::Json,
     );
     for _ in 0..1000 {
-        assert!(outbox.push("x".into()));
+        assert!(outbox.queues("x".into()));
     }
     let drained = outbox.poll_drain(&mut Context::from_waker(Waker::noop()), |_, b| {
         Poll::Ready(Ok(b.len()))
@@ -242,9 +249,9 @@ fn a_frame_larger_than_a_batch_leaves_whole() {
     );
     let large = vec![7; BATCH * 2];
     assert!(
-        outbox.push("small".into())
-            && outbox.push(large.clone().into())
-            && outbox.push("end".into())
+        outbox.queues("small".into())
+            && outbox.queues(large.clone().into())
+            && outbox.queues("end".into())
     );
     let mut written = Vec::new();
     let write = |_: &mut Context<'_>, bytes: &[u8]| {
@@ -267,12 +274,12 @@ fn goodbye_is_answered_when_nothing_is_owed() {
     assert_eq!(pair.outbox.ended(), Some(Ended::ByClient));
     assert!(pair.drain(usize::MAX).is_pending(), "two are owed");
     let wakes = pair.wakes();
-    assert!(pair.outbox.push("one ".into()));
+    assert!(pair.outbox.queues("one ".into()));
     drop(first);
-    assert!(pair.outbox.push("two ".into()));
+    assert!(pair.outbox.queues("two ".into()));
     drop(second);
     assert!(pair.wakes() > wakes);
-    assert!(!pair.outbox.push("three".into()));
+    assert!(!pair.outbox.queues("three".into()));
     assert!(pair.drain(usize::MAX).is_ready());
     assert_eq!(pair.written, b"one two bye");
 }
@@ -315,9 +322,7 @@ fn patient() -> Pair {
 }
 
 fn deliver(pair: &Pair, count: usize) -> Vec<Pushed> {
-    (0..count)
-        .map(|_| pair.outbox.deliver("x".into()))
-        .collect()
+    (0..count).map(|_| pair.outbox.push("x".into())).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_demo_client::wire::Shared;
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::Room;
 use super::replica::Filled;
 use super::state::State;
-use crate::bus::{Away, Bus, Doing, Ear, Heard};
+use crate::bus::{Away, Bus, Ear, Heard};
 
 /// Between two attempts to read.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -99,7 +100,7 @@ impl Room {
 }
 
 impl Ear for Room {
-    fn hear(self: Arc<Self>, heard: Heard) -> Doing<'static, ()> {
+    fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let room = self.clone();
             let hear = move |state: &mut State| match heard {
@@ -123,13 +124,13 @@ impl Ear for Room {
         })
     }
 
-    fn catch_up(self: Arc<Self>) -> Doing<'static, ()> {
+    fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             self.read().await;
         })
     }
 
-    fn cut_off(self: Arc<Self>) -> Doing<'static, ()> {
+    fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let _ = self.send(State::lose_bus).await;
         })

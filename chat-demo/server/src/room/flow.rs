@@ -130,7 +130,7 @@ mod tests {
         let flow = Flow::new(&LIMITS);
         let outbox = Arc::new(Outbox::new(LIMITS, Subprotocol::Json));
         for _ in 0..12 {
-            outbox.deliver("x".into());
+            outbox.push("x".into());
         }
         flow.note(vec![outbox.clone()]);
         (flow, outbox)

@@ -116,7 +116,7 @@ impl Room {
         if !to.outbox.takes(frame.len()) {
             return Err(too_many());
         }
-        if to.outbox.push(frame) {
+        if to.outbox.push(frame).is_queued() {
             common.tally.frames_out.inc(payload::Members::KIND);
         }
         Ok(())

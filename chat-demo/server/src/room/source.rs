@@ -58,7 +58,7 @@ impl Source {
     pub(super) fn acknowledge(&self, room: &str, seq: u64, tally: &Tally) {
         if let Some(id) = self.id.clone() {
             let room = room.to_owned();
-            self.from.tell(&payload::Ack { id, room, seq }, tally);
+            self.from.send(&payload::Ack { id, room, seq }, tally);
         }
     }
 

@@ -126,7 +126,7 @@ impl State {
             }
         }
         joined.recovered = false;
-        connection.tell(&joined, &self.common.tally);
+        connection.send(&joined, &self.common.tally);
     }
 
     /// Sends each member where the room stands now: what it has seen is not what the room has any more.
@@ -214,7 +214,7 @@ impl State {
                 continue;
             }
             let outbox = &member.connection.outbox;
-            match outbox.deliver(payload.encoded(outbox.subprotocol()).clone()) {
+            match outbox.push(payload.encoded(outbox.subprotocol()).clone()) {
                 Pushed::Queued => told += 1,
                 Pushed::Behind => {
                     told += 1;

@@ -137,7 +137,7 @@ impl Incoming {
                     let tally = &self.node.tally;
                     tally.frames_in.inc(Kind::HEARTBEAT);
                     self.last_heard = Instant::now();
-                    self.connection.tell_empty(Kind::HEARTBEAT, tally);
+                    self.connection.send_heartbeat(tally);
                 }
                 Poll::Ready(Some(Err(error))) if transport::reason(&error).is_none() => {
                     return true;

@@ -4,6 +4,7 @@ use std::future::{pending, ready};
 use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
+use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
 use prometheus_client::metrics::counter::Counter;
 use tokio::net::{TcpListener, TcpStream};
@@ -12,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
 use crate::config::Config;
-use crate::sessions::{Doing, Record, Sessions, Store};
+use crate::sessions::{Record, Sessions, Store, StoreError};
 
 fn node() -> Node {
     Node::new(Config::default()).expect("valid settings")
@@ -31,13 +32,7 @@ fn session(
     stream: Stream,
     node: impl Into<Arc<Node>>,
 ) -> impl Future<Output = ()> + Send + 'static {
-    run(
-        stream,
-        Bytes::new(),
-        Subprotocol::Json,
-        node.into(),
-        Arc::new(Router::new(false)),
-    )
+    run(stream, Bytes::new(), Subprotocol::Json, node.into())
 }
 
 #[tokio::test]
@@ -51,16 +46,16 @@ async fn an_idle_connection_is_a_small_future() {
 struct Renewals(Counter);
 
 impl Store for Renewals {
-    fn open(&self, _: Record, _: usize) -> Doing<'_, bool> {
+    fn open(&self, _: Record, _: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(ready(Ok(true)))
     }
 
-    fn renew(&self, _: Record) -> Doing<'_, ()> {
+    fn renew(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         self.0.inc();
         Box::pin(ready(Ok(())))
     }
 
-    fn close(&self, _: Record) -> Doing<'_, ()> {
+    fn close(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(ready(Ok(())))
     }
 }
@@ -102,7 +97,7 @@ struct Stuck {
 }
 
 impl Store for Stuck {
-    fn open(&self, _: Record, _: usize) -> Doing<'_, bool> {
+    fn open(&self, _: Record, _: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
         if self.opens {
             Box::pin(ready(Ok(true)))
         } else {
@@ -110,11 +105,11 @@ impl Store for Stuck {
         }
     }
 
-    fn renew(&self, _: Record) -> Doing<'_, ()> {
+    fn renew(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(pending())
     }
 
-    fn close(&self, _: Record) -> Doing<'_, ()> {
+    fn close(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         if self.opens {
             Box::pin(pending())
         } else {

@@ -5,9 +5,11 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use super::{Doing, Record, Store};
+use super::{Record, Store, StoreError};
+use crate::clock;
 
 /// When each session was heard last, in the order of their users.
 pub struct Memory {
@@ -25,7 +27,7 @@ impl Memory {
     pub fn new(time_to_live: Duration) -> Self {
         Self {
             records: Mutex::default(),
-            time_to_live: u64::try_from(time_to_live.as_millis()).unwrap_or(u64::MAX),
+            time_to_live: clock::millis(time_to_live),
         }
     }
 }
@@ -35,7 +37,7 @@ fn key(record: &Record) -> Key {
 }
 
 impl Store for Memory {
-    fn open(&self, record: Record, most: usize) -> Doing<'_, bool> {
+    fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
         let key = key(&record);
         let mut records = self.records.lock();
         if most > 0 {
@@ -62,12 +64,12 @@ impl Store for Memory {
         Box::pin(ready(Ok(true)))
     }
 
-    fn renew(&self, record: Record) -> Doing<'_, ()> {
+    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         self.records.lock().insert(key(&record), record.heard);
         Box::pin(ready(Ok(())))
     }
 
-    fn close(&self, record: Record) -> Doing<'_, ()> {
+    fn close(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         self.records.lock().remove(&key(&record));
         Box::pin(ready(Ok(())))
     }

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use redis::RedisResult;
 use serde_json::json;
 
 use super::shared::Shared;
 use super::topology::Connection;
 use crate::clock;
-use crate::sessions::{Doing, Record, Store, StoreError};
+use crate::sessions::{Record, Store, StoreError};
 
 /// See the module's documentation.
 pub(super) struct RedisSessions(pub(super) Arc<Shared>);
@@ -83,15 +84,15 @@ impl RedisSessions {
 }
 
 impl Store for RedisSessions {
-    fn open(&self, record: Record, most: usize) -> Doing<'_, bool> {
+    fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(async move { self.try_open(&record, most).await })
     }
 
-    fn renew(&self, record: Record) -> Doing<'_, ()> {
+    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move { self.try_open(&record, 0).await.map(drop) })
     }
 
-    fn close(&self, record: Record) -> Doing<'_, ()> {
+    fn close(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move { self.forget(&record).await })
     }
 }

@@ -4,10 +4,11 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use anthill::Pool;
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bus::{Bus, Doing, Ear, Heard, Then, Watch};
+use crate::bus::{Bus, Ear, Heard, Then, Watch};
 use crate::connection::Connection;
 use crate::history::{History, Limits};
 use crate::outbox;
@@ -25,33 +26,37 @@ impl Bus for Mute {
 
     fn catch_up(&self, _: Arc<dyn Ear>) {}
 
-    fn append(&self, _: Message, _: Option<String>, _: Then) -> Doing<'_, Result<(), Away>> {
+    fn append(&self, _: Message, _: Option<String>, _: Then) -> BoxFuture<'_, Result<(), Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
-    fn read<'a>(&'a self, _: &'a str, _: Option<u64>) -> Doing<'a, Result<Page, Away>> {
+    fn read<'a>(&'a self, _: &'a str, _: Option<u64>) -> BoxFuture<'a, Result<Page, Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
-    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> Doing<'a, Result<(), Away>> {
+    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> BoxFuture<'a, Result<(), Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
-    fn announce<'a>(&'a self, _: Option<&'a str>, _: Heard) -> Doing<'a, Result<(), Away>> {
+    fn announce<'a>(&'a self, _: Option<&'a str>, _: Heard) -> BoxFuture<'a, Result<(), Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
-    fn enter<'a>(&'a self, _: &'a Arc<str>, _: &'a Connection) -> Doing<'a, Result<u32, Away>> {
+    fn enter<'a>(&'a self, _: &'a Arc<str>, _: &'a Connection) -> BoxFuture<'a, Result<u32, Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
-    fn restore_members<'a>(&'a self, _: &'a Arc<str>) -> Doing<'a, Result<u32, Away>> {
+    fn restore_members<'a>(&'a self, _: &'a Arc<str>) -> BoxFuture<'a, Result<u32, Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
     fn leave(&self, _: &Arc<str>, _: u64) {}
 
-    fn users<'a>(&'a self, _: &'a str, _: usize) -> Doing<'a, Result<Option<Vec<String>>, Away>> {
+    fn users<'a>(
+        &'a self,
+        _: &'a str,
+        _: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
