@@ -27,8 +27,9 @@ fi
 step cargo fmt --all --check
 step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
-# The chat server on another pool: a workspace of its own, because features are per workspace.
-step cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" --locked -- -D warnings
+# The chat server on another pool, with the versions of this workspace.
+cp Cargo.lock benches/chat-on-tokio/
+step cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" -- -D warnings
 # The pool as it comes, the pool with all its features, and those that use it with some.
 step cargo test --locked -p anthill
 step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
