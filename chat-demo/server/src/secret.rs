@@ -1,12 +1,12 @@
-//! The secret that tokens are signed with: where it comes from, and that it is not shown.
+//! The secret that tokens are signed with, and where it comes from.
 
-use std::fmt;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
+use clap::builder::{StringValueParser, TypedValueParser};
+use secrecy::{ExposeSecret, SecretSlice};
 use thiserror::Error;
 
 /// As many bytes as the signature has: a shorter secret is easier to guess than the signature.
@@ -22,9 +22,10 @@ pub struct SecretArgs {
         alias = "secret",
         env = "CHAT_TOKEN_SECRET",
         hide_env_values = true,
-        value_name = "SECRET"
+        value_name = "SECRET",
+        value_parser = StringValueParser::new().map(bytes)
     )]
-    pub token_secret: Option<Secret>,
+    pub token_secret: Option<SecretSlice<u8>>,
 
     /// File that holds the secret; a line break at its end is not part of it
     #[arg(
@@ -39,7 +40,7 @@ pub struct SecretArgs {
 
 impl SecretArgs {
     /// The secret, if there is one.
-    pub fn read(&self) -> Result<Option<Secret>, SecretError> {
+    pub fn read(&self) -> Result<Option<SecretSlice<u8>>, SecretError> {
         let secret = match (&self.token_secret, &self.token_secret_file) {
             (Some(secret), _) => secret.clone(),
             (None, Some(path)) => {
@@ -49,39 +50,19 @@ impl SecretArgs {
                 };
                 let bytes = fs::read(path).map_err(unread)?;
                 let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-                Secret(text.strip_suffix(b"\r").unwrap_or(text).into())
+                text.strip_suffix(b"\r").unwrap_or(text).to_vec().into()
             }
             (None, None) => return Ok(None),
         };
-        match secret.0.len() {
+        match secret.expose_secret().len() {
             MIN_LEN.. => Ok(Some(secret)),
             len => Err(SecretError::Short { len }),
         }
     }
 }
 
-/// Bytes that are for no eyes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<[u8]>);
-
-impl Secret {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl FromStr for Secret {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.as_bytes().into()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
+fn bytes(text: String) -> SecretSlice<u8> {
+    text.into_bytes().into()
 }
 
 /// Why there is no secret.
@@ -111,7 +92,7 @@ mod tests {
 
     fn given(secret: &str) -> SecretArgs {
         SecretArgs {
-            token_secret: secret.parse().ok(),
+            token_secret: Some(secret.as_bytes().to_vec().into()),
             token_secret_file: None,
         }
     }
@@ -141,7 +122,8 @@ mod tests {
         for end in ["", "\n", "\r\n"] {
             fs::write(&path, format!("{text}{end}")).expect("a writable directory");
             let secret = args.read().expect("it is long enough");
-            assert_eq!(secret, text.parse().ok(), "with {end:?}");
+            let secret = secret.expect("there is one");
+            assert_eq!(secret.expose_secret(), text.as_bytes(), "with {end:?}");
         }
         fs::remove_file(&path).expect("it was written");
         let error = args.read().expect_err("it is gone").to_string();

@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chat_demo_client::payload::is_name;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::{ExposeSecret, SecretSlice};
 use serde::Deserialize;
 use serde_json::json;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::connection::Identity;
-use crate::secret::Secret;
 
 /// What the names of guests begin with where others have tokens, and no name in a token may.
 pub(crate) const GUEST: &str = "guest-";
@@ -41,14 +41,14 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    pub(crate) fn new(secret: &Secret) -> Self {
+    pub(crate) fn new(secret: &SecretSlice<u8>) -> Self {
         hmac::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = 0;
         validation.validate_nbf = true;
         validation.validate_aud = false;
         Self {
-            key: DecodingKey::from_secret(secret.bytes()),
+            key: DecodingKey::from_secret(secret.expose_secret()),
             validation,
         }
     }
@@ -74,10 +74,10 @@ impl Key {
 }
 
 /// A token for a user that is good for a while.
-pub(crate) fn sign(secret: &Secret, user: &str, admin: bool, time: Duration) -> String {
+pub(crate) fn sign(secret: &SecretSlice<u8>, user: &str, admin: bool, time: Duration) -> String {
     hmac::install();
     let claims = json!({ "sub": user, "exp": (since_epoch() + time).as_secs(), "admin": admin });
-    let key = EncodingKey::from_secret(secret.bytes());
+    let key = EncodingKey::from_secret(secret.expose_secret());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
         .expect("claims are plain data, and any bytes are a key")
 }

@@ -12,7 +12,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn secret() -> SecretArgs {
     SecretArgs {
-        token_secret: SECRET.parse().ok(),
+        token_secret: Some(SECRET.as_bytes().to_vec().into()),
         token_secret_file: None,
     }
 }

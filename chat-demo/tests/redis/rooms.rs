@@ -111,7 +111,7 @@ fn what_has_no_number_reaches_all_servers() {
         let redis = Redis::start().await;
         let secret = "a secret of at least thirty-two bytes";
         let with_secret = |config: &mut Config| {
-            config.secret.token_secret = Some(secret.parse().expect("long enough"));
+            config.secret.token_secret = Some(secret.as_bytes().to_vec().into());
             config.allow_guests = true;
         };
         let one = Node::with(&redis.url(), with_secret).await;
@@ -140,7 +140,7 @@ fn what_has_no_number_reaches_all_servers() {
         }
         let token = issue::run(&issue::Args {
             secret: SecretArgs {
-                token_secret: Some(secret.parse().expect("long enough")),
+                token_secret: Some(secret.as_bytes().to_vec().into()),
                 token_secret_file: None,
             },
             user: "root".to_owned(),

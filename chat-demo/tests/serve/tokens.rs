@@ -14,7 +14,7 @@ use crate::harness::{Client, Server, run};
 const SECRET: &str = "a secret of the tests, of no use elsewhere";
 
 fn with_secret(config: &mut Config) {
-    config.secret.token_secret = SECRET.parse().ok();
+    config.secret.token_secret = Some(SECRET.as_bytes().to_vec().into());
 }
 
 fn start() -> Server {
