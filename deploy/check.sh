@@ -54,6 +54,10 @@ if has "dashboard" jq "apt-get install jq"; then
     check "dashboard is JSON" jq empty ../chat-demo/grafana.json
 fi
 
+if has "kubernetes.yaml" kubernetes-validate "pipx install kubernetes-validate"; then
+    check "kubernetes.yaml" kubernetes-validate --strict --quiet kubernetes.yaml
+fi
+
 if docker compose version >/dev/null 2>&1; then
     check "compose.yaml" docker compose -f compose.yaml config --quiet
 else
