@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::error::Refusal;
 use crate::outbox::Outbox;
+use crate::rights::Rooms;
 use crate::tally::Tally;
 
 /// Who is there, and where to put what it shall get.
@@ -28,6 +29,8 @@ pub(crate) struct Identity {
     pub(crate) user: Arc<str>,
     /// May alert everybody. Guests may not.
     pub(crate) admin: bool,
+    /// Which rooms it may enter.
+    pub(crate) rooms: Rooms,
     /// When its token ends; guests have none.
     pub(crate) expires: Option<Instant>,
 }

@@ -12,6 +12,7 @@ use crate::hub::Registration;
 use crate::node::Node;
 use crate::outbox::{Ended, Outbox};
 use crate::rate::{Cost, Rate};
+use crate::rights::Rooms;
 use crate::room::{Membership, Room};
 use crate::sessions::{self, Record};
 
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     /// When the session was put down last; there is one from the hello on.
     renewed: Option<Instant>,
     admin: bool,
+    rooms: Rooms,
     /// When the token ends; guests have none.
     expires: Option<Instant>,
     memberships: Vec<Membership>,
@@ -56,6 +58,7 @@ impl Context {
             opened: Instant::now(),
             renewed: None,
             admin: false,
+            rooms: Rooms::default(),
             expires: None,
             memberships: Vec::new(),
             _registration: registration,
@@ -74,6 +77,7 @@ impl Context {
         let Identity {
             user,
             admin,
+            rooms,
             expires,
         } = identity;
         let known = self.connection.user.get_or_init(|| user.clone());
@@ -83,8 +87,22 @@ impl Context {
         } else if expires.is_none() || *known != user {
             return Err(Refusal::new(ErrorCode::BadPayload, "a second hello"));
         }
-        (self.admin, self.expires) = (admin, expires);
+        (self.admin, self.rooms, self.expires) = (admin, rooms, expires);
+        self.leave_forbidden().await;
         Ok(())
+    }
+
+    /// Leaves the rooms that a fresh token does not allow, and tells the client.
+    async fn leave_forbidden(&mut self) {
+        let rooms = &self.rooms;
+        let forbidden = |it: &mut Membership| rooms.check(it.room().name()).is_err();
+        let left: Vec<_> = self.memberships.extract_if(.., forbidden).collect();
+        for membership in left {
+            if let Err(refusal) = self.rooms.check(membership.room().name()) {
+                self.refuse(&refusal);
+            }
+            membership.leave().await;
+        }
     }
 
     async fn open_session(&mut self) -> Result<(), Refusal> {
@@ -186,8 +204,14 @@ impl Context {
         self.membership(name).map(Membership::room)
     }
 
+    /// Refuses a room that the token does not allow.
+    pub(crate) fn check_right(&self, room: &str) -> Result<(), Refusal> {
+        self.rooms.check(room)
+    }
+
     /// The place in the room of that name.
     pub(crate) fn membership(&self, name: &str) -> Result<&Membership, Refusal> {
+        self.check_right(name)?;
         let mut memberships = self.memberships.iter();
         memberships
             .find(|membership| membership.room().name() == name)

@@ -19,6 +19,7 @@ use crate::epoch::{Epoch, Position};
 use crate::error::{CloseReason, Refusal};
 use crate::node::Node;
 use crate::rate::Cost;
+use crate::rights::Rooms;
 use crate::room;
 use crate::token::{GUEST, TokenError};
 
@@ -126,6 +127,7 @@ async fn hello(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Join { room, after, epoch } = context.read(payload)?;
     check_room(&room)?;
+    context.check_right(&room)?;
     // A number proves nothing without its epoch.
     let epoch = epoch.as_deref().and_then(Epoch::parse);
     let seen = after.zip(epoch).map(|(seq, epoch)| Position { epoch, seq });
@@ -216,6 +218,7 @@ fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
         (None, _) => Ok(Identity {
             user: guest(hello.name.unwrap_or_default(), node)?.into(),
             admin: false,
+            rooms: Rooms::default(),
             expires: None,
         }),
     }

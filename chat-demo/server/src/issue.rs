@@ -5,8 +5,9 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::config::parse::duration;
+use crate::rights::is_pattern;
 use crate::secret::{SecretArgs, SecretError};
-use crate::token;
+use crate::token::{self, Rights};
 
 /// For whom, and for how long.
 #[derive(clap::Args, Debug)]
@@ -22,6 +23,10 @@ pub struct Args {
     /// Let the user alert everybody
     #[arg(long)]
     pub admin: bool,
+
+    /// Rooms that the user may enter: names, or beginnings of names followed by *; may be repeated [default: all]
+    #[arg(long, value_name = "PATTERN", value_delimiter = ',', value_parser = pattern)]
+    pub rooms: Vec<String>,
 
     /// How long the token is good
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = duration)]
@@ -42,7 +47,11 @@ pub enum IssueError {
 /// Makes the token.
 pub fn run(args: &Args) -> Result<String, IssueError> {
     let secret = args.secret.read()?.ok_or(IssueError::NoSecret)?;
-    Ok(token::sign(&secret, &args.user, args.admin, args.time))
+    let rights = Rights {
+        admin: args.admin,
+        rooms: &args.rooms,
+    };
+    Ok(token::sign(&secret, &args.user, &rights, args.time))
 }
 
 fn user(text: &str) -> Result<String, &'static str> {
@@ -50,5 +59,13 @@ fn user(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err("not 1 to 64 printable bytes, or it begins like a guest's")
+    }
+}
+
+fn pattern(text: &str) -> Result<String, &'static str> {
+    if is_pattern(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("not the name of a room, nor the beginning of names followed by *")
     }
 }

@@ -25,7 +25,7 @@
 //! - `guard`: what is done when the server is at its limit.
 //! - `rate`: how often one may publish.
 //! - `tally`: what is counted, by those who do it.
-//! - `token`: who a client is.
+//! - `token`, `rights`: who a client is, and which rooms it may enter.
 //! - [`sessions`]: who is connected, where and since when.
 //! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - [`config`], [`secret`], [`tls`], [`error`], `clock`: settings, why things end, and when.
@@ -72,6 +72,7 @@ mod process;
 mod queue_age;
 mod rate;
 mod reply;
+mod rights;
 mod room;
 mod session;
 mod stream;

@@ -14,6 +14,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use crate::connection::Identity;
+use crate::rights::Rooms;
 
 /// What the names of guests begin with where others have tokens, and no name in a token may.
 pub(crate) const GUEST: &str = "guest-";
@@ -32,6 +33,9 @@ struct Claims {
     /// Whether the user may alert everybody.
     #[serde(default)]
     admin: bool,
+    /// Patterns of the rooms that the user may enter; all rooms without it.
+    #[serde(default)]
+    rooms: Option<Vec<String>>,
 }
 
 /// Verifies tokens.
@@ -68,15 +72,32 @@ impl Key {
         Ok(Identity {
             user: claims.sub.into(),
             admin: claims.admin,
+            rooms: Rooms::new(claims.rooms).ok_or(TokenError::Rooms)?,
             expires: Some(Instant::now() + remaining),
         })
     }
 }
 
+/// What a token lets its user do.
+pub(crate) struct Rights<'a> {
+    pub(crate) admin: bool,
+    /// Patterns of the rooms that the user may enter; none for all rooms.
+    pub(crate) rooms: &'a [String],
+}
+
 /// A token for a user that is good for a while.
-pub(crate) fn sign(secret: &SecretSlice<u8>, user: &str, admin: bool, time: Duration) -> String {
+pub(crate) fn sign(
+    secret: &SecretSlice<u8>,
+    user: &str,
+    rights: &Rights<'_>,
+    time: Duration,
+) -> String {
     hmac::install();
-    let claims = json!({ "sub": user, "exp": (since_epoch() + time).as_secs(), "admin": admin });
+    let mut claims =
+        json!({ "sub": user, "exp": (since_epoch() + time).as_secs(), "admin": rights.admin });
+    if !rights.rooms.is_empty() {
+        claims["rooms"] = rights.rooms.into();
+    }
     let key = EncodingKey::from_secret(secret.expose_secret());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
         .expect("claims are plain data, and any bytes are a key")
@@ -110,6 +131,8 @@ pub(crate) enum TokenError {
         "the token's sub is not a name: 1 to 64 bytes, no control characters, not blank, not guest-..."
     )]
     User,
+    #[error("the token's rooms are not all names, or beginnings of names followed by *")]
+    Rooms,
     #[error("the token cannot be read: {0}")]
     Form(String),
 }

@@ -22,6 +22,7 @@ fn token(user: &str) -> String {
         secret: secret(),
         user: user.to_owned(),
         admin: false,
+        rooms: Vec::new(),
         time: Duration::from_secs(3600),
     };
     issue::run(&args).expect("there is a secret")

@@ -145,6 +145,7 @@ fn what_has_no_number_reaches_all_servers() {
             },
             user: "root".to_owned(),
             admin: true,
+            rooms: Vec::new(),
             time: Duration::from_secs(60),
         });
         let admin = Client::builder(&one.url()).token(token.expect("a token"));

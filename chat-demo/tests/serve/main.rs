@@ -28,6 +28,7 @@ mod page;
 mod presence;
 mod process;
 mod rates;
+mod rights;
 mod secrets;
 mod sessions;
 mod streams;

@@ -13,11 +13,11 @@ use crate::harness::{Client, Server, run};
 
 const SECRET: &str = "a secret of the tests, of no use elsewhere";
 
-fn with_secret(config: &mut Config) {
+pub(crate) fn with_secret(config: &mut Config) {
     config.secret.token_secret = Some(SECRET.as_bytes().to_vec().into());
 }
 
-fn start() -> Server {
+pub(crate) fn start() -> Server {
     Server::with(with_secret)
 }
 
@@ -29,7 +29,7 @@ fn start_with_guests() -> Server {
 }
 
 /// The time that many seconds from now.
-fn from_now(seconds: i64) -> i64 {
+pub(crate) fn from_now(seconds: i64) -> i64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .expect("after 1970");
@@ -41,11 +41,11 @@ fn sign(claims: &Value, algorithm: Algorithm, secret: &str) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, &key).expect("plain data")
 }
 
-fn token(claims: &Value) -> String {
+pub(crate) fn token(claims: &Value) -> String {
     sign(claims, Algorithm::HS256, SECRET)
 }
 
-fn token_of(user: &str) -> String {
+pub(crate) fn token_of(user: &str) -> String {
     token(&json!({ "sub": user, "exp": from_now(3600) }))
 }
 
@@ -72,7 +72,7 @@ impl Client {
 }
 
 /// A client that has shown a token.
-async fn enter(server: &Server, user: &str, token: &str) -> Client {
+pub(crate) async fn enter(server: &Server, user: &str, token: &str) -> Client {
     let mut client = server.connect().await;
     client.show(token).await;
     client.expect_welcome(user).await;
@@ -90,7 +90,7 @@ fn a_good_token_says_who_somebody_is() {
 
         // The name beside it is not asked, nor are the claims that mean nothing here.
         let claims = json!({
-            "sub": "bob", "exp": from_now(3600), "nbf": from_now(-1), "iss": "us", "aud": ["chat"], "rooms": 7
+            "sub": "bob", "exp": from_now(3600), "nbf": from_now(-1), "iss": "us", "aud": ["chat"], "color": 7
         });
         let mut bob = server.connect().await;
         let hello = json!({ "name": "ann", "token": token(&claims) });

@@ -1,0 +1,70 @@
+//! Which rooms a token allows: the patterns of its `rooms` claim.
+
+use std::sync::Arc;
+
+use chat_demo_client::payload::{ErrorCode, is_name};
+
+use crate::error::Refusal;
+
+/// The rooms that a user may enter: all of them, or those that a pattern matches.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rooms(Option<Arc<[String]>>);
+
+impl Rooms {
+    /// Returns the rooms that the patterns of a token match, or all rooms if it has none. Returns `None` if one of the
+    /// patterns is not valid.
+    pub(crate) fn new(patterns: Option<Vec<String>>) -> Option<Self> {
+        let mut all = patterns.iter().flatten();
+        all.all(|pattern| is_pattern(pattern))
+            .then(|| Self(patterns.map(Arc::from)))
+    }
+
+    /// Refuses a room that no pattern matches.
+    pub(crate) fn check(&self, room: &str) -> Result<(), Refusal> {
+        let is_allowed = |patterns: &Arc<[String]>| patterns.iter().any(|it| matches(it, room));
+        if self.0.as_ref().is_none_or(is_allowed) {
+            return Ok(());
+        }
+        let message = format!("the token does not allow the room {room:?}");
+        Err(Refusal::new(ErrorCode::Forbidden, message))
+    }
+}
+
+/// Returns whether a text is the name of a room, or the beginning of names and a `*`.
+pub(crate) fn is_pattern(text: &str) -> bool {
+    let name = text.strip_suffix('*').unwrap_or(text);
+    !name.contains('*') && (text == "*" || is_name(name))
+}
+
+fn matches(pattern: &str, room: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => room.starts_with(beginning),
+        None => pattern == room,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pattern_is_a_name_or_a_beginning() {
+        let rooms = |patterns: &[&str]| {
+            let patterns = patterns.iter().map(|it| (*it).to_owned());
+            Rooms::new(Some(patterns.collect()))
+        };
+        let some = rooms(&["lobby", "team-*"]).expect("valid");
+        for room in ["lobby", "team-", "team-red"] {
+            assert!(some.check(room).is_ok(), "{room}");
+        }
+        for room in ["lobby2", "Lobby", "team", "a-team-", "*"] {
+            assert!(some.check(room).is_err(), "{room}");
+        }
+        let all = [rooms(&["*"]).expect("valid"), Rooms::default()];
+        assert!(all.iter().all(|rooms| rooms.check("tea").is_ok()));
+        assert!(rooms(&[]).expect("valid").check("tea").is_err());
+        for pattern in ["", "a*b", "**", "a\n"] {
+            assert!(rooms(&["lobby", pattern]).is_none(), "{pattern:?}");
+        }
+    }
+}
