@@ -42,6 +42,15 @@ pub trait Payload: prost::Message + Default + Serialize + DeserializeOwned {
     }
 }
 
+/// Does something for the payload of a kind that is known when the program runs.
+pub trait Visitor {
+    /// What comes of it.
+    type Output;
+
+    /// The kind is that of `P`.
+    fn visit<P: Payload>(self) -> Self::Output;
+}
+
 kinds! {
     /// "I am here", both ways, without a payload.
     HEARTBEAT = 0x01 "heartbeat";

@@ -8,7 +8,8 @@ mod redis;
 
 use std::sync::{Arc, Weak};
 
-use chat_demo_client::payload::{Alert, ErrorCode, Message, OrderUpdate, Presence, UserState};
+use chat_demo_client::payload::{ErrorCode, Message, Presence};
+use chat_demo_client::wire::Parcel;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
@@ -42,11 +43,11 @@ pub(crate) trait Bus: Send + Sync {
     /// Begins a new epoch of a room in the place of `epoch`, unless another server has done so.
     fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> BoxFuture<'a, Result<(), Away>>;
 
-    /// Announces what has no number to the servers that have the room, or to all, this one included.
+    /// Announces a frame without a number to the servers that have the room, or to all, this one included.
     fn announce<'a>(
         &'a self,
         room: Option<&'a str>,
-        heard: Heard,
+        frame: &'a Parcel,
     ) -> BoxFuture<'a, Result<(), Away>>;
 
     /// Puts a member down; how many there are now, on all servers.
@@ -98,10 +99,9 @@ pub(crate) enum Heard {
     Message(Announced),
     /// Where the room stands.
     Stand(Position),
-    Order(OrderUpdate),
-    State(UserState),
     Presence(Presence),
-    Alert(Alert),
+    /// A frame for clients.
+    Frame(Parcel),
 }
 
 /// A message that has its number.
@@ -124,18 +124,6 @@ impl Mark {
         hasher.update(&message.ts.to_be_bytes());
         hasher.update(message.text.as_bytes());
         Self(hasher.finalize())
-    }
-}
-
-impl From<OrderUpdate> for Heard {
-    fn from(update: OrderUpdate) -> Self {
-        Self::Order(update)
-    }
-}
-
-impl From<UserState> for Heard {
-    fn from(state: UserState) -> Self {
-        Self::State(state)
     }
 }
 

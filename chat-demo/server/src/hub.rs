@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, OnceLock};
 
-use chat_demo_client::payload::{Alert, Payload};
-use chat_demo_client::wire::Shared;
+use chat_demo_client::payload::Alert;
+use chat_demo_client::wire::{Delivery, Parcel, Shared};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
@@ -83,28 +83,31 @@ impl Hub {
     /// Tells every client that has said hello something, on all servers.
     pub(crate) async fn alert(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
         if let Some(bus) = &self.common.bus {
-            let announced = bus.announce(None, Heard::Alert(alert.clone())).await;
+            let announced = bus.announce(None, &Parcel::new(&alert)).await;
             if announced.is_ok() || !bus.goes_on_alone() {
                 return Ok(announced?);
             }
         }
-        self.alert_here(alert).await
+        self.send_to_all(Shared::new(alert)).await
     }
 
-    async fn alert_here(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
-        let (hub, alert) = (self.clone(), Shared::new(alert));
-        // A task of its own: it takes as long as there are connections.
+    /// Queues a frame for each client that was welcomed, in a task that takes as long as there are connections.
+    async fn send_to_all(
+        self: &Arc<Self>,
+        frame: impl Delivery + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let hub = self.clone();
         let slot = self.common.fanout.slot().await?;
         slot.submit(move || {
-            hub.broadcast(&alert, Connection::is_welcome);
+            hub.broadcast(&frame, Connection::is_welcome);
         });
         Ok(())
     }
 
     /// Queues a frame for every connection that `to` selects; returns for how many.
-    pub(crate) fn broadcast<P: Payload>(
+    pub(crate) fn broadcast(
         &self,
-        payload: &Shared<P>,
+        frame: &impl Delivery,
         to: impl Fn(&Connection) -> bool,
     ) -> usize {
         let told = self
@@ -112,10 +115,10 @@ impl Hub {
             .iter()
             .filter(|connection| to(connection))
             .map(|connection| &connection.outbox)
-            .map(|outbox| outbox.push(payload.encoded(outbox.subprotocol()).clone()))
+            .map(|outbox| outbox.push(frame.encoded(outbox.subprotocol()).clone()))
             .filter(|pushed| pushed.is_queued())
             .count();
-        self.common.tally.frames_out.inc_by(P::KIND, told);
+        self.common.tally.frames_out.inc_by(frame.kind(), told);
         told
     }
 
@@ -182,9 +185,9 @@ impl Hub {
 impl Ear for Hub {
     fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            if let Heard::Alert(alert) = heard {
+            if let Heard::Frame(frame) = heard {
                 // Closed: the server ends.
-                let _ = self.alert_here(alert).await;
+                let _ = self.send_to_all(frame).await;
             }
         })
     }

@@ -16,11 +16,11 @@ use std::time::Instant;
 
 use anthill::Strand;
 use chat_demo_client::payload::{Message, Payload, Publish};
-use chat_demo_client::wire::Shared;
+use chat_demo_client::wire::{Parcel, Shared};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::bus::{AppendError, Away, Heard, Watch};
+use crate::bus::{AppendError, Away, Watch};
 use crate::clock;
 use crate::connection::Connection;
 use crate::epoch::Position;
@@ -149,21 +149,21 @@ impl Room {
     }
 
     /// Delivers what has no number, of `len` bytes.
-    pub(crate) async fn relay<P: Payload + Clone + Into<Heard> + 'static>(
+    pub(crate) async fn relay<P: Payload + 'static>(
         self: &Arc<Self>,
         payload: Arc<Shared<P>>,
         len: usize,
     ) -> Result<(), Refusal> {
         let credit = self.flow.enter(len).await;
         if let Some(bus) = &self.common.bus {
-            let heard = payload.payload().clone().into();
-            let announced = bus.announce(Some(&self.name), heard).await;
+            let frame = Parcel::new(payload.payload());
+            let announced = bus.announce(Some(&self.name), &frame).await;
             if announced.is_ok() || !bus.goes_on_alone() {
                 return Ok(announced?);
             }
         }
         let deliver = move |state: &mut State| {
-            state.deliver(&payload, None);
+            state.deliver(&*payload, None);
             drop(credit);
         };
         self.send(deliver).await

@@ -63,12 +63,28 @@ macro_rules! kinds {
             Unknown(Kind),
         }
 
+        /// Visits the payload of a kind, if servers send that to clients.
+        pub fn visit<V: Visitor>(kind: Kind, visitor: V) -> Option<V::Output> {
+            $($(visit!(kind, visitor, $payload $(, $says)?);)?)*
+            None
+        }
+
         impl Event {
             /// Reads a frame of a kind, whose payload is in JSON.
             pub(crate) fn read(kind: Kind, payload: &[u8]) -> serde_json::Result<Self> {
                 $($(event!(kind, payload, $payload $(, $says)?);)?)*
                 Ok(Self::Unknown(kind))
             }
+        }
+    };
+}
+
+/// Visits the payload if `kind` is its kind, and if it says something.
+macro_rules! visit {
+    ($kind:ident, $visitor:ident, $type:ident) => {};
+    ($kind:ident, $visitor:ident, $type:ident, $says:literal) => {
+        if $kind == <$type as Payload>::KIND {
+            return Some($visitor.visit::<$type>());
         }
     };
 }

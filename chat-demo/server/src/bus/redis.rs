@@ -20,6 +20,7 @@ use std::sync::{Arc, Weak};
 use anthill::{JoinHandle, Pool};
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
+use chat_demo_client::wire::Parcel;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
@@ -37,7 +38,7 @@ use self::shared::{Kept, Shared};
 use self::subscriber::{Ears, Subscriber};
 use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
-use super::{Away, Bus, Ear, Heard, Page, Then, Watch};
+use super::{Away, Bus, Ear, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
 use crate::epoch::Epoch;
@@ -227,13 +228,13 @@ impl Bus for Redis {
     fn announce<'a>(
         &'a self,
         room: Option<&'a str>,
-        heard: Heard,
+        frame: &'a Parcel,
     ) -> BoxFuture<'a, Result<(), Away>> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let announced: redis::RedisResult<()> = redis::cmd(self.shared.publish)
                 .arg(channel(room))
-                .arg(announcement::encode(&heard))
+                .arg(announcement::encode(frame))
                 .query_async(&mut connection)
                 .await;
             announced.map_err(|error| self.shared.link.failed(&error))

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_demo_client::wire::Shared;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -114,10 +113,8 @@ impl Ear for Room {
                         room.ask_to_catch_up();
                     }
                 }
-                Heard::Order(update) => state.deliver(&Shared::new(update), None),
-                Heard::State(update) => state.deliver(&Shared::new(update), None),
+                Heard::Frame(frame) => state.deliver(&frame, None),
                 Heard::Presence(presence) => state.deliver_presence(presence),
-                Heard::Alert(_) => {}
             };
             // Closed: the server ends.
             let _ = self.send(hear).await;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_demo_client::frame::Kind;
-use chat_demo_client::payload::{Joined, Message, Payload, Presence, PresenceEvent};
+use chat_demo_client::payload::{Joined, Message, Presence, PresenceEvent};
 use chat_demo_client::subprotocol::{self, Subprotocol};
-use chat_demo_client::wire::{self, Shared};
+use chat_demo_client::wire::{self, Delivery, Shared};
 
 use super::common::Common;
 use super::flow::Flow;
@@ -206,7 +206,7 @@ impl State {
     }
 
     /// Queues a payload for each member except `user`. A member whose outbox takes no more frames leaves the room.
-    pub(super) fn deliver<P: Payload>(&mut self, payload: &Shared<P>, except: Option<&str>) {
+    pub(super) fn deliver(&mut self, payload: &impl Delivery, except: Option<&str>) {
         let (mut gone, mut behind) = (Vec::new(), Vec::new());
         let mut told = 0;
         for (id, member) in &self.members {
@@ -225,7 +225,7 @@ impl State {
         }
         self.flow.note(behind);
         self.common.tally.deliveries.inc_by(told as u64);
-        self.common.tally.frames_out.inc_by(P::KIND, told);
+        self.common.tally.frames_out.inc_by(payload.kind(), told);
         for id in gone {
             self.leave(id);
         }

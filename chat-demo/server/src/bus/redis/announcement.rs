@@ -3,8 +3,9 @@
 //! letter and the user.
 
 use chat_demo_client::frame::Kind;
-use chat_demo_client::payload::{Message, Payload, Presence, PresenceEvent};
+use chat_demo_client::payload::{Message, Presence, PresenceEvent};
 use chat_demo_client::subprotocol::Subprotocol::Protobuf;
+use chat_demo_client::wire::{Delivery, Parcel};
 
 use crate::bus::{Announced, Heard, Mark};
 use crate::epoch::{Epoch, Position};
@@ -16,7 +17,9 @@ pub(super) fn stored(message: Message) -> Vec<u8> {
         seq: 0,
         ..message
     };
-    written(&bare, Vec::new())
+    let mut bytes = Vec::new();
+    Protobuf.write(&bare, &mut bytes);
+    bytes
 }
 
 /// The message that was kept so.
@@ -29,16 +32,9 @@ pub(super) fn restored(room: &str, seq: u64, bytes: &[u8]) -> Option<Message> {
     })
 }
 
-/// As it goes over the bus. Messages and presence are announced by Redis itself.
-pub(super) fn encode(heard: &Heard) -> Vec<u8> {
-    match heard {
-        Heard::Order(update) => marked(update),
-        Heard::State(state) => marked(state),
-        Heard::Alert(alert) => marked(alert),
-        Heard::Message(_) | Heard::Stand(_) | Heard::Presence(_) => {
-            unreachable!("Redis announces it itself")
-        }
-    }
+/// A frame for clients as it goes over the bus.
+pub(super) fn encode(frame: &Parcel) -> Vec<u8> {
+    [&[frame.kind().0], frame.bytes()].concat()
 }
 
 /// What was announced to those in the room; nothing if a newer server says what this one does not know.
@@ -75,10 +71,7 @@ pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
                 event: event.into(),
             })
         }
-        Kind::ORDER_UPDATE => Heard::Order(Protobuf.read(payload).ok()?),
-        Kind::USER_STATE => Heard::State(Protobuf.read(payload).ok()?),
-        Kind::ALERT => Heard::Alert(Protobuf.read(payload).ok()?),
-        _ => return None,
+        kind => Heard::Frame(Parcel::read(kind, payload)?),
     })
 }
 
@@ -93,19 +86,11 @@ pub(super) fn mark(text: &str) -> Option<Mark> {
     u32::from_str_radix(text, 16).ok().map(Mark)
 }
 
-fn marked<P: Payload>(payload: &P) -> Vec<u8> {
-    written(payload, vec![P::KIND.0])
-}
-
-fn written<P: Payload>(payload: &P, mut bytes: Vec<u8>) -> Vec<u8> {
-    Protobuf.write(payload, &mut bytes);
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use chat_demo_client::payload::{Alert, Level, OrderUpdate, State, UserState};
+    use chat_demo_client::subprotocol::Subprotocol;
 
     fn message() -> Message {
         Message {
@@ -132,12 +117,18 @@ mod tests {
             level: Level::Critical.into(),
             text: "fire".to_owned(),
         };
-        for heard in [
-            Heard::Order(order),
-            Heard::State(state),
-            Heard::Alert(alert),
+        for sent in [
+            Parcel::new(&order),
+            Parcel::new(&state),
+            Parcel::new(&alert),
         ] {
-            assert_eq!(decode("tea", &encode(&heard)), Some(heard));
+            let Some(Heard::Frame(heard)) = decode("tea", &encode(&sent)) else {
+                panic!("{sent:?} is not heard");
+            };
+            assert_eq!((heard.kind(), heard.bytes()), (sent.kind(), sent.bytes()));
+            for subprotocol in Subprotocol::ALL {
+                assert_eq!(heard.encoded(subprotocol), sent.encoded(subprotocol));
+            }
         }
         let mut announced = vec![Kind::MESSAGE.0];
         announced.extend_from_slice(b"000000000000002a:12:ff:");
@@ -163,11 +154,12 @@ mod tests {
 
     #[test]
     fn what_nobody_understands_is_not_heard() {
-        let unknown: [&[u8]; 10] = [
+        let unknown: [&[u8]; 11] = [
             b"\x13000000000000002a:",
             b"\x162a:1:x:",
             b"",
             b"\xFFx",
+            b"\x04\xFF",
             &[Kind::MESSAGE.0],
             b"\x16:",
             b"\x16x:",

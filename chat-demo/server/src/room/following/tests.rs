@@ -4,11 +4,12 @@ use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
 
 use anthill::Pool;
+use chat_demo_client::wire::Parcel;
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bus::{Bus, Ear, Heard, Then, Watch};
+use crate::bus::{Bus, Ear, Then, Watch};
 use crate::connection::Connection;
 use crate::history::{History, Limits};
 use crate::outbox;
@@ -38,7 +39,11 @@ impl Bus for Mute {
         Box::pin(std::future::ready(Err(Away)))
     }
 
-    fn announce<'a>(&'a self, _: Option<&'a str>, _: Heard) -> BoxFuture<'a, Result<(), Away>> {
+    fn announce<'a>(
+        &'a self,
+        _: Option<&'a str>,
+        _: &'a Parcel,
+    ) -> BoxFuture<'a, Result<(), Away>> {
         Box::pin(std::future::ready(Err(Away)))
     }
 
