@@ -9,6 +9,8 @@ mod prepared;
 mod replica;
 mod source;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::mem;
 use std::sync::Arc;
@@ -305,134 +307,5 @@ impl Drop for Membership {
         if !self.left {
             self.room.depart(self.id);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use anthill::Pool;
-
-    use super::*;
-    use crate::directory::{Claim, Directory};
-    use crate::history::{History, Limits};
-    use crate::outbox::{self, Outbox};
-    use crate::room::prepared::Prepared;
-    use crate::tally::Tally;
-    use chat_demo_client::subprotocol::Subprotocol;
-
-    const LIMITS: outbox::Limits = outbox::Limits {
-        frames: 8,
-        bytes: 1000,
-        patience: Duration::ZERO,
-    };
-
-    /// A room with one member, and what its claims were made of.
-    struct Fixture {
-        rooms: Arc<Directory<Listening>>,
-        connection: Arc<Connection>,
-        membership: Membership,
-        fanout: Pool,
-    }
-
-    fn newcomer(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Newcomer {
-        Newcomer {
-            connection: connection.clone(),
-            claim,
-            seen: None,
-            prepared: Prepared::default(),
-            members: None,
-            told: None,
-        }
-    }
-
-    fn common() -> Arc<Common> {
-        let history = Limits {
-            messages: 0,
-            age: Duration::ZERO,
-            bytes: 0,
-            room_bytes: 0,
-            user_bytes: 0,
-            rooms: 0,
-        };
-        Arc::new(Common {
-            fanout: Pool::builder().capacity(2).build().expect("a pool"),
-            pages: Pool::builder().capacity(1).build().expect("a pool"),
-            outbox: LIMITS,
-            history: History::new(history),
-            journal: None,
-            bus: None,
-            presence_limit: 0,
-            tally: Tally::default(),
-        })
-    }
-
-    fn fixture() -> Fixture {
-        let common = common();
-        let fanout = common.fanout.clone();
-        let rooms = Arc::new(Directory::new());
-        let connection = Arc::new(Connection::new(1, Outbox::new(LIMITS, Subprotocol::Json)));
-        let (listening, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common)));
-        let id = connection.id;
-        let room = listening.room.clone();
-        let claim = Arc::new(claim);
-        let joined = claim.clone();
-        room.apply(|state| state.join(newcomer(&connection, joined)));
-        let membership = Membership {
-            room,
-            claim,
-            id,
-            left: false,
-        };
-        Fixture {
-            rooms,
-            connection,
-            membership,
-            fanout,
-        }
-    }
-
-    #[test]
-    fn a_membership_that_is_dropped_ends_at_once_though_the_pool_is_full() {
-        let Fixture {
-            rooms,
-            membership,
-            fanout,
-            ..
-        } = fixture();
-        let _all = [fanout.try_slot(), fanout.try_slot()].map(|slot| slot.expect("it is free"));
-        drop(membership);
-        assert_eq!(rooms.len(), 0);
-    }
-
-    #[test]
-    fn a_membership_that_is_dropped_within_an_operation_ends_after_it() {
-        let Fixture {
-            rooms, membership, ..
-        } = fixture();
-        let room = membership.room.clone();
-        room.apply(|state| {
-            drop(membership);
-            assert_eq!(state.members(), 1);
-        });
-        assert_eq!(rooms.len(), 0);
-    }
-
-    #[test]
-    fn who_is_gone_before_it_comes_does_not_become_a_member() {
-        let Fixture {
-            rooms,
-            connection,
-            membership,
-            ..
-        } = fixture();
-        let room = membership.room.clone();
-        connection.outbox.abandon();
-        drop(membership);
-        let (_, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common())));
-        room.apply(|state| state.join(newcomer(&connection, Arc::new(claim))));
-        assert_eq!(room.state.lock().members(), 0);
-        assert_eq!(rooms.len(), 0);
     }
 }
