@@ -167,23 +167,26 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn percent(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(percent),
-        _ => Err("not a percentage above 0 and up to 100".to_owned()),
-    }
+/// Above 0 and up to 100, with or without a `%`.
+fn percent(text: &str) -> Result<f64, &'static str> {
+    number(text.strip_suffix('%').unwrap_or(text), 100.0)
+        .filter(|percent| *percent > 0.0)
+        .ok_or("not a percentage above 0 and up to 100")
 }
 
 /// From 0 to 1, or from 0% to 100%.
-fn share(text: &str) -> Result<f64, String> {
-    let (number, of) = match text.strip_suffix('%') {
-        Some(percent) => (percent, 100.0),
-        None => (text, 1.0),
+fn share(text: &str) -> Result<f64, &'static str> {
+    let share = match text.strip_suffix('%') {
+        Some(percent) => number(percent, 100.0).map(|percent| percent / 100.0),
+        None => number(text, 1.0),
     };
-    match number.parse::<f64>() {
-        Ok(number) if (0.0..=of).contains(&number) => Ok(number / of),
-        _ => Err("not a share, like 0.05 or 5%".to_owned()),
-    }
+    share.ok_or("not a share, like 0.05 or 5%")
+}
+
+/// A number from 0 to `most`.
+fn number(text: &str, most: f64) -> Option<f64> {
+    let number = text.parse().ok();
+    number.filter(|number| (0.0..=most).contains(number))
 }
 
 #[cfg(test)]
