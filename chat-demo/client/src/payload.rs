@@ -18,6 +18,9 @@ pub const MAX_NAME: usize = 64;
 /// The longest idempotency key, in bytes.
 pub const MAX_KEY: usize = 64;
 
+/// The longest text to search for, in bytes.
+pub const MAX_SEARCH: usize = 256;
+
 /// Returns whether a room or a user may have this name.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
@@ -87,6 +90,10 @@ kinds! {
     MEMBERS = 0x1B "members" carries Members and says "Who is in a room.";
     /// Notice before the server ends the connection.
     BYE = 0x1C "bye" carries Bye and says "The server will end the connection.";
+    /// Asks for messages that contain a text, and the answer.
+    SEARCH = 0x1D "search" carries Search checked by check_text and says "Messages that contain a text.";
+    /// A user writes something.
+    TYPING = 0x1E "typing" carries Typing and says "A user writes something.";
     /// Makes its handler panic, where debug commands are on.
     PANIC = 0x7F "panic";
 }
@@ -351,6 +358,50 @@ pub struct History {
     /// How many at most; fewer may come.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
+}
+
+/// Asks for messages that contain a text, in any case; the answer has `messages`. A connection's next search cancels it.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
+pub struct Search {
+    /// The room's name.
+    #[prost(string, tag = "1")]
+    pub room: String,
+    /// What to search for, of 1 to [`MAX_SEARCH`] bytes.
+    #[prost(string, tag = "2")]
+    pub text: String,
+    /// Only messages with lower numbers; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(uint64, optional, tag = "3")]
+    pub before: Option<u64>,
+    /// How many at most; fewer may come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(uint32, optional, tag = "4")]
+    pub limit: Option<u32>,
+    /// The newest that were found, the oldest first; absent in the question.
+    #[serde(default)]
+    #[prost(message, repeated, tag = "5")]
+    pub messages: Vec<Message>,
+}
+
+impl Search {
+    fn check_text(&self) -> Result<(), &'static str> {
+        match self.text.len() {
+            1..=MAX_SEARCH => Ok(()),
+            _ => Err("a search has a text of 1 to 256 bytes"),
+        }
+    }
+}
+
+/// A user writes something; goes to the other members of a room, unless they are behind.
+#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
+pub struct Typing {
+    /// The room's name.
+    #[prost(string, tag = "1")]
+    pub room: String,
+    /// Who; set by the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[prost(string, optional, tag = "2")]
+    pub user: Option<String>,
 }
 
 /// Notice that the server is about to end the connection.

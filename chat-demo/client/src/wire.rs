@@ -165,6 +165,16 @@ pub fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> Bytes {
     if subprotocol == Subprotocol::Json {
         return json.clone();
     }
+    message(&kept::<P>(json), subprotocol)
+}
+
+/// Reads a message that [`message`] made in JSON.
+///
+/// # Panics
+///
+/// If `json` was not made by [`message`] of this payload.
+#[must_use]
+pub fn kept<P: Payload>(json: &Bytes) -> P {
     // A server's short header says its length in the second byte, unless more bytes do.
     let header_len = match json[1] {
         127 => WS_HEADER_LEN,
@@ -172,8 +182,7 @@ pub fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> Bytes {
         _ => 2,
     };
     let payload = &json[header_len + HEADER_LEN..json.len() - CRC_LEN];
-    let payload: P = Subprotocol::Json.read(payload).expect("it was made here");
-    message(&payload, subprotocol)
+    Subprotocol::Json.read(payload).expect("it was made here")
 }
 
 /// A text message that is no frame of ours.
@@ -207,6 +216,28 @@ pub fn close(code: u16, reason: &str) -> Bytes {
 #[must_use]
 pub fn is_close(frame: &[u8]) -> bool {
     frame.first() == Some(&OP_CLOSE)
+}
+
+/// Returns the payloads of the text messages in `bytes`, which are whole messages of this module one after another.
+pub fn texts(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let messages = std::iter::from_fn(move || {
+        let (&[opcode, len], rest) = bytes.split_first_chunk()?;
+        let (len, rest) = match len {
+            127 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (usize::try_from(u64::from_be_bytes(*len)).ok()?, rest)
+            }
+            126 => {
+                let (len, rest) = rest.split_first_chunk()?;
+                (usize::from(u16::from_be_bytes(*len)), rest)
+            }
+            len => (usize::from(len), rest),
+        };
+        let payload;
+        (payload, bytes) = rest.split_at_checked(len)?;
+        Some((opcode, payload))
+    });
+    messages.filter_map(|(opcode, payload)| (opcode == OP_TEXT).then_some(payload))
 }
 
 fn plain(opcode: u8, content: &[u8]) -> Bytes {

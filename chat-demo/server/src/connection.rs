@@ -22,6 +22,7 @@ pub(crate) struct Connection {
     /// Set once its hello was answered with a welcome.
     welcomed: AtomicBool,
     pub(crate) outbox: Arc<Outbox>,
+    pub(crate) opened: Instant,
 }
 
 /// What a hello has established.
@@ -42,6 +43,7 @@ impl Connection {
             user: OnceLock::new(),
             welcomed: AtomicBool::new(false),
             outbox: Arc::new(outbox),
+            opened: Instant::now(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use chat_demo_client::payload::{ErrorCode, Payload};
-use chat_demo_client::subprotocol::{self, Subprotocol};
+use chat_demo_client::payload::{ErrorCode, Payload, Search};
+use chat_demo_client::subprotocol::Subprotocol;
 use tokio::time::Instant;
 
 use crate::connection::{Connection, Identity};
@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::outbox::{Ended, Outbox};
 use crate::rate::{Cost, Rate};
 use crate::rights::Rooms;
-use crate::room::{Membership, Room};
+use crate::room::{Membership, Room, Searching};
 use crate::sessions::{self, Record};
 
 /// A connection is opened, authenticated, active and closed, as [`State`] says. Closed means that this is dropped, and with
@@ -22,7 +22,6 @@ pub(crate) struct Context {
     pub(crate) node: Arc<Node>,
     pub(crate) connection: Arc<Connection>,
     state: State,
-    opened: Instant,
     /// When the session was put down last; there is one from the hello on.
     renewed: Option<Instant>,
     admin: bool,
@@ -31,6 +30,8 @@ pub(crate) struct Context {
     expires: Option<Instant>,
     memberships: Vec<Membership>,
     rate: Rate,
+    /// The search that was asked for last.
+    searching: Option<Searching>,
     _registration: Registration,
 }
 
@@ -55,12 +56,12 @@ impl Context {
             node,
             connection,
             state: State::Opened,
-            opened: Instant::now(),
             renewed: None,
             admin: false,
             rooms: Rooms::default(),
             expires: None,
             memberships: Vec::new(),
+            searching: None,
             _registration: registration,
         };
         tracing::debug!(session = context.session(), "connection opened");
@@ -124,7 +125,7 @@ impl Context {
         let user = self.connection.user.get().cloned().unwrap_or_default();
         self.node
             .sessions
-            .record(user, self.connection.id, self.opened)
+            .record(user, self.connection.id, self.connection.opened)
     }
 
     /// The connection has been heard: renews its session, when it is time to.
@@ -147,7 +148,7 @@ impl Context {
     }
 
     pub(crate) fn opened(&self) -> Instant {
-        self.opened
+        self.connection.opened
     }
 
     /// Whether it may alert everybody.
@@ -180,16 +181,6 @@ impl Context {
         read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
     }
 
-    /// Refuses a message whose texts are too long in one of the encodings that others read it in.
-    pub(crate) fn check_length<const N: usize>(&self, texts: [&String; N]) -> Result<(), Refusal> {
-        let limit = self.node.config.max_payload;
-        if subprotocol::fit(texts.map(String::as_str), limit) {
-            return Ok(());
-        }
-        let message = format!("too long: over {limit} bytes in JSON, as some members read it");
-        Err(Refusal::new(ErrorCode::BadPayload, message))
-    }
-
     /// Tells the client why a frame was not obeyed.
     pub(crate) fn refuse(&self, refusal: &Refusal) {
         self.connection.refuse(refusal, &self.node.tally);
@@ -216,6 +207,23 @@ impl Context {
         memberships
             .find(|membership| membership.room().name() == name)
             .ok_or_else(|| Refusal::new(ErrorCode::NotMember, format!("join {name:?} first")))
+    }
+
+    /// Begins a search, and cancels the one before.
+    pub(crate) fn search(&mut self, search: Search) -> Result<(), Refusal> {
+        self.searching = None;
+        let deadline = Instant::now() + self.node.config.request_timeout;
+        let room = self.room(&search.room)?;
+        let searching = room.search(self.connection.clone(), search, deadline.into_std())?;
+        self.searching = Some(searching);
+        Ok(())
+    }
+
+    /// Returns the room of that name, if a notice that the user writes something is due there.
+    pub(crate) fn begin_typing(&mut self, room: &str) -> Option<Arc<Room>> {
+        let mut memberships = self.memberships.iter_mut();
+        let membership = memberships.find(|membership| membership.room().name() == room)?;
+        membership.begin_typing().then(|| membership.room().clone())
     }
 
     /// All rooms that the connection is in.
@@ -254,7 +262,7 @@ impl Drop for Context {
             None => "cut_off",
         };
         let (session, user) = (self.session(), self.connection.user());
-        let open_for = self.opened.elapsed().as_secs_f64();
+        let open_for = self.connection.opened.elapsed().as_secs_f64();
         tracing::debug!(session, user, state = ?self.state, open_for, reason, "connection closed");
         // Rooms that still know the connection see that it takes nothing any more.
         self.connection.outbox.abandon();

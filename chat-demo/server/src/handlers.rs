@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anthill::SlotError;
 use chat_demo_client::frame::{Frame, Kind};
 use chat_demo_client::payload::{
-    self, Alert, ErrorCode, Hello, History, Join, Leave, Members, OrderUpdate, Publish, UserState,
-    Welcome,
+    self, Alert, ErrorCode, Hello, History, Join, Leave, Members, OrderUpdate, Publish, Search,
+    Typing, UserState, Welcome,
 };
 use chat_demo_client::wire::Shared;
 use futures_util::future::BoxFuture;
@@ -52,6 +52,8 @@ pub(crate) fn handle<'a>(
         Kind::PUBLISH => Box::pin(publish(context, payload)),
         Kind::HISTORY => Box::pin(history(context, payload)),
         Kind::MEMBERS => Box::pin(members(context, payload)),
+        Kind::SEARCH => Box::pin(search(context, payload)),
+        Kind::TYPING => Box::pin(typing(context, payload)),
         Kind::PANIC if context.node.config.debug_commands => {
             Box::pin(async { panic!("asked for by a client") })
         }
@@ -70,7 +72,7 @@ async fn order_update(context: &mut Context, payload: &[u8]) -> Result<(), Refus
     let room = named.unwrap_or_else(|| OrderUpdate::DEFAULT_ROOM.to_owned());
     check_room(&room)?;
     let to = context.room(&room)?;
-    context.check_length([&update.order, &update.status])?;
+    context.node.check_length([&update.order, &update.status])?;
     context.charge(Cost::of_message(payload.len()))?;
     update.room = Some(room);
     to.relay(Arc::new(Shared::new(update)), payload.len()).await
@@ -94,7 +96,7 @@ async fn alert(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     if !context.is_admin() {
         return Err(Refusal::new(ErrorCode::Forbidden, "only admins alert"));
     }
-    context.check_length([&alert.text])?;
+    context.node.check_length([&alert.text])?;
     context.charge(Cost::of_message(alert.text.len()))?;
     context.node.hub.alert(alert).await
 }
@@ -171,7 +173,10 @@ async fn publish(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let refused = |refusal: Refusal| refusal.with_id(id.clone());
     check_room(&publish.room).map_err(refused)?;
     let membership = context.membership(&publish.room).map_err(refused)?;
-    context.check_length([&publish.text]).map_err(refused)?;
+    context
+        .node
+        .check_length([&publish.text])
+        .map_err(refused)?;
     let cost = Cost::of_message(publish.text.len());
     context.charge(cost).map_err(refused)?;
     context.node.guard.hold_back().await;
@@ -203,9 +208,31 @@ async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     room.list(context.connection.clone()).await
 }
 
+/// Searches in a room's history. Ready when the search is in the pool: the client may go on, and type on.
+async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
+    let search: Search = context.read(payload)?;
+    check_room(&search.room)?;
+    context.room(&search.room)?;
+    let (most, _) = context.connection.outbox.page();
+    context.pace(Cost::of_answer(most)).await;
+    context.search(search)
+}
+
+/// Tells the other members of a room that the user writes something.
+async fn typing(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
+    let Typing { room, .. } = context.read(payload)?;
+    check_room(&room)?;
+    context.room(&room)?;
+    context.charge(Cost::ONE)?;
+    if let Some(room) = context.begin_typing(&room) {
+        room.tell_typing(context.connection.user()).await;
+    }
+    Ok(())
+}
+
 /// Who says hello: the user whom a token names, or a guest. A client that brought a token is never taken for a guest, for
 /// it would not know.
-fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
+pub(crate) fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
     let unauthenticated = |message| Refusal::new(ErrorCode::NotAuthenticated, message);
     match (hello.token, &node.tokens) {
         (Some(token), Some(key)) => Ok(key.verify(&token)?),
@@ -244,7 +271,7 @@ fn guest(name: String, node: &Node) -> Result<String, Refusal> {
     Err(Refusal::new(ErrorCode::BadPayload, message))
 }
 
-fn check_room(name: &str) -> Result<(), Refusal> {
+pub(crate) fn check_room(name: &str) -> Result<(), Refusal> {
     if payload::is_name(name) {
         return Ok(());
     }

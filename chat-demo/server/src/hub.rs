@@ -231,6 +231,7 @@ mod tests {
         Hub::new(Common {
             fanout: Pool::builder().capacity(8).build().expect("a pool"),
             pages: Pool::builder().capacity(1).build().expect("a pool"),
+            searches: Pool::builder().capacity(1).build().expect("a pool"),
             outbox: LIMITS,
             history: History::new(history::Limits {
                 messages: 0,

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anthill::Pool;
-use chat_demo_client::wire;
+use chat_demo_client::payload::ErrorCode;
+use chat_demo_client::{subprotocol, wire};
 use sysinfo::System;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use crate::clock;
 use crate::closures::Closures;
 use crate::config::Config;
 use crate::door::Door;
-use crate::error::ServeError;
+use crate::error::{Refusal, ServeError};
 use crate::guard::{self, Guard};
 use crate::history::{self, History};
 use crate::hub::Hub;
@@ -129,6 +130,7 @@ impl Node {
         let hub = Hub::new(Common {
             fanout: pools.fanout.clone(),
             pages: pools.pages.clone(),
+            searches: pools.searches.clone(),
             outbox: outbox_limits(&config),
             history,
             journal,
@@ -188,6 +190,16 @@ impl Node {
     /// Why newcomers are refused although there is a place for them, if they are.
     pub(crate) fn refuses(&self) -> Option<String> {
         self.guard.refuses(self.hub.connections())
+    }
+
+    /// Refuses a message whose texts are too long in one of the encodings that others read it in.
+    pub(crate) fn check_length<const N: usize>(&self, texts: [&String; N]) -> Result<(), Refusal> {
+        let limit = self.config.max_payload;
+        if subprotocol::fit(texts.map(String::as_str), limit) {
+            return Ok(());
+        }
+        let message = format!("too long: over {limit} bytes in JSON, as some members read it");
+        Err(Refusal::new(ErrorCode::BadPayload, message))
     }
 
     pub(crate) fn outbox_limits(&self) -> Limits {

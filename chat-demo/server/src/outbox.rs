@@ -107,6 +107,20 @@ impl Outbox {
         true
     }
 
+    /// Queues a frame of little worth, unless the client has a quarter of what it may have. Returns whether it is queued.
+    pub(crate) fn hint(&self, frame: Bytes) -> bool {
+        let mut state = self.state.lock();
+        let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
+        if state.sealed || self.limits.are_filled(1, frames, bytes) {
+            return false;
+        }
+        let waker = state.waker_for_more();
+        state.append(frame);
+        drop(state);
+        wake(waker);
+        true
+    }
+
     /// Queues a frame. Evicts the client if this frame is one too many.
     pub(crate) fn push(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();

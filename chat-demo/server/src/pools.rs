@@ -14,6 +14,10 @@ const SERVICE: usize = 16;
 const DOOR: usize = 4;
 /// Pages that are encoded or wait for it; more wait in their connections.
 const PAGES: usize = 64;
+/// Searches that run or wait; more are refused.
+const SEARCHES: usize = 64;
+/// Requests of the HTTP API at a time; more are refused.
+const API: usize = 16;
 
 /// Entrances to the same workers, each with its own bound.
 pub(crate) struct Pools {
@@ -30,6 +34,10 @@ pub(crate) struct Pools {
     pub(crate) fanout: Pool,
     /// Pages of history and lists of members: closures that run after more urgent work.
     pub(crate) pages: Pool,
+    /// Searches in histories: closures that run after more urgent work.
+    pub(crate) searches: Pool,
+    /// Requests of the HTTP API, which run after more urgent work.
+    pub(crate) api: Pool,
     /// Reads from Redis, where there is one.
     pub(crate) reads: Option<Pool>,
 }
@@ -57,7 +65,9 @@ impl Pools {
             front: subpool(config.max_handshakes)?,
             connections: subpool(config.max_connections)?,
             fanout: subpool(config.fanout)?,
-            pages: pages(&service)?,
+            pages: low(&service, PAGES)?,
+            searches: low(&service, SEARCHES)?,
+            api: low(&service, API)?,
             reads: reads.transpose()?,
             service,
         })
@@ -72,6 +82,8 @@ impl Pools {
             ("connections", Some(&self.connections)),
             ("fanout", Some(&self.fanout)),
             ("pages", Some(&self.pages)),
+            ("searches", Some(&self.searches)),
+            ("api", Some(&self.api)),
             ("redis_reads", self.reads.as_ref()),
         ];
         let there = named.map(|(name, pool)| pool.map(|pool| (name, pool.clone())));
@@ -85,9 +97,9 @@ impl Pools {
     }
 }
 
-/// The subpool for work that may wait. It leaves a worker to the rooms, if there are several.
-fn pages(pool: &Pool) -> Result<Pool, BuildError> {
+/// A subpool for work that may wait. It leaves a worker to the rooms, if there are several.
+fn low(pool: &Pool, capacity: usize) -> Result<Pool, BuildError> {
     let workers = *pool.threads().end();
-    let pages = pool.subpool().capacity(PAGES).priority(Priority::Low);
-    pages.threads((workers - 1).max(1)).build()
+    let low = pool.subpool().capacity(capacity).priority(Priority::Low);
+    low.threads((workers - 1).max(1)).build()
 }

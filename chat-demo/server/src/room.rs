@@ -7,10 +7,12 @@ mod following;
 mod page;
 mod prepared;
 mod replica;
+mod search;
 mod source;
 mod state;
 #[cfg(test)]
 mod tests;
+mod typing;
 
 use std::mem;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use crate::room::source::{Claimed, Newcomer, Source};
 use crate::room::state::State;
 
 pub(crate) use crate::room::common::Common;
+pub(crate) use crate::room::search::Searching;
 pub(crate) use crate::room::state::MAX_LISTED;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
@@ -102,6 +105,7 @@ impl Room {
             claim: claim.clone(),
             id: connection.id,
             left: false,
+            typed: None,
         };
         let bus = self.common.bus.as_ref();
         let (tell, told) = bus.map(|_| oneshot::channel()).unzip();
@@ -222,6 +226,8 @@ pub(crate) struct Membership {
     claim: Claimed,
     id: u64,
     left: bool,
+    /// When a notice that its user writes something went on last.
+    typed: Option<tokio::time::Instant>,
 }
 
 impl Membership {

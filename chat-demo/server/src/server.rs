@@ -310,6 +310,8 @@ fn drain(node: &Node) -> Result<(), ServeError> {
         &node.pools.front,
         &node.pools.connections,
         &node.pools.pages,
+        &node.pools.searches,
+        &node.pools.api,
         &node.pools.fanout,
     ] {
         pool.shutdown()

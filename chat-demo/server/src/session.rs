@@ -2,6 +2,8 @@
 
 mod incoming;
 #[cfg(test)]
+mod search_tests;
+#[cfg(test)]
 mod tests;
 
 use std::fmt::Display;

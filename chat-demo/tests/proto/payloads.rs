@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use chat_demo_client::payload::{
     Ack, Alert, Bye, Error, ErrorCode, Hello, History, Join, Joined, Leave, Level, Members,
-    Message, OrderUpdate, Payload, Presence, PresenceEvent, Publish, State, UserState, Welcome,
+    Message, OrderUpdate, Payload, Presence, PresenceEvent, Publish, Search, State, Typing,
+    UserState, Welcome,
 };
 
 pub(crate) trait Check {
@@ -14,6 +15,7 @@ pub(crate) trait Check {
 /// One of each payload, with all that it can have.
 pub(crate) fn each(check: &mut impl Check) {
     of_both(check);
+    of_both_at_last(check);
     of_clients(check);
     of_servers(check);
 }
@@ -71,6 +73,32 @@ fn of_both(check: &mut impl Check) {
             users: vec![],
         },
     );
+}
+
+fn of_both_at_last(check: &mut impl Check) {
+    check.one(
+        "Search",
+        Search {
+            room: text(),
+            text: text(),
+            before: Some(5),
+            limit: Some(50),
+            messages: vec![message(), message()],
+        },
+    );
+    for user in [None, Some(text())] {
+        check.one("Typing", Typing { room: text(), user });
+    }
+}
+
+fn message() -> Message {
+    Message {
+        room: text(),
+        seq: 1 << 40,
+        user: text(),
+        text: text(),
+        ts: 1_700_000_000_000,
+    }
 }
 
 fn of_clients(check: &mut impl Check) {
@@ -146,16 +174,7 @@ fn of_servers(check: &mut impl Check) {
             epoch: text(),
         },
     );
-    check.one(
-        "Message",
-        Message {
-            room: text(),
-            seq: 1 << 40,
-            user: text(),
-            text: text(),
-            ts: 1_700_000_000_000,
-        },
-    );
+    check.one("Message", message());
     check.one(
         "Ack",
         Ack {

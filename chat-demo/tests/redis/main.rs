@@ -11,6 +11,8 @@ mod proxy;
 mod redis;
 mod rights;
 mod rooms;
+mod searches;
 mod sessions;
 mod swarm;
 mod topologies;
+mod typing;

@@ -113,7 +113,7 @@ impl Ear for Room {
                         room.ask_to_catch_up();
                     }
                 }
-                Heard::Frame(frame) => state.deliver(&frame, None),
+                Heard::Frame(frame) => state.deliver_frame(&frame),
                 Heard::Presence(presence) => state.deliver_presence(presence),
             };
             // Closed: the server ends.

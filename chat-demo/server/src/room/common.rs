@@ -16,6 +16,8 @@ pub(crate) struct Common {
     pub(crate) fanout: Pool,
     /// Where pages of history and lists of members are encoded, after more urgent work.
     pub(crate) pages: Pool,
+    /// Where histories are searched, after more urgent work.
+    pub(crate) searches: Pool,
     /// What a member's outbox holds.
     pub(crate) outbox: outbox::Limits,
     pub(crate) history: History,

@@ -24,7 +24,7 @@ pub(crate) const MAX_LISTED: usize = 1000;
 /// Touched by the room's strand, and by those that depart.
 pub(super) struct State {
     name: Arc<str>,
-    members: HashMap<u64, Member>,
+    pub(super) members: HashMap<u64, Member>,
     /// Gives the numbers, for it outlives the room; unless the bus does.
     pub(super) log: Arc<Log>,
     /// How the log stands to what the bus has, if there is one.
@@ -33,8 +33,8 @@ pub(super) struct State {
     pub(super) flow: Arc<Flow>,
 }
 
-struct Member {
-    connection: Arc<Connection>,
+pub(super) struct Member {
+    pub(super) connection: Arc<Connection>,
     /// Keeps the room in the hub.
     _claim: Claimed,
 }

@@ -49,6 +49,7 @@ fn common() -> Arc<Common> {
     Arc::new(Common {
         fanout: Pool::builder().capacity(2).build().expect("a pool"),
         pages: Pool::builder().capacity(1).build().expect("a pool"),
+        searches: Pool::builder().capacity(1).build().expect("a pool"),
         outbox: LIMITS,
         history: History::new(history),
         journal: None,
@@ -74,6 +75,7 @@ fn fixture() -> Fixture {
         claim,
         id,
         left: false,
+        typed: None,
     };
     Fixture {
         rooms,

@@ -15,12 +15,12 @@ use super::*;
 use crate::config::Config;
 use crate::sessions::{Record, Sessions, Store, StoreError};
 
-fn node() -> Node {
+pub(super) fn node() -> Node {
     Node::new(Config::default()).expect("valid settings")
 }
 
 /// The two ends of a connection.
-async fn pair() -> (TcpStream, Stream) {
+pub(super) async fn pair() -> (TcpStream, Stream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let client = TcpStream::connect(address).await.expect("it listens");
@@ -28,7 +28,7 @@ async fn pair() -> (TcpStream, Stream) {
     (client, Stream::Left(stream))
 }
 
-fn session(
+pub(super) fn session(
     stream: Stream,
     node: impl Into<Arc<Node>>,
 ) -> impl Future<Output = ()> + Send + 'static {
@@ -147,13 +147,13 @@ async fn stuck_at(
     (client, serving, node)
 }
 
-async fn say(client: &mut WebSocketStream<TcpStream>, kind: Kind, payload: &[u8]) {
+pub(super) async fn say(client: &mut WebSocketStream<TcpStream>, kind: Kind, payload: &[u8]) {
     let frame = Frame { kind, payload }.encode();
     let sent = client.send(Message::Binary(frame)).await;
     sent.expect("it is read");
 }
 
-async fn hear(client: &mut WebSocketStream<TcpStream>) -> (Kind, String) {
+pub(super) async fn hear(client: &mut WebSocketStream<TcpStream>) -> (Kind, String) {
     let message = client.next().await.expect("an answer").expect("WebSocket");
     let message = message.into_data();
     let frame = Frame::decode(&message, 1 << 16).expect("one frame");

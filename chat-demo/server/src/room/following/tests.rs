@@ -92,6 +92,7 @@ fn state() -> State {
     let common = Common {
         fanout: Pool::builder().capacity(1).build().expect("a pool"),
         pages: Pool::builder().capacity(1).build().expect("a pool"),
+        searches: Pool::builder().capacity(1).build().expect("a pool"),
         outbox: LIMITS,
         history: History::new(limits),
         journal: None,

@@ -1,0 +1,119 @@
+//! Searches in a room's history: closures of low priority, which cost nothing once nobody waits for the answer.
+
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use anthill::JoinHandle;
+use chat_demo_client::payload::{ErrorCode, Message, Payload, Search};
+use chat_demo_client::wire;
+
+use super::Room;
+use crate::connection::Connection;
+use crate::error::Refusal;
+use crate::history::Log;
+use crate::tally::Tally;
+
+/// Messages that a search reads before it checks whether its answer is still wanted.
+const CHUNK: usize = 64;
+
+/// A search of a connection. Dropping it cancels the search, whether that has begun or not.
+pub(crate) struct Searching {
+    /// Dropped before the task, or the client gets an error for a search that it cancelled.
+    _wanted: Arc<()>,
+    _task: JoinHandle<()>,
+}
+
+impl Room {
+    /// Searches the history that this server has of the room, and sends what it finds. A search that is not begun by
+    /// `deadline` is not begun at all.
+    pub(crate) fn search(
+        &self,
+        to: Arc<Connection>,
+        search: Search,
+        deadline: Instant,
+    ) -> Result<Searching, Refusal> {
+        let slot = self.common.searches.try_slot()?.expires_at(deadline);
+        let wanted = Arc::new(());
+        let answer = Answer {
+            wanted: Arc::downgrade(&wanted),
+            to,
+            tally: self.common.tally.clone(),
+            is_sent: false,
+        };
+        let log = self.log.clone();
+        let task = slot.submit_with_handle(move || answer.find(&log, search));
+        Ok(Searching {
+            _wanted: wanted,
+            _task: task.cancel_on_drop(),
+        })
+    }
+}
+
+/// An answer that a connection waits for. If it is dropped unsent, the client gets an error.
+struct Answer {
+    wanted: Weak<()>,
+    to: Arc<Connection>,
+    tally: Tally,
+    is_sent: bool,
+}
+
+impl Answer {
+    fn is_wanted(&self) -> bool {
+        self.wanted.strong_count() > 0 && !self.to.outbox.is_sealed()
+    }
+
+    fn find(mut self, log: &Log, search: Search) {
+        let Some(messages) = self.matches(log, &search) else {
+            return;
+        };
+        let outbox = &self.to.outbox;
+        let answer = Search { messages, ..search };
+        let frame = wire::message(&answer, outbox.subprotocol());
+        if outbox.offer(vec![frame]) {
+            self.is_sent = true;
+            self.tally.frames_out.inc(Search::KIND);
+        }
+    }
+
+    /// Returns the newest messages that contain the text, the oldest first, as many as a page holds.
+    fn matches(&self, log: &Log, search: &Search) -> Option<Vec<Message>> {
+        let text = search.text.to_lowercase();
+        let (most, mut bytes) = self.to.outbox.page();
+        let most = search.limit.map_or(most, |limit| most.min(limit as usize));
+        let mut found = Vec::new();
+        let mut before = search.before;
+        'all: while self.is_wanted() {
+            let chunk = log.before(before, CHUNK);
+            if chunk.is_empty() {
+                break;
+            }
+            for frame in chunk.iter().rev() {
+                if found.len() == most {
+                    break 'all;
+                }
+                let message: Message = wire::kept(frame);
+                before = Some(message.seq);
+                if !message.text.to_lowercase().contains(&text) {
+                    continue;
+                }
+                let Some(rest) = bytes.checked_sub(frame.len()) else {
+                    break 'all;
+                };
+                bytes = rest;
+                found.push(message);
+            }
+        }
+        found.reverse();
+        self.is_wanted().then_some(found)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if !self.is_sent && self.is_wanted() {
+            let message = "the search was not done in time: try again later";
+            let refusal = Refusal::new(ErrorCode::Overloaded, message);
+            self.to.refuse(&refusal, &self.tally);
+        }
+    }
+}

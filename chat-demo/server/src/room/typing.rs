@@ -1,0 +1,77 @@
+//! Notices that a user writes something: worth little, so they are dropped before anything waits for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::{Payload, Typing};
+use chat_demo_client::subprotocol::Subprotocol;
+use chat_demo_client::wire::{Delivery, Parcel, Shared};
+use tokio::time::Instant;
+
+use super::state::State;
+use super::{Membership, Room};
+
+/// How often a connection's notices go on to the members of a room.
+const EVERY: Duration = Duration::from_secs(3);
+
+impl Membership {
+    /// Returns whether a notice is due, and notes that it goes on.
+    pub(crate) fn begin_typing(&mut self) -> bool {
+        let now = Instant::now();
+        let is_due = self.typed.is_none_or(|typed| now - typed >= EVERY);
+        if is_due {
+            self.typed = Some(now);
+        }
+        is_due
+    }
+}
+
+impl Room {
+    /// Tells the members that a user writes something, on all servers. Waits for no member and for no slot.
+    pub(crate) async fn tell_typing(self: &Arc<Self>, user: &str) {
+        let typing = Typing {
+            room: self.name.to_string(),
+            user: Some(user.to_owned()),
+        };
+        if let Some(bus) = &self.common.bus {
+            let frame = Parcel::new(&typing);
+            if bus.announce(Some(&self.name), &frame).await.is_ok() || !bus.goes_on_alone() {
+                return;
+            }
+        }
+        if let Ok(slot) = self.strand.try_slot() {
+            let room = self.clone();
+            slot.submit(move || room.apply(|state| state.deliver_typing(typing)));
+        }
+    }
+}
+
+impl State {
+    /// Queues a frame of another server for the members.
+    pub(super) fn deliver_frame(&mut self, frame: &Parcel) {
+        if frame.kind() == Kind::TYPING
+            && let Ok(typing) = Subprotocol::Protobuf.read(frame.bytes())
+        {
+            return self.deliver_typing(typing);
+        }
+        self.deliver(frame, None);
+    }
+
+    /// Queues a notice for the other members that are not behind. A large room has none, as it has no presence.
+    pub(super) fn deliver_typing(&mut self, typing: Typing) {
+        if self.members.len() > self.common.presence_limit {
+            return;
+        }
+        let typing = Shared::new(typing);
+        let user = typing.payload().user.as_deref();
+        let others = self.members.values();
+        let others = others.filter(|member| Some(member.connection.user()) != user);
+        let told = others.filter(|member| {
+            let outbox = &member.connection.outbox;
+            outbox.hint(typing.encoded(outbox.subprotocol()).clone())
+        });
+        let told = told.count();
+        self.common.tally.frames_out.inc_by(Typing::KIND, told);
+    }
+}

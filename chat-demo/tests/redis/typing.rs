@@ -1,0 +1,40 @@
+//! Notices that somebody writes something, on several servers.
+
+use chat_demo_client::Event;
+use chat_demo_client::payload::Typing;
+
+use crate::node::{Node, next, run};
+use crate::redis::Redis;
+
+#[test]
+fn members_on_another_server_hear_that_a_user_writes() {
+    run(async {
+        let redis = Redis::start().await;
+        let notices = |config: &mut chat_demo_server::config::Config| config.presence_limit = 10;
+        let one = Node::with(&redis.url(), notices).await;
+        let two = Node::with(&redis.url(), notices).await;
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.enter("bob", "tea").await;
+        let (room, user) = ("tea".to_owned(), None);
+        let typing = Typing { room, user };
+        ann.say(&typing).await.expect("it is connected");
+        let heard = loop {
+            match next(&mut bob).await {
+                Event::Typing(typing) => break typing,
+                Event::Presence(_) => {}
+                other => panic!("not a notice: {other:?}"),
+            }
+        };
+        assert_eq!(heard.user.as_deref(), Some("ann"));
+        // Its own server gets it back from Redis, and does not tell the user.
+        ann.publish("tea", "hi", None)
+            .await
+            .expect("it is connected");
+        loop {
+            match next(&mut ann).await {
+                Event::Message(_) => break,
+                event => assert!(matches!(event, Event::Presence(_)), "{event:?}"),
+            }
+        }
+    });
+}
