@@ -1,13 +1,17 @@
 //! What the server says, as it goes over the wire: WebSocket header, frame header, payload and checksum in one piece of
 //! memory, made once and shared by all who get it.
 
+mod parcel;
+
 use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes};
 
 use crate::frame::{self, CRC_LEN, HEADER_LEN, Kind};
-use crate::payload::{self, Message, Payload, Visitor};
+use crate::payload::{Message, Payload};
 use crate::subprotocol::{self, Subprotocol};
+
+pub use self::parcel::Parcel;
 
 /// The longest WebSocket header of a server, which never masks: opcode, length, eight bytes of more length.
 const WS_HEADER_LEN: usize = 10;
@@ -87,72 +91,6 @@ impl<P: Payload> Delivery for Shared<P> {
 
     fn encoded(&self, subprotocol: Subprotocol) -> &Bytes {
         self.encoded(subprotocol)
-    }
-}
-
-/// A payload of a kind that is known when the program runs, as another server announced it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parcel {
-    kind: Kind,
-    /// In Protobuf.
-    payload: Bytes,
-    encoded: [OnceLock<Bytes>; Subprotocol::ALL.len()],
-}
-
-impl Parcel {
-    /// Packs a payload.
-    pub fn new<P: Payload>(payload: &P) -> Self {
-        let mut bytes = Vec::new();
-        Subprotocol::Protobuf.write(payload, &mut bytes);
-        Self {
-            kind: P::KIND,
-            payload: bytes.into(),
-            encoded: Default::default(),
-        }
-    }
-
-    /// Reads what [`bytes`](Self::bytes) returned; `None` if servers send no such kind to clients, or if it cannot be read.
-    #[must_use]
-    pub fn read(kind: Kind, payload: &[u8]) -> Option<Self> {
-        let parcel = Self {
-            kind,
-            payload: Bytes::copy_from_slice(payload),
-            encoded: Default::default(),
-        };
-        let encoded = payload::visit(kind, Encode(&parcel.payload, Subprotocol::Json))??;
-        parcel.encoded[Subprotocol::Json as usize].get_or_init(|| encoded);
-        Some(parcel)
-    }
-
-    /// The payload in Protobuf.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.payload
-    }
-}
-
-impl Delivery for Parcel {
-    fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    fn encoded(&self, subprotocol: Subprotocol) -> &Bytes {
-        self.encoded[subprotocol as usize].get_or_init(|| {
-            let encoded = payload::visit(self.kind, Encode(&self.payload, subprotocol));
-            encoded.flatten().expect("it was read, or made here")
-        })
-    }
-}
-
-/// Encodes a payload that is in Protobuf.
-struct Encode<'a>(&'a [u8], Subprotocol);
-
-impl Visitor for Encode<'_> {
-    type Output = Option<Bytes>;
-
-    fn visit<P: Payload>(self) -> Self::Output {
-        let payload: P = Subprotocol::Protobuf.read(self.0).ok()?;
-        Some(message(&payload, self.1))
     }
 }
 
