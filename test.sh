@@ -1,51 +1,89 @@
 #!/usr/bin/env bash
 # Every check that needs stable Rust (rustup's default profile), a browser, Redis and valgrind: format, lints, docs, tests,
-# instruction counts, models.
+# instruction counts, models. In a terminal it prints one line for each step, and the output of a step that fails. Elsewhere,
+# or with VERBOSE=1, it prints all output.
 set -euo pipefail
 cd "$(dirname "$0")"
+target=${CARGO_TARGET_DIR:-target}
+logs=$target/test-logs
+mkdir -p "$logs"
+rm -f "$logs"/*.log
 
 for tool in cargo-fmt cargo-clippy; do
     command -v "$tool" >/dev/null || { echo "missing: $tool; install it with 'rustup component add ${tool#cargo-}'"; exit 1; }
 done
 
-step() { printf '\n== %s\n' "$*"; "$@"; }
+number=0
+steps=$(grep -c '^step ' "$0")
+# step TITLE COMMAND...
+step() {
+    local title=$1 log begin=$SECONDS
+    shift
+    number=$((number + 1))
+    log=$logs/$(printf '%02d' "$number").log
+    if [ -t 1 ] && [ -z "${VERBOSE:-}" ]; then
+        printf '[%2d/%d] %-45s ' "$number" "$steps" "$title"
+        if "$@" >"$log" 2>&1; then
+            printf '%4d s\n' $((SECONDS - begin))
+        else
+            echo "FAILED; the end of $log:"
+            tail -n 60 "$log"
+            exit 1
+        fi
+    else
+        printf '\n[%d/%d] %s: %s\n' "$number" "$steps" "$title" "$*"
+        "$@" 2>&1 | tee "$log"
+    fi
+}
 
-# The tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the folder of Chromium's driver
-# if that is not in the PATH.
+# The tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the
+# folder of Chromium's driver if that is not in the PATH.
 missing=()
 command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null || missing+=(chromium chromium-driver)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
 command -v valgrind >/dev/null || missing+=(valgrind)
+install() {
+    apt-get update --quiet
+    DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes "${missing[@]}"
+}
 if [ ${#missing[@]} != 0 ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "missing; install with 'apt-get install ${missing[*]}'"; exit 1
     fi
-    step apt-get update --quiet
-    DEBIAN_FRONTEND=noninteractive step apt-get install --quiet --yes "${missing[@]}"
+    steps=$((steps + 1))
+    step "install ${missing[*]}" install
 fi
 
-step cargo fmt --all --check
-step cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
-RUSTDOCFLAGS='-D warnings' step cargo doc --quiet --workspace --no-deps --locked
-# The chat server on another pool, with the versions of this workspace.
-cp Cargo.lock benches/chat-on-tokio/
-step cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}" -- -D warnings
-# The pool as it comes, the pool with all its features, and those that use it with some.
-step cargo test --locked -p anthill
-step cargo clippy --quiet -p anthill --all-targets --all-features --locked -- -D warnings
-step cargo test --quiet --locked -p anthill --all-features
-step cargo test --locked -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p benches
-# The examples of the documents, and every relative link.
-step cargo test --quiet --locked -p docs
-# Each bench runs once. Of the same packages, so that nothing is built twice.
-step cargo test --quiet --locked -p benches --bench engine
-# No hot path takes more instructions than it did.
-step cargo run --quiet --release --locked -p instructions
+# One build of the pool, with all its features, serves its own tests and those of what uses it.
+pool=anthill/futures,anthill/hyper,anthill/metrics,anthill/stream,anthill/tokio,anthill/tower,anthill/tracing,anthill/tuner
+tested=(-p anthill -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p benches -p docs
+    --features "$pool" --locked)
+loom() { RUSTFLAGS='--cfg anthill_loom' CARGO_TARGET_DIR=$target/loom "$@"; }
+plain() { RUSTFLAGS='--cfg anthill_loom --cfg anthill_plain_deque' CARGO_TARGET_DIR=$target/loom "$@"; }
+shuttle() { RUSTFLAGS='--cfg anthill_shuttle' CARGO_TARGET_DIR=$target/loom "$@"; }
 
+# The chat server on another pool is a workspace of its own, because features are per workspace. It has the versions of this one.
+on_tokio() {
+    cp Cargo.lock benches/chat-on-tokio/
+    cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "$target" -- -D warnings
+}
+
+step 'format' cargo fmt --all --check
+step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool" --locked -- -D warnings
+step 'lints of the server on tokio' on_tokio
+step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --features "$pool" --locked
+step 'the pool without features' cargo check --quiet -p anthill --all-targets --locked
+step 'build of the tests' cargo test --quiet "${tested[@]}" --no-run
+step 'tests of the pool, the chat and the documents' cargo test "${tested[@]}"
+# Of the same packages, so that nothing is built twice.
+step 'each benchmark once' cargo test --quiet "${tested[@]}" --bench engine
+step 'instruction counts of the hot paths' cargo run --quiet --release -p instructions --locked
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/loom"
-RUSTFLAGS='--cfg anthill_loom' step cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
-RUSTFLAGS='--cfg anthill_loom --cfg anthill_plain_deque' step cargo check --quiet -p loom-tests --tests --locked
-RUSTFLAGS='--cfg anthill_loom' step cargo test --locked -p loom-tests --profile loom --tests
-RUSTFLAGS='--cfg anthill_shuttle' step cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
-RUSTFLAGS='--cfg anthill_shuttle' step cargo test --locked -p loom-tests --profile loom --test crowds
+step 'lints of the models' loom cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
+step 'the models on the plain deque compile' plain cargo check --quiet -p loom-tests --tests --locked
+step 'models: every schedule' loom cargo test -p loom-tests --profile loom --tests --locked
+step 'lints of the crowds' shuttle cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
+step 'crowds: random schedules' shuttle cargo test -p loom-tests --profile loom --test crowds --locked
+
+passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' "$logs"/*.log | awk '{ sum += $1 } END { print sum + 0 }')
+printf '\nall %d steps passed in %d min %d s: %d tests and models\n' "$steps" $((SECONDS / 60)) $((SECONDS % 60)) "$passed"
