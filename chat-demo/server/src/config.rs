@@ -1,23 +1,25 @@
 //! The server's settings, each a command-line option and an environment variable.
 
+mod listen;
 pub(crate) mod parse;
 mod redis;
 mod redis_url;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_demo_client::wire;
+use clap::builder::BoolishValueParser;
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 use thiserror::Error;
 
 use crate::secret::SecretArgs;
 use crate::tls::TlsArgs;
 
-use self::parse::{busy, count, duration, percent};
+pub use self::listen::ListenAddrs;
+use self::parse::{busy, count, duration, percent, positive};
 pub use self::redis::{RedisArgs, RedisError, WhenAway};
 pub use self::redis_url::RedisUrl;
 
@@ -28,14 +30,14 @@ const MAX_MAX_PAYLOAD: usize = 8 << 20;
 #[derive(Args, Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Config {
-    /// Address and port to serve on; port 0 takes a free one
+    /// Host name or IP address, and port, to listen on; port 0 takes a free port
     #[arg(
         long,
         env = "CHAT_LISTEN",
-        value_name = "ADDR",
+        value_name = "HOST:PORT",
         default_value = "127.0.0.1:8080"
     )]
-    pub listen: SocketAddr,
+    pub listen: ListenAddrs,
 
     /// The certificate to serve https and wss with. Without one it is http and ws.
     #[command(flatten)]
@@ -79,23 +81,23 @@ pub struct Config {
     pub address_handshakes: usize,
 
     /// Time for a handshake, and for an idle HTTP connection
-    #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub handshake_timeout: Duration,
 
     /// Time for a client's hello after its handshake
-    #[arg(long, env = "CHAT_HELLO_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "CHAT_HELLO_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub hello_timeout: Duration,
 
     /// Time for what one frame asks for; then its client gets an error
-    #[arg(long, env = "CHAT_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "CHAT_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub request_timeout: Duration,
 
     /// How often clients are asked to send a heartbeat
-    #[arg(long, env = "CHAT_HEARTBEAT", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, env = "CHAT_HEARTBEAT", value_name = "TIME", default_value = "30s", value_parser = positive)]
     pub heartbeat: Duration,
 
     /// How long a silent connection is kept
-    #[arg(long, env = "CHAT_IDLE_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = duration)]
+    #[arg(long, env = "CHAT_IDLE_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = positive)]
     pub idle_timeout: Duration,
 
     /// Longest payload of a frame, in bytes
@@ -111,7 +113,7 @@ pub struct Config {
     pub secret: SecretArgs,
 
     /// Let clients without a token in, as guest-NAME, though there is a secret
-    #[arg(long, env = "CHAT_ALLOW_GUESTS")]
+    #[arg(long, env = "CHAT_ALLOW_GUESTS", value_parser = BoolishValueParser::new())]
     pub allow_guests: bool,
 
     /// Connections of one user at a time; 0 for no bound
@@ -124,7 +126,7 @@ pub struct Config {
     pub user_connections: usize,
 
     /// How long the session of a server that is gone is kept for
-    #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = duration)]
+    #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = positive)]
     pub session_ttl: Duration,
 
     /// Messages a second that one connection may send, and other requests beside them; large ones count more; 0 for no bound
@@ -249,7 +251,7 @@ pub struct Config {
     pub allow_origin: Vec<String>,
 
     /// Let pages of any web origin connect
-    #[arg(long, env = "CHAT_ALLOW_ANY_ORIGIN")]
+    #[arg(long, env = "CHAT_ALLOW_ANY_ORIGIN", value_parser = BoolishValueParser::new())]
     pub allow_any_origin: bool,
 
     /// Time between the notice of a shutdown and the close of connections
@@ -270,7 +272,12 @@ pub struct Config {
     pub log_format: LogFormat,
 
     /// Let frames of type 0x7F make their handler panic
-    #[arg(long, env = "CHAT_DEBUG_COMMANDS", help_heading = "Debugging")]
+    #[arg(
+        long,
+        env = "CHAT_DEBUG_COMMANDS",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Debugging"
+    )]
     pub debug_commands: bool,
 
     /// Keep 64 closures in the pool, each of which occupies a worker for that long: 1ms to 1s
@@ -287,6 +294,7 @@ pub struct Config {
     #[arg(
         long,
         env = "CHAT_ECHO",
+        value_parser = BoolishValueParser::new(),
         hide_short_help = true,
         help_heading = "Debugging"
     )]
@@ -345,7 +353,7 @@ impl Config {
                 "--session-ttl must be at least twice --idle-timeout",
             ));
         }
-        Ok(())
+        self.redis.check()
     }
 }
 
@@ -364,7 +372,7 @@ impl Default for Config {
 /// Two settings that do not go together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub struct ConfigError(&'static str);
+pub struct ConfigError(pub(crate) &'static str);
 
 fn origin(text: &str) -> Result<String, String> {
     match text.split_once("://") {

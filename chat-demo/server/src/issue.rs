@@ -29,7 +29,7 @@ pub struct Args {
     pub rooms: Vec<String>,
 
     /// How long the token is good
-    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = lifetime)]
     pub time: Duration,
 }
 
@@ -52,6 +52,14 @@ pub fn run(args: &Args) -> Result<String, IssueError> {
         rooms: &args.rooms,
     };
     Ok(token::sign(&secret, &args.user, &rights, args.time))
+}
+
+/// Reads how long a token is valid. Its end is a whole second: a shorter time could be over at once.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time >= Duration::from_secs(1) => Ok(time),
+        _ => Err("too short: use at least 1s".to_owned()),
+    }
 }
 
 fn user(text: &str) -> Result<String, &'static str> {

@@ -55,7 +55,7 @@ pub(crate) fn is_own(host: &Authority, config: &Config) -> bool {
             .split_once("://")
             .is_some_and(|(_, allowed)| allowed.eq_ignore_ascii_case(host.as_str()))
     };
-    !config.listen.ip().is_loopback()
+    !config.listen.is_loopback()
         || config.allow_any_origin
         || is_of_this_machine(host.host())
         || config.allow_origin.iter().any(trusted)

@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 
-use crate::config::Config;
+use crate::config::{Config, ListenAddrs};
 use crate::door::{self, Asks, State, Visitor};
 use crate::echo;
 use crate::error::{CloseReason, Refused, ServeError};
@@ -66,9 +66,10 @@ pub struct Server {
 
 impl Server {
     /// Listens and serves. Logs the address, as do the later steps of its life.
-    pub fn start(config: Config) -> Result<Self, ServeError> {
-        let listener = bind(config.listen)?;
+    pub fn start(mut config: Config) -> Result<Self, ServeError> {
+        let listener = bind(&config.listen)?;
         let address = listener.local_addr()?;
+        config.listen = address.into();
         let node = Arc::new(Node::new(config)?);
         let mut server = Self {
             node,
@@ -131,21 +132,26 @@ impl Drop for Server {
     }
 }
 
-/// An address with a backlog deep enough for thousands at once.
-fn bind(address: SocketAddr) -> Result<net::TcpListener, ServeError> {
-    let listen = || -> io::Result<net::TcpListener> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        Ok(socket.into())
-    };
-    listen().map_err(|source| ServeError::Listen { address, source })
+/// Listens on the first of the addresses that can be bound, with a backlog for thousands at once.
+fn bind(listen: &ListenAddrs) -> Result<net::TcpListener, ServeError> {
+    let mut failed = None;
+    for &address in listen.addresses() {
+        match bind_to(address) {
+            Ok(listener) => return Ok(listener),
+            Err(source) => failed = Some(ServeError::Listen { address, source }),
+        }
+    }
+    Err(failed.expect("there is at least one address"))
+}
+
+fn bind_to(address: SocketAddr) -> io::Result<net::TcpListener> {
+    let domain = Domain::for_address(address);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 async fn accept(listener: &TcpListener, node: &Arc<Node>) -> Infallible {

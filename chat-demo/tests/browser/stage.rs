@@ -63,7 +63,7 @@ impl Stage {
         let drained = tokio::task::spawn_blocking(|| server.drain()).await;
         drained.expect("no panic").expect("all have gone");
         let config = Config {
-            listen: self.address,
+            listen: self.address.into(),
             ..settings()
         };
         self.server = Some(Server::start(config).expect("the port is free again"));

@@ -38,7 +38,7 @@ pub(crate) fn serve(change: impl FnOnce(&mut Config)) -> Server {
 
 /// Another server where there was one.
 pub(crate) fn serve_again(address: SocketAddr) -> Server {
-    serve(|config| config.listen = address)
+    serve(|config| config.listen = address.into())
 }
 
 /// Sends everybody away.

@@ -121,7 +121,7 @@ fn a_taken_port_is_told_in_one_line() {
     run(async {
         let server = Server::start();
         let config = Config {
-            listen: server.address,
+            listen: server.address.into(),
             // Whatever else the machine does meanwhile.
             max_cpu: 0,
             max_memory: 0,

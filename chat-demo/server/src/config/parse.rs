@@ -33,6 +33,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a time that must not be zero: what it bounds would end before it begins. Clients get some
+/// of these times in whole milliseconds.
+pub(crate) fn positive(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        time if time >= Duration::from_millis(1) => Ok(time),
+        _ => Err("too short: use at least 1ms".to_owned()),
+    }
+}
+
 /// How long one closure is busy.
 pub(crate) fn busy(text: &str) -> Result<Duration, String> {
     match duration(text)? {
@@ -72,6 +81,16 @@ mod tests {
         ] {
             assert!(duration(wrong).is_err(), "{wrong:?} passed");
         }
+    }
+
+    #[test]
+    fn times_that_bound_something_are_positive() {
+        assert_eq!(positive("1ms"), Ok(Duration::from_millis(1)));
+        for short in ["0s", "0ms", "999us"] {
+            let error = positive(short).expect_err(short);
+            assert!(error.contains("at least 1ms"), "{short}: {error}");
+        }
+        assert!(positive("soon").is_err());
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use thiserror::Error;
 
-use super::parse::{count, duration};
+use super::ConfigError;
+use super::parse::{count, positive};
 use super::redis_url::RedisUrl;
 
 /// Where Redis is, and what to do without.
@@ -25,7 +27,7 @@ pub struct RedisArgs {
     pub redis: Vec<RedisUrl>,
 
     /// The Redis is a cluster
-    #[arg(long, env = "CHAT_REDIS_CLUSTER", requires = "redis")]
+    #[arg(long, env = "CHAT_REDIS_CLUSTER", value_parser = BoolishValueParser::new())]
     pub redis_cluster: bool,
 
     /// Ask the Redis, which is a sentinel, for the master of that name
@@ -33,8 +35,7 @@ pub struct RedisArgs {
         long,
         env = "CHAT_REDIS_SENTINEL",
         value_name = "MASTER",
-        requires = "redis",
-        conflicts_with = "redis_cluster"
+        requires = "redis"
     )]
     pub redis_sentinel: Option<String>,
 
@@ -52,12 +53,28 @@ pub struct RedisArgs {
     pub redis_reads: usize,
 
     /// How long such a connection is kept unused
-    #[arg(long, env = "CHAT_REDIS_READS_IDLE", value_name = "TIME", default_value = "60s", value_parser = duration)]
+    #[arg(long, env = "CHAT_REDIS_READS_IDLE", value_name = "TIME", default_value = "60s", value_parser = positive)]
     pub redis_reads_idle: Duration,
 
     /// How long such a connection is kept at all
-    #[arg(long, env = "CHAT_REDIS_READS_LIFE", value_name = "TIME", default_value = "30m", value_parser = duration)]
+    #[arg(long, env = "CHAT_REDIS_READS_LIFE", value_name = "TIME", default_value = "30m", value_parser = positive)]
     pub redis_reads_life: Duration,
+}
+
+impl RedisArgs {
+    /// Checks what the flag for a cluster needs. The command line cannot: to it, a flag that is
+    /// off in the environment is a flag that was given.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.redis_cluster && self.redis.is_empty() {
+            return Err(ConfigError("--redis-cluster needs --redis"));
+        }
+        if self.redis_cluster && self.redis_sentinel.is_some() {
+            return Err(ConfigError(
+                "--redis-cluster cannot be used with --redis-sentinel",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// What becomes of rooms while Redis is away.

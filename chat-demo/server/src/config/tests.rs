@@ -18,6 +18,15 @@ fn the_defaults_go_together() {
 fn a_wrong_value_is_told_with_its_option() {
     for (option, value) in [
         ("--listen", "nowhere"),
+        ("--handshake-timeout", "0s"),
+        ("--hello-timeout", "0s"),
+        ("--request-timeout", "0s"),
+        ("--heartbeat", "0s"),
+        ("--heartbeat", "10us"),
+        ("--idle-timeout", "0s"),
+        ("--session-ttl", "0s"),
+        ("--redis-reads-idle", "0s"),
+        ("--redis-reads-life", "0s"),
         ("--max-connections", "0"),
         ("--max-payload", "many"),
         ("--hello-timeout", "soon"),
@@ -66,4 +75,19 @@ fn origins_come_as_a_list_or_one_by_one() {
         config.expect("valid").allow_origin,
         ["https://a.example", "http://b:1", "http://c"]
     );
+}
+
+#[test]
+fn a_cluster_needs_addresses_and_no_sentinel() {
+    for (args, missing) in [
+        (&["--redis-cluster"][..], "--redis"),
+        (
+            &["--redis-cluster", "--redis=redis://a", "--redis-sentinel=m"],
+            "--redis-sentinel",
+        ),
+    ] {
+        let config = parse(args).expect("each is valid");
+        let error = config.check().expect_err(missing).to_string();
+        assert!(error.contains(missing), "{error}");
+    }
 }
