@@ -4,7 +4,10 @@
 
 mod cli;
 mod signals;
+mod variables;
 
+use std::env::{self, VarError};
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -21,7 +24,11 @@ use self::cli::{Cli, Command};
 use self::signals::Ending;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<_> = env::args_os().collect();
+    let cli = match Cli::try_parse_from(&words) {
+        Ok(cli) => cli,
+        Err(error) => variables::name(error, &Cli::command(), &words).exit(),
+    };
     let result = match cli.command {
         Some(Command::Load(mut args)) => make_room(&mut args)
             .map_err(|error| format!("the server does not take its options: {error}"))
@@ -35,13 +42,9 @@ fn main() -> ExitCode {
             .map(|()| ExitCode::SUCCESS),
         None => {
             if let Err(error) = cli.config.check() {
-                Cli::command()
-                    .error(ErrorKind::ValueValidation, error)
-                    .exit();
+                refuse(&error.to_string(), &words);
             }
-            serve(cli.config)
-                .map(|()| ExitCode::SUCCESS)
-                .map_err(|error| error.to_string())
+            serve(cli.config).map(|()| ExitCode::SUCCESS)
         }
     };
     result.unwrap_or_else(|error| {
@@ -50,13 +53,26 @@ fn main() -> ExitCode {
     })
 }
 
+/// Ends the program because settings do not go together.
+fn refuse(error: &str, words: &[OsString]) -> ! {
+    let mut command = Cli::command();
+    let mut message = error.to_owned();
+    for tip in variables::tips(error, &command, words) {
+        message.push_str("\n\n  tip: ");
+        message.push_str(&tip);
+    }
+    command.error(ErrorKind::ValueValidation, message).exit()
+}
+
 /// Lets a server that the load generator starts accept all its connections, unless an option of the server limits them.
 fn make_room(args: &mut load::Args) -> Result<(), clap::Error> {
     if !args.serve.serve {
         return Ok(());
     }
     let options = Config::augment_args(clap::Command::new("chat-demo").no_binary_name(true));
-    let matches = options.try_get_matches_from(&args.serve.options)?;
+    let words: Vec<_> = args.serve.options.iter().map(OsString::from).collect();
+    let matches = options.clone().try_get_matches_from(&words);
+    let matches = matches.map_err(|error| variables::name(error, &options, &words))?;
     if Config::from_arg_matches(&matches)?.max_connections < args.connections {
         // An option takes precedence over its environment variable.
         let connections = args.connections.to_string();
@@ -67,9 +83,13 @@ fn make_room(args: &mut load::Args) -> Result<(), clap::Error> {
     Ok(())
 }
 
-fn serve(config: Config) -> Result<(), ServeError> {
-    log(config.log_format);
-    // Before anybody reads that there is a server to be ended.
+fn serve(config: Config) -> Result<(), String> {
+    log(config.log_format, filter()?);
+    run(config).map_err(|error| error.to_string())
+}
+
+fn run(config: Config) -> Result<(), ServeError> {
+    // Listen before the log says that there is a server: a reader may signal at once.
     let ending = Ending::listen()?;
     raise_open_files(config.max_connections);
     let server = Server::start(config)?;
@@ -77,9 +97,23 @@ fn serve(config: Config) -> Result<(), ServeError> {
     server.drain()
 }
 
-/// Lets log lines go to standard output, as many as `RUST_LOG` asks for.
-fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+/// Reads from `RUST_LOG` which log lines are wanted.
+fn filter() -> Result<EnvFilter, String> {
+    let wanted = match env::var("RUST_LOG") {
+        Ok(wanted) if !wanted.trim().is_empty() => wanted,
+        Err(VarError::NotUnicode(_)) => return Err("cannot read RUST_LOG: not UTF-8".to_owned()),
+        _ => "info".to_owned(),
+    };
+    EnvFilter::try_new(&wanted).map_err(|error| {
+        format!(
+            "cannot read RUST_LOG `{wanted}`: {error}; use a level, like `info`, or levels of \
+             modules, like `info,chat_demo_server=debug`"
+        )
+    })
+}
+
+/// Writes log lines to standard output.
+fn log(format: LogFormat, filter: EnvFilter) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
