@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "duration")]
     pub messages: Option<u64>,
     /// How long to publish
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = some_time)]
     pub duration: Option<Duration>,
     /// Messages a second over all rooms, answered or not [default: as fast as they are acknowledged]
     #[arg(long, value_name = "N", value_parser = rate)]
@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub hold: Option<Duration>,
     /// Give up when nothing has arrived for so long
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = some_time)]
     pub patience: Duration,
     /// Also write the report here
     #[arg(long, value_name = "PATH")]
@@ -99,7 +99,7 @@ pub struct LimitArgs {
     #[arg(long, conflicts_with_all = ["messages", "duration"])]
     pub find_limit: bool,
     /// Goal: 99 of 100 deliveries take no longer
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_duration, requires = "find_limit")]
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = some_time, requires = "find_limit")]
     pub p99: Duration,
     /// Goal: so much of the server's processors at most, in percent
     #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
@@ -108,7 +108,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
     pub memory: f64,
     /// How long each rate is tried
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration, requires = "find_limit")]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = some_time, requires = "find_limit")]
     pub step: Duration,
     /// No higher rate is tried
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = rate, requires = "find_limit")]
@@ -172,6 +172,14 @@ fn percent(text: &str) -> Result<f64, &'static str> {
     number(text.strip_suffix('%').unwrap_or(text), 100.0)
         .filter(|percent| *percent > 0.0)
         .ok_or("not a percentage above 0 and up to 100")
+}
+
+/// Reads a time in which something must happen.
+fn some_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be longer than 0s".to_owned()),
+        parsed => parsed.map_err(|error| error.to_string()),
+    }
 }
 
 /// From 0 to 1, or from 0% to 100%.

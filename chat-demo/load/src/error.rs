@@ -1,7 +1,7 @@
 //! Why a run could not begin, or its report not be kept.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chat_demo_client::ClientError;
 use thiserror::Error;
@@ -47,19 +47,18 @@ pub enum LoadError {
     /// The report could not be printed.
     #[error("cannot write the report to standard output: {0}")]
     Print(#[source] io::Error),
+    /// The report could not be encoded.
+    #[error("cannot encode the report as JSON: {0}")]
+    Json(#[source] io::Error),
+    /// A signal came before there was anything to report.
+    #[error("interrupted before anything was measured")]
+    Interrupted,
     /// The report could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write `{}`: {source}", path.display())]
     Write {
         /// Where to.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-}
-
-impl LoadError {
-    pub(crate) fn write(path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        Self::Write { path, source }
-    }
 }

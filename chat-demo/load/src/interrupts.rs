@@ -1,15 +1,22 @@
-//! Ctrl-C, and what else ends a program: the first ends publishing, the second everything. A server that was started for the run
-//! ends with it, so no signal may end the run alone.
+//! Ctrl-C, SIGTERM and SIGHUP: the first signal ends publishing, the second ends the run.
+//!
+//! A signal must not end this process alone: a server that it started for the run would live on.
 
+use std::future::Future;
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// See the module's documentation.
+use super::error::LoadError;
+
+/// The signals that end a run.
+#[derive(Debug)]
 pub(super) struct Interrupts {
+    /// Cancelled by the first signal.
     pub(super) stop: CancellationToken,
+    /// Cancelled by the second.
     pub(super) done: CancellationToken,
     listening: JoinHandle<()>,
 }
@@ -39,6 +46,14 @@ impl Interrupts {
             done,
             listening,
         })
+    }
+
+    /// Awaits work that has no result worth keeping if a signal comes first; then drops it.
+    pub(super) async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, LoadError> {
+        tokio::select! {
+            done = work => Ok(done),
+            () = self.stop.cancelled() => Err(LoadError::Interrupted),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod plan;
 mod progress;
 mod publisher;
 mod report;
+mod report_file;
 mod rounds;
 mod run;
 mod serve;
@@ -33,11 +34,12 @@ mod system;
 mod team;
 mod verdict;
 
-use std::fs;
 use std::io;
 use std::process::ExitCode;
 
+use self::interrupts::Interrupts;
 use self::page::About;
+use self::report_file::ReportFile;
 use self::run::{Phase, Run};
 
 pub use self::args::{Args, LimitArgs};
@@ -50,7 +52,11 @@ pub use self::report::Report;
 pub use self::serve::{ServeArgs, ServeError};
 pub use self::verdict::{Bound, Limit};
 
-/// Runs the load, prints the report, and fails unless it is clean.
+/// The exit code of a run that a signal ended: what a shell reports after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the load and prints the report. The exit code is 0 if the report is clean, 130 if the run
+/// was interrupted, and 1 otherwise.
 pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -64,21 +70,30 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
             .map(|()| ExitCode::SUCCESS)
             .map_err(LoadError::Processes);
     }
-    let report = runtime.block_on(measure(args.clone()))?;
+    let open = |path| ReportFile::open(path);
+    let json = args.json.as_ref().map(open).transpose()?;
+    let html = args.html.as_ref().map(open).transpose()?;
+    let report = match runtime.block_on(measure(args.clone())) {
+        Err(error @ LoadError::Interrupted) => {
+            console::note(format_args!("chat-demo: {error}"));
+            return Ok(INTERRUPTED.into());
+        }
+        measured => measured?,
+    };
     let printed = console::print(&report);
-    if let Some(path) = &args.json {
+    if let Some(file) = json {
         let json = serde_json::to_vec_pretty(&report).map_err(io::Error::from);
-        json.and_then(|json| fs::write(path, json))
-            .map_err(|source| LoadError::write(path, source))?;
+        file.write(&json.map_err(LoadError::Json)?)?;
     }
-    if let Some(path) = &args.html {
-        let page = page::html(&report, &About::here())?;
-        fs::write(path, page).map_err(|source| LoadError::write(path, source))?;
+    if let Some(file) = html {
+        file.write(page::html(&report, &About::here())?.as_bytes())?;
     }
-    // After the files: whoever has closed the output may still want those.
+    // Report this after writing the files: they are wanted even if the output was closed.
     printed.map_err(LoadError::Print)?;
     let found = report.limit.as_ref().is_none_or(|limit| limit.rate > 0.0);
-    Ok(if report.is_clean() && found {
+    Ok(if report.interrupted {
+        INTERRUPTED.into()
+    } else if report.is_clean() && found {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -87,22 +102,25 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
 
 /// Runs the load: all connect and join, all stay idle for a while, some publish, all leave.
 pub async fn measure(mut args: Args) -> Result<Report, LoadError> {
-    if args.limit.find_limit {
-        return rounds::find(args).await;
-    }
-    let server = args.serve.start().await?;
+    // Listen first: a signal must not end this process and leave the server that it started.
+    let interrupts = Interrupts::listen().map_err(LoadError::Signals)?;
+    let server = interrupts.or_stop(args.serve.start()).await??;
     if let Some(server) = &server {
         args.target = server.target();
     }
-    let mut report = measure_once(&args).await?;
+    let mut report = if args.limit.find_limit {
+        rounds::find(&args, &interrupts).await?
+    } else {
+        measure_once(&args, &interrupts).await?
+    };
     if let Some(server) = server {
         server.end_into(&mut report).await;
     }
     Ok(report)
 }
 
-async fn measure_once(args: &Args) -> Result<Report, LoadError> {
-    let mut run = Run::new(args).await?;
+async fn measure_once(args: &Args, interrupts: &Interrupts) -> Result<Report, LoadError> {
+    let mut run = Run::new(args, interrupts).await?;
     let connect_seconds = run.connect().await;
     if let Some(time) = args.hold {
         run.hold(time).await;
@@ -111,6 +129,7 @@ async fn measure_once(args: &Args) -> Result<Report, LoadError> {
         rate: args.rate,
         time: args.duration,
         messages: args.messages(),
+        search: None,
     };
     let report = run.step(phase).await;
     run.end().await;

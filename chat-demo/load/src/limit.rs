@@ -5,6 +5,8 @@
 //! three trials break, the limit is one that held in two of three trials of its own, and the search as a whole is
 //! repeated. What is told is the median of the limits, and how far apart the outcomes were.
 
+mod remaining;
+
 /// The steps in which the limit is known: a rate and one that is less than so much higher are not told apart.
 const RESOLUTION: f64 = 1.05;
 /// The next rate on the way up is this much higher.

@@ -1,50 +1,99 @@
-//! How far a phase of the run is: a bar on a terminal, now and then a line elsewhere.
+//! How far a phase of the run is: a bar on a terminal, a line every five seconds elsewhere.
 
-use std::{
-    io::{IsTerminal, stderr},
-    time::{Duration, Instant},
-};
+use std::fmt::{self, Write};
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
 
+use humantime::format_duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::console;
 
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(5);
+/// No time is estimated from less than this.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// Steps of the bar.
+const LENGTH: u64 = 1000;
 
 /// One phase.
 #[derive(Debug)]
 pub(super) struct Progress {
     name: &'static str,
+    search: Option<Search>,
     bar: Option<ProgressBar>,
-    told: Instant,
+    begun: Instant,
+    written: Instant,
+}
+
+/// The search for the limit that a phase is one step of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search {
+    /// Which search, from 1, and of how many.
+    pub(super) number: usize,
+    pub(super) of: usize,
+    /// Steps that are over, in all searches.
+    pub(super) done: usize,
+    /// Steps that are not, the current one included: an estimate.
+    pub(super) left: usize,
+    /// Whether there may be many more steps.
+    pub(super) is_at_least: bool,
+    /// How long a step takes.
+    pub(super) each: Duration,
+}
+
+impl Search {
+    /// The time until the end, when `share` of the current step is done.
+    fn time_left(&self, share: f64) -> Duration {
+        self.each.mul_f64((self.left as f64 - share).max(0.0))
+    }
+
+    fn share(&self, share: f64) -> f64 {
+        (self.done as f64 + share) / (self.done + self.left).max(1) as f64
+    }
+}
+
+/// Between two steps: which search is next, and how long all will take.
+impl fmt::Display for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, of, .. } = self;
+        if self.left == 0 {
+            return write!(f, "search {number} of {of}, the last step");
+        }
+        write!(f, "search {number} of {of}, ")?;
+        f.write_str(&left(self.time_left(0.0), self.is_at_least))
+    }
 }
 
 impl Progress {
     /// A phase that begins now.
-    pub(super) fn new(name: &'static str) -> Self {
-        let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {pos}/{len} {msg}");
+    pub(super) fn new(name: &'static str, search: Option<Search>) -> Self {
+        let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {msg}");
         let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(0).with_prefix(name);
+            let bar = ProgressBar::new(LENGTH).with_prefix(name);
             bar.set_style(style.expect("the template is a constant"));
             bar
         });
+        let now = Instant::now();
         Self {
             name,
+            search,
             bar,
-            told: Instant::now(),
+            begun: now,
+            written: now,
         }
     }
 
-    /// The phase has come to `done` of `all`.
-    pub(super) fn set(&mut self, done: u64, all: u64, note: &str) {
+    /// Shows how much of the phase is done, from 0 to 1.
+    pub(super) fn set(&mut self, share: f64, note: &str) {
+        let message = || message(share, self.begun.elapsed(), self.search.as_ref(), note);
         if let Some(bar) = &self.bar {
-            bar.set_length(all);
-            bar.set_position(done);
-            bar.set_message(note.to_owned());
-        } else if self.told.elapsed() >= PAUSE {
-            self.told = Instant::now();
-            console::note(format_args!("{}: {done}/{all} {note}", self.name));
+            let all = self.search.as_ref().map_or(share, |all| all.share(share));
+            bar.set_position(position(all));
+            bar.set_message(message());
+        } else if self.written.elapsed() >= PAUSE {
+            console::note(format_args!("{}: {}", self.name, message()));
+            self.written = Instant::now();
         }
     }
 
@@ -54,5 +103,75 @@ impl Progress {
             bar.finish_and_clear();
         }
         console::note(format_args!("{}: {summary}", self.name));
+    }
+}
+
+/// The position of the bar for a share from 0 to 1.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 0 to 1000"
+)]
+fn position(share: f64) -> u64 {
+    (share * LENGTH as f64) as u64
+}
+
+/// How far the phase is, how long it will take, and what it is like.
+fn message(share: f64, elapsed: Duration, search: Option<&Search>, note: &str) -> String {
+    let all = search.map_or(share, |search| search.share(share));
+    let mut text = format!("{:.0} %", all * 100.0);
+    let time = match search {
+        Some(search) => Some((search.time_left(share), search.is_at_least)),
+        None if elapsed >= WARM_UP && share > 0.0 => {
+            Some((elapsed.mul_f64((1.0 - share) / share), false))
+        }
+        None => None,
+    };
+    if let Some((time, is_at_least)) = time {
+        text.push_str(", ");
+        text.push_str(&left(time, is_at_least));
+    }
+    if !note.is_empty() {
+        let _ = write!(text, ", {note}");
+    }
+    text
+}
+
+/// A time in whole seconds.
+fn left(time: Duration, is_at_least: bool) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let time = format_duration(Duration::from_secs(seconds));
+    let about = if is_at_least { "at least" } else { "about" };
+    format!("{about} {time} left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_tells_its_share_and_the_time_left() {
+        let at = |share, seconds| message(share, Duration::from_secs(seconds), None, "p50 1 ms");
+        assert_eq!(at(0.25, 30), "25 %, about 1m 30s left, p50 1 ms");
+        assert_eq!(at(1.0, 30), "100 %, about 0s left, p50 1 ms");
+        assert_eq!(at(0.0, 30), "0 %, p50 1 ms");
+        assert_eq!(at(0.5, 0), "50 %, p50 1 ms", "too early to tell");
+    }
+
+    #[test]
+    fn a_step_tells_the_share_and_time_of_its_search() {
+        let mut search = Search {
+            number: 2,
+            of: 3,
+            done: 4,
+            left: 6,
+            is_at_least: false,
+            each: Duration::from_secs(10),
+        };
+        let told = message(0.5, Duration::from_secs(5), Some(&search), "");
+        assert_eq!(told, "45 %, about 55s left");
+        assert_eq!(search.to_string(), "search 2 of 3, about 1m left");
+        search.is_at_least = true;
+        assert_eq!(search.to_string(), "search 2 of 3, at least 1m left");
     }
 }

@@ -136,9 +136,9 @@ impl fmt::Display for Report {
         line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
         let verdict = match (self.is_clean(), self.interrupted) {
             (true, false) => "every member got every message once, in order",
-            (true, true) => "interrupted; until then every member got every message once, in order",
+            (true, true) => "INTERRUPTED; until then every member got every message once, in order",
             (false, false) => "FAILED",
-            (false, true) => "FAILED, or interrupted in mid-air",
+            (false, true) => "INTERRUPTED, with messages under way or lost",
         };
         line("result", format_args!("{verdict}"))?;
         self.limit

@@ -1,12 +1,15 @@
 //! The closed loop: step by step to the highest load that holds the goals.
 
 use std::thread;
+use std::time::Instant;
 
 use super::{
     args::{Args, LimitArgs},
     error::LoadError,
     goals::Goals,
+    interrupts::Interrupts,
     limit::{Range, Searches},
+    progress::Search,
     report::Report,
     run::{Phase, Run},
     shown::without_secrets,
@@ -20,60 +23,52 @@ const FIRST_DELIVERIES: f64 = 1000.0;
 /// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
 const MAX_DISTURBED: usize = 60;
 
-/// Looks for the limit of the server, of one of its own with `--serve`, and reports on the step that stands for it.
-pub(super) async fn find(args: Args) -> Result<Report, LoadError> {
-    let server = args.serve.start().await?;
-    let mut target = args;
-    if let Some(server) = &server {
-        target.target = server.target();
-    }
-    let mut report = search(&target).await?;
-    if let Some(server) = server {
-        server.end_into(&mut report).await;
-    }
-    Ok(report)
-}
-
-async fn search(args: &Args) -> Result<Report, LoadError> {
+/// Looks for the limit of the server, and reports on the step that stands for it.
+pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report, LoadError> {
     let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
     // With a server of its own it is on one machine for sure.
     let shared = args.serve.serve.then(|| cpus() as f64);
     let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
     let (mut steps, mut reports, mut twice_or_late) = (Vec::new(), Vec::new(), (0, 0));
-    let (mut disturbed, mut interrupted) = (0, false);
-    let mut run = Run::new(args).await?;
+    let mut disturbed = 0;
+    let mut run = Run::new(args, interrupts).await?;
     let mut connect_seconds = run.connect().await;
     let mut run = Some(run);
+    let begun = Instant::now();
     while let (Some(rate), Some(members)) = (searches.next(), &mut run) {
         let phase = Phase {
             rate: Some(rate),
             time: Some(args.limit.step),
             messages: None,
+            search: Some(search(&searches, args, begun, steps.len())),
         };
         let report = members.step(phase).await;
         twice_or_late.0 += report.duplicated;
         twice_or_late.1 += report.reordered;
         if report.interrupted {
-            interrupted = true;
             break;
         }
         let mut step = goals.judge(rate, seconds, shared, &report);
         step.search = searches.number();
-        console::note(format_args!("step {}: {step}", steps.len() + 1));
+        let line = format!("step {}: {step}", steps.len() + 1);
         let last = report.timeline.last();
         let some_left = last.is_some_and(|moment| moment.members < report.connections);
         if step.is_disturbed() && disturbed < MAX_DISTURBED {
             disturbed += 1;
-            console::note(format_args!("others took much of the machine: once more"));
+            console::note(format_args!(
+                "{line}; other programs took much of the machine: trying again"
+            ));
         } else {
             searches.tell(step.held());
             steps.push(step);
             reports.push(report);
+            let ahead = search(&searches, args, begun, steps.len());
+            console::note(format_args!("{line}; {ahead}"));
         }
         // Who was dropped under too much load is no burden to the server any more: all come anew.
         if some_left {
             end(run.take()).await;
-            match Run::new(args).await {
+            match Run::new(args, interrupts).await {
                 Ok(mut anew) => {
                     connect_seconds = anew.connect().await;
                     run = Some(anew);
@@ -106,11 +101,28 @@ async fn search(args: &Args) -> Result<Report, LoadError> {
     } else {
         reports.pop().unwrap_or_default()
     };
-    (report.connect_seconds, report.interrupted) = (connect_seconds, interrupted);
+    (report.connect_seconds, report.interrupted) =
+        (connect_seconds, interrupts.stop.is_cancelled());
     // A message that came twice or late is wrong at any load.
     (report.duplicated, report.reordered) = twice_or_late;
     report.limit = Some(limit);
     Ok(report)
+}
+
+/// How far the search is after so many steps.
+fn search(searches: &Searches, args: &Args, begun: Instant, done: usize) -> Search {
+    let remaining = searches.remaining();
+    let each = u32::try_from(done)
+        .ok()
+        .and_then(|done| begun.elapsed().checked_div(done));
+    Search {
+        number: searches.number().min(args.limit.repeat),
+        of: args.limit.repeat,
+        done,
+        left: remaining.trials,
+        is_at_least: remaining.is_at_least,
+        each: each.unwrap_or(args.limit.step),
+    }
 }
 
 async fn end(run: Option<Run>) {

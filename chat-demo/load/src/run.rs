@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use chat_demo_client::ClientError;
 use tokio::net::TcpStream;
 use tokio::time::{Duration, Instant, Interval, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
 use super::clock::Clock;
@@ -16,7 +17,7 @@ use super::interrupts::Interrupts;
 use super::look::Look;
 use super::pace::Pace;
 use super::plan::Plan;
-use super::progress::Progress;
+use super::progress::{Progress, Search};
 use super::report::Report;
 use super::system::{Sampler, stats};
 use super::team::Team;
@@ -46,7 +47,8 @@ pub(super) struct Run {
     team: Team,
     clock: Clock,
     begun: Instant,
-    interrupts: Interrupts,
+    stop: CancellationToken,
+    done: CancellationToken,
     tick: Interval,
     steps: u64,
     /// All that had happened at the end of the last step.
@@ -63,12 +65,27 @@ pub(super) struct Phase {
     pub(super) time: Option<Duration>,
     /// To each room.
     pub(super) messages: Option<u64>,
+    /// The search that this step is a part of.
+    pub(super) search: Option<Search>,
+}
+
+impl Phase {
+    /// How much of the step is done, from 0 to 1: of its time, or of all deliveries.
+    fn share(&self, now: Instant, start: Instant, course: &Course) -> f64 {
+        if let Some(time) = self.time {
+            return part(now.saturating_duration_since(start), time);
+        }
+        let messages = self.messages.unwrap_or_default();
+        let rooms = course.now.rooms.values();
+        let deliveries: u64 = rooms.map(|room| room.members * messages).sum();
+        share(course.sums.delivered, deliveries)
+    }
 }
 
 impl Run {
-    /// Lets all begin to connect.
-    pub(super) async fn new(args: &Args) -> Result<Self, LoadError> {
-        let address = find(&args.target).await?;
+    /// Starts to connect all clients.
+    pub(super) async fn new(args: &Args, interrupts: &Interrupts) -> Result<Self, LoadError> {
+        let address = interrupts.or_stop(find(&args.target)).await??;
         let processes = files::processes(args)?;
         let memory_before = stats(address).await.map(|stats| stats.rss_bytes);
         let plan = Plan {
@@ -99,7 +116,8 @@ impl Run {
                 .await
                 .map_err(LoadError::Processes)?,
             clock: Clock::new(),
-            interrupts: Interrupts::listen().map_err(LoadError::Signals)?,
+            stop: interrupts.stop.clone(),
+            done: interrupts.done.clone(),
             tick: interval(TICK),
             steps: 0,
             before: Look::default(),
@@ -110,12 +128,12 @@ impl Run {
 
     /// Waits until each client has joined or failed; tells the seconds.
     pub(super) async fn connect(&mut self) -> f64 {
-        let (mut progress, all) = (Progress::new("connecting"), self.connections);
+        let (mut progress, all) = (Progress::new("connecting", None), self.connections);
         loop {
             self.tick.tick().await;
             let Look { joined, failed, .. } = self.team.look();
-            progress.set(joined, all, "");
-            if joined + failed >= all || self.interrupts.stop.is_cancelled() {
+            progress.set(share(joined, all), &format!("{joined} of {all}"));
+            if joined + failed >= all || self.stop.is_cancelled() {
                 let seconds = self.begun.elapsed().as_secs_f64();
                 progress.end(&format!("{joined} of {all} joined in {seconds:.2} s"));
                 self.memory_idle = stats(self.server).await.map(|stats| stats.rss_bytes);
@@ -126,18 +144,18 @@ impl Run {
 
     /// Lets the members be idle.
     pub(super) async fn hold(&mut self, time: Duration) {
-        let (mut progress, start) = (Progress::new("holding"), Instant::now());
+        let (mut progress, start) = (Progress::new("holding", None), Instant::now());
         console::note(format_args!(
             "holding: {} idle members from now, for {} s",
             self.team.look().joined,
             time.as_secs_f32()
         ));
-        while start.elapsed() < time && !self.interrupts.stop.is_cancelled() {
+        while start.elapsed() < time && !self.stop.is_cancelled() {
             self.tick.tick().await;
             if is_deserted(&self.team.look()) {
                 break;
             }
-            progress.set(start.elapsed().as_secs(), time.as_secs(), "s");
+            progress.set(part(start.elapsed(), time), "");
         }
         self.memory_idle = stats(self.server).await.map(|stats| stats.rss_bytes);
         progress.end("over");
@@ -173,7 +191,7 @@ impl Run {
         let mut report = course.report(&self.before, self.clock.micros(start));
         self.before = course.now;
         report.rooms = self.rooms;
-        report.interrupted = self.interrupts.stop.is_cancelled();
+        report.interrupted = self.stop.is_cancelled();
         report.server_bytes_before = self.memory_before;
         report.server_bytes_idle = self.memory_idle;
         let grown = self.memory_idle.zip(self.memory_before);
@@ -185,7 +203,7 @@ impl Run {
 
     /// Looks at a step until it is over; whether that is because there is nothing to wait for.
     async fn follow(&mut self, phase: Phase, start: Instant, course: &mut Course) -> bool {
-        let mut progress = Progress::new("publishing");
+        let mut progress = Progress::new("publishing", phase.search);
         let all = phase
             .messages
             .map(|messages| messages.saturating_mul(self.rooms));
@@ -198,9 +216,9 @@ impl Run {
             if sums != before {
                 moved = now;
             }
-            progress.set(sums.delivered, sums.expected, &course.note());
+            progress.set(phase.share(now, start, course), &course.note());
             let is_over = phase.time.is_some_and(|time| now >= start + time);
-            if !published && (is_over || self.interrupts.stop.is_cancelled()) {
+            if !published && (is_over || self.stop.is_cancelled()) {
                 published = true;
                 self.team.pace(None).await;
                 moved = now;
@@ -213,7 +231,7 @@ impl Run {
                 && sums.delivered >= sums.expected;
             let deserted = is_deserted(&course.now);
             let impatient = now.saturating_duration_since(moved) > self.patience;
-            let done = self.interrupts.done.is_cancelled();
+            let done = self.done.is_cancelled();
             if settled || deserted || impatient || done {
                 progress.end(&format!(
                     "{} sent, {} of {} delivered",
@@ -228,6 +246,21 @@ impl Run {
     pub(super) async fn end(self) {
         self.team.end().await;
     }
+}
+
+/// How much of all is done, from 0 to 1.
+fn share(done: u64, all: u64) -> f64 {
+    if all == 0 {
+        return 0.0;
+    }
+    (done as f64 / all as f64).min(1.0)
+}
+
+fn part(done: Duration, all: Duration) -> f64 {
+    if all.is_zero() {
+        return 1.0;
+    }
+    done.div_duration_f64(all).min(1.0)
 }
 
 /// Whether nobody is left of those who came.

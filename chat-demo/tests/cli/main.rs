@@ -1,5 +1,6 @@
 //! The command line, as a user types it: what the program accepts, and how it refuses the rest.
 
+mod load;
 mod serve;
 
 use std::process::{Command, Output, Stdio};

@@ -70,15 +70,12 @@ impl Program {
             .collect()
     }
 
-    /// Whether it ended well, and its report.
-    async fn end(mut self) -> (bool, Report) {
+    /// Returns the exit code and the report.
+    async fn end(mut self) -> (Option<i32>, Report) {
         while let Some(_line) = self.progress.next_line().await.expect("text") {}
         let ended = self.child.wait().await.expect("it is ours");
         let report = fs::read(self.folder.path().join("report.json")).expect("a report");
-        (
-            ended.success(),
-            serde_json::from_slice(&report).expect("JSON"),
-        )
+        (ended.code(), serde_json::from_slice(&report).expect("JSON"))
     }
 }
 
@@ -88,8 +85,8 @@ async fn rooms_are_spread_over_processes() {
     let target = format!("ws://{}/ws", server.address());
     let line = "--processes 3 --connections 10 --rooms 2 --publishers 2 --messages 30 --window 4";
     let program = Program::start(&target, line);
-    let (ended_well, report) = program.end().await;
-    assert!(ended_well, "{report}");
+    let (code, report) = program.end().await;
+    assert_eq!(code, Some(0), "{report}");
     assert_eq!((report.connections, report.sent), (10, 60));
     assert_eq!((report.delivered, report.lost), (300, 0));
     assert!(report.p99_ms > 0.0 && report.p99_ms < 60_000.0, "{report}");
@@ -107,14 +104,14 @@ async fn a_process_that_dies_is_told_and_does_not_keep_the_others() {
     for child in &children {
         kill(*child, Signal::SIGKILL).expect("it runs");
     }
-    let (ended_well, report) = program.end().await;
-    assert!(!ended_well);
+    let (code, report) = program.end().await;
+    assert_eq!(code, Some(1), "{report}");
     let why = "a process of the load generator ended";
     assert_eq!(report.error_kinds[why], 2, "{report}");
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_with_the_report_so_far() {
+async fn an_interrupted_run_reports_and_exits_with_130() {
     for processes in ["1", "2"] {
         let server = serve(|_| ());
         let target = format!("ws://{}/ws", server.address());
@@ -124,7 +121,9 @@ async fn an_interrupt_ends_with_the_report_so_far() {
         program.until("connecting: 4 of 4").await;
         // It has begun to publish, or is about to.
         kill(program.pid(), Signal::SIGINT).expect("it runs");
-        let (ended_well, report) = program.end().await;
-        assert!(ended_well && report.interrupted, "{report}");
+        let (code, report) = program.end().await;
+        assert!(report.interrupted, "{report}");
+        assert!(report.to_string().contains("INTERRUPTED"), "{report}");
+        assert_eq!(code, Some(130), "{report}");
     }
 }

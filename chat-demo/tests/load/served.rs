@@ -125,7 +125,12 @@ fn the_limit_of_a_server_is_found_and_told() {
     assert_eq!(limit["bound_by"], "nothing", "{limit}");
     let steps = limit["steps"].as_array().expect("the steps");
     assert!(steps.len() >= 2 && steps.iter().all(|step| step["rate"].as_f64() <= Some(40.0)));
-    assert_eq!(text(&output.stderr).matches(": holds").count(), steps.len());
+    let told = text(&output.stderr);
+    assert_eq!(told.matches(": holds").count(), steps.len());
+    // Each step tells how long the search will take.
+    let estimates = told.matches("; search 1 of 1, ").count();
+    assert_eq!(estimates, steps.len(), "{told}");
+    assert!(told.contains(" left"), "{told}");
     assert!(page.contains("The limit is 40 messages a second"), "{page}");
 }
 
