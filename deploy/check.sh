@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks what is in this folder, as far as it goes without running it. Says what it could not check, and fails if something
-# is wrong.
+# Checks the files of this folder without running them. Reports each check that lacks its tool, and
+# fails if a file is wrong.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -8,16 +8,16 @@ folder="$(mktemp -d)"
 trap 'rm -r "$folder"' EXIT
 wrong=0
 
-# check WHAT COMMAND...: shows what the command says if it fails.
+# check WHAT COMMAND...: shows the output of the command if it fails.
 check() {
     local what="$1"; shift
     if "$@" >"$folder/said" 2>&1; then echo "ok: $what"; else echo "WRONG: $what"; cat "$folder/said"; wrong=1; fi
 }
 
-# has WHAT TOOL HOW: whether there is the tool to check it with.
+# has WHAT TOOL HOW: succeeds if the tool for a check is installed.
 has() {
     command -v "$2" >/dev/null && return
-    echo "not checked: $1, for want of $2; install it with '$3'"
+    echo "not checked: $1: $2 is missing; install it with '$3'"
     return 1
 }
 
@@ -36,17 +36,17 @@ if has "haproxy.cfg" haproxy "apt-get install haproxy"; then
 fi
 
 if has "systemd/" systemd-analyze "apt-get install systemd"; then
-    # The binary need not be installed here.
+    # The check must pass without an installed binary.
     sed 's,^ExecStart=.*,ExecStart=/bin/true,' 'systemd/chat-demo@.service' >"$folder/chat-demo@.service"
     cp systemd/chat-demo.target "$folder"
-    # It only warns of words that it does not know, and warns of units of the system, too.
+    # systemd-analyze only warns about unknown keys, and also about units of the system.
     systemd-analyze verify --man=no "$folder/chat-demo@node-1.service" "$folder/chat-demo.target" 2>&1 \
         | grep chat-demo >"$folder/units" || true
     check "systemd/" diff /dev/null "$folder/units"
 fi
 
 if has "redis.conf" redis-server "apt-get install redis-server"; then
-    # It ends at once if it does not like the file, and well when it is told to.
+    # redis-server exits at once on a bad file, and with success on SIGTERM.
     check "redis.conf" timeout --preserve-status 2 redis-server redis.conf --port 0 --unixsocket "$folder/redis" --dir "$folder"
 fi
 
@@ -61,11 +61,11 @@ fi
 if docker compose version >/dev/null 2>&1; then
     check "compose.yaml" docker compose -f compose.yaml config --quiet
 else
-    echo "not checked: compose.yaml, for want of 'docker compose'; install it with 'apt-get install docker-compose-plugin'"
+    echo "not checked: compose.yaml: 'docker compose' is missing; install it with 'apt-get install docker-compose-plugin'"
 fi
 if docker info >/dev/null 2>&1; then
     check "Dockerfile" docker build --check -f Dockerfile ..
 else
-    echo "not checked: Dockerfile, for want of a Docker daemon; install it with 'apt-get install docker.io' and start it"
+    echo "not checked: Dockerfile: no Docker daemon; install it with 'apt-get install docker.io' and start it"
 fi
 exit $wrong

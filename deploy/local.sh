@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# The topology of compose.yaml on loopback, from the built binary: Redis, three nodes, and HAProxy if there is one.
-# CHAT_DEMO names the binary; PORT is the balancer's, and the next five are taken, too. Ctrl-C ends all.
+# Runs the topology of compose.yaml on loopback, from the built binary: Redis, three nodes, and
+# HAProxy if it is installed. CHAT_DEMO is the path of the binary. PORT is the balancer's port; the
+# script also uses the next five. Ctrl-C ends everything.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 port="${PORT:-8080}"
 chat_demo="${CHAT_DEMO:-../target/release/chat-demo}"
-[ -x "$chat_demo" ] || { echo "missing: $chat_demo; build it with 'cargo build --release -p chat-demo', or name another by CHAT_DEMO"; exit 1; }
+[ -x "$chat_demo" ] || { echo "missing: $chat_demo; build it with 'cargo build --release -p chat-demo', or set CHAT_DEMO to its path"; exit 1; }
 for tool in redis-server curl setsid; do
     command -v "$tool" >/dev/null || { echo "missing: $tool; install it with 'apt-get install ${tool/setsid/util-linux}'"; exit 1; }
 done
@@ -21,7 +22,7 @@ end() {
     wait "$@" || true
 }
 
-# The nodes first: they tell their clients, by the balancer, and Redis who has left.
+# End the nodes first: they still notify their clients through the balancer, and update Redis.
 stop() {
     end "${nodes[@]}"
     end "${others[@]}"
@@ -30,7 +31,8 @@ stop() {
 trap stop EXIT
 trap 'exit 0' INT TERM
 
-# start WHERE NAME COMMAND...: in a session of its own, so that Ctrl-C reaches this script alone.
+# start LIST NAME COMMAND...: starts a command in a session of its own, so that Ctrl-C reaches only
+# this script.
 start() {
     local -n started="$1"
     local name="$2"; shift 2
@@ -56,11 +58,11 @@ if command -v haproxy >/dev/null; then
     export BALANCER_BIND="127.0.0.1:$port" INSIDE_BIND="127.0.0.1:$((port + 5))" BALANCER_MAXCONN=1000
     start others balancer haproxy -db -f haproxy.cfg
     ready balancer "http://127.0.0.1:$port/readyz"
-    echo "open http://127.0.0.1:$port; the balancer's view is at http://127.0.0.1:$((port + 5))/stats"
+    echo "open http://127.0.0.1:$port; the balancer's statistics are at http://127.0.0.1:$((port + 5))/stats"
 else
     echo "no balancer: install it with 'apt-get install haproxy'"
     echo "open http://127.0.0.1:$((port + 1)), :$((port + 2)) and :$((port + 3))"
 fi
-echo "Ctrl-C ends all"
-# A node may be killed, to see what the others do.
+echo "Ctrl-C ends everything"
+# Kill a node to see its clients reconnect.
 wait
