@@ -54,6 +54,11 @@ impl<T> Directory<T> {
         )
     }
 
+    pub(crate) fn all(&self) -> Vec<Arc<T>> {
+        let entries = self.entries.lock();
+        entries.values().map(|entry| entry.thing.clone()).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.lock().len()
     }

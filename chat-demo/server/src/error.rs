@@ -147,6 +147,8 @@ pub(crate) enum CloseReason {
     UserConnections,
     /// The outbox ran over.
     SlowConsumer,
+    /// An admin has disconnected the user.
+    Disconnected,
     /// The server drains.
     Restart,
 }
@@ -163,7 +165,8 @@ impl CloseReason {
             | Self::BadToken
             | Self::TokenExpired
             | Self::UserConnections
-            | Self::SlowConsumer => 1008,
+            | Self::SlowConsumer
+            | Self::Disconnected => 1008,
             Self::TooLarge => 1009,
             Self::Restart => 1012,
         }
@@ -182,13 +185,17 @@ impl CloseReason {
             Self::TokenExpired => "token expired",
             Self::UserConnections => "too many connections of this user",
             Self::SlowConsumer => "too slow for what it gets",
+            Self::Disconnected => "disconnected by an admin",
             Self::Restart => "the server restarts",
         }
     }
 
     /// Whether the farewell begins with a bye.
     pub(crate) fn says_bye(self) -> bool {
-        matches!(self, Self::SlowConsumer | Self::TokenExpired)
+        matches!(
+            self,
+            Self::SlowConsumer | Self::TokenExpired | Self::Disconnected
+        )
     }
 
     /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.

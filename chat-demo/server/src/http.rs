@@ -1,8 +1,8 @@
 //! The front door: a socket speaks HTTP first, and may ask to go on as a WebSocket.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io::ErrorKind;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,16 +18,19 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use crate::api::{self, Resource};
 use crate::door::{State, Visitor};
 use crate::error::Refused;
+use crate::events::{self, Reader};
 use crate::journal::Journal;
 use crate::node::Node;
 use crate::origin;
 use crate::page;
-use crate::reply::{self, Reply};
+use crate::reply::{self, JSON, Reply};
 use crate::stream::{self, Stream};
 use crate::upgrade::{self, Granted};
 
@@ -35,9 +38,14 @@ use crate::upgrade::{self, Granted};
 const MAX_HEAD: usize = 16 * 1024;
 /// What a request under way has left when the server drains.
 const LAST_REQUEST: Duration = Duration::from_secs(1);
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// A socket that goes on as a connection.
+pub(crate) enum Connected {
+    WebSocket(Upgraded),
+    Events(Stream, Box<Reader>),
+}
 
 /// A socket that goes on as a WebSocket.
 pub(crate) struct Upgraded {
@@ -56,7 +64,7 @@ pub(crate) async fn serve(
     node: &Arc<Node>,
     visitor: &Visitor,
     stays: bool,
-) -> Option<Upgraded> {
+) -> Option<Connected> {
     let time = node.config.handshake_timeout;
     let deadline = Instant::now() + time;
     let stream = match &node.tls {
@@ -65,12 +73,22 @@ pub(crate) async fn serve(
         Some(tls) => Box::pin(secure(socket, tls, node, deadline)).await?,
     };
     let granted = Mutex::new(None);
+    let reader = Mutex::new(None);
+    let reads = Notify::new();
     let asked = AtomicBool::new(false);
     let service = service_fn(async |request| {
         asked.store(true, Ordering::Relaxed);
         visitor.has_asked();
         visitor.set(State::Busy);
-        let reply = route(request, node, deadline, &granted).await;
+        let reply = match route(request, node, deadline, &granted).await {
+            Answer::Reply(reply) => reply,
+            Answer::Events(events) => {
+                *reader.lock() = Some(events);
+                reads.notify_one();
+                // The answer is written beside HTTP.
+                pending().await
+            }
+        };
         visitor.set(State::Idle);
         Ok::<_, Infallible>(reply)
     });
@@ -81,7 +99,7 @@ pub(crate) async fn serve(
         .keep_alive(stays)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = pin!(connection);
+    let mut connection = connection;
     let time_is_up = async {
         tokio::select! {
             () = sleep_until(deadline) => deadline + time,
@@ -97,8 +115,12 @@ pub(crate) async fn serve(
             }
             return None;
         }
+        () = reads.notified() => {
+            let stream = connection.into_parts()?.io.into_inner();
+            return Some(Connected::Events(stream, reader.lock().take()?));
+        }
         cut = time_is_up => {
-            connection.as_mut().graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
             matches!(timeout_at(cut, connection).await, Ok(Ok(())))
         }
     };
@@ -119,12 +141,12 @@ pub(crate) async fn serve(
     let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
     // Copied, for even nothing would hold on to the buffer of the request.
     let head = Bytes::copy_from_slice(&parts.read_buf);
-    Some(Upgraded {
+    Some(Connected::WebSocket(Upgraded {
         stream: parts.io.into_inner(),
         head,
         subprotocol,
         slot,
-    })
+    }))
 }
 
 /// Speaks TLS first, in the same time.
@@ -147,7 +169,35 @@ async fn secure(
     None
 }
 
+/// What a request is answered with.
+enum Answer {
+    Reply(Reply),
+    /// Events, for as long as the socket lasts.
+    Events(Box<Reader>),
+}
+
 async fn route(
+    request: Request<Incoming>,
+    node: &Arc<Node>,
+    deadline: Instant,
+    granted: &Mutex<Option<Granted>>,
+) -> Answer {
+    let Some(resource) = Resource::of(request.uri().path()) else {
+        return Answer::Reply(reply(request, node, deadline, granted).await);
+    };
+    Answer::Reply(match resource {
+        _ if request.method().as_str() != resource.method() => {
+            method_not_allowed(resource.method())
+        }
+        Resource::Events(room) => match events::answer(&request, room, node, deadline).await {
+            Ok(reader) => return Answer::Events(Box::new(reader)),
+            Err(reply) => reply,
+        },
+        resource => api::answer(request, resource, node).await,
+    })
+}
+
+async fn reply(
     request: Request<Incoming>,
     node: &Node,
     deadline: Instant,

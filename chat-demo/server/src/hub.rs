@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, OnceLock};
 
-use chat_demo_client::payload::Alert;
+use chat_demo_client::payload::{Alert, Publish};
 use chat_demo_client::wire::{Delivery, Parcel, Shared};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -141,6 +141,44 @@ impl Hub {
         let (listening, claim) = self.rooms.claim(name, make);
         let room = &listening.room;
         room.join(connection, Arc::new(claim), seen).await
+    }
+
+    /// Publishes a text in a room, of which the publisher need not be a member.
+    pub(crate) async fn publish(
+        &self,
+        from: Arc<Connection>,
+        publish: Publish,
+    ) -> Result<(), Refusal> {
+        let make = |name| Listening::new(Room::new(name, self.common.clone()));
+        let (listening, claim) = self.rooms.claim(&publish.room, make);
+        let room = &listening.room;
+        room.publish(Arc::new(claim), from, publish).await
+    }
+
+    /// Ends the connections of a user; returns how many.
+    pub(crate) fn disconnect(&self, user: &str) -> usize {
+        let mut all = self.all();
+        all.retain(|connection| connection.user() == user && connection.outbox.ended().is_none());
+        for connection in &all {
+            connection.outbox.end(CloseReason::Disconnected);
+        }
+        all.len()
+    }
+
+    /// Returns the connections, and the rooms that each is in. Looks at every member of every room.
+    pub(crate) fn list(&self) -> Vec<(Arc<Connection>, Vec<String>)> {
+        let mut rooms: HashMap<u64, Vec<String>> = HashMap::new();
+        for listening in self.rooms.all() {
+            for member in listening.room.members() {
+                let room = listening.room.name().to_owned();
+                rooms.entry(member).or_default().push(room);
+            }
+        }
+        let with_rooms = |connection: Arc<Connection>| {
+            let rooms = rooms.remove(&connection.id).unwrap_or_default();
+            (connection, rooms)
+        };
+        self.all().into_iter().map(with_rooms).collect()
     }
 
     pub(crate) fn connections(&self) -> usize {

@@ -9,6 +9,7 @@
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
 //! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `echo`: what stands in its place for conformance tests.
+//! - `api`, `events`: the HTTP API, and a room as a stream of events.
 //! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
 //! - `handlers`: the type byte picks a handler.
 //! - `context`: a connection as its handlers see it.
@@ -45,6 +46,7 @@ pub mod server;
 pub mod sessions;
 pub mod tls;
 
+mod api;
 mod bus;
 mod cgroup;
 mod clock;
@@ -55,6 +57,7 @@ mod directory;
 mod door;
 mod echo;
 mod epoch;
+mod events;
 mod guard;
 mod handlers;
 mod history;

@@ -5,6 +5,9 @@ use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 
+/// The kind of a body in JSON.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// All there is to say fits in one piece.
 pub(crate) type Reply = Response<Full<Bytes>>;
 

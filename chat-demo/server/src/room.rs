@@ -149,6 +149,11 @@ impl Room {
         bus.enter(&self.name, member).await.ok()
     }
 
+    /// Returns the numbers of the connections that are members.
+    pub(crate) fn members(&self) -> Vec<u64> {
+        self.state.lock().members.keys().copied().collect()
+    }
+
     /// Waits for the members that are behind, each for its patience at most.
     pub(crate) async fn readers(&self) {
         self.flow.readers().await;
@@ -173,6 +178,66 @@ impl Room {
             drop(credit);
         };
         self.send(deliver).await
+    }
+
+    /// Has a text numbered and delivered, after it was kept where that is to be done; acknowledges it when it has an
+    /// `id`. A text with the `key` of one that is kept is acknowledged as that.
+    pub(crate) async fn publish(
+        self: &Arc<Self>,
+        claim: Claimed,
+        from: Arc<Connection>,
+        publish: Publish,
+    ) -> Result<(), Refusal> {
+        let arrived = Instant::now();
+        let room = self.clone();
+        let credit = room.flow.enter(publish.text.len()).await;
+        let message = Message {
+            room: room.name.to_string(),
+            seq: 0,
+            user: from.user().to_owned(),
+            text: publish.text,
+            ts: clock::now_ms(),
+        };
+        // A name has no control characters, so that no other user has the same key.
+        let key = publish.key.map(|key| format!("{}\n{key}", message.user));
+        let source = Source {
+            id: publish.id,
+            arrived,
+            _owed: from.outbox.owe(),
+            from,
+            _credit: credit,
+            _claim: claim,
+        };
+        let Common { journal, bus, .. } = &*self.common;
+        if let Some(journal) = journal {
+            let known = room.log.newest();
+            let kept = move |kept: Result<Numbered, JournalError>| match kept {
+                Ok(Numbered::New(message, epoch)) => room.send_blocking(move |state| {
+                    state.deliver_numbered(&source, epoch, message);
+                }),
+                // Behind the delivery of the first.
+                Ok(Numbered::Before(seq)) => {
+                    room.send_blocking(move |state| state.acknowledge(&source, seq));
+                }
+                Err(error) => source.refuse(error.into(), &room.common.tally),
+            };
+            return Ok(journal.append(message, key, known, kept).await?);
+        }
+        match bus {
+            Some(bus) if !(bus.goes_on_alone() && room.state.lock().is_alone()) => {
+                let kept = move |kept: Result<u64, AppendError>| match kept {
+                    // It is delivered when it is heard.
+                    Ok(seq) => source.delivered(&room.name, seq, &room.common.tally),
+                    Err(error) => source.refuse(error.into(), &room.common.tally),
+                };
+                Ok(bus.append(message, key, Box::new(kept)).await?)
+            }
+            _ => {
+                let key = key.map(Arc::from);
+                room.send(move |state| state.publish_here(source, key, message))
+                    .await
+            }
+        }
     }
 
     /// Puts an operation in line once the pool has a slot for it.
@@ -235,63 +300,14 @@ impl Membership {
         &self.room
     }
 
-    /// Has a text numbered and delivered, after it was kept where that is to be done; acknowledges it when it has an
-    /// `id`. A text with the `key` of one that is kept is acknowledged as that.
+    /// Publishes a text in the room.
     pub(crate) async fn publish(
         &self,
         from: Arc<Connection>,
         publish: Publish,
     ) -> Result<(), Refusal> {
-        let arrived = Instant::now();
-        let room = self.room.clone();
-        let credit = room.flow.enter(publish.text.len()).await;
-        let message = Message {
-            room: room.name.to_string(),
-            seq: 0,
-            user: from.user().to_owned(),
-            text: publish.text,
-            ts: clock::now_ms(),
-        };
-        // A name has no control characters, so that no other user has the same key.
-        let key = publish.key.map(|key| format!("{}\n{key}", message.user));
-        let source = Source {
-            id: publish.id,
-            arrived,
-            _owed: from.outbox.owe(),
-            from,
-            _credit: credit,
-            _claim: self.claim.clone(),
-        };
-        let Common { journal, bus, .. } = &*self.room.common;
-        if let Some(journal) = journal {
-            let known = room.log.newest();
-            let kept = move |kept: Result<Numbered, JournalError>| match kept {
-                Ok(Numbered::New(message, epoch)) => room.send_blocking(move |state| {
-                    state.deliver_numbered(&source, epoch, message);
-                }),
-                // Behind the delivery of the first.
-                Ok(Numbered::Before(seq)) => {
-                    room.send_blocking(move |state| state.acknowledge(&source, seq));
-                }
-                Err(error) => source.refuse(error.into(), &room.common.tally),
-            };
-            return Ok(journal.append(message, key, known, kept).await?);
-        }
-        match bus {
-            Some(bus) if !(bus.goes_on_alone() && room.state.lock().is_alone()) => {
-                let kept = move |kept: Result<u64, AppendError>| match kept {
-                    // It is delivered when it is heard.
-                    Ok(seq) => source.delivered(&room.name, seq, &room.common.tally),
-                    Err(error) => source.refuse(error.into(), &room.common.tally),
-                };
-                Ok(bus.append(message, key, Box::new(kept)).await?)
-            }
-            _ => {
-                let key = key.map(Arc::from);
-                room.send(move |state| state.publish_here(source, key, message))
-                    .await
-            }
-        }
+        let claim = self.claim.clone();
+        self.room.publish(claim, from, publish).await
     }
 
     /// Leaves in line with the other operations, even when the pool is full.

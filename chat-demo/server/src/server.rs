@@ -20,8 +20,9 @@ use crate::config::{Config, ListenAddrs};
 use crate::door::{self, Asks, State, Visitor};
 use crate::echo;
 use crate::error::{CloseReason, Refused, ServeError};
+use crate::events::{self, Reader};
 use crate::history::REMEMBER;
-use crate::http::{self, Upgraded};
+use crate::http::{self, Connected, Upgraded};
 use crate::node::Node;
 use crate::session;
 use crate::worker::on_worker;
@@ -263,20 +264,27 @@ async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>) {
 
 /// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
 async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>) {
-    let upgraded = http::serve(stream, &node, &visitor, true).await;
+    let connected = http::serve(stream, &node, &visitor, true).await;
     drop(visitor);
-    if let Some(upgraded) = upgraded {
-        let Upgraded {
-            stream,
-            head,
-            slot,
-            subprotocol,
-        } = upgraded;
-        if node.config.echo {
-            slot.spawn(echo::run(stream, head, node));
-        } else {
-            slot.spawn(session::run(stream, head, subprotocol, node));
+    match connected {
+        Some(Connected::WebSocket(upgraded)) => {
+            let Upgraded {
+                stream,
+                head,
+                slot,
+                subprotocol,
+            } = upgraded;
+            if node.config.echo {
+                slot.spawn(echo::run(stream, head, node));
+            } else {
+                slot.spawn(session::run(stream, head, subprotocol, node));
+            }
         }
+        Some(Connected::Events(stream, reader)) => {
+            let Reader { context, slot } = *reader;
+            slot.spawn(events::run(stream, context));
+        }
+        None => {}
     }
 }
 

@@ -161,7 +161,7 @@ fn choose_subprotocol(headers: &HeaderMap) -> Result<Option<Subprotocol>, Refuse
 }
 
 /// A slot of the pool, at once or in time.
-async fn find_place(node: &Node, deadline: Instant) -> Result<Slot<'static>, Refused> {
+pub(crate) async fn find_place(node: &Node, deadline: Instant) -> Result<Slot<'static>, Refused> {
     let pool = &node.pools.connections;
     if node.refuses().is_some() {
         return Err(Refused::Overloaded);

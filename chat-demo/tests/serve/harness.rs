@@ -119,6 +119,12 @@ impl Server {
         http(self.address, request).await
     }
 
+    /// One HTTP exchange, of a request that has a body.
+    pub(crate) async fn http_with_body(&self, request: &str, body: &str) -> Response {
+        let stream = TcpStream::connect(self.address).await.expect("it listens");
+        exchange_body(stream, &self.address.to_string(), request, body).await
+    }
+
     pub(crate) async fn stats(&self) -> Value {
         serde_json::from_str(&self.http("GET /api/stats HTTP/1.1").await.body).expect("JSON")
     }
@@ -137,11 +143,20 @@ pub(crate) async fn http(address: SocketAddr, request: &str) -> Response {
 
 /// One HTTP exchange over a stream.
 pub(crate) async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,
     request: &str,
 ) -> Response {
-    let request = format!("{request}\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    exchange_body(stream, host, request, "").await
+}
+
+async fn exchange_body(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    request: &str,
+    body: &str,
+) -> Response {
+    let request = format!("{request}\r\nHost: {host}\r\nConnection: close\r\n\r\n{body}");
     stream
         .write_all(request.as_bytes())
         .await

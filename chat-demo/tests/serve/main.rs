@@ -1,5 +1,6 @@
 //! The server as its clients meet it: over real sockets, on a free port.
 
+mod api;
 mod bursts;
 mod bytes;
 mod capacity;
@@ -13,6 +14,7 @@ mod drain;
 mod echo;
 mod encodings;
 mod epochs;
+mod events;
 mod exposition;
 mod goodbye;
 mod handshakes;

@@ -1,0 +1,324 @@
+//! The HTTP API, for admins with a token: what programs do that hold no connection. Requests run in a pool of their own.
+//!
+//! | request | |
+//! |---|---|
+//! | `POST /api/rooms/{room}/messages` | publishes a text |
+//! | `GET /api/connections` | lists the connections of this server |
+//! | `DELETE /api/users/{user}` | disconnects a user from this server |
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::{Poll, ready};
+
+use anthill::JoinError;
+use bytes::Bytes;
+use chat_demo_client::payload::{self, Ack, ErrorCode, Payload, Publish};
+use chat_demo_client::subprotocol::Subprotocol;
+use chat_demo_client::wire;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Request, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::connection::{Connection, Identity};
+use crate::error::Refusal;
+use crate::handlers::check_room;
+use crate::node::Node;
+use crate::origin::only;
+use crate::outbox::Outbox;
+use crate::rate::Cost;
+use crate::reply::{self, JSON, Reply};
+
+/// When a client that was refused for the moment should ask again, in seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+/// Bytes of a request around its text.
+const AROUND: usize = 1024;
+
+/// What the API is about.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// The texts that are published in a room.
+    Messages(String),
+    /// What happens in a room.
+    Events(String),
+    Connections,
+    User(String),
+}
+
+impl Resource {
+    /// Returns the resource of a path, if it has one.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        let name = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
+        let segments: Vec<_> = path.strip_prefix("/api/")?.split('/').collect();
+        match segments[..] {
+            ["rooms", room, "messages"] => name(room).map(Self::Messages),
+            ["rooms", room, "events"] => name(room).map(Self::Events),
+            ["connections"] => Some(Self::Connections),
+            ["users", user] => name(user).map(Self::User),
+            _ => None,
+        }
+    }
+
+    /// The method that the resource has.
+    pub(crate) fn method(&self) -> &'static str {
+        match self {
+            Self::Messages(_) => "POST",
+            Self::Events(_) | Self::Connections => "GET",
+            Self::User(_) => "DELETE",
+        }
+    }
+}
+
+/// Answers a request about a resource, made with its method.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    resource: Resource,
+    node: &Arc<Node>,
+) -> Reply {
+    if node.tokens.is_none() {
+        let words = "the API is off: start the server with --token-secret-file\n";
+        return reply::text(StatusCode::NOT_FOUND, words);
+    }
+    match obey(request, resource, node).await {
+        Ok(value) => reply::new(StatusCode::OK, JSON, value.to_string()),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+async fn obey(
+    request: Request<Incoming>,
+    resource: Resource,
+    node: &Arc<Node>,
+) -> Result<Value, Refusal> {
+    let admin = admin(request.headers(), node)?;
+    let own = node.clone();
+    match resource {
+        Resource::Messages(room) => {
+            check_room(&room)?;
+            admin.rooms.check(&room)?;
+            let publish = read(request, room, node).await?;
+            run(node, publish_as(admin, publish, own)).await?
+        }
+        Resource::Connections => run(node, async move { list(&own) }).await,
+        Resource::User(user) => {
+            let disconnect = async move { json!({ "disconnected": own.hub.disconnect(&user) }) };
+            run(node, disconnect).await
+        }
+        Resource::Events(_) => unreachable!("it has a connection's place, not one here"),
+    }
+}
+
+/// Runs a request in the pool of the API, unless that is full.
+async fn run<T: Send + 'static>(
+    node: &Node,
+    request: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Refusal> {
+    let slot = node.pools.api.try_slot()?;
+    let task = slot.spawn_with_handle(request).cancel_on_drop();
+    let failed = |error: JoinError| Refusal::new(ErrorCode::Overloaded, error.to_string());
+    task.await.map_err(failed)
+}
+
+/// The admin whom a request's token names.
+fn admin(headers: &HeaderMap, node: &Node) -> Result<Identity, Refusal> {
+    let unauthenticated = |words| Refusal::new(ErrorCode::NotAuthenticated, words);
+    let key = node
+        .tokens
+        .as_ref()
+        .ok_or_else(|| unauthenticated("no tokens here"))?;
+    let token = bearer(headers)?.ok_or_else(|| {
+        unauthenticated("a token is needed here: send Authorization: Bearer TOKEN")
+    })?;
+    let identity = key.verify(token)?;
+    if identity.admin {
+        return Ok(identity);
+    }
+    let message = "the API is for admins: the token has no admin: true";
+    Err(Refusal::new(ErrorCode::Forbidden, message))
+}
+
+/// The token that a request brings, if it brings one.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let wrong = || {
+        Refusal::new(
+            ErrorCode::NotAuthenticated,
+            "Authorization is not Bearer TOKEN",
+        )
+    };
+    let Some(value) = only(headers, &AUTHORIZATION).map_err(|_| wrong())? else {
+        return Ok(None);
+    };
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|it| it.split_once(' '))
+        .ok_or_else(wrong)?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then_some(Some(token.trim())).ok_or_else(wrong)
+}
+
+/// Reads the text to publish.
+async fn read(request: Request<Incoming>, room: String, node: &Node) -> Result<Publish, Refusal> {
+    #[derive(Deserialize)]
+    struct Body {
+        text: String,
+        key: Option<String>,
+    }
+    let bad = |words: String| Refusal::new(ErrorCode::BadPayload, words);
+    let limit = node.config.max_payload + AROUND;
+    let body = Limited::new(request.into_body(), limit).collect().await;
+    let body = body.map_err(|error| bad(error.to_string()))?.to_bytes();
+    let body: Body = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
+    let publish = Publish {
+        room,
+        text: body.text,
+        key: body.key,
+        // Asks for an ack.
+        id: Some(String::new()),
+    };
+    publish.check().map_err(|words| bad(words.to_owned()))?;
+    node.check_length([&publish.text])?;
+    Ok(publish)
+}
+
+/// Publishes a text, and waits for its number.
+async fn publish_as(admin: Identity, publish: Publish, node: Arc<Node>) -> Result<Value, Refusal> {
+    let outbox = Outbox::new(node.outbox_limits(), Subprotocol::Text);
+    let connection = Arc::new(Connection::new(node.next_connection(), outbox));
+    let user = connection.user.get_or_init(|| admin.user);
+    let cost = Cost::of_message(publish.text.len());
+    node.rates.charge(user, &node.rates.connection(), cost)?;
+    node.guard.hold_back().await;
+    let answered = async {
+        node.hub.publish(connection.clone(), publish).await?;
+        first_text(&connection.outbox).await
+    };
+    let answer = timeout(node.config.request_timeout, answered).await;
+    let uncertain = || {
+        let message = "no answer in time: the text may have been kept; repeat it with its key";
+        Refusal::new(ErrorCode::Uncertain, message)
+    };
+    let answer = answer.map_err(|_| uncertain())??;
+    if let Ok(Ack { room, seq, .. }) = serde_json::from_slice(&answer) {
+        return Ok(json!({ "room": room, "seq": seq }));
+    }
+    let error: payload::Error = serde_json::from_slice(&answer).map_err(|_| uncertain())?;
+    Err(Refusal::new(error.code(), error.message))
+}
+
+/// Waits for the first text message in an outbox.
+async fn first_text(outbox: &Outbox) -> Result<Bytes, Refusal> {
+    let mut text = None;
+    let written = poll_fn(|cx| {
+        let drained = outbox.poll_drain(cx, |_, bytes| {
+            text = wire::texts(bytes).next().map(Bytes::copy_from_slice);
+            Poll::Ready(Ok(bytes.len()))
+        });
+        match text.take() {
+            Some(text) => Poll::Ready(Ok(text)),
+            None => Poll::Ready(Err(ready!(drained))),
+        }
+    });
+    let ended = |_| Refusal::new(ErrorCode::Overloaded, "the server is going down");
+    written.await.map_err(ended)
+}
+
+/// The connections of this server.
+fn list(node: &Node) -> Value {
+    #[derive(Serialize)]
+    struct Row<'a> {
+        session: String,
+        user: &'a str,
+        rooms: Vec<String>,
+        age_seconds: f64,
+        outbox_frames: usize,
+        outbox_bytes: usize,
+    }
+    let name = &node.config.node;
+    let connections = node.hub.list().into_iter().map(|(connection, rooms)| {
+        let waiting = connection.outbox.waiting();
+        json!(Row {
+            session: crate::sessions::name(name, connection.id),
+            user: connection.user(),
+            rooms,
+            age_seconds: connection.opened.elapsed().as_secs_f64(),
+            outbox_frames: waiting.frames,
+            outbox_bytes: waiting.bytes,
+        })
+    });
+    json!({ "node": name, "connections": connections.collect::<Vec<_>>() })
+}
+
+/// What a client is answered that is refused: the payload of an error frame.
+pub(crate) fn refused(refusal: &Refusal) -> Reply {
+    let status = match refusal.code() {
+        ErrorCode::NotAuthenticated => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorCode::Uncertain => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let mut reply = reply::new(status, JSON, json!(refusal.payload()).to_string());
+    let headers = reply.headers_mut();
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        _ => {}
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn request_without_a_slot_is_told_when_to_come_again() {
+        let node = Node::new(Config::default()).expect("valid settings");
+        let all: Vec<_> = std::iter::from_fn(|| node.pools.api.try_slot().ok()).collect();
+        let refusal = run(&node, ready(())).await.expect_err("there is no slot");
+        let reply = refused(&refusal);
+        assert_eq!(reply.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(reply.headers()[RETRY_AFTER], RETRY_AFTER_SECONDS);
+        drop(all);
+        run(&node, ready(())).await.expect("there are slots");
+    }
+
+    #[test]
+    fn resources_are_found_by_their_paths() {
+        let text = str::to_owned;
+        let some = [
+            ("/api/rooms/tea/messages", Resource::Messages(text("tea"))),
+            (
+                "/api/rooms/a%2Fb%20%C3%BC/events",
+                Resource::Events(text("a/b ü")),
+            ),
+            ("/api/connections", Resource::Connections),
+            ("/api/users/ann", Resource::User(text("ann"))),
+        ];
+        for (path, resource) in some {
+            assert_eq!(Resource::of(path), Some(resource), "{path}");
+        }
+        for path in [
+            "/api/stats",
+            "/api/rooms/tea",
+            "/api/users/a/b",
+            "/api/users/%FF",
+            "/",
+        ] {
+            assert_eq!(Resource::of(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! A room as a stream of events (SSE) that a program reads with one HTTP request. The reader is a connection like those
+//! that speak WebSocket: it has a slot of their pool, a session, a place in the room, and an outbox. Only its socket differs.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::Duration;
+
+use anthill::Slot;
+use bytes::{Buf, BufMut, BytesMut};
+use chat_demo_client::payload::{ErrorCode, Hello};
+use chat_demo_client::subprotocol::Subprotocol;
+use chat_demo_client::wire;
+use hyper::Request;
+use hyper::header::{HeaderMap, HeaderName};
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::api::{bearer, refused};
+use crate::context::Context;
+use crate::epoch::{Epoch, Position};
+use crate::error::{CloseReason, Refusal, Refused};
+use crate::handlers::{check_room, identity};
+use crate::node::Node;
+use crate::origin::{self, only};
+use crate::outbox::{Ended, Outbox};
+use crate::rate::Cost;
+use crate::reply::Reply;
+use crate::stream::Stream;
+use crate::upgrade::find_place;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Time for the last events to leave.
+const FINISH: Duration = Duration::from_secs(3);
+/// The answer ends with its socket.
+const HEAD: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
+    x-content-type-options: nosniff\r\nconnection: close\r\n\r\n";
+
+/// A reader that has its place in a room.
+pub(crate) struct Reader {
+    pub(crate) context: Context,
+    /// The connection's place in the pool.
+    pub(crate) slot: Slot<'static>,
+}
+
+/// Lets a reader into a room, or says why not.
+pub(crate) async fn answer<B>(
+    request: &Request<B>,
+    room: String,
+    node: &Arc<Node>,
+    deadline: Instant,
+) -> Result<Reader, Reply> {
+    let refuse = |refusal: Refusal| refused(&refusal);
+    let turn_away = |why: Refused| {
+        node.tally.refused.inc(why);
+        why.reply(node)
+    };
+    let host = origin::host(request).and_then(|host| host.ok_or(Refused::Host));
+    let headers = request.headers();
+    host.and_then(|host| origin::check(headers, &host, &node.config))
+        .map_err(turn_away)?;
+    check_room(&room).map_err(refuse)?;
+    let query = request.uri().query().unwrap_or_default();
+    if query.split('&').any(|it| it.starts_with("token=")) {
+        let message = "addresses end up in logs: send the token as Authorization: Bearer TOKEN";
+        return Err(refuse(Refusal::new(ErrorCode::NotAuthenticated, message)));
+    }
+    let token = bearer(headers).map_err(refuse)?.map(str::to_owned);
+    let identity = identity(Hello { name: None, token }, node).map_err(refuse)?;
+    identity.rooms.check(&room).map_err(refuse)?;
+    let slot = find_place(node, deadline).await.map_err(turn_away)?;
+    let mut context = Context::new(node.clone(), Subprotocol::Text);
+    let join = async {
+        context.identify(identity).await?;
+        let seen = last_event(headers);
+        let missed = seen.map_or(0, |_| context.connection.outbox.page().0);
+        context.pace(Cost::of_answer(missed)).await;
+        let connection = context.connection.clone();
+        context.enter(node.hub.join(&room, connection, seen).await?);
+        Ok(())
+    };
+    let too_long = |_| {
+        Refusal::new(
+            ErrorCode::Overloaded,
+            "the server did not get to it in time",
+        )
+    };
+    let joined = timeout(node.config.request_timeout, join).await;
+    joined.map_err(too_long).flatten().map_err(refuse)?;
+    Ok(Reader { context, slot })
+}
+
+/// The last event that a reader has seen: an epoch and a number.
+fn last_event(headers: &HeaderMap) -> Option<Position> {
+    let id = only(headers, &LAST_EVENT_ID).ok()??.to_str().ok()?;
+    let (epoch, seq) = id.split_once(':')?;
+    Some(Position {
+        epoch: Epoch::parse(epoch)?,
+        seq: seq.parse().ok()?,
+    })
+}
+
+/// Writes what happens in the room, until the client leaves or the server ends the connection.
+pub(crate) async fn run(stream: Stream, mut context: Context) {
+    let outbox = context.connection.outbox.clone();
+    let mut feed = Feed {
+        stream,
+        outbox: outbox.clone(),
+        out: HEAD.into(),
+        epoch: String::new(),
+    };
+    let heartbeat = context.node.config.heartbeat;
+    loop {
+        let now = Instant::now();
+        let expires = context.expires();
+        if expires.is_some_and(|expires| expires <= now) {
+            outbox.end(CloseReason::TokenExpired);
+        }
+        let beat = now + heartbeat;
+        let until = expires.filter(|expires| *expires > now);
+        let until = until.map_or(beat, |expires| expires.min(beat));
+        let written = poll_fn(|cx| match feed.poll_write(cx) {
+            // A client that was too slow is not waited for.
+            Poll::Pending if outbox.ended().is_some() => Poll::Ready(Ok(())),
+            written => written,
+        });
+        match timeout_at(until, written).await {
+            Ok(Ok(())) => break,
+            Ok(Err(_)) => {
+                outbox.abandon();
+                break;
+            }
+            Err(_) => {
+                feed.beat();
+                if let Some(renewal) = context.renewal(now) {
+                    let _ = timeout(heartbeat, renewal).await;
+                }
+            }
+        }
+    }
+    if let Some(Ended::ByServer(reason)) = outbox.ended() {
+        context.node.tally.closed.inc(reason);
+    }
+    let _ = timeout(context.node.config.request_timeout, context.close()).await;
+    let finish = async {
+        poll_fn(|cx| feed.poll_write(cx)).await?;
+        feed.stream.shutdown().await
+    };
+    let _ = timeout(FINISH, finish).await;
+}
+
+/// The socket of a reader, and what is on its way there.
+struct Feed {
+    stream: Stream,
+    outbox: Arc<Outbox>,
+    out: BytesMut,
+    /// The epoch of the room's numbers.
+    epoch: String,
+}
+
+impl Feed {
+    /// Ready when the outbox has ended and all of it is out, or when the client is gone.
+    fn poll_write(&mut self, cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        self.poll_gone(cx)?;
+        loop {
+            let Self {
+                stream,
+                outbox,
+                out,
+                epoch,
+            } = self;
+            // One batch at a time: while the socket takes no more, the rest waits where it is counted. Asked also while
+            // the socket is full, or the end of the outbox wakes nobody.
+            let drained = outbox.poll_drain(cx, |_, bytes| {
+                if !out.is_empty() {
+                    return Poll::Pending;
+                }
+                wire::texts(bytes).for_each(|text| write_event(text, epoch, out));
+                Poll::Ready(Ok(bytes.len()))
+            })?;
+            let stream = Pin::new(stream);
+            if out.is_empty() {
+                ready!(stream.poll_flush(cx))?;
+                return drained.map(Ok);
+            }
+            let len = ready!(stream.poll_write(cx, out))?;
+            if len == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            out.advance(len);
+        }
+    }
+
+    /// Throws away what the client sends; fails when it has hung up.
+    fn poll_gone(&mut self, cx: &mut TaskContext<'_>) -> io::Result<()> {
+        let mut waste = [0; 256];
+        let mut waste = ReadBuf::new(&mut waste);
+        if Pin::new(&mut self.stream)
+            .poll_read(cx, &mut waste)?
+            .is_pending()
+        {
+            return Ok(());
+        }
+        if waste.filled().is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Others first: the client may go on for as long as it likes.
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Adds a comment, so that neither the client nor a proxy takes the stream for dead.
+    fn beat(&mut self) {
+        if self.out.is_empty() {
+            self.out.put_slice(b":\n\n");
+        }
+    }
+}
+
+/// Writes an event of a frame in the subprotocol for text. Its id is the position from which a reader goes on.
+fn write_event(text: &[u8], epoch: &mut String, out: &mut BytesMut) {
+    #[derive(Deserialize)]
+    struct Frame {
+        #[serde(rename = "type")]
+        kind: String,
+        seq: Option<u64>,
+        epoch: Option<String>,
+        #[serde(default)]
+        recovered: bool,
+    }
+    let Ok(frame) = serde_json::from_slice::<Frame>(text) else {
+        return;
+    };
+    if let Some(new) = frame.epoch {
+        *epoch = new;
+    }
+    // What was missed follows, so it has not been seen yet.
+    if let Some(seq) = frame.seq.filter(|_| !frame.recovered) {
+        out.put_slice(format!("id: {epoch}:{seq}\n").as_bytes());
+    }
+    out.put_slice(format!("event: {}\ndata: ", frame.kind).as_bytes());
+    out.put_slice(text);
+    out.put_slice(b"\n\n");
+}
