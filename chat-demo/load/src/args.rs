@@ -1,4 +1,4 @@
-//! What to do to which server.
+//! The options of the load generator.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,49 +9,49 @@ use humantime::parse_duration;
 use super::plan::{Encoding, Shares};
 use super::serve::ServeArgs;
 
-/// Messages a room gets when neither a number nor a time is given.
+/// Messages for each room without `--messages` and `--duration`.
 const MESSAGES: u64 = 100;
 
-/// Connects many clients, lets some publish, and checks that each gets every message once and in order.
+/// Connects many clients, publishes, and checks that each member gets every message once and in order.
 #[derive(Clone, Debug, Parser)]
 pub struct Args {
-    /// The server's WebSocket
+    /// WebSocket URL of the server
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ws")]
     pub target: String,
-    /// How many clients connect
+    /// Number of clients
     #[arg(long, short, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
     pub connections: usize,
-    /// Connects a second [default: as many as --concurrency allows]
+    /// Connects a second [default: bounded only by --concurrency]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub connect_rate: Option<f64>,
-    /// How many handshakes may be under way, in each process
+    /// Concurrent handshakes in each process
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
     pub concurrency: usize,
-    /// From how many loopback addresses to connect, 127.0.0.1 and up; one has about 28,000 ports
+    /// Number of loopback addresses to connect from, 127.0.0.1 and up; each has about 28,000 ports
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=254))]
     pub sources: u8,
-    /// Over how many processes to spread them [default: as few as the limit of open files allows]
+    /// Number of processes [default: as few as the limit of open files allows]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub processes: Option<usize>,
-    /// Over how many rooms they spread [default: one for each 100 connections]
+    /// Number of rooms [default: one for each 100 connections]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub rooms: Option<usize>,
-    /// How many members of each room publish
+    /// Publishers in each room
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub publishers: usize,
-    /// How many messages each room gets [default: 100, or as many as fit the duration]
+    /// Messages for each room [default: 100, or unlimited with --duration]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "duration")]
     pub messages: Option<u64>,
     /// How long to publish
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     pub duration: Option<Duration>,
-    /// Messages a second over all rooms, answered or not [default: as fast as they are acknowledged]
+    /// Messages a second over all rooms, whether acknowledged or not [default: as fast as acknowledged]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
-    /// How long the rate takes to rise to that
+    /// How long the rate takes to rise from 0
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s", requires = "rate")]
     pub ramp: Duration,
-    /// Without a rate: how many messages of one publisher may lack their ack
+    /// Without --rate: unacknowledged messages of each publisher
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
     pub window: usize,
     /// Length of a text, in bytes
@@ -60,66 +60,66 @@ pub struct Args {
     /// How payloads are encoded
     #[arg(long, value_name = "ENCODING", default_value = "json")]
     pub encoding: Encoding,
-    /// Of those who do not publish, how many read less than what comes, like 5%
+    /// Share of the remaining clients that read too slowly, like 5%
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub slow_readers: f64,
-    /// Of those who do not publish, how many lose their connection every ten seconds or so, and come back
+    /// Share of the remaining clients that lose their connection about every ten seconds and reconnect
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub reconnecting: f64,
-    /// Of those who do not publish, how many are only connected, and in no room
+    /// Share of the remaining clients that join no room
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub idle: f64,
-    /// Keep the members idle for so long before publishing, to look at the server
+    /// How long to keep the members idle before publishing
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub hold: Option<Duration>,
-    /// Give up when nothing has arrived for so long
+    /// How long to wait for missing messages
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = some_time)]
     pub patience: Duration,
-    /// Also write the report here
+    /// File for the report as JSON
     #[arg(long, value_name = "PATH")]
     pub json: Option<PathBuf>,
-    /// Also write it here as a page with plots
+    /// File for the report as an HTML page with plots
     #[arg(long, value_name = "PATH")]
     pub html: Option<PathBuf>,
-    /// The server, if it is to be started for this.
+    /// The server to start for the run.
     #[command(flatten)]
     pub serve: ServeArgs,
-    /// The limit, if it is to be found.
+    /// The search for the limit.
     #[command(flatten)]
     pub limit: LimitArgs,
-    /// Be one of several processes, and do what standard input says
+    /// Run as one of several processes, controlled by standard input
     #[arg(long, hide = true)]
-    pub crew: bool,
+    pub worker: bool,
 }
 
-/// How to find the limit.
+/// Options of the search for the limit.
 #[derive(clap::Args, Clone, Debug)]
 pub struct LimitArgs {
-    /// Find the highest rate that holds the goals: raise it until one breaks, back off, narrow it down
+    /// Find the highest rate that meets the goals
     #[arg(long, conflicts_with_all = ["messages", "duration"])]
     pub find_limit: bool,
-    /// Goal: 99 of 100 deliveries take no longer
+    /// Goal: latency of 99 of 100 deliveries
     #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = some_time, requires = "find_limit")]
     pub p99: Duration,
-    /// Goal: so much of the server's processors at most, in percent
+    /// Goal: CPU load of the server's machine, in percent
     #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
     pub cpu: f64,
-    /// Goal: so much of the server's memory at most, in percent
+    /// Goal: memory used on the server's machine, in percent
     #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
     pub memory: f64,
-    /// How long each rate is tried
+    /// Time of each step
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = some_time, requires = "find_limit")]
     pub step: Duration,
-    /// No higher rate is tried
+    /// Highest rate to try
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = rate, requires = "find_limit")]
     pub max_rate: f64,
-    /// How often the limit is looked for; the median counts
+    /// Number of searches; the median counts
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one, requires = "find_limit")]
     pub repeat: usize,
 }
 
 impl Args {
-    /// How many rooms there are; none is without a member.
+    /// Returns the number of rooms; each has a member.
     #[must_use]
     pub fn rooms(&self) -> usize {
         self.rooms
@@ -127,7 +127,7 @@ impl Args {
             .clamp(1, self.connections)
     }
 
-    /// How many messages each room gets, unless time is the limit.
+    /// Returns the messages for each room, unless `--duration` bounds them.
     #[must_use]
     pub fn messages(&self) -> Option<u64> {
         self.messages.or(if self.duration.is_some() {
@@ -137,7 +137,7 @@ impl Args {
         })
     }
 
-    /// Fails when there are more shares than clients.
+    /// Returns the shares of the roles; fails if they exceed 100%.
     pub(super) fn shares(&self) -> Result<Shares, &'static str> {
         let shares = Shares {
             slow: self.slow_readers,
@@ -145,7 +145,7 @@ impl Args {
             idle: self.idle,
         };
         if shares.slow + shares.reconnecting + shares.idle > 1.0 {
-            return Err("--slow-readers, --reconnecting and --idle are more than 100% together");
+            return Err("--slow-readers, --reconnecting and --idle exceed 100% together");
         }
         Ok(shares)
     }
@@ -153,7 +153,7 @@ impl Args {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) => Err("at least 1 is needed".to_owned()),
+        Ok(0) => Err("must be at least 1".to_owned()),
         Ok(number) => Ok(number),
         Err(error) => Err(error.to_string()),
     }
@@ -162,7 +162,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate) if (0.001..=1e9).contains(&rate) => Ok(rate),
-        Ok(_) => Err("at least 0.001 is needed, and at most 1e9".to_owned()),
+        Ok(_) => Err("must be from 0.001 to 1e9".to_owned()),
         Err(error) => Err(format!("{error}")),
     }
 }
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_options_are_refused() {
         for line in [
             "--connections 0",
             "--rate 0",

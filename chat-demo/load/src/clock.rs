@@ -1,14 +1,14 @@
-//! One clock for all processes of a machine.
+//! A clock that all processes of a machine share.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
-/// Tells times in microseconds since the machine started.
+/// Measures time in microseconds since the machine started.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
-    /// The same moment, here and everywhere.
+    /// One moment, on the clock of this process and on the shared clock.
     here: Instant,
     everywhere: u64,
 }
@@ -27,14 +27,14 @@ impl Clock {
         self.micros(Instant::now())
     }
 
-    /// The time of a moment of this process.
+    /// Converts an instant of this process to the shared clock.
     pub(super) fn micros(&self, moment: Instant) -> u64 {
         let after = moment.saturating_duration_since(self.here);
         let before = self.here.saturating_duration_since(moment);
         (self.everywhere + micros(after)).saturating_sub(micros(before))
     }
 
-    /// The moment of this process that a time is.
+    /// Converts a time of the shared clock to an instant of this process.
     pub(super) fn moment(&self, time: u64) -> Instant {
         if time >= self.everywhere {
             self.here + Duration::from_micros(time - self.everywhere)
@@ -45,7 +45,7 @@ impl Clock {
     }
 }
 
-/// A time in microseconds.
+/// Returns a duration in microseconds.
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

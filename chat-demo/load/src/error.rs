@@ -1,4 +1,4 @@
-//! Why a run could not begin, or its report not be kept.
+//! Errors of a run.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,36 +9,36 @@ use thiserror::Error;
 use crate::page::PageError;
 use crate::serve::ServeError;
 
-/// Why a run could not begin, or its report not be kept.
+/// Why a run could not start, or its report not be written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The target is no address, or nobody answers there.
+    /// The target is not a valid URL, or refuses connections.
     #[error(transparent)]
     Target(#[from] ClientError),
-    /// The system gives a process fewer files than it needs.
+    /// The limit of open files is too low.
     #[error(
-        "{needed} open files are needed in each process and {limit} allowed: raise the limit (ulimit -Hn) or --processes"
+        "cannot open {needed} files in each process: the limit is {limit}; raise it (ulimit -Hn), or raise --processes"
     )]
     Files {
-        /// One for each connection, and a few.
+        /// The files that a process needs.
         needed: u64,
         /// The hard limit.
         limit: u64,
     },
-    /// Clients cannot be more than one thing.
+    /// The shares of roles exceed 100%.
     #[error("{0}")]
     Shares(&'static str),
-    /// Other processes did not start.
+    /// A process did not start.
     #[error("cannot start a process of the load generator: {0}")]
     Processes(#[source] io::Error),
     /// The runtime did not start.
     #[error("cannot start the runtime: {0}")]
     Runtime(#[source] io::Error),
-    /// Signals cannot be listened to.
-    #[error("cannot listen to signals: {0}")]
+    /// Signal handlers could not be installed.
+    #[error("cannot install signal handlers: {0}")]
     Signals(#[source] io::Error),
-    /// There is no server to load.
+    /// The server did not start.
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// The page could not be made.

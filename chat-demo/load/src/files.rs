@@ -1,12 +1,12 @@
-//! How many files a process may open, and over how many processes the clients are spread for it.
+//! The limit of open files, and the number of processes that it requires.
 
 use crate::args::Args;
 use crate::error::LoadError;
 
-/// Open files besides the connections: standard streams, the runtime's own, the report.
+/// Open files besides the connections: standard streams, the runtime's, the report.
 const OTHER_FILES: u64 = 32;
 
-/// Over how many processes the clients are spread: as many as are asked for, or as their files need.
+/// Returns the number of processes: `--processes`, or as many as the open files require.
 pub(crate) fn processes(args: &Args) -> Result<usize, LoadError> {
     let limit = raise_open_files(args.connections)?;
     let most = usize::try_from(limit.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
@@ -21,7 +21,7 @@ pub(crate) fn processes(args: &Args) -> Result<usize, LoadError> {
     Ok(processes)
 }
 
-/// Lets this process open files for so many connections, or as many as it may.
+/// Raises the limit of open files for so many connections, as far as allowed. Returns the limit.
 pub(crate) fn raise_open_files(connections: usize) -> Result<u64, LoadError> {
     let needed = connections as u64 + OTHER_FILES;
     rlimit::increase_nofile_limit(needed).map_err(LoadError::Runtime)

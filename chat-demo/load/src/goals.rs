@@ -1,4 +1,4 @@
-//! What a step of load showed, and whether it kept its goals.
+//! The figures of a step of load, and whether it met the goals.
 
 use std::fmt;
 
@@ -6,73 +6,73 @@ use serde::{Deserialize, Serialize};
 
 use super::moments::PoolMoment;
 
-/// Some of what nobody's process has is the kernel's own, for the sockets of ours; what is above are other programs.
+/// CPU time of no process is partly the kernel's socket work. More than this is other programs.
 const MANY_OTHERS_PERCENT: f64 = 30.0;
 
-/// So much of a virtual machine's processors may be its host's for others: more, and all that runs on it comes late.
+/// The share of CPU time that the host of a virtual machine may steal. More delays every process.
 const MUCH_STOLEN_PERCENT: f64 = 1.0;
 
-/// What a load must keep to count as borne.
+/// The goals that a load must meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Goals {
     /// 99 of 100 deliveries take no longer, in milliseconds.
     pub p99_ms: f64,
-    /// Processors busy at most, in percent of the machine.
+    /// The most CPU time, in percent of the machine.
     pub cpu_percent: f64,
-    /// Memory taken at most, in percent of the machine.
+    /// The most memory, in percent of the machine.
     pub memory_percent: f64,
 }
 
-/// One of the goals; that nothing is lost is one, too.
+/// One of the goals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// The processors have room to spare.
+    /// The CPU time stays below its goal.
     Cpu,
-    /// The memory has.
+    /// The memory stays below its goal.
     Memory,
-    /// Messages come in time.
+    /// The latency stays below its goal.
     Latency,
-    /// Each comes once and in order, and nothing else goes wrong.
+    /// Every message arrives once and in order, without errors.
     Loss,
 }
 
-/// One step of load: so many messages a second, for a while.
+/// One step of load: a rate of messages for a time.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Step {
-    /// Messages a second that were to be sent, over all rooms.
+    /// The intended rate, in messages a second over all rooms.
     pub rate: f64,
-    /// Which of the searches it belongs to, from 1.
+    /// The number of its search, from 1.
     pub search: usize,
-    /// What came of it.
+    /// Deliveries a second.
     pub deliveries_per_s: f64,
     /// Half of the deliveries took no longer.
     pub p50_ms: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
-    /// Of the server's machine, all that runs there together; the mean.
+    /// The mean CPU load of the server's machine, by all processes.
     pub cpu_percent: Option<f64>,
-    /// The same of its memory; the most.
+    /// The most memory used on the server's machine.
     pub memory_percent: Option<f64>,
-    /// Of the server's process, 100 is one processor; the mean.
+    /// The mean CPU load of the server; 100 is one CPU.
     pub server_cpu_percent: Option<f64>,
-    /// Of the load generator itself, 100 is one processor.
+    /// The CPU load of the load generator; 100 is one CPU.
     pub own_cpu_percent: f64,
-    /// Of the machine, what is neither the server's nor the load generator's, where both run on it.
+    /// The CPU load of other programs, if server and load generator share a machine.
     pub others_cpu_percent: Option<f64>,
-    /// Of the load generator's machine, what its host gave to others, where it is a virtual one; the mean.
+    /// The mean CPU time that the host of a virtual machine stole from the load generator's machine.
     pub stolen_percent: Option<f64>,
-    /// Deliveries that did not come, came twice or late, and errors.
+    /// Lost, repeated and reordered deliveries, and errors.
     pub wrong: u64,
-    /// The most that was seen in the server's pool for fan-out.
+    /// The highest figures of the server's pool for fan-out.
     pub fanout: Option<PoolMoment>,
-    /// The goals that it did not keep.
+    /// The goals that it missed.
     pub broke: Vec<Goal>,
 }
 
 impl Step {
-    /// Whether it says nothing of the server: it broke while other programs, or other machines on the same host, took much
-    /// of the processors.
+    /// Returns whether the result says nothing about the server: the step missed a goal while other
+    /// programs, or other machines of the same host, used much of the CPU.
     pub(super) fn is_disturbed(&self) -> bool {
         let others = self.others_cpu_percent;
         let much = others.is_some_and(|others| others > MANY_OTHERS_PERCENT);
@@ -82,14 +82,14 @@ impl Step {
         !self.held() && self.broke.iter().all(of_processors) && (much || stolen)
     }
 
-    /// Whether it kept the goals.
+    /// Returns whether it met the goals.
     #[must_use]
     pub fn held(&self) -> bool {
         self.broke.is_empty()
     }
 }
 
-/// For people: one line.
+/// One line for the progress display.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

@@ -1,15 +1,15 @@
-//! Holds what a step of load showed against the goals.
+//! Compares the figures of a step with the goals.
 
 use super::goals::{Goal, Goals, Step, mean};
 use super::moments::{PoolMoment, ServerMoment};
 use super::report::Report;
 
-/// The first second is no measure of a step: the server wakes up.
+/// The first second of a step does not count: the server is warming up.
 const WARM_UP_S: f64 = 1.0;
 
 impl Goals {
-    /// What a step at `rate` of `seconds` showed, held against the goals. `cpus` are the processors that the server and
-    /// the load generator share, if they do.
+    /// Judges a step of `seconds` at `rate`. `cpus` is the number of CPUs that the server and the load
+    /// generator share, if they do.
     pub(super) fn judge(
         &self,
         rate: f64,
@@ -18,7 +18,7 @@ impl Goals {
         report: &Report,
     ) -> Step {
         let moments = || report.timeline.iter();
-        // A short step has nothing but its beginning.
+        // A short step has no time after the warm-up.
         let warm = if seconds > 2.0 * WARM_UP_S {
             WARM_UP_S
         } else {
@@ -67,7 +67,7 @@ impl Goals {
     }
 }
 
-/// The most of each figure of the fan-out's pool.
+/// Returns the highest of each figure of the pool for fan-out.
 fn most<'a>(moments: impl Iterator<Item = &'a ServerMoment>) -> Option<PoolMoment> {
     let pools = moments.filter_map(|server| server.pools.get("fanout").cloned());
     pools.reduce(|most, pool| PoolMoment {
@@ -91,7 +91,7 @@ mod tests {
         memory_percent: 90.0,
     };
 
-    /// A moment each second: (when, CPU of the machine, its memory).
+    /// Moments as (time, CPU of the machine, memory of the machine).
     fn report(moments: &[(f64, f64, f64)]) -> Report {
         let moment = |&(at_s, cpu, memory): &(f64, f64, f64)| Moment {
             at_s,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_second_and_what_comes_after_the_step_are_no_part_of_its_processor_time() {
+    fn cpu_time_counts_after_the_warm_up_until_the_end() {
         let report = report(&[
             (1.0, 100.0, 20.0),
             (2.0, 60.0, 30.0),
@@ -128,23 +128,23 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_is_all_beginning_is_measured_nevertheless() {
+    fn a_step_shorter_than_the_warm_up_is_measured() {
         let step = GOALS.judge(100.0, 0.5, None, &report(&[(0.5, 90.0, 20.0)]));
         assert_eq!(step.broke, [Goal::Cpu]);
     }
 
     #[test]
-    fn what_others_take_is_told_where_all_run_on_one_machine() {
+    fn cpu_of_other_programs_is_known_on_one_machine() {
         let mut report = report(&[(2.0, 60.0, 30.0)]);
         report.cpu_seconds = 0.8;
         let others = |cpus| GOALS.judge(1.0, 4.0, cpus, &report).others_cpu_percent;
-        // 60 of 100 are taken; half of the server's 60 and of the load generator's 20 are 40.
-        assert!((others(Some(2.0)).expect("told") - 20.0).abs() < 1e-9);
+        // 60 of 100 are used: 40 by server and load generator on two CPUs, 20 by others.
+        assert!((others(Some(2.0)).expect("one machine") - 20.0).abs() < 1e-9);
         assert_eq!(others(None), None);
     }
 
     #[test]
-    fn only_a_step_that_broke_can_have_been_disturbed() {
+    fn only_a_step_that_missed_a_goal_counts_as_disturbed() {
         let mut step = Step {
             others_cpu_percent: Some(60.0),
             ..Step::default()
@@ -153,17 +153,17 @@ mod tests {
         step.broke.push(Goal::Latency);
         assert!(step.is_disturbed());
         step.broke.push(Goal::Memory);
-        assert!(!step.is_disturbed(), "others' processors are no reason");
+        assert!(!step.is_disturbed(), "other programs do not explain memory");
         step.broke.pop();
         step.others_cpu_percent = Some(10.0);
         step.stolen_percent = Some(20.0);
-        assert!(step.is_disturbed(), "its processors were elsewhere");
+        assert!(step.is_disturbed(), "the host stole CPU time");
         step.stolen_percent = Some(0.5);
         assert!(!step.is_disturbed());
     }
 
     #[test]
-    fn a_server_that_tells_nothing_is_judged_by_its_latency_alone() {
+    fn without_server_figures_latency_decides() {
         let report = Report {
             p99_ms: 51.0,
             ..Report::default()
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_the_step_and_its_verdict() {
+    fn a_step_prints_its_rate_and_verdict() {
         let mut step = GOALS.judge(128.0, 4.0, None, &report(&[(2.0, 60.0, 30.0)]));
         let line = step.to_string();
         assert!(

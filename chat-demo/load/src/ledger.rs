@@ -1,36 +1,36 @@
-//! What one member of a room got, against what it should get: every number once and in order.
+//! Checks that a member of a room gets every message once and in order.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// The widest gap that is kept in mind: a server gone mad must not take the memory.
+/// The widest gap to remember: a faulty server must not exhaust the memory.
 const MAX_GAP: u64 = 1 << 20;
 
 /// Checks the messages of one room as one member gets them.
 ///
-/// Two numbers tell where a message belongs: its place in the room, which the server gave, and its place among its
-/// publisher's own. Either alone would miss what the other shows: a loss before the numbering, a text numbered twice.
+/// Each message has two numbers: the server's, in the room, and its publisher's own. The server's
+/// number alone would miss a loss before the numbering; the publisher's, a text numbered twice.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// The next number of each line: line 0 is the room's, the others are the publishers'.
+    /// The next number of each sequence: sequence 0 is the room's, the rest are the publishers'.
     next: Box<[u64]>,
-    /// Numbers that were passed over, by line.
+    /// Skipped numbers, by sequence.
     missing: BTreeSet<(usize, u64)>,
 }
 
-/// The sums of ledgers.
+/// Sums over ledgers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
-    /// Messages that came, each counted once.
+    /// Messages that arrived, each counted once.
     pub(super) delivered: u64,
-    /// Messages that came again.
+    /// Messages that arrived again.
     pub(super) duplicated: u64,
-    /// Messages that came after a later one.
+    /// Messages that arrived after a later one.
     pub(super) reordered: u64,
 }
 
-/// Where a number stands in its line; the worst comes last.
+/// The place of a number in its sequence, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     InOrder,
@@ -39,7 +39,7 @@ pub(super) enum Place {
 }
 
 impl Ledger {
-    /// A ledger for what follows the number `after`, from so many publishers.
+    /// Creates a ledger for the messages after number `after`, from so many publishers.
     pub(super) fn new(after: u64, publishers: usize) -> Self {
         let mut next = vec![1; publishers + 1].into_boxed_slice();
         next[0] = after + 1;
@@ -49,18 +49,18 @@ impl Ledger {
         }
     }
 
-    /// Whether there is such a publisher.
+    /// Returns whether there is a publisher of this number.
     pub(super) fn knows(&self, publisher: usize) -> bool {
         publisher + 1 < self.next.len()
     }
 
-    /// The newest number of the room.
+    /// Returns the newest number of the room.
     pub(super) fn newest(&self) -> u64 {
         self.next[0] - 1
     }
 
-    /// Enters the message `seq` of the room, the `number`th (from 1) of `publisher`.
-    pub(super) fn enter(&mut self, seq: u64, publisher: usize, number: u64) -> Place {
+    /// Adds the message `seq` of the room, the `number`th (from 1) of `publisher`.
+    pub(super) fn add(&mut self, seq: u64, publisher: usize, number: u64) -> Place {
         self.step(0, seq).max(self.step(publisher + 1, number))
     }
 
@@ -97,7 +97,7 @@ mod tests {
         let mut ledger = Ledger::new(0, 1);
         let (mut delivered, mut duplicated, mut reordered) = (0, 0, 0);
         for &(seq, number) in messages {
-            match ledger.enter(seq, 0, number) {
+            match ledger.add(seq, 0, number) {
                 Place::InOrder => delivered += 1,
                 Place::Late => (delivered, reordered) = (delivered + 1, reordered + 1),
                 Place::Again => duplicated += 1,
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn all_in_order() {
+    fn messages_in_order_are_clean() {
         assert_eq!(after(&[(1, 1), (2, 2), (3, 3)]), (3, 0, 0));
     }
 
@@ -128,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn two_texts_in_one_place_are_one_too_many() {
+    fn two_texts_with_one_number_are_duplicated() {
         assert_eq!(after(&[(1, 1), (1, 2)]), (1, 1, 0));
     }
 
     #[test]
-    fn a_late_one_is_reordered_and_no_loss() {
+    fn a_late_message_is_reordered_and_not_lost() {
         let late = [(1, 1), (3, 3), (2, 2)];
         assert_eq!(after(&late), (3, 0, 1));
         assert_eq!(after(&[&late[..], &[(2, 2)]].concat()), (3, 1, 1));
@@ -148,15 +148,15 @@ mod tests {
     fn publishers_have_their_own_numbers() {
         let mut ledger = Ledger::new(7, 2);
         for (seq, publisher, number) in [(8, 0, 1), (9, 1, 1), (10, 1, 2)] {
-            assert_eq!(ledger.enter(seq, publisher, number), Place::InOrder);
+            assert_eq!(ledger.add(seq, publisher, number), Place::InOrder);
         }
         assert_eq!(ledger.newest(), 10);
     }
 
     #[test]
-    fn a_mad_number_takes_no_memory() {
+    fn an_absurd_number_uses_no_memory() {
         let mut ledger = Ledger::new(0, 1);
-        ledger.enter(u64::MAX, 0, 1);
+        ledger.add(u64::MAX, 0, 1);
         assert!(ledger.missing.len() as u64 <= MAX_GAP);
     }
 }

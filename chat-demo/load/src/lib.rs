@@ -1,12 +1,10 @@
-//! The load generator: many clients against one server, and whether each got what it should.
+//! The load generator: many clients against one server, and a check that each gets every message.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
 mod clock;
 pub mod console;
-mod course;
-mod crew;
 mod error;
 mod files;
 mod goals;
@@ -14,7 +12,6 @@ mod interrupts;
 mod judge;
 mod ledger;
 mod limit;
-mod look;
 mod member;
 mod moments;
 mod pace;
@@ -22,17 +19,20 @@ mod page;
 mod plan;
 mod progress;
 mod publisher;
+mod redact;
 mod report;
 mod report_file;
 mod rounds;
 mod run;
 mod serve;
-mod shown;
+mod shared;
+mod snapshot;
 mod sources;
-mod swarm;
 mod system;
-mod team;
+mod timeline;
 mod verdict;
+mod worker;
+mod workers;
 
 use std::io;
 use std::process::ExitCode;
@@ -62,9 +62,9 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
         .enable_all()
         .build()
         .map_err(LoadError::Runtime)?;
-    if args.crew {
-        let served = runtime.block_on(crew::serve());
-        // It may still be reading, which nothing can end.
+    if args.worker {
+        let served = runtime.block_on(worker::serve());
+        // Do not wait for a blocking read of standard input.
         runtime.shutdown_background();
         return served
             .map(|()| ExitCode::SUCCESS)
@@ -100,7 +100,7 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
     })
 }
 
-/// Runs the load: all connect and join, all stay idle for a while, some publish, all leave.
+/// Runs the load: connects all clients, holds them idle, publishes, and disconnects.
 pub async fn measure(mut args: Args) -> Result<Report, LoadError> {
     // Listen first: a signal must not end this process and leave the server that it started.
     let interrupts = Interrupts::listen().map_err(LoadError::Signals)?;

@@ -1,29 +1,29 @@
-//! Which rate to try next on the way to the highest that holds. Knows neither clock nor server: it asks for a rate and
-//! is told whether that held.
+//! The search for the highest rate that holds, meaning that a step at this rate meets the goals. It
+//! knows neither clock nor server: it proposes a rate, and gets the result.
 //!
-//! A machine is noisy: the same rate holds now and breaks a minute later. So a rate is taken for broken only when two of
-//! three trials break, the limit is one that held in two of three trials of its own, and the search as a whole is
-//! repeated. What is told is the median of the limits, and how far apart the outcomes were.
+//! Machines are noisy: a rate may hold now and break a minute later. A rate counts as broken when two
+//! of three trials break. A limit is confirmed by two of three trials. The whole search is repeated;
+//! the result is the median of the limits, and their spread.
 
 mod remaining;
 
-/// The steps in which the limit is known: a rate and one that is less than so much higher are not told apart.
+/// The resolution of the limit, as a ratio of two rates.
 const RESOLUTION: f64 = 1.05;
-/// The next rate on the way up is this much higher.
+/// The ratio of two rates on the way up.
 const STRIDE: f64 = 1.6;
-/// How a later search begins: near the earlier limit, and so far from it. Strides grow from there.
+/// The first ratio of a later search, which begins near the earlier limit. Ratios grow from there.
 const SHORT_STRIDE: f64 = 1.1;
-/// One search ends after so many trials, whatever it knows by then.
+/// The most trials of one search.
 const MAX_TRIALS: u32 = 60;
 
-/// What a search may ask for.
+/// The rates that a search may propose.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
     /// Where the first search begins.
     pub(super) first: f64,
-    /// No rate below is asked for; a server that breaks here has no limit.
+    /// The lowest rate; a server that breaks here has no limit.
     pub(super) lowest: f64,
-    /// No rate above is asked for.
+    /// The highest rate.
     pub(super) highest: f64,
 }
 
@@ -34,13 +34,13 @@ pub(super) struct Searches {
     repeat: usize,
     search: Search,
     limits: Vec<f64>,
-    /// The highest rate that was found to hold, and the lowest that was found to break.
+    /// The highest rate that held, and the lowest that broke.
     highest_held: f64,
     lowest_broken: f64,
 }
 
 impl Searches {
-    /// So many searches, at least one, in that range.
+    /// Creates `repeat` searches in a range; at least one.
     pub(super) fn new(range: Range, repeat: usize) -> Self {
         Self {
             range,
@@ -52,20 +52,20 @@ impl Searches {
         }
     }
 
-    /// The rate to try next, until all is known.
+    /// Returns the rate to try next, or `None` at the end.
     pub(super) fn next(&self) -> Option<f64> {
         (self.limits.len() < self.repeat).then_some(self.search.rate)
     }
 
-    /// Which search is under way, from 1.
+    /// Returns the number of the current search, from 1.
     pub(super) fn number(&self) -> usize {
         self.limits.len() + 1
     }
 
-    /// What became of the rate that was asked for.
-    pub(super) fn tell(&mut self, held: bool) {
+    /// Records whether the proposed rate held.
+    pub(super) fn record(&mut self, held: bool) {
         let rate = self.search.rate;
-        match self.search.tell(held) {
+        match self.search.record(held) {
             Some(true) => self.highest_held = self.highest_held.max(rate),
             Some(false) => self.lowest_broken = self.lowest_broken.min(rate),
             None => {}
@@ -78,12 +78,12 @@ impl Searches {
         }
     }
 
-    /// The limit of each search that has ended.
+    /// Returns the limit of each finished search.
     pub(super) fn limits(&self) -> &[f64] {
         &self.limits
     }
 
-    /// The median of the limits; 0 if nothing held. Before the first search has ended: the highest rate that held.
+    /// Returns the median of the limits; 0 if no rate held. During the first search, the highest rate that held.
     pub(super) fn limit(&self) -> f64 {
         let mut limits = self.limits.clone();
         limits.sort_by(f64::total_cmp);
@@ -94,8 +94,8 @@ impl Searches {
         }
     }
 
-    /// By how much another such run may differ, in percent of the limit: from the lowest rate that broke or was a limit
-    /// to the highest that held, and the resolution, in which each of them is known.
+    /// Returns how much a repeated run may differ, in percent of the limit: the span from the lowest
+    /// broken rate or limit to the highest rate that held, plus the resolution.
     pub(super) fn noise_percent(&self) -> f64 {
         let limit = self.limit();
         let resolution = RESOLUTION - 1.0;
@@ -116,7 +116,7 @@ impl Searches {
     }
 }
 
-/// One search: up in strides until a rate breaks, then halving what lies between, then confirming.
+/// One search: raises the rate until it breaks, narrows the gap by halves, then confirms the limit.
 #[derive(Debug)]
 struct Search {
     range: Range,
@@ -124,7 +124,7 @@ struct Search {
     stride: f64,
     held: Option<f64>,
     broken: Option<f64>,
-    /// Trials of this rate: how many held, how many broke.
+    /// Trials of the current rate that held, and that broke.
     votes: (u32, u32),
     confirming: bool,
     over: bool,
@@ -154,12 +154,12 @@ impl Search {
         self.held.unwrap_or(0.0)
     }
 
-    /// Takes one vote; tells what the rate does once that is clear.
-    fn tell(&mut self, held: bool) -> Option<bool> {
+    /// Records one trial. Returns whether the rate holds, once that is decided.
+    fn record(&mut self, held: bool) -> Option<bool> {
         self.trials += 1;
         let (holds, breaks) = &mut self.votes;
         *(if held { &mut *holds } else { &mut *breaks }) += 1;
-        // On the way one trial that holds is enough: the limit itself is confirmed.
+        // On the way up one successful trial is enough, because the limit is confirmed later.
         let enough = if self.confirming || *breaks > 0 { 2 } else { 1 };
         let decided = if *breaks >= 2 {
             false
@@ -175,19 +175,19 @@ impl Search {
         } else {
             self.broken = Some(self.rate);
             if self.confirming {
-                // It held once and does not any more: look again, close below.
+                // It held once and broke when confirmed: search again, close below.
                 (self.held, self.confirming) = (None, false);
                 self.stride = RESOLUTION;
             }
         }
         if !self.over {
-            self.go_on();
+            self.choose_next();
         }
         Some(decided)
     }
 
     /// Chooses the next rate.
-    fn go_on(&mut self) {
+    fn choose_next(&mut self) {
         let Range {
             lowest, highest, ..
         } = self.range;
@@ -219,7 +219,7 @@ mod tests {
     /// More trials than any run of three searches may take.
     const MANY: usize = 3 * MAX_TRIALS as usize;
 
-    /// A server that bears a rate at most, more or less.
+    /// A server with a limit and noise.
     struct Simulated {
         bears: f64,
         noise: f64,
@@ -236,12 +236,12 @@ mod tests {
         }
 
         fn holds(&mut self, rate: f64) -> bool {
-            // The sum of twelve is nearly normal, with a deviation of one.
+            // The sum of twelve is nearly normal, with a standard deviation of one.
             let normal = (0..12).map(|_| self.random.f64()).sum::<f64>() - 6.0;
             rate <= self.bears * (self.noise * normal).exp()
         }
 
-        /// The searches as they end against it, and the rates that were tried.
+        /// Runs the searches to their end. Returns them and the rates that they tried.
         fn search(&mut self, range: Range) -> (Searches, Vec<f64>) {
             let mut searches = Searches::new(range, 3);
             let mut tried = Vec::new();
@@ -251,14 +251,14 @@ mod tests {
                     "{tried:?}"
                 );
                 tried.push(rate);
-                searches.tell(self.holds(rate));
+                searches.record(self.holds(rate));
             }
             (searches, tried)
         }
     }
 
     #[test]
-    fn a_quiet_server_s_limit_is_found_to_the_resolution_in_few_trials() {
+    fn without_noise_few_trials_find_the_limit() {
         for bears in [1.5, 9.0, 10.0, 1000.0, 123_456.0] {
             let (searches, tried) = Simulated::new(bears, 0.0, 1).search(WIDE);
             let limit = searches.limit();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_noisy_server_s_limit_is_found_to_its_noise() {
+    fn with_noise_the_limit_is_found_within_the_noise() {
         for noise in [0.02, 0.1, 0.2] {
             let near = (0..1000).filter(|&seed| {
                 let (searches, _) = Simulated::new(1000.0, noise, seed).search(WIDE);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn two_runs_differ_by_less_than_the_noise_that_each_tells() {
+    fn two_runs_differ_by_less_than_their_noise() {
         for noise in [0.0, 0.02, 0.05, 0.1, 0.2] {
             let agree = (0..1000).filter(|seed| {
                 let run = |seed| Simulated::new(1000.0, noise, seed).search(WIDE).0;
@@ -303,14 +303,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_breaks_once_by_chance_is_not_taken_for_broken() {
+    fn one_failed_trial_does_not_break_a_rate() {
         let mut searches = Searches::new(WIDE, 1);
         let mut hiccups = 0;
         while let Some(rate) = searches.next() {
             // Each rate between 20 and 50 breaks the first time.
             let hiccup = (20.0..50.0).contains(&rate) && searches.search.votes == (0, 0);
             hiccups += u32::from(hiccup);
-            searches.tell(rate <= 1000.0 && !hiccup);
+            searches.record(rate <= 1000.0 && !hiccup);
         }
         assert!(hiccups > 0);
         assert!(
@@ -332,7 +332,7 @@ mod tests {
             } else {
                 1000.0
             };
-            searches.tell(rate <= bears);
+            searches.record(rate <= bears);
             assert!(trials <= MAX_TRIALS);
         }
         assert!(
@@ -344,14 +344,14 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_holds_the_limit_is_none_at_all() {
+    fn without_a_rate_that_holds_there_is_no_limit() {
         let (searches, tried) = Simulated::new(0.5, 0.0, 1).search(WIDE);
         assert!(searches.limit() <= 0.0, "{}", searches.limit());
         assert!(tried.iter().all(|&rate| rate >= WIDE.lowest), "{tried:?}");
     }
 
     #[test]
-    fn where_nothing_breaks_the_limit_is_the_highest_rate_allowed() {
+    fn without_a_broken_rate_the_limit_is_the_highest() {
         let range = Range {
             highest: 777.0,
             ..WIDE
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_flips_at_random_ends_nevertheless() {
+    fn a_search_over_random_results_ends() {
         for seed in 0..100 {
             let mut random = fastrand::Rng::with_seed(seed);
             let mut searches = Searches::new(WIDE, 3);
@@ -381,7 +381,7 @@ mod tests {
             while let Some(rate) = searches.next() {
                 trials += 1;
                 assert!(trials <= MANY && (WIDE.lowest..=WIDE.highest).contains(&rate));
-                searches.tell(random.bool());
+                searches.record(random.bool());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One client of the swarm: connects, joins, lives its role, and checks what comes.
+//! One client: connects, joins, plays its role, and checks the messages.
 
 use std::fmt::Display;
 use std::future::pending;
@@ -15,77 +15,78 @@ use tokio::time::{Duration, sleep, timeout};
 use super::ledger::Ledger;
 use super::plan::Role;
 use super::publisher::{Publisher, Stamp};
-use super::swarm::{Room, Swarm};
+use super::shared::{Room, Shared};
 
 /// How long connecting and joining may take.
 const JOIN_TIME: Duration = Duration::from_secs(30);
-/// How often a slow reader reads a frame, and how much the system may hold for it.
+/// How often a slow reader reads a frame, and the size of its receive buffer.
 const SLOWLY: Duration = Duration::from_millis(100);
 const SMALL_BUFFER: u32 = 4096;
-/// How long one that reconnects keeps a connection, on average, and how long it stays away at least and at most.
+/// How many seconds a reconnecting client stays connected on average, and how long it stays away.
 const CONNECTED: f64 = 10.0;
 const AWAY_MS: std::ops::Range<u64> = 100..1000;
 /// The close code of a client that is dropped as too slow.
 const POLICY: u16 = 1008;
 
-/// Lives the life of one client, until the swarm is done.
-pub(super) async fn run(swarm: Arc<Swarm>, number: usize) {
+/// Runs one client until the end of the run.
+pub(super) async fn run(shared: Arc<Shared>, number: usize) {
     let life = async {
-        let role = swarm.plan.role_of(number);
-        let first = swarm
-            .take_turn(number, enter(&swarm, number, role, None))
+        let role = shared.plan.role_of(number);
+        let first = shared
+            .take_turn(number, enter(&shared, number, role, None))
             .await;
         let (client, from) = match first {
             Ok(entered) => entered,
-            Err(error) => return swarm.failed(error),
+            Err(error) => return shared.failed(error),
         };
-        swarm.joined();
+        shared.joined();
         let ended = match role {
             Role::Idle => be_idle(client).await,
-            Role::Slow => read_slowly(&swarm, client).await,
+            Role::Slow => read_slowly(&shared, client).await,
             Role::Publisher(_) | Role::Listener | Role::Reconnecting => {
-                swarm.room_of(number).members.fetch_add(1, Relaxed);
-                Member::new(&swarm, number, role, from).live(client).await
+                shared.room_of(number).members.fetch_add(1, Relaxed);
+                Member::new(&shared, number, role, from).live(client).await
             }
         };
         if let Err(why) = ended {
-            swarm.left(why);
+            shared.left(why);
         }
     };
     tokio::select! {
         () = life => {}
-        () = swarm.done.cancelled() => {}
+        () = shared.done.cancelled() => {}
     }
 }
 
-/// Connects and joins; the room's newest message, or the one after which it is to go on. One that is idle joins no room.
+/// Connects, and joins unless the client is idle. Returns the position in the room from which to
+/// count: the last message seen, or the newest.
 async fn enter(
-    swarm: &Swarm,
+    shared: &Shared,
     number: usize,
     role: Role,
     seen: Option<Position>,
 ) -> Result<(Client, Position), String> {
     let late = |_| format!("not joined within {} s", JOIN_TIME.as_secs());
     let entering = async {
-        let mut client = introduce(swarm, number, role).await?;
+        let mut client = introduce(shared, number, role).await?;
         if role == Role::Idle {
             let (epoch, seq) = (String::new(), 0);
             return Ok((client, Position { epoch, seq }));
         }
-        let newest = join(swarm, number, &mut client, seen.clone()).await?;
+        let newest = join(shared, number, &mut client, seen.clone()).await?;
         Ok((client, seen.unwrap_or(newest)))
     };
     timeout(JOIN_TIME, entering).await.map_err(late)?
 }
 
-async fn introduce(swarm: &Swarm, number: usize, role: Role) -> Result<Client, String> {
+async fn introduce(shared: &Shared, number: usize, role: Role) -> Result<Client, String> {
     let hello = payload::Hello {
         name: Some(format!("load-{number}")),
         token: None,
     };
-    let plan = &swarm.plan;
+    let plan = &shared.plan;
     let buffer = (role == Role::Slow).then_some(SMALL_BUFFER);
-    let connected = swarm.sources.connect(plan.address, number, buffer).await;
+    let connected = shared.sources.connect(plan.address, number, buffer).await;
     let stream = connected.map_err(|error| format!("cannot connect: {error}"))?;
     let subprotocol = plan.encoding.into();
     let opened = Client::open_speaking(stream, &plan.target, &hello, subprotocol).await;
@@ -93,12 +94,12 @@ async fn introduce(swarm: &Swarm, number: usize, role: Role) -> Result<Client, S
 }
 
 async fn join(
-    swarm: &Swarm,
+    shared: &Shared,
     number: usize,
     client: &mut Client,
     seen: Option<Position>,
 ) -> Result<Position, String> {
-    let room = swarm.room_of(number).name.clone();
+    let room = shared.room_of(number).name.clone();
     let is_back = seen.is_some();
     let join = chat_demo_client::join(room, seen);
     client.say(&join).await.map_err(text)?;
@@ -108,7 +109,9 @@ async fn join(
             Received::Frame(Kind::JOINED, payload) => {
                 let joined: payload::Joined = read(subprotocol, &payload)?;
                 if is_back && !joined.recovered {
-                    return Err("what was missed is not there any more".to_owned());
+                    return Err(
+                        "missed messages were deleted before the client reconnected".to_owned()
+                    );
                 }
                 let payload::Joined { epoch, seq, .. } = joined;
                 return Ok(Position { epoch, seq });
@@ -121,7 +124,7 @@ async fn join(
     Err("the connection ended while joining".to_owned())
 }
 
-/// Only hears heartbeats.
+/// Reads nothing but heartbeats.
 async fn be_idle(mut client: Client) -> Result<(), String> {
     loop {
         match client.next_frame().await {
@@ -133,38 +136,38 @@ async fn be_idle(mut client: Client) -> Result<(), String> {
     }
 }
 
-/// Reads less than comes, until the server has enough of it.
-async fn read_slowly(swarm: &Swarm, mut client: Client) -> Result<(), String> {
+/// Reads more slowly than messages arrive, until the server drops the connection.
+async fn read_slowly(shared: &Shared, mut client: Client) -> Result<(), String> {
     loop {
         match client.next_frame().await {
             Some(Ok(Received::Frame(..))) => sleep(SLOWLY).await,
             Some(Ok(Received::Close { code, reason })) if code != POLICY => {
                 return Err(closed(code, &reason));
             }
-            // A client that is dropped as too slow hears of it, or finds the connection broken.
+            // A dropped client gets a close, or finds the connection broken.
             _ => {
-                swarm.dropped_slow.fetch_add(1, Relaxed);
+                shared.dropped_slow.fetch_add(1, Relaxed);
                 return Ok(());
             }
         }
     }
 }
 
-/// One that is to get every message of its room.
+/// A client that must get every message of its room.
 struct Member<'a> {
-    swarm: &'a Swarm,
+    shared: &'a Shared,
     number: usize,
     role: Role,
     room: &'a Room,
     publisher: Option<Publisher>,
     ledger: Ledger,
-    /// Of the numbers in the ledger.
+    /// The epoch of the numbers in the ledger.
     epoch: String,
-    /// Latencies of what was due before are its own fault: it was away.
+    /// When it reconnected. Latencies of earlier messages do not count.
     back: u64,
 }
 
-/// The part of a message that is looked at, borrowed: there are many.
+/// The part of a message that is checked, borrowed to avoid copies.
 #[derive(Deserialize)]
 struct Seen<'a> {
     room: &'a str,
@@ -173,20 +176,20 @@ struct Seen<'a> {
 }
 
 impl<'a> Member<'a> {
-    fn new(swarm: &'a Swarm, number: usize, role: Role, from: Position) -> Self {
-        let plan = &swarm.plan;
+    fn new(shared: &'a Shared, number: usize, role: Role, from: Position) -> Self {
+        let plan = &shared.plan;
         let publisher = match role {
             Role::Publisher(seat) => {
-                let pace = swarm.pace.subscribe();
-                Some(Publisher::new(plan, number, seat, swarm.clock, pace))
+                let pace = shared.pace.subscribe();
+                Some(Publisher::new(plan, number, seat, shared.clock, pace))
             }
             _ => None,
         };
         Self {
-            swarm,
+            shared,
             number,
             role,
-            room: swarm.room_of(number),
+            room: shared.room_of(number),
             publisher,
             epoch: from.epoch,
             ledger: Ledger::new(from.seq, plan.publishers_of(plan.room_of(number))),
@@ -194,13 +197,13 @@ impl<'a> Member<'a> {
         }
     }
 
-    /// Stays, or goes and comes back again and again; tells what has ended it.
+    /// Stays connected, or reconnects repeatedly. Returns why the client ended.
     async fn live(mut self, mut client: Client) -> Result<(), String> {
         loop {
             let role = self.role;
             let lost = async {
                 if role == Role::Reconnecting {
-                    // However long it has lasted, it is as likely to end.
+                    // An exponential distribution: connections end independently of their age.
                     let seconds = -CONNECTED * (1.0 - fastrand::f64()).ln();
                     sleep(Duration::from_secs_f64(seconds)).await;
                 } else {
@@ -211,18 +214,18 @@ impl<'a> Member<'a> {
                 ended = self.stay(&mut client) => return Err(ended),
                 () = lost => {}
             }
-            // Without a goodbye, as networks do it.
+            // Drop it without a close, like a failing network.
             drop(client);
             sleep(Duration::from_millis(fastrand::u64(AWAY_MS))).await;
             let (epoch, seq) = (self.epoch.clone(), self.ledger.newest());
             let seen = Some(Position { epoch, seq });
-            (client, _) = enter(self.swarm, self.number, self.role, seen).await?;
-            self.back = self.swarm.clock.now();
-            self.swarm.reconnects.fetch_add(1, Relaxed);
+            (client, _) = enter(self.shared, self.number, self.role, seen).await?;
+            self.back = self.shared.clock.now();
+            self.shared.reconnects.fetch_add(1, Relaxed);
         }
     }
 
-    /// Publishes and reads until something ends it; tells what.
+    /// Publishes and reads. Returns why the connection ended.
     async fn stay(&mut self, client: &mut Client) -> String {
         let subprotocol = client.subprotocol();
         loop {
@@ -276,7 +279,7 @@ impl<'a> Member<'a> {
             Received::Frame(Kind::ERROR, payload) => {
                 self.room.refused.fetch_add(1, Relaxed);
                 self.answered();
-                self.swarm.errors.add(refusal(subprotocol, payload)?);
+                self.shared.errors.add(refusal(subprotocol, payload)?);
             }
             Received::Frame(..) => {}
             Received::Close { code, reason } => return Err(closed(*code, reason)),
@@ -295,12 +298,12 @@ impl<'a> Member<'a> {
         let ours = |stamp: &Stamp| room == self.room.name && self.ledger.knows(stamp.publisher);
         let Some(stamp) = Stamp::read(text).filter(ours) else {
             let error = format!("a message that this run did not send, in {room:?}");
-            return self.swarm.errors.add(error);
+            return self.shared.errors.add(error);
         };
-        let now = self.swarm.clock.now();
-        let place = self.ledger.enter(seq, stamp.publisher, stamp.number);
+        let now = self.shared.clock.now();
+        let place = self.ledger.add(seq, stamp.publisher, stamp.number);
         let latency = (stamp.due >= self.back).then(|| now.saturating_sub(stamp.due));
-        self.swarm.delivered(self.number, place, now, latency);
+        self.shared.delivered(self.number, place, now, latency);
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Moment {
     pub p99_ms: f64,
     /// None took longer.
     pub max_ms: f64,
-    /// Clients that were there at its end.
+    /// Members at its end.
     pub members: u64,
     /// Of this machine's processors, what its host gave to others meanwhile, where it is a virtual one.
     pub stolen_percent: Option<f64>,

@@ -1,4 +1,4 @@
-//! When which message is due.
+//! The schedule of a step: when each message is due.
 
 use std::time::Duration;
 
@@ -6,28 +6,30 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::micros;
 
-/// How a step is published, by all together.
+/// The schedule of a step, for all publishers together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pace {
-    /// Which step it is.
+    /// The number of the step.
     pub(super) step: u64,
-    /// When it begins, on the clock of all.
+    /// Its start, on the shared clock.
     pub(super) start: u64,
-    /// Messages a second over all rooms; else as fast as they are acknowledged.
+    /// Messages a second over all rooms; without it, as fast as they are acknowledged.
     pub(super) rate: Option<f64>,
-    /// How long the rate takes to rise to that.
+    /// How long the rate takes to rise from 0.
     pub(super) ramp: Duration,
-    /// Nothing is due so long after the start.
+    /// How long messages are due.
     pub(super) time: Option<Duration>,
-    /// How many messages each room gets.
+    /// Messages for each room.
     pub(super) messages: Option<u64>,
 }
 
 impl Pace {
-    /// When the message with this number, from 0, of all rooms is due at a rate, on the clock of all.
+    /// Returns when a message is due at a rate, on the shared clock. `number` counts from 0 over all
+    /// rooms.
     pub(super) fn due(&self, rate: f64, number: u64) -> u64 {
         let (number, ramp) = (number as f64, self.ramp.as_secs_f64());
-        // In a ramp to `rate` the number of messages grows with the square of the time, to half of what it would be.
+        // During a ramp, the number of messages grows with the square of the time. At its end it is half
+        // of what a constant rate sends.
         let in_ramp = rate * ramp / 2.0;
         let seconds = if number < in_ramp {
             (2.0 * number * ramp / rate).sqrt()
@@ -38,7 +40,7 @@ impl Pace {
         self.start.saturating_add(micros(due))
     }
 
-    /// Whether nothing is due any more at that time.
+    /// Returns whether no message is due at or after a time.
     pub(super) fn is_over(&self, time: u64) -> bool {
         self.time
             .is_some_and(|all| time >= self.start.saturating_add(micros(all)))
@@ -75,14 +77,14 @@ mod tests {
             due.filter(|due| (from * 500_000..to * 500_000).contains(due))
                 .count()
         };
-        // In each half of a second 6.25, 18.75, 31.25, 43.75, and 50 from then on.
+        // Each half second has 6.25, 18.75, 31.25 and 43.75 messages, then 50.
         for (half, count) in [(0, 6), (1, 19), (2, 31), (3, 44), (4, 50), (5, 50)] {
             assert!(within(half, half + 1).abs_diff(count) <= 1, "{half}");
         }
     }
 
     #[test]
-    fn the_end_is_a_time() {
+    fn a_step_ends_after_its_time() {
         let pace = pace(Duration::ZERO);
         assert!(!pace.is_over(10_999_999));
         assert!(pace.is_over(11_000_000));

@@ -1,4 +1,4 @@
-//! The report as one page that needs nothing else: no script, no other host.
+//! The report as one HTML page without scripts or requests to other hosts.
 
 mod about;
 mod figures;
@@ -17,19 +17,19 @@ use self::{
 };
 use super::{report::Report, verdict::Limit};
 
-/// Why there is no page.
+/// Why the page could not be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PageError {
     /// A plot could not be drawn.
     #[error(transparent)]
     Plot(#[from] PlotError),
-    /// The page could not be put together.
+    /// The template could not be rendered.
     #[error("cannot make the page: {0}")]
     Page(#[from] askama::Error),
 }
 
-/// What `templates/load.html` shows.
+/// The data of `templates/load.html`.
 #[derive(Template)]
 #[template(path = "load.html")]
 struct Page<'a> {
@@ -37,12 +37,12 @@ struct Page<'a> {
     about: &'a About,
     figures: Vec<Figure>,
     limit: Option<&'a Limit>,
-    /// Of the search, if there was one.
+    /// Plots of the search, if there was one.
     steps: Vec<Drawing>,
     drawings: Vec<Drawing>,
 }
 
-/// The page of a report.
+/// Returns the page of a report.
 pub(super) fn html(report: &Report, about: &About) -> Result<String, PageError> {
     let steps = report
         .limit
@@ -59,7 +59,7 @@ pub(super) fn html(report: &Report, about: &About) -> Result<String, PageError> 
     Ok(page.render()?)
 }
 
-/// What the template does to what it writes.
+/// Filters of the template.
 #[expect(
     clippy::inline_always,
     clippy::unnecessary_wraps,
@@ -84,7 +84,7 @@ fn draw(plots: &[plot::Plot]) -> Result<Vec<Drawing>, PlotError> {
 }
 
 impl Limit {
-    /// What each search found.
+    /// Returns the limits of all searches.
     fn found(&self) -> String {
         let limits = self.limits.iter().map(|limit| number(*limit));
         limits.collect::<Vec<_>>().join(" and ")
@@ -92,7 +92,7 @@ impl Limit {
 }
 
 impl Page<'_> {
-    /// What became of the run, in a sentence.
+    /// Returns the result of the run in a sentence.
     fn outcome(&self) -> String {
         let Report {
             connections,
@@ -106,7 +106,7 @@ impl Page<'_> {
         let clean = if self.report.is_clean() {
             "each once and in order"
         } else {
-            "and not all as it should be: see the figures"
+            "with errors: see the figures"
         };
         format!(
             "{} members of {} rooms got {} messages, {clean}. That is {} deliveries a second; half of them took no longer than {} ms, 99 of 100 no longer than {} ms.",
@@ -196,7 +196,7 @@ mod tests {
         }
     }
 
-    /// The same with a search.
+    /// A report with a search.
     pub(super) fn searched() -> Report {
         let step = |rate: f64, p99_ms: f64| Step {
             rate,
@@ -242,7 +242,7 @@ mod tests {
         }
     }
 
-    /// Leaves pages to look at, where a folder is given for them.
+    /// Writes pages for inspection, if a folder is set.
     fn keep(name: &str, page: &str) {
         if let Ok(folder) = std::env::var("PAGES") {
             std::fs::write(format!("{folder}/{name}.html"), page).unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_needs_no_script_and_no_other_host() {
+    fn the_page_has_no_scripts_and_no_external_links() {
         let page = html(&searched(), &about()).expect("it is made");
         for needs in ["<script", "src=", "href=", "url(", "@import"] {
             assert!(!page.contains(needs), "{needs}");
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_is_text_and_no_markup() {
+    fn texts_of_errors_are_escaped() {
         let page = html(&report(), &about()).expect("it is made");
         assert!(
             page.contains("&#60;b&#62;") && !page.contains("<b>"),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_found_nothing_has_a_page_too() {
+    fn a_search_without_a_limit_has_a_page() {
         let page = html(&Report::default(), &About::default()).expect("it is made");
         assert!(page.contains("</html>"));
         let limit = Some(Limit::default());
@@ -307,6 +307,6 @@ mod tests {
             ..Report::default()
         };
         let page = html(&nothing, &About::default()).expect("it is made");
-        assert!(page.contains("No rate kept the goals"), "{page}");
+        assert!(page.contains("No rate met the goals"), "{page}");
     }
 }

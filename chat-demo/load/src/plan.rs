@@ -1,4 +1,4 @@
-//! Who does what: all that the members of a run have to know, wherever they live.
+//! What each client of a run does, the same in every process.
 
 use std::net::SocketAddr;
 
@@ -6,16 +6,16 @@ use chat_demo_client::subprotocol::Subprotocol;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// The golden ratio's fraction: its multiples spread evenly, whatever share of them is taken.
+/// The fraction of the golden ratio: its multiples spread evenly over any share of the clients.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
-/// The same for all processes of a run.
+/// The plan of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
-    /// Part of the rooms' names: what other runs said must not be in their history.
+    /// Part of the rooms' names, so that their history has no messages of other runs.
     pub(super) run: String,
     pub(super) target: String,
-    /// Where the target is.
+    /// The address of the target.
     pub(super) address: SocketAddr,
     pub(super) connections: usize,
     pub(super) rooms: usize,
@@ -24,9 +24,9 @@ pub(super) struct Plan {
     pub(super) window: usize,
     pub(super) size: usize,
     pub(super) encoding: Encoding,
-    /// Handshakes under way at once, in each process.
+    /// Concurrent handshakes in each process.
     pub(super) concurrency: usize,
-    /// Connects a second, over all processes.
+    /// Connects a second over all processes.
     pub(super) connect_rate: Option<f64>,
     pub(super) sources: u8,
     pub(super) shares: Shares,
@@ -53,7 +53,7 @@ impl From<Encoding> for Subprotocol {
     }
 }
 
-/// How many of those that do not publish are what.
+/// The roles of the clients that do not publish, as shares of them.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Shares {
     pub(super) slow: f64,
@@ -61,23 +61,23 @@ pub(super) struct Shares {
     pub(super) idle: f64,
 }
 
-/// What a client is.
+/// The role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Publishes, and reads what comes; its number among the publishers of its room.
+    /// Publishes and reads; the number counts the publishers of its room.
     Publisher(usize),
-    /// Reads what comes.
+    /// Reads.
     Listener,
-    /// Reads less than what comes.
+    /// Reads more slowly than messages arrive.
     Slow,
-    /// Reads what comes, and now and then loses its connection.
+    /// Reads, and loses its connection now and then.
     Reconnecting,
-    /// Is there.
+    /// Is connected, and in no room.
     Idle,
 }
 
 impl Plan {
-    /// The room that a client joins.
+    /// Returns the room that a client joins.
     pub(super) fn room_of(&self, client: usize) -> usize {
         client % self.rooms
     }
@@ -86,7 +86,7 @@ impl Plan {
         format!("load-{}-{room}", self.run)
     }
 
-    /// How many of the clients of `room` publish.
+    /// Returns how many clients of `room` publish.
     pub(super) fn publishers_of(&self, room: usize) -> usize {
         let clients = (self.connections - room).div_ceil(self.rooms);
         self.publishers.min(clients)
@@ -96,7 +96,7 @@ impl Plan {
         (0..self.rooms).map(|room| self.publishers_of(room)).sum()
     }
 
-    /// What a client is, the same in whichever process it is asked.
+    /// Returns the role of a client.
     pub(super) fn role_of(&self, client: usize) -> Role {
         let seat = client / self.rooms;
         if seat < self.publishers_of(self.room_of(client)) {
@@ -107,7 +107,7 @@ impl Plan {
             reconnecting,
             idle,
         } = self.shares;
-        // Of the others each has a place between 0 and 1.
+        // Map each remaining client to a place between 0 and 1.
         let place = ((client - self.all_publishers()) as f64 * GOLDEN).fract();
         if place < slow {
             Role::Slow
@@ -146,7 +146,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn clients_spread_over_the_rooms_and_the_first_of_each_publish() {
+    fn clients_spread_over_rooms_and_the_first_publish() {
         let plan = plan(7, 3, 3);
         let rooms: Vec<_> = (0..7).map(|client| plan.room_of(client)).collect();
         assert_eq!(rooms, [0, 1, 2, 0, 1, 2, 0]);
@@ -156,7 +156,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn those_who_do_not_publish_share_the_other_roles() {
+    fn clients_that_do_not_publish_share_the_roles() {
         let mut plan = plan(1100, 10, 10);
         plan.shares = Shares {
             slow: 0.1,

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phase_tells_its_share_and_the_time_left() {
+    fn a_phase_shows_its_share_and_the_time_left() {
         let at = |share, seconds| message(share, Duration::from_secs(seconds), None, "p50 1 ms");
         assert_eq!(at(0.25, 30), "25 %, about 1m 30s left, p50 1 ms");
         assert_eq!(at(1.0, 30), "100 %, about 0s left, p50 1 ms");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_tells_the_share_and_time_of_its_search() {
+    fn a_step_shows_the_share_and_time_of_its_search() {
         let mut search = Search {
             number: 2,
             of: 3,

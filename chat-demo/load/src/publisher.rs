@@ -1,4 +1,4 @@
-//! When a member publishes next, and what it says.
+//! A publishing member: when it publishes, and what.
 
 use std::fmt::Write;
 use std::future::pending;
@@ -13,36 +13,36 @@ use super::plan::Plan;
 /// One publishing member of a room.
 #[derive(Debug)]
 pub(super) struct Publisher {
-    /// Its number among the publishers of its room, and how many these are.
+    /// Its number among the publishers of its room, and their count.
     seat: usize,
     of_room: u64,
-    /// Its number among all publishers, and how many these are.
+    /// Its number among all publishers, and their count.
     rank: u64,
     of_all: u64,
     window: usize,
     size: usize,
     clock: Clock,
     pace: watch::Receiver<Option<Pace>>,
-    /// The step that it is in, and how much it has sent in it.
+    /// The current step, and the messages that it has sent in it.
     step: u64,
     in_step: u64,
     sent: u64,
     unanswered: usize,
 }
 
-/// What a text of a publisher tells its reader.
+/// The data in a published text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// The publisher's number in its room.
     pub(super) publisher: usize,
-    /// Which of its texts this is, from 1.
+    /// The number of the text, from 1.
     pub(super) number: u64,
-    /// When it should have gone, on the clock of all.
+    /// When it was due, on the shared clock.
     pub(super) due: u64,
 }
 
 impl Publisher {
-    /// The publisher that `client` is, as the one at that seat of its room.
+    /// Creates the publisher of a client, with its number in its room.
     pub(super) fn new(
         plan: &Plan,
         client: usize,
@@ -67,8 +67,7 @@ impl Publisher {
         }
     }
 
-    /// Waits for the time to publish the next text, and tells when that should have been, on the clock of all. Safe to
-    /// cancel.
+    /// Waits until the next text is due, and returns when it was due, on the shared clock. Cancel safe.
     pub(super) async fn due(&mut self) -> u64 {
         loop {
             let pace = *self.pace.borrow_and_update();
@@ -94,7 +93,7 @@ impl Publisher {
         }
     }
 
-    /// When the next text is due, if one is.
+    /// Returns when the next text is due, if one is.
     fn next(&mut self, pace: &Pace) -> Option<u64> {
         if pace.step != self.step {
             (self.step, self.in_step) = (pace.step, 0);
@@ -104,7 +103,7 @@ impl Publisher {
             return None;
         }
         let due = match pace.rate {
-            // At its time, whatever became of those before: a slow server must not slow what measures it.
+            // Do not wait for earlier acks: a slow server must not slow its measurement.
             Some(rate) => pace.due(rate, self.rank + self.in_step * self.of_all),
             None if self.unanswered >= self.window => return None,
             None => self.clock.now().max(pace.start),
@@ -112,12 +111,12 @@ impl Publisher {
         (!pace.is_over(due)).then_some(due)
     }
 
-    /// How many of a room's messages are its own.
+    /// Returns its part of a room's messages.
     fn share(&self, messages: u64) -> u64 {
         messages / self.of_room + u64::from((self.seat as u64) < messages % self.of_room)
     }
 
-    /// The next text, and its id.
+    /// Returns the next text and its id.
     pub(super) fn text(&mut self, due: u64) -> (String, String) {
         self.sent += 1;
         self.in_step += 1;
@@ -131,7 +130,7 @@ impl Publisher {
         (text, self.sent.to_string())
     }
 
-    /// One text has been taken or refused.
+    /// Counts an acknowledged or refused text.
     pub(super) fn answered(&mut self) {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_its_size_and_tells_its_origin() {
+    fn a_text_has_its_size_and_its_stamp() {
         let (mut publisher, ..) = publisher(1);
         publisher.text(0);
         let (text, id) = publisher.text(123);
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_is_due_before_the_pace_is_set_and_after_it_is_taken_away() {
+    async fn nothing_is_due_without_a_pace() {
         let (mut publisher, clock, pace) = publisher(9);
         assert!(!is_due(&mut publisher).await);
         pace.send_replace(Some(step(1, clock)));

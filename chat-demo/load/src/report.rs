@@ -1,4 +1,4 @@
-//! What a run found, for people and for programs.
+//! The report of a run, as text and as JSON.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,33 +10,33 @@ use super::verdict::Limit;
 /// The result of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// Clients that were welcomed, and became members of their room unless they were to be idle.
+    /// Clients that got a welcome, and joined their room unless they are idle.
     pub connections: u64,
-    /// Over so many rooms.
+    /// The number of rooms.
     pub rooms: u64,
-    /// From the first attempt to the last member.
+    /// Seconds from the first attempt to the last member.
     pub connect_seconds: f64,
     /// Messages published.
     pub sent: u64,
-    /// How many deliveries should follow: one for each accepted message and member of its room.
+    /// Expected deliveries: one for each accepted message and member of its room.
     pub expected: u64,
-    /// How many came, each counted once.
+    /// Deliveries, each counted once.
     pub delivered: u64,
-    /// Expected and not delivered.
+    /// Expected deliveries that did not arrive.
     pub lost: u64,
-    /// Came again.
+    /// Deliveries that arrived again.
     pub duplicated: u64,
-    /// Came after a later one.
+    /// Deliveries that arrived after a later one.
     pub reordered: u64,
-    /// Refusals, broken connections and all else that should not be.
+    /// Refusals, broken connections and other errors.
     pub errors: u64,
-    /// The same by kind.
+    /// Errors by kind.
     pub error_kinds: BTreeMap<String, u64>,
-    /// From the start of publishing to the last delivery.
+    /// Seconds from the start of publishing to the last delivery.
     pub publish_seconds: f64,
     /// Deliveries a second in that time.
     pub deliveries_per_s: f64,
-    /// Half of the deliveries took no longer, from the time at which the message should have been sent.
+    /// The median latency, from the time at which the message was due.
     pub p50_ms: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
@@ -44,30 +44,30 @@ pub struct Report {
     pub p999_ms: f64,
     /// None took longer.
     pub max_ms: f64,
-    /// The latency that each share of the deliveries kept, from 0 to 1: the nearer to 1 the finer.
+    /// Quantiles of the latency, from 0 to 1, finer towards 1.
     pub percentiles: Vec<(f64, f64)>,
-    /// Clients that were dropped as too slow, of those that were to be slow.
+    /// Slow readers that the server dropped.
     pub dropped_slow: u64,
-    /// Times that a client came back, of those that were to lose their connections.
+    /// Times that a client reconnected.
     pub reconnects: u64,
-    /// Processor time of the load generator itself.
+    /// CPU seconds of the load generator.
     pub cpu_seconds: f64,
-    /// Resident memory of the server before the first connection, when it tells.
+    /// Resident memory of the server before the first connection, if known.
     pub server_bytes_before: Option<u64>,
-    /// The same with all members idle.
+    /// Resident memory of the server with all members idle, if known.
     pub server_bytes_idle: Option<u64>,
-    /// What an idle client costs the server, in bytes of resident memory.
+    /// Growth of the server's resident memory for each idle client, in bytes.
     pub server_rss_bytes_per_connection: Option<u64>,
-    /// A user ended the run.
+    /// Whether a signal ended the run.
     pub interrupted: bool,
-    /// What the run was like, moment after moment.
+    /// The moments of the run.
     pub timeline: Vec<Moment>,
-    /// The limit, if it was looked for. The other figures are of the step that stands for it.
+    /// The limit, if searched for. The remaining figures are of the step nearest to it.
     pub limit: Option<Limit>,
 }
 
 impl Report {
-    /// Whether every member got every message once and in order, and nothing else happened.
+    /// Returns whether every member got every message once and in order, without errors.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.delivered == self.expected
@@ -92,7 +92,7 @@ impl fmt::Display for Report {
             let idle = idle as f64 / f64::from(1 << 20);
             line(
                 "server memory",
-                format_args!("{idle:.1} MiB with all idle, grown by {bytes} bytes a connection"),
+                format_args!("{idle:.1} MiB with all idle, {bytes} bytes a connection"),
             )?;
         }
         line(

@@ -1,4 +1,4 @@
-//! The closed loop: step by step to the highest load that holds the goals.
+//! Runs steps of load until the highest rate that meets the goals is found.
 
 use std::thread;
 use std::time::Instant;
@@ -10,23 +10,23 @@ use super::{
     interrupts::Interrupts,
     limit::{Range, Searches},
     progress::Search,
+    redact::without_secrets,
     report::Report,
     run::{Phase, Run},
-    shown::without_secrets,
     verdict::{Bound, Limit},
 };
 use crate::console;
 
-/// Without `--rate` the first step makes so many deliveries a second: few for any server.
+/// Deliveries a second of the first step without `--rate`: few for any server.
 const FIRST_DELIVERIES: f64 = 1000.0;
 
-/// So many steps of a round that other programs disturbed do not count. One that is never left alone ends, too.
+/// The most disturbed steps that are repeated, so that a search on a busy machine ends.
 const MAX_DISTURBED: usize = 60;
 
-/// Looks for the limit of the server, and reports on the step that stands for it.
+/// Finds the limit of the server. The report is of the step nearest to it.
 pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report, LoadError> {
     let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
-    // With a server of its own it is on one machine for sure.
+    // A server that this program started is on the same machine.
     let shared = args.serve.serve.then(|| cpus() as f64);
     let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
     let (mut steps, mut reports, mut twice_or_late) = (Vec::new(), Vec::new(), (0, 0));
@@ -59,13 +59,13 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
                 "{line}; other programs took much of the machine: trying again"
             ));
         } else {
-            searches.tell(step.held());
+            searches.record(step.held());
             steps.push(step);
             reports.push(report);
             let ahead = search(&searches, args, begun, steps.len());
             console::note(format_args!("{line}; {ahead}"));
         }
-        // Who was dropped under too much load is no burden to the server any more: all come anew.
+        // Dropped clients no longer load the server, so connect all clients again.
         if some_left {
             end(run.take()).await;
             match Run::new(args, interrupts).await {
@@ -73,7 +73,7 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
                     connect_seconds = anew.connect().await;
                     run = Some(anew);
                 }
-                // What was found until then is worth telling.
+                // Report what was found until then.
                 Err(error) => console::note(format_args!("the search ends here: {error}")),
             }
         }
@@ -103,13 +103,13 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
     };
     (report.connect_seconds, report.interrupted) =
         (connect_seconds, interrupts.stop.is_cancelled());
-    // A message that came twice or late is wrong at any load.
+    // Repeated and reordered messages are wrong at any load.
     (report.duplicated, report.reordered) = twice_or_late;
     report.limit = Some(limit);
     Ok(report)
 }
 
-/// How far the search is after so many steps.
+/// Returns the progress of the search after `done` steps.
 fn search(searches: &Searches, args: &Args, begun: Instant, done: usize) -> Search {
     let remaining = searches.remaining();
     let each = u32::try_from(done)
@@ -140,7 +140,7 @@ impl LimitArgs {
         }
     }
 
-    /// From one message a step to the highest rate that is allowed.
+    /// Returns the range from one message a step to the highest allowed rate.
     fn range(&self, args: &Args) -> Range {
         let highest = self.max_rate;
         let members = args.connections as f64 / args.rooms() as f64;

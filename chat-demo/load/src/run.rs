@@ -1,4 +1,4 @@
-//! The phases of a run, seen from the one who watches the members.
+//! The phases of a run: connect, hold, publish, disconnect.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,32 +10,32 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
 use super::clock::Clock;
-use super::course::{Course, MOMENT};
 use super::error::LoadError;
 use super::files;
 use super::interrupts::Interrupts;
-use super::look::Look;
 use super::pace::Pace;
 use super::plan::Plan;
 use super::progress::{Progress, Search};
 use super::report::Report;
+use super::snapshot::Snapshot;
 use super::system::{Sampler, stats};
-use super::team::Team;
+use super::timeline::{MOMENT, Timeline};
+use super::workers::Workers;
 use crate::console;
 
-/// How long to look for the server.
+/// How long connecting to the server may take.
 const FIND_TIME: Duration = Duration::from_secs(10);
 
-/// How often the run looks at itself.
+/// How often the run reads its counts.
 const TICK: Duration = Duration::from_millis(20);
-/// A step begins so much later than it is told, for other processes to hear of it.
+/// The delay before a step, so that all processes know of it when it starts.
 const LEAD: Duration = Duration::from_millis(300);
-/// What should not come has so long to come nevertheless: repetitions.
+/// How long to wait for repeated messages after a step.
 const GRACE: Duration = Duration::from_millis(200);
-/// Runs of this process: what one said must not be heard by the next.
+/// Counts the runs of this process, so that their rooms have different names.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// See the module's documentation.
+/// A run with its clients connected.
 pub(super) struct Run {
     connections: u64,
     rooms: u64,
@@ -44,26 +44,26 @@ pub(super) struct Run {
     several: bool,
     server: SocketAddr,
     sampler: Sampler,
-    team: Team,
+    workers: Workers,
     clock: Clock,
     begun: Instant,
     stop: CancellationToken,
     done: CancellationToken,
     tick: Interval,
     steps: u64,
-    /// All that had happened at the end of the last step.
-    before: Look,
+    /// The counts at the end of the previous step.
+    before: Snapshot,
     memory_before: Option<u64>,
     memory_idle: Option<u64>,
 }
 
-/// How a step is published.
+/// The load of a step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Phase {
-    /// Messages a second over all rooms; else as fast as they are acknowledged.
+    /// Messages a second over all rooms; without it, as fast as they are acknowledged.
     pub(super) rate: Option<f64>,
     pub(super) time: Option<Duration>,
-    /// To each room.
+    /// Messages for each room.
     pub(super) messages: Option<u64>,
     /// The search that this step is a part of.
     pub(super) search: Option<Search>,
@@ -71,14 +71,14 @@ pub(super) struct Phase {
 
 impl Phase {
     /// How much of the step is done, from 0 to 1: of its time, or of all deliveries.
-    fn share(&self, now: Instant, start: Instant, course: &Course) -> f64 {
+    fn share(&self, now: Instant, start: Instant, timeline: &Timeline) -> f64 {
         if let Some(time) = self.time {
             return part(now.saturating_duration_since(start), time);
         }
         let messages = self.messages.unwrap_or_default();
-        let rooms = course.now.rooms.values();
+        let rooms = timeline.now.rooms.values();
         let deliveries: u64 = rooms.map(|room| room.members * messages).sum();
-        share(course.sums.delivered, deliveries)
+        share(timeline.sums.delivered, deliveries)
     }
 }
 
@@ -112,7 +112,7 @@ impl Run {
             server: address,
             sampler: Sampler::start(address, MOMENT),
             begun: Instant::now(),
-            team: Team::start(plan, processes)
+            workers: Workers::start(plan, processes)
                 .await
                 .map_err(LoadError::Processes)?,
             clock: Clock::new(),
@@ -120,18 +120,18 @@ impl Run {
             done: interrupts.done.clone(),
             tick: interval(TICK),
             steps: 0,
-            before: Look::default(),
+            before: Snapshot::default(),
             memory_before,
             memory_idle: None,
         })
     }
 
-    /// Waits until each client has joined or failed; tells the seconds.
+    /// Waits until each client has joined or failed. Returns the seconds.
     pub(super) async fn connect(&mut self) -> f64 {
         let (mut progress, all) = (Progress::new("connecting", None), self.connections);
         loop {
             self.tick.tick().await;
-            let Look { joined, failed, .. } = self.team.look();
+            let Snapshot { joined, failed, .. } = self.workers.snapshot();
             progress.set(share(joined, all), &format!("{joined} of {all}"));
             if joined + failed >= all || self.stop.is_cancelled() {
                 let seconds = self.begun.elapsed().as_secs_f64();
@@ -142,17 +142,17 @@ impl Run {
         }
     }
 
-    /// Lets the members be idle.
+    /// Keeps the members idle.
     pub(super) async fn hold(&mut self, time: Duration) {
         let (mut progress, start) = (Progress::new("holding", None), Instant::now());
         console::note(format_args!(
             "holding: {} idle members from now, for {} s",
-            self.team.look().joined,
+            self.workers.snapshot().joined,
             time.as_secs_f32()
         ));
         while start.elapsed() < time && !self.stop.is_cancelled() {
             self.tick.tick().await;
-            if is_deserted(&self.team.look()) {
+            if is_deserted(&self.workers.snapshot()) {
                 break;
             }
             progress.set(part(start.elapsed(), time), "");
@@ -161,13 +161,13 @@ impl Run {
         progress.end("over");
     }
 
-    /// Lets the publishers go, waits until all has arrived or nothing does any more, and reports on this alone. Members
-    /// stay for the next step.
+    /// Publishes until the step is over, waits until all messages have arrived or none arrives any
+    /// more, and returns the report of this step. The members stay connected.
     pub(super) async fn step(&mut self, phase: Phase) -> Report {
         self.steps += 1;
         let lead = if self.several { LEAD } else { Duration::ZERO };
-        // What nobody has taken is not of this step.
-        self.team.look();
+        // Discard the latencies and figures of earlier steps.
+        self.workers.snapshot();
         self.sampler.moment();
         self.sampler.stolen_percent();
         let start = Instant::now() + lead;
@@ -179,17 +179,17 @@ impl Run {
             time: phase.time,
             messages: phase.messages,
         };
-        self.team.pace(Some(pace)).await;
-        let mut course = Course::new(start, &self.before);
-        let given_up = self.follow(phase, start, &mut course).await;
-        self.team.pace(None).await;
+        self.workers.pace(Some(pace)).await;
+        let mut timeline = Timeline::new(start, &self.before);
+        let given_up = self.follow(phase, start, &mut timeline).await;
+        self.workers.pace(None).await;
         if !given_up {
             sleep(GRACE + lead).await;
         }
-        course.enter(self.team.look(), &mut self.sampler);
-        course.end_moment(&mut self.sampler);
-        let mut report = course.report(&self.before, self.clock.micros(start));
-        self.before = course.now;
+        timeline.add(self.workers.snapshot(), &mut self.sampler);
+        timeline.end_moment(&mut self.sampler);
+        let mut report = timeline.report(&self.before, self.clock.micros(start));
+        self.before = timeline.now;
         report.rooms = self.rooms;
         report.interrupted = self.stop.is_cancelled();
         report.server_bytes_before = self.memory_before;
@@ -201,8 +201,8 @@ impl Run {
         report
     }
 
-    /// Looks at a step until it is over; whether that is because there is nothing to wait for.
-    async fn follow(&mut self, phase: Phase, start: Instant, course: &mut Course) -> bool {
+    /// Follows a step until it is over. Returns whether a second signal ended it.
+    async fn follow(&mut self, phase: Phase, start: Instant, timeline: &mut Timeline) -> bool {
         let mut progress = Progress::new("publishing", phase.search);
         let all = phase
             .messages
@@ -210,26 +210,26 @@ impl Run {
         let (mut moved, mut published) = (start, false);
         loop {
             self.tick.tick().await;
-            let before = course.sums;
-            course.enter(self.team.look(), &mut self.sampler);
-            let (sums, now) = (course.sums, Instant::now());
+            let before = timeline.sums;
+            timeline.add(self.workers.snapshot(), &mut self.sampler);
+            let (sums, now) = (timeline.sums, Instant::now());
             if sums != before {
                 moved = now;
             }
-            progress.set(phase.share(now, start, course), &course.note());
+            progress.set(phase.share(now, start, timeline), &timeline.note());
             let is_over = phase.time.is_some_and(|time| now >= start + time);
             if !published && (is_over || self.stop.is_cancelled()) {
                 published = true;
-                self.team.pace(None).await;
+                self.workers.pace(None).await;
                 moved = now;
             }
-            // Other processes tell later what they have done.
+            // Other processes report with a delay.
             let quiet = !self.several || now.saturating_duration_since(moved) >= LEAD;
             let settled = (published || all == Some(sums.sent))
                 && quiet
                 && sums.answered >= sums.sent
                 && sums.delivered >= sums.expected;
-            let deserted = is_deserted(&course.now);
+            let deserted = is_deserted(&timeline.now);
             let impatient = now.saturating_duration_since(moved) > self.patience;
             let done = self.done.is_cancelled();
             if settled || deserted || impatient || done {
@@ -242,9 +242,9 @@ impl Run {
         }
     }
 
-    /// Lets all go.
+    /// Disconnects all clients.
     pub(super) async fn end(self) {
-        self.team.end().await;
+        self.workers.end().await;
     }
 }
 
@@ -263,12 +263,12 @@ fn part(done: Duration, all: Duration) -> f64 {
     done.div_duration_f64(all).min(1.0)
 }
 
-/// Whether nobody is left of those who came.
-fn is_deserted(look: &Look) -> bool {
-    look.joined == look.left
+/// Returns whether all clients that joined have left.
+fn is_deserted(snapshot: &Snapshot) -> bool {
+    snapshot.joined == snapshot.left
 }
 
-/// The first of the target's addresses at which somebody answers: one error now, not one for each client.
+/// Returns the first address of the target that accepts a connection: one error now, not one for each client.
 async fn find(url: &str) -> Result<SocketAddr, LoadError> {
     let target = chat_demo_client::target(url)?;
     let found = match timeout(FIND_TIME, TcpStream::connect(&target)).await {

@@ -1,4 +1,4 @@
-//! A server of the load generator's own: this program once more, started for the run and ended with it.
+//! A server for the run: a second process of this program, ended with the run.
 
 use std::{
     collections::VecDeque,
@@ -26,30 +26,30 @@ use tokio::{
 use super::report::Report;
 use crate::console;
 
-/// How long it may take to listen. A journal is read before that.
+/// How long the server may take to listen. It reads its data file first.
 const START_TIME: Duration = Duration::from_secs(60);
-/// How many of its last lines are kept, for when it ends too early.
+/// The last lines of its output to keep for an error.
 const LAST_WORDS: usize = 20;
 
-/// Whether the load generator starts the server that it loads.
+/// Options of a server that the load generator starts.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Start a server for the run, with the options behind --, and end it afterwards
+    /// Start a server for the run with the options after --, and end it afterwards
     #[arg(long, conflicts_with = "target")]
     pub serve: bool,
-    /// Say how to take a flame graph of it
+    /// Print the commands that make a flame graph of the server
     #[arg(long, requires = "serve")]
     pub profile: bool,
     /// Options of the server
     #[arg(last = true, value_name = "SERVER OPTIONS", requires = "serve")]
     pub options: Vec<String>,
-    /// Environment variables that the program adds to its own for the server.
+    /// Environment variables to add for the server.
     #[arg(skip)]
     pub environment: Vec<(&'static str, String)>,
 }
 
 impl ServeArgs {
-    /// Starts the server, if one is asked for.
+    /// Starts the server if `--serve` was given.
     pub(super) async fn start(&self) -> Result<Option<Server>, ServeError> {
         if !self.serve {
             return Ok(None);
@@ -67,7 +67,7 @@ impl ServeArgs {
     }
 }
 
-/// A server that runs until it is ended, or killed when this is dropped.
+/// A running server. Dropping this kills it.
 #[derive(Debug)]
 pub(super) struct Server {
     process: Child,
@@ -76,41 +76,41 @@ pub(super) struct Server {
     listeners: [JoinHandle<()>; 2],
 }
 
-/// Why there is no server.
+/// Why the server did not start or end.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// It could not be started.
-    #[error("cannot start a server: {0}")]
+    /// The process could not be started.
+    #[error("cannot start the server: {0}")]
     Start(#[source] io::Error),
-    /// It ended before it listened.
-    #[error("the server did not start ({status}): {words}")]
+    /// The server exited before it listened.
+    #[error("the server exited during start ({status}): {words}")]
     Ended {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// Its last lines.
         words: String,
     },
-    /// It does not say that it listens.
+    /// The server does not listen in time.
     #[error("the server does not listen after {} s: {words}", START_TIME.as_secs())]
     Silent {
         /// Its last lines.
         words: String,
     },
-    /// It was not well at its end.
-    #[error("the server ended badly ({status}): {words}")]
+    /// The server exited with an error.
+    #[error("the server exited with an error ({status}): {words}")]
     Bad {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
         /// Its last lines.
         words: String,
     },
-    /// The system told nothing of its end.
+    /// The exit status could not be read.
     #[error("cannot end the server: {0}")]
     End(#[source] io::Error),
 }
 
-/// The line of the log that tells where it listens.
+/// The log line with the address of the server.
 #[derive(Deserialize)]
 struct Listening {
     message: String,
@@ -124,25 +124,25 @@ impl Server {
         command
             .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
             .args(&args.options)
-            // The line that is waited for must not be filtered out.
+            // Keep the log line with the address.
             .env("RUST_LOG", "info")
             .envs(args.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // An interrupt from the terminal ends the run, and that ends the server.
+            // Ctrl-C in the terminal must not end the server before the run.
             .process_group(0)
             .kill_on_drop(true);
         let mut process = command.spawn().map_err(ServeError::Start)?;
         let output = process.stdout.take().expect("it is piped");
         let errors = process.stderr.take().expect("it is piped");
         let words = Words::default();
-        let errors = tokio::spawn(words.clone().hear(BufReader::new(errors).lines()));
+        let errors = tokio::spawn(words.clone().drain(BufReader::new(errors).lines()));
         let mut output = BufReader::new(output).lines();
-        let heard = timeout(START_TIME, words.wait_for_url(&mut output)).await;
-        match heard {
+        let started = timeout(START_TIME, words.wait_for_url(&mut output)).await;
+        match started {
             Ok(Some(url)) => {
-                let output = tokio::spawn(words.clone().hear(output));
+                let output = tokio::spawn(words.clone().drain(output));
                 Ok(Self {
                     process,
                     url,
@@ -162,18 +162,18 @@ impl Server {
         }
     }
 
-    /// Where clients connect to.
+    /// Returns the URL for clients.
     pub(super) fn target(&self) -> String {
         // `http` becomes `ws`, and `https` becomes `wss`.
         format!("{}/ws", self.url.replacen("http", "ws", 1))
     }
 
-    /// Its process.
+    /// Returns the id of its process.
     pub(super) fn id(&self) -> u32 {
         self.process.id().expect("it has not been waited for")
     }
 
-    /// The commands that make a flame graph of it while it is under load.
+    /// Returns the commands that make a flame graph of the server under load.
     fn how_to_profile(&self) -> String {
         let id = self.id();
         format!(
@@ -183,7 +183,7 @@ impl Server {
         )
     }
 
-    /// Ends it; a bad end is an error of the run.
+    /// Ends the server, and adds a failure to the report.
     pub(super) async fn end_into(self, report: &mut Report) {
         if let Err(error) = self.end().await {
             report.errors += 1;
@@ -191,10 +191,10 @@ impl Server {
         }
     }
 
-    /// Asks it to end and waits for that.
+    /// Sends SIGTERM and waits until the server has exited.
     async fn end(mut self) -> Result<(), ServeError> {
         let id = self.id().try_into().expect("ids of processes are small");
-        // It may have ended on its own; then its status says why.
+        // Ignore errors: if the server has exited already, its status says why.
         let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
         let status = self.process.wait().await.map_err(ServeError::End)?;
         for listener in self.listeners {
@@ -208,12 +208,12 @@ impl Server {
     }
 }
 
-/// The last lines that the server said.
+/// The last lines of the server's output.
 #[derive(Clone, Debug, Default)]
 struct Words(Arc<Mutex<VecDeque<String>>>);
 
 impl Words {
-    /// Reads until it says where it listens; nothing when it ends before.
+    /// Reads until the line with the address; `None` at the end of the output.
     async fn wait_for_url(&self, lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
         while let Ok(Some(line)) = lines.next_line().await {
             match serde_json::from_str::<Listening>(&line) {
@@ -224,8 +224,8 @@ impl Words {
         None
     }
 
-    /// Reads to the end: a pipe that nobody reads fills up and holds the server.
-    async fn hear<R: AsyncRead + Unpin>(self, mut lines: Lines<BufReader<R>>) {
+    /// Reads to the end: a full pipe would block the server.
+    async fn drain<R: AsyncRead + Unpin>(self, mut lines: Lines<BufReader<R>>) {
         while let Ok(Some(line)) = lines.next_line().await {
             self.add(line);
         }
@@ -243,7 +243,7 @@ impl Words {
         let words = self.0.lock();
         let lines: Vec<_> = words.iter().map(String::as_str).collect();
         if lines.is_empty() {
-            "without a word".to_owned()
+            "no output".to_owned()
         } else {
             lines.join("\n")
         }
@@ -255,9 +255,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_are_few() {
+    fn the_last_lines_are_few() {
         let words = Words::default();
-        assert_eq!(words.text(), "without a word");
+        assert_eq!(words.text(), "no output");
         (0..99).for_each(|n| words.add(n.to_string()));
         assert_eq!(words.text().lines().count(), LAST_WORDS);
         assert!(words.text().ends_with("97\n98"), "{}", words.text());

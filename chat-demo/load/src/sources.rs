@@ -1,4 +1,4 @@
-//! From where to connect: several loopback addresses have several times the ports of one.
+//! Local addresses to connect from. Several loopback addresses have more ports than one.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::net::{TcpSocket, TcpStream};
 
-/// The first so many addresses of 127.0.0.1 and up, or, with one, whatever the system takes.
+/// Loopback addresses from 127.0.0.1 up; with one, the system chooses the address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sources {
     addresses: u8,
@@ -18,7 +18,7 @@ impl Sources {
         Self { addresses }
     }
 
-    /// Connects client number `client` to `target`. The system holds so much for it at most, if that is said.
+    /// Connects a client to `target`, optionally with a receive buffer of `buffer` bytes.
     pub(super) async fn connect(
         &self,
         target: SocketAddr,
@@ -45,15 +45,15 @@ impl Sources {
     }
 }
 
-/// A port found at the bind may serve one connection only, and is looked for longer the more there are. One found at
-/// the connect may serve one to each target, and is found at once.
+/// Leaves the choice of the port to `connect`. `bind` would reserve a port for one connection, and
+/// search longer the more ports are used; `connect` shares a port between targets.
 #[cfg(target_os = "linux")]
 fn leave_port_to_connect(socket: &TcpSocket) -> io::Result<()> {
     use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
     Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
 }
 
-/// Other systems find the port at the bind.
+/// Other systems choose the port in `bind`.
 #[cfg(not(target_os = "linux"))]
 fn leave_port_to_connect(_: &TcpSocket) -> io::Result<()> {
     Ok(())

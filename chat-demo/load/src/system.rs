@@ -1,4 +1,4 @@
-//! What the machine and the server say of themselves.
+//! Figures of this machine and of the server.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,10 +15,10 @@ use tokio::time::{Duration, Instant, interval, timeout};
 
 use super::moments::{PoolMoment, ServerMoment};
 
-/// How long the server may take to tell its figures.
+/// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What is looked at of a server's figures.
+/// The part of a server's figures that the report uses.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Stats {
     pub(super) rss_bytes: u64,
@@ -37,11 +37,11 @@ struct Machine {
     memory_percent: f64,
 }
 
-/// Asks a server again and again, until it is dropped.
+/// Polls a server until it is dropped.
 #[derive(Debug)]
 pub(super) struct Sampler {
     last: watch::Receiver<Option<(Instant, Stats)>>,
-    /// What has been told before.
+    /// The previous figures.
     before: Option<(Instant, Stats)>,
     processors: Option<Processors>,
     asking: JoinHandle<()>,
@@ -49,12 +49,12 @@ pub(super) struct Sampler {
 
 impl Sampler {
     pub(super) fn start(server: SocketAddr, every: Duration) -> Self {
-        let (told, last) = watch::channel(None);
+        let (sender, last) = watch::channel(None);
         let asking = tokio::spawn(async move {
             let mut ticks = interval(every);
             loop {
                 ticks.tick().await;
-                told.send_replace(stats(server).await.map(|stats| (Instant::now(), stats)));
+                sender.send_replace(stats(server).await.map(|stats| (Instant::now(), stats)));
             }
         });
         Self {
@@ -65,7 +65,7 @@ impl Sampler {
         }
     }
 
-    /// How much of this machine its host has given to others since this was called before, in percent.
+    /// Returns the CPU time that the host stole since the previous call, in percent.
     pub(super) fn stolen_percent(&mut self) -> Option<f64> {
         let now = processors()?;
         let before = self.processors.replace(now)?;
@@ -74,7 +74,7 @@ impl Sampler {
         Some(stolen as f64 / all as f64 * 100.0)
     }
 
-    /// What the server has said since this was called before, if it has.
+    /// Returns the server's figures since the previous call, if it answered.
     pub(super) fn moment(&mut self) -> Option<ServerMoment> {
         let (at, stats) = self.last.borrow().clone()?;
         let (then, before) = self.before.replace((at, stats.clone()))?;
@@ -99,7 +99,7 @@ impl Drop for Sampler {
     }
 }
 
-/// What `/api/stats` tells, if anything does.
+/// Returns the figures of `/api/stats`, if the target has them.
 pub(super) async fn stats(server: SocketAddr) -> Option<Stats> {
     timeout(PATIENCE, ask(server)).await.ok()?
 }
@@ -124,15 +124,15 @@ pub(super) fn cpu_seconds() -> f64 {
     seconds(usage.user_time()) + seconds(usage.system_time())
 }
 
-/// What became of the time of all processors, since the machine started.
+/// CPU time of all CPUs since the machine started.
 #[derive(Clone, Copy, Debug)]
 struct Processors {
     all: u64,
-    /// What the host of a virtual machine gave to others though it was wanted here.
+    /// Time that the host of a virtual machine gave to others.
     stolen: u64,
 }
 
-/// How that stands; nothing where there is no `/proc` of Linux's kind.
+/// Reads the CPU time; `None` without a Linux `/proc`.
 fn processors() -> Option<Processors> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let times = stat.lines().next()?.strip_prefix("cpu ")?;
@@ -141,7 +141,7 @@ fn processors() -> Option<Processors> {
         .map_while(|time| time.parse().ok())
         .collect();
     Some(Processors {
-        // What guests have is counted as the user's already.
+        // The time of guests is part of the user's time.
         all: times.iter().take(8).sum(),
         stolen: *times.get(7)?,
     })
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_processors_have_time() {
+    fn cpu_time_is_read() {
         let times = processors().expect("there is a /proc");
         assert!(times.all > 0 && times.stolen < times.all, "{times:?}");
     }

@@ -1,4 +1,4 @@
-//! What the search for a limit found: the limit, what stands in the way of more, and what to change.
+//! The result of a search: the limit, what bounds it, and what to change.
 
 use std::fmt;
 
@@ -6,63 +6,63 @@ use serde::{Deserialize, Serialize};
 
 use super::goals::{Goal, Goals, Step, mean};
 
-/// Goals are not met to the percent: a resource this near to its goal is high.
+/// The share of its goal at which a resource counts as the bound.
 const NEARLY: f64 = 0.9;
 
-/// The highest load that kept the goals.
+/// The highest load that meets the goals.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Limit {
-    /// Messages a second over all rooms; 0 if no rate kept the goals.
+    /// Messages a second over all rooms; 0 if no rate met the goals.
     pub rate: f64,
-    /// Deliveries a second that came of it.
+    /// Deliveries a second at this rate.
     pub deliveries_per_s: f64,
     /// 99 of 100 took no longer.
     pub p99_ms: f64,
-    /// How busy the server's machine was.
+    /// The CPU load of the server's machine.
     pub cpu_percent: Option<f64>,
-    /// How full its memory was.
+    /// The memory used on the server's machine.
     pub memory_percent: Option<f64>,
-    /// What stands in the way of more.
+    /// What bounds the load.
     pub bound_by: Bound,
     /// What to change.
     pub advice: String,
-    /// By how much another such run may differ, in percent of the rate.
+    /// How much a repeated run may differ, in percent of the rate.
     pub noise_percent: f64,
-    /// What counted as borne.
+    /// The goals.
     pub goals: Goals,
-    /// The options of the server, if it was started for this.
+    /// The options of the server, if the load generator started it.
     pub options: Vec<String>,
-    /// The limit that each search found.
+    /// The result of each search.
     pub limits: Vec<f64>,
-    /// All that was tried, in order.
+    /// All steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// What stands in the way of more load.
+/// What bounds the load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Nothing was found to: the highest rate that was allowed held.
+    /// Nothing: the highest allowed rate met the goals.
     #[default]
     Nothing,
-    /// The server's processors.
+    /// The CPU of the server.
     Cpu,
-    /// Its memory.
+    /// The memory of the server.
     Memory,
-    /// Both.
+    /// CPU and memory.
     CpuAndMemory,
-    /// Neither, yet messages come late.
+    /// Neither, but messages are late.
     Latency,
-    /// Neither, yet messages get lost or connections end.
+    /// Neither, but messages are lost or connections end.
     Loss,
-    /// The load generator takes more than the server does.
+    /// The load generator uses more CPU than the server.
     LoadGenerator,
-    /// Other programs on the machine take more than both.
+    /// Other programs use more CPU than server and load generator.
     Others,
 }
 
 impl Limit {
-    /// The step that stands for a rate: one that held, the nearest; of several the last.
+    /// Returns the step nearest to a rate that met the goals; of several, the last.
     pub(super) fn nearest_held(&self, rate: f64) -> Option<usize> {
         let apart = |step: &Step| (step.rate / rate).ln().abs();
         let held = self.steps.iter().enumerate().rev();
@@ -71,7 +71,7 @@ impl Limit {
             .map(|(number, _)| number)
     }
 
-    /// The steps that broke at the lowest rate above the limit that did.
+    /// Returns the failed steps at the lowest failing rate above the limit.
     pub(super) fn just_above(&self) -> Vec<&Step> {
         let broken = || {
             self.steps
@@ -84,7 +84,7 @@ impl Limit {
 }
 
 impl Bound {
-    /// What stood in the way in those steps, which broke, on a machine with so many processors.
+    /// Returns what bounded the failed steps, on a machine with so many CPUs.
     pub(super) fn of(broken: &[&Step], goals: &Goals, cpus: f64) -> Self {
         if broken.is_empty() {
             return Self::Nothing;
@@ -102,7 +102,7 @@ impl Bound {
             busy && !foreign,
             average(|step| step.memory_percent) >= NEARLY * goals.memory_percent,
         );
-        // On one machine with the server it need not fill that alone to be what fills it.
+        // On a shared machine, the load generator is the bound before it fills the machine alone.
         let overworked = cpu && own > server || own >= NEARLY * goals.cpu_percent * cpus;
         let lossy = broken
             .iter()
@@ -124,28 +124,28 @@ impl Bound {
     pub fn advice(self) -> &'static str {
         match self {
             Self::Nothing => {
-                "The highest rate that was allowed still held: raise --max-rate, or add connections."
+                "The highest allowed rate still met the goals. Raise --max-rate, or add connections."
             }
             Self::Cpu => {
-                "The processors are full. Find what takes them (--profile) and make it cheaper, or give the server more cores."
+                "The CPU is full. Find the expensive code (--profile), or give the server more cores."
             }
             Self::Memory => {
                 "The memory is full. Buffer less (--outbox-frames, --outbox-bytes, --history-bytes), or give the server more memory."
             }
             Self::CpuAndMemory => {
-                "Processors and memory are full at once. Look at the design: fewer or smaller deliveries, or more servers."
+                "CPU and memory are full at once. Send fewer or smaller messages, or add servers."
             }
             Self::Latency => {
-                "Neither processors nor memory are full, so messages wait for something else. Look at what waits and queues in the pools, then at the network."
+                "Neither CPU nor memory are full, so messages wait for something else. Check what waits in the pools, then the network."
             }
             Self::Loss => {
-                "Neither processors nor memory are full, yet messages are lost or connections end. Look at the kinds of errors, and at clients dropped as too slow (--outbox-frames, --outbox-bytes)."
+                "Neither CPU nor memory are full, but messages are lost or connections end. Check the kinds of errors, and clients dropped as too slow (--outbox-frames, --outbox-bytes)."
             }
             Self::Others => {
-                "Other programs take more of the processors than server and load generator together. End them and measure again: this says nothing of the server."
+                "Other programs use more CPU than server and load generator together, so the result says nothing about the server. End them and measure again."
             }
             Self::LoadGenerator => {
-                "The load generator takes more of the processors than the server. Run it on another machine: alone, the server bears more than this."
+                "The load generator uses more CPU than the server. Run it on another machine: the server can do more than this."
             }
         }
     }
@@ -155,9 +155,9 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Nothing => "nothing",
-            Self::Cpu => "the processors",
+            Self::Cpu => "the CPU",
             Self::Memory => "the memory",
-            Self::CpuAndMemory => "processors and memory",
+            Self::CpuAndMemory => "CPU and memory",
             Self::Latency => "latency",
             Self::Loss => "loss",
             Self::LoadGenerator => "the load generator",
@@ -166,7 +166,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// For people: lines like those of a report.
+/// Lines in the format of a report.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
@@ -187,7 +187,7 @@ impl fmt::Display for Limit {
                 ),
             )?;
         } else {
-            line("limit", format_args!("none: no rate kept the goals"))?;
+            line("limit", format_args!("none: no rate met the goals"))?;
         }
         line("settings", format_args!("{}", self.settings()))?;
         line("bound by", format_args!("{bound_by}"))?;
@@ -196,11 +196,11 @@ impl fmt::Display for Limit {
 }
 
 impl Limit {
-    /// The options of the server, in words.
+    /// Returns the options of the server as a command line.
     #[must_use]
     pub fn settings(&self) -> String {
         if self.options.is_empty() {
-            "as it is".to_owned()
+            "defaults".to_owned()
         } else {
             self.options.join(" ")
         }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn what_bounds_is_named_by_the_table() {
+    fn the_bound_follows_from_cpu_memory_and_errors() {
         let late = Goal::Latency;
         for (step, bound) in [
             (step(90.0, 20.0, 120.0, 50.0, Goal::Cpu), Bound::Cpu),
@@ -238,9 +238,9 @@ mod tests {
             (step(90.0, 95.0, 120.0, 50.0, late), Bound::CpuAndMemory),
             (step(40.0, 20.0, 120.0, 50.0, late), Bound::Latency),
             (step(40.0, 20.0, 120.0, 50.0, Goal::Loss), Bound::Loss),
-            // Of a machine that is full, more than half is its own.
+            // The load generator uses more than half of a full machine.
             (step(90.0, 20.0, 50.0, 120.0, late), Bound::LoadGenerator),
-            // On a machine of its own, which it fills.
+            // The load generator fills a machine of its own.
             (step(30.0, 20.0, 300.0, 190.0, late), Bound::LoadGenerator),
         ] {
             assert_eq!(Bound::of(&[&step], &GOALS, 2.0), bound, "{step}");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_broke_first_is_what_broke_at_the_lowest_rate_above_the_limit() {
+    fn the_lowest_failing_rate_above_the_limit_counts() {
         let step = |rate, broke: &[Goal]| Step {
             rate,
             broke: broke.to_vec(),
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_told_with_its_noise_and_what_to_do() {
+    fn a_limit_prints_its_noise_and_advice() {
         let mut limit = Limit {
             rate: 1000.0,
             noise_percent: 12.0,
@@ -299,6 +299,6 @@ mod tests {
             "{text}"
         );
         limit.rate = 0.0;
-        assert!(limit.to_string().contains("no rate kept the goals"));
+        assert!(limit.to_string().contains("no rate met the goals"));
     }
 }

@@ -1,6 +1,6 @@
-//! The load generator against servers good and bad: what it says of them, from the outside.
+//! The load generator against correct and faulty servers.
 
-mod liar;
+mod faulty;
 mod options;
 mod processes;
 mod served;
@@ -12,7 +12,7 @@ use chat_demo_server::config::Config;
 use chat_demo_server::server::Server;
 use clap::Parser;
 
-use crate::liar::{Liar, Lie};
+use crate::faulty::{Fault, FaultyServer};
 
 fn args(address: SocketAddr, line: &str) -> Args {
     let target = format!("--target=ws://{address}/ws");
@@ -34,7 +34,7 @@ async fn load_from(line: &str, change: impl FnOnce(&mut Config)) -> Report {
 fn serve(change: impl FnOnce(&mut Config)) -> Server {
     let mut config = Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        // Whatever else the machine does meanwhile.
+        // Other programs must not make the server refuse connections.
         max_cpu: 0,
         max_memory: 0,
         ..Config::default()
@@ -44,8 +44,8 @@ fn serve(change: impl FnOnce(&mut Config)) -> Server {
 }
 
 /// The report of a run with one room, two members and ten messages of one publisher.
-async fn lied_to(lie: Lie) -> Report {
-    let address = Liar::start(lie).await;
+async fn report_of_fault(fault: Fault) -> Report {
+    let address = FaultyServer::start(fault).await;
     let line = "--connections 2 --rooms 1 --messages 10 --window 4 --patience 2s";
     let report = measure(args(address, line)).await.expect("it runs");
     assert!(!report.is_clean(), "{report}");
@@ -69,7 +69,7 @@ async fn a_rate_and_a_duration_bound_what_is_sent() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_as_the_server_told_it() {
+async fn a_refusal_is_reported_with_the_server_s_reason() {
     let line = "--connections 3 --rooms 1 --messages 1";
     let report = load_from(line, |config| config.max_connections = 1).await;
     let kinds: Vec<_> = report.error_kinds.iter().collect();
@@ -81,16 +81,16 @@ async fn a_refusal_is_told_as_the_server_told_it() {
 }
 
 #[tokio::test]
-async fn an_honest_server_passes() {
-    let address = Liar::start(Lie::None).await;
+async fn a_correct_server_passes() {
+    let address = FaultyServer::start(Fault::None).await;
     let line = "--connections 2 --rooms 1 --messages 10 --window 4";
     let report = measure(args(address, line)).await.expect("it runs");
     assert!(report.is_clean(), "{report}");
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_come_is_lost() {
-    let report = lied_to(Lie::Drop).await;
+async fn a_missing_message_is_lost() {
+    let report = report_of_fault(Fault::Drop).await;
     assert_eq!((report.expected, report.delivered), (20, 18), "{report}");
     assert_eq!(
         (report.lost, report.duplicated, report.reordered),
@@ -99,8 +99,8 @@ async fn a_message_that_does_not_come_is_lost() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_twice_is_duplicated() {
-    let report = lied_to(Lie::Repeat).await;
+async fn a_repeated_message_is_duplicated() {
+    let report = report_of_fault(Fault::Repeat).await;
     assert_eq!(
         (report.lost, report.duplicated, report.reordered),
         (0, 2, 0)
@@ -109,7 +109,7 @@ async fn a_message_that_comes_twice_is_duplicated() {
 
 #[tokio::test]
 async fn a_message_after_its_successor_is_reordered() {
-    let report = lied_to(Lie::Swap).await;
+    let report = report_of_fault(Fault::Swap).await;
     assert_eq!(
         (report.lost, report.duplicated, report.reordered),
         (0, 0, 2)
@@ -118,14 +118,14 @@ async fn a_message_after_its_successor_is_reordered() {
 
 #[tokio::test]
 async fn a_message_without_its_ack_is_an_error() {
-    let report = lied_to(Lie::Mute).await;
+    let report = report_of_fault(Fault::NoAck).await;
     assert_eq!(report.error_kinds["never acknowledged"], 1, "{report}");
 }
 
 #[tokio::test]
-async fn a_server_that_dies_ends_the_run() {
-    let address = Liar::start(Lie::Die).await;
-    // So patient that only the end of all members can end it.
+async fn a_server_that_disconnects_ends_the_run() {
+    let address = FaultyServer::start(Fault::Disconnect).await;
+    // With this patience, only the end of all members ends the run.
     let line = "--connections 2 --rooms 1 --messages 10 --patience 1h";
     let report = measure(args(address, line)).await.expect("it runs");
     assert!(
@@ -135,13 +135,13 @@ async fn a_server_that_dies_ends_the_run() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_in_one_line() {
+async fn an_unreachable_server_is_one_line() {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = free.local_addr().expect("it is bound");
     drop(free);
     let error = measure(args(address, ""))
         .await
-        .expect_err("nobody is there");
+        .expect_err("nothing listens");
     let error = error.to_string();
     assert!(
         error.starts_with(&format!("cannot connect to {address}: ")),

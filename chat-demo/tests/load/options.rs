@@ -1,14 +1,14 @@
-//! What the clients are like, and how they publish.
+//! Options of the clients and of publishing.
 
 use std::time::Duration;
 
 use chat_demo_load::measure;
 
-use crate::liar::{Liar, Lie};
+use crate::faulty::{Fault, FaultyServer};
 use crate::{args, load, load_from};
 
 #[tokio::test]
-async fn each_encoding_is_spoken() {
+async fn each_encoding_works() {
     for encoding in ["json", "protobuf", "text"] {
         let line = format!("--connections 6 --rooms 2 --messages 10 --encoding {encoding}");
         let report = load(&line).await;
@@ -18,24 +18,24 @@ async fn each_encoding_is_spoken() {
 }
 
 #[tokio::test]
-async fn slow_readers_are_dropped_and_are_nobody_s_loss() {
+async fn dropped_slow_readers_are_not_losses() {
     let line =
         "--connections 5 --rooms 1 --slow-readers 100% --messages 300 --size 10000 --window 4";
     let report = load_from(line, |config| {
         config.outbox_frames = 16;
-        // They read ten frames a second: less than a quarter of that in this time.
+        // A reader of ten frames a second reads none or one in this time.
         config.slow_timeout = Duration::from_millis(100);
     })
     .await;
     assert!(report.is_clean(), "{report}");
     assert_eq!(report.delivered, 300, "{report}");
-    // Each notices when it has read so far.
+    // A client notices the close after it has read the buffered frames.
     assert!((1..=4).contains(&report.dropped_slow), "{report}");
 }
 
 #[tokio::test]
-async fn who_loses_the_connection_comes_back_and_misses_nothing() {
-    // Each for ten seconds on average: some two dozen within three.
+async fn reconnecting_clients_miss_nothing() {
+    // With ten seconds on average, about two dozen reconnect within three.
     let line = "--connections 81 --rooms 1 --reconnecting 100% --rate 50 --duration 3s";
     let report = load_from(line, |config| config.history = 1000).await;
     assert!(report.is_clean(), "{report}");
@@ -43,11 +43,11 @@ async fn who_loses_the_connection_comes_back_and_misses_nothing() {
 }
 
 #[tokio::test]
-async fn what_was_missed_and_is_forgotten_is_an_error() {
+async fn missed_messages_that_were_deleted_are_an_error() {
     let line =
         "--connections 81 --rooms 1 --reconnecting 100% --rate 200 --duration 3s --patience 2s";
     let report = load_from(line, |config| config.history = 1).await;
-    let why = "what was missed is not there any more";
+    let why = "missed messages were deleted before the client reconnected";
     assert!(report.error_kinds.contains_key(why), "{report}");
 }
 
@@ -59,7 +59,7 @@ async fn idle_clients_are_in_no_room() {
 }
 
 #[tokio::test]
-async fn in_a_ramp_half_of_the_messages_are_sent() {
+async fn a_ramp_sends_half_of_the_messages() {
     let report = load("--connections 2 --rooms 1 --rate 100 --ramp 1s --duration 1s").await;
     assert!(report.is_clean(), "{report}");
     assert!((1..=50).contains(&report.sent), "{report}");
@@ -74,9 +74,9 @@ async fn connects_keep_their_rate() {
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_is_charged_for_all_that_was_due_meanwhile() {
-    // Half a second at the fifth message; the others are due within a fifth.
-    let address = Liar::start(Lie::Stall).await;
+async fn a_stall_counts_in_all_messages_that_it_delays() {
+    // It stalls half a second at the fifth message; all are due within a fifth of a second.
+    let address = FaultyServer::start(Fault::Stall).await;
     let line = "--connections 2 --rooms 1 --rate 100 --messages 20";
     let report = measure(args(address, line)).await.expect("it runs");
     assert!(report.is_clean(), "{report}");
@@ -84,7 +84,7 @@ async fn a_server_that_stalls_is_charged_for_all_that_was_due_meanwhile() {
 }
 
 #[tokio::test]
-async fn the_moments_of_a_run_are_all_of_it() {
+async fn the_moments_of_a_run_add_up() {
     let report = load("--connections 20 --rooms 2 --rate 100 --duration 1500ms").await;
     assert!(report.is_clean(), "{report}");
     let sum = |of: fn(&chat_demo_load::Moment) -> u64| report.timeline.iter().map(of).sum::<u64>();
@@ -96,7 +96,7 @@ async fn the_moments_of_a_run_are_all_of_it() {
         .timeline
         .iter()
         .filter_map(|moment| moment.server.as_ref());
-    assert!(told.clone().count() > 0, "the server tells of itself");
+    assert!(told.clone().count() > 0, "the server reports its figures");
     assert!(told.next_back().expect("some").pools.contains_key("fanout"));
     let (shares, latencies): (Vec<_>, Vec<_>) = report.percentiles.into_iter().unzip();
     assert!(shares.is_sorted() && latencies.is_sorted(), "they rise");

@@ -93,7 +93,7 @@ async fn rooms_are_spread_over_processes() {
 }
 
 #[tokio::test]
-async fn a_process_that_dies_is_told_and_does_not_keep_the_others() {
+async fn a_dead_process_is_reported_and_ends_the_run() {
     let server = serve(|_| ());
     let target = format!("ws://{}/ws", server.address());
     let line = "--processes 2 --connections 4 --rooms 1 --rate 20 --duration 1h --patience 1s";

@@ -1,4 +1,4 @@
-//! The program as it is typed: it starts a server of its own, and leaves its reports behind.
+//! The program with `--serve`: its server and its reports.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -17,14 +17,14 @@ fn load(folder: &Path, line: &str) -> Output {
         .args(line.split_whitespace())
         .current_dir(folder)
         .output()
-        .expect("it is there")
+        .expect("it is built")
 }
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What it says when it refuses to run.
+/// Returns the error of a refused run.
 fn refusal(line: &str) -> String {
     let folder = TempDir::new().expect("a folder");
     let output = load(folder.path(), line);
@@ -46,7 +46,7 @@ fn reports(line: &str) -> (Output, Value, String) {
 }
 
 #[test]
-fn a_run_against_a_server_of_its_own_leaves_both_reports() {
+fn a_run_with_its_own_server_writes_both_reports() {
     let (output, json, page) =
         reports("--serve --connections 4 --rooms 2 --messages 5 -- --fanout 7");
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -62,7 +62,7 @@ fn a_run_against_a_server_of_its_own_leaves_both_reports() {
 }
 
 #[test]
-fn a_server_of_its_own_ends_with_the_run() {
+fn the_server_ends_with_the_run() {
     let folder = TempDir::new().expect("a folder");
     let output = load(
         folder.path(),
@@ -82,14 +82,14 @@ fn a_server_of_its_own_ends_with_the_run() {
 }
 
 #[test]
-fn a_server_of_its_own_ends_with_a_run_that_is_told_to_end() {
+fn the_server_ends_with_a_run_that_a_signal_ends() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
         let mut run = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
             .args("load --serve --connections 2 --messages 1 --hold 1h".split(' '))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("it is there");
+            .expect("it is built");
         let told = BufReader::new(run.stderr.take().expect("it is piped"));
         let mut process = None;
         for line in told.lines().map(|line| line.expect("text")) {
@@ -115,7 +115,7 @@ fn a_server_of_its_own_ends_with_a_run_that_is_told_to_end() {
 }
 
 #[test]
-fn the_limit_of_a_server_is_found_and_told() {
+fn the_limit_of_a_server_is_found() {
     let line = "--serve --connections 4 --rooms 2 --find-limit --step 200ms --max-rate 40 --repeat 1 \
                 --p99 60s --cpu 100";
     let (output, json, page) = reports(line);
@@ -144,7 +144,7 @@ fn a_search_that_finds_no_limit_fails() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn conflicting_options_are_refused() {
     for line in [
         "--serve --target ws://127.0.0.1:1/ws",
         "--profile",
@@ -162,13 +162,13 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
-fn a_server_that_does_not_start_is_told_with_its_last_words() {
+fn a_server_that_does_not_start_is_quoted() {
     let wrong = refusal("--serve -- --fan-in 7");
     assert!(wrong.contains("--fan-in"), "{wrong}");
     // The settings are valid one by one; the server finds that they do not go together.
     let ended = refusal("--serve -- --heartbeat 80s");
     assert!(
-        ended.contains("did not start") && ended.contains("--idle-timeout"),
+        ended.contains("exited during start") && ended.contains("--idle-timeout"),
         "{ended}"
     );
     let folder = refusal("--serve -- --data /nowhere/chat.redb");

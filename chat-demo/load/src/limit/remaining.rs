@@ -75,7 +75,7 @@ mod tests {
         let mut estimates = Vec::new();
         while let Some(rate) = searches.next() {
             estimates.push(searches.remaining());
-            searches.tell(rate <= bears);
+            searches.record(rate <= bears);
         }
         let over = searches.remaining();
         assert_eq!((over.trials, over.is_at_least), (0, false));

@@ -1,18 +1,18 @@
-//! What a report must say beside its figures, for it to be understood later.
+//! The context of a report: command, machine, time, version.
 
 use std::{env, time::SystemTime};
 
 use sysinfo::System;
 
-use super::super::shown::without_secrets;
+use super::super::redact::without_secrets;
 
-/// Where, when and how the load was made.
+/// Where, when and how the load ran.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
     /// The command line.
     pub(super) command: String,
     pub(super) date: String,
-    /// Of the machine on which the load generator runs.
+    /// The CPU of the load generator's machine.
     pub(super) cpu: String,
     pub(super) cores: usize,
     pub(super) memory_bytes: u64,
@@ -21,7 +21,7 @@ pub(crate) struct About {
 }
 
 impl About {
-    /// This machine, this command line, now.
+    /// Returns the context of this process.
     pub(crate) fn here() -> Self {
         let mut system = System::new();
         system.refresh_memory();
@@ -47,7 +47,7 @@ impl About {
     }
 }
 
-/// The words as they would be typed; the program without its folder.
+/// Returns the command line as typed in a shell, with the program's folder removed.
 fn command(mut words: impl Iterator<Item = String>) -> String {
     let program = words.next().unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default().to_owned();
@@ -70,14 +70,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_can_be_typed_again() {
+    fn the_command_can_be_pasted_into_a_shell() {
         let words = ["/bin/chat-demo", "load", "--json", "a b", "it's", ""];
         let command = command(words.into_iter().map(str::to_owned));
         assert_eq!(command, r"chat-demo load --json 'a b' 'it'\''s' ''");
     }
 
     #[test]
-    fn the_machine_tells_what_it_is() {
+    fn the_machine_is_described() {
         let about = About::here();
         assert!(about.cores > 0 && about.memory_bytes > 0, "{about:?}");
         assert!(about.date.ends_with("GMT"), "{about:?}");

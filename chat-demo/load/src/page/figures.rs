@@ -1,4 +1,4 @@
-//! The figures of a report in words, each with what it says.
+//! The figures of a report, each with its meaning.
 
 use super::super::report::Report;
 
@@ -10,7 +10,7 @@ pub(super) struct Figure {
     pub(super) meaning: &'static str,
 }
 
-/// All that are worth a line.
+/// Returns the figures of a report.
 pub(super) fn of(report: &Report) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut add = |name, value: String, meaning| {
@@ -34,20 +34,28 @@ pub(super) fn of(report: &Report) -> Vec<Figure> {
     add(
         "connect time",
         format!("{} s", number(report.connect_seconds)),
-        "from the first attempt until the last was a member",
+        "from the first attempt to the last member",
     );
-    add("sent", count(report.sent), "messages that were published");
+    add("sent", count(report.sent), "published messages");
     add(
         "delivered",
         format!("{} of {}", count(report.delivered), count(report.expected)),
         "each message goes to each member of its room",
     );
-    add("lost", count(report.lost), "deliveries that never came");
-    add("duplicated", count(report.duplicated), "that came again");
+    add(
+        "lost",
+        count(report.lost),
+        "expected deliveries that did not arrive",
+    );
+    add(
+        "duplicated",
+        count(report.duplicated),
+        "deliveries that arrived again",
+    );
     add(
         "reordered",
         count(report.reordered),
-        "that came after a later one",
+        "deliveries that arrived after a later one",
     );
     let kinds = report.error_kinds.iter();
     let kinds: Vec<_> = kinds
@@ -60,26 +68,26 @@ pub(super) fn of(report: &Report) -> Vec<Figure> {
         } else {
             kinds.join("; ")
         },
-        "refusals, broken connections and all else that should not be",
+        "refusals, broken connections and other errors",
     );
     if report.dropped_slow > 0 {
         add(
             "dropped as slow",
             count(report.dropped_slow),
-            "slow readers that the server let go, as it should",
+            "slow readers that the server dropped, as intended",
         );
     }
     if report.reconnects > 0 {
         add(
             "reconnects",
             count(report.reconnects),
-            "times that a client left and came back",
+            "times that a client reconnected",
         );
     }
     add(
         "deliveries a second",
         number(report.deliveries_per_s),
-        "the mean, until the last had come",
+        "the mean, until the last delivery",
     );
     add(
         "p50",
@@ -93,18 +101,18 @@ pub(super) fn of(report: &Report) -> Vec<Figure> {
         add(
             "memory of a connection",
             format!("{} bytes", count(bytes)),
-            "by which the server's resident memory grew for each",
+            "growth of the server's resident memory for each connection",
         );
     }
     add(
         "load generator",
         format!("{} s of CPU", number(report.cpu_seconds)),
-        "what measuring took",
+        "CPU time of the measurement",
     );
     figures
 }
 
-/// A number for people: thousands apart, and no more digits than say something.
+/// Formats a number with thousands separated and few significant digits.
 pub(super) fn number(value: f64) -> String {
     let digits = match value.abs() {
         100.0.. => 0,
@@ -132,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_as_short_as_they_are_clear() {
+    fn numbers_have_few_digits() {
         for (value, text) in [
             (0.0, "0"),
             (0.456, "0.46"),
@@ -152,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_told_by_kind() {
+    fn errors_are_listed_by_kind() {
         let report = Report {
             errors: 2,
             error_kinds: [("hung up".to_owned(), 2)].into(),

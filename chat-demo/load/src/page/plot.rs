@@ -1,4 +1,4 @@
-//! One plot: lines over an axis, as a vector graphic. Title, legend and explanation stand around it as text.
+//! One plot as SVG. Title, legend and explanation are text around it.
 
 use plotters::{
     prelude::{
@@ -10,13 +10,13 @@ use thiserror::Error;
 
 use super::scale::Scale;
 
-/// What the plot measures itself in; the page scales it.
+/// The size in the plot's own units; the page scales it.
 const SIZE: (u32, u32) = (480, 256);
 const LETTERS: u32 = 14;
-/// More would overlap.
+/// The most labels that do not overlap.
 const MAX_LABELS: usize = 16;
-/// Blue, vermilion, green, purple, orange of Okabe and Ito: eyes of all kinds tell them apart. The page's style sheet
-/// knows them by these values, and gives them others in the dark, and each line its dashes.
+/// Blue, vermilion, green, purple and orange by Okabe and Ito, which colour-blind readers can
+/// distinguish. The style sheet selects by these values for the dark mode and the dashes.
 const COLOURS: [RGBColor; 5] = [
     RGBColor(0x00, 0x72, 0xB2),
     RGBColor(0xD5, 0x5E, 0x00),
@@ -24,7 +24,7 @@ const COLOURS: [RGBColor; 5] = [
     RGBColor(0xCC, 0x79, 0xA7),
     RGBColor(0xE6, 0x9F, 0x00),
 ];
-/// Goals are dotted, the limit is not.
+/// Goals are dotted; the limit is solid.
 const GOAL: RGBColor = RGBColor(0x66, 0x66, 0x66);
 const LIMIT: RGBColor = RGBColor(0x55, 0x55, 0x55);
 const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
@@ -38,7 +38,7 @@ pub struct PlotError {
     why: String,
 }
 
-/// What is to be drawn.
+/// The data of a plot.
 #[derive(Clone, Debug)]
 pub(super) struct Plot {
     pub(super) title: String,
@@ -56,16 +56,16 @@ pub(super) struct Axis {
     pub(super) scale: Scale,
 }
 
-/// Values that belong together.
+/// A series of values.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) name: &'static str,
     pub(super) points: Vec<(f64, f64)>,
-    /// Dots stand alone: what they show has no order.
+    /// Whether to draw dots without lines, for values without order.
     pub(super) dots: bool,
 }
 
-/// A straight line across the plot: up and down at a limit, from left to right at a goal.
+/// A straight line across the plot: vertical for a limit, horizontal for a goal.
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     pub(super) name: String,
@@ -78,7 +78,7 @@ pub(super) enum At {
     Y(f64),
 }
 
-/// A plot as the page shows it.
+/// A drawn plot.
 #[derive(Clone, Debug)]
 pub(super) struct Drawing {
     pub(super) title: String,
@@ -87,7 +87,7 @@ pub(super) struct Drawing {
     pub(super) svg: String,
 }
 
-/// A line of the legend: a name, and the class of its colour.
+/// An entry of the legend: a name, and the class of its colour.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
     pub(super) name: String,
@@ -95,7 +95,7 @@ pub(super) struct Key {
 }
 
 impl Plot {
-    /// What each line is.
+    /// The legend.
     fn legend(&self) -> Vec<Key> {
         let lines = self.lines.iter().enumerate().map(|(number, line)| Key {
             name: line.name.to_owned(),
@@ -116,12 +116,12 @@ impl Plot {
         lines.chain(marks).collect()
     }
 
-    /// Whether there is anything to see.
+    /// Returns whether there are points to draw.
     pub(super) fn has_points(&self) -> bool {
         self.lines.iter().any(|line| !self.places(line).is_empty())
     }
 
-    /// The graphic, and what stands around it.
+    /// Draws the plot.
     pub(super) fn draw(&self) -> Result<Drawing, PlotError> {
         let mut svg = String::new();
         self.draw_on(&mut svg).map_err(|why| PlotError {
@@ -132,7 +132,7 @@ impl Plot {
             title: self.title.clone(),
             reading: self.reading,
             legend: self.legend(),
-            // What it is stands before it, as a heading.
+            // The heading precedes it as text.
             svg: svg.replacen("<svg ", "<svg aria-hidden=\"true\" ", 1),
         })
     }
@@ -202,13 +202,13 @@ impl Plot {
         area.present().map_err(|error| error.to_string())
     }
 
-    /// Where the points of a line stand; those that have no place are left out.
+    /// Returns the points of a line on the axes, without those off the scale.
     fn places(&self, line: &Line) -> Vec<(f64, f64)> {
         let place = |(x, y): &(f64, f64)| Some((self.x.scale.place(*x)?, self.y.scale.place(*y)?));
         line.points.iter().filter_map(place).collect()
     }
 
-    /// Where a mark stands.
+    /// Returns the ends of a mark.
     fn mark(&self, mark: &Mark) -> Option<At> {
         Some(match mark.at {
             At::X(x) => At::X(self.x.scale.place(x)?),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_of_nothing_is_one_nevertheless() {
+    fn an_empty_plot_is_drawn() {
         assert!(!plot(vec![(1.0, 0.0)]).has_points() && plot(vec![(1.0, 2.0)]).has_points());
         assert!(plot(Vec::new()).draw().is_ok());
         assert!(plot(vec![(f64::NAN, 1.0)]).draw().is_ok());

@@ -1,4 +1,4 @@
-//! Which plots a report has.
+//! The plots of a report.
 
 use super::super::{
     goals::Step,
@@ -17,7 +17,7 @@ type PoolFigure = fn(&PoolMoment) -> u64;
 
 const MIB: f64 = 1_048_576.0;
 
-/// What is shown of a pool.
+/// The figures of a pool to plot.
 const POOL: [(&str, PoolFigure); 5] = [
     ("in flight", |pool| pool.in_flight),
     ("running", |pool| pool.running),
@@ -26,7 +26,7 @@ const POOL: [(&str, PoolFigure); 5] = [
     ("threads", |pool| pool.threads),
 ];
 
-/// The plots of the run, or of the step at the limit.
+/// Returns the plots of the run, or of the step at the limit.
 pub(super) fn of_run(report: &Report) -> Vec<Plot> {
     let moments = &report.timeline;
     let goal = report.limit.as_ref().map(|limit| Mark {
@@ -152,7 +152,7 @@ fn reading_of(pool: &str) -> &'static str {
     }
 }
 
-/// The plots of a search.
+/// Returns the plots of a search.
 pub(super) fn of_search(limit: &Limit) -> Vec<Plot> {
     let goals = limit.goals;
     let mark = (limit.rate > 0.0).then(|| Mark {
@@ -252,7 +252,7 @@ fn over_time(name: &'static str, moments: &[Moment], value: fn(&Moment) -> f64) 
     )
 }
 
-/// What was counted in each moment, by the time that it lasted.
+/// Returns a count of each moment as a rate.
 fn a_second(name: &'static str, moments: &[Moment], count: fn(&Moment) -> u64) -> Line {
     let mut before = 0.0;
     let points = moments.iter().filter_map(|moment| {
@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_sent_in_half_a_second_is_twice_that_in_a_second() {
+    fn counts_of_moments_become_rates() {
         let moments = [(0.5, 10), (1.0, 20), (1.0, 9), (3.0, 20)].map(|(at_s, sent)| Moment {
             at_s,
             sent,
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_does_not_tell_has_no_plot() {
+    fn figures_that_the_server_lacks_have_no_plot() {
         let mut report = report();
         assert_eq!(of_run(&report).len(), 9);
         for moment in &mut report.timeline {

@@ -1,26 +1,26 @@
-//! Where a value stands on an axis, and which values are written beside it.
+//! The scale of an axis, and its labels.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-/// Marks on an axis, more or less.
+/// The approximate number of marks on an axis.
 const MARKS: f64 = 6.0;
 
 /// How an axis maps its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scale {
-    /// As they are, from 0.
+    /// Linear, from 0.
     Linear,
-    /// By their logarithm; what is not above 0 has no place.
+    /// Logarithmic; values must be above 0.
     Log,
-    /// By the logarithm, with a place for 0: counts that are thousands here and a few there.
+    /// Logarithmic with a place for 0, for counts of very different sizes.
     Counts,
-    /// Shares of a whole, by how many nines they have: 0.9, 0.99, 0.999.
+    /// Quantiles by their number of nines: 0.9, 0.99, 0.999.
     Nines,
 }
 
-/// An axis: from one place to another, with marks.
+/// An axis: a range of places, with marks.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     scale: Scale,
@@ -30,7 +30,7 @@ pub(super) struct Places {
 }
 
 impl Scale {
-    /// Where the value stands, if it has a place.
+    /// Returns the place of a value, if it is on the scale.
     pub(super) fn place(self, value: f64) -> Option<f64> {
         let place = match self {
             Self::Linear => value,
@@ -41,7 +41,7 @@ impl Scale {
         place.is_finite().then_some(place)
     }
 
-    /// The axis on which those places are.
+    /// Returns an axis that covers the values.
     pub(super) fn places(self, places: impl Iterator<Item = f64>) -> Places {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for place in places {
@@ -74,7 +74,7 @@ impl Scale {
         }
     }
 
-    /// What is written at a place.
+    /// Returns the label of a place.
     pub(super) fn label(self, place: f64) -> String {
         match self {
             Self::Linear => short(place),
@@ -113,7 +113,7 @@ impl ValueFormatter<f64> for Places {
     }
 }
 
-/// From 0, with marks at multiples of 1, 2 or 5.
+/// Returns a range from 0 with marks at multiples of 1, 2 or 5.
 fn linear(high: f64) -> (f64, f64, Vec<f64>) {
     let high = if high > 0.0 { high * 1.05 } else { 1.0 };
     let rough = high / MARKS;
@@ -127,7 +127,7 @@ fn linear(high: f64) -> (f64, f64, Vec<f64>) {
     (0.0, high, marks.collect())
 }
 
-/// With marks at powers of ten; where there are few of them between these, and on a short axis at round numbers.
+/// Returns marks at powers of ten, with more between them where there are few.
 fn log(low: f64, high: f64) -> (f64, f64, Vec<f64>) {
     let (low, high) = (low - 0.05, high.max(low + 0.3) + 0.05);
     let powers = || (whole(low.floor())..=whole(high.ceil())).map(f64::from);
@@ -149,7 +149,7 @@ fn log(low: f64, high: f64) -> (f64, f64, Vec<f64>) {
     (low, high, marks.collect())
 }
 
-/// A number as short as it is clear: 1500 is 1.5k.
+/// Formats a number briefly: 1500 is 1.5k.
 pub(super) fn short(value: f64) -> String {
     let (value, unit) = match value.abs() {
         1e9.. => (value / 1e9, "G"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_linear_axis_begins_at_nothing_and_has_round_marks() {
+    fn a_linear_axis_begins_at_0_with_round_marks() {
         assert_eq!(
             labels(Scale::Linear, &[3.0, 10.0]),
             ["0", "2", "4", "6", "8", "10"]
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logarithmic_axis_has_marks_even_where_it_is_short() {
+    fn a_short_logarithmic_axis_has_marks() {
         assert_eq!(labels(Scale::Log, &[0.5, 800.0]), ["1", "10", "100"]);
         assert_eq!(labels(Scale::Log, &[2.0, 30.0]), ["3", "10", "30"]);
         assert_eq!(
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nothing_has_a_place_among_counts_and_none_on_a_logarithmic_axis() {
+    fn counts_have_a_place_for_0_and_logarithms_none() {
         assert_eq!(
             labels(Scale::Counts, &[0.0, 250.0]),
             ["0", "1", "10", "100"]
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_of_nothing_is_one_nevertheless() {
+    fn an_axis_without_values_is_valid() {
         for scale in [Scale::Linear, Scale::Log, Scale::Counts, Scale::Nines] {
             assert!(!labels(scale, &[]).is_empty(), "{scale:?}");
         }

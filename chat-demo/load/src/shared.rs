@@ -1,4 +1,4 @@
-//! What the members of one process share: the plan, the pace, and their sums.
+//! What the clients of one process share: the plan, the pace, and the counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -11,31 +11,31 @@ use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
 use super::ledger::{Counts, Place};
-use super::look::{self, Look};
 use super::pace::Pace;
 use super::plan::Plan;
+use super::snapshot::{self, Snapshot};
 use super::sources::Sources;
 use super::system;
 
-/// Latencies are kept to a thousandth of their value, up to an hour.
+/// Latencies have three significant digits, up to an hour.
 const DIGITS: u8 = 3;
 const MAX_LATENCY: u64 = 3_600_000_000;
 const SHARDS: usize = 4;
-/// Errors of one run are mostly of a few kinds; beyond so many they are only counted.
+/// Kinds of errors that are listed by name; more are only counted.
 const MAX_KINDS: usize = 16;
 
-/// See the module's documentation.
+/// The state that the clients of one process share.
 #[derive(Debug)]
-pub(super) struct Swarm {
+pub(super) struct Shared {
     pub(super) plan: Plan,
     pub(super) clock: Clock,
     pub(super) sources: Sources,
-    /// Turns to connect.
+    /// Permits for concurrent handshakes.
     connecting: Semaphore,
     begun: Instant,
-    /// How to publish; nothing while nobody does.
+    /// The pace, while clients publish.
     pub(super) pace: watch::Sender<Option<Pace>>,
-    /// No more of anything.
+    /// Cancelled at the end of the run.
     pub(super) done: CancellationToken,
     pub(super) errors: Errors,
     joined: AtomicU64,
@@ -48,11 +48,11 @@ pub(super) struct Swarm {
     pub(super) dropped_slow: AtomicU64,
     pub(super) reconnects: AtomicU64,
     rooms: Box<[Room]>,
-    /// In microseconds, since they were taken last; several, lest all wait for one.
+    /// Latencies in microseconds since the last snapshot; sharded to avoid contention.
     latencies: [Mutex<Histogram<u64>>; SHARDS],
 }
 
-/// One room and what its publishers did.
+/// The counts of one room.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     pub(super) name: String,
@@ -62,8 +62,8 @@ pub(super) struct Room {
     pub(super) refused: AtomicU64,
 }
 
-impl Swarm {
-    /// A swarm that has not begun.
+impl Shared {
+    /// Creates the state before any client connects.
     pub(super) fn new(plan: Plan) -> Self {
         let room = |number| Room {
             name: plan.room_name(number),
@@ -92,12 +92,12 @@ impl Swarm {
         }
     }
 
-    /// The room of a client.
+    /// Returns the room of a client.
     pub(super) fn room_of(&self, client: usize) -> &Room {
         &self.rooms[self.plan.room_of(client)]
     }
 
-    /// Waits for a client's turn to connect for the first time, and does it.
+    /// Waits for a client's turn to connect, then connects.
     pub(super) async fn take_turn<T>(&self, client: usize, connect: impl Future<Output = T>) -> T {
         if let Some(rate) = self.plan.connect_rate {
             sleep_until(self.begun + Duration::from_secs_f64(client as f64 / rate)).await;
@@ -106,24 +106,24 @@ impl Swarm {
         connect.await
     }
 
-    /// A client is there.
+    /// Counts a client that joined.
     pub(super) fn joined(&self) {
         self.joined.fetch_add(1, Relaxed);
     }
 
-    /// One that was there is not any more, and should be.
+    /// Counts a client that joined and lost its connection.
     pub(super) fn left(&self, why: String) {
         self.errors.add(why);
         self.left.fetch_add(1, Relaxed);
     }
 
-    /// A client will never be there.
+    /// Counts a client that could not join.
     pub(super) fn failed(&self, why: String) {
         self.errors.add(why);
         self.failed.fetch_add(1, Relaxed);
     }
 
-    /// A message came to its place in a client's ledger, so long after it was due, if that counts.
+    /// Counts a delivery, with its latency if that counts.
     pub(super) fn delivered(&self, client: usize, place: Place, now: u64, latency: Option<u64>) {
         match place {
             Place::Again => {
@@ -144,7 +144,7 @@ impl Swarm {
         self.delivered.fetch_add(1, Relaxed);
     }
 
-    /// The latencies since this was called before, with their numbers.
+    /// Returns the latencies with their counts since the previous call.
     fn take_latencies(&self) -> Vec<(u64, u64)> {
         let mut all = Vec::new();
         for shard in &self.latencies {
@@ -161,22 +161,22 @@ impl Swarm {
         all
     }
 
-    /// What has happened until now.
-    pub(super) fn look(&self) -> Look {
+    /// Returns the counts so far, and the latencies since the previous call.
+    pub(super) fn snapshot(&self) -> Snapshot {
         let of = |count: &AtomicU64| count.load(Relaxed);
         let room = |(number, room): (usize, &Room)| {
-            let told = look::Room {
+            let counts = snapshot::Room {
                 members: of(&room.members),
-                // Before what was sent: nothing was answered that was not.
+                // Read before `sent`, so that no more are answered than sent.
                 answered: of(&room.answered),
                 refused: of(&room.refused),
                 sent: of(&room.sent),
             };
-            (number, told)
+            (number, counts)
         };
-        // After the rooms: no delivery is expected of a message that may have come already.
+        // Read the rooms before the deliveries, so that every counted delivery was expected.
         let rooms = self.rooms.iter().enumerate().map(room).collect();
-        Look {
+        Snapshot {
             joined: of(&self.joined),
             failed: of(&self.failed),
             left: of(&self.left),
@@ -196,13 +196,13 @@ impl Swarm {
     }
 }
 
-/// For latencies in microseconds.
+/// Returns an empty histogram for latencies in microseconds.
 pub(super) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MAX_LATENCY, DIGITS)
         .expect("the bounds are an hour and a microsecond")
 }
 
-/// What went wrong, by kind.
+/// Errors by kind.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
     kinds: Mutex<BTreeMap<String, u64>>,
@@ -219,7 +219,7 @@ impl Errors {
         }
     }
 
-    /// Each kind with its number.
+    /// Returns each kind with its count.
     fn list(&self) -> BTreeMap<String, u64> {
         let mut kinds = self.kinds.lock().clone();
         let others = self.others.load(Relaxed);

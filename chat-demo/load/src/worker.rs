@@ -1,4 +1,4 @@
-//! The members that live in one process, and how a process that is nothing else is told what to do.
+//! The clients of one process, and the process that the load generator starts for a share of them.
 
 use std::io;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
 use super::files::raise_open_files;
-use super::look::Look;
 use super::member;
 use super::pace::Pace;
 use super::plan::Plan;
-use super::swarm::Swarm;
+use super::shared::Shared;
+use super::snapshot::Snapshot;
 
-/// How often a process tells what has happened.
+/// How often a process reports.
 const REPORT: Duration = Duration::from_millis(100);
 
-/// The members of a process.
-pub(super) struct Crew {
-    swarm: Arc<Swarm>,
+/// The clients of a process.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
     members: JoinSet<()>,
 }
 
-/// Which of the clients are a crew's.
+/// Which of all clients belong to a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Share {
     pub(super) index: usize,
@@ -33,87 +33,87 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// All of them.
+    /// All clients.
     pub(super) const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// Its clients, of so many.
+    /// Returns the numbers of its clients, if there are `connections` in all.
     pub(super) fn clients(self, connections: usize) -> impl Iterator<Item = usize> {
         (self.index..connections).step_by(self.of)
     }
 }
 
-/// What a process is told first.
+/// The first line that a process reads.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Assignment {
     pub(super) plan: Plan,
     pub(super) share: Share,
 }
 
-/// What it is told afterwards.
+/// A later line that a process reads.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Order {
-    /// To publish so, or not at all.
+pub(super) enum Instruction {
+    /// Publish at this pace, or stop publishing.
     Pace(Option<Pace>),
-    /// To go.
+    /// Exit.
     End,
 }
 
-impl Crew {
-    /// Lets a share of the clients connect.
+impl Worker {
+    /// Starts to connect a share of the clients.
     pub(super) fn start(plan: Plan, share: Share) -> Self {
-        let swarm = Arc::new(Swarm::new(plan));
+        let shared = Arc::new(Shared::new(plan));
         let mut members = JoinSet::new();
-        for number in share.clients(swarm.plan.connections) {
-            members.spawn(member::run(swarm.clone(), number));
+        for number in share.clients(shared.plan.connections) {
+            members.spawn(member::run(shared.clone(), number));
         }
-        Self { swarm, members }
+        Self { shared, members }
     }
 
-    pub(super) fn look(&self) -> Look {
-        self.swarm.look()
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
     }
 
     pub(super) fn pace(&self, pace: Option<Pace>) {
-        self.swarm.pace.send_replace(pace);
+        self.shared.pace.send_replace(pace);
     }
 
-    /// Lets all go.
+    /// Disconnects all clients.
     pub(super) async fn end(mut self) {
-        self.swarm.done.cancel();
+        self.shared.done.cancel();
         while self.members.join_next().await.is_some() {}
     }
 }
 
-/// The life of a process that is a crew: it does what it reads, tells what has happened, and ends with its reader.
+/// Runs a worker process: reads instructions, writes snapshots, and exits at the end of its input.
 pub(super) async fn serve() -> io::Result<()> {
-    // Who ends the run tells it.
+    // Ignore Ctrl-C: the parent process gets it as well, and ends this process with an instruction.
     tokio::spawn(async { while ctrl_c().await.is_ok() {} });
-    let mut orders = BufReader::new(stdin()).lines();
-    let Some(first) = orders.next_line().await? else {
+    let mut instructions = BufReader::new(stdin()).lines();
+    let Some(first) = instructions.next_line().await? else {
         return Ok(());
     };
     let Assignment { plan, share } = serde_json::from_str(&first)?;
-    // The one that started it has counted the files.
+    // Ignore errors: the parent process has checked the limit.
     let _ = raise_open_files(share.clients(plan.connections).count());
-    let crew = Crew::start(plan, share);
+    let worker = Worker::start(plan, share);
     let (mut ticks, mut out) = (interval(REPORT), stdout());
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                let mut line = serde_json::to_vec(&crew.look())?;
+                let mut line = serde_json::to_vec(&worker.snapshot())?;
                 line.push(b'\n');
                 out.write_all(&line).await?;
                 out.flush().await?;
             }
-            order = orders.next_line() => match order? {
+            instruction = instructions.next_line() => match instruction? {
                 Some(line) => match serde_json::from_str(&line)? {
-                    Order::Pace(pace) => crew.pace(pace),
-                    Order::End => break,
+                    Instruction::Pace(pace) => worker.pace(pace),
+                    Instruction::End => break,
                 },
                 None => break,
             },
         }
     }
-    crew.end().await;
+    worker.end().await;
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! Options of a server as a report shows them: what is secret in them is not.
+//! Removes secrets from the options that a report shows.
 
-/// The options whose values are secrets, or hold a password.
+/// Options whose values are secrets or contain passwords.
 const SECRETS: [&str; 3] = ["--token-secret", "--secret", "--redis"];
 const HIDDEN: &str = "...";
 
-/// The words of a command line without secrets.
+/// Returns the words of a command line with `...` in place of secrets.
 pub(super) fn without_secrets(words: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut shown = Vec::new();
     let mut words = words.into_iter();
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_line_is_shown_without_what_is_secret() {
+    fn secrets_are_removed_from_a_command_line() {
         let line = "load --serve -- --token-secret-file file --token-secret secret --secret=secret --fanout 7 \
                     --redis redis://:secret@a,redis://u:secret@b:1 --redis=redis://:secret@c";
         let shown = without_secrets(line.split_whitespace().map(str::to_owned)).join(" ");
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_be_missing() {
+    fn an_option_without_its_value_is_kept() {
         assert_eq!(without_secrets(["--secret".to_owned()]), ["--secret"]);
     }
 }

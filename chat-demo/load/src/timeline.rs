@@ -1,26 +1,26 @@
-//! What a step of a run has been like, moment after moment.
+//! Records a step of a run, moment by moment.
 
 use hdrhistogram::Histogram;
 use tokio::time::{Duration, Instant};
 
-use super::look::{Look, Sums};
 use super::moments::Moment;
 use super::report::Report;
-use super::swarm::histogram;
+use super::shared::histogram;
+use super::snapshot::{Snapshot, Sums};
 use super::system::Sampler;
 
-/// How long a moment of the report is.
+/// The length of a moment of the report.
 pub(super) const MOMENT: Duration = Duration::from_millis(500);
 /// Microseconds in a millisecond.
 const MILLI: f64 = 1000.0;
 
-/// See the module's documentation.
-pub(super) struct Course {
+/// What happened in a step so far.
+pub(super) struct Timeline {
     start: Instant,
-    base: Look,
-    pub(super) now: Look,
+    base: Snapshot,
+    pub(super) now: Snapshot,
     pub(super) sums: Sums,
-    /// The moment that has not ended, since when it is, and what had happened then.
+    /// The current moment: its latencies, its start, and the sums and errors at its start.
     latencies: Histogram<u64>,
     since: Instant,
     then: (Sums, u64),
@@ -28,8 +28,8 @@ pub(super) struct Course {
     moments: Vec<Moment>,
 }
 
-impl Course {
-    pub(super) fn new(start: Instant, base: &Look) -> Self {
+impl Timeline {
+    pub(super) fn new(start: Instant, base: &Snapshot) -> Self {
         Self {
             start,
             base: base.clone(),
@@ -43,12 +43,12 @@ impl Course {
         }
     }
 
-    pub(super) fn enter(&mut self, mut look: Look, sampler: &mut Sampler) {
-        for (latency, count) in std::mem::take(&mut look.latencies) {
+    pub(super) fn add(&mut self, mut snapshot: Snapshot, sampler: &mut Sampler) {
+        for (latency, count) in std::mem::take(&mut snapshot.latencies) {
             self.latencies.saturating_record_n(latency, count);
         }
-        self.sums = look.sums_since(&self.base);
-        self.now = look;
+        self.sums = snapshot.sums_since(&self.base);
+        self.now = snapshot;
         if self.since + MOMENT <= Instant::now() {
             self.end_moment(sampler);
         }
@@ -69,24 +69,26 @@ impl Course {
             stolen_percent: sampler.stolen_percent(),
             server: sampler.moment(),
         });
-        self.all.add(&self.latencies).expect("both are alike");
+        self.all
+            .add(&self.latencies)
+            .expect("both have the same bounds");
         self.latencies.reset();
         (self.since, self.then) = (now, (self.sums, self.now.errors()));
     }
 
-    /// A line for who waits.
+    /// Returns a line for the progress display.
     pub(super) fn note(&self) -> String {
         let last = self.moments.last().cloned().unwrap_or_default();
         let seconds = self.start.elapsed().as_secs_f64();
         let rate = self.sums.delivered as f64 / seconds.max(f64::MIN_POSITIVE);
         let errors = self.now.errors() - self.base.errors();
         format!(
-            "delivered, {rate:.0}/s, p50 {:.1} ms, p99 {:.1} ms, {errors} errors",
+            "{rate:.0} deliveries/s, p50 {:.1} ms, p99 {:.1} ms, {errors} errors",
             last.p50_ms, last.p99_ms
         )
     }
 
-    pub(super) fn report(&self, before: &Look, start: u64) -> Report {
+    pub(super) fn report(&self, before: &Snapshot, start: u64) -> Report {
         let (sums, now) = (self.sums, &self.now);
         let publish_seconds = now.last_delivery.saturating_sub(start) as f64 / 1e6;
         let mut error_kinds = now.errors.clone();
@@ -128,12 +130,12 @@ impl Course {
     }
 }
 
-/// The latency that this share kept, in milliseconds.
+/// Returns a quantile of the latencies, in milliseconds.
 fn quantile(latencies: &Histogram<u64>, share: f64) -> f64 {
     latencies.value_at_quantile(share) as f64 / MILLI
 }
 
-/// Two shares for each halving of what is left of the whole, to where a single delivery is.
+/// Returns quantiles that approach 1: two for each halving of the distance, down to one delivery.
 fn percentiles(latencies: &Histogram<u64>) -> Vec<(f64, f64)> {
     let steps = latencies.iter_quantiles(2);
     let mut all: Vec<_> = steps

@@ -1,4 +1,4 @@
-//! A server of one room that wrongs each member with one message, in one way.
+//! A server of one room that mishandles one message, for all members, in one way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,80 +13,80 @@ use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
-/// The message that is tampered with.
-const WRONGED: u64 = 5;
+/// The number of the mishandled message.
+const AFFECTED: u64 = 5;
 
 const STALL: Duration = Duration::from_millis(500);
 
-/// What it does to that message.
+/// How it mishandles the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lie {
+pub(crate) enum Fault {
     None,
-    /// Numbers it and delivers it to nobody.
+    /// Numbers it and does not deliver it.
     Drop,
     /// Delivers it twice.
     Repeat,
-    /// Delivers it behind the next.
+    /// Delivers it after the next.
     Swap,
     /// Delivers it without an ack.
-    Mute,
-    /// Hangs up on all instead.
-    Die,
-    /// Does nothing for a while first.
+    NoAck,
+    /// Closes all connections instead.
+    Disconnect,
+    /// Handles it late.
     Stall,
 }
 
-/// The room: its newest number, what is held back, and the way to each member.
+/// The room: its newest number, a message held back, and the members.
 #[derive(Default)]
-pub(crate) struct Liar {
+pub(crate) struct FaultyServer {
     seq: u64,
     held: Option<Message>,
     members: Vec<mpsc::UnboundedSender<Message>>,
 }
 
-impl Liar {
-    pub(crate) async fn start(lie: Lie) -> SocketAddr {
+impl FaultyServer {
+    pub(crate) async fn start(fault: Fault) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let room = Arc::new(Mutex::new(Self::default()));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, lie, room.clone()));
+                tokio::spawn(serve(stream, fault, room.clone()));
             }
         });
         address
     }
 
-    fn tell(&self, message: &Message) {
+    fn send(&self, message: &Message) {
         for member in &self.members {
             let _ = member.send(message.clone());
         }
     }
 
-    /// Numbers a text and delivers it, or not.
-    fn publish(&mut self, lie: Lie, said: &Value) {
+    /// Numbers a text and delivers it, unless the fault prevents it.
+    fn publish(&mut self, fault: Fault, said: &Value) {
         self.seq += 1;
         let message = json!({
             "room": said["room"], "seq": self.seq, "user": "u", "text": said["text"], "ts": 0
         });
         let message = frame(Kind::MESSAGE, &message);
-        if self.seq == WRONGED {
-            match lie {
-                Lie::Drop => return,
-                Lie::Repeat => self.tell(&message),
-                Lie::Swap => return self.held = Some(message),
-                Lie::Die => self.members.clear(),
-                Lie::None | Lie::Mute | Lie::Stall => {}
+        if self.seq == AFFECTED {
+            match fault {
+                Fault::Drop => return,
+                Fault::Repeat => self.send(&message),
+                Fault::Swap => return self.held = Some(message),
+                Fault::Disconnect => self.members.clear(),
+                Fault::None | Fault::NoAck | Fault::Stall => {}
             }
         }
-        self.tell(&message);
+        self.send(&message);
         if let Some(held) = self.held.take() {
-            self.tell(&held);
+            self.send(&held);
         }
     }
 }
 
-async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
+async fn serve(stream: TcpStream, fault: Fault, room: Arc<Mutex<FaultyServer>>) {
     #[expect(clippy::result_large_err, reason = "the library's own type")]
     let agree = |_: &Request, mut response: Response| {
         let spoken = "chat.json.v1".parse().expect("a header's value");
@@ -95,12 +95,12 @@ async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
             .insert("sec-websocket-protocol", spoken);
         Ok(response)
     };
-    // The load generator looks whether anybody is there, and hangs up.
+    // The load generator first connects only to check the address.
     let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, agree).await else {
         return;
     };
     let (sender, mut outbox) = mpsc::unbounded_channel();
-    // Kept by the room alone: when it lets go, the outbox ends.
+    // The room has the only sender: when it drops it, the outbox ends.
     let mut sender = Some(sender);
     loop {
         tokio::select! {
@@ -115,7 +115,7 @@ async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
                 let mut room = room.lock().await;
                 let answer = match said.kind {
                     Kind::HELLO => frame(Kind::WELCOME, &json!({
-                        "session": "s", "user": "u", "node": "liar", "heartbeat_ms": 30_000, "idle_ms": 75_000,
+                        "session": "s", "user": "u", "node": "faulty", "heartbeat_ms": 30_000, "idle_ms": 75_000,
                         "max_payload": 65_536
                     })),
                     Kind::JOIN => {
@@ -126,11 +126,11 @@ async fn serve(stream: TcpStream, lie: Lie, room: Arc<Mutex<Liar>>) {
                         }))
                     }
                     Kind::PUBLISH => {
-                        if lie == Lie::Stall && room.seq + 1 == WRONGED {
+                        if fault == Fault::Stall && room.seq + 1 == AFFECTED {
                             sleep(STALL).await;
                         }
-                        room.publish(lie, &payload);
-                        if lie == Lie::Mute && room.seq == WRONGED {
+                        room.publish(fault, &payload);
+                        if fault == Fault::NoAck && room.seq == AFFECTED {
                             continue;
                         }
                         frame(Kind::ACK, &json!({

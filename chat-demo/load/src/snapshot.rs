@@ -1,4 +1,4 @@
-//! What the members of a run have done: one process tells it, several are added up.
+//! The counts of a run: each process reports its own, and their sum is the run's.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -7,54 +7,54 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::Counts;
 
-/// What has happened so far. All but the latencies are sums that only grow.
+/// What has happened so far. All counts only grow; the latencies are of one interval.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Look {
-    /// Clients that are or were there, that never will be, and that are gone.
+pub(super) struct Snapshot {
+    /// Clients that joined, that failed to, and that joined and left.
     pub(super) joined: u64,
     pub(super) failed: u64,
     pub(super) left: u64,
     pub(super) rooms: BTreeMap<usize, Room>,
     pub(super) counts: Counts,
-    /// Clients that were to be slow and were dropped for it.
+    /// Slow readers that the server dropped.
     pub(super) dropped_slow: u64,
-    /// Times that a client came back.
+    /// Times that a client reconnected.
     pub(super) reconnects: u64,
     pub(super) errors: BTreeMap<String, u64>,
-    /// When the last message came, on the clock of all.
+    /// The time of the last delivery, on the shared clock.
     pub(super) last_delivery: u64,
     pub(super) cpu_seconds: f64,
-    /// In microseconds, with their numbers, since the look before.
+    /// Latencies in microseconds with their counts, since the previous snapshot.
     pub(super) latencies: Vec<(u64, u64)>,
 }
 
-/// What happened in a room.
+/// The counts of a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Room {
-    /// Those who are to get every message.
+    /// Members that must get every message.
     pub(super) members: u64,
     pub(super) sent: u64,
-    /// Of these, how many the server acknowledged or refused.
+    /// Sent messages that the server acknowledged or refused.
     pub(super) answered: u64,
     pub(super) refused: u64,
 }
 
-/// The sums over all rooms.
+/// Sums over all rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) sent: u64,
     pub(super) answered: u64,
-    /// How many deliveries the accepted messages ask for: one for each member of their room.
+    /// The expected deliveries: one for each accepted message and member of its room.
     pub(super) expected: u64,
     pub(super) delivered: u64,
 }
 
-impl Look {
+impl Snapshot {
     pub(super) fn errors(&self) -> u64 {
         self.errors.values().sum()
     }
 
-    /// What has happened since an earlier look.
+    /// Returns the sums since an earlier snapshot.
     pub(super) fn sums_since(&self, before: &Self) -> Sums {
         let mut sums = Sums {
             delivered: self.counts.delivered - before.counts.delivered,
@@ -72,7 +72,7 @@ impl Look {
     }
 }
 
-impl AddAssign<&Self> for Look {
+impl AddAssign<&Self> for Snapshot {
     fn add_assign(&mut self, other: &Self) {
         self.joined += other.joined;
         self.failed += other.failed;
@@ -100,31 +100,31 @@ impl AddAssign<&Self> for Look {
 mod tests {
     use super::*;
 
-    fn look(members: u64, sent: u64, delivered: u64) -> Look {
+    fn snapshot(members: u64, sent: u64, delivered: u64) -> Snapshot {
         let room = Room {
             members,
             sent,
             answered: sent,
             refused: 0,
         };
-        let mut look = Look::default();
-        look.rooms.insert(0, room);
-        look.counts.delivered = delivered;
-        look
+        let mut snapshot = Snapshot::default();
+        snapshot.rooms.insert(0, room);
+        snapshot.counts.delivered = delivered;
+        snapshot
     }
 
     #[test]
-    fn a_room_of_two_processes_expects_for_the_members_of_both() {
-        // The publisher lives in one of them.
-        let mut all = look(3, 10, 30);
-        all += &look(2, 0, 20);
-        let sums = all.sums_since(&Look::default());
+    fn rooms_of_several_processes_are_added_up() {
+        // One of them has the publisher.
+        let mut all = snapshot(3, 10, 30);
+        all += &snapshot(2, 0, 20);
+        let sums = all.sums_since(&Snapshot::default());
         assert_eq!((sums.sent, sums.expected, sums.delivered), (10, 50, 50));
     }
 
     #[test]
-    fn a_step_is_what_came_since() {
-        let (before, now) = (look(3, 10, 30), look(3, 14, 40));
+    fn a_step_counts_from_its_start() {
+        let (before, now) = (snapshot(3, 10, 30), snapshot(3, 14, 40));
         let sums = now.sums_since(&before);
         assert_eq!((sums.sent, sums.expected, sums.delivered), (4, 12, 10));
     }

@@ -1,0 +1,160 @@
+//! All clients of a run: in this process, or spread over processes that it starts.
+
+use std::io;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{Duration, timeout};
+
+use super::pace::Pace;
+use super::plan::Plan;
+use super::snapshot::Snapshot;
+use super::worker::{Assignment, Instruction, Share, Worker};
+
+/// How long a process may take to end.
+const END_TIME: Duration = Duration::from_secs(5);
+
+/// The clients of a run.
+pub(super) enum Workers {
+    Local(Worker),
+    Processes(Vec<Process>),
+}
+
+/// One of several processes.
+pub(super) struct Process {
+    child: Child,
+    instructions: ChildStdin,
+    latest: Arc<Mutex<Snapshot>>,
+    reading: JoinHandle<()>,
+}
+
+impl Workers {
+    /// Starts to connect all clients, in `processes` processes.
+    pub(super) async fn start(plan: Plan, processes: usize) -> io::Result<Self> {
+        if processes <= 1 {
+            return Ok(Self::Local(Worker::start(plan, Share::WHOLE)));
+        }
+        let mut all = Vec::new();
+        for index in 0..processes {
+            let of = processes;
+            let plan = plan.clone();
+            let share = Share { index, of };
+            all.push(Process::start(Assignment { plan, share }).await?);
+        }
+        Ok(Self::Processes(all))
+    }
+
+    pub(super) async fn pace(&mut self, pace: Option<Pace>) {
+        match self {
+            Self::Local(worker) => worker.pace(pace),
+            Self::Processes(processes) => {
+                for process in processes {
+                    process.send(&Instruction::Pace(pace)).await;
+                }
+            }
+        }
+    }
+
+    /// Returns the sum of all counts.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        match self {
+            Self::Local(worker) => worker.snapshot(),
+            Self::Processes(processes) => {
+                let mut all = Snapshot::default();
+                for process in processes {
+                    all += &process.snapshot();
+                }
+                all
+            }
+        }
+    }
+
+    pub(super) async fn end(self) {
+        match self {
+            Self::Local(worker) => worker.end().await,
+            Self::Processes(processes) => {
+                for process in processes {
+                    process.end().await;
+                }
+            }
+        }
+    }
+}
+
+impl Process {
+    async fn start(assignment: Assignment) -> io::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["load", "--worker"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let (instructions, reports) = child
+            .stdin
+            .take()
+            .zip(child.stdout.take())
+            .expect("both are piped");
+        let latest = Arc::new(Mutex::new(Snapshot::default()));
+        let clients = assignment.share.clients(assignment.plan.connections);
+        let reading = tokio::spawn(listen(reports, latest.clone(), clients.count() as u64));
+        let mut process = Self {
+            child,
+            instructions,
+            latest,
+            reading,
+        };
+        process.send(&assignment).await;
+        Ok(process)
+    }
+
+    /// Writes a line to the process. Ignores errors: the reader of its output reports its death.
+    async fn send(&mut self, what: &impl serde::Serialize) {
+        let mut line = serde_json::to_vec(what).expect("plain data");
+        line.push(b'\n');
+        let _ = self.instructions.write_all(&line).await;
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut latest = self.latest.lock();
+        let latencies = std::mem::take(&mut latest.latencies);
+        Snapshot {
+            latencies,
+            ..latest.clone()
+        }
+    }
+
+    async fn end(mut self) {
+        self.send(&Instruction::End).await;
+        drop(self.instructions);
+        if timeout(END_TIME, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+        self.reading.abort();
+    }
+}
+
+/// Reads the snapshots of a process. When it has died, all its clients have left.
+async fn listen(reports: ChildStdout, latest: Arc<Mutex<Snapshot>>, clients: u64) {
+    let mut lines = BufReader::new(reports).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        let Ok(mut snapshot) = serde_json::from_str::<Snapshot>(&line) else {
+            break;
+        };
+        let mut latest = latest.lock();
+        let mut latencies = std::mem::take(&mut latest.latencies);
+        latencies.append(&mut snapshot.latencies);
+        *latest = Snapshot {
+            latencies,
+            ..snapshot
+        };
+    }
+    let mut latest = latest.lock();
+    latest.failed = clients - latest.joined.min(clients);
+    latest.left = latest.joined;
+    let error = "a process of the load generator ended".to_owned();
+    *latest.errors.entry(error).or_default() += 1;
+}
