@@ -6,10 +6,12 @@ import { Dashboard } from "/dashboard.js";
 import { action, byId, make, paintFace } from "/elements.js";
 import * as log from "/log.js";
 import { Rooms } from "/rooms.js";
+import { Search } from "/search.js";
 import * as signin from "/signin.js";
+import { Typing } from "/typing.js";
 
 const client = new Client(), rooms = new Rooms(client), composer = new Composer(client, rooms);
-const dashboard = new Dashboard();
+const dashboard = new Dashboard(), search = new Search(client, rooms), typing = new Typing(client, rooms);
 rooms.onShown = (room, message) => composer.onShown(room, message);
 
 /* Events of the client. */
@@ -50,6 +52,7 @@ const events = {
     const room = rooms.get(message.room), { user } = message;
     if (!room) return;
     room.add(message);
+    if (room === rooms.active) typing.stop(user);
     if (user !== rooms.me && (room !== rooms.active || document.hidden || dashboard.shown)) room.unread++;
     if (!room.users.includes(user)) room.askMembers();
     rooms.paint();
@@ -80,6 +83,8 @@ const events = {
     byId("alert-text").textContent = text;
     byId("alert").hidden = false;
   },
+  search(found) { search.onFound(found); },
+  typing(notice) { typing.onTyping(notice); },
   bye({ reason }) { status("", `The server says goodbye: ${reason}`); },
 };
 for (const [type, handle] of Object.entries(events)) client.addEventListener(type, ({ detail }) => handle(detail));

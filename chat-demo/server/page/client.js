@@ -20,6 +20,7 @@ const KIND = Object.freeze({
   HEARTBEAT: 0x01, ORDER_UPDATE: 0x02, USER_STATE: 0x03, ALERT: 0x04,
   HELLO: 0x10, WELCOME: 0x11, JOIN: 0x12, JOINED: 0x13, LEAVE: 0x14, PUBLISH: 0x15, MESSAGE: 0x16, ACK: 0x17,
   ERROR: 0x18, PRESENCE: 0x19, HISTORY: 0x1A, MEMBERS: 0x1B, BYE: 0x1C,
+  SEARCH: 0x1D, TYPING: 0x1E,
 });
 const NAMES = new Map(Object.entries(KIND).map(([name, kind]) => [kind, name.toLowerCase()]));
 const FIRST_DELAY_MS = 500, LONGEST_DELAY_MS = 30_000;
@@ -68,7 +69,7 @@ export class Membership {
  * | `welcome` | the server's `welcome` |
  * | `joined` | the server's `joined`; `missed`: messages since the last one seen; `anew`: whether the epoch is another |
  * | `message` | a new message, each once and in order: `room`, `seq`, `user`, `text`, `ts` |
- * | `presence`, `members`, `user_state`, `order_update`, `alert`, `bye` | the frame's payload |
+ * | `presence`, `members`, `user_state`, `order_update`, `alert`, `search`, `typing`, `bye` | the frame's payload |
  * | `error` | a refusal that belongs to no `publish`: `code`, `message` |
  * | `malformed` | `message`: what is wrong with a frame of the server |
  * | `lost` | `reason`; empty if the client ended the connection |

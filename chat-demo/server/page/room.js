@@ -104,6 +104,15 @@ export class Room {
 
   askMembers() { if (this.members < LISTED) this.#client.send("members", { room: this.name }); }
 
+  /** Loads older messages down to a number. Returns its item, if the server still has it. */
+  async reach(seq) {
+    for (let edge; !log.find(this, seq) && this.#edge > seq && this.#edge !== edge;) {
+      edge = this.#edge;
+      await this.#load();
+    }
+    return log.find(this, seq);
+  }
+
   /** The oldest messages were removed from the list. */
   forgot() {
     if (this.#gap) return;

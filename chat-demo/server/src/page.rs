@@ -46,7 +46,9 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/plot.js", SCRIPT, include_str!("../page/plot.js")),
     ("/room.js", SCRIPT, include_str!("../page/room.js")),
     ("/rooms.js", SCRIPT, include_str!("../page/rooms.js")),
+    ("/search.js", SCRIPT, include_str!("../page/search.js")),
     ("/signin.js", SCRIPT, include_str!("../page/signin.js")),
+    ("/typing.js", SCRIPT, include_str!("../page/typing.js")),
 ];
 
 /// The file of that path, if it is one of the page's.

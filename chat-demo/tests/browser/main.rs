@@ -8,5 +8,6 @@ mod module;
 mod newcomers;
 mod recovery;
 mod relay;
+mod search;
 mod stage;
 mod window;
