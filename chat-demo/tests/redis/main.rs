@@ -1,5 +1,6 @@
 //! Several servers that share their rooms by Redis, with real sockets.
 
+mod api;
 mod away;
 mod epochs;
 mod growth;

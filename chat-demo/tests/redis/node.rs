@@ -80,9 +80,22 @@ impl Node {
 
     /// What it answers by HTTP.
     pub(crate) async fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.1"), "").await
+    }
+
+    /// What it answers by HTTP to a body.
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &str) -> String {
+        let len = body.len();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}\r\nContent-Length: {len}"
+        );
+        self.ask(&head, body).await
+    }
+
+    async fn ask(&self, head: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(self.address).await.expect("it listens");
         let host = self.address;
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request = format!("{head}\r\nHost: {host}\r\nConnection: close\r\n\r\n{body}");
         stream
             .write_all(request.as_bytes())
             .await

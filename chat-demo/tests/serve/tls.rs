@@ -19,8 +19,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
 use crate::harness::{Client, Response, Server, exchange, run};
 
@@ -193,6 +192,21 @@ fn what_is_asked_for_by_https_is_answered() {
         let stream = server.shake(server.reach().await).await;
         let (_, session) = stream.get_ref();
         assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
+    });
+}
+
+#[test]
+fn room_is_streamed_to_its_last_event() {
+    run(async {
+        let secured = Secured::start();
+        let mut stream = secured.shake(secured.reach().await).await;
+        let get = b"GET /api/rooms/tea/events HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(get).await.expect("it reads");
+        secured.until(|stats| stats["rooms"] == 1).await;
+        let _stopped = secured.server.stop();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).await.expect("text");
+        assert!(all.contains("event: joined") && all.contains("event: bye"));
     });
 }
 
