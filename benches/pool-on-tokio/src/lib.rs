@@ -4,6 +4,7 @@
 //! It exists to measure the same server without `anthill`. Do not use it as a pool.
 
 mod errors;
+mod join;
 mod strand;
 pub mod tuner;
 
@@ -12,14 +13,15 @@ use std::future::Future;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
 use std::time::Instant;
 
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::task::AbortHandle;
 use tokio::time::timeout_at;
 
 pub use errors::{BuildError, JoinError, RunError, ShutdownError, SlotError, Stats, Unfinished};
+pub use join::JoinHandle;
 pub use strand::{Strand, StrandSlot};
 
 /// Slots on a runtime, which subpools share.
@@ -187,7 +189,11 @@ impl Pool {
 
     fn slot_of(&self, permit: OwnedSemaphorePermit) -> Slot<'_> {
         let runtime = Cow::Borrowed(self.runtime.handle());
-        Slot { permit, runtime }
+        Slot {
+            permit,
+            runtime,
+            expires_at: None,
+        }
     }
 
     /// Runs the future if a slot is free, and returns a handle for its value.
@@ -195,13 +201,7 @@ impl Pool {
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        let slot = self.try_slot()?;
-        let (sender, receiver) = mpsc::sync_channel(1);
-        slot.spawn(async move {
-            // The handle may have been dropped.
-            let _ = sender.send(future.await);
-        });
-        Ok(JoinHandle(receiver))
+        Ok(self.try_slot()?.spawn_with_handle(future))
     }
 
     /// Runs the future if a slot is free.
@@ -293,6 +293,7 @@ impl Shutdown<'_> {
 pub struct Slot<'a> {
     permit: OwnedSemaphorePermit,
     runtime: Cow<'a, Handle>,
+    expires_at: Option<Instant>,
 }
 
 impl Slot<'_> {
@@ -303,27 +304,58 @@ impl Slot<'_> {
         Slot { runtime, ..self }
     }
 
+    /// Drops the task if it has not begun by `deadline`.
+    #[must_use]
+    pub fn expires_at(self, deadline: Instant) -> Self {
+        Self {
+            expires_at: Some(deadline),
+            ..self
+        }
+    }
+
     /// Runs the closure in the slot.
     pub fn submit(self, task: impl FnOnce() + Send + 'static) {
         self.spawn(async { task() });
     }
 
+    /// Runs the closure in the slot, and returns a handle for its value.
+    pub fn submit_with_handle<T>(self, task: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+    {
+        self.spawn_with_handle(async { task() })
+    }
+
     /// Runs the future in the slot.
     pub fn spawn(self, future: impl Future<Output = ()> + Send + 'static) {
-        let Self { permit, runtime } = self;
-        runtime.spawn(async move {
-            future.await;
+        self.start(future);
+    }
+
+    /// Runs the future in the slot, and returns a handle for its value.
+    pub fn spawn_with_handle<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let (sender, value) = oneshot::channel();
+        let task = self.start(async move {
+            // The handle may have been dropped.
+            let _ = sender.send(future.await);
+        });
+        JoinHandle::new(value, task)
+    }
+
+    fn start(self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let Self {
+            permit,
+            runtime,
+            expires_at,
+        } = self;
+        let task = runtime.spawn(async move {
+            if expires_at.is_none_or(|deadline| Instant::now() < deadline) {
+                future.await;
+            }
             drop(permit);
         });
-    }
-}
-
-/// Waits for the result of a task.
-pub struct JoinHandle<T>(Receiver<T>);
-
-impl<T> JoinHandle<T> {
-    /// Blocks until the task ends, and returns its result.
-    pub fn wait(self) -> Result<T, JoinError> {
-        self.0.recv().map_err(|_| JoinError)
+        task.abort_handle()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::task::yield_now;
 
 use crate::SlotError;
@@ -46,6 +46,18 @@ impl Strand {
                 strand: self,
             }),
             Err(_) => Err(SlotError::Closed),
+        }
+    }
+
+    /// Reserves a slot if one is free.
+    pub fn try_slot(&self) -> Result<StrandSlot<'_>, SlotError> {
+        match self.slots.clone().try_acquire_owned() {
+            Ok(permit) => Ok(StrandSlot {
+                permit,
+                strand: self,
+            }),
+            Err(TryAcquireError::NoPermits) => Err(SlotError::Full),
+            Err(TryAcquireError::Closed) => Err(SlotError::Closed),
         }
     }
 
