@@ -223,7 +223,7 @@ async fn first_text(outbox: &Outbox) -> Result<Bytes, Refusal> {
             None => Poll::Ready(Err(ready!(drained))),
         }
     });
-    let ended = |_| Refusal::new(ErrorCode::Overloaded, "the server is going down");
+    let ended = |_| Refusal::new(ErrorCode::Overloaded, "server shutting down");
     written.await.map_err(ended)
 }
 

@@ -1,8 +1,8 @@
-//! The bus: what servers have between them that share rooms. Without one a server is alone, numbers its messages itself
-//! and tells nobody else.
+//! The bus between servers that share rooms. Without a bus, a server numbers its own messages.
 //!
-//! It numbers the messages of a room and keeps them, and announces them to every server that has the room. An
-//! announcement may be late, come twice or be lost; the numbers show it, and what was missed is read.
+//! The bus numbers the messages of a room, stores them, and announces them to every server that has
+//! the room. Announcements may arrive late, twice or never. The numbers show it, and the server reads
+//! what it missed.
 
 mod redis;
 
@@ -19,92 +19,100 @@ use crate::error::Refusal;
 
 pub(crate) use self::redis::Redis;
 
-/// See the module's documentation.
+/// The operations of a bus.
 pub(crate) trait Bus: Send + Sync {
-    /// From now on the ear hears what is said in the room, or to everybody, and catches up first. Until what this returns
-    /// is dropped.
-    fn watch(&self, room: Option<&str>, ear: Weak<dyn Ear>) -> Watch;
+    /// Subscribes a listener to a room, or to announcements for all. It catches up first. Dropping the
+    /// returned value unsubscribes.
+    fn watch(&self, room: Option<&str>, listener: Weak<dyn BusListener>) -> Watch;
 
-    /// The ear has missed something: has it catch up again.
-    fn catch_up(&self, ear: Arc<dyn Ear>);
+    /// Makes a listener that missed something catch up again.
+    fn catch_up(&self, listener: Arc<dyn BusListener>);
 
-    /// Numbers, keeps and announces a message once there is space for it, unless a message with the same `key` exists. Calls
-    /// `then` in the order of the numbers.
+    /// Numbers, stores and announces a message, unless a message with the same `key` exists. Waits
+    /// for space in the queue. Calls `then` in the order of the numbers.
     fn append(
         &self,
         message: Message,
         key: Option<String>,
         then: Then,
-    ) -> BoxFuture<'_, Result<(), Away>>;
+    ) -> BoxFuture<'_, Result<(), BusUnavailable>>;
 
-    /// What was said in a room after a message, or lately, the oldest first; not necessarily all of it.
-    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Page, Away>>;
+    /// Reads messages of a room after a number, or the newest; the oldest first, perhaps not all.
+    fn read<'a>(
+        &'a self,
+        room: &'a str,
+        after: Option<u64>,
+    ) -> BoxFuture<'a, Result<Page, BusUnavailable>>;
 
-    /// Begins a new epoch of a room in the place of `epoch`, unless another server has done so.
-    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> BoxFuture<'a, Result<(), Away>>;
+    /// Replaces `epoch` of a room by a new one, unless another server has done so.
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch)
+    -> BoxFuture<'a, Result<(), BusUnavailable>>;
 
     /// Announces a frame without a number to the servers that have the room, or to all, this one included.
     fn announce<'a>(
         &'a self,
         room: Option<&'a str>,
         frame: &'a Parcel,
-    ) -> BoxFuture<'a, Result<(), Away>>;
+    ) -> BoxFuture<'a, Result<(), BusUnavailable>>;
 
-    /// Puts a member down; how many there are now, on all servers.
+    /// Registers a member. Returns the number of members on all servers.
     fn enter<'a>(
         &'a self,
         room: &'a Arc<str>,
         member: &'a Connection,
-    ) -> BoxFuture<'a, Result<u32, Away>>;
+    ) -> BoxFuture<'a, Result<u32, BusUnavailable>>;
 
-    /// Puts the members on this server down again, where others may have been lost; how many there are now, on all
-    /// servers.
-    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> BoxFuture<'a, Result<u32, Away>>;
+    /// Registers the members on this server again, after the bus lost them. Returns the number of
+    /// members on all servers.
+    fn restore_members<'a>(
+        &'a self,
+        room: &'a Arc<str>,
+    ) -> BoxFuture<'a, Result<u32, BusUnavailable>>;
 
-    /// Forgets a member by its number. Waits for nobody.
+    /// Removes a member by its number, without waiting.
     fn leave(&self, room: &Arc<str>, member: u64);
 
-    /// Who is in a room, on all servers; nothing if there are more than `most`.
+    /// Returns the users in a room on all servers; `None` if there are more than `most`.
     fn users<'a>(
         &'a self,
         room: &'a str,
         most: usize,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Away>>;
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, BusUnavailable>>;
 
-    /// Whether the bus answers, as far as is known.
+    /// Returns whether the last operation succeeded.
     fn is_up(&self) -> bool;
 
-    /// Whether a room whose bus is away goes on by itself.
+    /// Returns whether a room works locally while the bus is unavailable.
     fn goes_on_alone(&self) -> bool;
 }
 
-/// Told that a message has its number and is kept, or why not. Called where others wait: it is short.
+/// Called with the number of a stored message, or the error. It must not block: other tasks wait.
 pub(crate) type Then = Box<dyn FnOnce(Result<u64, AppendError>) + Send>;
 
-/// What listens to the bus.
-pub(crate) trait Ear: Send + Sync {
-    /// Something was announced. Returns when it is in line.
-    fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()>;
+/// A listener of the bus.
+pub(crate) trait BusListener: Send + Sync {
+    /// Handles an announcement. Returns when it is enqueued.
+    fn on_event(self: Arc<Self>, event: BusEvent) -> BoxFuture<'static, ()>;
 
-    /// What is announced from now on is heard; what was before has to be read. Returns when it has been.
+    /// Reads what was announced before the subscription. Returns when all is read.
     fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
-    /// Nothing is heard for now.
+    /// Called when the connection to the bus is lost.
     fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
-/// What is announced.
+/// An announcement.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Heard {
+pub(crate) enum BusEvent {
     Message(Announced),
-    /// Where the room stands.
+    /// The current epoch and number of the room.
     Stand(Position),
     Presence(Presence),
     /// A frame for clients.
     Frame(Parcel),
 }
 
-/// A message that has its number.
+/// A numbered message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Announced {
     pub(crate) epoch: Epoch,
@@ -113,7 +121,7 @@ pub(crate) struct Announced {
     pub(crate) message: Message,
 }
 
-/// Tells two messages apart that have the same number, when a bus has lost the first.
+/// Distinguishes two messages with one number, if the bus lost the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark(pub(crate) u32);
 
@@ -127,22 +135,22 @@ impl Mark {
     }
 }
 
-/// Messages of a room as the bus keeps them.
+/// Messages of a room as read from the bus.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Page {
     /// The epoch of their numbers; none if the bus cannot begin one for a room without messages.
     pub(crate) epoch: Option<Epoch>,
-    /// The number of the newest message, here or not.
+    /// The number of the newest message, on this page or not.
     pub(crate) newest: u64,
     /// The mark of the newest message.
     pub(crate) tip: Option<Mark>,
-    /// The mark of the message after which was read, if that is kept.
+    /// The mark of the message before the page, if it is stored.
     pub(crate) before: Option<Mark>,
     /// Without gaps, the oldest first.
     pub(crate) messages: Vec<Message>,
 }
 
-/// Keeps an ear on the bus until dropped.
+/// A subscription; dropping it unsubscribes.
 pub(crate) struct Watch(Option<Box<dyn FnOnce() + Send + Sync>>);
 
 impl Watch {
@@ -159,32 +167,32 @@ impl Drop for Watch {
     }
 }
 
-/// The bus does not answer. What it was asked to do may have been done.
+/// The bus does not answer. The operation may have been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("this server is cut off from the others: try again later")]
-pub(crate) struct Away;
+#[error("no connection to the servers' common store; retry later")]
+pub(crate) struct BusUnavailable;
 
-/// Why a message has no number, as far as is known.
+/// Why a message has no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum AppendError {
-    /// It is not kept.
+    /// The message was not stored.
     #[error(transparent)]
-    Away(#[from] Away),
-    /// The bus did not answer in time: it may be kept, or be kept later.
+    BusUnavailable(#[from] BusUnavailable),
+    /// The bus did not answer in time: the message may have been stored.
     #[error("the store did not answer: the text may have been kept; repeat it with its key")]
     Uncertain,
 }
 
-impl From<Away> for Refusal {
-    fn from(away: Away) -> Self {
-        Self::new(ErrorCode::Overloaded, away.to_string())
+impl From<BusUnavailable> for Refusal {
+    fn from(error: BusUnavailable) -> Self {
+        Self::new(ErrorCode::Overloaded, error.to_string())
     }
 }
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Away(away) => away.into(),
+            AppendError::BusUnavailable(error) => error.into(),
             AppendError::Uncertain => Self::new(ErrorCode::Uncertain, error.to_string()),
         }
     }

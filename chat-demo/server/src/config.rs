@@ -43,7 +43,7 @@ pub struct Config {
     #[command(flatten)]
     pub tls: Option<TlsArgs>,
 
-    /// Name of this server, shown to clients; of several servers each has its own [default: the machine's name and a random number]
+    /// Name of this server, shown to clients; must be unique [default: the machine's name and a random number]
     #[arg(
         long,
         env = "CHAT_NODE",
@@ -54,11 +54,11 @@ pub struct Config {
     )]
     pub node: String,
 
-    /// WebSocket connections at a time: the capacity of the pool
+    /// Maximum number of WebSocket connections
     #[arg(long, env = "CHAT_MAX_CONNECTIONS", value_name = "N", default_value = "16384", value_parser = count)]
     pub max_connections: usize,
 
-    /// What a newcomer meets when all connections are taken
+    /// What to do with new connections at --max-connections
     #[arg(
         long,
         env = "CHAT_WHEN_FULL",
@@ -67,11 +67,11 @@ pub struct Config {
     )]
     pub when_full: WhenFull,
 
-    /// Sockets that speak HTTP at a time, handshakes included; four times as many wait, those that send nothing make room
+    /// Maximum number of HTTP connections and handshakes; four times as many may wait
     #[arg(long, env = "CHAT_MAX_HANDSHAKES", value_name = "N", default_value = "1024", value_parser = count)]
     pub max_handshakes: usize,
 
-    /// Handshakes that one address, or one /64 network of IPv6, may have at a time; 0 for no bound
+    /// Maximum number of handshakes from one IPv4 address or IPv6 /64 network; 0 for no limit
     #[arg(
         long,
         env = "CHAT_ADDRESS_HANDSHAKES",
@@ -80,43 +80,43 @@ pub struct Config {
     )]
     pub address_handshakes: usize,
 
-    /// Time for a handshake, and for an idle HTTP connection
+    /// Timeout of handshakes and idle HTTP connections
     #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub handshake_timeout: Duration,
 
-    /// Time for a client's hello after its handshake
+    /// Timeout of the hello after the handshake
     #[arg(long, env = "CHAT_HELLO_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub hello_timeout: Duration,
 
-    /// Time for what one frame asks for; then its client gets an error
+    /// Timeout of one request; then the client gets an error
     #[arg(long, env = "CHAT_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub request_timeout: Duration,
 
-    /// How often clients are asked to send a heartbeat
+    /// Interval at which clients should send heartbeats
     #[arg(long, env = "CHAT_HEARTBEAT", value_name = "TIME", default_value = "30s", value_parser = positive)]
     pub heartbeat: Duration,
 
-    /// How long a silent connection is kept
+    /// How long to keep a silent connection
     #[arg(long, env = "CHAT_IDLE_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = positive)]
     pub idle_timeout: Duration,
 
-    /// Longest payload of a frame, in bytes
+    /// Maximum payload of a frame, in bytes
     #[arg(long, env = "CHAT_MAX_PAYLOAD", value_name = "BYTES", default_value = "65536", value_parser = count)]
     pub max_payload: usize,
 
-    /// Rooms a connection may be in at a time
+    /// Maximum number of rooms that a connection may join
     #[arg(long, env = "CHAT_MAX_ROOMS", value_name = "N", default_value = "64", value_parser = count)]
     pub max_rooms: usize,
 
-    /// What tokens are signed with. Without a secret there are guests alone.
+    /// The secret of tokens. Without it, all users are guests.
     #[command(flatten)]
     pub secret: SecretArgs,
 
-    /// Let clients without a token in, as guest-NAME, though there is a secret
+    /// Admit clients without a token, as guest-NAME, despite a secret
     #[arg(long, env = "CHAT_ALLOW_GUESTS", value_parser = BoolishValueParser::new())]
     pub allow_guests: bool,
 
-    /// Connections of one user at a time; 0 for no bound
+    /// Maximum number of connections of one user; 0 for no limit
     #[arg(
         long,
         env = "CHAT_USER_CONNECTIONS",
@@ -125,11 +125,11 @@ pub struct Config {
     )]
     pub user_connections: usize,
 
-    /// How long the session of a server that is gone is kept for
+    /// How long to keep sessions of a dead server
     #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = positive)]
     pub session_ttl: Duration,
 
-    /// Messages a second that one connection may send, and other requests beside them; large ones count more; 0 for no bound
+    /// Messages a second that one connection may send, and as many other requests; large ones count more; 0 for no limit
     #[arg(
         long,
         env = "CHAT_CONNECTION_RATE",
@@ -138,11 +138,11 @@ pub struct Config {
     )]
     pub connection_rate: u32,
 
-    /// Messages a second that one user may send, and other requests, over all connections; 0 for no bound
+    /// Messages a second that one user may send over all connections, and as many other requests; 0 for no limit
     #[arg(long, env = "CHAT_USER_RATE", value_name = "N", default_value = "0")]
     pub user_rate: u32,
 
-    /// Rooms with more members do not tell who comes and goes
+    /// Maximum number of members of a room that announces joins and leaves
     #[arg(
         long,
         env = "CHAT_PRESENCE_LIMIT",
@@ -151,11 +151,11 @@ pub struct Config {
     )]
     pub presence_limit: usize,
 
-    /// Messages that a room keeps for those who come back
+    /// Messages that a room keeps
     #[arg(long, env = "CHAT_HISTORY", value_name = "N", default_value = "100")]
     pub history: usize,
 
-    /// How long a message is kept
+    /// How long to keep a message
     #[arg(long, env = "CHAT_HISTORY_AGE", value_name = "TIME", default_value = "60m", value_parser = duration)]
     pub history_age: Duration,
 
@@ -186,7 +186,7 @@ pub struct Config {
     )]
     pub history_user_bytes: usize,
 
-    /// Rooms without members that are remembered
+    /// Maximum number of rooms without members to keep
     #[arg(
         long,
         env = "CHAT_HISTORY_ROOMS",
@@ -195,45 +195,45 @@ pub struct Config {
     )]
     pub history_rooms: usize,
 
-    /// File to keep messages in: those that were acknowledged survive a crash
+    /// File for messages; acknowledged messages survive a crash
     #[arg(long, env = "CHAT_DATA", value_name = "PATH")]
     pub data: Option<PathBuf>,
 
-    /// What rooms are shared by with other servers. Without an address this one is alone.
+    /// The Redis that servers share. Without an address, the server works alone.
     #[command(flatten)]
     pub redis: RedisArgs,
 
-    /// How long publishers wait for a client that falls behind, before it is dropped as too slow when its outbox is full
+    /// How long publishers wait for a slow client; after that, a full outbox drops the client
     #[arg(long, env = "CHAT_SLOW_TIMEOUT", value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub slow_timeout: Duration,
 
-    /// Frames that may wait for one client
+    /// Maximum number of frames that wait for one client
     #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,
 
-    /// Bytes that may wait for one client
+    /// Maximum number of bytes that wait for one client
     #[arg(long, env = "CHAT_OUTBOX_BYTES", value_name = "BYTES", default_value = "262144", value_parser = count)]
     pub outbox_bytes: usize,
 
-    /// Room operations that may wait for a worker; publishers wait when there are more
+    /// Maximum number of room operations in the pool; beyond it, publishers wait
     #[arg(long, env = "CHAT_FANOUT", value_name = "N", default_value = "1024", value_parser = count)]
     pub fanout: usize,
 
-    /// Worker threads at most; as many as cores by default
+    /// Maximum number of worker threads [default: number of CPUs]
     #[arg(long, env = "CHAT_THREADS", value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// Processor time that the server itself uses, in percent of what it may use, from which on newcomers are refused, and
-    /// then publishers slowed; 0 for no bound
+    /// CPU load of the server, in percent of its quota, at which it refuses new connections, then slows
+    /// publishers; 0 for no limit
     #[arg(long, env = "CHAT_MAX_CPU", value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub max_cpu: u8,
 
-    /// Memory that the server itself uses, in percent of what there is or its cgroup allows, from which on the same happens;
-    /// 0 for no bound
+    /// Memory of the server, in percent of the machine or cgroup, at which it refuses new connections,
+    /// then slows publishers; 0 for no limit
     #[arg(long, env = "CHAT_MAX_MEMORY", value_name = "PERCENT", default_value = "90", value_parser = percent)]
     pub max_memory: u8,
 
-    /// Connections that are let in even then
+    /// Connections that are accepted even at --max-cpu or --max-memory
     #[arg(
         long,
         env = "CHAT_ALWAYS_ADMIT",
@@ -242,15 +242,15 @@ pub struct Config {
     )]
     pub always_admit: usize,
 
-    /// What moves the limits of the pool while it runs
+    /// Policy that adapts the limits of the pool to the load
     #[arg(long, env = "CHAT_TUNER", value_name = "POLICY", default_value = "off")]
     pub tuner: TunerPolicy,
 
-    /// Web origin that may connect beside the server's own, like <https://example.com>; may be repeated
+    /// Allowed web origin besides the server's own, like <https://example.com>; may be repeated
     #[arg(long, env = "CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub allow_origin: Vec<String>,
 
-    /// Let pages of any web origin connect
+    /// Allow pages of any web origin
     #[arg(long, env = "CHAT_ALLOW_ANY_ORIGIN", value_parser = BoolishValueParser::new())]
     pub allow_any_origin: bool,
 
@@ -258,11 +258,11 @@ pub struct Config {
     #[arg(long, env = "CHAT_DRAIN_NOTICE", value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub drain_notice: Duration,
 
-    /// Time for connections to end after their close
+    /// How long to wait for connections to end after their close
     #[arg(long, env = "CHAT_DRAIN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub drain_timeout: Duration,
 
-    /// How log lines look
+    /// Format of log lines
     #[arg(
         long,
         env = "CHAT_LOG_FORMAT",
@@ -271,7 +271,7 @@ pub struct Config {
     )]
     pub log_format: LogFormat,
 
-    /// Let frames of type 0x7F make their handler panic
+    /// Let frames of type 0x7F panic, to test the containment of panics
     #[arg(
         long,
         env = "CHAT_DEBUG_COMMANDS",
@@ -280,7 +280,7 @@ pub struct Config {
     )]
     pub debug_commands: bool,
 
-    /// Keep 64 closures in the pool, each of which occupies a worker for that long: 1ms to 1s
+    /// Keep 64 closures in the pool; each occupies a worker for this time, 1ms to 1s
     #[arg(
         long,
         env = "CHAT_DEBUG_CLOSURES",
@@ -290,7 +290,7 @@ pub struct Config {
     )]
     pub debug_closures: Option<Duration>,
 
-    /// Send each WebSocket message back instead of chatting: for conformance tests
+    /// Echo each WebSocket message, for conformance tests
     #[arg(
         long,
         env = "CHAT_ECHO",
@@ -301,46 +301,46 @@ pub struct Config {
     pub echo: bool,
 }
 
-/// What a newcomer meets when all connections are taken.
+/// What to do with new connections when all slots are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WhenFull {
-    /// 503 at once, with Retry-After
+    /// Answer 503 with Retry-After at once
     Reject,
-    /// Its turn, when one leaves within the handshake timeout; then 503
+    /// Wait for a free slot up to the handshake timeout, then answer 503
     Wait,
 }
 
-/// What moves the limits of the pool while it runs.
+/// A policy that adapts the limits of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TunerPolicy {
-    /// Nothing: they are as they were given
+    /// Keep the limits fixed
     Off,
-    /// Worker threads by the load: 4, 8 or 16
+    /// Set 4, 8 or 16 worker threads by load
     Stepped,
-    /// Room operations at a time, by how long they take
+    /// Adapt the number of concurrent room operations to their latency
     Gradient,
-    /// Worker threads, by whether more do more
+    /// Adapt the number of worker threads to the throughput
     HillClimbing,
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people
+    /// One readable line
     Text,
-    /// For programs: a JSON object a line
+    /// One JSON object a line
     Json,
 }
 
 impl Config {
-    /// Checks what no option can check alone; the error names the options.
+    /// Checks options against each other. The error names the options.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.max_payload > MAX_MAX_PAYLOAD {
             return Err(ConfigError("--max-payload is at most 8388608"));
         }
         if self.outbox_bytes < self.max_payload + wire::ADDED {
             return Err(ConfigError(
-                "--outbox-bytes must be at least --max-payload and 2048 more, or the longest text evicts who gets it",
+                "--outbox-bytes must be at least --max-payload + 2048, to hold the longest text",
             ));
         }
         if self.idle_timeout <= self.heartbeat {
@@ -369,7 +369,7 @@ impl Default for Config {
     }
 }
 
-/// Two settings that do not go together.
+/// Two conflicting settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ConfigError(pub(crate) &'static str);

@@ -91,26 +91,26 @@ fn cut(message: Cow<'static, str>) -> Cow<'static, str> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Refused {
-    #[error("an upgrade needs HTTP/1.1")]
+    #[error("WebSocket upgrades need HTTP/1.1")]
     Version,
-    #[error("exactly one Host header is needed, with a host")]
+    #[error("exactly one valid Host header is required")]
     Host,
-    #[error("a request with a body is not upgraded")]
+    #[error("an upgrade request must not have a body")]
     Body,
     #[error("this is a WebSocket endpoint, version 13")]
     #[strum(serialize = "not_websocket")]
     NotWebSocket,
     #[error("Sec-WebSocket-Key is not 16 bytes in base64")]
     Key,
-    #[error("pages of this origin may not connect, unless the server gets it as --allow-origin")]
+    #[error("origin not allowed; add it to the server's --allow-origin")]
     Origin,
-    #[error("the subprotocols spoken are: {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
+    #[error("unknown subprotocol; the server supports {}", Subprotocol::ALL.map(Subprotocol::name).join(", "))]
     Subprotocol,
     #[error("all connections are taken")]
     Full,
-    #[error("the server has too much to do already")]
+    #[error("server overloaded; retry later")]
     Overloaded,
-    #[error("the server is going down")]
+    #[error("server shutting down; connect to another")]
     Draining,
     /// Nobody is told: no request has come to be answered.
     #[error("no request in time")]
@@ -176,17 +176,17 @@ impl CloseReason {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::HelloTimeout => "no hello in time",
-            Self::Idle => "nothing heard for too long",
-            Self::BadFrame => "not a frame",
-            Self::Unsupported => "binary messages only, but text ones in chat.text",
-            Self::NotUtf8 => "text that is not UTF-8",
+            Self::Idle => "no frame within the idle timeout",
+            Self::BadFrame => "bad frame",
+            Self::Unsupported => "wrong message type: text for chat.text, binary otherwise",
+            Self::NotUtf8 => "text is not UTF-8",
             Self::TooLarge => "payload too large",
-            Self::BadToken => "the token is not good",
+            Self::BadToken => "invalid token",
             Self::TokenExpired => "token expired",
             Self::UserConnections => "too many connections of this user",
-            Self::SlowConsumer => "too slow for what it gets",
+            Self::SlowConsumer => "client too slow",
             Self::Disconnected => "disconnected by an admin",
-            Self::Restart => "the server restarts",
+            Self::Restart => "server restart",
         }
     }
 
@@ -244,7 +244,7 @@ pub enum ServeError {
     #[error("cannot build the pools: {0}")]
     Pool(#[from] anthill::BuildError),
     /// The file of `--data` cannot be used.
-    #[error("cannot keep messages in {}: {source}; choose another file with --data", path.display())]
+    #[error("cannot open data file `{}`: {source}; choose another with --data", path.display())]
     Data {
         /// What was asked for.
         path: PathBuf,

@@ -86,7 +86,7 @@ pub(crate) async fn answer<B>(
     let too_long = |_| {
         Refusal::new(
             ErrorCode::Overloaded,
-            "the server did not get to it in time",
+            "request timed out; retry later",
         )
     };
     let joined = timeout(node.config.request_timeout, join).await;

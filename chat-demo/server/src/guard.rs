@@ -207,7 +207,7 @@ pub(crate) async fn watch(guard: Arc<Guard>, draining: CancellationToken) {
         match guard.observe(machine.look()) {
             None => {}
             Some(Pressure::None) => tracing::info!("{}", Pressure::None),
-            Some(pressure) => tracing::warn!("{pressure}: {}", guard.details()),
+            Some(pressure) => tracing::warn!(details = %guard.details(), "{pressure}"),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn handle<'a>(
     Frame { kind, payload }: Frame<'a>,
 ) -> Result<Option<Answer<'a>>, Refusal> {
     if kind != Kind::HELLO && !context.is_authenticated() {
-        return Err(Refusal::new(ErrorCode::NotAuthenticated, "say hello first"));
+        return Err(Refusal::new(ErrorCode::NotAuthenticated, "send a hello first"));
     }
     if !matches!(kind, Kind::HELLO | Kind::HEARTBEAT) {
         context.activate();
@@ -94,7 +94,7 @@ async fn user_state(context: &mut Context, payload: &[u8]) -> Result<(), Refusal
 async fn alert(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let alert: Alert = context.read(payload)?;
     if !context.is_admin() {
-        return Err(Refusal::new(ErrorCode::Forbidden, "only admins alert"));
+        return Err(Refusal::new(ErrorCode::Forbidden, "only admins may send alerts"));
     }
     context.node.check_length([&alert.text])?;
     context.charge(Cost::of_message(alert.text.len()))?;
@@ -145,7 +145,7 @@ async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     if context.rooms().count() >= context.node.config.max_rooms {
         return Err(Refusal::new(
             ErrorCode::Forbidden,
-            "leave a room first: this is the most at a time",
+            "too many rooms; leave one first",
         ));
     }
     let hub = context.node.hub.clone();
@@ -225,7 +225,7 @@ async fn typing(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     context.room(&room)?;
     context.charge(Cost::ONE)?;
     if let Some(room) = context.begin_typing(&room) {
-        room.tell_typing(context.connection.user()).await;
+        room.send_typing(context.connection.user()).await;
     }
     Ok(())
 }

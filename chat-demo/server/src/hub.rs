@@ -9,7 +9,7 @@ use chat_demo_client::wire::{Delivery, Parcel, Shared};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use crate::bus::{Ear, Heard, Watch};
+use crate::bus::{BusEvent, BusListener, Watch};
 use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::epoch::Position;
@@ -25,7 +25,7 @@ pub(crate) struct Hub {
     connections: Mutex<Connections>,
     rooms: Arc<Directory<Listening>>,
     common: Arc<Common>,
-    /// Keeps its ear on the bus.
+    /// Keeps its listener on the bus.
     watch: OnceLock<Watch>,
 }
 
@@ -60,8 +60,8 @@ impl Hub {
             watch: OnceLock::new(),
         });
         if let Some(bus) = &hub.common.bus {
-            let ear = Arc::downgrade(&hub);
-            hub.watch.get_or_init(|| bus.watch(None, ear));
+            let listener = Arc::downgrade(&hub);
+            hub.watch.get_or_init(|| bus.watch(None, listener));
         }
         hub
     }
@@ -220,10 +220,10 @@ impl Hub {
     }
 }
 
-impl Ear for Hub {
-    fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()> {
+impl BusListener for Hub {
+    fn on_event(self: Arc<Self>, event: BusEvent) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            if let Heard::Frame(frame) = heard {
+            if let BusEvent::Frame(frame) = event {
                 // Closed: the server ends.
                 let _ = self.send_to_all(frame).await;
             }

@@ -60,7 +60,7 @@ impl Journal {
                 // What comes later is refused, and not in silence.
                 ended.store(true, Ordering::Relaxed);
                 tracing::error!(
-                    "messages are kept no more: the thread that writes them has panicked"
+                    "cannot write messages to the data file: the writer thread panicked; restart the server"
                 );
             }
         };

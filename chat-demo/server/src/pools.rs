@@ -51,7 +51,7 @@ impl Pools {
             .tokio()
             .panic_handler(move |panic| {
                 panics.inc();
-                tracing::error!("contained a panic: {panic}");
+                tracing::error!(%panic, "task panicked");
             });
         if let Some(threads) = config.threads {
             builder = builder.threads(1..=threads);

@@ -24,7 +24,7 @@ use chat_demo_client::wire::{Parcel, Shared};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::bus::{AppendError, Away, Watch};
+use crate::bus::{AppendError, BusUnavailable, Watch};
 use crate::clock;
 use crate::connection::Connection;
 use crate::epoch::Position;
@@ -62,9 +62,9 @@ pub(crate) struct Listening {
 
 impl Listening {
     pub(crate) fn new(room: Arc<Room>) -> Self {
-        let ear = Arc::downgrade(&room);
+        let listener = Arc::downgrade(&room);
         let bus = room.common.bus.as_ref();
-        let watch = bus.map(|bus| bus.watch(Some(&room.name), ear));
+        let watch = bus.map(|bus| bus.watch(Some(&room.name), listener));
         Self {
             room,
             _watch: watch,
@@ -125,7 +125,7 @@ impl Room {
         };
         self.send(join).await?;
         if let Some(told) = told {
-            told.await.map_err(|_| Away)?;
+            told.await.map_err(|_| BusUnavailable)?;
         }
         Ok(membership)
     }

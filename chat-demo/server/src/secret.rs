@@ -69,7 +69,7 @@ fn bytes(text: String) -> SecretSlice<u8> {
 #[derive(Debug, Error)]
 pub enum SecretError {
     /// Its file cannot be read.
-    #[error("cannot read --token-secret-file {}: {source}", path.display())]
+    #[error("cannot read --token-secret-file `{}`: {source}", path.display())]
     Unread {
         /// Where it should be.
         path: PathBuf,

@@ -50,10 +50,13 @@ pub fn raise_open_files(max_connections: usize) {
     let wanted = max_connections as u64 + OTHER_FILES;
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) if limit < wanted => tracing::warn!(
-            "the limit of {limit} open files is too low for --max-connections {max_connections}: raise it to {wanted}"
+            limit,
+            wanted,
+            max_connections,
+            "limit of open files is too low for --max-connections; raise it (ulimit -n)"
         ),
         Ok(_) => {}
-        Err(error) => tracing::warn!("cannot raise the limit of open files: {error}"),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
     }
 }
 
@@ -112,7 +115,7 @@ impl Server {
         self.node.draining.cancel();
         // Wait until the listener is closed, so that newcomers are refused at once and go elsewhere.
         if let Some(Err(error)) = self.accepting.take().map(JoinHandle::wait) {
-            tracing::error!("accepting had ended: {error}");
+            tracing::error!(%error, "task that accepts connections ended early");
         }
         drain(&self.node)
     }
@@ -164,7 +167,7 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>) -> Infallible {
             Err(error) => {
                 // Once, not ten times a second, for as long as it lasts.
                 if !mem::replace(&mut failing, true) {
-                    tracing::warn!("cannot accept: {error}");
+                    tracing::warn!(%error, "cannot accept connections");
                 }
                 // Most likely there are no files left.
                 node.door.cut_silent();
@@ -175,14 +178,14 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>) -> Infallible {
         failing = false;
         node.tally.accepted.inc();
         if let Err(error) = set_options(&stream) {
-            tracing::debug!("a client left while it was accepted: {error}");
+            tracing::debug!(%error, "client disconnected during accept");
             continue;
         }
         // Waits when there are too many already, and none makes room: the backlog holds the rest.
         if let Ok(slot) = node.door.admit(&node.pools.door).await {
             slot.spawn(receive(stream, address, node.clone()));
         } else {
-            tracing::warn!("the door takes no sockets");
+            tracing::warn!("cannot admit a socket: the front pool is closed");
         }
     }
 }

@@ -63,10 +63,10 @@ pub trait Store: Send + Sync {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// It does not answer.
-    #[error("the session store cannot be reached: {0}")]
+    #[error("cannot reach the session store: {0}")]
     Unreachable(#[source] Box<dyn error::Error + Send + Sync>),
     /// It answers, and will not or cannot do it.
-    #[error("the session store refused: {0}")]
+    #[error("session store refused the operation: {0}")]
     Refused(#[source] Box<dyn error::Error + Send + Sync>),
 }
 
@@ -145,14 +145,14 @@ impl Sessions {
         match result {
             Ok(done) => {
                 if failed {
-                    tracing::info!("the session store works again");
+                    tracing::info!("session store works again");
                 }
                 Some(done)
             }
             Err(error) => {
                 self.failures.inc();
                 if !failed {
-                    tracing::warn!("{error}; connections go on without");
+                    tracing::warn!(%error, "session store failed; connections continue without it");
                 }
                 None
             }

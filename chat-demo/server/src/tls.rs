@@ -99,7 +99,7 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {option} {}: {source}", path.display())]
+    #[error("cannot read {option} `{}`: {source}", path.display())]
     Unread {
         /// Which one.
         option: &'static str,

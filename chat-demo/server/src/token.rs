@@ -117,23 +117,23 @@ fn since_epoch() -> Duration {
 /// Why a token is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum TokenError {
-    #[error("the token has expired: get a fresh one")]
+    #[error("token expired; get a new one")]
     Expired,
-    #[error("the token is not good yet: see its nbf, and the clocks")]
+    #[error("token not valid yet: check its nbf and the clocks")]
     Early,
-    #[error("the token's signature is wrong: it was made with another secret, or changed")]
+    #[error("wrong token signature: it was made with another secret, or changed")]
     Signature,
-    #[error("the token's algorithm is not HS256")]
+    #[error("token algorithm is not HS256")]
     Algorithm,
-    #[error("the token has no {0}, or it is not a number of seconds")]
+    #[error("token claim {0} is missing or not a number of seconds")]
     Time(String),
     #[error(
-        "the token's sub is not a name: 1 to 64 bytes, no control characters, not blank, not guest-..."
+        "token claim sub is not a user name: 1 to 64 bytes, no control characters, not blank, not guest-..."
     )]
     User,
-    #[error("the token's rooms are not all names, or beginnings of names followed by *")]
+    #[error("token claim rooms must be names, or prefixes with *")]
     Rooms,
-    #[error("the token cannot be read: {0}")]
+    #[error("cannot read the token: {0}")]
     Form(String),
 }
 

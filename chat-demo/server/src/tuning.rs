@@ -90,10 +90,10 @@ impl Tuning {
         // Relaxed: to be looked at alone.
         self.limit.store(change.to, Ordering::Relaxed);
         if change.reason == Reason::Trial {
-            tracing::debug!(pool, what, "tuned: {change}");
+            tracing::debug!(pool, what, %change, "tuned");
             return;
         }
-        tracing::info!(pool, what, "tuned: {change}");
+        tracing::info!(pool, what, %change, "tuned");
         self.changes.inc();
         *self.last.lock() = Some(change.to_string());
     }

@@ -63,7 +63,7 @@ fn without_subscribe_rights_joins_are_refused_with_a_reason() {
     run(async {
         let redis = Redis::start().await;
         let rights = ["+@all", "allchannels", "-subscribe"];
-        refuses_until_it_may(&redis, &rights, "Redis does not let this server listen: ").await;
+        refuses_until_it_may(&redis, &rights, "Redis refuses subscriptions: ").await;
     });
 }
 

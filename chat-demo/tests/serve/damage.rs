@@ -37,7 +37,7 @@ fn assert_refused((code, lines): &(Option<i32>, Vec<String>), path: &Path, why: 
     let [line] = &lines[..] else {
         panic!("not one line: {lines:?}")
     };
-    let begin = format!("chat-demo: cannot keep messages in {}: ", path.display());
+    let begin = format!("chat-demo: cannot open data file `{}`: ", path.display());
     assert!(line.starts_with(&begin) && line.contains(why), "{line}");
     assert!(line.contains("--data"), "{line}");
 }
@@ -136,7 +136,7 @@ async fn check_damaged(path: &Path, content: &[u8], what: &str) -> bool {
         Err(error) => {
             let line = error.to_string();
             assert!(
-                line.starts_with("cannot keep messages in "),
+                line.starts_with("cannot open data file `"),
                 "{what}: {line}"
             );
             assert!(!line.contains('\n'), "{what}: {line}");

@@ -210,10 +210,7 @@ fn stream_ends_with_the_server_and_with_its_user() {
         let mut reader = Reader::open(&server, "tea", &header).await;
         reader.expect("joined").await;
         let stopped = server.stop();
-        assert_eq!(
-            reader.expect("bye").await.1["reason"],
-            "the server restarts"
-        );
+        assert_eq!(reader.expect("bye").await.1["reason"], "server restart");
         assert!(reader.next().await.is_none());
         bob.expect_close_at_last(1012).await;
         drop((bob, reader));

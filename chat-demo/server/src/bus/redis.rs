@@ -35,10 +35,10 @@ use self::reads::Reads;
 use self::scripts::Scripts;
 use self::sessions::RedisSessions;
 use self::shared::{Kept, Shared};
-use self::subscriber::{Ears, Subscriber};
+use self::subscriber::{Listeners, Subscriber};
 use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
-use super::{Away, Bus, Ear, Page, Then, Watch};
+use super::{Bus, BusListener, BusUnavailable, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
 use crate::epoch::Epoch;
@@ -57,7 +57,7 @@ const KEPT: usize = 4096;
 pub(crate) struct Redis {
     shared: Arc<Shared>,
     entries: Sender<Entry>,
-    ears: Arc<Ears>,
+    listeners: Arc<Listeners>,
     members: Arc<Members>,
     reads: Arc<Reads>,
     away: WhenAway,
@@ -94,7 +94,7 @@ impl Redis {
         let (pushes, pushed) = mpsc::channel(ANNOUNCED);
         let redis = Self {
             entries,
-            ears: Arc::default(),
+            listeners: Arc::default(),
             members: Arc::default(),
             reads: Arc::new(connections),
             away: config.redis.redis_away,
@@ -103,12 +103,13 @@ impl Redis {
         };
         let Self {
             shared,
-            ears,
+            listeners,
             members,
             ..
         } = &redis;
-        let (of_members, for_members, its_ears) = (members.clone(), shared.clone(), ears.clone());
-        let subscriber = Subscriber::new(shared.link.clone(), ears.clone(), reads.clone());
+        let (of_members, for_members, its_ears) =
+            (members.clone(), shared.clone(), listeners.clone());
+        let subscriber = Subscriber::new(shared.link.clone(), listeners.clone(), reads.clone());
         let presence = Presence::new(
             shared.scripts.beat.clone(),
             shared.server.clone(),
@@ -117,7 +118,7 @@ impl Redis {
         );
         redis.run(service, shared.link.clone().keep(presence, pushes));
         redis.run(service, subscriber.run());
-        redis.run(service, subscriber::dispatch(pushed, ears.clone()));
+        redis.run(service, subscriber::dispatch(pushed, listeners.clone()));
         redis.run(service, Publisher::new(shared.clone(), received).run());
         redis.run(service, async move {
             of_members.keep(&for_members, &its_ears).await;
@@ -177,12 +178,12 @@ impl Drop for Redis {
 }
 
 impl Bus for Redis {
-    fn watch(&self, room: Option<&str>, ear: Weak<dyn Ear>) -> Watch {
-        self.ears.watch(channel(room), ear)
+    fn watch(&self, room: Option<&str>, listener: Weak<dyn BusListener>) -> Watch {
+        self.listeners.watch(channel(room), listener)
     }
 
-    fn catch_up(&self, ear: Arc<dyn Ear>) {
-        self.ears.catch_up(ear);
+    fn catch_up(&self, listener: Arc<dyn BusListener>) {
+        self.listeners.catch_up(listener);
     }
 
     fn append(
@@ -190,21 +191,29 @@ impl Bus for Redis {
         message: Message,
         key: Option<String>,
         then: Then,
-    ) -> BoxFuture<'_, Result<(), Away>> {
+    ) -> BoxFuture<'_, Result<(), BusUnavailable>> {
         Box::pin(async {
             if !self.shared.link.is_connected() {
-                return Err(Away);
+                return Err(BusUnavailable);
             }
             let entry = Entry::new(message, key, then);
-            self.entries.send(entry).await.map_err(|_| Away)
+            self.entries.send(entry).await.map_err(|_| BusUnavailable)
         })
     }
 
-    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> BoxFuture<'a, Result<Page, Away>> {
+    fn read<'a>(
+        &'a self,
+        room: &'a str,
+        after: Option<u64>,
+    ) -> BoxFuture<'a, Result<Page, BusUnavailable>> {
         Box::pin(self.reads.page(&self.shared, room, after))
     }
 
-    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> BoxFuture<'a, Result<(), Away>> {
+    fn fork<'a>(
+        &'a self,
+        room: &'a str,
+        epoch: Epoch,
+    ) -> BoxFuture<'a, Result<(), BusUnavailable>> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let keys = Keys::of(room);
@@ -229,7 +238,7 @@ impl Bus for Redis {
         &'a self,
         room: Option<&'a str>,
         frame: &'a Parcel,
-    ) -> BoxFuture<'a, Result<(), Away>> {
+    ) -> BoxFuture<'a, Result<(), BusUnavailable>> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let announced: redis::RedisResult<()> = redis::cmd(self.shared.publish)
@@ -245,7 +254,7 @@ impl Bus for Redis {
         &'a self,
         room: &'a Arc<str>,
         member: &'a Connection,
-    ) -> BoxFuture<'a, Result<u32, Away>> {
+    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
         let user = member.user.get().cloned().unwrap_or_default();
         Box::pin(async move {
             self.members
@@ -254,7 +263,10 @@ impl Bus for Redis {
         })
     }
 
-    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> BoxFuture<'a, Result<u32, Away>> {
+    fn restore_members<'a>(
+        &'a self,
+        room: &'a Arc<str>,
+    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
         Box::pin(self.members.restore(&self.shared, room))
     }
 
@@ -266,7 +278,7 @@ impl Bus for Redis {
         &'a self,
         room: &'a str,
         most: usize,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Away>> {
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, BusUnavailable>> {
         Box::pin(async move {
             let users = self.reads.users(&self.shared, room, most).await?;
             let lacks = |users: &Vec<String>| self.members.are_missing_in(room, users);

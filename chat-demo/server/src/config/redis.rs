@@ -15,7 +15,7 @@ use super::redis_url::RedisUrl;
 pub struct RedisArgs {
     /// Redis to share rooms with other servers through, like <redis://127.0.0.1> or
     /// <rediss://user:password@host:6380/0>; several of a cluster or of sentinels, separated by commas.
-    /// Others see a password in the list of processes, unless it comes from the environment
+    /// Set a password by the environment: command lines are visible to other users
     #[arg(
         long,
         env = "CHAT_REDIS",
@@ -26,11 +26,11 @@ pub struct RedisArgs {
     )]
     pub redis: Vec<RedisUrl>,
 
-    /// The Redis is a cluster
+    /// Redis is a cluster
     #[arg(long, env = "CHAT_REDIS_CLUSTER", value_parser = BoolishValueParser::new())]
     pub redis_cluster: bool,
 
-    /// Ask the Redis, which is a sentinel, for the master of that name
+    /// Name of the master; the addresses of --redis are sentinels
     #[arg(
         long,
         env = "CHAT_REDIS_SENTINEL",
@@ -39,7 +39,7 @@ pub struct RedisArgs {
     )]
     pub redis_sentinel: Option<String>,
 
-    /// What becomes of rooms while Redis is away
+    /// What to do with rooms while Redis is unavailable
     #[arg(
         long,
         env = "CHAT_REDIS_AWAY",
@@ -48,15 +48,15 @@ pub struct RedisArgs {
     )]
     pub redis_away: WhenAway,
 
-    /// Connections at most to read old messages from Redis with
+    /// Maximum number of connections that read old messages from Redis
     #[arg(long, env = "CHAT_REDIS_READS", value_name = "N", default_value = "16", value_parser = count)]
     pub redis_reads: usize,
 
-    /// How long such a connection is kept unused
+    /// How long to keep an idle one of these connections
     #[arg(long, env = "CHAT_REDIS_READS_IDLE", value_name = "TIME", default_value = "60s", value_parser = positive)]
     pub redis_reads_idle: Duration,
 
-    /// How long such a connection is kept at all
+    /// How long to keep any of these connections
     #[arg(long, env = "CHAT_REDIS_READS_LIFE", value_name = "TIME", default_value = "30m", value_parser = positive)]
     pub redis_reads_life: Duration,
 }
@@ -80,9 +80,9 @@ impl RedisArgs {
 /// What becomes of rooms while Redis is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WhenAway {
-    /// Nothing can be said: the order of messages is the same everywhere
+    /// Refuse messages, so that their order stays the same on all servers
     Refuse,
-    /// Those on this server go on among themselves, and begin anew when it is back
+    /// Let the clients of this server chat with each other; their rooms begin a new epoch afterwards
     Local,
 }
 
@@ -90,7 +90,7 @@ pub enum WhenAway {
 #[derive(Debug, Error)]
 pub enum RedisError {
     /// An address is none.
-    #[error("--redis {url} cannot be used: {source}")]
+    #[error("cannot use --redis {url}: {source}")]
     Address {
         /// Which one.
         url: RedisUrl,
@@ -98,9 +98,9 @@ pub enum RedisError {
         source: redis::RedisError,
     },
     /// Several addresses, of what needs one.
-    #[error("--redis takes one address, unless with --redis-cluster or --redis-sentinel")]
+    #[error("--redis takes one address; several need --redis-cluster or --redis-sentinel")]
     Several,
     /// What was said of the sentinels does not go together.
-    #[error("--redis-sentinel cannot be used: {0}")]
+    #[error("cannot use --redis-sentinel: {0}")]
     Sentinel(redis::RedisError),
 }

@@ -45,12 +45,10 @@ pub(crate) enum Numbered {
 /// Why a message has no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum JournalError {
-    #[error("messages cannot be kept: try again later")]
+    #[error("cannot write the data file; retry later")]
     NotKept,
     /// Writing failed in the middle.
-    #[error(
-        "the file failed while it was written: the text may have been kept; repeat it with its key"
-    )]
+    #[error("cannot write the data file: the text may have been kept; repeat it with its key")]
     Uncertain,
 }
 

@@ -132,7 +132,7 @@ impl Writer {
         }
         self.store = Some(store);
         if self.failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("messages are kept again in {}", self.path.display());
+            tracing::info!(path = %self.path.display(), "writing messages to the data file again");
         }
         true
     }
@@ -156,7 +156,7 @@ impl Writer {
     /// Notes a failure: once, not for each message, for as long as it lasts.
     fn fail(&self, error: &DataError) {
         if !self.failing.swap(true, Ordering::Relaxed) {
-            tracing::error!("cannot keep messages in {}: {error}", self.path.display());
+            tracing::error!(path = %self.path.display(), %error, "cannot write messages to the data file");
         }
     }
 }

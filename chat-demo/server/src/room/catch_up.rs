@@ -1,4 +1,4 @@
-//! How a room reads from the bus what it has missed, and hears what is announced.
+//! Reads missed messages of a room from the bus, and handles announcements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use tokio::time::sleep;
 use super::Room;
 use super::replica::Filled;
 use super::state::State;
-use crate::bus::{Away, Bus, Ear, Heard};
+use crate::bus::{Bus, BusEvent, BusListener, BusUnavailable};
 
-/// Between two attempts to read.
+/// The pause between two attempts to read.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Between two looks whether members have read what they were given, and how long they have for it.
+/// How often to check whether members have read their messages, and how long they have.
 const PACE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -25,31 +25,31 @@ impl Room {
         }
     }
 
-    /// Does something in line with the other operations, and waits for what comes of it; nothing when the server ends.
+    /// Enqueues an operation of the room and waits for its result; `None` when the server ends.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         op: impl FnOnce(&mut State) -> T + Send + 'static,
     ) -> Option<T> {
-        let (tell, told) = oneshot::channel();
-        let asked = self.send(move |state| drop(tell.send(op(state)))).await;
+        let (sender, result) = oneshot::channel();
+        let asked = self.send(move |state| drop(sender.send(op(state)))).await;
         asked.ok()?;
-        told.await.ok()
+        result.await.ok()
     }
 
-    /// Reads no more for now; later, if the bus is there though it did not answer.
+    /// Stops reading, and tries again later if the bus is up.
     async fn try_later(self: Arc<Self>, bus: Arc<dyn Bus>) -> Option<()> {
         self.ask(State::lose_bus).await?;
         self.ask(State::give_up_reading).await?;
-        // Who is cut off is told when that is over, and a room that nobody has reads nothing.
+        // Without the bus, `catch_up` follows its return. A room without members reads nothing.
         if bus.is_up() && Arc::strong_count(&self) > 1 {
             sleep(PAUSE).await;
-            // Behind the others: a read that fails again and again keeps no place to read.
+            // Queue behind the other rooms: a failing read must not keep a slot.
             bus.catch_up(self);
         }
         Some(())
     }
 
-    /// Reads until nothing is missing; `None` if the bus is away, or the server ends.
+    /// Reads until nothing is missing; `None` if the bus is unavailable, or the server ends.
     async fn read(self: Arc<Self>) -> Option<()> {
         let bus = self.common.bus.clone()?;
         if !self.ask(State::begin_reading).await? {
@@ -62,14 +62,14 @@ impl Room {
                 .await?;
             let read = async {
                 let page = bus.read(&self.name, asked.map(|asked| asked.seq)).await?;
-                // A room that begins anew may have lost its members, too.
+                // A room that begins a new epoch may have lost its members as well.
                 let members = match asked {
                     None if !empty => bus.restore_members(&self.name).await.ok(),
                     _ => None,
                 };
                 Ok((page, members))
             };
-            let read: Result<_, Away> = read.await;
+            let read: Result<_, BusUnavailable> = read.await;
             let Ok((page, members)) = read else {
                 return self.try_later(bus).await;
             };
@@ -98,26 +98,26 @@ impl Room {
     }
 }
 
-impl Ear for Room {
-    fn hear(self: Arc<Self>, heard: Heard) -> BoxFuture<'static, ()> {
+impl BusListener for Room {
+    fn on_event(self: Arc<Self>, event: BusEvent) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let room = self.clone();
-            let hear = move |state: &mut State| match heard {
-                Heard::Message(announced) => {
-                    if state.hear(announced) {
+            let handle = move |state: &mut State| match event {
+                BusEvent::Message(announced) => {
+                    if state.on_announced(announced) {
                         room.ask_to_catch_up();
                     }
                 }
-                Heard::Stand(stand) => {
+                BusEvent::Stand(stand) => {
                     if state.compare(stand) {
                         room.ask_to_catch_up();
                     }
                 }
-                Heard::Frame(frame) => state.deliver_frame(&frame),
-                Heard::Presence(presence) => state.deliver_presence(presence),
+                BusEvent::Frame(frame) => state.deliver_frame(&frame),
+                BusEvent::Presence(presence) => state.deliver_presence(presence),
             };
-            // Closed: the server ends.
-            let _ = self.send(hear).await;
+            // Ignore an error: the strand is closed, and the server ends.
+            let _ = self.send(handle).await;
         })
     }
 

@@ -13,7 +13,7 @@ use chat_demo_client::wire;
 use super::replica::{Asked, Filled, Reading, Relation};
 use super::source::{Newcomer, Source};
 use super::state::State;
-use crate::bus::{Announced, Away, Mark, Page};
+use crate::bus::{Announced, BusUnavailable, Mark, Page};
 use crate::clock;
 use crate::epoch::{Epoch, Position};
 
@@ -77,11 +77,11 @@ impl State {
         if self.is_alone() {
             return self.publish(&source, key, message);
         }
-        source.refuse(Away.into(), &self.common.tally);
+        source.refuse(BusUnavailable.into(), &self.common.tally);
     }
 
     /// Takes a message that was announced. Says whether to read what was missed.
-    pub(super) fn hear(&mut self, announced: Announced) -> bool {
+    pub(super) fn on_announced(&mut self, announced: Announced) -> bool {
         let newest = self.log.newest().seq;
         let Announced {
             epoch,
@@ -98,8 +98,8 @@ impl State {
             return replica.miss();
         }
         // Announcements of an epoch come in order, unless the bus went back.
-        let went_back = seq <= replica.heard;
-        replica.heard = seq;
+        let went_back = seq <= replica.last_seen;
+        replica.last_seen = seq;
         replica.announced = replica.announced.max(seq);
         if went_back {
             return replica.miss();
@@ -253,7 +253,7 @@ impl State {
             replica.epoch = Some(epoch);
             replica.tip = page.tip;
             replica.alone = false;
-            (replica.announced, replica.heard) = (0, 0);
+            (replica.announced, replica.last_seen) = (0, 0);
             waiting = mem::take(&mut replica.waiting);
         }
         self.begin_anew(members);

@@ -81,7 +81,7 @@ impl Room {
             let users = bus.users(self.name(), MAX_LISTED).await;
             if users.is_ok() || !bus.goes_on_alone() {
                 let users = users?.ok_or_else(too_many)?;
-                return self.tell_users(to, move || users).await;
+                return self.send_users(to, move || users).await;
             }
         }
         let Some(members) = self.ask(|state| state.connections()).await else {
@@ -89,10 +89,10 @@ impl Room {
         };
         let members = members.ok_or_else(too_many)?;
         let users = move || members.iter().map(|one| one.user().to_owned()).collect();
-        self.tell_users(to, users).await
+        self.send_users(to, users).await
     }
 
-    async fn tell_users(
+    async fn send_users(
         &self,
         to: Arc<Connection>,
         users: impl FnOnce() -> Vec<String> + Send + 'static,

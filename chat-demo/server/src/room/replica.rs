@@ -7,20 +7,20 @@ use crate::epoch::Epoch;
 /// What a room knows of what the bus has.
 #[derive(Default)]
 pub(super) struct Replica {
-    /// The epoch of the log in the bus; none before it was read for the first time, or when it has to be read anew.
+    /// The epoch of the log in the bus; `None` before the log was read, or when it must be read again.
     pub(super) epoch: Option<Epoch>,
     /// The mark of the newest message in the log.
     pub(super) tip: Option<Mark>,
-    /// The largest number that was announced in the epoch.
+    /// The largest number announced in the epoch.
     pub(super) announced: u64,
-    /// The number that was announced last in the epoch.
-    pub(super) heard: u64,
+    /// The number of the last announcement in the epoch.
+    pub(super) last_seen: u64,
     pub(super) reading: Reading,
-    /// Nothing is heard.
+    /// Whether the connection to the bus is lost.
     pub(super) cut_off: bool,
-    /// Messages were numbered here.
+    /// Whether this server numbered messages itself.
     pub(super) alone: bool,
-    /// Those who come before it is known where the room stands.
+    /// Clients that joined before the state of the room is known.
     pub(super) waiting: Vec<Newcomer>,
 }
 

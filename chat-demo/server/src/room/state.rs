@@ -72,7 +72,7 @@ impl State {
             members,
             told,
         } = newcomer;
-        self.tell_presence(connection.user(), PresenceEvent::Joined);
+        self.send_presence(connection.user(), PresenceEvent::Joined);
         let id = connection.id;
         let member = Member {
             connection,
@@ -143,7 +143,7 @@ impl State {
                 .retain(|newcomer| newcomer.connection.id != id);
         }
         if let Some(member) = self.members.remove(&id) {
-            self.tell_presence(member.connection.user(), PresenceEvent::Left);
+            self.send_presence(member.connection.user(), PresenceEvent::Left);
         }
     }
 
@@ -245,7 +245,7 @@ impl State {
     }
 
     /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
-    fn tell_presence(&mut self, user: &str, event: PresenceEvent) {
+    fn send_presence(&mut self, user: &str, event: PresenceEvent) {
         let mut members = self.members.values();
         // The bus knows who is the first and who the last on all servers.
         if self.replica.is_some()

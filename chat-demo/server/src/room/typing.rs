@@ -29,7 +29,7 @@ impl Membership {
 
 impl Room {
     /// Tells the members that a user writes something, on all servers. Waits for no member and for no slot.
-    pub(crate) async fn tell_typing(self: &Arc<Self>, user: &str) {
+    pub(crate) async fn send_typing(self: &Arc<Self>, user: &str) {
         let typing = Typing {
             room: self.name.to_string(),
             user: Some(user.to_owned()),

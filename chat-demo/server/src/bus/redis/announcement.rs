@@ -7,7 +7,7 @@ use chat_demo_client::payload::{Message, Presence, PresenceEvent};
 use chat_demo_client::subprotocol::Subprotocol::Protobuf;
 use chat_demo_client::wire::{Delivery, Parcel};
 
-use crate::bus::{Announced, Heard, Mark};
+use crate::bus::{Announced, BusEvent, Mark};
 use crate::epoch::{Epoch, Position};
 
 /// A message as it is kept: without what it is kept under.
@@ -38,14 +38,14 @@ pub(super) fn encode(frame: &Parcel) -> Vec<u8> {
 }
 
 /// What was announced to those in the room; nothing if a newer server says what this one does not know.
-pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
+pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<BusEvent> {
     let (kind, payload) = bytes.split_first()?;
     Some(match Kind(*kind) {
         Kind::MESSAGE => {
             let (epoch, payload) = head(payload)?;
             let (seq, payload) = head(payload)?;
             let (before, payload) = head(payload)?;
-            Heard::Message(Announced {
+            BusEvent::Message(Announced {
                 epoch: Epoch::parse(epoch)?,
                 before: mark(before),
                 message: restored(room, seq.parse().ok()?, payload)?,
@@ -53,7 +53,7 @@ pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
         }
         Kind::JOINED => {
             let (epoch, seq) = str::from_utf8(payload).ok()?.split_once(':')?;
-            Heard::Stand(Position {
+            BusEvent::Stand(Position {
                 epoch: Epoch::parse(epoch)?,
                 seq: seq.parse().ok()?,
             })
@@ -65,13 +65,13 @@ pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<Heard> {
                 b'l' => PresenceEvent::Left,
                 _ => return None,
             };
-            Heard::Presence(Presence {
+            BusEvent::Presence(Presence {
                 room: room.to_owned(),
                 user: str::from_utf8(user).ok()?.to_owned(),
                 event: event.into(),
             })
         }
-        kind => Heard::Frame(Parcel::read(kind, payload)?),
+        kind => BusEvent::Frame(Parcel::read(kind, payload)?),
     })
 }
 
@@ -122,34 +122,34 @@ mod tests {
             Parcel::new(&state),
             Parcel::new(&alert),
         ] {
-            let Some(Heard::Frame(heard)) = decode("tea", &encode(&sent)) else {
-                panic!("{sent:?} is not heard");
+            let Some(BusEvent::Frame(event)) = decode("tea", &encode(&sent)) else {
+                panic!("{sent:?} is not event");
             };
-            assert_eq!((heard.kind(), heard.bytes()), (sent.kind(), sent.bytes()));
+            assert_eq!((event.kind(), event.bytes()), (sent.kind(), sent.bytes()));
             for subprotocol in Subprotocol::ALL {
-                assert_eq!(heard.encoded(subprotocol), sent.encoded(subprotocol));
+                assert_eq!(event.encoded(subprotocol), sent.encoded(subprotocol));
             }
         }
         let mut announced = vec![Kind::MESSAGE.0];
         announced.extend_from_slice(b"000000000000002a:12:ff:");
         announced.extend(stored(message()));
-        let heard = Heard::Message(Announced {
+        let event = BusEvent::Message(Announced {
             epoch: Epoch::from_bits(42),
             before: Some(Mark(255)),
             message: message(),
         });
-        assert_eq!(decode("tea", &announced), Some(heard));
+        assert_eq!(decode("tea", &announced), Some(event));
         let begun = [&[Kind::JOINED.0][..], b"000000000000002a:3"].concat();
         let (epoch, seq) = (Epoch::from_bits(42), 3);
-        let heard = Heard::Stand(Position { epoch, seq });
-        assert_eq!(decode("tea", &begun), Some(heard));
+        let event = BusEvent::Stand(Position { epoch, seq });
+        assert_eq!(decode("tea", &begun), Some(event));
         let came = [&[Kind::PRESENCE.0][..], b"jann"].concat();
         let joined = Presence {
             room: "tea".to_owned(),
             user: "ann".to_owned(),
             event: PresenceEvent::Joined.into(),
         };
-        assert_eq!(decode("tea", &came), Some(Heard::Presence(joined)));
+        assert_eq!(decode("tea", &came), Some(BusEvent::Presence(joined)));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::presence::Presence;
 use super::topology::{Connection, Topology};
 use super::trouble::Troubles;
-use crate::bus::Away;
+use crate::bus::BusUnavailable;
 
 /// How often this server says that it is there, which shows whether Redis does what it is asked.
 const BEAT: Duration = Duration::from_secs(1);
@@ -55,8 +55,8 @@ impl Link {
     }
 
     /// The connection, if there is one.
-    pub(super) fn now(&self) -> Result<Line, Away> {
-        self.current.borrow().clone().ok_or(Away)
+    pub(super) fn now(&self) -> Result<Line, BusUnavailable> {
+        self.current.borrow().clone().ok_or(BusUnavailable)
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -74,8 +74,8 @@ impl Link {
     }
 
     /// Redis did not do something.
-    pub(super) fn failed(&self, error: &RedisError) -> Away {
-        tracing::debug!("Redis did not do it: {error}");
+    pub(super) fn failed(&self, error: &RedisError) -> BusUnavailable {
+        tracing::debug!(%error, "Redis command failed");
         if is_refusal(error) {
             self.troubles.refused(error);
         }
@@ -84,7 +84,7 @@ impl Link {
         } else {
             self.doubt();
         }
-        Away
+        BusUnavailable
     }
 
     /// Keeps a connection, for ever. What Redis says by itself goes to `pushes`.
@@ -101,18 +101,18 @@ impl Link {
                     self.current.send_replace(Some(Line { connection, number }));
                     tokio::select! {
                         error = self.until_it_fails(&mut presence, &mut beating) => {
-                            tracing::warn!("cut off from Redis: {error}");
+                            tracing::warn!(%error, "lost the connection to Redis");
                         }
                         () = self.useless.notified() => {
-                            tracing::warn!("this Redis takes nothing any more");
+                            tracing::warn!("closing the connection to Redis: it refuses all commands");
                         }
                     }
                     self.current.send_replace(None);
                     backoff.lasted(since.elapsed());
                 }
-                // Once, not for each attempt, for as long as it lasts.
+                // Log once, not for each attempt.
                 Err(error) if !std::mem::replace(&mut failing, true) => {
-                    tracing::warn!("cannot connect to Redis: {error}");
+                    tracing::warn!(%error, "cannot connect to Redis");
                 }
                 Err(_) => {}
             }
@@ -173,7 +173,7 @@ impl Link {
     }
 
     /// Called by the connection, which must not wait.
-    fn pass_on(&self, pushes: &Sender<PushInfo>, push: PushInfo) -> Result<(), Away> {
+    fn pass_on(&self, pushes: &Sender<PushInfo>, push: PushInfo) -> Result<(), BusUnavailable> {
         if push.kind == PushKind::Disconnection {
             self.doubt();
         }
@@ -183,7 +183,7 @@ impl Link {
                 self.missed.notify_one();
                 Ok(())
             }
-            Err(TrySendError::Closed(_)) => Err(Away),
+            Err(TrySendError::Closed(_)) => Err(BusUnavailable),
         }
     }
 }

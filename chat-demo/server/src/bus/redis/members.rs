@@ -13,9 +13,9 @@ use tokio::time::interval;
 
 use super::keys::Keys;
 use super::shared::Shared;
-use super::subscriber::Ears;
+use super::subscriber::Listeners;
 use super::topology::Connection;
-use crate::bus::{Away, Heard};
+use crate::bus::{BusEvent, BusUnavailable};
 use crate::clock;
 use crate::epoch::{Epoch, Position};
 
@@ -43,7 +43,7 @@ impl Members {
         room: &Arc<str>,
         id: u64,
         user: &Arc<str>,
-    ) -> Result<u32, Away> {
+    ) -> Result<u32, BusUnavailable> {
         insert(&self.here, room, id, user.clone());
         let mut connection = shared.link.now()?.connection;
         let came = [(id, user.clone())];
@@ -58,10 +58,14 @@ impl Members {
     }
 
     /// Puts all members of a room down again that are on this server.
-    pub(super) async fn restore(&self, shared: &Shared, room: &Arc<str>) -> Result<u32, Away> {
+    pub(super) async fn restore(
+        &self,
+        shared: &Shared,
+        room: &Arc<str>,
+    ) -> Result<u32, BusUnavailable> {
         let here = self.here.lock().get(room).cloned();
         let changed = say(shared, room, here.unwrap_or_default(), true).await;
-        changed.map(|changed| changed.count).ok_or(Away)
+        changed.map(|changed| changed.count).ok_or(BusUnavailable)
     }
 
     /// Whether one of those on this server is not among the users.
@@ -91,14 +95,14 @@ impl Members {
     }
 
     /// Tells Redis who went, and again and again who is there. For ever.
-    pub(super) async fn keep(&self, shared: &Shared, ears: &Ears) {
+    pub(super) async fn keep(&self, shared: &Shared, listeners: &Listeners) {
         let mut ticks = interval(shared.time_to_live / 3);
         let mut changes = shared.link.changes();
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.renew(shared, ears).await,
+                _ = ticks.tick() => self.renew(shared, listeners).await,
                 // Redis may come back without what it had.
-                _ = changes.changed() => self.renew(shared, ears).await,
+                _ = changes.changed() => self.renew(shared, listeners).await,
                 () = self.went.notified() => {}
             }
             self.forget(shared).await;
@@ -113,7 +117,7 @@ impl Members {
         }
     }
 
-    async fn renew(&self, shared: &Shared, ears: &Ears) {
+    async fn renew(&self, shared: &Shared, listeners: &Listeners) {
         let here = self.here.lock().clone();
         for (room, members) in here {
             // Those that go meanwhile are forgotten right after.
@@ -122,8 +126,8 @@ impl Members {
                 continue;
             };
             // The last announcement may have been lost, and the room silent since.
-            for ear in ears.of(&Keys::of(&room).channel) {
-                ear.hear(Heard::Stand(stand)).await;
+            for listener in listeners.of(&Keys::of(&room).channel) {
+                listener.on_event(BusEvent::Stand(stand)).await;
             }
         }
     }

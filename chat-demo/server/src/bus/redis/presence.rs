@@ -66,7 +66,7 @@ impl Presence {
             let node = &self.node;
             tracing::error!(
                 node,
-                "another server has the same name: give each its own --node"
+                "another server has the same name; give each server its own --node"
             );
         }
         self.doubled = lives || self.doubled && !self.others.is_empty();

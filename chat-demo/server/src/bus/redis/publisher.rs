@@ -15,7 +15,7 @@ use super::announcement;
 use super::keys::Keys;
 use super::link::Line;
 use super::shared::Shared;
-use crate::bus::{AppendError, Away, Mark, Then};
+use crate::bus::{AppendError, BusUnavailable, Mark, Then};
 use crate::clock;
 use crate::epoch::Epoch;
 
@@ -62,7 +62,7 @@ impl Entry {
         let error = if self.is_uncertain {
             AppendError::Uncertain
         } else {
-            Away.into()
+            BusUnavailable.into()
         };
         (self.then)(Err(error));
     }

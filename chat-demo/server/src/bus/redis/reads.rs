@@ -12,7 +12,7 @@ use super::announcement;
 use super::keys::Keys;
 use super::shared::Shared;
 use super::topology::{CONNECT, Connection, Topology};
-use crate::bus::{Away, Page};
+use crate::bus::{BusUnavailable, Page};
 use crate::clock;
 use crate::config::RedisArgs;
 use crate::epoch::Epoch;
@@ -37,7 +37,8 @@ impl ManageConnection for Topology {
     type Error = redis::RedisError;
 
     async fn connect(&self) -> RedisResult<Connection> {
-        self.connect(None::<fn(PushInfo) -> Result<(), Away>>).await
+        self.connect(None::<fn(PushInfo) -> Result<(), BusUnavailable>>)
+            .await
     }
 
     async fn is_valid(&self, connection: &mut Connection) -> RedisResult<()> {
@@ -72,8 +73,8 @@ impl Reads {
         shared: &Shared,
         room: &str,
         after: Option<u64>,
-    ) -> Result<Page, Away> {
-        let mut connection = self.connections.get().await.map_err(|_| Away)?;
+    ) -> Result<Page, BusUnavailable> {
+        let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
         let most = after.map_or(shared.kept.recent, |_| AT_ONCE);
         let keys = Keys::of(room);
         let read: RedisResult<Read> = shared
@@ -111,8 +112,8 @@ impl Reads {
         shared: &Shared,
         room: &str,
         most: usize,
-    ) -> Result<Option<Vec<String>>, Away> {
-        let mut connection = self.connections.get().await.map_err(|_| Away)?;
+    ) -> Result<Option<Vec<String>>, BusUnavailable> {
+        let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
         let users: RedisResult<Option<Vec<String>>> = shared
             .scripts
             .users
@@ -179,7 +180,7 @@ pub(super) async fn size(reads: Pool, most: usize) {
         ticks.tick().await;
         let stats = reads.stats();
         if let Some(capacity) = size.look(stats.in_flight, stats.waiting) {
-            tracing::debug!(capacity, "reads from Redis");
+            tracing::debug!(capacity, "changed the capacity for reads from Redis");
             reads.set_capacity(capacity);
         }
     }

@@ -1,4 +1,4 @@
-//! What is heard from Redis: which rooms this server listens to, and who is told.
+//! The subscriptions of this server in Redis, and the dispatch of announcements to listeners.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -16,46 +16,50 @@ use tokio::time::sleep;
 use super::announcement;
 use super::keys;
 use super::link::{Line, Link};
-use crate::bus::{Ear, Watch};
+use crate::bus::{BusListener, Watch};
 
-/// Channels that are asked for at once.
+/// The most channels in one command.
 const CHANNELS: usize = 256;
-/// Between two attempts to listen.
+/// The pause between two attempts to subscribe.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Those who listen to one channel, by their ids.
-type Listeners = Vec<(u64, Weak<dyn Ear>)>;
+/// The listeners of one channel, with their ids.
+type OfChannel = Vec<(u64, Weak<dyn BusListener>)>;
 
-/// Who listens to what.
+/// The listeners of all channels.
 #[derive(Default)]
-pub(super) struct Ears {
-    by_channel: Mutex<HashMap<String, Listeners>>,
+pub(super) struct Listeners {
+    by_channel: Mutex<HashMap<String, OfChannel>>,
     next: AtomicU64,
-    /// Told when somebody comes or goes, or wants to catch up.
+    /// Notified when a listener is added, removed, or must catch up.
     changed: Notify,
-    /// Those that have missed something.
-    behind: Mutex<Vec<Arc<dyn Ear>>>,
+    /// Listeners that missed something.
+    behind: Mutex<Vec<Arc<dyn BusListener>>>,
 }
 
-impl Ears {
-    pub(super) fn watch(self: &Arc<Self>, channel: String, ear: Weak<dyn Ear>) -> Watch {
+impl Listeners {
+    pub(super) fn watch(
+        self: &Arc<Self>,
+        channel: String,
+        listener: Weak<dyn BusListener>,
+    ) -> Watch {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let mut by_channel = self.by_channel.lock();
         by_channel
             .entry(channel.clone())
             .or_default()
-            .push((id, ear));
+            .push((id, listener));
         drop(by_channel);
         self.changed.notify_one();
-        let ears = self.clone();
-        Watch::new(move || ears.end(&channel, id))
+        let listeners = self.clone();
+        Watch::new(move || listeners.end(&channel, id))
     }
 
     fn end(&self, channel: &str, id: u64) {
         let mut by_channel = self.by_channel.lock();
-        if let Some(ears) = by_channel.get_mut(channel) {
-            ears.retain(|(other, _)| *other != id);
-            if ears.is_empty() {
+        if let Some(listeners) = by_channel.get_mut(channel) {
+            listeners.retain(|(other, _)| *other != id);
+            if listeners.is_empty() {
                 by_channel.remove(channel);
             }
         }
@@ -63,75 +67,79 @@ impl Ears {
         self.changed.notify_one();
     }
 
-    pub(super) fn catch_up(&self, ear: Arc<dyn Ear>) {
-        self.behind.lock().push(ear);
+    pub(super) fn catch_up(&self, listener: Arc<dyn BusListener>) {
+        self.behind.lock().push(listener);
         self.changed.notify_one();
     }
 
-    pub(super) fn of(&self, channel: &str) -> Vec<Arc<dyn Ear>> {
+    pub(super) fn of(&self, channel: &str) -> Vec<Arc<dyn BusListener>> {
         let by_channel = self.by_channel.lock();
-        let ears = by_channel.get(channel).into_iter().flatten();
-        ears.filter_map(|(_, ear)| ear.upgrade()).collect()
+        let listeners = by_channel.get(channel).into_iter().flatten();
+        listeners
+            .filter_map(|(_, listener)| listener.upgrade())
+            .collect()
     }
 
-    /// All ears that there are, by their ids, and their channels.
-    fn all(&self) -> Vec<(u64, String, Arc<dyn Ear>)> {
+    /// Returns all listeners with their ids and channels.
+    fn all(&self) -> Vec<(u64, String, Arc<dyn BusListener>)> {
         let by_channel = self.by_channel.lock();
-        let each = by_channel
-            .iter()
-            .flat_map(|(channel, ears)| ears.iter().map(move |(id, ear)| (*id, channel, ear)));
-        each.filter_map(|(id, channel, ear)| Some((id, channel.clone(), ear.upgrade()?)))
+        let each = by_channel.iter().flat_map(|(channel, listeners)| {
+            listeners
+                .iter()
+                .map(move |(id, listener)| (*id, channel, listener))
+        });
+        each.filter_map(|(id, channel, listener)| Some((id, channel.clone(), listener.upgrade()?)))
             .collect()
     }
 }
 
-/// Sees to it that what ears listen to is what Redis tells this server.
+/// Keeps the subscriptions in Redis equal to the channels of the listeners.
 pub(super) struct Subscriber {
     link: Arc<Link>,
-    ears: Arc<Ears>,
-    /// Where those that are behind catch up.
+    listeners: Arc<Listeners>,
+    /// The pool in which listeners catch up.
     reads: Pool,
-    /// Channels that the connection of this number tells.
-    heard: HashSet<String>,
+    /// Channels that the connection number `line` is subscribed to.
+    subscribed: HashSet<String>,
     line: Option<u64>,
-    /// Ears that know how things stand: that they hear, or that nothing is heard.
-    told: HashSet<u64>,
-    /// There is a connection, and Redis does not let it listen.
+    /// Listeners that were notified of the current state: subscribed or cut off.
+    notified: HashSet<u64>,
+    /// Whether Redis refuses to subscribe the connection.
     deaf: bool,
 }
 
 impl Subscriber {
-    pub(super) fn new(link: Arc<Link>, ears: Arc<Ears>, reads: Pool) -> Self {
+    pub(super) fn new(link: Arc<Link>, listeners: Arc<Listeners>, reads: Pool) -> Self {
         Self {
             link,
-            ears,
+            listeners,
             reads,
-            heard: HashSet::new(),
+            subscribed: HashSet::new(),
             line: None,
-            told: HashSet::new(),
+            notified: HashSet::new(),
             deaf: false,
         }
     }
 
-    /// For ever.
+    /// Runs until the server ends.
     pub(super) async fn run(mut self) {
-        let (link, ears) = (self.link.clone(), self.ears.clone());
+        let (link, listeners) = (self.link.clone(), self.listeners.clone());
         let mut changes = link.changes();
-        // It may have connected before this began.
+        // The link may have connected before this task began.
         changes.mark_changed();
         loop {
             tokio::select! {
                 _ = changes.changed() => {}
-                () = ears.changed.notified() => {}
-                // Whose it was is not known.
-                () = link.missed.notified() => self.told.clear(),
+                () = listeners.changed.notified() => {}
+                // A lost announcement may concern any listener.
+                () = link.missed.notified() => self.notified.clear(),
             }
             let line = changes.borrow_and_update().clone();
             let number = line.as_ref().map(|line| line.number);
             if number != self.line {
                 self.line = number;
-                self.heard.clear();
-                self.told.clear();
+                self.subscribed.clear();
+                self.notified.clear();
             }
             match line {
                 Some(line) => {
@@ -139,32 +147,32 @@ impl Subscriber {
                     link.troubles.listening(listening.as_ref().err());
                     if listening.is_err() {
                         link.doubt();
-                        self.go_deaf().await;
+                        self.subscribe_failed().await;
                         sleep(PAUSE).await;
-                        ears.changed.notify_one();
+                        listeners.changed.notify_one();
                     }
                 }
                 None => self.cut_off().await,
             }
-            let behind = mem::take(&mut *ears.behind.lock());
-            for ear in behind {
-                self.send_to_read(ear).await;
+            let behind = mem::take(&mut *listeners.behind.lock());
+            for listener in behind {
+                self.send_to_read(listener).await;
             }
         }
     }
 
-    /// Makes the connection tell what is listened to, and nothing else; then those catch up that are new.
+    /// Subscribes and unsubscribes channels as needed; then new listeners catch up.
     async fn listen(&mut self, mut line: Line) -> RedisResult<()> {
-        let all = self.ears.all();
+        let all = self.listeners.all();
         let wanted: HashSet<_> = all.iter().map(|(_, channel, _)| channel.as_str()).collect();
-        let unwanted = self.heard.iter().map(String::as_str);
+        let unwanted = self.subscribed.iter().map(String::as_str);
         let unwanted: Vec<_> = unwanted
             .filter(|channel| !wanted.contains(channel))
             .collect();
         let missing: Vec<_> = wanted
             .iter()
             .copied()
-            .filter(|channel| !self.heard.contains(*channel))
+            .filter(|channel| !self.subscribed.contains(*channel))
             .collect();
         for channels in unwanted.chunks(CHANNELS) {
             line.connection.unsubscribe(channels).await?;
@@ -172,53 +180,53 @@ impl Subscriber {
         for channels in missing.chunks(CHANNELS) {
             line.connection.subscribe(channels).await?;
         }
-        self.heard = wanted.into_iter().map(str::to_owned).collect();
+        self.subscribed = wanted.into_iter().map(str::to_owned).collect();
         if mem::take(&mut self.deaf) {
-            self.told.clear();
+            self.notified.clear();
         }
         let mut known = HashSet::new();
-        for (id, _, ear) in all {
+        for (id, _, listener) in all {
             known.insert(id);
-            if !self.told.contains(&id) {
-                self.send_to_read(ear).await;
+            if !self.notified.contains(&id) {
+                self.send_to_read(listener).await;
             }
         }
-        self.told = known;
+        self.notified = known;
         Ok(())
     }
 
-    /// Tells the ears that nothing is heard, or those that wait to hear would wait for ever.
-    async fn go_deaf(&mut self) {
-        // What Redis has done of it is not known.
-        self.heard.clear();
+    /// Notifies the listeners that they are cut off; otherwise, they would wait forever.
+    async fn subscribe_failed(&mut self) {
+        // Redis may have done a part of it.
+        self.subscribed.clear();
         if !mem::replace(&mut self.deaf, true) {
-            self.told.clear();
+            self.notified.clear();
         }
         self.cut_off().await;
     }
 
     async fn cut_off(&mut self) {
         let mut known = HashSet::new();
-        for (id, _, ear) in self.ears.all() {
+        for (id, _, listener) in self.listeners.all() {
             known.insert(id);
-            if !self.told.contains(&id) {
-                ear.cut_off().await;
+            if !self.notified.contains(&id) {
+                listener.cut_off().await;
             }
         }
-        self.told = known;
+        self.notified = known;
     }
 
-    /// Has it catch up, when there is space: thousands may have to at once.
-    async fn send_to_read(&self, ear: Arc<dyn Ear>) {
-        // An error means that the pool is closed: the server ends.
+    /// Lets a listener catch up when the pool has a slot: thousands may need to at once.
+    async fn send_to_read(&self, listener: Arc<dyn BusListener>) {
+        // Ignore an error: the pool is closed, and the server ends.
         if let Ok(slot) = self.reads.slot().await {
-            slot.spawn(ear.catch_up());
+            slot.spawn(listener.catch_up());
         }
     }
 }
 
-/// Tells ears what comes, in order, as fast as they take it.
-pub(super) async fn dispatch(mut pushes: Receiver<PushInfo>, ears: Arc<Ears>) {
+/// Dispatches announcements to listeners, in order, at the pace of the listeners.
+pub(super) async fn dispatch(mut pushes: Receiver<PushInfo>, listeners: Arc<Listeners>) {
     while let Some(push) = pushes.recv().await {
         match push.kind {
             PushKind::Message | PushKind::SMessage => {
@@ -226,22 +234,22 @@ pub(super) async fn dispatch(mut pushes: Receiver<PushInfo>, ears: Arc<Ears>) {
                     continue;
                 };
                 let room = keys::room_of(&channel).unwrap_or_default();
-                let Some(heard) = announcement::decode(&room, bytes) else {
-                    tracing::debug!(channel, "an announcement that nobody understands");
+                let Some(event) = announcement::decode(&room, bytes) else {
+                    tracing::debug!(channel, "cannot decode announcement");
                     continue;
                 };
-                for ear in ears.of(&channel) {
-                    ear.hear(heard.clone()).await;
+                for listener in listeners.of(&channel) {
+                    listener.on_event(event.clone()).await;
                 }
             }
-            // A cluster has moved the room, or a part of it came back.
+            // The cluster moved the room, or a node of it is back.
             PushKind::SSubscribe => {
                 let channel = push.data.first().map(String::from_redis_value_ref);
-                for ear in channel
+                for listener in channel
                     .and_then(Result::ok)
-                    .map_or(Vec::new(), |channel| ears.of(&channel))
+                    .map_or(Vec::new(), |channel| listeners.of(&channel))
                 {
-                    ears.catch_up(ear);
+                    listeners.catch_up(listener);
                 }
             }
             _ => {}

@@ -54,7 +54,7 @@ impl Troubles {
         let ended = state.refused.take_if(over).is_some();
         drop(state);
         if ended {
-            tracing::info!("Redis takes again what this server writes");
+            tracing::info!("Redis accepts writes again");
         }
     }
 
@@ -69,7 +69,7 @@ impl Troubles {
         let before = mem::replace(&mut self.0.lock().deaf, now.clone());
         match (before, now) {
             (None, Some(why)) => tracing::warn!("{}", Trouble::Deaf(why)),
-            (Some(_), None) => tracing::info!("this server hears the others again"),
+            (Some(_), None) => tracing::info!("subscribed to Redis again"),
             _ => {}
         }
     }
@@ -90,9 +90,9 @@ impl Troubles {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CutOff => f.write_str("cut off from Redis"),
+            Self::CutOff => f.write_str("no connection to Redis"),
             Self::Refused(why) => write!(f, "Redis refuses what this server writes: {why}"),
-            Self::Deaf(why) => write!(f, "Redis does not let this server listen: {why}"),
+            Self::Deaf(why) => write!(f, "Redis refuses subscriptions: {why}"),
         }
     }
 }

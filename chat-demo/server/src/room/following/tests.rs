@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bus::{Bus, Ear, Then, Watch};
+use crate::bus::{Bus, BusListener, Then, Watch};
 use crate::connection::Connection;
 use crate::history::{History, Limits};
 use crate::outbox;
@@ -21,38 +21,54 @@ use crate::tally::Tally;
 struct Mute;
 
 impl Bus for Mute {
-    fn watch(&self, _: Option<&str>, _: Weak<dyn Ear>) -> Watch {
+    fn watch(&self, _: Option<&str>, _: Weak<dyn BusListener>) -> Watch {
         Watch::new(|| ())
     }
 
-    fn catch_up(&self, _: Arc<dyn Ear>) {}
+    fn catch_up(&self, _: Arc<dyn BusListener>) {}
 
-    fn append(&self, _: Message, _: Option<String>, _: Then) -> BoxFuture<'_, Result<(), Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    fn append(
+        &self,
+        _: Message,
+        _: Option<String>,
+        _: Then,
+    ) -> BoxFuture<'_, Result<(), BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn read<'a>(&'a self, _: &'a str, _: Option<u64>) -> BoxFuture<'a, Result<Page, Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    fn read<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<u64>,
+    ) -> BoxFuture<'a, Result<Page, BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> BoxFuture<'a, Result<(), Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> BoxFuture<'a, Result<(), BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
     fn announce<'a>(
         &'a self,
         _: Option<&'a str>,
         _: &'a Parcel,
-    ) -> BoxFuture<'a, Result<(), Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    ) -> BoxFuture<'a, Result<(), BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn enter<'a>(&'a self, _: &'a Arc<str>, _: &'a Connection) -> BoxFuture<'a, Result<u32, Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    fn enter<'a>(
+        &'a self,
+        _: &'a Arc<str>,
+        _: &'a Connection,
+    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn restore_members<'a>(&'a self, _: &'a Arc<str>) -> BoxFuture<'a, Result<u32, Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    fn restore_members<'a>(
+        &'a self,
+        _: &'a Arc<str>,
+    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
     fn leave(&self, _: &Arc<str>, _: u64) {}
@@ -61,8 +77,8 @@ impl Bus for Mute {
         &'a self,
         _: &'a str,
         _: usize,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, Away>> {
-        Box::pin(std::future::ready(Err(Away)))
+    ) -> BoxFuture<'a, Result<Option<Vec<String>>, BusUnavailable>> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
     fn is_up(&self) -> bool {
@@ -222,7 +238,7 @@ proptest! {
                 Step::Announce(back) => {
                     let seq = newest.saturating_sub(back);
                     if seq > 0 {
-                        state.hear(announced(seq));
+                        state.on_announced(announced(seq));
                     }
                 }
                 Step::Ask(most) if asked.is_none() => {
@@ -250,11 +266,11 @@ proptest! {
 #[test]
 fn what_is_announced_before_the_first_read_is_among_what_is_read() {
     let mut state = state();
-    assert!(!state.hear(announced(3)));
+    assert!(!state.on_announced(announced(3)));
     assert!(delivered(&state).is_empty());
     read(&mut state, 1, 3, 2, 10);
     assert_eq!(delivered(&state), [2, 3]);
-    assert!(!state.hear(announced(3)) && !state.hear(announced(4)));
+    assert!(!state.on_announced(announced(3)) && !state.on_announced(announced(4)));
     assert_eq!(delivered(&state), [2, 3, 4]);
 }
 
@@ -289,7 +305,7 @@ fn who_reads_is_told_that_more_was_missed() {
     let mut state = state();
     read(&mut state, 1, 1, 10, 10);
     assert!(state.begin_reading());
-    assert!(!state.hear(announced(9)), "somebody reads already");
+    assert!(!state.on_announced(announced(9)), "somebody reads already");
     assert!(!state.begin_reading());
     assert!(state.end_reading());
     assert!(!state.end_reading());
@@ -302,7 +318,7 @@ fn what_is_announced_while_the_first_page_is_on_its_way_is_read_then() {
     assert!(state.begin_reading());
     let after = state.read_after();
     let empty = page(0, 0, 0, after, 10);
-    assert!(!state.hear(announced(1)) && !state.hear(announced(2)));
+    assert!(!state.on_announced(announced(1)) && !state.on_announced(announced(2)));
     assert_eq!(state.fill(empty, after, false, None), Filled::Whole);
     assert!(state.end_reading(), "there is more to read");
     read(&mut state, 1, 2, 10, 10);
@@ -314,13 +330,16 @@ fn announcement_of_another_epoch_is_read() {
     let mut state = state();
     read(&mut state, 1, 7, 10, 10);
     for seq in 1..=3 {
-        assert!(state.hear(announced_in(2, "", seq)), "{seq} is missing");
+        assert!(
+            state.on_announced(announced_in(2, "", seq)),
+            "{seq} is missing"
+        );
     }
     assert_eq!(state.log.newest().epoch, epoch(1));
     read(&mut state, 2, 3, 10, 10);
     assert_eq!(delivered(&state), [1, 2, 3]);
     assert_eq!(state.log.newest().epoch, epoch(2));
-    assert!(!state.hear(announced_in(2, "", 4)));
+    assert!(!state.on_announced(announced_in(2, "", 4)));
     assert_eq!(delivered(&state), [1, 2, 3, 4]);
 }
 
@@ -342,7 +361,7 @@ fn lost_two() -> State {
     let mut state = state();
     read(&mut state, 1, 3, 10, 10);
     for seq in [4, 5] {
-        assert!(!state.hear(announced(seq)));
+        assert!(!state.on_announced(announced(seq)));
     }
     assert_eq!(delivered(&state), [1, 2, 3, 4, 5]);
     state
@@ -375,7 +394,7 @@ fn numbers_that_were_overtaken_are_noticed_by_a_read() {
 fn numbers_that_went_back_are_noticed_by_an_announcement() {
     for seq in [4, 5, 6, 9] {
         let mut state = lost_two();
-        assert!(state.hear(announced_in(1, "again", seq)), "{seq}");
+        assert!(state.on_announced(announced_in(1, "again", seq)), "{seq}");
         assert_eq!(delivered(&state), [1, 2, 3, 4, 5]);
     }
 }
@@ -387,7 +406,7 @@ fn room_without_an_epoch_in_the_bus_has_one_for_a_while() {
     let before = state.log.newest();
     read(&mut state, 0, 0, 0, 10);
     assert_eq!(state.log.newest(), before);
-    assert!(state.hear(announced_in(3, "", 1)));
+    assert!(state.on_announced(announced_in(3, "", 1)));
     read(&mut state, 3, 1, 10, 10);
     assert_eq!(delivered(&state), [1]);
 }
