@@ -86,7 +86,10 @@ impl Context {
             self.open_session().await?;
             self.state = State::Authenticated;
         } else if expires.is_none() || *known != user {
-            return Err(Refusal::new(ErrorCode::BadPayload, "a second hello is not allowed"));
+            return Err(Refusal::new(
+                ErrorCode::BadPayload,
+                "a second hello is not allowed",
+            ));
         }
         (self.admin, self.rooms, self.expires) = (admin, rooms, expires);
         self.leave_forbidden().await;

@@ -83,12 +83,7 @@ pub(crate) async fn answer<B>(
         context.enter(node.hub.join(&room, connection, seen).await?);
         Ok(())
     };
-    let too_long = |_| {
-        Refusal::new(
-            ErrorCode::Overloaded,
-            "request timed out; retry later",
-        )
-    };
+    let too_long = |_| Refusal::new(ErrorCode::Overloaded, "request timed out; retry later");
     let joined = timeout(node.config.request_timeout, join).await;
     joined.map_err(too_long).flatten().map_err(refuse)?;
     Ok(Reader { context, slot })

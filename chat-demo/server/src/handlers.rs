@@ -32,7 +32,10 @@ pub(crate) fn handle<'a>(
     Frame { kind, payload }: Frame<'a>,
 ) -> Result<Option<Answer<'a>>, Refusal> {
     if kind != Kind::HELLO && !context.is_authenticated() {
-        return Err(Refusal::new(ErrorCode::NotAuthenticated, "send a hello first"));
+        return Err(Refusal::new(
+            ErrorCode::NotAuthenticated,
+            "send a hello first",
+        ));
     }
     if !matches!(kind, Kind::HELLO | Kind::HEARTBEAT) {
         context.activate();
@@ -94,7 +97,10 @@ async fn user_state(context: &mut Context, payload: &[u8]) -> Result<(), Refusal
 async fn alert(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let alert: Alert = context.read(payload)?;
     if !context.is_admin() {
-        return Err(Refusal::new(ErrorCode::Forbidden, "only admins may send alerts"));
+        return Err(Refusal::new(
+            ErrorCode::Forbidden,
+            "only admins may send alerts",
+        ));
     }
     context.node.check_length([&alert.text])?;
     context.charge(Cost::of_message(alert.text.len()))?;

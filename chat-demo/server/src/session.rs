@@ -297,6 +297,6 @@ impl Session {
 
 /// Why a frame is refused whose handler waited for too long.
 fn too_long() -> Refusal {
-    let message = "the server did not get to it in time: try again later";
+    let message = "request timed out; retry later";
     Refusal::new(ErrorCode::Overloaded, message)
 }

@@ -51,7 +51,11 @@ fn without_redis_nothing_can_be_said_and_then_all_goes_on() {
         assert_eq!(message(&mut bob).await.seq, 1);
         redis.kill();
         one.until_cut_off().await;
-        assert!(one.get("/readyz").await.ends_with("no connection to Redis\n"));
+        assert!(
+            one.get("/readyz")
+                .await
+                .ends_with("no connection to Redis\n")
+        );
         assert!(one.get("/healthz").await.ends_with("ok\n"));
         ann.publish("tea", "lost?", Some("2"))
             .await

@@ -96,7 +96,10 @@ fn who_waits_for_a_place_is_told_of_the_end() {
         waiting.read_to_string(&mut answer).await.expect("text");
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
         assert!(answer.contains("retry-after: 5"), "{answer}");
-        assert!(answer.ends_with("server shutting down; connect to another\n"), "{answer}");
+        assert!(
+            answer.ends_with("server shutting down; connect to another\n"),
+            "{answer}"
+        );
         drop(ann);
         ended.await.expect("no panic").expect("all have gone");
     });

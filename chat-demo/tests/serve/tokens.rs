@@ -129,7 +129,7 @@ fn a_bad_token_is_told_why_and_sent_away() {
         let bad = [
             (with("exp", json!(from_now(-1))), "expired"),
             (with("exp", json!(from_now(0))), "expired"),
-            (without("exp"), "no exp"),
+            (without("exp"), "exp is missing"),
             (with("exp", json!("soon")), "expected f64"),
             (with("nbf", json!(from_now(3600))), "nbf"),
             (
@@ -149,7 +149,7 @@ fn a_bad_token_is_told_why_and_sent_away() {
             (with("sub", json!("guest-ann")), "sub"),
             (with("admin", json!("yes")), "boolean"),
             (String::new(), "three parts"),
-            ("a.b.c".to_owned(), "cannot be read"),
+            ("a.b.c".to_owned(), "cannot read"),
         ];
         let count = bad.len();
         for (token, why) in bad {

@@ -111,7 +111,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if !self.is_sent && self.is_wanted() {
-            let message = "the search was not done in time: try again later";
+            let message = "search timed out; retry later";
             let refusal = Refusal::new(ErrorCode::Overloaded, message);
             self.to.refuse(&refusal, &self.tally);
         }
