@@ -3,22 +3,24 @@
 //! | request | |
 //! |---|---|
 //! | `POST /api/rooms/{room}/messages` | publishes a text |
+//! | `GET /api/rooms/{room}/messages?text=` | searches in the history |
 //! | `GET /api/connections` | lists the connections of this server |
 //! | `DELETE /api/users/{user}` | disconnects a user from this server |
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Instant;
 
 use anthill::JoinError;
 use bytes::Bytes;
-use chat_demo_client::payload::{self, Ack, ErrorCode, Payload, Publish};
+use chat_demo_client::payload::{self, Ack, ErrorCode, Payload, Publish, Search};
 use chat_demo_client::subprotocol::Subprotocol;
 use chat_demo_client::wire;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -41,7 +43,7 @@ const AROUND: usize = 1024;
 /// What the API is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
-    /// The texts that are published in a room.
+    /// The texts that are published in a room, or searched there.
     Messages(String),
     /// What happens in a room.
     Events(String),
@@ -63,17 +65,17 @@ impl Resource {
         }
     }
 
-    /// The method that the resource has.
-    pub(crate) fn method(&self) -> &'static str {
+    /// The methods that the resource has.
+    pub(crate) fn methods(&self) -> &'static str {
         match self {
-            Self::Messages(_) => "POST",
+            Self::Messages(_) => "GET, POST",
             Self::Events(_) | Self::Connections => "GET",
             Self::User(_) => "DELETE",
         }
     }
 }
 
-/// Answers a request about a resource, made with its method.
+/// Answers a request about a resource, made with one of its methods.
 pub(crate) async fn answer(
     request: Request<Incoming>,
     resource: Resource,
@@ -100,6 +102,10 @@ async fn obey(
         Resource::Messages(room) => {
             check_room(&room)?;
             admin.rooms.check(&room)?;
+            if request.method() == Method::GET {
+                let search = parse(request.uri().query().unwrap_or_default(), room)?;
+                return run(node, search_as(admin, search, own)).await?;
+            }
             let publish = read(request, room, node).await?;
             run(node, publish_as(admin, publish, own)).await?
         }
@@ -185,29 +191,80 @@ async fn read(request: Request<Incoming>, room: String, node: &Node) -> Result<P
     Ok(publish)
 }
 
+/// Reads what to search for.
+fn parse(query: &str, room: String) -> Result<Search, Refusal> {
+    let bad = |words| Refusal::new(ErrorCode::BadPayload, words);
+    let number = || bad("before and limit are numbers");
+    let mut search = Search {
+        room,
+        ..Search::default()
+    };
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        let value = value.replace('+', " ");
+        let value = percent_decode_str(&value).decode_utf8();
+        let value = value.map_err(|_| bad("the query is not UTF-8"))?;
+        match name {
+            "text" => search.text = value.into_owned(),
+            "before" => search.before = Some(value.parse().map_err(|_| number())?),
+            "limit" => search.limit = Some(value.parse().map_err(|_| number())?),
+            _ => {}
+        }
+    }
+    search.check().map_err(bad)?;
+    Ok(search)
+}
+
+/// Searches in a room, and waits for the answer.
+async fn search_as(admin: Identity, search: Search, node: Arc<Node>) -> Result<Value, Refusal> {
+    let (connection, user) = connection(admin, &node);
+    let (most, _) = connection.outbox.page();
+    node.rates
+        .charge(&user, &node.rates.connection(), Cost::of_answer(most))?;
+    let time = node.config.request_timeout;
+    let deadline = Instant::now() + time;
+    // Dropped with the request, which cancels it.
+    let _searching = node.hub.search(connection.clone(), search, deadline)?;
+    let answer = timeout(time, first_text(&connection.outbox)).await;
+    let late = |_| Refusal::new(ErrorCode::Overloaded, "the search was not done in time");
+    let Search { messages, .. } = outcome(&answer.map_err(late)??)?;
+    Ok(json!({ "messages": messages }))
+}
+
+/// What stands for a request in the rooms.
+fn connection(admin: Identity, node: &Node) -> (Arc<Connection>, Arc<str>) {
+    let outbox = Outbox::new(node.outbox_limits(), Subprotocol::Text);
+    let connection = Connection::new(node.next_connection(), outbox);
+    let user = connection.user.get_or_init(|| admin.user).clone();
+    (Arc::new(connection), user)
+}
+
+/// Reads the answer to a request in a room, or why there is none.
+fn outcome<P: Payload>(answer: &[u8]) -> Result<P, Refusal> {
+    if let Ok(payload) = serde_json::from_slice(answer) {
+        return Ok(payload);
+    }
+    let error: payload::Error = serde_json::from_slice(answer).map_err(|_| uncertain())?;
+    Err(Refusal::new(error.code(), error.message))
+}
+
+fn uncertain() -> Refusal {
+    let message = "no answer in time: the text may have been kept; repeat it with its key";
+    Refusal::new(ErrorCode::Uncertain, message)
+}
+
 /// Publishes a text, and waits for its number.
 async fn publish_as(admin: Identity, publish: Publish, node: Arc<Node>) -> Result<Value, Refusal> {
-    let outbox = Outbox::new(node.outbox_limits(), Subprotocol::Text);
-    let connection = Arc::new(Connection::new(node.next_connection(), outbox));
-    let user = connection.user.get_or_init(|| admin.user);
+    let (connection, user) = connection(admin, &node);
     let cost = Cost::of_message(publish.text.len());
-    node.rates.charge(user, &node.rates.connection(), cost)?;
+    node.rates.charge(&user, &node.rates.connection(), cost)?;
     node.guard.hold_back().await;
     let answered = async {
         node.hub.publish(connection.clone(), publish).await?;
         first_text(&connection.outbox).await
     };
     let answer = timeout(node.config.request_timeout, answered).await;
-    let uncertain = || {
-        let message = "no answer in time: the text may have been kept; repeat it with its key";
-        Refusal::new(ErrorCode::Uncertain, message)
-    };
-    let answer = answer.map_err(|_| uncertain())??;
-    if let Ok(Ack { room, seq, .. }) = serde_json::from_slice(&answer) {
-        return Ok(json!({ "room": room, "seq": seq }));
-    }
-    let error: payload::Error = serde_json::from_slice(&answer).map_err(|_| uncertain())?;
-    Err(Refusal::new(error.code(), error.message))
+    let Ack { room, seq, .. } = outcome(&answer.map_err(|_| uncertain())??)?;
+    Ok(json!({ "room": room, "seq": seq }))
 }
 
 /// Waits for the first text message in an outbox.

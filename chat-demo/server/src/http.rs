@@ -186,8 +186,12 @@ async fn route(
         return Answer::Reply(reply(request, node, deadline, granted).await);
     };
     Answer::Reply(match resource {
-        _ if request.method().as_str() != resource.method() => {
-            method_not_allowed(resource.method())
+        _ if !resource
+            .methods()
+            .split(", ")
+            .any(|it| it == request.method()) =>
+        {
+            method_not_allowed(resource.methods())
         }
         Resource::Events(room) => match events::answer(&request, room, node, deadline).await {
             Ok(reader) => return Answer::Events(Box::new(reader)),

@@ -3,21 +3,22 @@
 use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
-use chat_demo_client::payload::{Alert, Publish};
+use chat_demo_client::payload::{Alert, Publish, Search};
 use chat_demo_client::wire::{Delivery, Parcel, Shared};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
 use crate::bus::{BusEvent, BusListener, Watch};
 use crate::connection::Connection;
-use crate::directory::Directory;
+use crate::directory::{Claim, Directory};
 use crate::epoch::Position;
 use crate::error::{CloseReason, Refusal};
 use crate::history::History;
 use crate::journal::Journal;
 use crate::outbox::Waiting;
-use crate::room::{Common, Listening, Membership, Room};
+use crate::room::{Common, Listening, Membership, Room, Searching};
 
 /// See the module's documentation.
 pub(crate) struct Hub {
@@ -137,8 +138,7 @@ impl Hub {
         connection: Arc<Connection>,
         seen: Option<Position>,
     ) -> Result<Membership, Refusal> {
-        let make = |name| Listening::new(Room::new(name, self.common.clone()));
-        let (listening, claim) = self.rooms.claim(name, make);
+        let (listening, claim) = self.claim(name);
         let room = &listening.room;
         room.join(connection, Arc::new(claim), seen).await
     }
@@ -149,10 +149,26 @@ impl Hub {
         from: Arc<Connection>,
         publish: Publish,
     ) -> Result<(), Refusal> {
-        let make = |name| Listening::new(Room::new(name, self.common.clone()));
-        let (listening, claim) = self.rooms.claim(&publish.room, make);
+        let (listening, claim) = self.claim(&publish.room);
         let room = &listening.room;
         room.publish(Arc::new(claim), from, publish).await
+    }
+
+    /// Searches the history that this server has of a room, for somebody who need not be a member.
+    pub(crate) fn search(
+        &self,
+        to: Arc<Connection>,
+        search: Search,
+        deadline: Instant,
+    ) -> Result<Searching, Refusal> {
+        let (listening, _claim) = self.claim(&search.room);
+        listening.room.search(to, search, deadline)
+    }
+
+    /// The room of that name, which is made if there is none.
+    fn claim(&self, name: &str) -> (Arc<Listening>, Claim<Listening>) {
+        let make = |name| Listening::new(Room::new(name, self.common.clone()));
+        self.rooms.claim(name, make)
     }
 
     /// Ends the connections of a user; returns how many.

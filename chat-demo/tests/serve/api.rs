@@ -70,6 +70,32 @@ fn admin_publishes_by_http_once_a_key() {
 }
 
 #[test]
+fn admin_searches_by_http() {
+    run(async {
+        let server = start();
+        for text in ["Green tea", "a+b", "TEAPOT & cup", "tea 4"] {
+            let body = json!({ "text": text }).to_string();
+            server.api("POST /api/rooms/tea/messages", &body).await;
+        }
+        let find = async |query: &str| {
+            let request = format!("GET /api/rooms/tea/messages?{query}");
+            let answer = json_of(&server.api(&request, "").await);
+            let messages = answer["messages"].as_array().expect("messages").clone();
+            let numbers = messages.iter().map(|it| it["seq"].as_u64());
+            numbers.collect::<Option<Vec<_>>>().expect("numbers")
+        };
+        assert_eq!(find("text=tea").await, [1, 3, 4]);
+        assert_eq!(find("limit=1&text=tea&before=4").await, [3]);
+        assert_eq!(find("text=teapot+%26").await, [3]);
+        assert_eq!(find("text=a%2Bb").await, [2]);
+        for query in ["", "?text=", "?text=tea&limit=x", "?text=%FF"] {
+            let request = format!("GET /api/rooms/tea/messages{query}");
+            expect_error(&server.api(&request, "").await, 400, "bad_payload");
+        }
+    });
+}
+
+#[test]
 fn connections_are_listed() {
     run(async {
         let server = start();
@@ -172,7 +198,7 @@ fn api_says_what_is_wrong_with_a_request() {
         let path = format!("POST /api/rooms/{name}/messages");
         let answer = server.api(&path, r#"{"text":"hi"}"#).await;
         expect_error(&answer, 400, "bad_payload");
-        for request in ["GET /api/rooms/tea/messages", "POST /api/connections"] {
+        for request in ["PUT /api/rooms/tea/messages", "POST /api/connections"] {
             assert_eq!(server.api(request, "").await.status, 405, "{request}");
         }
     });
