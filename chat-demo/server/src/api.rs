@@ -342,7 +342,7 @@ mod tests {
     use crate::config::Config;
 
     #[tokio::test]
-    async fn request_without_a_slot_is_told_when_to_come_again() {
+    async fn request_without_a_slot_gets_retry_after() {
         let node = Node::new(Config::default()).expect("valid settings");
         let all: Vec<_> = std::iter::from_fn(|| node.pools.api.try_slot().ok()).collect();
         let refusal = run(&node, ready(())).await.expect_err("there is no slot");

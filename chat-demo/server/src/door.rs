@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn idle_socket_makes_room_after_its_grace_and_a_busy_one_never() {
+    async fn only_idle_sockets_are_closed_for_others() {
         let door = Door::new(0);
         let pool = pool(2);
         let (busy, idle) = (door.enter(), door.enter());
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_for_health_are_told_by_their_first_bytes() {
+    fn health_requests_are_known_by_their_first_bytes() {
         for request in ["GET /healthz HTTP", "HEAD /readyz HTTP", "GET /metrics HTT"] {
             assert!(is_reserved(request.as_bytes()), "{request}");
         }

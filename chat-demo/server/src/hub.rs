@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_evicts_who_is_full_and_nobody_else() {
+    fn a_broadcast_evicts_only_full_outboxes() {
         let hub = hub();
         let (full, free) = (connection(1), connection(2));
         let _registrations = [hub.register(full.clone()), hub.register(free.clone())];
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_told_of_all_and_of_the_fullest() {
+    fn waiting_frames_are_counted_in_total_and_at_most() {
         let hub = hub();
         assert_eq!(hub.outboxes(), Outboxes::default());
         let (few, many) = (connection(1), connection(2));

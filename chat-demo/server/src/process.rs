@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_figures_are_those_of_a_process_that_runs() {
+    fn figures_of_the_process_are_plausible() {
         let now = read();
         assert!((1 << 20..now.virtual_bytes).contains(&now.resident_bytes));
         assert!((3..=now.max_files).contains(&now.open_files), "{now:?}");

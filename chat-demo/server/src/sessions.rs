@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_store_that_fails_keeps_nobody_out_and_is_counted() {
+    async fn a_failing_store_admits_users_and_is_counted() {
         let (sessions, failures) = sessions(Broken);
         let record = sessions.record("ann".into(), 1, Instant::now());
         assert!(sessions.open(record.clone()).await);

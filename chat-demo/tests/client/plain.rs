@@ -188,7 +188,7 @@ fn a_text_message_ends_it() {
 }
 
 #[test]
-fn what_the_server_would_not_take_is_not_sent() {
+fn texts_over_the_limit_are_not_sent() {
     run(async {
         let server = serve(|_| ());
         let mut ann = enter(&url(&server), "ann").await;

@@ -167,7 +167,7 @@ fn a_text_that_was_not_sent_goes_over_the_next_connection() {
 }
 
 #[test]
-fn a_refused_text_is_told_with_its_id() {
+fn a_refused_text_is_reported_with_its_id() {
     run(async {
         let server = serve(|config| config.connection_rate = 1);
         let mut ann = reconnecting(&url(&server));
@@ -180,7 +180,7 @@ fn a_refused_text_is_told_with_its_id() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_refused_at_once() {
+fn invalid_frames_are_refused_before_sending() {
     run(async {
         let server = serve(|_| ());
         let settings = Settings {

@@ -78,7 +78,7 @@ fn all_that_was_missed_comes_once_and_in_order() {
 }
 
 #[test]
-fn what_does_not_fit_the_server_s_line_is_fetched_by_pages() {
+fn history_beyond_the_outbox_is_fetched_by_pages() {
     run(async { assert_complete(&cut_while_others_speak(128, false).await) });
 }
 
@@ -92,7 +92,7 @@ fn a_next_that_is_given_up_loses_nothing() {
 }
 
 #[test]
-fn what_the_server_has_no_more_is_lost_and_told() {
+fn deleted_messages_are_reported_as_lost() {
     run(async {
         let server = serve(|config| config.history = 3);
         let proxy = Proxy::start(server.address()).await;
@@ -179,7 +179,7 @@ fn history_comes_as_it_was_asked_for() {
 }
 
 #[test]
-fn a_program_that_comes_back_gets_what_was_said_since() {
+fn a_returning_program_gets_the_messages_since() {
     run(async {
         let server = serve(|_| ());
         let mut bob = Speaker::enter(&url(&server)).await;

@@ -46,7 +46,7 @@ fn a_server_that_restarts_is_found_again_when_it_said_so() {
 }
 
 #[test]
-fn nobody_there_is_told_and_tried_again() {
+fn an_unreachable_server_is_reported_and_retried() {
     run(async {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let free = free.expect("a free port");
@@ -140,7 +140,7 @@ fn a_bad_name_is_the_end() {
 }
 
 #[test]
-fn a_connection_that_ends_is_followed_by_another_whatever_the_code() {
+fn closed_connections_are_replaced_for_any_code() {
     run(async {
         let peer = Peer::start().await;
         let mut ann = reconnecting(&peer.url);
@@ -161,7 +161,7 @@ fn a_connection_that_ends_is_followed_by_another_whatever_the_code() {
 }
 
 #[test]
-fn a_frame_that_cannot_be_read_is_told_and_the_connection_goes_on() {
+fn unreadable_frame_is_reported_and_skipped() {
     run(async {
         let peer = Peer::start().await;
         let mut ann = reconnecting(&peer.url);

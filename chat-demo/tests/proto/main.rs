@@ -93,7 +93,7 @@ fn named(message: &DynamicMessage) -> Value {
 }
 
 #[test]
-fn what_the_server_writes_is_what_the_file_says() {
+fn the_schema_matches_the_encoding() {
     let mut check = SameAs(schema(), Vec::new());
     each(&mut check);
     for message in check.0.all_messages() {
@@ -121,7 +121,7 @@ impl Check for InAllSubprotocols {
 }
 
 #[test]
-fn what_is_written_is_read_in_each_subprotocol() {
+fn payloads_round_trip_in_each_subprotocol() {
     each(&mut InAllSubprotocols);
 }
 

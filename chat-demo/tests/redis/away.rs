@@ -92,7 +92,7 @@ fn a_server_waits_for_a_redis_that_comes_later() {
 }
 
 #[test]
-fn rooms_go_on_alone_if_that_is_wanted_and_begin_anew_when_redis_is_back() {
+fn local_rooms_begin_a_new_epoch_when_redis_is_back() {
     run(async {
         let mut redis = Redis::start().await;
         let local = |config: &mut chat_demo_server::config::Config| {

@@ -123,7 +123,7 @@ fn flushed_room_begins_anew_for_all_at_once() {
 }
 
 #[test]
-fn members_are_restored_though_nobody_speaks() {
+fn members_are_restored_without_messages() {
     run(async {
         let redis = Redis::start().await;
         let node = Node::start(&redis.url()).await;

@@ -8,7 +8,7 @@ use crate::node::{Node, next, run};
 use crate::redis::Redis;
 
 #[test]
-fn what_servers_leave_in_redis_ends_and_does_not_grow() {
+fn keys_in_redis_expire_and_do_not_grow() {
     run(async {
         let redis = Redis::start().await;
         let mut sizes = BTreeSet::new();

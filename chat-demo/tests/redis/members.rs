@@ -63,7 +63,7 @@ fn members_are_listed_in_order() {
 }
 
 #[test]
-fn of_a_user_on_two_servers_the_first_and_the_last_connection_are_told() {
+fn presence_counts_a_user_on_two_servers_once() {
     run(async {
         let redis = Redis::start().await;
         let told = |config: &mut chat_demo_server::config::Config| config.presence_limit = 10;
@@ -96,7 +96,7 @@ fn of_a_user_on_two_servers_the_first_and_the_last_connection_are_told() {
 }
 
 #[test]
-fn those_on_a_server_that_is_gone_vanish_by_themselves() {
+fn members_of_a_dead_server_expire() {
     run(async {
         let redis = Redis::start().await;
         let proxy = Proxy::start(redis.address).await;

@@ -82,7 +82,7 @@ fn rights_that_are_lost_later_are_noticed() {
 }
 
 #[test]
-fn a_full_redis_is_told_until_it_has_space() {
+fn a_full_redis_is_reported_until_it_has_space() {
     run(async {
         let redis = Redis::start().await;
         let node = Node::start(&redis.url()).await;
@@ -95,7 +95,7 @@ fn a_full_redis_is_told_until_it_has_space() {
 }
 
 #[test]
-fn a_replica_that_is_read_only_is_told() {
+fn a_read_only_replica_is_reported() {
     run(async {
         let master = Redis::start().await;
         let port = master.address.port().to_string();
@@ -138,7 +138,7 @@ async fn line(lines: &mut Lines<BufReader<ChildStdout>>, wanted: &str) -> String
 }
 
 #[test]
-fn the_log_says_what_redis_refuses() {
+fn the_log_reports_refusals_of_redis() {
     run(async {
         let redis = Redis::start().await;
         let url = limited(&redis, &["+@all", "resetchannels"]);
@@ -150,7 +150,7 @@ fn the_log_says_what_redis_refuses() {
 }
 
 #[test]
-fn the_log_says_that_two_servers_have_one_name() {
+fn the_log_reports_two_servers_with_one_name() {
     run(async {
         let redis = Redis::start().await;
         let url = redis.url();

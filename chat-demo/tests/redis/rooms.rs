@@ -12,7 +12,7 @@ use crate::node::{Node, join, message, messages, next, run};
 use crate::redis::Redis;
 
 #[test]
-fn what_is_said_on_one_server_is_heard_on_all_in_one_order() {
+fn messages_reach_all_servers_in_one_order() {
     run(async {
         let redis = Redis::start().await;
         let (one, two) = (
@@ -70,7 +70,7 @@ fn an_ack_names_the_number_that_all_servers_know() {
 }
 
 #[test]
-fn history_and_recovery_are_the_same_on_a_server_that_has_not_had_the_room() {
+fn a_server_without_the_room_serves_its_history() {
     run(async {
         let redis = Redis::start().await;
         let one = Node::start(&redis.url()).await;
@@ -106,7 +106,7 @@ fn history_and_recovery_are_the_same_on_a_server_that_has_not_had_the_room() {
 }
 
 #[test]
-fn what_has_no_number_reaches_all_servers() {
+fn unnumbered_frames_reach_all_servers() {
     run(async {
         let redis = Redis::start().await;
         let secret = "a secret of at least thirty-two bytes";

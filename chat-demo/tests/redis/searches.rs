@@ -21,7 +21,7 @@ async fn find(client: &mut Client, text: &str) -> Vec<u64> {
 }
 
 #[test]
-fn search_finds_what_was_said_on_other_servers() {
+fn search_finds_messages_of_other_servers() {
     run(async {
         let redis = Redis::start().await;
         let one = Node::start(&redis.url()).await;

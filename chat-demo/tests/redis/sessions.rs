@@ -6,7 +6,7 @@ use crate::node::{Node, next, run};
 use crate::redis::Redis;
 
 #[test]
-fn a_session_is_there_as_long_as_its_connection_and_ends_by_itself_otherwise() {
+fn session_ends_with_its_connection_or_expires() {
     run(async {
         let redis = Redis::start().await;
         let node = Node::with(&redis.url(), |config| config.node = "n".to_owned()).await;
@@ -65,7 +65,7 @@ fn servers_of_the_same_name_leave_each_other_s_sessions_alone() {
 }
 
 #[test]
-fn servers_that_are_given_no_name_have_one_each() {
+fn servers_without_a_name_choose_unique_ones() {
     run(async {
         let redis = Redis::start().await;
         let one = Node::start(&redis.url()).await;

@@ -18,7 +18,7 @@ const ROOMS: usize = 50;
 const MESSAGES: u64 = 20;
 
 #[test]
-fn each_member_gets_each_message_once_in_one_order_on_three_servers() {
+fn members_of_three_servers_get_one_order() {
     run(async {
         let redis = Redis::start().await;
         let mut nodes = Vec::new();

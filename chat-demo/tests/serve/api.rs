@@ -180,7 +180,7 @@ fn api_is_for_admins_within_their_rooms() {
 }
 
 #[test]
-fn api_says_what_is_wrong_with_a_request() {
+fn api_reports_bad_requests() {
     run(async {
         let server = Server::with(|config| {
             with_secret(config);
@@ -215,7 +215,7 @@ fn without_a_secret_the_api_is_off() {
 }
 
 #[test]
-fn api_refuses_for_a_while_what_is_too_much() {
+fn api_refuses_requests_over_its_bound() {
     run(async {
         let server = Server::with(|config| {
             with_secret(config);

@@ -106,7 +106,7 @@ fn readers_survive_bursts_in_many_rooms() {
 }
 
 #[test]
-fn readers_survive_those_who_come_and_go() {
+fn readers_survive_joins_and_leaves() {
     run(async {
         let server = Server::with(|config| {
             config.presence_limit = 64;

@@ -44,7 +44,7 @@ fn a_full_server_refuses_until_one_leaves() {
 }
 
 #[test]
-fn a_waiting_newcomer_gets_in_when_one_leaves() {
+fn a_waiting_client_is_admitted_when_a_slot_is_free() {
     run(async {
         let server = Server::with(|config| {
             config.max_connections = 1;

@@ -141,7 +141,7 @@ fn all_members_hear_the_same_order_without_gaps() {
 }
 
 #[test]
-fn a_member_hears_all_after_the_number_it_was_told() {
+fn a_member_gets_all_messages_after_joined() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter_room("ann", "tea").await;

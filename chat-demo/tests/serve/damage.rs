@@ -43,7 +43,7 @@ fn assert_refused((code, lines): &(Option<i32>, Vec<String>), path: &Path, why: 
 }
 
 #[test]
-fn file_that_is_none_of_ours_is_refused_in_one_line() {
+fn a_foreign_file_is_refused_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     assert_refused(
         &start(&mut server(), folder.path()),
@@ -218,7 +218,7 @@ fn file_that_is_removed_is_missed() {
 }
 
 #[test]
-fn text_that_went_into_a_removed_file_is_uncertain_and_has_no_number() {
+fn text_written_to_a_removed_file_is_uncertain() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.redb");
@@ -273,7 +273,7 @@ fn file_that_went_back_begins_another_epoch() {
 }
 
 #[test]
-fn each_publish_is_answered_though_the_file_is_damaged_meanwhile() {
+fn each_publish_is_answered_while_the_file_is_damaged() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.redb");

@@ -124,7 +124,7 @@ fn what_was_acknowledged_survives_kill_9() {
 }
 
 #[test]
-fn a_restart_goes_on_where_it_was() {
+fn a_restart_continues_the_numbers() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.redb");
@@ -195,7 +195,7 @@ fn limit_files(process: u32, bytes: &str) {
 }
 
 #[test]
-fn a_full_disk_is_told_and_nothing_else_suffers() {
+fn a_full_disk_fails_only_publishes() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.redb");

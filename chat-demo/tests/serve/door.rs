@@ -50,7 +50,7 @@ async fn assert_all_get_in(server: &Server) {
 }
 
 #[test]
-fn silent_sockets_keep_nobody_out() {
+fn silent_sockets_do_not_block_others() {
     run(async {
         let server = Server::with(narrow);
         let _silent = crowd(&server, 200, "127.0.0.1", "").await;
@@ -59,7 +59,7 @@ fn silent_sockets_keep_nobody_out() {
 }
 
 #[test]
-fn half_requests_keep_nobody_out() {
+fn half_requests_do_not_block_others() {
     run(async {
         let server = Server::with(narrow);
         let _halves = crowd(&server, 30, "127.0.0.1", "GET /healthz HTTP/1.1\r\nHo").await;
@@ -69,7 +69,7 @@ fn half_requests_keep_nobody_out() {
 }
 
 #[test]
-fn idle_sockets_keep_nobody_out() {
+fn idle_sockets_do_not_block_others() {
     run(async {
         let server = Server::with(narrow);
         let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
@@ -95,7 +95,7 @@ fn one_address_does_not_take_all_handshakes() {
 }
 
 #[test]
-fn health_is_told_while_handshakes_take_all_places() {
+fn health_is_served_while_handshakes_take_all_places() {
     run(async {
         let server = Server::with(|config| {
             narrow(config);

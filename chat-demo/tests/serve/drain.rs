@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use crate::harness::{Server, run};
 
 #[test]
-fn clients_are_told_then_closed_and_the_server_ends() {
+fn a_drain_notifies_closes_and_ends() {
     run(async {
         let server = Server::start();
         let address = server.address;
@@ -120,7 +120,7 @@ fn a_client_that_does_not_go_is_counted_at_the_deadline() {
 }
 
 #[test]
-fn a_taken_port_is_told_in_one_line() {
+fn a_taken_port_is_reported_in_one_line() {
     run(async {
         let server = Server::start();
         let config = Config {

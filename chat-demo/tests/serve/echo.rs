@@ -27,7 +27,7 @@ fn fragment(data: Data, content: impl Into<Bytes>, last: bool) -> Message {
 }
 
 #[test]
-fn each_message_comes_back_as_it_was() {
+fn stored_messages_are_read_unchanged() {
     run(async {
         let server = echo();
         let mut client = server.connect().await;
@@ -79,7 +79,7 @@ fn sixteen_mebibytes_come_back() {
 }
 
 #[test]
-fn fragments_come_back_as_one_message() {
+fn fragments_are_echoed_as_one_message() {
     run(async {
         let server = echo();
         let mut client = server.connect().await;
@@ -126,7 +126,7 @@ fn a_close_is_answered_with_its_own_code() {
 }
 
 #[test]
-fn what_is_no_websocket_is_closed_with_the_code_that_says_so() {
+fn websocket_errors_close_with_their_code() {
     run(async {
         let server = echo();
         let cases: [(&[u8], u16); 9] = [

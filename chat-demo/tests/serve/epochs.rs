@@ -69,7 +69,7 @@ fn number_without_its_epoch_recovers_nothing() {
 }
 
 #[test]
-fn epoch_outlives_those_who_are_in_the_room() {
+fn an_epoch_outlives_the_members() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter("ann").await;

@@ -69,7 +69,7 @@ impl Reader {
 }
 
 #[test]
-fn reader_gets_what_is_said_in_a_room() {
+fn reader_gets_the_messages_of_a_room() {
     run(async {
         let server = Server::start();
         let mut reader = Reader::open(&server, "tea", "").await;
@@ -95,7 +95,7 @@ fn reader_gets_what_is_said_in_a_room() {
 }
 
 #[test]
-fn reader_that_comes_back_gets_what_it_missed() {
+fn reconnecting_reader_gets_what_it_missed() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter_room("ann", "tea").await;

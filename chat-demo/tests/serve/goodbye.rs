@@ -67,7 +67,7 @@ fn publishes_before_a_goodbye_are_acknowledged() {
 }
 
 #[test]
-fn publishes_that_were_accepted_are_acknowledged_before_a_restart() {
+fn accepted_publishes_are_acknowledged_before_a_restart() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.redb");

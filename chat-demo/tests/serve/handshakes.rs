@@ -100,7 +100,7 @@ fn a_request_with_a_body_is_not_upgraded() {
 }
 
 #[test]
-fn what_may_come_once_does_not_come_twice() {
+fn unique_headers_are_refused_twice() {
     run(async {
         let server = Server::start();
         let own = server.address;

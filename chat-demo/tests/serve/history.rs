@@ -55,7 +55,7 @@ fn who_comes_back_gets_what_was_missed_then_what_is_new() {
 }
 
 #[test]
-fn a_room_that_everybody_left_goes_on_where_it_was() {
+fn a_room_without_members_keeps_its_numbers() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter_room("ann", "tea").await;
@@ -91,7 +91,7 @@ fn who_comes_too_late_is_told_so() {
 }
 
 #[test]
-fn what_does_not_fit_the_outbox_is_not_sent_again_and_evicts_nobody() {
+fn recovery_larger_than_the_outbox_evicts_no_client() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 8);
         let mut ann = server.enter_room("ann", "tea").await;
@@ -141,7 +141,7 @@ impl Client {
 }
 
 #[test]
-fn one_guest_does_not_push_out_what_others_said() {
+fn one_guest_does_not_evict_messages_of_others() {
     run(async {
         let server = Server::with(|config| {
             config.history_bytes = 400_000;

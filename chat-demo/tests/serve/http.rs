@@ -64,7 +64,7 @@ fn a_server_is_ready_while_newcomers_find_a_place() {
 }
 
 #[test]
-fn what_is_not_there_and_what_is_not_done() {
+fn unknown_paths_and_methods_are_refused() {
     run(async {
         let server = Server::start();
         assert_eq!(server.http("GET /nothing HTTP/1.1").await.status, 404);

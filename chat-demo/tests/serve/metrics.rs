@@ -322,7 +322,7 @@ fn what_a_client_does_not_read_waits_and_shows() {
 }
 
 #[test]
-fn a_client_that_is_too_slow_is_told_so_in_a_frame_that_counts() {
+fn a_slow_client_gets_a_valid_bye() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 4);
         let mut slow = server.connect_with_small_buffer().await;

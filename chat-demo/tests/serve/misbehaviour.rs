@@ -138,7 +138,7 @@ fn rooms_of_one_connection_are_limited() {
 }
 
 #[test]
-fn what_is_no_frame_ends_the_connection() {
+fn a_bad_frame_ends_the_connection() {
     run(async {
         let server = Server::start();
         let good = Frame {

@@ -41,7 +41,7 @@ async fn refusal(server: &Server) -> tokio_tungstenite::tungstenite::http::Respo
 }
 
 #[test]
-fn newcomers_are_refused_first_then_publishers_slowed_and_nobody_is_dropped() {
+fn pressure_refuses_connections_then_slows_publishers() {
     run(async {
         let server = Server::with(busy);
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);

@@ -16,7 +16,7 @@ impl Client {
 }
 
 #[test]
-fn members_hear_who_comes_and_who_goes() {
+fn members_get_joins_and_leaves() {
     run(async {
         let server = Server::with(|config| config.presence_limit = 10);
         let mut ann = server.enter_room("ann", "tea").await;
@@ -33,7 +33,7 @@ fn members_hear_who_comes_and_who_goes() {
 }
 
 #[test]
-fn a_user_with_two_connections_comes_once_and_goes_once() {
+fn a_user_with_two_connections_joins_and_leaves_once() {
     run(async {
         let server = Server::with(|config| config.presence_limit = 10);
         let mut ann = server.enter_room("ann", "tea").await;

@@ -18,7 +18,7 @@ impl Server {
 }
 
 #[test]
-fn a_user_has_so_many_connections_and_not_one_more() {
+fn connections_of_a_user_are_bounded() {
     run(async {
         let server = Server::with(|config| config.user_connections = 2);
         let mut desk = server.enter("ann").await;

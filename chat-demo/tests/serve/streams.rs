@@ -91,7 +91,7 @@ async fn expect_drain(mut client: Client) {
 }
 
 #[test]
-fn a_server_whose_log_nobody_reads_serves_and_drains() {
+fn a_server_with_a_closed_log_serves_and_drains() {
     run(async {
         let Piped {
             child,
@@ -201,7 +201,7 @@ fn with_closed_output(args: &[&str], errors: bool) -> (ExitStatus, String) {
 }
 
 #[test]
-fn a_token_that_nobody_reads_is_an_error() {
+fn a_token_to_a_closed_output_is_an_error() {
     let secret = "0123456789abcdef0123456789abcdef";
     let args = ["token", "--token-secret", secret, "--user", "ann"];
     let (status, told) = with_closed_output(&args, true);
@@ -215,7 +215,7 @@ fn a_token_that_nobody_reads_is_an_error() {
 }
 
 #[test]
-fn a_report_that_nobody_reads_is_an_error_and_still_in_its_file() {
+fn a_report_to_a_closed_output_is_still_in_its_file() {
     let folder = TempDir::new().expect("a folder");
     let json = folder.path().join("r.json");
     let json = json.to_str().expect("text");

@@ -199,7 +199,7 @@ fn heartbeats_are_answered_in_each_subprotocol() {
 }
 
 #[test]
-fn a_typing_error_is_told_and_forgiven() {
+fn a_bad_payload_is_reported_and_skipped() {
     run(async {
         let server = Server::start();
         let mut cat = Typist::enter(&server, "cat").await;
@@ -224,7 +224,7 @@ fn a_typing_error_is_told_and_forgiven() {
 }
 
 #[test]
-fn bad_protobuf_is_told_and_forgiven() {
+fn bad_protobuf_is_reported_and_skipped() {
     run(async {
         let server = Server::start();
         let mut bob = Binary::enter(&server, "bob").await;
@@ -258,7 +258,7 @@ fn who_asked_for_text_may_not_send_frames() {
 }
 
 #[test]
-fn a_drain_is_told_to_each_in_its_subprotocol() {
+fn a_drain_notifies_each_client_in_its_subprotocol() {
     run(async {
         let server = Server::start();
         let mut bob = Binary::enter(&server, "bob").await;

@@ -182,7 +182,7 @@ fn two_clients_chat_and_a_long_text_passes() {
 }
 
 #[test]
-fn what_is_asked_for_by_https_is_answered() {
+fn https_requests_are_answered() {
     run(async {
         let server = Secured::start();
         let ready = server.http("GET /readyz HTTP/1.1").await;
@@ -354,7 +354,7 @@ fn error(tls_cert: &Path, tls_key: &Path) -> TlsError {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_or_a_key_is_told() {
+fn errors_of_certificates_and_keys_are_reported() {
     let (ours, other) = (Identity::new(), Identity::new());
     let TlsArgs { tls_cert, tls_key } = ours.args();
     let nowhere = ours.path("nowhere.pem");

@@ -80,7 +80,7 @@ pub(crate) async fn enter(server: &Server, user: &str, token: &str) -> Client {
 }
 
 #[test]
-fn a_good_token_says_who_somebody_is() {
+fn a_valid_token_names_its_user() {
     run(async {
         let server = start();
         let mut ann = enter(&server, "ann", &token_of("ann")).await;
@@ -100,7 +100,7 @@ fn a_good_token_says_who_somebody_is() {
 }
 
 #[test]
-fn a_bad_token_is_told_why_and_sent_away() {
+fn a_bad_token_is_refused_with_its_reason() {
     run(async {
         let server = start();
         let good = json!({ "sub": "ann", "exp": from_now(3600) });
@@ -215,7 +215,7 @@ fn a_guest_does_not_pass_for_a_user() {
 }
 
 #[test]
-fn a_server_without_a_secret_makes_nobody_with_a_token_a_guest() {
+fn a_server_without_a_secret_refuses_tokens() {
     run(async {
         let server = Server::start();
         let mut ann = server.connect().await;
@@ -336,7 +336,7 @@ fn a_fresh_token_prolongs_a_connection() {
 }
 
 #[test]
-fn a_second_hello_makes_nobody_another_user() {
+fn a_second_hello_does_not_change_the_user() {
     run(async {
         let server = start_with_guests();
         let mut ann = enter(&server, "ann", &token_of("ann")).await;

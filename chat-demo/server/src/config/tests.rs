@@ -15,7 +15,7 @@ fn the_defaults_go_together() {
 }
 
 #[test]
-fn a_wrong_value_is_told_with_its_option() {
+fn a_wrong_value_is_reported_with_its_option() {
     for (option, value) in [
         ("--listen", "nowhere"),
         ("--handshake-timeout", "0s"),
@@ -64,7 +64,7 @@ fn a_certificate_and_its_key_come_together() {
 }
 
 #[test]
-fn origins_come_as_a_list_or_one_by_one() {
+fn origins_are_a_list_or_repeated() {
     let config = parse(&[
         "--allow-origin",
         "https://A.example,http://b:1",

@@ -71,7 +71,7 @@ fn silent_rooms_make_room_when_all_have_too_much() {
 }
 
 #[test]
-fn rooms_that_nobody_is_in_are_bounded() {
+fn rooms_without_members_are_bounded() {
     let history = History::new(ROOMY);
     let used = log(&history, "used");
     let quiet = log(&history, "quiet");

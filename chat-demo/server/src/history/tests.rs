@@ -46,7 +46,7 @@ async fn messages_are_numbered_from_one_also_when_none_is_kept() {
 }
 
 #[tokio::test]
-async fn what_was_missed_is_there_or_it_is_said_that_it_is_not() {
+async fn recovery_is_complete_or_reported_incomplete() {
     let history = History::new(ROOMY);
     let log = history.log(&"tea".into());
     say(&log, 5);
@@ -73,7 +73,7 @@ async fn pages_go_backwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_old_is_forgotten_and_its_number_a_day_later() {
+async fn old_messages_expire_and_their_numbers_a_day_later() {
     let history = History::new(ROOMY);
     say(&history.log(&"tea".into()), 1);
     tokio::time::advance(ROOMY.age / 2).await;

@@ -84,7 +84,7 @@ fn all_that_is_queued_leaves_in_one_write() {
 }
 
 #[test]
-fn any_cut_of_the_stream_goes_on_where_it_stopped() {
+fn a_stream_is_read_across_any_cut() {
     for room in 1..12 {
         let mut pair = Pair::new();
         for frame in ["one", "two", "three"] {
@@ -187,7 +187,7 @@ fn an_eviction_during_a_write_cuts_no_frame() {
 }
 
 #[test]
-fn the_end_lets_out_what_is_queued_and_comes_once() {
+fn the_end_sends_the_queue_once() {
     let mut pair = Pair::new();
     assert!(pair.outbox.queues("last".into()));
     pair.outbox.end(CloseReason::Restart);
@@ -299,7 +299,7 @@ fn goodbye_waits_for_a_frame_that_is_being_handled() {
 }
 
 #[test]
-fn what_is_owed_too_long_is_owed_no_more() {
+fn old_debts_expire() {
     let mut pair = Pair::new();
     let owed = pair.outbox.owe();
     pair.outbox.end_by_client(Some(Bytes::from_static(b"bye")));

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn member_that_is_gone_holds_up_nobody() {
+    fn a_gone_member_delays_no_publisher() {
         let (flow, outbox) = behind();
         assert!(flow.is_behind());
         outbox.abandon();

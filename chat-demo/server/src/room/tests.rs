@@ -86,7 +86,7 @@ fn fixture() -> Fixture {
 }
 
 #[test]
-fn a_membership_that_is_dropped_ends_at_once_though_the_pool_is_full() {
+fn dropped_membership_ends_even_if_the_pool_is_full() {
     let Fixture {
         rooms,
         membership,
@@ -99,7 +99,7 @@ fn a_membership_that_is_dropped_ends_at_once_though_the_pool_is_full() {
 }
 
 #[test]
-fn a_membership_that_is_dropped_within_an_operation_ends_after_it() {
+fn membership_dropped_in_an_operation_ends_after_it() {
     let Fixture {
         rooms, membership, ..
     } = fixture();

@@ -86,7 +86,7 @@ async fn renewals(time_to_live: Duration) -> u64 {
 }
 
 #[tokio::test]
-async fn what_is_heard_renews_the_session_but_not_all_of_it() {
+async fn some_of_the_frames_renew_the_session() {
     assert_eq!(renewals(Duration::ZERO).await, 4);
     assert_eq!(renewals(Duration::from_secs(300)).await, 0);
 }

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_user_has_so_many_sessions_and_not_one_more() {
+    async fn sessions_of_a_user_are_bounded() {
         let store = store();
         for id in 0..3 {
             let opened = store.open(record("bob", id, 0), 2).await;
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_renewed_is_forgotten() {
+    async fn sessions_expire_without_renewal() {
         let store = store();
         for id in [1, 2] {
             assert_eq!(store.open(record("bob", id, 0), 2).await.ok(), Some(true));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_renewal_changes_when_it_was_heard_and_brings_back_what_is_lost() {
+    async fn renewal_updates_the_time_and_restores_a_lost_session() {
         let store = store();
         assert!(store.renew(record("bob", 1, 5)).await.is_ok());
         assert!(store.renew(record("bob", 1, 8)).await.is_ok());

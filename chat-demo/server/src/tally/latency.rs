@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_than_two_halves_is_forgotten() {
+    fn values_older_than_two_halves_expire() {
         let start = Instant::now();
         let mut window = Window::new(start);
         assert_eq!(window.p50_millis(start), 0);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_of_all_that_is_recent_and_never_above_the_longest() {
+    fn quantiles_cover_recent_values_up_to_the_longest() {
         let start = Instant::now();
         let mut window = Window::new(start);
         for _ in 0..97 {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_shows_in_the_quantiles() {
+    fn recorded_values_show_in_the_quantiles() {
         let latency = Latency::default();
         let began = Instant::now().checked_sub(Duration::from_millis(40));
         latency.record(began.expect("the clock has run for longer"));

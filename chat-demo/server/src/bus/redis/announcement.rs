@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_announced_is_heard() {
+    fn announcements_are_decoded() {
         let order = OrderUpdate {
             order: "1".to_owned(),
             status: "sent".to_owned(),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_understands_is_not_heard() {
+    fn unknown_announcements_are_ignored() {
         let unknown: [&[u8]; 11] = [
             b"\x13000000000000002a:",
             b"\x162a:1:x:",

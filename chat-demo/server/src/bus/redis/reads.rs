@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_up_and_down_changes_nothing() {
+    fn oscillating_load_changes_nothing() {
         let mut size = Size::new(16);
         assert_eq!(size.look(4, 0), Some(8));
         for _ in 0..10 {

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_address_is_told() {
+    fn errors_of_addresses_are_reported() {
         let told = |args: &[&str]| topology(args).map(drop).expect_err("wrong").to_string();
         assert!(told(&["--redis", "http://a"]).contains("--redis http://"));
         assert!(told(&["--redis", "redis://a,redis://b"]).contains("--redis-cluster"));

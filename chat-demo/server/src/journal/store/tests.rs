@@ -77,7 +77,7 @@ fn a_room_keeps_as_many_as_it_may_and_its_number() {
 }
 
 #[test]
-fn what_is_old_is_forgotten_and_rooms_later() {
+fn old_messages_expire_before_their_rooms() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("chat.redb");
     let store = open(&path, 10).expect("a new file");

@@ -264,7 +264,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_announced_before_the_first_read_is_among_what_is_read() {
+fn announcements_before_the_first_read_are_read() {
     let mut state = state();
     assert!(!state.on_announced(announced(3)));
     assert!(delivered(&state).is_empty());
@@ -275,7 +275,7 @@ fn what_is_announced_before_the_first_read_is_among_what_is_read() {
 }
 
 #[test]
-fn what_the_bus_has_no_more_is_left_out() {
+fn messages_deleted_from_the_bus_are_skipped() {
     let mut state = state();
     read(&mut state, 1, 2, 10, 10);
     read(&mut state, 1, 9, 3, 10);
@@ -313,7 +313,7 @@ fn who_reads_is_told_that_more_was_missed() {
 }
 
 #[test]
-fn what_is_announced_while_the_first_page_is_on_its_way_is_read_then() {
+fn announcements_during_the_first_read_are_read_next() {
     let mut state = state();
     assert!(state.begin_reading());
     let after = state.read_after();
