@@ -1,15 +1,15 @@
-//! How long to wait before the next attempt, so that thousands that lost one server do not come back at once.
+//! Random exponential backoff, so that thousands of clients do not reconnect at once.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-/// What a server asks for is not waited longer than this.
+/// The longest wait that a server can ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
-/// Without any wait at all a client would be an attack.
+/// The shortest wait: clients without a wait would overload the server.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Waits that are random up to a bound, which doubles with each failure.
+/// Random waits up to a bound that doubles with each failure.
 #[derive(Debug)]
 pub struct Backoff {
     first: Duration,
@@ -19,7 +19,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits of at most `first`, then twice that, and never more than `longest`.
+    /// Creates waits of at most `first`, then twice that, up to `longest`.
     #[must_use]
     pub fn new(first: Duration, longest: Duration, rng: Rng) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Backoff {
         }
     }
 
-    /// The wait before the next attempt: what the server asked for, and by chance something more.
+    /// Returns the wait before the next attempt: the time that the server asked for, plus a random time.
     pub fn next(&mut self, asked: Duration) -> Duration {
         let bound = 2_u32
             .checked_pow(self.failures)
@@ -40,8 +40,8 @@ impl Backoff {
         asked.min(LONGEST_ASKED) + bound.mul_f64(self.rng.f64())
     }
 
-    /// A connection has ended that lasted for so long. One that lasted shows that the server is well; one that was ended
-    /// as soon as it was welcomed is a failure like any other.
+    /// Reports how long a connection lasted. A long one resets the bound; a short one counts as a
+    /// failure.
     pub fn lasted(&mut self, time: Duration) {
         if time >= self.longest {
             self.failures = 0;
@@ -60,7 +60,7 @@ mod tests {
         Backoff::new(SECOND, 10 * SECOND, Rng::with_seed(seed))
     }
 
-    /// The longest of many waits after so many failures, each of another client.
+    /// Returns the longest wait of many clients after a number of failures.
     fn longest_of_many(failures: u32) -> Duration {
         let wait = |seed| {
             let mut backoff = backoff(seed);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_asks_for_is_waited_at_least_but_not_for_ever() {
+    fn the_server_s_wait_is_kept_up_to_a_bound() {
         for seed in 0..100 {
             let wait = backoff(seed).next(5 * SECOND);
             assert!((5 * SECOND..=6 * SECOND).contains(&wait), "{wait:?}");

@@ -1,7 +1,7 @@
 //! Clients of the server, for programs: frames in JSON over a WebSocket.
 //!
-//! A [`Client`] is one connection and tells what the server tells. A [`Reconnecting`] outlives its connections: it comes
-//! back, recovers what it missed, and hides what it has had already.
+//! A [`Client`] is one connection and returns every event. A [`Reconnecting`] replaces lost
+//! connections, recovers missed messages, and hides repeated ones.
 //!
 //! Two clients that talk:
 //!
@@ -75,31 +75,31 @@ use crate::{
 
 /// A connection that has been welcomed.
 ///
-/// It sends heartbeats, where nothing else was sent, while [`next`](Self::next) or [`next_frame`](Self::next_frame) is
-/// awaited, so a program that stays has to read. A server that says nothing for the time that it gave in its welcome,
-/// not even to a heartbeat, is given up as [`ClientError::Silent`].
+/// It sends heartbeats only while [`next`](Self::next) or [`next_frame`](Self::next_frame) is awaited,
+/// so a program must keep reading. If the server sends nothing for the idle time of its welcome, the
+/// connection ends with [`ClientError::Silent`].
 ///
-/// The frames of one room come in one order, the same for all members: messages by their numbers, without gaps. What is
-/// sent is obeyed in the order of the calls. Each method that sends returns when the bytes have left this program, not
-/// when the server has obeyed; what it refuses comes as [`Event::Error`].
+/// The frames of a room arrive in the same order for all members: messages by number, without gaps.
+/// The server handles frames in the order of the calls. A method that sends returns when the bytes have
+/// been written, not when the server has handled them. Refusals arrive as [`Event::Error`].
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
 }
 
 impl Client {
-    /// Says where to connect, like `ws://127.0.0.1:8080/ws`; the builder's other methods say as whom, and how.
+    /// Returns a builder for connections to a URL, like `ws://127.0.0.1:8080/ws`.
     #[must_use]
     pub fn builder(url: &str) -> Builder {
         Builder::new(url)
     }
 
-    /// Introduces itself over a TCP connection to the server that is already there.
+    /// Opens a client over an existing TCP connection.
     pub async fn open(stream: TcpStream, url: &str, hello: &payload::Hello) -> Result<Self> {
         Self::open_speaking(stream, url, hello, Subprotocol::Json).await
     }
 
-    /// As `open`, in any subprotocol: what is said goes by `say` then, and what comes by `next_frame`.
+    /// Opens a client in any subprotocol. Use `say` to send and `next_frame` to read.
     pub async fn open_speaking(
         stream: TcpStream,
         url: &str,
@@ -116,7 +116,7 @@ impl Client {
         poll_fn(|cx| self.connection.poll_flush(cx)).await
     }
 
-    /// In which subprotocol payloads come.
+    /// Returns the subprotocol of the connection.
     pub fn subprotocol(&self) -> Subprotocol {
         self.connection.subprotocol()
     }
@@ -125,31 +125,31 @@ impl Client {
         Self { connection }
     }
 
-    /// What the server said to the hello.
+    /// Returns the server's answer to the hello.
     #[must_use]
     pub fn welcome(&self) -> &payload::Welcome {
         self.connection.welcome()
     }
 
-    /// Asks for membership in `room`; [`Event::Joined`] answers. What was said after the message that was `seen` last comes
-    /// next, if the server still has all of it.
+    /// Joins `room`; the server answers [`Event::Joined`]. The messages after `seen` follow, if the
+    /// server still has all of them.
     pub async fn join(&mut self, room: &str, seen: Option<Position>) -> Result<()> {
         self.send(Kind::JOIN, &join(room.to_owned(), seen)).await
     }
 
-    /// Gives up membership in `room`.
+    /// Leaves `room`.
     pub async fn leave(&mut self, room: &str) -> Result<()> {
         let room = room.to_owned();
         self.send(Kind::LEAVE, &payload::Leave { room }).await
     }
 
-    /// Says `text` in `room`; with an `id`, [`Event::Ack`] or [`Event::Error`] answers.
+    /// Publishes `text` in `room`; with an `id`, [`Event::Ack`] or [`Event::Error`] answers.
     pub async fn publish(&mut self, room: &str, text: &str, id: Option<&str>) -> Result<()> {
         self.publish_with_key(room, text, id, None).await
     }
 
-    /// Says `text` in `room`, as [`publish`](Self::publish) does. While the first text with a `key` is in the room's
-    /// history, a repetition by the same user is acknowledged with the number of the first, and not delivered.
+    /// Publishes `text` in `room` with an idempotency key. While the first text with a `key` is in the
+    /// history, a repetition by the same user is acknowledged with its number, and not delivered.
     pub async fn publish_with_key(
         &mut self,
         room: &str,
@@ -166,8 +166,8 @@ impl Client {
         self.send(Kind::PUBLISH, &publish).await
     }
 
-    /// Asks for at most `limit` messages of `room`, the newest before the number `before`. They come as
-    /// [`Event::Message`], the oldest first; nothing tells which is the last.
+    /// Requests at most `limit` messages of `room`, the newest before number `before`. They arrive as
+    /// [`Event::Message`], the oldest first, without an end mark.
     pub async fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
         let history = payload::History {
             room: room.to_owned(),
@@ -177,7 +177,7 @@ impl Client {
         self.send(Kind::HISTORY, &history).await
     }
 
-    /// Asks who is in `room`; [`Event::Members`] answers.
+    /// Requests the users in `room`; [`Event::Members`] answers.
     pub async fn members(&mut self, room: &str) -> Result<()> {
         let members = payload::Members {
             room: room.to_owned(),
@@ -186,19 +186,19 @@ impl Client {
         self.send(Kind::MEMBERS, &members).await
     }
 
-    /// Tells the rooms that this client is in how its user is.
+    /// Sends the state of the user to the rooms that this client has joined.
     pub async fn user_state(&mut self, state: payload::State) -> Result<()> {
         let state = state.into();
         let user_state = payload::UserState { state, user: None };
         self.send(Kind::USER_STATE, &user_state).await
     }
 
-    /// Tells the members of a room of an order's status.
+    /// Sends the status of an order to the members of a room.
     pub async fn order_update(&mut self, update: &payload::OrderUpdate) -> Result<()> {
         self.send(Kind::ORDER_UPDATE, update).await
     }
 
-    /// Tells every connection something, if this user may.
+    /// Sends an alert to every connection, if the user may.
     pub async fn alert(&mut self, level: payload::Level, text: &str) -> Result<()> {
         let alert = payload::Alert {
             level: level.into(),
@@ -207,32 +207,32 @@ impl Client {
         self.send(Kind::ALERT, &alert).await
     }
 
-    /// Sends any frame. Nothing is read meanwhile: a program that sends much has to read between.
+    /// Sends any frame. It does not read, so a program that sends much must read in between.
     pub async fn send<P: Serialize + ?Sized>(&mut self, kind: Kind, payload: &P) -> Result<()> {
         let frame = encode(kind, payload, self.welcome().max_payload)?;
         self.connection.feed(frame)?;
         poll_fn(|cx| self.connection.poll_flush(cx)).await
     }
 
-    /// What the server says next; `None` after the end. Safe to cancel.
+    /// Returns the next event; `None` after the end. Cancel safe.
     ///
-    /// After [`ClientError::Payload`] the client goes on with the next frame; any other error is the end.
+    /// After [`ClientError::Payload`] the next frame follows; any other error is the end.
     pub async fn next(&mut self) -> Option<Result<Event>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// The next frame with its payload unread, for programs that count more than they read. Safe to cancel.
+    /// Returns the next frame without decoding its payload. Cancel safe.
     pub async fn next_frame(&mut self) -> Option<Result<Received>> {
         poll_fn(|cx| self.connection.poll_receive(cx)).await
     }
 
-    /// Says goodbye and waits until the server has said it too.
+    /// Sends a close and waits for the server's close.
     pub async fn close(self) -> Result<()> {
         self.connection.close().await
     }
 }
 
-/// As [`Client::next`].
+/// Yields the events of [`Client::next`].
 impl Stream for Client {
     type Item = Result<Event>;
 

@@ -1,22 +1,22 @@
-//! The frame codec: `55 AA`, type, length, payload, CRC-32. No I/O; reads borrow, so input of any size costs no memory.
+//! The frame codec: `55 AA`, type, length, payload, CRC-32. It does no I/O, and decoding borrows.
 
 use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use thiserror::Error;
 
-/// The two bytes that open each frame.
+/// The first two bytes of each frame.
 pub const MAGIC: [u8; 2] = [0x55, 0xAA];
-/// Magic, type and length.
+/// The bytes of magic, type and length.
 pub const HEADER_LEN: usize = 6;
-/// The checksum behind the payload.
+/// The bytes of the checksum.
 pub const CRC_LEN: usize = 4;
-/// What a frame adds to its payload.
+/// The bytes that a frame adds to its payload.
 pub const OVERHEAD: usize = HEADER_LEN + CRC_LEN;
-/// The longest payload that three bytes of length can tell.
+/// The longest payload that three bytes of length allow.
 pub const MAX_PAYLOAD: usize = (1 << 24) - 1;
 
-/// The heartbeat that may come without a checksum: browsers send it as a constant.
+/// The heartbeat without a checksum, a constant for browsers.
 const SHORT_HEARTBEAT: [u8; HEADER_LEN] = [0x55, 0xAA, 0x01, 0, 0, 0];
 
 /// The type byte of a frame. Any byte is a kind; [`payload`](crate::payload) declares those of the protocol.
@@ -38,14 +38,14 @@ impl fmt::Display for Kind {
 /// One frame, its payload borrowed from the message that carried it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What the payload is.
+    /// The kind of the payload.
     pub kind: Kind,
-    /// As the subprotocol has it, or nothing.
+    /// The payload in the encoding of the subprotocol; may be empty.
     pub payload: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the one frame that `message` must be, with at most `max_payload` bytes of payload.
+    /// Decodes `message`, which must be exactly one frame of at most `max_payload` bytes of payload.
     pub fn decode(message: &'a [u8], max_payload: usize) -> Result<Self, FrameError> {
         let magic = &message[..message.len().min(MAGIC.len())];
         if magic != MAGIC {
@@ -86,11 +86,11 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// The frame as bytes, for one binary WebSocket message.
+    /// Encodes the frame for one binary WebSocket message.
     ///
     /// # Panics
     ///
-    /// When the payload is longer than [`MAX_PAYLOAD`].
+    /// If the payload is longer than [`MAX_PAYLOAD`].
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(self.payload.len() + OVERHEAD);
@@ -101,18 +101,18 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The bytes before a payload of `len`.
+/// Returns the header of a payload of `len` bytes.
 ///
 /// # Panics
 ///
-/// When `len` is over [`MAX_PAYLOAD`].
+/// If `len` is over [`MAX_PAYLOAD`].
 #[must_use]
 pub fn header(kind: Kind, len: usize) -> [u8; HEADER_LEN] {
     assert!(
         len <= MAX_PAYLOAD,
         "a payload of {len} bytes does not fit a frame"
     );
-    // Three bytes hold it, by the line above.
+    // It fits three bytes, as asserted above.
     #[expect(clippy::cast_possible_truncation, reason = "checked by the assertion")]
     let [_, high, middle, low] = (len as u32).to_be_bytes();
     [MAGIC[0], MAGIC[1], kind.0, high, middle, low]
@@ -122,23 +122,23 @@ pub fn header(kind: Kind, len: usize) -> [u8; HEADER_LEN] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FrameError {
     /// The first two bytes are not [`MAGIC`].
-    #[error("a frame begins with 55 AA")]
+    #[error("frame does not begin with 55 AA")]
     Magic,
-    /// Fewer bytes than the header and its length promise.
-    #[error("the frame is shorter than its length says")]
+    /// The message is shorter than its length field.
+    #[error("frame is shorter than its length field")]
     Truncated,
-    /// Bytes behind the checksum.
+    /// Bytes follow the checksum.
     #[error("{0} bytes follow the frame")]
     Trailing(usize),
-    /// The CRC-32 over header and payload is another.
-    #[error("the checksum does not match")]
+    /// The CRC-32 over header and payload does not match.
+    #[error("frame checksum does not match")]
     Checksum,
-    /// The payload is longer than the receiver takes.
-    #[error("a payload of {len} bytes is over the limit of {max}")]
+    /// The payload is over the receiver's limit.
+    #[error("payload of {len} bytes is over the limit of {max}")]
     TooLarge {
-        /// What the header says.
+        /// The length in the header.
         len: usize,
-        /// What the receiver takes.
+        /// The receiver's limit.
         max: usize,
     },
 }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn six_bytes_are_a_heartbeat_and_nothing_else_is_without_a_checksum() {
+    fn only_a_six_byte_heartbeat_lacks_a_checksum() {
         let short = [0x55, 0xAA, 0x01, 0, 0, 0];
         assert_eq!(
             Frame::decode(&short, LIMIT).map(|frame| frame.kind),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_told_by_the_header_alone() {
+    fn the_header_alone_decides_on_the_limit() {
         let bytes = [0x55, 0xAA, 0x15, 0xFF, 0xFF, 0xFF];
         let refused = FrameError::TooLarge {
             len: MAX_PAYLOAD,

@@ -1,5 +1,5 @@
-//! The kinds of frames, and what they carry: one type a kind, named as in the protocol. JSON by serde, Protobuf
-//! (`chat.proto`) by prost.
+//! The kinds of frames and their payloads: one type for each kind, named as in the protocol. serde
+//! encodes JSON, and prost encodes Protobuf (`chat.proto`).
 
 mod codes;
 #[macro_use]
@@ -14,28 +14,28 @@ pub use self::codes::{ErrorCode, Level, PresenceEvent, State};
 pub use self::limits::{MAX_KEY, MAX_NAME, MAX_SEARCH, is_name};
 use crate::frame::Kind;
 
-/// What a frame of one kind carries.
+/// The payload of a kind of frame.
 pub trait Payload: prost::Message + Default + Serialize + DeserializeOwned {
     /// The kind.
     const KIND: Kind;
 
-    /// Checks what the types cannot say, such as a number that is none of an enumeration's.
+    /// Checks values that the types allow, such as a number that an enumeration lacks.
     fn check(&self) -> Result<(), &'static str> {
         Ok(())
     }
 }
 
-/// Does something for the payload of a kind that is known when the program runs.
+/// A visitor for the payload type of a kind that is known at run time.
 pub trait Visitor {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// The kind is that of `P`.
+    /// Visits the payload type of the kind.
     fn visit<P: Payload>(self) -> Self::Output;
 }
 
 kinds! {
-    /// "I am here", both ways, without a payload.
+    /// A sign of life in both directions, without a payload.
     HEARTBEAT = 0x01 "heartbeat";
     /// An order changed its status.
     ORDER_UPDATE = 0x02 "order_update" carries OrderUpdate and says "An order changed.";
@@ -45,79 +45,79 @@ kinds! {
     ALERT = 0x04 "alert" carries Alert checked by check_level and says "An announcement.";
     /// The client's first frame.
     HELLO = 0x10 "hello" carries Hello;
-    /// The server's answer to it.
+    /// The server's answer to a hello.
     WELCOME = 0x11 "welcome" carries Welcome;
-    /// Asks for membership in a room.
+    /// Joins a room.
     JOIN = 0x12 "join" carries Join;
-    /// Grants it.
+    /// The server's answer to a join.
     JOINED = 0x13 "joined" carries Joined and says "The client is a member now.";
-    /// Gives membership up.
+    /// Leaves a room.
     LEAVE = 0x14 "leave" carries Leave;
     /// A text for a room, from a client.
     PUBLISH = 0x15 "publish" carries Publish checked by check_key;
-    /// The same text as the members get it.
+    /// A text as members get it.
     MESSAGE = 0x16 "message" carries Message
         and says "Someone said something, perhaps this client; or it was said before, and history was asked for.";
-    /// Tells the publisher which number its text got.
+    /// The number of a published text, for its publisher.
     ACK = 0x17 "ack" carries Ack and says "A text of this client has its number.";
     /// Why a frame was refused.
     ERROR = 0x18 "error" carries Error and says "A frame of this client was refused.";
-    /// Somebody came to a room, or went.
+    /// A user joined or left a room.
     PRESENCE = 0x19 "presence" carries Presence and says "Somebody came to a room, or went.";
-    /// Asks for what was said in a room.
+    /// Requests earlier messages of a room.
     HISTORY = 0x1A "history" carries History;
-    /// Asks who is in a room, and the answer.
+    /// Requests the users in a room, and the answer.
     MEMBERS = 0x1B "members" carries Members and says "Who is in a room.";
     /// Notice before the server ends the connection.
     BYE = 0x1C "bye" carries Bye and says "The server will end the connection.";
-    /// Asks for messages that contain a text, and the answer.
+    /// Requests messages that contain a text, and the answer.
     SEARCH = 0x1D "search" carries Search checked by check_text and says "Messages that contain a text.";
-    /// A user writes something.
+    /// A user is typing.
     TYPING = 0x1E "typing" carries Typing and says "A user writes something.";
-    /// Makes its handler panic, where debug commands are on.
+    /// Makes its handler panic, if debug commands are enabled.
     PANIC = 0x7F "panic";
 }
 
 /// The client's first frame.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Hello {
-    /// What the others shall see; a guest's name is made up when it is absent or empty.
+    /// The user's name; the server chooses a guest's name if it is absent or empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "1")]
     pub name: Option<String>,
-    /// Proof of identity.
+    /// The token that proves the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "2")]
     pub token: Option<String>,
 }
 
-/// The answer to [`Hello`]: who the client is from now on, and what the server expects.
+/// The answer to [`Hello`]: the client's identity, and the server's limits.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Welcome {
-    /// Names this connection, unique among the nodes.
+    /// The name of this connection, unique among all servers.
     #[prost(string, tag = "1")]
     pub session: String,
-    /// The name that the client's messages will bear.
+    /// The user's name in its messages.
     #[prost(string, tag = "2")]
     pub user: String,
-    /// The server that answers.
+    /// The name of the server.
     #[prost(string, tag = "3")]
     pub node: String,
-    /// How often a heartbeat should come.
+    /// The interval of heartbeats.
     #[prost(uint64, tag = "4")]
     pub heartbeat_ms: u64,
-    /// How long a silent connection is kept.
+    /// How long the server keeps a silent connection.
     #[prost(uint64, tag = "5")]
     pub idle_ms: u64,
-    /// The longest payload that the server takes.
+    /// The server's payload limit.
     #[prost(uint32, tag = "6")]
     pub max_payload: u32,
 }
 
-/// Asks for membership in a room.
+/// Joins a room.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Join {
-    /// The room's name; the room is made when it does not exist.
+    /// The room's name; the server creates the room if needed.
     #[prost(string, tag = "1")]
     pub room: String,
     /// The last sequence number that the client saw.
@@ -130,9 +130,9 @@ pub struct Join {
     pub epoch: Option<String>,
 }
 
-/// Grants membership: each message with a higher number than `seq` will come.
+/// The answer to [`Join`]: each message with a number above `seq` will follow.
 ///
-/// It also comes unasked, to each member of a room that begins a new epoch.
+/// The server also sends it to each member of a room that begins a new epoch.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Joined {
     /// The room's name.
@@ -147,12 +147,12 @@ pub struct Joined {
     /// Whether the epoch is [`Join::epoch`] and all messages after [`Join::after`] follow.
     #[prost(bool, tag = "4")]
     pub recovered: bool,
-    /// Names the numbering: numbers of two epochs cannot be compared.
+    /// The epoch of the numbers: numbers of two epochs cannot be compared.
     #[prost(string, tag = "5")]
     pub epoch: String,
 }
 
-/// Gives membership up; nothing answers.
+/// Leaves a room; the server does not answer.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Leave {
     /// The room's name.
@@ -166,10 +166,10 @@ pub struct Publish {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// What to say.
+    /// The text.
     #[prost(string, tag = "2")]
     pub text: String,
-    /// The client's own name for this text; an [`Ack`] answers when it is there.
+    /// The client's id of this text; with it, an [`Ack`] answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "3")]
     pub id: Option<String>,
@@ -195,13 +195,13 @@ pub struct Message {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// Counts from 1 in an epoch of a room, without gaps.
+    /// The number, from 1 in an epoch of a room, without gaps.
     #[prost(uint64, tag = "2")]
     pub seq: u64,
-    /// Who said it.
+    /// The user who published it.
     #[prost(string, tag = "3")]
     pub user: String,
-    /// What was said.
+    /// The text.
     #[prost(string, tag = "4")]
     pub text: String,
     /// When the server numbered it, in milliseconds since the epoch.
@@ -209,10 +209,10 @@ pub struct Message {
     pub ts: u64,
 }
 
-/// Tells the publisher that its text has a number.
+/// The answer to a [`Publish`] with an id: the number of the text.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Ack {
-    /// As in [`Publish::id`].
+    /// The id from [`Publish::id`].
     #[prost(string, tag = "1")]
     pub id: String,
     /// The room's name.
@@ -226,47 +226,47 @@ pub struct Ack {
 /// Why a frame was refused.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Error {
-    /// For programs.
+    /// The reason for programs.
     #[serde(with = "Named::<ErrorCode>")]
     #[prost(enumeration = "ErrorCode", tag = "1")]
     pub code: i32,
-    /// For people.
+    /// The reason for people.
     #[prost(string, tag = "2")]
     pub message: String,
-    /// As in [`Publish::id`], when the refused frame had one.
+    /// The id from [`Publish::id`], if the refused frame had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "3")]
     pub id: Option<String>,
 }
 
-/// An order has a new status; goes to the members of a room.
+/// The new status of an order, for the members of a room.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct OrderUpdate {
-    /// Which order.
+    /// The order.
     #[prost(string, tag = "1")]
     pub order: String,
     /// Its status.
     #[prost(string, tag = "2")]
     pub status: String,
-    /// Whose members are told.
+    /// The room whose members get the update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "3")]
     pub room: Option<String>,
 }
 
 impl OrderUpdate {
-    /// The room that is meant when none is named.
+    /// Returns the room, or the default room.
     pub const DEFAULT_ROOM: &str = "orders";
 }
 
-/// A user's state; goes to the rooms that the user is in.
+/// The state of a user, for the rooms that the user has joined.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct UserState {
     /// The new state.
     #[serde(with = "Named::<State>")]
     #[prost(enumeration = "State", tag = "1")]
     pub state: i32,
-    /// Whose state; set by the server.
+    /// The user; set by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "2")]
     pub user: Option<String>,
@@ -282,11 +282,11 @@ impl UserState {
 /// An announcement to every connection, from an admin.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Alert {
-    /// How bad it is.
+    /// The level.
     #[serde(with = "Named::<Level>")]
     #[prost(enumeration = "Level", tag = "1")]
     pub level: i32,
-    /// What there is to know.
+    /// The text.
     #[prost(string, tag = "2")]
     pub text: String,
 }
@@ -298,66 +298,67 @@ impl Alert {
     }
 }
 
-/// Asks who is in a room; the answer has `users`.
+/// Requests the users in a room; the answer has `users`.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Members {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// The names, sorted, each once; absent in the question.
+    /// The sorted names, each once; absent in the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[prost(string, repeated, tag = "2")]
     pub users: Vec<String>,
 }
 
-/// Somebody came to a room, or went; told to the others in it.
+/// A user joined or left a room; sent to its members.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Presence {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// Who.
+    /// The user.
     #[prost(string, tag = "2")]
     pub user: String,
-    /// Which of the two.
+    /// Whether the user joined or left.
     #[serde(with = "Named::<PresenceEvent>")]
     #[prost(enumeration = "PresenceEvent", tag = "3")]
     pub event: i32,
 }
 
-/// Asks for what was said; the messages come again, the oldest first.
+/// Requests earlier messages; the server answers with messages, the oldest first.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct History {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// Only messages with lower numbers; the newest when absent.
+    /// Only messages with lower numbers; the newest if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(uint64, optional, tag = "2")]
     pub before: Option<u64>,
-    /// How many at most; fewer may come.
+    /// The most messages to send; fewer may follow.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
 }
 
-/// Asks for messages that contain a text, in any case; the answer has `messages`. A connection's next search cancels it.
+/// Requests messages that contain a text, ignoring case; the answer has `messages`. The next search of a
+/// connection cancels it.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Search {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// What to search for, of 1 to [`MAX_SEARCH`] bytes.
+    /// The text to find, of 1 to [`MAX_SEARCH`] bytes.
     #[prost(string, tag = "2")]
     pub text: String,
-    /// Only messages with lower numbers; all when absent.
+    /// Only messages with lower numbers; all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(uint64, optional, tag = "3")]
     pub before: Option<u64>,
-    /// How many at most; fewer may come.
+    /// The most messages to send; fewer may follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(uint32, optional, tag = "4")]
     pub limit: Option<u32>,
-    /// The newest that were found, the oldest first; absent in the question.
+    /// The newest matches, the oldest first; absent in the request.
     #[serde(default)]
     #[prost(message, repeated, tag = "5")]
     pub messages: Vec<Message>,
@@ -372,22 +373,22 @@ impl Search {
     }
 }
 
-/// A user writes something; goes to the other members of a room, unless they are behind.
+/// A user is typing; sent to the remaining members of a room, unless their outboxes are filling.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Typing {
     /// The room's name.
     #[prost(string, tag = "1")]
     pub room: String,
-    /// Who; set by the server.
+    /// The user; set by the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "2")]
     pub user: Option<String>,
 }
 
-/// Notice that the server is about to end the connection.
+/// A notice that the server will end the connection.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Bye {
-    /// Why.
+    /// The reason.
     #[prost(string, tag = "1")]
     pub reason: String,
     /// How long to wait before the next attempt.

@@ -1,4 +1,4 @@
-//! How payloads look as bytes: what a client asks for in `Sec-WebSocket-Protocol`.
+//! The subprotocols (`Sec-WebSocket-Protocol`): how payloads are encoded.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,26 +9,26 @@ use thiserror::Error;
 use crate::frame::Kind;
 use crate::payload::Payload;
 
-/// The longest that a byte of a text gets in JSON: `\u0001`.
+/// The most bytes that one byte of text takes in JSON: `\u0001`.
 const ESCAPED: usize = 6;
 
-/// What is spoken on a connection.
+/// The subprotocol of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Subprotocol {
-    /// Binary frames that carry JSON.
+    /// Binary frames with JSON payloads.
     #[default]
     Json,
-    /// Binary frames that carry Protobuf.
+    /// Binary frames with Protobuf payloads.
     Protobuf,
-    /// Text messages without frames: an object each, its kind's name under `type`. For consoles.
+    /// Text messages, each a JSON object with its kind as `type`, for consoles.
     Text,
 }
 
 impl Subprotocol {
-    /// All of them, the default first.
+    /// All subprotocols, the default first.
     pub const ALL: [Self; 3] = [Self::Json, Self::Protobuf, Self::Text];
 
-    /// As `Sec-WebSocket-Protocol` calls it.
+    /// Returns the name in `Sec-WebSocket-Protocol`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -48,11 +48,11 @@ impl Subprotocol {
         Ok(payload)
     }
 
-    /// Writes a payload behind what is there.
+    /// Appends a payload.
     ///
     /// # Panics
     ///
-    /// When a field holds a number that is none of its enumeration's.
+    /// If a field holds a number that its enumeration lacks.
     pub fn write<P: Payload>(self, payload: &P, bytes: &mut Vec<u8>) {
         let written = match self {
             Self::Json => serde_json::to_writer(bytes, payload),
@@ -65,11 +65,11 @@ impl Subprotocol {
         written.expect("payloads are plain data and a Vec takes all");
     }
 
-    /// Writes what says a kind that has no payload.
+    /// Appends the encoding of a kind without a payload.
     ///
     /// # Panics
     ///
-    /// When the kind has no name.
+    /// If the kind has no name.
     pub fn write_empty(self, kind: Kind, bytes: &mut Vec<u8>) {
         if self == Self::Text {
             serde_json::to_writer(bytes, &Text::<()>::new(kind, None))
@@ -79,10 +79,10 @@ impl Subprotocol {
 }
 
 impl Subprotocol {
-    /// The client's own id in a payload, even if nothing else in that can be read.
+    /// Reads the client's id from a payload, even if the rest cannot be read.
     #[must_use]
     pub fn read_id(self, kind: Kind, payload: &[u8]) -> Option<String> {
-        /// As [`crate::payload::Publish`] has it, the one with an id.
+        /// The field of [`crate::payload::Publish`], the only payload with an id.
         #[derive(Deserialize, prost::Message)]
         struct Identified {
             #[serde(default)]
@@ -97,7 +97,7 @@ impl Subprotocol {
             return identified.id;
         }
         let mut identified = Identified::default();
-        // What was read before an error stays.
+        // Fields that were read before an error are kept.
         let _ = prost::Message::merge(&mut identified, payload);
         identified.id
     }
@@ -119,12 +119,12 @@ impl<'a, P> Text<'a, P> {
     }
 }
 
-/// Returns whether texts have at most `limit` bytes together in every encoding. JSON, in which a control character takes six
-/// bytes, is the longest.
+/// Returns whether texts have at most `limit` bytes in total in every encoding. JSON is the longest: a
+/// control character takes six bytes.
 #[must_use]
 pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
     let plain: usize = texts.iter().map(|text| text.len()).sum();
-    // Most often: nothing to be counted.
+    // The common case needs no counting.
     if plain.saturating_mul(ESCAPED) <= limit {
         return true;
     }
@@ -133,14 +133,15 @@ pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
     plain <= limit && texts.into_iter().try_for_each(counted).is_ok() && count.0 <= limit + 2 * N
 }
 
-/// Replaces a text that is too long for the clients of this server: a server that takes longer ones has kept it.
+/// Replaces a text that is too long for the clients of this server. A server with a higher limit may
+/// have stored it.
 pub fn shorten(text: &mut String, limit: usize) {
     if !fit([text.as_str()], limit) {
         "(a text that is too long for this server)".clone_into(text);
     }
 }
 
-/// Counts bytes instead of keeping them.
+/// A writer that only counts bytes.
 struct Count(usize);
 
 impl io::Write for Count {
@@ -154,7 +155,8 @@ impl io::Write for Count {
     }
 }
 
-/// The kind of a text message, and its payload: the message itself, for what is in it besides does no harm.
+/// Returns the kind of a text message and its payload. The payload is the whole message, because
+/// additional fields are ignored.
 pub fn read_text(message: &str) -> Result<Kind, PayloadError> {
     #[derive(Deserialize)]
     struct Typed<'a> {
@@ -165,20 +167,20 @@ pub fn read_text(message: &str) -> Result<Kind, PayloadError> {
     Kind::named(&kind).ok_or_else(|| PayloadError::Kind(kind.into_owned()))
 }
 
-/// Why bytes are not the payload that they should be.
+/// Why a payload cannot be read.
 #[derive(Debug, Error)]
 pub enum PayloadError {
-    /// They are not JSON, or it lacks something.
+    /// The payload is not JSON, or a field is missing.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// They are not Protobuf.
+    /// The payload is not Protobuf.
     #[error(transparent)]
     Protobuf(#[from] prost::DecodeError),
-    /// A value that means nothing.
+    /// A field has an invalid value.
     #[error("{0}")]
     Meaning(&'static str),
-    /// The `type` of a text message.
-    #[error("type {0:?} means nothing here")]
+    /// The `type` of a text message is unknown.
+    #[error("unknown type {0:?}")]
     Kind(String),
 }
 
@@ -189,7 +191,7 @@ mod tests {
     use crate::wire;
 
     #[test]
-    fn an_id_is_read_though_the_rest_is_none_of_a_publish() {
+    fn an_id_is_read_from_an_invalid_publish() {
         let read =
             |subprotocol: Subprotocol, payload: &[u8]| subprotocol.read_id(Kind::PUBLISH, payload);
         let (text, id) = ([0x12, 2, 0xFF, 0xFF], [0x1A, 1, b'7']);

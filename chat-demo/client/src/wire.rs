@@ -1,5 +1,5 @@
-//! What the server says, as it goes over the wire: WebSocket header, frame header, payload and checksum in one piece of
-//! memory, made once and shared by all who get it.
+//! Encoded WebSocket messages of the server: WebSocket header, frame header, payload and checksum in one
+//! buffer, encoded once and shared by all receivers.
 
 mod parcel;
 
@@ -13,24 +13,24 @@ use crate::subprotocol::{self, Subprotocol};
 
 pub use self::parcel::Parcel;
 
-/// The longest WebSocket header of a server, which never masks: opcode, length, eight bytes of more length.
+/// The longest WebSocket header without a mask: opcode, length, eight bytes of extended length.
 const WS_HEADER_LEN: usize = 10;
-/// The most that the server adds to the texts of a client: names, numbers, headers, and the message of an error.
+/// The most bytes that the server adds to a client's text: names, numbers, headers, error message.
 pub const ADDED: usize = 2048;
 const OP_TEXT: u8 = 0x81;
 const OP_BINARY: u8 = 0x82;
 const OP_CLOSE: u8 = 0x88;
-/// What a control frame can carry, less the code.
+/// The payload of a control frame without the close code.
 const MAX_REASON: usize = 123;
 
-/// A payload, for one who speaks a subprotocol.
+/// Encodes a payload for a subprotocol.
 pub fn message<P: Payload>(payload: &P, subprotocol: Subprotocol) -> Bytes {
     let mut bytes = space_for_headers(256);
     subprotocol.write(payload, &mut bytes);
     seal(P::KIND, bytes, subprotocol)
 }
 
-/// A message that was kept elsewhere, as the log keeps it; a text over `limit` is replaced.
+/// Encodes a message from another server for the log; replaces a text over `limit`.
 #[must_use]
 pub fn restored(message: &Message, limit: usize) -> Bytes {
     if subprotocol::fit([message.text.as_str()], limit) {
@@ -41,7 +41,7 @@ pub fn restored(message: &Message, limit: usize) -> Bytes {
     self::message(&message, Subprotocol::Json)
 }
 
-/// A frame of `kind` without a payload.
+/// Encodes a frame of `kind` without a payload.
 #[must_use]
 pub fn empty(kind: Kind, subprotocol: Subprotocol) -> Bytes {
     let mut bytes = space_for_headers(frame::OVERHEAD);
@@ -49,14 +49,14 @@ pub fn empty(kind: Kind, subprotocol: Subprotocol) -> Bytes {
     seal(kind, bytes, subprotocol)
 }
 
-/// A payload for many, encoded once for each subprotocol that one of them speaks.
+/// A payload for many clients, encoded once for each subprotocol in use.
 pub struct Shared<P> {
     payload: P,
     encoded: [OnceLock<Bytes>; Subprotocol::ALL.len()],
 }
 
 impl<P: Payload> Shared<P> {
-    /// Nothing is encoded until it is asked for.
+    /// Wraps a payload without encoding it yet.
     pub fn new(payload: P) -> Self {
         Self {
             payload,
@@ -64,23 +64,23 @@ impl<P: Payload> Shared<P> {
         }
     }
 
-    /// What is encoded.
+    /// Returns the payload.
     pub fn payload(&self) -> &P {
         &self.payload
     }
 
-    /// As one who speaks a subprotocol gets it.
+    /// Returns the encoding for a subprotocol.
     pub fn encoded(&self, subprotocol: Subprotocol) -> &Bytes {
         self.encoded[subprotocol as usize].get_or_init(|| message(&self.payload, subprotocol))
     }
 }
 
-/// What several clients get, encoded once for each subprotocol.
+/// A frame for many clients, encoded once for each subprotocol.
 pub trait Delivery {
-    /// What it is.
+    /// Returns the kind of the frame.
     fn kind(&self) -> Kind;
 
-    /// As a client that speaks `subprotocol` gets it.
+    /// Returns the encoding for `subprotocol`.
     fn encoded(&self, subprotocol: Subprotocol) -> &Bytes;
 }
 
@@ -94,7 +94,7 @@ impl<P: Payload> Delivery for Shared<P> {
     }
 }
 
-/// Returns a message that [`message`] made in JSON as clients of `subprotocol` read it.
+/// Converts a message that [`message`] encoded in JSON to `subprotocol`.
 ///
 /// # Panics
 ///
@@ -113,7 +113,7 @@ pub fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> Bytes {
 /// If `json` was not made by [`message`] of this payload.
 #[must_use]
 pub fn kept<P: Payload>(json: &Bytes) -> P {
-    // A server's short header says its length in the second byte, unless more bytes do.
+    // The second byte of a server's header is the length, or announces an extended length.
     let header_len = match json[1] {
         127 => WS_HEADER_LEN,
         126 => 4,
@@ -123,19 +123,19 @@ pub fn kept<P: Payload>(json: &Bytes) -> P {
     Subprotocol::Json.read(payload).expect("it was made here")
 }
 
-/// A text message that is no frame of ours.
+/// Encodes a text message without a frame.
 #[must_use]
 pub fn text(text: &str) -> Bytes {
     plain(OP_TEXT, text.as_bytes())
 }
 
-/// A binary message that is no frame of ours.
+/// Encodes a binary message without a frame.
 #[must_use]
 pub fn binary(bytes: &[u8]) -> Bytes {
     plain(OP_BINARY, bytes)
 }
 
-/// A close frame.
+/// Encodes a close frame.
 #[expect(clippy::missing_panics_doc, reason = "a reason is cut to fit")]
 #[must_use]
 pub fn close(code: u16, reason: &str) -> Bytes {
@@ -150,13 +150,13 @@ pub fn close(code: u16, reason: &str) -> Bytes {
     bytes.into()
 }
 
-/// Whether a frame of ours or the library's closes the connection.
+/// Returns whether an encoded WebSocket frame is a close.
 #[must_use]
 pub fn is_close(frame: &[u8]) -> bool {
     frame.first() == Some(&OP_CLOSE)
 }
 
-/// Returns the payloads of the text messages in `bytes`, which are whole messages of this module one after another.
+/// Returns the payloads of the text messages in `bytes`, a sequence of messages of this module.
 pub fn texts(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let messages = std::iter::from_fn(move || {
         let (&[opcode, len], rest) = bytes.split_first_chunk()?;
@@ -191,7 +191,7 @@ fn space_for_headers(more: usize) -> Vec<u8> {
     bytes
 }
 
-/// Fills the space before the payload: only now the lengths are known.
+/// Writes the headers before the payload, after the lengths are known.
 fn seal(kind: Kind, mut bytes: Vec<u8>, subprotocol: Subprotocol) -> Bytes {
     match subprotocol {
         Subprotocol::Text => open(OP_TEXT, bytes, WS_HEADER_LEN + HEADER_LEN),
@@ -205,7 +205,7 @@ fn seal(kind: Kind, mut bytes: Vec<u8>, subprotocol: Subprotocol) -> Bytes {
     }
 }
 
-/// Puts the WebSocket header in front of the body, right-aligned, for its length depends on the body's.
+/// Writes the WebSocket header right-aligned before the body, whose length determines its size.
 fn open(op: u8, mut bytes: Vec<u8>, body: usize) -> Bytes {
     let len = bytes.len() - body;
     let start = match (u8::try_from(len), u16::try_from(len)) {
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// What a client reads of `bytes`.
+    /// Decodes `bytes` as a client does.
     fn heard<P: Payload>(bytes: &Bytes, subprotocol: Subprotocol) -> P {
         let message = read(bytes);
         let payload = match (&message, subprotocol) {
@@ -270,7 +270,7 @@ mod tests {
         subprotocol.read(payload).expect("the payload")
     }
 
-    /// Texts whose frames are just shorter and longer than where a WebSocket header gets longer, in each subprotocol.
+    /// Returns texts around the sizes at which a WebSocket header grows, in each subprotocol.
     fn lengths() -> impl Iterator<Item = usize> {
         let near = |at: usize| at.saturating_sub(100)..at + 10;
         near(0)
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shared_is_encoded_once() {
+    fn a_shared_frame_is_encoded_once() {
         let shared = Shared::new(said(10));
         for subprotocol in Subprotocol::ALL {
             let one = shared.encoded(subprotocol);

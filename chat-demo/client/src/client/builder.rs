@@ -12,10 +12,10 @@ use super::{
 };
 use crate::{payload, subprotocol::Subprotocol};
 
-/// How long connecting may take unless the program says otherwise.
+/// The default timeout of connecting.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a client is made of: an address, who it is, and how long it tries.
+/// A builder of clients: URL, user and timeout.
 #[derive(Clone)]
 pub struct Builder {
     pub(super) url: String,
@@ -32,33 +32,33 @@ impl Builder {
         }
     }
 
-    /// What the others shall see; the server makes up a name when there is neither this nor a token.
+    /// Sets the user's name. Without a name and a token, the server chooses one.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.hello.name = Some(name.into());
         self
     }
 
-    /// Proof of identity.
+    /// Sets the token that proves the identity.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.hello.token = Some(token.into());
         self
     }
 
-    /// How long connecting, the handshake and the welcome may take together; 10 s by default.
+    /// Sets the timeout of connecting, handshake and welcome in total; 10 s by default.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
         self
     }
 
-    /// Connects, and waits for the welcome.
+    /// Connects and waits for the welcome.
     pub async fn connect(self) -> Result<Client> {
         Ok(Client::over(self.dial().await?))
     }
 
-    /// A connection that has been welcomed.
+    /// Opens a connection and waits for the welcome.
     pub(super) async fn dial(self) -> Result<Connection> {
         let dialing = async {
             let stream = stream::connect(&self.url).await?;
@@ -69,7 +69,7 @@ impl Builder {
     }
 }
 
-/// Without the token.
+/// Omits the token.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")

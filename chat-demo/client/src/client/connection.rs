@@ -31,28 +31,28 @@ use crate::{
     subprotocol::{PayloadError, Subprotocol, read_text},
 };
 
-/// The library's own 128 KiB would be most of the memory of a program with many clients.
+/// The library's default of 128 KiB would dominate the memory of a program with many clients.
 const READ_BUFFER: usize = 4 * 1024;
-/// Messages that may come at once before the clock is looked at.
+/// Messages to read before the clock is read again.
 const TURN: usize = 64;
 
-/// See the module's documentation. It lives while it is polled for what comes.
+/// A connection. It makes progress only while it is polled for messages.
 #[derive(Debug)]
 pub(super) struct Connection {
     socket: WebSocketStream<Stream>,
     subprotocol: Subprotocol,
     welcome: payload::Welcome,
-    /// All that was fed has left.
+    /// Whether all queued frames were sent.
     flushed: bool,
     pulse: Pulse,
-    /// Messages taken since the clock was looked at.
+    /// Messages read since the clock was read.
     turn: usize,
-    /// Nothing follows.
+    /// Whether the connection has ended.
     over: bool,
 }
 
 impl Connection {
-    /// Introduces itself over a stream to the server.
+    /// Performs the handshake and the hello over a stream.
     pub(super) async fn open(
         stream: Stream,
         url: &str,
@@ -96,12 +96,12 @@ impl Connection {
         self.subprotocol
     }
 
-    /// Gives a frame to the socket, which sends it with the next flush at the latest.
+    /// Queues a frame, which is sent with the next flush at the latest.
     pub(super) fn feed(&mut self, frame: Bytes) -> Result<()> {
         self.feed_message(WsMessage::Binary(frame))
     }
 
-    /// As `feed`, in the connection's subprotocol.
+    /// Queues a payload in the connection's subprotocol.
     pub(super) fn say<P: Payload>(&mut self, payload: &P) -> Result<()> {
         self.feed_message(said(payload, self.subprotocol))
     }
@@ -113,7 +113,7 @@ impl Connection {
         fed.map_err(broken)
     }
 
-    /// Ready when all that was fed has left.
+    /// Ready when all queued frames were sent.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if self.flushed {
             return Poll::Ready(Ok(()));
@@ -123,7 +123,7 @@ impl Connection {
         flushed.map_err(broken)
     }
 
-    /// What comes next; nothing after the end. Sends heartbeats and what was fed meanwhile.
+    /// Returns the next message; `None` after the end. Meanwhile, sends heartbeats and queued frames.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received>>> {
         if self.over {
             return Poll::Ready(None);
@@ -154,7 +154,7 @@ impl Connection {
         }
     }
 
-    /// Says goodbye and waits until the server has said it too.
+    /// Sends a close and waits for the server's close.
     pub(super) async fn close(mut self) -> Result<()> {
         self.socket.close(None).await.map_err(broken)?;
         while let Some(received) = poll_fn(|cx| self.poll_receive(cx)).await {
@@ -172,7 +172,7 @@ impl Connection {
     }
 }
 
-/// A frame of `kind`, for a receiver that takes so long a payload.
+/// Encodes a frame of `kind`, within the receiver's payload limit.
 pub(super) fn encode<P: Serialize + ?Sized>(kind: Kind, payload: &P, max: u32) -> Result<Bytes> {
     let payload =
         serde_json::to_vec(payload).map_err(|source| ClientError::Payload { kind, source })?;
@@ -188,7 +188,7 @@ pub(super) fn encode<P: Serialize + ?Sized>(kind: Kind, payload: &P, max: u32) -
     Ok(frame.encode())
 }
 
-/// A payload as a message.
+/// Encodes a payload as a WebSocket message.
 fn said<P: Payload>(payload: &P, subprotocol: Subprotocol) -> WsMessage {
     let mut bytes = Vec::new();
     subprotocol.write(payload, &mut bytes);

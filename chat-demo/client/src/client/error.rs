@@ -13,28 +13,28 @@ use crate::{
     payload::{self, ErrorCode},
 };
 
-/// The close code of a server that wants nothing to do with this client.
+/// The close code of a server that refuses this client.
 const POLICY: u16 = 1008;
 
-/// What a client could not do, and why.
+/// Why an operation of a client failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The address is not one of a WebSocket without TLS.
-    #[error("{0:?} is not an address like ws://127.0.0.1:8080/ws")]
+    /// The URL is not one of a WebSocket without TLS.
+    #[error("{0:?} is not a URL like ws://127.0.0.1:8080/ws")]
     Address(String),
-    /// No TCP connection came about.
+    /// The TCP connection failed.
     #[error("cannot connect to {target}: {source}")]
     Connect {
         /// Host and port.
         target: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Connecting, the handshake and the welcome took too long together.
-    #[error("not welcomed within {0:?}")]
+    /// Connecting, the handshake and the welcome took too long in total.
+    #[error("no welcome within {0:?}")]
     Late(Duration),
-    /// The server did not agree to a WebSocket; its HTTP status and its reason are in the cause.
+    /// The server refused the upgrade; the cause has its HTTP status and reason.
     #[error("the handshake failed: {}", refusal(.0))]
     Handshake(#[source] Box<tungstenite::Error>),
     /// The server answered hello with an error frame.
@@ -43,58 +43,56 @@ pub enum ClientError {
     /// The server closed the connection before its welcome.
     #[error("closed before the welcome: {code} {reason}")]
     NotWelcome {
-        /// The close code; 1005 when it had none, 1006 when nothing announced the end.
+        /// The close code; 1005 if it had none, 1006 without a close.
         code: u16,
-        /// What the server said.
+        /// The server's reason.
         reason: String,
     },
     /// The server closed the connection after its welcome.
     #[error("closed by the server: {code} {reason}")]
     Closed {
-        /// The close code; 1005 when it had none, 1006 when nothing announced the end.
+        /// The close code; 1005 if it had none, 1006 without a close.
         code: u16,
-        /// What the server said.
+        /// The server's reason.
         reason: String,
     },
-    /// The server said nothing for as long as it keeps silent clients itself, not even to a heartbeat.
-    #[error("the server said nothing for {0:?}")]
+    /// The server sent nothing for its own idle time, not even an answer to a heartbeat.
+    #[error("the server sent nothing for {0:?}")]
     Silent(Duration),
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Socket(#[source] Box<tungstenite::Error>),
-    /// The bytes are not a frame, or would not fit one.
+    /// The bytes are not a frame, or the payload is too long for one.
     #[error("bad frame: {0}")]
     Frame(#[from] FrameError),
-    /// A text message, where the protocol has binary ones.
-    #[error("a text message came instead of a frame")]
+    /// The server sent a text message instead of a frame.
+    #[error("the server sent a text message instead of a frame")]
     Text,
-    /// The payload is not what its type promises.
+    /// The payload does not match its type.
     #[error("bad payload of a frame of type {kind}: {source}")]
     Payload {
         /// The type of the frame.
         kind: Kind,
-        /// What is wrong with it.
+        /// The error of the payload.
         source: serde_json::Error,
     },
-    /// No room is called so.
-    #[error(
-        "{0:?} is no name of a room: it has 1 to 64 bytes, no control characters, and is not blank"
-    )]
+    /// The name of a room is not valid.
+    #[error("{0:?} is not a room name: use 1 to 64 bytes, no control characters, not blank")]
     RoomName(String),
-    /// The room has to be joined first.
+    /// The room must be joined first.
     #[error("not a member of {0:?}: join it first")]
     NotMember(String),
-    /// Too much waits to be sent.
-    #[error("{0} frames wait to be sent already: await what comes next, which sends them")]
+    /// Too many frames wait to be sent.
+    #[error("cannot queue more than {0} frames: await the next event, which sends them")]
     Full(usize),
 }
 
-/// The result of what a client does.
+/// The result of an operation of a client.
 pub type Result<T, E = ClientError> = std::result::Result<T, E>;
 
 impl ClientError {
-    /// Whether another attempt to connect would end alike: the address is wrong, or the server does not want this client.
-    /// What may be over in a while is not final: nobody answers, the server is full, it restarts.
+    /// Returns whether another attempt would fail in the same way: the URL is wrong, or the server refuses
+    /// this client. Temporary errors are not final: no answer, a full server, a restart.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {
@@ -117,7 +115,7 @@ impl ClientError {
         }
     }
 
-    /// How long the server asked to wait before the next attempt.
+    /// Returns the wait before the next attempt that the server asked for.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         let Self::Handshake(error) = self else {
             return None;
@@ -130,7 +128,7 @@ impl ClientError {
     }
 }
 
-/// What a server answered instead of agreeing to a WebSocket: its status, and the first line of its reason.
+/// Returns the status and the first line of the reason of a refused upgrade.
 fn refusal(error: &tungstenite::Error) -> String {
     let tungstenite::Error::Http(response) = error else {
         return error.to_string();
@@ -143,7 +141,7 @@ fn refusal(error: &tungstenite::Error) -> String {
     }
 }
 
-/// What the WebSocket library says of a connection that was open.
+/// Converts an error of the WebSocket library about an open connection.
 pub(super) fn broken(error: tungstenite::Error) -> ClientError {
     ClientError::Socket(Box::new(error))
 }
@@ -179,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_attempt_would_meet_again_is_final() {
+    fn errors_that_would_repeat_are_final() {
         for error in [
             ClientError::Address("http://a".to_owned()),
             answered(403, ""),
@@ -192,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_over_in_a_while_is_not_final() {
+    fn temporary_errors_are_not_final() {
         for error in [
             answered(503, ""),
             answered(429, ""),
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_handshake_says_what_the_server_said() {
+    fn a_refused_handshake_has_the_server_s_reason() {
         let response = |body: Option<&str>| {
             let response = Response::builder().status(503);
             let response = response.body(body.map(|body| body.as_bytes().to_vec()));

@@ -6,21 +6,21 @@ use super::error::{ClientError, Result};
 use crate::frame::Kind;
 pub use crate::payload::Event;
 
-/// A WebSocket message, as far as a client cares.
+/// A received frame or close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// The type of a frame, and its payload.
+    /// The kind and the payload of a frame.
     Frame(Kind, Bytes),
-    /// The server ends the connection.
+    /// The server closes the connection.
     Close {
         /// The close code, or 1005 for none.
         code: u16,
-        /// What the server said.
+        /// The server's reason.
         reason: String,
     },
 }
 
-/// Reads the event in a frame.
+/// Decodes the event in a frame.
 pub(super) fn read_event(kind: Kind, payload: &[u8]) -> Result<Event> {
     Event::read(kind, payload).map_err(|source| ClientError::Payload { kind, source })
 }

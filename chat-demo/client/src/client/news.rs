@@ -5,40 +5,40 @@ use std::time::Duration;
 use super::{error::ClientError, event::Event};
 use crate::payload;
 
-/// What a [`Reconnecting`](super::Reconnecting) client tells its program.
+/// An event of a [`Reconnecting`](super::Reconnecting) client.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum News {
-    /// The first connection has been welcomed.
+    /// The first connection got its welcome.
     Connected(payload::Welcome),
-    /// The connection is lost; the client waits and comes back.
+    /// The connection is lost; the client will reconnect.
     Disconnected {
         /// Why it ended.
         reason: ClientError,
         /// How long the client waits before it tries again.
         retry_in: Duration,
     },
-    /// An attempt to connect failed; the client waits and tries again.
+    /// An attempt to connect failed; the client will try again.
     NotConnected {
         /// Why it failed.
         reason: ClientError,
         /// How long the client waits before it tries again.
         retry_in: Duration,
     },
-    /// There is a connection again. The rooms are joined again; what was missed in them comes next.
+    /// The client has reconnected. It joins its rooms again, and missed messages follow.
     Reconnected(payload::Welcome),
-    /// The client is a member of a room, for the first time since it asked.
+    /// The client joined a room for the first time.
     Joined(payload::Joined),
-    /// Somebody said something, perhaps this client. Each message of a room comes once, in the order of the numbers.
+    /// A message, perhaps of this client. Each message of a room arrives once, in the order of the numbers.
     Message(payload::Message),
-    /// All that was said in a room while the client was away has been told: the messages before this, and what was lost.
+    /// The recovery of a room is complete: all missed messages, or their loss, precede this event.
     Recovered {
         /// The room's name.
         room: String,
-        /// How many messages were told of those that were said meanwhile.
+        /// How many missed messages were recovered.
         messages: u64,
     },
-    /// These messages will never come: the server has them no more. Told where they would have been.
+    /// The server has deleted these messages. Reported in the place of the messages.
     Lost {
         /// The room's name.
         room: String,
@@ -47,8 +47,8 @@ pub enum News {
         /// The number of the last.
         to: u64,
     },
-    /// A room has begun a new epoch: its numbers cannot be compared with those before. How much of the old epoch was missed
-    /// cannot be known. What the room has in the new one comes next, perhaps with messages that were told before.
+    /// A room began a new epoch: its numbers cannot be compared with earlier ones. Messages of the old
+    /// epoch may be missing. The messages of the new epoch follow, perhaps with repetitions.
     Renumbered {
         /// The room's name.
         room: String,
@@ -61,33 +61,33 @@ pub enum News {
     History {
         /// The room's name.
         room: String,
-        /// The oldest first; fewer than asked for where the server has no more, or cannot send so many at once.
+        /// The messages, the oldest first; perhaps fewer than requested.
         messages: Vec<payload::Message>,
     },
-    /// A text of this client has its number.
+    /// A text of this client was numbered.
     Acked {
-        /// What [`publish`](super::Reconnecting::publish) returned.
+        /// The id from [`publish`](super::Reconnecting::publish).
         id: u64,
         /// The room's name.
         room: String,
-        /// The number that the message bears.
+        /// The number of the message.
         seq: u64,
     },
-    /// A text of this client was refused: nobody will see it.
+    /// A text of this client was refused and is not delivered.
     Refused {
-        /// What [`publish`](super::Reconnecting::publish) returned.
+        /// The id from [`publish`](super::Reconnecting::publish).
         id: u64,
-        /// Why.
+        /// The reason.
         error: payload::Error,
     },
-    /// A text of this client was sent without an answer, and its repetition was refused. The first attempt may have been
-    /// delivered; the text is not sent again.
+    /// A text of this client had no answer, and its repetition was refused. The first attempt may have
+    /// been delivered; the client does not send the text again.
     Unsure {
-        /// What [`publish`](super::Reconnecting::publish) returned.
+        /// The id from [`publish`](super::Reconnecting::publish).
         id: u64,
     },
-    /// Whatever else the server said.
+    /// Any other event.
     Other(Event),
-    /// A frame that cannot be read, and what is wrong with it. The connection goes on.
+    /// A frame that cannot be read. The connection continues.
     Unreadable(ClientError),
 }

@@ -1,8 +1,8 @@
-//! Where a program stands in a room.
+//! The position of a program in a room.
 
 use crate::payload::Join;
 
-/// The last message of a room that a program has seen, from which it recovers what follows.
+/// The last message of a room that a program has seen, from which it can recover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// The epoch of the number, from [`Joined::epoch`](crate::payload::Joined::epoch).
@@ -11,7 +11,7 @@ pub struct Position {
     pub seq: u64,
 }
 
-/// Asks for membership, and for what follows a message.
+/// Returns the payload that joins a room after a position.
 #[must_use]
 pub fn join(room: String, seen: Option<Position>) -> Join {
     let (epoch, after) = seen.map(|seen| (seen.epoch, seen.seq)).unzip();

@@ -11,31 +11,31 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::payload;
 
-/// No server's times are taken for longer than this; they are added to the clock, which has an end.
+/// The longest time of a server: a longer one would overflow the clock.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The times of one connection.
+/// The timers of one connection.
 #[derive(Debug)]
 pub(super) struct Pulse {
     heartbeat: Duration,
     idle: Duration,
-    /// When anything was sent last.
+    /// When a frame was sent last.
     pub(super) sent: Instant,
     heard: Instant,
     /// Since `heard`; when that was is noted once for all that came together.
     pub(super) heard_something: bool,
-    /// The last heartbeat.
+    /// When a heartbeat was sent last.
     beat: Instant,
-    /// The first heartbeat that nothing came after.
+    /// The first heartbeat without an answer.
     asked: Option<Instant>,
-    /// Not moved at each frame: what is due is found out when it rings.
+    /// The timer. Not reset for each frame; the due time is computed when it fires.
     timer: Pin<Box<Sleep>>,
 }
 
-/// What it is time for.
+/// What is due.
 pub(super) enum Due {
     Heartbeat,
-    /// To give up, after so long a silence.
+    /// The end of the connection, after a silence of this time.
     End(Duration),
 }
 
@@ -55,7 +55,7 @@ impl Pulse {
         }
     }
 
-    /// Waits for something to be due, after all that has come was read.
+    /// Waits until something is due, after all received messages were read.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Due> {
         if mem::take(&mut self.heard_something) {
             self.heard = Instant::now();
@@ -78,12 +78,13 @@ impl Pulse {
         Poll::Pending
     }
 
-    /// Where one side is quiet, for whichever reason: the server wants to hear something, and the client an answer.
+    /// Returns when a heartbeat is due: when one side has been silent for the interval.
     fn next_beat(&self) -> Instant {
         self.sent.min(self.heard).max(self.beat) + self.heartbeat
     }
 
-    /// A program that did not read for long has not heard the server, but neither has it asked.
+    /// Returns when the silence is too long. It counts from the first unanswered heartbeat, so a program
+    /// that did not read for long keeps its connection.
     fn end(&self) -> Option<Instant> {
         let asked = self.asked? + self.heartbeat;
         Some(asked.max(self.heard + self.idle))
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_heartbeat_is_due_where_one_side_is_quiet() {
+    async fn a_heartbeat_is_due_when_one_side_is_silent() {
         for server_is_quiet in [true, false] {
             let mut pulse = pulse();
             assert_eq!(due_within(&mut pulse, 20 * MS).await, None);
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_speaks_and_is_spoken_to_sends_no_heartbeat() {
+    async fn a_busy_connection_sends_no_heartbeat() {
         let mut pulse = pulse();
         for _ in 0..20 {
             assert_eq!(due_within(&mut pulse, 20 * MS).await, None);
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn times_that_nobody_can_wait_for_do_no_harm() {
+    async fn absurdly_long_times_are_accepted() {
         let mut welcome = serde_json::json!({
             "session": "", "user": "", "node": "", "max_payload": 1, "heartbeat_ms": u64::MAX, "idle_ms": u64::MAX
         });

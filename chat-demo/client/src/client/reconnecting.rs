@@ -1,4 +1,4 @@
-//! A client that outlives its connections.
+//! A client that replaces lost connections.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -31,31 +31,33 @@ use crate::{backoff::Backoff, frame::Kind, payload};
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
 ///
-/// [`next`](Self::next) does all the work: it connects, waits, sends, reads. The other methods note what is wanted, at
-/// once, and need no connection. There is no task behind it, so a program that stays has to await what comes; it may do
-/// so in a `select!`, for a `next` that is dropped loses nothing.
+/// [`next`](Self::next) does all the work: it connects, waits, sends and reads. The remaining methods
+/// only enqueue and need no connection. There is no background task, so a program must keep awaiting
+/// `next`. It is cancel safe, for use in `select!`.
 ///
 /// # Messages
 ///
-/// Each message of a room comes once, in the order of the numbers. When a connection is lost, the client comes back and
-/// says which message of each room it saw last. What was missed comes first, from what the server sends again or, where
-/// it does not, from its history; then [`News::Recovered`]. What the server has no more is told as [`News::Lost`], in
-/// the place where it is missing. Other events of that time (presence, states, orders, alerts) are gone.
+/// Each message of a room arrives once, in the order of the numbers. After a lost connection, the client
+/// reconnects and sends its last number of each room. Missed messages arrive first, from the recovery or
+/// the history; then [`News::Recovered`]. Deleted messages are reported as [`News::Lost`] in their
+/// place. Other events of that time (presence, states, orders, alerts) are lost.
 ///
-/// A room that begins a new epoch, because the server has lost what it had, is told as [`News::Renumbered`].
+/// A room that begins a new epoch, because the server lost its data, is reported as
+/// [`News::Renumbered`].
 ///
 /// # Publishing
 ///
-/// A text that was not sent, or not answered, when a connection was lost is sent over the next one. Each text has an
-/// idempotency key, so that one that had arrived is not delivered a second time, as long as the server has the first in
-/// its history. The same happens when the server does not know whether it has kept a text. Each id is told once: as acked
-/// or refused, or as [`News::Unsure`] if a repetition is refused or the server knows the client under another name. When the client has ended, or is closed, what is still
-/// [`unsettled`](Self::unsettled) has not been answered.
+/// Texts that were not sent, or not answered, before a connection was lost are sent over the next one.
+/// Each text has an idempotency key, so the server delivers it once while the first is in its history.
+/// The client also repeats a text after an `uncertain` error. Each id is reported once: as acked,
+/// refused, or [`News::Unsure`] if the repetition is refused or the server has given the client another
+/// name. When the client has ended or was closed, texts still [`unsettled`](Self::unsettled) have no
+/// answer.
 ///
-/// # Coming back
+/// # Reconnecting
 ///
-/// The waits between attempts double, up to a bound, and each is random below its bound. A server that says how long to
-/// stay away, in a bye or as `Retry-After`, is obeyed. Some errors end it: see [`ClientError::is_final`].
+/// Waits between attempts are random, up to a bound that doubles. The client honours a wait that the
+/// server asks for, in a bye or as `Retry-After`. Some errors end it: see [`ClientError::is_final`].
 ///
 /// # Example
 ///
@@ -86,10 +88,10 @@ pub struct Reconnecting {
     backoff: Backoff,
     link: Link,
     places: BTreeMap<String, Place>,
-    /// Not told yet; an error is the last.
+    /// Events not returned yet; an error is the last.
     news: VecDeque<Result<News>>,
     sending: Sending,
-    /// The user's name, once it was connected.
+    /// The user's name, after the first connection.
     user: Option<String>,
 }
 
@@ -103,14 +105,14 @@ enum Link {
 struct Open {
     connection: Connection,
     since: Instant,
-    /// How long the server asked to stay away.
+    /// The wait that the server asked for.
     stay_away: Duration,
 }
 
 impl Builder {
-    /// A client that comes back when its connection is lost. It does nothing before it is awaited.
+    /// Creates a client that reconnects. It does nothing before `next` is awaited.
     ///
-    /// Fails at an address that no attempt could reach.
+    /// Fails if the URL is not valid.
     pub fn reconnecting(self, settings: Settings) -> Result<Reconnecting> {
         stream::target(&self.url)?;
         Ok(Reconnecting::new(self, settings))
@@ -131,12 +133,11 @@ impl Reconnecting {
         }
     }
 
-    /// Becomes a member of `room`, and stays one over all connections. A program that has `seen` messages in an earlier
-    /// life gets what was said since the last: see [`position`](Self::position). Nothing happens when the room is joined
-    /// already.
+    /// Joins `room` over this and all later connections. With `seen`, from [`position`](Self::position)
+    /// of an earlier process, the messages since then follow. Has no effect if the room is joined.
     ///
-    /// A server that refuses does not say which room it means: [`News::Other`] tells its error, and the client asks again
-    /// over the next connection.
+    /// An error of the server does not name the room: it arrives as [`News::Other`], and the client
+    /// joins again over the next connection.
     pub fn join(&mut self, room: &str, seen: Option<Position>) -> Result<()> {
         if !payload::is_name(room) {
             return Err(ClientError::RoomName(room.to_owned()));
@@ -154,17 +155,18 @@ impl Reconnecting {
         Ok(())
     }
 
-    /// Returns the last message of `room` that was told, to be kept for a later life; `None` before the room is joined.
+    /// Returns the position of the last message of `room`, to store for a later process; `None` before
+    /// the room is joined.
     #[must_use]
     pub fn position(&self, room: &str) -> Option<&Position> {
         self.places.get(room)?.position()
     }
 
-    /// Gives up membership in `room`. Nothing more is told of it; texts for it that were not sent will be refused if the
-    /// connection is lost before they are.
+    /// Leaves `room`. Its events end. Texts that were not sent are refused if the connection is lost
+    /// before.
     ///
-    /// A program that joins the room again should wait until [`News::Joined`], and each [`News::History`] that it asked
-    /// for, has come: the server's answers do not tell to which membership they belong.
+    /// Before joining the room again, wait for [`News::Joined`] and each requested [`News::History`]:
+    /// the server's answers do not name the membership they belong to.
     pub fn leave(&mut self, room: &str) -> Result<()> {
         self.member(room)?;
         let leave = payload::Leave {
@@ -175,15 +177,15 @@ impl Reconnecting {
         Ok(())
     }
 
-    /// Says `text` in `room`, now or over the next connection. What becomes of it is told by the id that this returns:
-    /// [`News::Acked`], [`News::Refused`] or [`News::Unsure`].
+    /// Publishes `text` in `room`, over this or the next connection. Returns an id; the result is
+    /// [`News::Acked`], [`News::Refused`] or [`News::Unsure`] with this id.
     pub fn publish(&mut self, room: &str, text: &str) -> Result<u64> {
         self.member(room)?;
         self.sending.publish(room, text)
     }
 
-    /// Asks for at most `limit` messages of `room`, the newest before the number `before`; [`News::History`] answers,
-    /// over this connection or the next.
+    /// Requests at most `limit` messages of `room`, the newest before number `before`, over this or the
+    /// next connection. [`News::History`] answers.
     pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
         let max = self.settings.max_unsent;
         let place = self.member(room)?;
@@ -196,8 +198,8 @@ impl Reconnecting {
         Ok(())
     }
 
-    /// Sends any other frame: a user's state, an order, an alert, a question for the members of a room. It is dropped
-    /// without a word when the connection is lost before it has left, or when there is none.
+    /// Sends any other frame, such as a user's state, an order or an alert. The frame is silently
+    /// dropped without a connection, or if the connection is lost before it is sent.
     pub fn send<P: Serialize + ?Sized>(&mut self, kind: Kind, payload: &P) -> Result<()> {
         if matches!(self.link, Link::Open(_)) {
             self.sending.send(kind, payload)?;
@@ -205,18 +207,18 @@ impl Reconnecting {
         Ok(())
     }
 
-    /// How many texts have not been sent, or not been answered.
+    /// Returns how many texts have not been sent or answered.
     #[must_use]
     pub fn unsettled(&self) -> usize {
         self.sending.unsettled()
     }
 
-    /// What happens next; `None` after an error, which is the end. Safe to cancel.
+    /// Returns the next event; `None` after an error, which is the end. Cancel safe.
     pub async fn next(&mut self) -> Option<Result<News>> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Says goodbye, where there is a connection. A program that cares waits before until nothing is
+    /// Closes the connection, if there is one. To lose no text, first wait until none is
     /// [`unsettled`](Self::unsettled).
     pub async fn close(self) -> Result<()> {
         match self.link {
@@ -259,7 +261,7 @@ impl Reconnecting {
                 self.tell(News::Unsure { id });
             }
         }
-        // The rooms first: the texts are for them.
+        // Join the rooms first, because texts need a membership.
         let mut made = Made::default();
         for place in self.places.values_mut() {
             place.connected(&mut made);
@@ -291,7 +293,7 @@ impl Reconnecting {
         }
     }
 
-    /// Waits, for at least so long.
+    /// Waits at least `time`.
     fn wait(&mut self, stay_away: Duration) -> Duration {
         let wait = self.backoff.next(stay_away);
         self.link = Link::Waiting(Box::pin(sleep(wait)));
@@ -314,7 +316,7 @@ impl Reconnecting {
     fn on_event(&mut self, event: Event) {
         let mut made = Made::default();
         match event {
-            // Of a room that was left, there may be more on the way.
+            // Ignore late events of a room that was left.
             Event::Message(message) => {
                 if let Some(place) = self.places.get_mut(&message.room) {
                     place.on_message(message, &mut made);
@@ -348,7 +350,7 @@ impl Reconnecting {
     }
 }
 
-/// As [`Reconnecting::next`].
+/// Yields the events of [`Reconnecting::next`].
 impl Stream for Reconnecting {
     type Item = Result<News>;
 

@@ -1,4 +1,4 @@
-//! What a reconnecting client has to send, and what it has sent and waits to be answered.
+//! The queue of a reconnecting client: frames to send, and texts that wait for an answer.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,51 +19,51 @@ use crate::{
     payload::{self, ErrorCode, Publish},
 };
 
-/// Frames that are given to the socket before it has to send them: what it has is no longer known to be unsent.
+/// Frames per flush. A frame in the socket's buffer is no longer known to be unsent.
 const BATCH: usize = 32;
 
 /// Frames in the order of the calls.
 #[derive(Debug)]
 pub(super) struct Sending {
     max_unsent: usize,
-    /// The longest payload that the server takes, once it has said so.
+    /// The server's payload limit, after its welcome.
     pub(super) max_payload: u32,
     unsent: VecDeque<Unsent>,
-    /// Texts that were sent, by their ids.
+    /// Sent texts, by id.
     unanswered: BTreeMap<u64, Text>,
     last_id: u64,
-    /// Begins each idempotency key, so that no other client of the user has the same.
+    /// The prefix of each idempotency key, unique to this client.
     prefix: u64,
 }
 
 #[derive(Debug)]
 enum Unsent {
-    /// Dropped with the connection.
+    /// Frames to drop with the connection.
     Frame(Bytes),
-    /// Outlives the connection.
+    /// Texts to keep when the connection is lost.
     Text(u64, Text),
 }
 
-/// A text and its key, as they are sent however often that takes.
+/// A text with its key, the same in each attempt.
 #[derive(Debug)]
 struct Text {
     frame: Bytes,
-    /// Whether an attempt before this one had no answer.
+    /// Whether an earlier attempt had no answer.
     is_repeated: bool,
 }
 
-/// What an answer of the server means for a text.
+/// The meaning of an answer for a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Answered {
-    /// It has a number.
+    /// The text was numbered.
     Acked(u64),
-    /// Nobody will see it.
+    /// The text was refused.
     Refused(u64),
-    /// The repetition was refused; what became of the first attempt is not known.
+    /// The repetition was refused; the result of the first attempt is unknown.
     Unsure(u64),
-    /// It may have been kept, and is sent again.
+    /// The text may have been kept, and is sent again.
     Again,
-    /// It is about none of these texts.
+    /// The answer is about another frame.
     Other,
 }
 
@@ -79,7 +79,7 @@ impl Sending {
         }
     }
 
-    /// Notes a text; returns its id.
+    /// Enqueues a text and returns its id.
     pub(super) fn publish(&mut self, room: &str, text: &str) -> Result<u64> {
         let id = self.last_id + 1;
         let publish = Publish {
@@ -97,14 +97,14 @@ impl Sending {
         Ok(id)
     }
 
-    /// Notes a frame of the program.
+    /// Enqueues a frame of the program.
     pub(super) fn send<P: Serialize + ?Sized>(&mut self, kind: Kind, payload: &P) -> Result<()> {
         let frame = self.encode(kind, payload)?;
         self.unsent.push_back(Unsent::Frame(frame));
         Ok(())
     }
 
-    /// A frame, if there is space for it.
+    /// Enqueues a frame, if there is space.
     fn encode<P: Serialize + ?Sized>(&self, kind: Kind, payload: &P) -> Result<Bytes> {
         if self.unsent.len() + self.unanswered.len() >= self.max_unsent {
             return Err(ClientError::Full(self.max_unsent));
@@ -112,22 +112,22 @@ impl Sending {
         encode(kind, payload, self.max_payload)
     }
 
-    /// Notes what has to go whatever waits already: as many as there are rooms and pages.
+    /// Enqueues a frame beyond the bound; there are at most as many as rooms and pages.
     pub(super) fn extend(&mut self, frames: impl IntoIterator<Item = Bytes>) {
         let frames = frames.into_iter().map(Unsent::Frame);
         self.unsent.extend(frames);
     }
 
-    /// The same, before all that waits.
+    /// Enqueues a frame at the front, beyond the bound.
     pub(super) fn put_first(&mut self, frames: impl IntoIterator<Item = Bytes>) {
         let later = mem::take(&mut self.unsent);
         self.extend(frames);
         self.unsent.extend(later);
     }
 
-    /// Sends what fits, a batch at a time.
+    /// Sends queued frames in batches.
     pub(super) fn poll(&mut self, connection: &mut Connection, cx: &mut Context<'_>) {
-        // What is wrong is told by the reading side.
+        // Ignore errors: the reading side reports them.
         while let Poll::Ready(Ok(())) = connection.poll_flush(cx)
             && !self.unsent.is_empty()
         {
@@ -146,7 +146,7 @@ impl Sending {
         }
     }
 
-    /// The text that an ack is about.
+    /// Returns the text that an ack settles.
     pub(super) fn acked(&mut self, id: &str) -> Answered {
         match self.take_unanswered(id) {
             Some((id, _)) => Answered::Acked(id),
@@ -154,7 +154,7 @@ impl Sending {
         }
     }
 
-    /// The text that an error is about.
+    /// Returns the text that an error settles.
     pub(super) fn refused(&mut self, error: &payload::Error) -> Answered {
         let id = error.id.as_deref().unwrap_or_default();
         let Some((id, text)) = self.take_unanswered(id) else {
@@ -175,7 +175,7 @@ impl Sending {
         self.unanswered.remove_entry(&id.parse().ok()?)
     }
 
-    /// The connection is lost. Texts are kept, and those that were sent without an answer are sent first.
+    /// Handles a lost connection: keeps the texts, unanswered ones first.
     pub(super) fn disconnected(&mut self) {
         let unanswered = mem::take(&mut self.unanswered).into_iter();
         let unsent = mem::take(&mut self.unsent).into_iter();
@@ -186,8 +186,8 @@ impl Sending {
             .collect();
     }
 
-    /// The server knows this client as another user, for whom the keys are new: the texts that would be repeated are given
-    /// up. Returns their ids.
+    /// Handles a new user name, for which the keys are unknown: drops the texts that would be repeated,
+    /// and returns their ids.
     pub(super) fn give_up_repetitions(&mut self) -> Vec<u64> {
         let mut given_up = Vec::new();
         self.unsent.retain(|unsent| match unsent {
@@ -200,7 +200,7 @@ impl Sending {
         given_up
     }
 
-    /// How many texts have not been sent, or not been answered.
+    /// Returns how many texts have not been sent or answered.
     pub(super) fn unsettled(&self) -> usize {
         let unsent = self.unsent.iter();
         let texts = unsent.filter(|unsent| matches!(unsent, Unsent::Text(..)));

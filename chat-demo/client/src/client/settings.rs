@@ -1,18 +1,19 @@
-//! How a reconnecting client goes about it.
+//! Settings of a reconnecting client.
 
 use std::time::Duration;
 
-/// How a [`Reconnecting`](super::Reconnecting) client goes about it.
+/// Settings of a [`Reconnecting`](super::Reconnecting) client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The wait before the first attempt to come back is random up to this; each failure doubles the bound.
+    /// The first wait before reconnecting is random up to this bound; each failure doubles the bound.
     pub first_wait: Duration,
-    /// The bound is never more than this. A connection that lasted for so long makes the waits short again.
+    /// The largest bound. A connection that lasted this long resets it.
     pub longest_wait: Duration,
-    /// How many frames may wait to be sent, or texts to be answered;
+    /// The most frames that wait to be sent, or texts that wait for an answer;
     /// [`ClientError::Full`](super::ClientError::Full) refuses more.
     pub max_unsent: usize,
-    /// How many messages of a room may wait while those before them are asked for; more, and what is missing is lost.
+    /// The most messages of a room that wait while earlier ones are fetched; beyond it, the gap is
+    /// reported as lost.
     pub max_held: usize,
 }
 

@@ -1,14 +1,14 @@
-//! The bytes below the WebSocket: an address, and the way to it.
+//! The transport below the WebSocket.
 
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::error::{ClientError, Result};
 
-/// What carries a client's bytes.
+/// The transport of a client.
 pub(super) type Stream = TcpStream;
 
-/// Host and port of `url`.
+/// Returns the host and port of `url`.
 pub fn target(url: &str) -> Result<String> {
     let address = || ClientError::Address(url.to_owned());
     let request = url.into_client_request().map_err(|_| address())?;
@@ -19,7 +19,7 @@ pub fn target(url: &str) -> Result<String> {
     }
 }
 
-/// A stream to the server at `url`.
+/// Connects to the server at `url`.
 pub(super) async fn connect(url: &str) -> Result<Stream> {
     let target = target(url)?;
     let connected = TcpStream::connect(&target).await;

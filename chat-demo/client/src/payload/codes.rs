@@ -57,17 +57,17 @@ pub enum ErrorCode {
     TooLarge = 1,
     /// The frame type is unknown.
     UnknownType = 2,
-    /// The payload is not what its type asks for.
+    /// The payload does not match its type.
     BadPayload = 3,
-    /// A [`Hello`] has to come first.
+    /// A [`Hello`] must come first.
     NotAuthenticated = 4,
-    /// This user may not.
+    /// The user lacks the right.
     Forbidden = 5,
-    /// A [`Join`] has to come first.
+    /// A [`Join`] must come first.
     NotMember = 7,
-    /// Too many in too short a time.
+    /// The rate limit is exceeded.
     RateLimited = 8,
-    /// The server cannot take it now, and has not kept it.
+    /// The server cannot handle the request now, and has not kept it.
     Overloaded = 9,
     /// The store did not answer: the text may have been kept. Repeat it with its [`Publish::key`].
     Uncertain = 10,
@@ -80,11 +80,11 @@ pub enum ErrorCode {
 #[serde(rename_all = "snake_case")]
 #[repr(i32)]
 pub enum State {
-    /// Reads and answers.
+    /// The user reads and answers.
     Online = 0,
-    /// Is connected, but not there.
+    /// The user is connected, but not present.
     Away = 1,
-    /// Is there, and wants no disturbance.
+    /// The user does not want to be disturbed.
     Busy = 2,
 }
 
@@ -95,7 +95,7 @@ pub enum State {
 #[serde(rename_all = "snake_case")]
 #[repr(i32)]
 pub enum Level {
-    /// Good to know.
+    /// For information.
     Info = 0,
     /// Something may fail.
     Warning = 1,
@@ -103,15 +103,15 @@ pub enum Level {
     Critical = 2,
 }
 
-/// What a [`Presence`] tells.
+/// The event of a [`Presence`].
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 #[repr(i32)]
 pub enum PresenceEvent {
-    /// The user's first connection is in the room.
+    /// The user's first connection joined the room.
     Joined = 0,
-    /// The user's last connection is not any more.
+    /// The user's last connection left the room.
     Left = 1,
 }

@@ -155,7 +155,7 @@ impl World {
 
 proptest! {
     #[test]
-    fn each_message_is_told_once_in_order_or_lost_where_it_is_missing(
+    fn each_message_arrives_once_in_order_or_is_lost(
         steps in prop::collection::vec(step(), 1..200),
         kept in 0..60_u64,
         fits in 1..20_u64,

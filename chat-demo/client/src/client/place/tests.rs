@@ -119,7 +119,7 @@ fn numbers(range: impl IntoIterator<Item = u64>) -> Vec<String> {
 }
 
 #[test]
-fn messages_are_told_once_and_in_order() {
+fn messages_arrive_once_and_in_order() {
     let mut room = Room::at(7);
     room.say([8, 9, 9, 8, 7, 10]);
     assert_eq!(room.told(), numbers(8..=10));
@@ -127,7 +127,7 @@ fn messages_are_told_once_and_in_order() {
 }
 
 #[test]
-fn what_the_server_sends_again_is_told_and_counted() {
+fn repeated_messages_are_reported_and_counted() {
     let mut room = Room::at(0);
     room.say(1..=3);
     room.reconnect();
@@ -140,7 +140,7 @@ fn what_the_server_sends_again_is_told_and_counted() {
 }
 
 #[test]
-fn nothing_missed_is_told_too() {
+fn an_empty_recovery_is_reported() {
     for recovered in [true, false] {
         let mut room = Room::at(3);
         room.reconnect();
@@ -150,7 +150,7 @@ fn nothing_missed_is_told_too() {
 }
 
 #[test]
-fn a_program_that_comes_back_itself_recovers_like_a_connection() {
+fn a_restarted_program_recovers_like_a_connection() {
     let mut room = Room::new(Some(3), 100);
     room.rejoined(4, true);
     room.say([4]);
@@ -158,7 +158,7 @@ fn a_program_that_comes_back_itself_recovers_like_a_connection() {
 }
 
 #[test]
-fn what_the_server_does_not_send_is_fetched_page_by_page_and_told_in_order() {
+fn gaps_are_fetched_by_pages_and_delivered_in_order() {
     let mut room = Room::at(10);
     room.reconnect();
     room.asked();
@@ -178,7 +178,7 @@ fn what_the_server_does_not_send_is_fetched_page_by_page_and_told_in_order() {
 }
 
 #[test]
-fn only_what_the_server_has_no_more_is_lost() {
+fn only_deleted_messages_are_lost() {
     let mut room = Room::at(10);
     room.reconnect();
     room.asked();
@@ -214,7 +214,7 @@ fn a_gap_among_messages_is_closed() {
 }
 
 #[test]
-fn a_gap_in_what_was_recovered_is_closed() {
+fn a_gap_in_a_recovery_is_closed() {
     let mut room = Room::at(0);
     room.reconnect();
     room.asked();
@@ -332,7 +332,7 @@ fn epoch_that_ends_while_answers_are_due_outdates_them() {
 }
 
 #[test]
-fn history_is_told_apart_from_what_is_new() {
+fn history_is_distinct_from_new_messages() {
     let mut room = Room::at(5);
     room.place.want(Some(4), 2, &mut room.made);
     room.place.want(None, 9, &mut room.made);
@@ -373,7 +373,7 @@ fn numbers_end_where_integers_end() {
 }
 
 #[test]
-fn a_room_that_begins_anew_is_told_while_one_is_in_it() {
+fn members_learn_of_a_new_epoch() {
     let mut room = Room::at(5);
     room.say([6, 7]);
     assert_eq!(room.told(), ["6", "7"]);
