@@ -108,7 +108,8 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
         out: HEAD.into(),
         epoch: String::new(),
     };
-    let heartbeat = context.node.config.heartbeat;
+    // Half, because proxies cut what is silent for as long.
+    let heartbeat = context.node.config.heartbeat / 2;
     loop {
         let now = Instant::now();
         let expires = context.expires();
