@@ -34,6 +34,7 @@ use crate::origin::only;
 use crate::outbox::Outbox;
 use crate::rate::Cost;
 use crate::reply::{self, JSON, Reply};
+use crate::rights::Rooms;
 
 /// When a client that was refused for the moment should ask again, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -109,7 +110,7 @@ async fn obey(
             let publish = read(request, room, node).await?;
             run(node, publish_as(admin, publish, own)).await?
         }
-        Resource::Connections => run(node, async move { list(&own) }).await,
+        Resource::Connections => run(node, async move { list(&own, &admin.rooms) }).await,
         Resource::User(user) => {
             let disconnect = async move { json!({ "disconnected": own.hub.disconnect(&user) }) };
             run(node, disconnect).await
@@ -285,7 +286,7 @@ async fn first_text(outbox: &Outbox) -> Result<Bytes, Refusal> {
 }
 
 /// The connections of this server.
-fn list(node: &Node) -> Value {
+fn list(node: &Node, allowed: &Rooms) -> Value {
     #[derive(Serialize)]
     struct Row<'a> {
         session: String,
@@ -296,7 +297,8 @@ fn list(node: &Node) -> Value {
         outbox_bytes: usize,
     }
     let name = &node.config.node;
-    let connections = node.hub.list().into_iter().map(|(connection, rooms)| {
+    let connections = node.hub.list().into_iter().map(|(connection, mut rooms)| {
+        rooms.retain(|room| allowed.check(room).is_ok());
         let waiting = connection.outbox.waiting();
         json!(Row {
             session: crate::sessions::name(name, connection.id),

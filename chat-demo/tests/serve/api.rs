@@ -171,6 +171,14 @@ fn api_is_for_admins_within_their_rooms() {
             "sub": "root", "exp": from_now(3600), "admin": true, "rooms": ["team-*"]
         });
         let body = r#"{"text":"hi"}"#;
+        let mut ann = enter(&server, "ann", &token_of("ann")).await;
+        for room in ["tea", "team-red"] {
+            ann.join(room).await;
+        }
+        let limited = token(&claims);
+        let list = server.api_as(&limited, "GET /api/connections", "");
+        let list = json_of(&list.await);
+        assert_eq!(list["connections"][0]["rooms"], json!(["team-red"]));
         for (room, status) in [("tea", 403), ("team-red", 200)] {
             let path = format!("POST /api/rooms/{room}/messages");
             let answer = server.api_as(&token(&claims), &path, body).await;
