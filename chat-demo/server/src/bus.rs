@@ -1,8 +1,8 @@
 //! The bus between servers that share rooms. Without a bus, a server numbers its own messages.
 //!
 //! The bus numbers the messages of a room, stores them, and announces them to every server that has
-//! the room. Announcements may arrive late, twice or never. The numbers show it, and the server reads
-//! what it missed.
+//! the room. Announcements may arrive late, twice or never. The numbers show it, and the server
+//! reads what it missed.
 
 mod redis;
 
@@ -21,8 +21,8 @@ pub(crate) use self::redis::Redis;
 
 /// The operations of a bus.
 pub(crate) trait Bus: Send + Sync {
-    /// Subscribes a listener to a room, or to announcements for all. It catches up first. Dropping the
-    /// returned value unsubscribes.
+    /// Subscribes a listener to a room, or to announcements for all. It catches up first. Dropping
+    /// the returned value unsubscribes.
     fn watch(&self, room: Option<&str>, listener: Weak<dyn BusListener>) -> Watch;
 
     /// Makes a listener that missed something catch up again.
@@ -48,7 +48,8 @@ pub(crate) trait Bus: Send + Sync {
     fn fork<'a>(&'a self, room: &'a str, epoch: Epoch)
     -> BoxFuture<'a, Result<(), BusUnavailable>>;
 
-    /// Announces a frame without a number to the servers that have the room, or to all, this one included.
+    /// Announces a frame without a number to the servers that have the room, or to all, this one
+    /// included.
     fn announce<'a>(
         &'a self,
         room: Option<&'a str>,

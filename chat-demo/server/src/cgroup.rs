@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// How many processors the process may keep busy, parts of one included; nothing where no quota is set, or no cgroup of
-/// version 2 says so.
+/// How many processors the process may keep busy, parts of one included; nothing where no quota is
+/// set, or no cgroup of version 2 says so.
 pub(crate) fn processors() -> Option<f64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let quotas = folders(&groups)?

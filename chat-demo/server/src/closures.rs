@@ -19,8 +19,8 @@ pub(crate) struct Closures {
 }
 
 impl Closures {
-    /// Adds a subpool of low priority to `pool`, whose closures are busy for `time` each. They leave one worker to the
-    /// rooms, if there are several.
+    /// Adds a subpool of low priority to `pool`, whose closures are busy for `time` each. They
+    /// leave one worker to the rooms, if there are several.
     pub(crate) fn new(pool: &Pool, time: Duration) -> Result<Self, BuildError> {
         let workers = *pool.threads().end();
         let subpool = pool.subpool().capacity(SLOTS).priority(Priority::Low);

@@ -43,7 +43,8 @@ pub struct Config {
     #[command(flatten)]
     pub tls: Option<TlsArgs>,
 
-    /// Name of this server, shown to clients; must be unique [default: the machine's name and a random number]
+    /// Name of this server, shown to clients; must be unique [default: the machine's name and a
+    /// random number]
     #[arg(
         long,
         env = "CHAT_NODE",
@@ -129,7 +130,8 @@ pub struct Config {
     #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = positive)]
     pub session_ttl: Duration,
 
-    /// Messages a second that one connection may send, and as many other requests; large ones count more; 0 for no limit
+    /// Messages a second that one connection may send, and as many other requests; large ones count
+    /// more; 0 for no limit
     #[arg(
         long,
         env = "CHAT_CONNECTION_RATE",
@@ -138,7 +140,8 @@ pub struct Config {
     )]
     pub connection_rate: u32,
 
-    /// Messages a second that one user may send over all connections, and as many other requests; 0 for no limit
+    /// Messages a second that one user may send over all connections, and as many other requests; 0
+    /// for no limit
     #[arg(long, env = "CHAT_USER_RATE", value_name = "N", default_value = "0")]
     pub user_rate: u32,
 
@@ -223,13 +226,13 @@ pub struct Config {
     #[arg(long, env = "CHAT_THREADS", value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
-    /// CPU load of the server, in percent of its quota, at which it refuses new connections, then slows
-    /// publishers; 0 for no limit
+    /// CPU load of the server, in percent of its quota, at which it refuses new connections, then
+    /// slows publishers; 0 for no limit
     #[arg(long, env = "CHAT_MAX_CPU", value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub max_cpu: u8,
 
-    /// Memory of the server, in percent of the machine or cgroup, at which it refuses new connections,
-    /// then slows publishers; 0 for no limit
+    /// Memory of the server, in percent of the machine or cgroup, at which it refuses new
+    /// connections, then slows publishers; 0 for no limit
     #[arg(long, env = "CHAT_MAX_MEMORY", value_name = "PERCENT", default_value = "90", value_parser = percent)]
     pub max_memory: u8,
 
@@ -357,7 +360,7 @@ impl Config {
     }
 }
 
-/// The settings of a command line without options, whatever the environment says.
+/// The default settings, without options and environment variables.
 impl Default for Config {
     fn default() -> Self {
         let command =

@@ -13,7 +13,7 @@ use crate::outbox::Outbox;
 use crate::rights::Rooms;
 use crate::tally::Tally;
 
-/// Who is there, and where to put what it shall get.
+/// The identity of a connection, and its outbox.
 pub(crate) struct Connection {
     /// Unique among the servers of one name.
     pub(crate) id: u64,
@@ -47,7 +47,8 @@ impl Connection {
         }
     }
 
-    /// Lets alerts through from now on. Call it after the welcome was queued, or an alert comes first.
+    /// Lets alerts through from now on. Call it after the welcome was queued, or an alert comes
+    /// first.
     pub(crate) fn welcome(&self) {
         self.welcomed.store(true, Ordering::Relaxed);
     }

@@ -16,13 +16,13 @@ use crate::rights::Rooms;
 use crate::room::{Membership, Room, Searching};
 use crate::sessions::{self, Record};
 
-/// A connection is opened, authenticated, active and closed, as [`State`] says. Closed means that this is dropped, and with
-/// it the connection's places in rooms and hub and its session, in whatever way it ended.
+/// The context of a connection, which is opened, authenticated, active and closed (see [`State`]).
+/// Dropping it closes the connection: it leaves the rooms and the hub, and its session ends.
 pub(crate) struct Context {
     pub(crate) node: Arc<Node>,
     pub(crate) connection: Arc<Connection>,
     state: State,
-    /// When the session was put down last; there is one from the hello on.
+    /// When the session was last recorded; set after the hello.
     renewed: Option<Instant>,
     admin: bool,
     rooms: Rooms,
@@ -40,9 +40,9 @@ pub(crate) struct Context {
 enum State {
     /// The upgrade is done, and a hello has to come in time.
     Opened,
-    /// A hello was welcomed: the user is known and has a session, and hears what all hear.
+    /// After the hello: the user has a session and gets broadcasts.
     Authenticated,
-    /// The client takes part: it has sent something beyond hellos and heartbeats.
+    /// After the first frame besides hellos and heartbeats.
     Active,
 }
 
@@ -73,7 +73,8 @@ impl Context {
         sessions::name(&self.node.config.node, self.connection.id)
     }
 
-    /// The connection becomes authenticated. A second time only the same user's fresh token is taken.
+    /// The connection becomes authenticated. A second time only the same user's fresh token is
+    /// taken.
     pub(crate) async fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
         let Identity {
             user,
@@ -96,7 +97,7 @@ impl Context {
         Ok(())
     }
 
-    /// Leaves the rooms that a fresh token does not allow, and tells the client.
+    /// Leaves the rooms that a new token does not allow, and notifies the client.
     async fn leave_forbidden(&mut self) {
         let rooms = &self.rooms;
         let forbidden = |it: &mut Membership| rooms.check(it.room().name()).is_err();
@@ -110,7 +111,7 @@ impl Context {
     }
 
     async fn open_session(&mut self) -> Result<(), Refusal> {
-        // Before it is there: whatever happens meanwhile, it will be closed.
+        // Record it first, so that it is closed even if the future is dropped meanwhile.
         self.renewed = Some(Instant::now());
         if self.node.sessions.open(self.record()).await {
             return Ok(());
@@ -123,7 +124,7 @@ impl Context {
         Err(Refusal::new(ErrorCode::Forbidden, message).closing(CloseReason::UserConnections))
     }
 
-    /// The session as it is put down.
+    /// Returns the session's record.
     fn record(&self) -> Record {
         let user = self.connection.user.get().cloned().unwrap_or_default();
         self.node
@@ -131,7 +132,7 @@ impl Context {
             .record(user, self.connection.id, self.connection.opened)
     }
 
-    /// The connection has been heard: renews its session, when it is time to.
+    /// Renews the session if it is due, after activity of the client.
     pub(crate) fn renewal(&mut self, heard: Instant) -> Option<impl Future<Output = ()> + '_> {
         let renewed = self.renewed.as_mut()?;
         if !self.node.sessions.is_due(*renewed, heard) {
@@ -184,7 +185,7 @@ impl Context {
         read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
     }
 
-    /// Tells the client why a frame was not obeyed.
+    /// Sends the client the error of a refused frame.
     pub(crate) fn refuse(&self, refusal: &Refusal) {
         self.connection.refuse(refusal, &self.node.tally);
     }

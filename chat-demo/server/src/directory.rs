@@ -1,12 +1,12 @@
-//! Things by name that live as long as somebody claims them.
+//! Shared values by name that live as long as they are claimed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Makes a thing when its name is first claimed and forgets it when the last claim is dropped. Claims are counted under
-/// the lock that finds the thing, so no claim ever meets one that has been forgotten.
+/// Creates a value when its name is first claimed, and removes it when the last claim is dropped.
+/// Claims are counted under the lock of the lookup, so no claim can find a removed value.
 pub(crate) struct Directory<T> {
     entries: Mutex<HashMap<Arc<str>, Entry<T>>>,
 }

@@ -8,7 +8,7 @@
 //! | has sent a part of a request, or nothing since an answer | a slot of `front` | after [`GRACE`] when `front` is full |
 //! | is being answered | a slot of `front` | never |
 //!
-//! So sockets that send nothing keep nobody out, and health has slots that handshakes do not take.
+//! So idle sockets block no other socket, and health requests have slots of their own.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -35,7 +35,7 @@ const RESERVED: [&[u8]; 6] = [
     b"HEAD /metrics ",
 ];
 
-/// See the module's documentation.
+/// The admission of sockets.
 pub(crate) struct Door {
     visitors: Mutex<Visitors>,
     /// Handshakes of each address.
@@ -113,7 +113,8 @@ impl Door {
         })
     }
 
-    /// Reserves a slot for a socket that was accepted; sockets that have sent nothing make room for it.
+    /// Reserves a slot for a socket that was accepted; sockets that have sent nothing make room for
+    /// it.
     pub(crate) async fn admit(&self, door: &Pool) -> Result<Slot<'static>, SlotError> {
         let may_go = |state, since: Instant| match state {
             State::Silent => true,
@@ -123,7 +124,7 @@ impl Door {
         self.slot(door, may_go).await
     }
 
-    /// Reserves a slot for a socket that has sent something; those that are idle make room for it.
+    /// Reserves a slot for a socket that has sent something; idle ones are closed for it.
     pub(crate) async fn advance(&self, front: &Pool) -> Result<Slot<'static>, SlotError> {
         let may_go = |state, since: Instant| state == State::Idle && since.elapsed() >= GRACE;
         self.slot(front, may_go).await

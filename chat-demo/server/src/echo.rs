@@ -1,5 +1,6 @@
-//! The echo: each message goes back to the client that sent it. It speaks none of our protocol, and so it shows a
-//! conformance suite the very transport that the chat stands on: front door, slot, duct, outbox and the library's settings.
+//! The echo: each message goes back to the client that sent it. It speaks none of our protocol, and
+//! so it shows a conformance suite the very transport that the chat stands on: front door, slot,
+//! duct, outbox and the library's settings.
 
 use std::future::poll_fn;
 use std::mem;
@@ -21,7 +22,7 @@ use crate::transport::{self, Duct, Socket};
 
 /// The longest message, and the longest frame.
 const MAX_MESSAGE: usize = 32 << 20;
-/// With this much waiting for it, a client is not read: who sends and never reads is held back by its own socket.
+/// At this much unsent data, the client is not read until it reads.
 const ENOUGH_FRAMES: usize = 256;
 const ENOUGH_BYTES: usize = 64 * 1024;
 /// Just below that, one more read may add a pong and a message.
@@ -73,7 +74,7 @@ impl Echo {
             // The library answers pings and closes.
             _ => return,
         };
-        // There is room for it, or nobody to miss it.
+        // The message fits, or the connection has ended.
         self.outbox.push(answer);
     }
 

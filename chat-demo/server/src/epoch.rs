@@ -3,8 +3,8 @@
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Names one numbering of a room. A room begins a new epoch whenever its numbering begins again, so a number without its
-/// epoch proves nothing.
+/// Names one numbering of a room. A room begins a new epoch whenever its numbering begins again, so
+/// a number without its epoch proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Epoch(u64);
 
@@ -39,7 +39,7 @@ impl Epoch {
     }
 }
 
-/// As clients see it, who compare it and nothing else.
+/// The form that clients see, which they only compare.
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -20,7 +20,7 @@ use crate::tls::TlsError;
 /// The longest message of an error, in bytes.
 const LONGEST: usize = 200;
 
-/// A frame that was not obeyed; the client is told, and the connection lives unless it says otherwise.
+/// A refused frame. The client gets the error; the connection stays open unless `closes` is set.
 #[derive(Debug, Error)]
 #[error("{code:?}: {message}")]
 pub(crate) struct Refusal {
@@ -87,7 +87,7 @@ fn cut(message: Cow<'static, str>) -> Cow<'static, str> {
     format!("{}…", &message[..end]).into()
 }
 
-/// Why a socket may not go on as a WebSocket.
+/// Why a socket may not become a WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Refused {
@@ -112,13 +112,13 @@ pub(crate) enum Refused {
     Overloaded,
     #[error("server shutting down; connect to another")]
     Draining,
-    /// Nobody is told: no request has come to be answered.
+    /// Not sent: there was no request to answer.
     #[error("no request in time")]
     Timeout,
-    /// Nobody is told: it sent no request, and others needed its place.
+    /// Not sent: there was no request, and others needed the place.
     #[error("too many sockets without a request")]
     Crowded,
-    /// Nobody is told but by TLS itself: it is not what the client speaks, or not as it is spoken here.
+    /// Sent only by TLS itself: the handshake failed.
     #[error("no TLS handshake")]
     Tls,
 }
@@ -129,11 +129,11 @@ pub(crate) enum Refused {
 pub(crate) enum CloseReason {
     /// No hello in time.
     HelloTimeout,
-    /// Nothing was heard for too long.
+    /// The client sent nothing for the idle timeout.
     Idle,
     /// What came is not a frame, or not WebSocket: the stream cannot be trusted.
     BadFrame,
-    /// A text message, where binary ones are spoken, or the other way round.
+    /// A text message where binary ones are due, or the reverse.
     Unsupported,
     /// A text message, or the reason of a close, that is no text.
     NotUtf8,
@@ -198,7 +198,8 @@ impl CloseReason {
         )
     }
 
-    /// The last bytes of the connection: a close frame, after a bye where nothing has told the client yet.
+    /// The last bytes of the connection: a close frame, after a bye where nothing has told the
+    /// client yet.
     pub(crate) fn farewell(self, subprotocol: Subprotocol) -> Bytes {
         let close = wire::close(self.code(), self.text());
         if !self.says_bye() {

@@ -1,5 +1,6 @@
-//! A room as a stream of events (SSE) that a program reads with one HTTP request. The reader is a connection like those
-//! that speak WebSocket: it has a slot of their pool, a session, a place in the room, and an outbox. Only its socket differs.
+//! A room as a stream of events (SSE) that a program reads with one HTTP request. The reader is a
+//! connection like any WebSocket: it has a slot in the same pool, a session, a membership in the
+//! room, and an outbox. Only its socket differs.
 
 use std::future::poll_fn;
 use std::io;
@@ -169,8 +170,8 @@ impl Feed {
                 out,
                 epoch,
             } = self;
-            // One batch at a time: while the socket takes no more, the rest waits where it is counted. Asked also while
-            // the socket is full, or the end of the outbox wakes nobody.
+            // Write one batch at a time: while the socket is full, the rest waits in the outbox,
+            // where it is counted. Poll the outbox then as well, or its end wakes no task.
             let drained = outbox.poll_drain(cx, |_, bytes| {
                 if !out.is_empty() {
                     return Poll::Pending;
@@ -191,7 +192,7 @@ impl Feed {
         }
     }
 
-    /// Throws away what the client sends; fails when it has hung up.
+    /// Discards input of the client; fails when the client has closed the connection.
     fn poll_gone(&mut self, cx: &mut TaskContext<'_>) -> io::Result<()> {
         let mut waste = [0; 256];
         let mut waste = ReadBuf::new(&mut waste);
@@ -204,7 +205,7 @@ impl Feed {
         if waste.filled().is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // Others first: the client may go on for as long as it likes.
+        // Yield: the client may send without end.
         cx.waker().wake_by_ref();
         Ok(())
     }
@@ -217,7 +218,7 @@ impl Feed {
     }
 }
 
-/// Writes an event of a frame in the subprotocol for text. Its id is the position from which a reader goes on.
+/// Writes a frame as an event. Its id is the position from which a reader resumes.
 fn write_event(text: &[u8], epoch: &mut String, out: &mut BytesMut) {
     #[derive(Deserialize)]
     struct Frame {

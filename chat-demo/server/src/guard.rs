@@ -1,5 +1,6 @@
-//! What is done when the server is at a limit of its own: first no more newcomers are let in, then publishers are slowed. What was
-//! accepted is never dropped. Other programs on the machine count for nothing: to refuse clients does not stop those.
+//! Protects the server at its CPU or memory limit: it first refuses new connections, then slows
+//! publishers. It never drops accepted work. Other programs do not count, because refusing clients
+//! does not stop them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::config::Config;
-use crate::machine::{Look, Machine, Usage};
+use crate::machine::{Machine, Snapshot, Usage};
 
 /// How often the server is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 5;
 /// Of each look, in the mean that counts.
 const WEIGHT: f64 = 0.3;
-/// How far below its limit the usage must be, in percent, for a step back.
+/// How far usage must fall below its limit, in percent, to lower the pressure.
 const MARGIN: f64 = 5.0;
 /// How long a publish is held back at first, and at most.
 const FIRST: Duration = Duration::from_millis(10);
@@ -30,11 +31,11 @@ const LONGEST: Duration = Duration::from_secs(1);
 const LONGER: f64 = 1.5;
 const SHORTER: f64 = 0.75;
 
-/// See the module's documentation.
+/// The guard of the server's own limits.
 pub(crate) struct Guard {
     limits: Limits,
     state: Mutex<State>,
-    /// How long publishes are held back, in microseconds; apart, for each publish reads it.
+    /// How long each publish is delayed, in microseconds. Separate, because each publish reads it.
     delay: AtomicU64,
 }
 
@@ -43,7 +44,7 @@ pub(crate) struct Guard {
 pub(crate) struct Limits {
     pub(crate) cpu: Option<f64>,
     pub(crate) memory: Option<f64>,
-    /// Connections that are let in whatever the server uses.
+    /// Connections that are always admitted.
     pub(crate) always_admitted: usize,
 }
 
@@ -54,7 +55,7 @@ pub(crate) enum Pressure {
     /// Nothing.
     #[default]
     None,
-    /// Nobody new is let in.
+    /// New connections are refused.
     Refusing,
     /// Publishers are slowed, too.
     Slowing,
@@ -65,12 +66,12 @@ struct State {
     pressure: Pressure,
     /// The last look at the machine.
     machine: Usage,
-    /// What the server itself uses, over the last few looks.
+    /// What the server itself uses, over the last few samples.
     mean: Option<Usage>,
     /// What is at its limit, or was since there is pressure.
     cause: Cause,
     /// Looks since the pressure has changed.
-    looks: u32,
+    samples: u32,
 }
 
 /// Which limits were reached.
@@ -89,24 +90,24 @@ impl Guard {
         }
     }
 
-    /// Takes a look into account; tells the pressure when it has changed.
-    pub(crate) fn observe(&self, look: Look) -> Option<Pressure> {
+    /// Records a measurement. Returns the pressure if it changed.
+    pub(crate) fn observe(&self, snapshot: Snapshot) -> Option<Pressure> {
         let mut state = self.state.lock();
-        let Look {
+        let Snapshot {
             machine,
             own: usage,
-        } = look;
+        } = snapshot;
         state.machine = machine;
         let mean = state.mean.map_or(usage, |mean| mean.toward(usage, WEIGHT));
         state.mean = Some(mean);
-        state.looks += 1;
+        state.samples += 1;
         let reached = self.limits.reached(&mean, 0.0);
         let (over, under) = (reached.any(), !self.limits.reached(&mean, MARGIN).any());
         if over {
             state.cause.cpu |= reached.cpu;
             state.cause.memory |= reached.memory;
         }
-        let patient = state.looks >= PATIENCE;
+        let patient = state.samples >= PATIENCE;
         let before = state.pressure;
         match before {
             Pressure::None if over && patient => state.pressure = Pressure::Refusing,
@@ -131,7 +132,7 @@ impl Guard {
             state.cause = Cause::default();
         }
         (state.pressure != before).then(|| {
-            state.looks = 0;
+            state.samples = 0;
             state.pressure
         })
     }
@@ -145,7 +146,7 @@ impl Guard {
         self.state.lock().machine
     }
 
-    /// Why a newcomer is refused while there are so many connections; nothing if it is not.
+    /// Returns why a new connection is refused at this number of connections, if it is.
     pub(crate) fn refuses(&self, connections: usize) -> Option<String> {
         (self.pressure() > Pressure::None && connections >= self.limits.always_admitted)
             .then(|| self.reason())
@@ -153,7 +154,7 @@ impl Guard {
 
     /// How long each publish is held back.
     pub(crate) fn delay(&self) -> Duration {
-        // Relaxed: a number by itself.
+        // Relaxed: the value stands alone.
         Duration::from_micros(self.delay.load(Ordering::Relaxed))
     }
 
@@ -165,7 +166,7 @@ impl Guard {
         }
     }
 
-    /// What is at its limit, for clients: the same as long as it lasts.
+    /// Returns which limit is reached, as a constant text for clients.
     fn reason(&self) -> String {
         let reasons =
             self.reasons(|what, _, option, limit| format!("{what} ({option} {limit:.0})"));
@@ -204,7 +205,7 @@ pub(crate) async fn watch(guard: Arc<Guard>, draining: CancellationToken) {
     // The first comes at once, and there is nothing to see yet.
     ticks.tick().await;
     while draining.run_until_cancelled(ticks.tick()).await.is_some() {
-        match guard.observe(machine.look()) {
+        match guard.observe(machine.snapshot()) {
             None => {}
             Some(Pressure::None) => tracing::info!("{}", Pressure::None),
             Some(pressure) => tracing::warn!(details = %guard.details(), "{pressure}"),

@@ -1,5 +1,5 @@
-//! What frames make the server do. A type of frame is declared in `chat_demo_client::payload`; here it has a function, and
-//! an arm of [`handle`].
+//! What frames make the server do. A type of frame is declared in `chat_demo_client::payload`; here
+//! it has a function, and an arm of [`handle`].
 
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ async fn alert(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     context.node.hub.alert(alert).await
 }
 
-/// The client says who it is, and is welcomed; later, that it has a fresh token.
+/// Handles a hello: welcomes the client, or replaces its token.
 async fn hello(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let hello: Hello = context.read(payload)?;
     if context.is_authenticated() {
@@ -164,7 +164,7 @@ async fn leave(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Leave { room } = context.read(payload)?;
     check_room(&room)?;
     context.pace(Cost::ONE).await;
-    // The others are told: it waits for them like a message.
+    // Broadcast to the members, with back-pressure like a message.
     context.room(&room)?.readers().await;
     if let Some(membership) = context.exit(&room) {
         membership.leave().await;
@@ -205,7 +205,7 @@ async fn history(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     room.look_back(to, before, limit).await
 }
 
-/// Lists who is in a room.
+/// Lists the users in a room.
 async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Members { room, .. } = context.read(payload)?;
     check_room(&room)?;
@@ -214,7 +214,8 @@ async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     room.list(context.connection.clone()).await
 }
 
-/// Searches in a room's history. Ready when the search is in the pool: the client may go on, and type on.
+/// Searches in a room's history. Returns when the search is in the pool, without waiting for its
+/// result.
 async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let search: Search = context.read(payload)?;
     check_room(&search.room)?;
@@ -224,7 +225,7 @@ async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     context.search(search)
 }
 
-/// Tells the other members of a room that the user writes something.
+/// Sends a typing notice to the other members of a room.
 async fn typing(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Typing { room, .. } = context.read(payload)?;
     check_room(&room)?;
@@ -236,8 +237,8 @@ async fn typing(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Who says hello: the user whom a token names, or a guest. A client that brought a token is never taken for a guest, for
-/// it would not know.
+/// Identifies a client by its hello: the user of its token, or a guest. A client with a token never
+/// becomes a guest, because it would not notice.
 pub(crate) fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
     let unauthenticated = |message| Refusal::new(ErrorCode::NotAuthenticated, message);
     match (hello.token, &node.tokens) {
@@ -257,7 +258,7 @@ pub(crate) fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
     }
 }
 
-/// A guest's name as others see it: not that of somebody with a token.
+/// Returns a guest's public name, distinct from users with tokens.
 fn guest(name: String, node: &Node) -> Result<String, Refusal> {
     let is_invalid = !name.is_empty() && !payload::is_name(&name);
     let shown = if name.is_empty() {

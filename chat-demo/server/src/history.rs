@@ -1,5 +1,6 @@
-//! What was said in each room lately, for those who come back or come late. A room's history outlives the room: it is
-//! forgotten by age, by number, or when that of a room, of a user or of all takes too much memory.
+//! Recent messages of each room, for clients that join or reconnect. The history outlives the room.
+//! Its messages expire by age and by number, and when a room, a user or the total exceeds its
+//! memory.
 
 mod budget;
 mod log;
@@ -19,8 +20,8 @@ use crate::epoch::Position;
 pub(crate) use self::budget::Limits;
 pub(crate) use self::log::Log;
 
-/// How long the number of a room's newest message is known, when the message is not. A client that comes back later
-/// than that would be told that nothing is missing, if the room had by then as many new messages.
+/// How long the last number of a room is kept after its messages have expired. Without it, a
+/// returning client would miss messages unnoticed if the room had as many new ones.
 pub(crate) const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The logs of all rooms.
@@ -38,7 +39,7 @@ impl History {
         }
     }
 
-    /// The log of a room, new if there is none. If there are too many then, rooms that nobody is in are forgotten.
+    /// Returns the log of a room, or a new one. Too many rooms without members evict the oldest.
     pub(crate) fn log(&self, room: &Arc<str>) -> Arc<Log> {
         let mut logs = self.logs.lock();
         if let Some(log) = logs.get(room) {
@@ -53,8 +54,8 @@ impl History {
         log
     }
 
-    /// Restores a room from where it was kept: the position of its newest message, and messages by age and user, without
-    /// gaps.
+    /// Restores a room from where it was kept: the position of its newest message, and messages by
+    /// age and user, without gaps.
     pub(crate) fn restore<'a>(
         &self,
         room: &str,
@@ -64,8 +65,9 @@ impl History {
         self.log(&room.into()).begin_at(newest, messages);
     }
 
-    /// Forgets what is too old, and logs of rooms without members that were silent for long or for ever. A journal says
-    /// itself which rooms with messages it forgets: see [`forget`](Self::forget).
+    /// Forgets what is too old, and logs of rooms without members that were silent for long or for
+    /// ever. A journal says itself which rooms with messages it forgets: see
+    /// [`forget`](Self::forget).
     pub(crate) fn expire(&self, journaled: bool) {
         self.logs.lock().retain(|_, log| {
             let past = &mut *log.past.lock();
@@ -91,7 +93,7 @@ impl History {
         !self.logs.lock().contains_key(room)
     }
 
-    /// How many messages there are. Looks into each log, which costs those who append nothing.
+    /// Returns the number of messages. Reads each log, so that appending costs nothing.
     pub(crate) fn messages(&self) -> usize {
         let logs = self.logs.lock();
         logs.values()

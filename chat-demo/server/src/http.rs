@@ -1,4 +1,4 @@
-//! The front door: a socket speaks HTTP first, and may ask to go on as a WebSocket.
+//! HTTP: every socket begins with it, and may upgrade to a WebSocket.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -41,13 +41,13 @@ const LAST_REQUEST: Duration = Duration::from_secs(1);
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// A socket that goes on as a connection.
+/// A socket that becomes a connection.
 pub(crate) enum Connected {
     WebSocket(Upgraded),
     Events(Stream, Box<Reader>),
 }
 
-/// A socket that goes on as a WebSocket.
+/// A socket that becomes a WebSocket.
 pub(crate) struct Upgraded {
     pub(crate) stream: Stream,
     /// What the client sent right behind its request.
@@ -57,8 +57,8 @@ pub(crate) struct Upgraded {
     pub(crate) slot: Slot<'static>,
 }
 
-/// Answers requests until the socket is closed or upgraded, has to make room, or its time is over; one request unless it
-/// `stays`.
+/// Answers requests until the socket is closed or upgraded, has to make room, or its time is over;
+/// one request unless it `stays`.
 pub(crate) async fn serve(
     socket: TcpStream,
     node: &Arc<Node>,
@@ -69,7 +69,7 @@ pub(crate) async fn serve(
     let deadline = Instant::now() + time;
     let stream = match &node.tls {
         None => Stream::Left(socket),
-        // Boxed: only those who shake hands need room for it.
+        // Boxed, because only handshakes need the space.
         Some(tls) => Box::pin(secure(socket, tls, node, deadline)).await?,
     };
     let granted = Mutex::new(None);
@@ -124,7 +124,7 @@ pub(crate) async fn serve(
             matches!(timeout_at(cut, connection).await, Ok(Ok(())))
         }
     };
-    // Who has asked for something has had an answer, and idle sockets of browsers are no failed handshakes.
+    // Count only sockets without any request: idle sockets of browsers are not failed handshakes.
     if !asked.load(Ordering::Relaxed) && Instant::now() >= deadline {
         node.tally.refused.inc(Refused::Timeout);
     }
@@ -139,7 +139,7 @@ pub(crate) async fn serve(
     } = granted.lock().take()?;
     let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
-    // Copied, for even nothing would hold on to the buffer of the request.
+    // Copy the body, or it would keep the buffer of the request.
     let head = Bytes::copy_from_slice(&parts.read_buf);
     Some(Connected::WebSocket(Upgraded {
         stream: parts.io.into_inner(),
@@ -160,7 +160,7 @@ async fn secure(
     let refused = match node.draining.run_until_cancelled(shaken).await {
         Some(Ok(Ok(stream))) => return Some(stream),
         Some(Ok(Err(error))) if error.kind() == ErrorKind::InvalidData => Refused::Tls,
-        // Who leaves in the middle is not refused.
+        // A client that disconnects was not refused.
         Some(Ok(Err(_))) => return None,
         Some(Err(_)) => Refused::Timeout,
         None => Refused::Draining,
@@ -172,7 +172,7 @@ async fn secure(
 /// What a request is answered with.
 enum Answer {
     Reply(Reply),
-    /// Events, for as long as the socket lasts.
+    /// Serves events until the socket closes.
     Events(Box<Reader>),
 }
 
@@ -252,7 +252,7 @@ async fn reply(
     }
 }
 
-/// Why the server wants no newcomers, if it wants none. Who was refused with 503 finds the same words here.
+/// Returns why the server refuses new connections, in the words of its 503 answers.
 fn unready(node: &Node) -> Option<String> {
     if node.draining.is_cancelled() {
         return Some("draining".to_owned());

@@ -20,9 +20,9 @@ use crate::journal::Journal;
 use crate::outbox::Waiting;
 use crate::room::{Common, Listening, Membership, Room, Searching};
 
-/// See the module's documentation.
+/// All connections of the server.
 pub(crate) struct Hub {
-    /// Not held while frames are queued: a broadcast keeps nobody from coming or going.
+    /// Not held while frames are queued: a broadcast must not block connects.
     connections: Mutex<Connections>,
     rooms: Arc<Directory<Listening>>,
     common: Arc<Common>,
@@ -33,7 +33,7 @@ pub(crate) struct Hub {
 #[derive(Default)]
 struct Connections {
     open: HashMap<u64, Arc<Connection>>,
-    /// Set once by `end_all`: whoever comes later is sent away at once.
+    /// Set once by `end_all`: later connections are closed at once.
     ended: Option<CloseReason>,
 }
 
@@ -67,7 +67,7 @@ impl Hub {
         hub
     }
 
-    /// From now on the connection hears what all hear.
+    /// Subscribes the connection to broadcasts.
     pub(crate) fn register(self: &Arc<Self>, connection: Arc<Connection>) -> Registration {
         let id = connection.id;
         let mut connections = self.connections.lock();
@@ -81,7 +81,7 @@ impl Hub {
         }
     }
 
-    /// Tells every client that has said hello something, on all servers.
+    /// Broadcasts a frame to every client that has sent a hello, on all servers.
     pub(crate) async fn alert(self: &Arc<Self>, alert: Alert) -> Result<(), Refusal> {
         if let Some(bus) = &self.common.bus {
             let announced = bus.announce(None, &Parcel::new(&alert)).await;
@@ -92,7 +92,8 @@ impl Hub {
         self.send_to_all(Shared::new(alert)).await
     }
 
-    /// Queues a frame for each client that was welcomed, in a task that takes as long as there are connections.
+    /// Queues a frame for each client that was welcomed, in a task that takes as long as there are
+    /// connections.
     async fn send_to_all(
         self: &Arc<Self>,
         frame: impl Delivery + Send + 'static,
@@ -205,7 +206,7 @@ impl Hub {
         self.rooms.len()
     }
 
-    /// What waits for the clients. Looks into each outbox, which costs those who push nothing.
+    /// Returns the waiting frames of all clients. Reads each outbox, so that pushing costs nothing.
     pub(crate) fn outboxes(&self) -> Outboxes {
         let mut outboxes = Outboxes::default();
         for connection in self.all() {
@@ -246,7 +247,7 @@ impl BusListener for Hub {
         })
     }
 
-    /// What all hear is not kept.
+    /// Broadcasts are not stored.
     fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()> {
         Box::pin(ready(()))
     }

@@ -1,4 +1,4 @@
-//! `chat-demo token`: makes a token, for whoever wants to try a server that asks for them.
+//! `chat-demo token`: makes a token.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ pub struct Args {
     #[arg(long)]
     pub admin: bool,
 
-    /// Rooms that the user may enter: names, or beginnings of names followed by *; may be repeated [default: all]
+    /// Rooms that the user may enter: names, or beginnings of names followed by *; may be repeated
+    /// [default: all]
     #[arg(long, value_name = "PATTERN", value_delimiter = ',', value_parser = pattern)]
     pub rooms: Vec<String>,
 
@@ -54,7 +55,8 @@ pub fn run(args: &Args) -> Result<String, IssueError> {
     Ok(token::sign(&secret, &args.user, &rights, args.time))
 }
 
-/// Reads how long a token is valid. Its end is a whole second: a shorter time could be over at once.
+/// Reads how long a token is valid. Its end is a whole second: a shorter time could be over at
+/// once.
 fn lifetime(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         time if time >= Duration::from_secs(1) => Ok(time),

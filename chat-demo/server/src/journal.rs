@@ -1,5 +1,5 @@
-//! Messages on disk: numbered and kept in a file before anybody hears of them, so that what was acknowledged is there
-//! after a crash. One thread writes; what arrives while it does goes into the next write together.
+//! Messages on disk: written to a file before they are delivered, so that acknowledged messages
+//! survive a crash. One thread writes; messages that arrive during a write share the next one.
 
 mod failure;
 mod order;
@@ -30,7 +30,7 @@ pub(crate) use crate::journal::store::Kept;
 /// Messages that may wait for the next write; more, and their publishers wait.
 const WAITING: usize = 1024;
 
-/// See the module's documentation.
+/// The journal of messages.
 pub(crate) struct Journal {
     orders: Sender<Order>,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
@@ -38,7 +38,8 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, which is made if there is none; hands over what it holds, and keeps up to `limit` messages of a room.
+    /// Opens the file, which is made if there is none; hands over what it holds, and keeps up to
+    /// `limit` messages of a room.
     pub(crate) fn open(
         path: &Path,
         limit: usize,
@@ -72,9 +73,11 @@ impl Journal {
         })
     }
 
-    /// Enqueues a message, once there is space. `then` is called on the writer's thread, in the order of the numbers.
+    /// Enqueues a message, once there is space. `then` is called on the writer's thread, in the
+    /// order of the numbers.
     ///
-    /// `known` is where the room stands in memory: a file that has less of the same epoch begins another.
+    /// `known` is where the room stands in memory: a file that has less of the same epoch begins
+    /// another.
     pub(crate) async fn append(
         &self,
         message: Message,
@@ -92,7 +95,8 @@ impl Journal {
             .map_err(|_| JournalError::NotKept)
     }
 
-    /// Forgets messages of that age, and rooms that `forget_room` lets go. It is told which were silent for so long.
+    /// Removes messages of that age, and rooms for which `forget_room` returns true. Its argument
+    /// tells whether the room was silent for that long.
     pub(crate) async fn forget(
         &self,
         messages: Duration,
@@ -108,7 +112,7 @@ impl Journal {
         let _ = self.orders.send(order).await;
     }
 
-    /// Has the file looked for, soon: what is removed while nobody speaks is noticed, too.
+    /// Checks the file soon, to notice its removal in a quiet server as well.
     pub(crate) fn check(&self) {
         // Full: it is looked for with the next write.
         let _ = self.orders.try_send(Order::Check);
@@ -124,7 +128,7 @@ impl Journal {
         let Some(writer) = self.writer.lock().take() else {
             return;
         };
-        // Its end is what is waited for, in whatever way it came.
+        // Ignore errors: a closed channel means that the thread has ended.
         let _ = self.orders.blocking_send(Order::Close);
         let _ = writer.join();
     }

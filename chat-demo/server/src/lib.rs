@@ -4,13 +4,13 @@
 //!
 //! Each module uses those below it, never those above.
 //!
-//! - [`issue`]: makes a token, for who wants to try.
+//! - [`issue`]: makes tokens.
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
 //! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `echo`: what stands in its place for conformance tests.
 //! - `api`, `events`: the HTTP API, and a room as a stream of events.
-//! - `http`, `upgrade`, `origin`, `page`, `reply`: the front door; the page, figures, and who may go on as a WebSocket.
+//! - `http`, `upgrade`, `origin`, `page`, `reply`: HTTP, the page, metrics, and WebSocket upgrades.
 //! - `handlers`: the type byte picks a handler.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share.
@@ -25,9 +25,9 @@
 //! - `bus`: what servers have between them that share rooms.
 //! - `guard`: what is done when the server is at its limit.
 //! - `rate`: how often one may publish.
-//! - `tally`: what is counted, by those who do it.
-//! - `token`, `rights`: who a client is, and which rooms it may enter.
-//! - [`sessions`]: who is connected, where and since when.
+//! - `tally`: counters.
+//! - `token`, `rights`: authentication, and the rooms that a user may join.
+//! - [`sessions`]: the users connected, with server and time.
 //! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
 //! - [`config`], [`secret`], [`tls`], [`error`], `clock`: settings, why things end, and when.
 //! - `machine`, `process`, `cgroup`: what the system says of itself, and of this process.

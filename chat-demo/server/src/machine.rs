@@ -1,4 +1,5 @@
-//! How busy the machine is, or the part of it that this process may use, and how much of that is the process's own work.
+//! How busy the machine is, or the part of it that this process may use, and how much of that is
+//! the process's own work.
 
 use std::mem;
 use std::thread;
@@ -25,8 +26,8 @@ pub(crate) struct Machine {
 
 /// What is used, by whom.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Look {
-    /// By all on the machine; where this process shares a part of it, by those that share it.
+pub(crate) struct Snapshot {
+    /// CPU load of all processes of the machine, or of this process's cgroup.
     pub(crate) machine: Usage,
     /// By this process, of what it may use.
     pub(crate) own: Usage,
@@ -69,7 +70,7 @@ impl Machine {
     }
 
     /// Since the last look. It should be a fifth of a second ago, or more.
-    pub(crate) fn look(&mut self) -> Look {
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
         self.system.refresh_cpu_usage();
         self.system.refresh_memory();
         let own = Process::read().unwrap_or_default();
@@ -79,7 +80,7 @@ impl Machine {
         let own_percent = (own.cpu_seconds - seconds_then) / time.max(f64::MIN_POSITIVE) * 100.0;
         let shares_a_part = self.processors < self.system.cpus().len() as f64;
         let cpu_percent = if shares_a_part {
-            // In a container the others of the machine are not what it shares its processors with.
+            // In a container, other processes of the machine do not share its quota.
             own_percent
         } else {
             f64::from(self.system.global_cpu_usage())
@@ -90,7 +91,7 @@ impl Machine {
             memory_percent: bytes as f64 / all.max(1) as f64 * 100.0,
             memory_bytes: all,
         };
-        Look {
+        Snapshot {
             machine: usage(cpu_percent, used),
             own: usage(own_percent, own),
         }
@@ -99,7 +100,8 @@ impl Machine {
     fn memory(&self, resident: u64) -> Memory {
         let (total, available) = (self.system.total_memory(), self.system.available_memory());
         match self.system.cgroup_limits() {
-            // Without its files' pages, which the system takes back when it needs them. All in the cgroup share its limit.
+            // Without its files' pages, which the system takes back when it needs them. All in the
+            // cgroup share its limit.
             Some(limits) if limits.total_memory < total => Memory {
                 used: limits.rss,
                 own: limits.rss,
@@ -130,21 +132,21 @@ mod tests {
         let mut machine = Machine::new();
         let start = Instant::now();
         while start.elapsed() < sysinfo::MINIMUM_CPU_UPDATE_INTERVAL {}
-        let look = machine.look();
-        for usage in [look.machine, look.own] {
+        let snapshot = machine.snapshot();
+        for usage in [snapshot.machine, snapshot.own] {
             assert!(
                 usage.cpu_percent > 0.0 && usage.cpu_percent <= 100.0,
-                "{look:?}"
+                "{snapshot:?}"
             );
             assert!(
                 usage.memory_percent > 0.0 && usage.memory_percent < 100.0,
-                "{look:?}"
+                "{snapshot:?}"
             );
-            assert!(usage.memory_bytes > 1 << 20, "{look:?}");
+            assert!(usage.memory_bytes > 1 << 20, "{snapshot:?}");
         }
         assert!(
-            look.own.memory_percent <= look.machine.memory_percent,
-            "{look:?}"
+            snapshot.own.memory_percent <= snapshot.machine.memory_percent,
+            "{snapshot:?}"
         );
     }
 }

@@ -39,7 +39,7 @@ impl Metrics {
         text
     }
 
-    /// As `/api/stats` answers.
+    /// The answer of `/api/stats`.
     pub(crate) fn snapshot(&self, node: &str) -> Snapshot {
         Snapshot::new(node, &self.tally, &self.live)
     }

@@ -34,7 +34,7 @@ use crate::tls::TlsArgs;
 use crate::token::{GUEST, Key};
 use crate::tuning::{self, Tuning};
 
-/// See the module's documentation.
+/// A server with all its state.
 pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
@@ -53,7 +53,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Metrics,
     /// What is done when the server is at its limit.
     pub(crate) guard: Arc<Guard>,
-    /// Occupy the workers, for debugging.
+    /// Closures that occupy the workers, for debugging.
     pub(crate) closures: Option<Closures>,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,
@@ -61,7 +61,7 @@ pub(crate) struct Node {
     guests: AtomicU64,
 }
 
-/// A name for a server that was given none: its machine's, and what tells it from others there.
+/// Returns a default name: the machine's, and a random number.
 fn a_name() -> String {
     let machine = System::host_name().unwrap_or_default();
     let short: String = machine
@@ -182,12 +182,12 @@ impl Node {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// A name for who did not bring one.
+    /// Returns a name for a guest without one.
     pub(crate) fn next_guest(&self) -> String {
         format!("{GUEST}{}", self.guests.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// Why newcomers are refused although there is a place for them, if they are.
+    /// Returns why new connections are refused despite free slots.
     pub(crate) fn refuses(&self) -> Option<String> {
         self.guard.refuses(self.hub.connections())
     }

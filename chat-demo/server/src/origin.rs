@@ -9,8 +9,8 @@ use hyper::{Request, Version};
 use crate::config::Config;
 use crate::error::Refused;
 
-/// The host that a request names; none in old HTTP, which need not name one. HTTP/1.1 wants exactly one Host header, even if
-/// the target of the request names the host and goes before it.
+/// The host that a request names; none in old HTTP, which need not name one. HTTP/1.1 wants exactly
+/// one Host header, even if the target of the request names the host and goes before it.
 pub(crate) fn host<B>(request: &Request<B>) -> Result<Option<Authority>, Refused> {
     let named = match only(request.headers(), &HOST) {
         Ok(Some(host)) => Authority::try_from(host.as_bytes()).map_err(|_| Refused::Host)?,
@@ -24,8 +24,8 @@ pub(crate) fn host<B>(request: &Request<B>) -> Result<Option<Authority>, Refused
     Ok(Some(target.cloned().unwrap_or(named)))
 }
 
-/// Whether a page may connect that was loaded from somewhere: from the server itself, or from where it is let. Programs that are
-/// no browsers send no origin.
+/// Whether a page may connect that was loaded from somewhere: from the server itself, or from where
+/// it is let. Programs that are no browsers send no origin.
 pub(crate) fn check(headers: &HeaderMap, host: &Authority, config: &Config) -> Result<(), Refused> {
     let origin = match only(headers, &ORIGIN) {
         Ok(None) => return Ok(()),
@@ -46,9 +46,9 @@ pub(crate) fn check(headers: &HeaderMap, host: &Authority, config: &Config) -> R
     Err(Refused::Origin)
 }
 
-/// Whether a host can be this server. Anybody may have a name of their own point to 127.0.0.1 (DNS rebinding): to a browser a page
-/// from there and a server on this machine are the same origin. So a server that listens on the machine itself answers to the
-/// machine's own names, and to those that it is told to trust.
+/// Returns whether a host can be this server. By DNS rebinding, an attacker's name may point to
+/// 127.0.0.1, and a browser treats its page and a local server as one origin. So a server on a
+/// loopback address accepts only the machine's own names, and those of `--allow-origin`.
 pub(crate) fn is_own(host: &Authority, config: &Config) -> bool {
     let trusted = |origin: &String| {
         origin

@@ -1,5 +1,5 @@
-//! The bounded queue of one client. Whoever has something for the client pushes and never waits; the connection's own
-//! future writes. All that is queued leaves in one write.
+//! The bounded queue of one client. Pushing never waits; the connection's future writes. Everything
+//! queued is sent in one write.
 //!
 //! | filled to | |
 //! |---|---|
@@ -58,12 +58,12 @@ pub(crate) struct Waiting {
     pub(crate) bytes: usize,
 }
 
-/// See the module's documentation.
+/// The bounded queue of one client.
 pub(crate) struct Outbox {
     limits: Limits,
-    /// What the client is told in.
+    /// The subprotocol of the client.
     subprotocol: Subprotocol,
-    /// Never held across a write: a slow socket delays nobody who pushes.
+    /// Never held during a write: a slow socket must not delay publishers.
     state: Mutex<State>,
 }
 
@@ -80,8 +80,8 @@ impl Outbox {
         self.subprotocol
     }
 
-    /// Queues all these frames if there is room for them, and none of them otherwise; that harms nobody. Says whether
-    /// they are queued.
+    /// Queues all frames if they fit, and none otherwise, without evicting the client. Returns
+    /// whether they were queued.
     pub(crate) fn offer(&self, frames: Vec<Bytes>) -> bool {
         let mut state = self.state.lock();
         let bytes: usize = frames.iter().map(Bytes::len).sum();
@@ -92,7 +92,7 @@ impl Outbox {
             return frames.is_empty();
         }
         if state.sealed {
-            // Nobody is left to miss them.
+            // The connection has ended.
             return true;
         }
         let waker = state.waker_for_more();
@@ -107,7 +107,8 @@ impl Outbox {
         true
     }
 
-    /// Queues a frame of little worth, unless the client has a quarter of what it may have. Returns whether it is queued.
+    /// Queues a frame of little worth, unless the client has a quarter of what it may have. Returns
+    /// whether it is queued.
     pub(crate) fn hint(&self, frame: Bytes) -> bool {
         let mut state = self.state.lock();
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
@@ -165,13 +166,15 @@ impl Outbox {
         state.frames.len() >= frames || state.bytes >= bytes
     }
 
-    /// Lets out what is queued and what is owed, then the reason's farewell, and takes nothing more.
+    /// Lets out what is queued and what is owed, then the reason's farewell, and takes nothing
+    /// more.
     pub(crate) fn end(&self, reason: CloseReason) {
         let farewell = reason.farewell(self.subprotocol);
         self.change(|state| state.end(Ended::ByServer(reason), Some(farewell)));
     }
 
-    /// Lets out what is queued and what is owed, then the answer to the client's goodbye, and takes nothing more.
+    /// Lets out what is queued and what is owed, then the answer to the client's goodbye, and takes
+    /// nothing more.
     pub(crate) fn end_by_client(&self, answer: Option<Bytes>) {
         self.change(|state| state.end(Ended::ByClient, answer));
     }
@@ -182,7 +185,8 @@ impl Outbox {
         Owed(self.clone())
     }
 
-    /// A frame of the client is being handled, or no longer. Meanwhile the client's goodbye is not answered.
+    /// A frame of the client is being handled, or no longer. Meanwhile the client's goodbye is not
+    /// answered.
     pub(crate) fn set_busy(&self, busy: bool) {
         self.change(|state| {
             state.busy = busy;
@@ -190,7 +194,7 @@ impl Outbox {
         });
     }
 
-    /// Ends the conversation, whatever is owed.
+    /// Ends the connection without sending the queue.
     pub(crate) fn seal(&self) {
         self.change(State::seal);
     }
@@ -205,7 +209,7 @@ impl Outbox {
         }
     }
 
-    /// Drops all: there is nobody to write to.
+    /// Drops the queue: the connection has ended.
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         let ended = state.ended.or(Some(Ended::ByClient));
@@ -237,12 +241,13 @@ impl Outbox {
         self.state.lock().sealed
     }
 
-    /// Who ended the conversation, if it has ended.
+    /// Returns what ended the connection, if it has ended.
     pub(crate) fn ended(&self) -> Option<Ended> {
         self.state.lock().ended
     }
 
-    /// Writes what is queued. Ready when the outbox has ended and all is out, or when a write fails.
+    /// Writes what is queued. Ready when the outbox has ended and all is out, or when a write
+    /// fails.
     pub(crate) fn poll_drain(
         &self,
         cx: &mut Context<'_>,
@@ -278,7 +283,8 @@ impl Outbox {
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
-                        // Not for more frames, which wait for the socket like these, but for an eviction.
+                        // Not for more frames, which wait for the socket like these, but for an
+                        // eviction.
                         state.wait(cx);
                         return Poll::Pending;
                     }

@@ -7,7 +7,7 @@ use hyper::header::{
 
 use crate::reply::{self, Reply};
 
-/// The page needs this server and nobody else, no script or style within the document, and no text taken for markup.
+/// The page may load only from this server, without inline scripts or styles.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \

@@ -10,7 +10,7 @@ use crate::tally::Tally;
 
 /// How many tasks the server may have of its own.
 const SERVICE: usize = 16;
-/// Sockets that have sent nothing, for each that speaks HTTP: they take less.
+/// Sockets that have sent nothing, for each HTTP connection: they need less memory.
 const DOOR: usize = 4;
 /// Pages that are encoded or wait for it; more wait in their connections.
 const PAGES: usize = 64;
@@ -21,12 +21,12 @@ const API: usize = 16;
 
 /// Entrances to the same workers, each with its own bound.
 pub(crate) struct Pools {
-    /// The server's own tasks: one accepts. The others are its subpools, for they need its
-    /// workers, and the reactor that these wait in, until they have ended.
+    /// The pool of the server's own tasks, which accept connections, for example. The remaining
+    /// pools are its subpools, because they need its workers and reactor until they have ended.
     pub(crate) service: Pool,
-    /// Sockets that were accepted: until they have sent something, and those that ask for health.
+    /// Accepted sockets until they have sent something, and health requests.
     pub(crate) door: Pool,
-    /// Sockets that speak HTTP, those that ask for an upgrade among them.
+    /// HTTP connections and handshakes.
     pub(crate) front: Pool,
     /// WebSocket connections: a slot each, from the upgrade to the end.
     pub(crate) connections: Pool,
@@ -90,7 +90,7 @@ impl Pools {
         there.into_iter().flatten()
     }
 
-    /// Runs one of the server's few own tasks, which nobody waits for.
+    /// Runs one of the server's own tasks, without a handle.
     pub(crate) fn serve(&self, task: impl Future<Output = ()> + Send + 'static) {
         let served = self.service.spawn(task);
         served.expect("the server has few tasks of its own");

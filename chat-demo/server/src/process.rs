@@ -4,7 +4,7 @@ use std::fs;
 
 use rlimit::Resource;
 
-/// The kernel counts processor time in hundredths of a second for programs, whatever its own clock.
+/// The kernel reports CPU time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
 /// What the process has and uses.
@@ -26,8 +26,8 @@ impl Process {
     /// How things stand; nothing where there is no `/proc` of Linux's kind.
     pub(crate) fn read() -> Option<Self> {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field is the program's name in brackets and may hold anything. Behind it the twelfth and the
-        // thirteenth are the times, the twentieth is the start.
+        // The second field is the program's name in brackets and may hold anything. Behind it the
+        // twelfth and the thirteenth are the times, the twentieth is the start.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<_> = fields.split_whitespace().collect();
         let seconds = |field: usize| Some(fields.get(field)?.parse::<f64>().ok()? / TICKS);
@@ -55,7 +55,8 @@ fn boot_seconds() -> Option<f64> {
 }
 
 fn open_files() -> Option<u64> {
-    // Since Linux 6.2 the directory's size is the number of its entries, without a walk over thousands.
+    // Since Linux 6.2 the directory's size is the number of its entries, without a walk over
+    // thousands.
     let size = fs::metadata("/proc/self/fd").ok()?.len();
     if size > 0 {
         return Some(size);

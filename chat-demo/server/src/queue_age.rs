@@ -49,7 +49,8 @@ impl Age {
 }
 
 impl QueueAge {
-    /// Times tasks until the server drains: futures of the calling pool, and closures of two subpools.
+    /// Times tasks until the server drains: futures of the calling pool, and closures of two
+    /// subpools.
     pub(crate) async fn watch(
         self: Arc<Self>,
         normal: Pool,

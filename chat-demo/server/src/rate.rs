@@ -1,5 +1,6 @@
-//! What one may ask for in a second: a connection, and a user over all connections. Each request has a cost, and a second
-//! may cost so much: once for messages, which are refused beyond it, and once for other requests, which wait.
+//! What one may ask for in a second: a connection, and a user over all connections. Each request
+//! has a cost, and a second may cost so much: once for messages, which are refused beyond it, and
+//! once for other requests, which wait.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -73,7 +74,8 @@ struct Users {
     requests: ByUser,
 }
 
-/// The bound of one connection, if there is one; boxed, so that an idle connection without one does not carry its weight.
+/// The bound of one connection, if there is one; boxed, so that an idle connection without one does
+/// not carry its weight.
 pub(crate) struct Rate(Option<Box<Connection>>);
 
 struct Connection {
@@ -120,8 +122,8 @@ impl Rates {
         charged.map_err(|_| refused("from this user"))
     }
 
-    /// Charges a user and a connection for another request, and waits until both can pay or `is_over` says that nobody waits
-    /// for the answer.
+    /// Charges a user and a connection for a request. Waits until both rates allow it, or `is_over`
+    /// returns true because the client has gone.
     pub(crate) async fn pace(
         &self,
         user: &str,
@@ -156,7 +158,7 @@ impl Rates {
         charged.expect("a second has as much").map_err(wait)
     }
 
-    /// Forgets users who have asked for nothing for long enough to have their whole bound again.
+    /// Removes users whose whole bound is available again.
     pub(crate) fn expire(&self) {
         let users = self.users.iter();
         for limiter in users.flat_map(|users| [&users.messages, &users.requests]) {

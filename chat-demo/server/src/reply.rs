@@ -11,7 +11,8 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 /// All there is to say fits in one piece.
 pub(crate) type Reply = Response<Full<Bytes>>;
 
-/// A body of a kind. Nothing here is worth a cache: the page comes from memory, and figures are old at once.
+/// A body of a kind. Nothing here is worth a cache: the page comes from memory, and figures are old
+/// at once.
 pub(crate) fn new(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;

@@ -6,13 +6,13 @@ use chat_demo_client::payload::{ErrorCode, is_name};
 
 use crate::error::Refusal;
 
-/// The rooms that a user may enter: all of them, or those that a pattern matches.
+/// The rooms that a user may join: all, or those that a pattern matches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rooms(Option<Arc<[String]>>);
 
 impl Rooms {
-    /// Returns the rooms that the patterns of a token match, or all rooms if it has none. Returns `None` if one of the
-    /// patterns is not valid.
+    /// Returns the rooms that the patterns of a token match, or all rooms if it has none. Returns
+    /// `None` if one of the patterns is not valid.
     pub(crate) fn new(patterns: Option<Vec<String>>) -> Option<Self> {
         let mut all = patterns.iter().flatten();
         all.all(|pattern| is_pattern(pattern))

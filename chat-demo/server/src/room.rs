@@ -1,4 +1,4 @@
-//! One room: who is in it and what was said, in one order for all. Its operations are a strand.
+//! One room: its members, and its messages in one order for all. Its operations are a strand.
 
 mod catch_up;
 mod common;
@@ -43,18 +43,18 @@ pub(crate) use crate::room::state::MAX_LISTED;
 pub(crate) struct Room {
     name: Arc<str>,
     common: Arc<Common>,
-    /// Each operation holds a slot of the pool until it is applied: who publishes faster than the pool works is held up.
+    /// The strand. Each operation holds a slot until it is applied, which slows fast publishers.
     strand: Strand,
     state: Mutex<State>,
-    /// That of the state, for those who only look where it stands.
+    /// The log of the state, for readers of its position.
     log: Arc<Log>,
     /// What holds publishers up while members are behind.
     flow: Arc<Flow>,
-    /// Connections that are gone, and members until somebody has the state.
+    /// Ended memberships that are still in the state.
     departed: Mutex<Vec<u64>>,
 }
 
-/// A room, which hears what other servers say in it until this is dropped.
+/// The subscription to the bus; dropping it ends it.
 pub(crate) struct Listening {
     pub(crate) room: Arc<Room>,
     _watch: Option<Watch>,
@@ -92,8 +92,8 @@ impl Room {
         &self.name
     }
 
-    /// Makes the connection a member, until the returned membership is dropped. It gets what was said after the message
-    /// that it saw last, if all of that is kept and fits into its outbox.
+    /// Makes the connection a member, until the returned membership is dropped. It gets what was
+    /// said after the message that it saw last, if all of that is kept and fits into its outbox.
     pub(crate) async fn join(
         self: &Arc<Self>,
         connection: Arc<Connection>,
@@ -109,7 +109,7 @@ impl Room {
         };
         let bus = self.common.bus.as_ref();
         let (tell, told) = bus.map(|_| oneshot::channel()).unzip();
-        // The others are told: it is a message like any other.
+        // Notify the members, with back-pressure like a message.
         let credit = self.flow.enter(0).await;
         let newcomer = Newcomer {
             claim,
@@ -180,8 +180,8 @@ impl Room {
         self.send(deliver).await
     }
 
-    /// Has a text numbered and delivered, after it was kept where that is to be done; acknowledges it when it has an
-    /// `id`. A text with the `key` of one that is kept is acknowledged as that.
+    /// Numbers, stores and delivers a text, and acknowledges it if it has an `id`. A text with the
+    /// `key` of a stored text is acknowledged with its number.
     pub(crate) async fn publish(
         self: &Arc<Self>,
         claim: Claimed,
@@ -226,7 +226,7 @@ impl Room {
         match bus {
             Some(bus) if !(bus.goes_on_alone() && room.state.lock().is_alone()) => {
                 let kept = move |kept: Result<u64, AppendError>| match kept {
-                    // It is delivered when it is heard.
+                    // Delivered when the bus announces it.
                     Ok(seq) => source.delivered(&room.name, seq, &room.common.tally),
                     Err(error) => source.refuse(error.into(), &room.common.tally),
                 };
@@ -263,14 +263,15 @@ impl Room {
         self.sweep();
     }
 
-    /// Ends a membership at once, or right after the operation that is being applied. Waits for nobody: it may be called
-    /// in that very operation.
+    /// Ends a membership at once, or after the current operation. Does not wait: the current
+    /// operation may be the caller.
     fn depart(&self, id: u64) {
         self.departed.lock().push(id);
         self.sweep();
     }
 
-    /// Who has the state meanwhile sweeps when it has let go of it, and finds what was noted before.
+    /// If another thread holds the state, that thread sweeps after releasing it, and finds entries
+    /// added before.
     fn sweep(&self) {
         while !self.departed.lock().is_empty() {
             let Some(mut state) = self.state.try_lock() else {
@@ -284,7 +285,7 @@ impl Room {
     }
 }
 
-/// A connection's place in a room. Dropping it leaves the room, whatever ended the connection.
+/// A connection's membership. Dropping it leaves the room.
 pub(crate) struct Membership {
     room: Arc<Room>,
     /// What is under way holds one too: the room stays until it has arrived.
@@ -310,7 +311,7 @@ impl Membership {
         self.room.publish(claim, from, publish).await
     }
 
-    /// Leaves in line with the other operations, even when the pool is full.
+    /// Leaves the room in order with its other operations, even if the pool is full.
     pub(crate) async fn leave(mut self) {
         let id = self.id;
         let leave = move |state: &mut State| state.leave(id);

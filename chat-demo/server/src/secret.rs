@@ -15,8 +15,8 @@ const MIN_LEN: usize = 32;
 /// Where the secret is.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SecretArgs {
-    /// Secret that tokens are signed with, at least 32 bytes; others see it in the list of processes, unless it comes from
-    /// the environment or a file
+    /// Secret that tokens are signed with, at least 32 bytes; others see it in the list of
+    /// processes, unless it comes from the environment or a file
     #[arg(
         long,
         alias = "secret",

@@ -29,7 +29,8 @@ use crate::worker::on_worker;
 
 /// Connections that the system holds for us while we are busy.
 const BACKLOG: i32 = 4096;
-/// How much the system may hold unsent for one client. What is more waits in the outbox, where it is counted.
+/// How much the system may hold unsent for one client. What is more waits in the outbox, where it
+/// is counted.
 const UNSENT: u32 = 16 * 1024;
 /// When the system begins to ask a silent peer, how often, and when it gives up.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -42,10 +43,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const FORGET: Duration = Duration::from_secs(30);
 /// How often the data file is looked for.
 const LOOK: Duration = Duration::from_secs(1);
-/// When clients should come back after a drain.
+/// How long clients should wait before they reconnect after a drain.
 const RECONNECT_AFTER_MS: u64 = 1000;
 
-/// Lets the process open as many files as the system allows; warns when that is too few for the connections.
+/// Lets the process open as many files as the system allows; warns when that is too few for the
+/// connections.
 pub fn raise_open_files(max_connections: usize) {
     let wanted = max_connections as u64 + OTHER_FILES;
     match rlimit::increase_nofile_limit(u64::MAX) {
@@ -110,10 +112,10 @@ impl Server {
         self.address
     }
 
-    /// Takes no more connections, tells those that are there, and waits for them to go. Blocks.
+    /// Refuses new connections, notifies the clients, and waits until they have gone. Blocks.
     pub fn drain(mut self) -> Result<(), ServeError> {
         self.node.draining.cancel();
-        // Wait until the listener is closed, so that newcomers are refused at once and go elsewhere.
+        // Wait until the listener is closed, so that new clients are refused at once.
         if let Some(Err(error)) = self.accepting.take().map(JoinHandle::wait) {
             tracing::error!(%error, "task that accepts connections ended early");
         }
@@ -127,8 +129,8 @@ impl Server {
     }
 }
 
-/// Without a drain, the listener closes and the connections end one by one. Does not wait for them: async code drops
-/// servers, too, and a wait there panics.
+/// Without a drain, the listener closes and the connections end one by one. Does not wait for them:
+/// async code drops servers, too, and a wait there panics.
 impl Drop for Server {
     fn drop(&mut self) {
         self.node.draining.cancel();
@@ -165,7 +167,7 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>) -> Infallible {
             Ok((stream, address)) => (stream, address.ip()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
-                // Once, not ten times a second, for as long as it lasts.
+                // Log once, not ten times a second.
                 if !mem::replace(&mut failing, true) {
                     tracing::warn!(%error, "cannot accept connections");
                 }
@@ -213,7 +215,8 @@ async fn forget(node: Arc<Node>) {
     }
 }
 
-/// Checks the data file while the server runs, so that a removed file is detected even if no client publishes.
+/// Checks the data file while the server runs, so that a removed file is detected even if no client
+/// publishes.
 async fn watch_data(node: Arc<Node>) {
     let mut ticks = interval(LOOK);
     while let Some(journal) = node.hub.journal()
@@ -227,8 +230,8 @@ async fn watch_data(node: Arc<Node>) {
     }
 }
 
-/// Waits until a socket has sent something, and gives it a place where HTTP is spoken. What asks for health has its answer
-/// here, where handshakes take no place from it.
+/// Waits until a socket has sent something, and gives it a place where HTTP is spoken. What asks
+/// for health has its answer here, where handshakes take no place from it.
 async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>) {
     let visitor = node.door.enter();
     let time = node.config.handshake_timeout;
@@ -265,7 +268,7 @@ async fn receive(stream: TcpStream, address: IpAddr, node: Arc<Node>) {
     }
 }
 
-/// HTTP first; a socket that upgrades goes on in a task of its own, which holds nothing of the handshake.
+/// Serves HTTP. An upgraded socket continues in its own task without the state of the handshake.
 async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>) {
     let connected = http::serve(stream, &node, &visitor, true).await;
     drop(visitor);
@@ -302,7 +305,7 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_notsent_lowat(UNSENT)
 }
 
-/// Sends everybody away, and waits for them to go.
+/// Closes all connections and waits for them to end.
 fn drain(node: &Node) -> Result<(), ServeError> {
     let Config {
         drain_notice,
@@ -321,7 +324,8 @@ fn drain(node: &Node) -> Result<(), ServeError> {
     node.hub.end_all(CloseReason::Restart);
 
     let deadline = Instant::now() + drain_timeout;
-    // Handshakes become connections, and connections leave rooms: in this order nothing is refused on its way out.
+    // Handshakes become connections, and connections leave rooms: in this order nothing is refused
+    // on its way out.
     for pool in [
         &node.pools.door,
         &node.pools.front,

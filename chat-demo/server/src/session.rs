@@ -39,7 +39,7 @@ pub(crate) fn run(
     node: Arc<Node>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let mut session = Session::new(stream, head, Context::new(node, subprotocol));
-    // A block, for a function would hold its argument twice: once as passed, once as used.
+    // A block, because a function would hold its argument twice.
     async move {
         session.serve().await;
         // Boxed: this is no weight to carry until the end.
@@ -54,7 +54,7 @@ struct Session {
 
 enum Event {
     Message(Message),
-    /// Nobody will send, or be written to, any more.
+    /// The connection has ended in both directions.
     Over,
 }
 
@@ -86,7 +86,8 @@ impl Session {
             if let Some(rest) = self.renew() {
                 rest.await;
             }
-            // A later deadline is met when the timer rings; only an earlier one, which a hello may bring, moves it.
+            // A later deadline is met when the timer rings; only an earlier one, which a hello may
+            // bring, moves it.
             let (deadline, _) = self.deadline();
             if deadline < timer.deadline() {
                 timer.as_mut().reset(deadline);
@@ -94,7 +95,7 @@ impl Session {
         }
     }
 
-    /// The frame in a message. Of what is none the client is told.
+    /// Decodes the frame in a message. On a bad frame, the client gets an error.
     fn read<'a>(&self, message: &'a Message) -> Option<Frame<'a>> {
         let text = self.context.subprotocol() == Subprotocol::Text;
         match message {
@@ -137,7 +138,8 @@ impl Session {
         None
     }
 
-    /// Handles a frame. What has to wait for that is returned: few frames do, and no idle connection carries the weight.
+    /// Handles a frame. What has to wait for that is returned: few frames do, and no idle
+    /// connection carries the weight.
     fn handle_frame<'a>(&'a mut self, frame: Frame<'a>) -> Option<BoxFuture<'a, ()>> {
         self.incoming.answers_heartbeats = self.context.is_authenticated();
         let Self { incoming, context } = self;
@@ -184,7 +186,8 @@ impl Session {
         self.context.node.tally.frames_in.inc(UNKNOWN);
     }
 
-    /// The next message. Reads before it writes: the replies to all that has arrived leave together.
+    /// The next message. Reads before it writes: the replies to all that has arrived leave
+    /// together.
     fn poll_event(&mut self, cx: &mut TaskContext<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Event> {
         loop {
             if self.context.connection.outbox.ended().is_some() {
@@ -199,7 +202,7 @@ impl Session {
                 continue;
             }
             let drained = self.incoming.poll_drain(cx).is_ready();
-            // Looked at again: who ended it since the first look found nobody to wake.
+            // Check again: an end since the first check had no waker to wake.
             if drained || self.context.connection.outbox.ended().is_some() {
                 return Poll::Ready(Event::Over);
             }
@@ -218,7 +221,7 @@ impl Session {
         }
     }
 
-    /// How long the connection may go on as it is, and what it means when that time is over.
+    /// Returns the next timeout of the connection, and what it means.
     fn deadline(&self) -> (Instant, CloseReason) {
         let config = &self.context.node.config;
         if !self.context.is_authenticated() {
@@ -232,7 +235,7 @@ impl Session {
         }
     }
 
-    /// Whether what came came too late to be obeyed.
+    /// Returns whether a frame arrived too late.
     fn is_expired(&self) -> bool {
         let expires = self.context.expires();
         expires.is_some_and(|expires| expires <= self.incoming.last_heard)
@@ -251,7 +254,7 @@ impl Session {
         }
     }
 
-    /// What came cannot be read: tells why, and ends.
+    /// Reports unreadable input, and closes the connection.
     fn reject_and_close(&self, code: ErrorCode, error: &dyn Display) {
         self.context.refuse(&Refusal::new(code, error.to_string()));
         self.end(if code == ErrorCode::TooLarge {
@@ -285,7 +288,8 @@ impl Session {
                 tally.frames_out.inc(Kind::BYE);
             }
         }
-        // A room or a store that does not answer keeps no slot: what is left undone is dropped with the context.
+        // A room or a store that does not answer keeps no slot: what is left undone is dropped with
+        // the context.
         let _ = timeout(
             self.context.node.config.request_timeout,
             self.context.close(),

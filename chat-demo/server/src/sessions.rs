@@ -1,5 +1,5 @@
-//! The sessions: which user is connected, where, since when and until when for sure. They are kept in a store of their own,
-//! for a user may be connected to several servers.
+//! The sessions: which user is connected, where, since when and until when for sure. They are kept
+//! in a store of their own, for a user may be connected to several servers.
 
 mod memory;
 
@@ -29,30 +29,33 @@ pub struct Record {
     pub id: u64,
     /// When the connection was opened, in milliseconds since the epoch.
     pub opened: u64,
-    /// When the client was heard last, as far as is put down.
+    /// When the client was last active, as recorded.
     pub heard: u64,
 }
 
 impl Record {
-    /// What the connection is called, unlike any other: also if two servers have the same name, or one was started again.
+    /// What the connection is called, unlike any other: also if two servers have the same name, or
+    /// one was started again.
     #[must_use]
     pub fn name(&self) -> String {
         name(&self.node, self.id)
     }
 }
 
-/// The name of a connection of a server, whose number begins with what tells the server's lives apart.
+/// The name of a connection. Its number begins with a part that is unique to this start of the
+/// server.
 pub(crate) fn name(node: &str, id: u64) -> String {
     let (life, number) = (id >> 32, id & u64::from(u32::MAX));
     format!("{node}-{life:08x}-{number}")
 }
 
-/// Where records are kept. A record that is not renewed for the store's time to live is forgotten: its server is gone.
+/// Where records are kept. A record that is not renewed for the store's time to live is forgotten:
+/// its server is gone.
 pub trait Store: Send + Sync {
     /// Puts the record down, unless its user has `most` already; says whether. No bound is 0.
     fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Puts down when the client was heard; what was forgotten meanwhile is there again.
+    /// Renews a session; restores one that has expired.
     fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Forgets the record, if it is there.
@@ -70,7 +73,7 @@ pub enum StoreError {
     Refused(#[source] Box<dyn error::Error + Send + Sync>),
 }
 
-/// The store as connections use it: where it fails they go on without.
+/// The session store for connections, which continue without it when it fails.
 pub(crate) struct Sessions {
     store: Box<dyn Store>,
     node: Arc<str>,
@@ -101,7 +104,7 @@ impl Sessions {
         }
     }
 
-    /// What there is to put down of a connection that is heard right now.
+    /// Returns the record of a connection that is active now.
     pub(crate) fn record(&self, user: Arc<str>, id: u64, opened: Instant) -> Record {
         let now = clock::now_ms();
         Record {
@@ -118,7 +121,7 @@ impl Sessions {
         now.saturating_duration_since(renewed) >= self.fresh
     }
 
-    /// Says whether the user may have one more. Who cannot be counted may.
+    /// Returns whether the user may have another session. If the store fails, the user may.
     pub(crate) async fn open(&self, record: Record) -> bool {
         let opened = self.store.open(record, self.most).await;
         self.note(opened).unwrap_or(true)
@@ -134,7 +137,7 @@ impl Sessions {
         self.note(closed);
     }
 
-    /// For those who cannot wait. What the store does not do at once is done by time.
+    /// Closes a session without waiting. If that fails, the session expires.
     pub(crate) fn close_now(&self, record: Record) {
         let _ = self.close(record).now_or_never();
     }

@@ -7,7 +7,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-/// How much TLS may hold unsent for one client, about. What is more waits in the outbox, where it is counted.
+/// How much TLS may hold unsent for one client, about. What is more waits in the outbox, where it
+/// is counted.
 const UNSENT: usize = 16 * 1024;
 
 /// Boxed where it is large, so that those without TLS do not carry its weight.

@@ -1,5 +1,5 @@
-//! What is counted, by those who do it. To count decides nothing, and costs an addition: per frame, per write or per
-//! publish, never per delivery.
+//! Counters for the metrics. Each costs an addition per frame, write or publish, never per
+//! delivery.
 
 mod counts;
 mod labels;
@@ -24,7 +24,7 @@ pub(crate) struct Tally {
     pub(crate) refused: Counts<Refused>,
     /// Connections that the server ended.
     pub(crate) closed: Counts<CloseReason>,
-    /// Messages from clients. Those that are no frames count as of unknown type.
+    /// Frames from clients by kind. Bad frames count as unknown.
     pub(crate) frames_in: Counts<Kind>,
     /// Frames that were queued for clients.
     pub(crate) frames_out: Counts<Kind>,
@@ -35,8 +35,8 @@ pub(crate) struct Tally {
     pub(crate) messages: Counter,
     /// Frames that rooms put into a member's outbox.
     pub(crate) deliveries: Counter,
-    /// From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis
-    /// had kept it.
+    /// From the moment that a publish was read to the last outbox that its message was put into;
+    /// with Redis, until Redis had kept it.
     pub(crate) fanout: Latency,
     /// Operations that the session store did not do.
     pub(crate) session_failures: Counter,

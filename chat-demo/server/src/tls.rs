@@ -17,7 +17,7 @@ const HTTP: &[u8] = b"http/1.1";
 /// Where the certificate and its key are: both, or there is no TLS.
 #[derive(Args, Clone, Debug)]
 pub struct TlsArgs {
-    /// Certificate to serve https and wss with; a PEM file with the server's own, then those that vouch for it
+    /// PEM file with the server's certificate and its chain, for https and wss
     #[arg(
         long,
         env = "CHAT_TLS_CERT",
@@ -43,7 +43,8 @@ impl TlsArgs {
     pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
         let certificates = read_certificates(&self.tls_cert)?;
         let key = read_key(&self.tls_key)?;
-        // Named, for another crate may bring a second one, and then there is no default.
+        // Name the provider, because another crate may add a second one and then there is no
+        // default.
         let provider = Arc::new(ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -1,4 +1,4 @@
-//! Signed tokens: JWT by HS256. Whoever knows the secret says who somebody is, and for how long.
+//! Signed tokens: JWT by HS256. A holder of the secret can issue tokens for any user and time.
 
 mod hmac;
 

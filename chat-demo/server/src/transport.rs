@@ -1,5 +1,6 @@
-//! The duct: reads come from the socket, writes go to the outbox. So the WebSocket library's own frames (pongs, closes)
-//! and those of the rooms form one line, and nothing is copied on the way from a room to the socket.
+//! The duct: reads come from the socket, writes go to the outbox. So the WebSocket library's own
+//! frames (pongs, closes) and those of the rooms form one line, and nothing is copied on the way
+//! from a room to the socket.
 
 mod framing;
 
@@ -28,14 +29,14 @@ use crate::tally::Traffic;
 
 /// What a connection reads at a time, and so what an idle one holds; larger messages make it grow.
 const READ_BUFFER: usize = 512;
-/// Reads in a row before others get their turn: the library goes on by itself for as long as there are fragments.
+/// Reads in a row before other tasks get their turn: the library reads fragments without yielding.
 const READS: usize = 64;
 /// Time for the last bytes to leave and the client to hang up.
 const FINISH: Duration = Duration::from_secs(3);
 
 /// The WebSocket at the duct of a client whose upgrade is done.
 pub(crate) struct Socket(
-    /// There but while it is made anew.
+    /// `None` only while it is replaced.
     Option<WebSocketStream<Duct>>,
 );
 
@@ -62,8 +63,9 @@ impl Socket {
         if message.is_ready() || !stream.get_mut().framing.has_passed_large() {
             return message;
         }
-        // The library keeps the buffer that a large message has made of its own. Nothing is in it now: all that was read is of
-        // messages that were taken, and the library's own frames leave by the duct at once.
+        // The library keeps the buffer that a large message has made of its own. Nothing is in it
+        // now: all that was read is of messages that were taken, and the library's own frames leave
+        // by the duct at once.
         let old = self.0.take().expect(THERE);
         let config = *old.get_config();
         let stream = self.0.insert(websocket(old.into_inner(), config));
@@ -81,7 +83,7 @@ fn websocket(duct: Duct, config: WebSocketConfig) -> WebSocketStream<Duct> {
         .expect("the handshake is done: nothing to wait for")
 }
 
-/// Why a client that made the library fail is sent away; nothing when it is gone.
+/// Returns why a client that made the library fail is closed; `None` if it has gone.
 pub(crate) fn reason(error: &Error) -> Option<CloseReason> {
     match error {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) | Error::Io(_) => None,
@@ -134,14 +136,15 @@ impl Duct {
         drained.map(Ok)
     }
 
-    /// The way out of an ended outbox, for a client that is still there and reads in time.
+    /// Sends the rest of an ended outbox, to a client that reads in time.
     pub(crate) async fn finish(&mut self) {
         // Too slow, or gone: nothing is left to be said.
         let _ = timeout(FINISH, self.hang_up()).await;
     }
 
-    /// The rest leaves, then what still arrives is thrown away until the client hangs up too. To close at once would
-    /// reset the connection, and the client would lose what it has not read yet.
+    /// The rest leaves, then what still arrives is thrown away until the client hangs up too. To
+    /// close at once would reset the connection, and the client would lose what it has not read
+    /// yet.
     async fn hang_up(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_drain(cx)).await?;
         self.stream.shutdown().await?;
@@ -152,7 +155,7 @@ impl Duct {
             if waste.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            // Others first: the client may go on for as long as it likes.
+            // Yield: the client may send without end.
             cx.waker().wake_by_ref();
             Poll::Pending
         })
@@ -198,7 +201,7 @@ impl AsyncWrite for Duct {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // An ended outbox takes nothing, and then there is nobody to miss it.
+        // An ended outbox accepts nothing, and needs nothing.
         let frame = Bytes::copy_from_slice(bytes);
         if wire::is_close(&frame) {
             // The client's own, given back: nothing may follow it.

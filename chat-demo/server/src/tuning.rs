@@ -35,7 +35,7 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    /// What moves a limit, at the times that it tells; nothing where nothing is to be moved.
+    /// Returns the tuner of a limit, if the policy has one.
     pub(crate) fn new(
         policy: TunerPolicy,
         pools: &Pools,
@@ -98,7 +98,7 @@ impl Tuning {
         *self.last.lock() = Some(change.to_string());
     }
 
-    /// The last change, for people.
+    /// Returns a description of the last change.
     pub(crate) fn last(&self) -> Option<String> {
         self.last.lock().clone()
     }

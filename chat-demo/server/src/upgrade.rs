@@ -1,4 +1,4 @@
-//! The answer to `GET /ws`: whether a socket may go on as a WebSocket.
+//! The answer to `GET /ws`: whether a socket may become a WebSocket.
 
 use anthill::Slot;
 use bytes::Bytes;
@@ -111,7 +111,8 @@ pub(crate) async fn answer(
     ))
 }
 
-/// Whether the request is one that can be upgraded, whatever it asks for. What comes before a body might be taken for frames.
+/// Returns whether the request can be upgraded at all. A request with a body cannot: its body could
+/// be read as frames.
 fn check_http(request: &Request<Incoming>) -> Result<(), Refused> {
     if request.version() < Version::HTTP_11 {
         return Err(Refused::Version);

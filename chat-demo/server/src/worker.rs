@@ -6,7 +6,8 @@ use anthill::Pool;
 
 /// Calls `f` on a worker, where sockets and timers can be made, and returns its result.
 ///
-/// Uses a channel because async code starts servers, too, and `JoinHandle::wait` panics there. Blocks only for a moment.
+/// Uses a channel because async code starts servers, too, and `JoinHandle::wait` panics there.
+/// Blocks only for a moment.
 pub(crate) fn on_worker<T>(service: &Pool, f: impl FnOnce() -> T + Send + 'static) -> T
 where
     T: Send + 'static,

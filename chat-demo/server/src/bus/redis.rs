@@ -1,5 +1,5 @@
-//! The bus over Redis. A script numbers a message, keeps it in a stream and announces it, all at one moment; announcements
-//! come over Pub/Sub, and what was missed is read from the stream.
+//! The bus over Redis. A script numbers a message, keeps it in a stream and announces it, all at
+//! one moment; announcements come over Pub/Sub, and what was missed is read from the stream.
 
 mod announcement;
 mod keys;
@@ -53,7 +53,7 @@ const ANNOUNCED: usize = 4096;
 /// Messages that are kept at least for servers that were cut off, however few a client is shown.
 const KEPT: usize = 4096;
 
-/// See the module's documentation.
+/// The bus over Redis.
 pub(crate) struct Redis {
     shared: Arc<Shared>,
     entries: Sender<Entry>,
@@ -159,7 +159,7 @@ impl Redis {
         self.reads.open()
     }
 
-    /// Tells Redis who has left, as the last thing.
+    /// Removes the members that left, before the server exits.
     pub(crate) fn close(&self, service: &Pool) {
         let (members, shared) = (self.members.clone(), self.shared.clone());
         let forgetting = async move {

@@ -22,7 +22,8 @@ pub(crate) fn percent(text: &str) -> Result<u8, String> {
     }
 }
 
-/// Times that options accept end here: a deadline in a thousand years is still a time of the system.
+/// Times that options accept end here: a deadline in a thousand years is still a time of the
+/// system.
 const LONGEST: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

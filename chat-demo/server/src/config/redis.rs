@@ -14,8 +14,8 @@ use super::redis_url::RedisUrl;
 #[derive(Args, Clone, Debug)]
 pub struct RedisArgs {
     /// Redis to share rooms with other servers through, like <redis://127.0.0.1> or
-    /// <rediss://user:password@host:6380/0>; several of a cluster or of sentinels, separated by commas.
-    /// Set a password by the environment: command lines are visible to other users
+    /// <rediss://user:password@host:6380/0>; several of a cluster or of sentinels, separated by
+    /// commas. Set a password by the environment: command lines are visible to other users
     #[arg(
         long,
         env = "CHAT_REDIS",
@@ -82,7 +82,8 @@ impl RedisArgs {
 pub enum WhenAway {
     /// Refuse messages, so that their order stays the same on all servers
     Refuse,
-    /// Let the clients of this server chat with each other; their rooms begin a new epoch afterwards
+    /// Let the clients of this server chat with each other; their rooms begin a new epoch
+    /// afterwards
     Local,
 }
 

@@ -9,22 +9,22 @@ fn guard() -> Guard {
 }
 
 /// The server uses so much, on a machine where all is in use.
-fn usage(cpu_percent: f64, memory_percent: f64) -> Look {
+fn usage(cpu_percent: f64, memory_percent: f64) -> Snapshot {
     let usage = |cpu_percent, memory_percent| Usage {
         cpu_percent,
         memory_percent,
         memory_bytes: 1,
     };
-    Look {
+    Snapshot {
         machine: usage(100.0, 100.0),
         own: usage(cpu_percent, memory_percent),
     }
 }
 
-/// The changes over so many looks, with their numbers.
-fn changes(guard: &Guard, looks: usize, usage: Look) -> Vec<(usize, Pressure)> {
+/// The changes over so many samples, with their numbers.
+fn changes(guard: &Guard, samples: usize, usage: Snapshot) -> Vec<(usize, Pressure)> {
     let change = |look| guard.observe(usage).map(|pressure| (look, pressure));
-    (1..=looks).filter_map(change).collect()
+    (1..=samples).filter_map(change).collect()
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_few_connections_are_always_let_in() {
 fn there_is_a_reason_as_long_as_there_is_pressure() {
     let guard = guard();
     changes(&guard, 20, usage(95.0, 95.0));
-    let mut looks = 0;
+    let mut samples = 0;
     while guard.pressure() > Pressure::None {
         for reason in [guard.reason(), guard.details()] {
             assert!(
@@ -143,7 +143,7 @@ fn there_is_a_reason_as_long_as_there_is_pressure() {
             );
         }
         guard.observe(usage(10.0, 10.0));
-        looks += 1;
+        samples += 1;
     }
-    assert!(looks > 5, "it gave way at once");
+    assert!(samples > 5, "it gave way at once");
 }

@@ -1,7 +1,8 @@
-//! Whose messages take how much memory, and which of them make room for others.
+//! The memory of messages by room and user, and which messages to evict.
 //!
-//! A user who has too much loses what is oldest in the room where that user has most. When all have too much together, the
-//! room that was silent for longest loses its oldest. So one user pushes out nobody else.
+//! A user over the limit loses the oldest messages in the room where the user has most. If the
+//! total is over its limit, the longest silent room loses its oldest messages. So no user evicts
+//! messages of another.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
@@ -22,7 +23,7 @@ pub(crate) struct Limits {
     pub(crate) room_bytes: usize,
     /// Bytes of one user in all rooms.
     pub(crate) user_bytes: usize,
-    /// Rooms that nobody is in.
+    /// Rooms without members.
     pub(crate) rooms: usize,
 }
 
@@ -35,7 +36,7 @@ pub(super) trait MakeRoom {
     fn make_room(&self);
 }
 
-/// See the module's documentation.
+/// The memory of all histories.
 pub(super) struct Budget<L> {
     pub(super) limits: Limits,
     uses: Mutex<Uses<L>>,
@@ -45,7 +46,7 @@ struct Uses<L> {
     /// Of all messages.
     bytes: usize,
     users: HashMap<Arc<str>, UserUse<L>>,
-    /// Rooms that have messages, those that were silent for longest first.
+    /// Rooms with messages, the longest silent first.
     rooms: BTreeMap<u64, Weak<L>>,
     /// The place of the next message in that order.
     next: u64,
@@ -93,7 +94,8 @@ impl<L: MakeRoom> Budget<L> {
         self.uses.lock().bytes
     }
 
-    /// Counts a message, and moves its room to the end of the line at `place`. Returns its user's name, shared.
+    /// Counts a message, and moves its room to the end of the line at `place`. Returns its user's
+    /// name, shared.
     pub(super) fn add(&self, piece: &Piece<'_, L>, place: &mut Option<u64>) -> Arc<str> {
         let uses = &mut *self.uses.lock();
         uses.bytes += piece.len;

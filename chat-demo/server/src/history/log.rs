@@ -25,7 +25,7 @@ pub(super) struct Past {
     pub(super) newest: u64,
     /// When that was.
     pub(super) at: Instant,
-    /// Who said it.
+    /// The user who published it.
     pub(super) speaker: Option<Arc<str>>,
     /// The newest messages, the newest last, without gaps.
     pub(super) messages: VecDeque<Kept>,
@@ -43,7 +43,7 @@ pub(super) struct Kept {
     user: Arc<str>,
     /// As it was sent.
     frame: Bytes,
-    /// Its idempotency key, if it has one and the log tells repetitions.
+    /// Its idempotency key, if it has one.
     key: Option<Arc<str>>,
 }
 
@@ -86,7 +86,8 @@ impl Log {
         }
     }
 
-    /// Numbers a message of a user, and keeps the bytes that `make` makes of it. A repetition finds it by its key.
+    /// Numbers a message of a user, and keeps the bytes that `make` makes of it. A repetition finds
+    /// it by its key.
     pub(crate) fn append<T>(
         &self,
         user: &str,
@@ -124,7 +125,8 @@ impl Log {
         self.budget.enforce(user);
     }
 
-    /// Forgets all, and begins with the position of the newest message and messages by age and user, without gaps.
+    /// Forgets all, and begins with the position of the newest message and messages by age and
+    /// user, without gaps.
     pub(crate) fn begin_at<'a>(
         &self,
         newest: Position,
@@ -151,7 +153,7 @@ impl Log {
         }
     }
 
-    /// Begins a new epoch that goes on with the numbers of the old one.
+    /// Begins a new epoch that continues the numbers of the old one.
     pub(crate) fn fork(&self) {
         self.past.lock().epoch = Epoch::new();
     }
@@ -181,8 +183,8 @@ impl Log {
         }
     }
 
-    /// Returns all that was said after a message; `None` if some of it was forgotten, or if the position is of another
-    /// epoch or beyond the newest message.
+    /// Returns all that was said after a message; `None` if some of it was forgotten, or if the
+    /// position is of another epoch or beyond the newest message.
     pub(crate) fn after(&self, seen: Position) -> Option<Vec<Bytes>> {
         let past = &mut *self.past.lock();
         if seen.epoch != past.epoch {
@@ -194,7 +196,8 @@ impl Log {
         Some(past.frames(known..past.messages.len()))
     }
 
-    /// The last `limit` messages before the one with this number, or the newest; the oldest comes first.
+    /// The last `limit` messages before the one with this number, or the newest; the oldest comes
+    /// first.
     pub(crate) fn before(&self, seq: Option<u64>, limit: usize) -> Vec<Bytes> {
         let past = &mut *self.past.lock();
         self.forget_old(past);

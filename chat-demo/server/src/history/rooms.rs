@@ -8,20 +8,21 @@ use tokio::time::Instant;
 
 use super::log::{Log, is_in_use};
 
-/// Of as many rooms as there may be, what is made free at once: to look for them costs more than to forget them.
+/// Of as many rooms as there may be, what is made free at once: to look for them costs more than to
+/// forget them.
 const FREED: usize = 8;
 
-/// A room that nobody is in.
+/// A room without members.
 struct Idle {
     name: Arc<str>,
     at: Instant,
-    /// Who spoke last; nobody in a room where nothing was said.
+    /// The last publisher; `None` in a room without messages.
     speaker: Option<Arc<str>>,
 }
 
-/// Takes out rooms that nobody is in, if there are more than `most` of these. Those where nothing was said go first; then, of
-/// the users who spoke last in the most rooms, the rooms that were silent for longest. So a user who leaves many behind pushes
-/// out no others.
+/// Removes rooms without members beyond `most`. Rooms without messages go first. Then go the
+/// longest silent rooms of the user who was the last publisher in most rooms. So a user who leaves
+/// many rooms behind evicts no rooms of others.
 pub(super) fn evict(logs: &mut HashMap<Arc<str>, Arc<Log>>, most: usize) -> Vec<Arc<Log>> {
     // Those in use may be many: they are not looked at until there are so many more.
     if logs.len() <= most {

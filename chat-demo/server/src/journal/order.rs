@@ -30,8 +30,8 @@ pub(super) struct Entry {
 
 /// Told that a message has its number and is kept, or that it is not.
 pub(super) type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
-/// Asked whether a room may be forgotten, and told whether it was silent for long. What is not in use is forgotten by the one
-/// who is asked, too.
+/// Decides whether to remove a room, given whether it was silent for long. It removes an unused
+/// room from memory as well.
 pub(super) type ForgetRoom = Box<dyn Fn(&str, bool) -> bool + Send>;
 
 /// A message that is kept.

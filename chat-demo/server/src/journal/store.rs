@@ -27,7 +27,7 @@ const KEYS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("keys"
 /// What of the file is held in memory at most: histories are there already.
 const CACHE: usize = 8 << 20;
 
-/// See the module's documentation.
+/// The data file.
 pub(super) struct Store {
     database: Database,
     /// How many messages of a room are kept.
@@ -41,7 +41,7 @@ pub(super) struct Store {
 pub(super) enum Opening {
     /// A new one is made if there is none.
     Any,
-    /// One that has been used before.
+    /// A file that was used before.
     Existing,
 }
 
@@ -64,7 +64,8 @@ pub(super) struct Draft {
     pub(super) known: Position,
     /// The epoch of the message's number, once it has one.
     pub(super) epoch: Epoch,
-    /// Whether the key was known: then the number is that of the first message, and the message is not kept.
+    /// Whether the key was known: then the number is that of the first message, and the message is
+    /// not kept.
     pub(super) is_repetition: bool,
 }
 
@@ -80,8 +81,8 @@ impl Draft {
     }
 }
 
-/// The part of a kept message that clients do not get. Its field is none of [`Message`], so the bytes of both together
-/// are read as either.
+/// The part of a kept message that clients do not get. Its field is none of [`Message`], so the
+/// bytes of both together are read as either.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct Keyed {
     #[prost(string, optional, tag = "15")]
@@ -91,7 +92,8 @@ struct Keyed {
 type Result<T, E = redb::Error> = std::result::Result<T, E>;
 
 impl Store {
-    /// Opens a file, and checks all of it: a damaged one would be found out when a message is read or written.
+    /// Opens a file, and checks all of it: a damaged one would be found out when a message is read
+    /// or written.
     pub(super) fn open(path: &Path, limit: usize, opening: Opening) -> Result<Self, DataError> {
         let file = File::options()
             .read(true)
@@ -140,8 +142,8 @@ impl Store {
         }
     }
 
-    /// Numbers messages and keeps them: all of them, once this returns, or none. After `on_write` was called, an error does
-    /// not say which.
+    /// Numbers messages and keeps them: all of them, once this returns, or none. After `on_write`
+    /// was called, an error does not say which.
     pub(super) fn append<'a>(
         &self,
         batch: impl Iterator<Item = &'a mut Draft>,
@@ -193,8 +195,8 @@ impl Store {
         Ok(change.commit()?)
     }
 
-    /// Forgets messages from before a time and those beyond the limit. Forgets a room that was silent since another time,
-    /// if `forget_room` agrees.
+    /// Forgets messages from before a time and those beyond the limit. Forgets a room that was
+    /// silent since another time, if `forget_room` agrees.
     pub(super) fn forget(
         &self,
         messages_before: u64,
@@ -264,8 +266,8 @@ impl Store {
     }
 }
 
-/// Begins a change that is kept whole once it is committed. With a single phase, a file that is damaged after a crash would
-/// lose the last change in silence.
+/// Begins a change that is kept whole once it is committed. With a single phase, a file that is
+/// damaged after a crash would lose the last change in silence.
 fn begin(database: &Database) -> Result<WriteTransaction> {
     let mut change = database.begin_write()?;
     change.set_two_phase_commit(true);
@@ -345,7 +347,8 @@ fn remove(
     Ok(())
 }
 
-/// The numbers of a room's messages up to one, and of those from before a time. Times rise with the numbers.
+/// The numbers of a room's messages up to one, and of those from before a time. Times rise with the
+/// numbers.
 fn oldest(
     messages: &Table<'_, (&str, u64), &[u8]>,
     room: &str,

@@ -18,7 +18,7 @@ use crate::clock;
 /// Messages of one write.
 const BATCH: usize = 512;
 
-/// See the module's documentation.
+/// The thread that writes the data file.
 pub(super) struct Writer {
     path: PathBuf,
     limit: usize,
@@ -106,8 +106,8 @@ impl Writer {
         }
     }
 
-    /// Does something with the file, opened anew if the last attempt failed. Says whether it was done, in the file that is
-    /// where it should be.
+    /// Runs an operation on the file, reopened if the last attempt failed. Returns whether it
+    /// succeeded and the file is still at its path.
     fn attempt(&mut self, work: impl FnOnce(&Store) -> Result<(), DataError>) -> bool {
         let store = match self.store.take() {
             Some(store) => store,
@@ -142,7 +142,7 @@ impl Writer {
         let begin = Instant::now();
         let opened = contain(|| {
             let store = Store::open(&self.path, self.limit, Opening::Existing)?;
-            // Nobody has heard of these messages.
+            // No client has seen these messages.
             store.roll_back(&self.doubtful)?;
             Ok(store)
         });
@@ -153,7 +153,7 @@ impl Writer {
         opened
     }
 
-    /// Notes a failure: once, not for each message, for as long as it lasts.
+    /// Logs a failure once, until writing works again.
     fn fail(&self, error: &DataError) {
         if !self.failing.swap(true, Ordering::Relaxed) {
             tracing::error!(path = %self.path.display(), %error, "cannot write messages to the data file");

@@ -26,7 +26,7 @@ const OF_EACH: [Figure<usize>; 4] = [
         |stats| stats.waiting,
     ),
 ];
-/// What they share, having the same workers; told once, lest a sum count it thrice.
+/// Figures of the shared workers, exported once so that sums do not count them per pool.
 const OF_ALL: [Figure<usize>; 11] = [
     ("pool_running", "Tasks on a worker.", |stats| stats.running),
     (

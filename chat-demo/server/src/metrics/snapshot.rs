@@ -1,4 +1,4 @@
-//! The state of the server at one instant, for the page and for programs.
+//! The state of the server at one instant, for `/api/stats` and `/metrics`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::process::Process;
 use crate::queue_age::QueueAge;
 use crate::tally::Tally;
 
-/// What `/api/stats` tells; counts are since the start.
+/// The content of `/api/stats`; counts are since the start.
 #[derive(Serialize)]
 pub(crate) struct Snapshot {
     node: String,
@@ -58,7 +58,7 @@ pub(crate) struct Snapshot {
     drops: BTreeMap<&'static str, u64>,
     pools: BTreeMap<&'static str, PoolStats>,
     queue_age_ms: QueueAgeSnapshot,
-    /// The process from here on; 0 where the system does not tell.
+    /// Figures of the process; 0 where the system lacks them.
     rss_bytes: u64,
     cpu_seconds: f64,
     open_files: u64,

@@ -1,4 +1,4 @@
-//! How full an outbox is, and the waits of those that have more for its client.
+//! The fill level of an outbox, and publishers that wait for it to fall.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -22,7 +22,8 @@ impl Outbox {
         self.limits.are_filled(quarters, frames, bytes)
     }
 
-    /// How much a page for this client may hold: as much as leaves half of the outbox to what others say meanwhile.
+    /// How much a page for this client may hold: as much as leaves half of the outbox to what
+    /// others say meanwhile.
     pub(crate) fn page(&self) -> (usize, usize) {
         let Limits { frames, bytes, .. } = self.limits;
         (frames.div_ceil(2), bytes / 2)
@@ -33,7 +34,8 @@ impl Outbox {
         len <= self.limits.bytes
     }
 
-    /// Waits until less than half is filled, the outbox has ended, or the client has been behind for its patience.
+    /// Waits until less than half is filled, the outbox has ended, or the client has been behind
+    /// for its patience.
     pub(crate) async fn relieved(&self) {
         while let Some((relief, since)) = self.relief() {
             if timeout_at(since + self.limits.patience, relief)

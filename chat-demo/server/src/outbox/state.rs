@@ -18,7 +18,7 @@ pub(super) const BATCH: usize = 64 * 1024;
 /// An empty queue keeps room for this many frames; what a burst took beyond is given back.
 pub(super) const KEEP: usize = 8;
 
-/// Who ended the conversation.
+/// What ended the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     ByServer(CloseReason),
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) in_write: usize,
     /// The connection's future, when it waits.
     pub(super) waker: Option<Waker>,
-    /// Who has ended the conversation, if it has ended. What is owed is taken still.
+    /// Returns what ended the connection, if it has ended. Queued frames can still be taken.
     pub(super) ended: Option<Ended>,
     /// The last bytes, until they are queued.
     pub(super) last: Option<Bytes>,
@@ -48,7 +48,7 @@ pub(super) struct State {
     pub(super) busy: bool,
     /// Since when at least half is filled.
     pub(super) behind_since: Option<Instant>,
-    /// Notified when less than half is filled, or the outbox ends; set while somebody waits.
+    /// Notified when less than half is filled, or the outbox ends; set while a publisher waits.
     pub(super) relief: Option<Arc<Notify>>,
 }
 
@@ -61,8 +61,8 @@ pub(super) enum Batch {
 }
 
 impl State {
-    /// Whom to wake for more frames. With frames ahead of them the future is awake, or waits for the socket: it will come
-    /// by.
+    /// Whom to wake for more frames. With frames ahead of them the future is awake, or waits for
+    /// the socket: it will come by.
     pub(super) fn waker_for_more(&mut self) -> Option<Waker> {
         self.frames.is_empty().then(|| self.waker.take())?
     }
@@ -158,7 +158,7 @@ impl State {
         }
     }
 
-    /// Takes the connection's future and those that wait for relief, to be woken.
+    /// Takes the wakers of the connection's future and of waiting publishers.
     pub(super) fn release(&mut self) -> Released {
         Released {
             waker: self.waker.take(),
@@ -196,7 +196,7 @@ impl Released {
     }
 }
 
-/// Notifies those that wait for relief; called with the lock released, because they may run at once.
+/// Notifies waiting publishers; called with the lock released, because they may run at once.
 pub(super) fn notify(relief: Option<Arc<Notify>>) {
     if let Some(relief) = relief {
         relief.notify_waiters();

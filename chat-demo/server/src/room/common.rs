@@ -25,7 +25,7 @@ pub(crate) struct Common {
     pub(crate) journal: Option<Journal>,
     /// What this server shares its rooms by, if it does.
     pub(crate) bus: Option<Arc<dyn Bus>>,
-    /// Larger rooms do not tell who comes and goes.
+    /// Rooms with more members have no presence.
     pub(crate) presence_limit: usize,
     pub(crate) tally: Tally,
 }

@@ -1,8 +1,9 @@
-//! Back-pressure from the members of a room to those that publish.
+//! Back-pressure from the members of a room to its publishers.
 //!
-//! A publisher takes credit for what it sends, and returns it when the message was delivered. While a member is behind, no
-//! publisher that has credit sends anything, until the member has caught up or its patience is over. So a burst fills no
-//! outbox of a client that reads, and a client that does not read holds up its rooms for that time once.
+//! A publisher takes credit for what it sends, and returns it when the message was delivered. While
+//! a member is behind, no publisher that has credit sends anything, until the member has caught up
+//! or its patience is over. So a burst fills no outbox of a client that reads, and a client that
+//! does not read holds up its rooms for that time once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +16,7 @@ use crate::outbox::{Limits, Outbox};
 /// The part of an outbox that messages under way may fill.
 const SHARE: usize = 8;
 
-/// See the module's documentation.
+/// The back-pressure of one room.
 pub(super) struct Flow {
     credit: Arc<Semaphore>,
     /// All there is of it.

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::epoch::{Epoch, Position};
 
 impl State {
-    /// Whether somebody may become a member now: then it is given back. Else it waits, or is refused.
+    /// Returns the client if it can join now. Otherwise, the client waits or is refused.
     pub(super) fn ready_for(&mut self, newcomer: Newcomer) -> Option<Newcomer> {
         let Some(replica) = &mut self.replica else {
             return Some(newcomer);
@@ -33,7 +33,7 @@ impl State {
         None
     }
 
-    /// Nothing is heard from now on.
+    /// The connection to the bus is lost.
     pub(super) fn lose_bus(&mut self) {
         if let Some(replica) = &mut self.replica {
             replica.cut_off = true;
@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    /// Those who wait learn that there is nothing to wait for, or begin alone.
+    /// Resolves waiting joins: refuses them, or lets the room begin locally.
     fn without_bus(&mut self) {
         let alone = self.goes_on_alone();
         let Some(replica) = &mut self.replica else {
@@ -56,8 +56,8 @@ impl State {
         }
     }
 
-    /// Whether messages are numbered here for now. From then on they are not those of the bus, and have an epoch of their
-    /// own.
+    /// Whether messages are numbered here for now. From then on they are not those of the bus, and
+    /// have an epoch of their own.
     pub(super) fn is_alone(&mut self) -> bool {
         let may = self.goes_on_alone();
         let Some(replica) = &mut self.replica else {
@@ -107,7 +107,7 @@ impl State {
         if seq <= newest {
             return false;
         }
-        // The mark tells whether the message before is the one that this server has.
+        // The mark shows whether this server has the previous message.
         if is_held_up || seq > newest + 1 || (newest > 0 && before != replica.tip) {
             return replica.miss();
         }
@@ -133,7 +133,7 @@ impl State {
         self.next(message);
     }
 
-    /// Begins to catch up, unless somebody does already.
+    /// Begins to catch up, unless the room is reading already.
     pub(super) fn begin_reading(&mut self) -> bool {
         let Some(replica) = &mut self.replica else {
             return false;
@@ -157,7 +157,7 @@ impl State {
         })
     }
 
-    /// Somebody has read all there is; says whether somebody else wanted more meanwhile.
+    /// Ends a complete read. Returns whether more was requested meanwhile.
     pub(super) fn end_reading(&mut self) -> bool {
         let Some(replica) = &mut self.replica else {
             return false;
@@ -171,15 +171,16 @@ impl State {
         again
     }
 
-    /// Somebody could not read all there is.
+    /// Handles a read that failed part of the way.
     pub(super) fn give_up_reading(&mut self) {
         if let Some(replica) = &mut self.replica {
             replica.reading = Reading::Nobody;
         }
     }
 
-    /// Takes what was read after the newest message, or lately. Members get it no faster than they read, if there is
-    /// time for that. `members` is how many there are on all servers, if that is known.
+    /// Takes what was read after the newest message, or lately. Members get it no faster than they
+    /// read, if there is time for that. `members` is how many there are on all servers, if that is
+    /// known.
     pub(super) fn fill(
         &mut self,
         page: Page,
@@ -236,7 +237,7 @@ impl State {
         }
     }
 
-    /// The room as it is read for the first time, or anew.
+    /// Starts the room from its first page, or starts it again.
     fn start_from(&mut self, page: &Page, members: Option<u32>) {
         let limit = self.common.outbox.longest_text();
         let messages = page.messages.iter().map(|message| {
@@ -244,7 +245,8 @@ impl State {
             let frame = wire::restored(message, limit);
             (Duration::from_millis(age), message.user.as_str(), frame)
         });
-        // A room without messages may be one for which the bus cannot begin an epoch: then it gets one here, for a while.
+        // A room without messages may be one for which the bus cannot begin an epoch: then it gets
+        // one here, for a while.
         let epoch = page.epoch.unwrap_or_else(Epoch::new);
         let seq = page.newest;
         self.log.begin_at(Position { epoch, seq }, messages);

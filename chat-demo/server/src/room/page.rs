@@ -1,5 +1,5 @@
-//! Pages of history and lists of members: chosen in line with the room's operations, encoded elsewhere, so that those who
-//! ask hold up nobody who publishes.
+//! Pages of history and lists of members: selected in order with the room's operations, and encoded
+//! elsewhere, so that requests do not delay publishers.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::epoch::Position;
 use crate::error::Refusal;
 
 impl Room {
-    /// Encodes what a connection has missed, for a `joined` that follows.
+    /// Encodes the missed messages of a connection, to follow a `joined`.
     pub(super) async fn prepare(
         self: &Arc<Self>,
         to: &Arc<Connection>,
@@ -73,7 +73,7 @@ impl Room {
         Ok(())
     }
 
-    /// Tells a connection who is here.
+    /// Sends the list of users to a connection.
     pub(crate) async fn list(self: &Arc<Self>, to: Arc<Connection>) -> Result<(), Refusal> {
         to.outbox.drained().await;
         let common = &self.common;

@@ -7,7 +7,8 @@ use chat_demo_client::wire;
 
 use crate::outbox::Outbox;
 
-/// How many bytes of messages are encoded in line with the room's operations: those said since the rest was prepared.
+/// How many bytes of messages are encoded in line with the room's operations: those said since the
+/// rest was prepared.
 const IN_LINE: usize = 32 * 1024;
 
 /// Messages of the log, each with its bytes for one subprotocol.
@@ -15,8 +16,8 @@ const IN_LINE: usize = 32 * 1024;
 pub(super) struct Prepared(pub(super) Vec<(Bytes, Bytes)>);
 
 impl Prepared {
-    /// Completes what was missed with what was said since it was prepared; nothing if that is too much, or if all of it
-    /// exceeds an outbox.
+    /// Completes what was missed with what was said since it was prepared; nothing if that is too
+    /// much, or if all of it exceeds an outbox.
     pub(super) fn complete(&self, missed: Vec<Bytes>, outbox: &Outbox) -> Option<Vec<Bytes>> {
         if outbox.subprotocol() == Subprotocol::Json {
             return Some(missed);
@@ -38,7 +39,7 @@ impl Prepared {
     }
 }
 
-/// Messages as the log keeps them, for the owner of an outbox, until it ends.
+/// Messages of the log, encoded for an outbox until it ends.
 pub(super) fn translated_for(kept: &[Bytes], outbox: &Outbox) -> Vec<Bytes> {
     let wanted = kept.iter().take_while(|_| !outbox.is_sealed());
     wanted.map(|frame| translated(frame, outbox)).collect()

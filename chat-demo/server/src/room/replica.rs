@@ -7,7 +7,8 @@ use crate::epoch::Epoch;
 /// What a room knows of what the bus has.
 #[derive(Default)]
 pub(super) struct Replica {
-    /// The epoch of the log in the bus; `None` before the log was read, or when it must be read again.
+    /// The epoch of the log in the bus; `None` before the log was read, or when it must be read
+    /// again.
     pub(super) epoch: Option<Epoch>,
     /// The mark of the newest message in the log.
     pub(super) tip: Option<Mark>,
@@ -24,7 +25,7 @@ pub(super) struct Replica {
     pub(super) waiting: Vec<Newcomer>,
 }
 
-/// Whether somebody reads what was missed.
+/// Whether missed messages are being read.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Reading {
     #[default]
@@ -49,13 +50,14 @@ pub(super) enum Filled {
     InPart,
     /// There is more to take, when the members have read what they have.
     TooFast,
-    /// The bus has lost messages of this epoch, and gives their numbers again: another epoch has to begin.
+    /// The bus has lost messages of this epoch, and gives their numbers again: another epoch has to
+    /// begin.
     WentBack(Epoch),
 }
 
 /// How a page stands to what this server knew when it asked for it.
 pub(super) enum Relation {
-    /// It goes on where the log ends.
+    /// The page continues the log.
     Follows,
     /// It is of another epoch, or begins behind messages that are not kept.
     Apart,

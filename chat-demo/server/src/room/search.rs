@@ -1,4 +1,4 @@
-//! Searches in a room's history: closures of low priority, which cost nothing once nobody waits for the answer.
+//! Searches in a room's history: closures of low priority, cancelled when no client waits for them.
 
 use std::sync::{Arc, Weak};
 use std::time::Instant;
@@ -24,8 +24,8 @@ pub(crate) struct Searching {
 }
 
 impl Room {
-    /// Searches the history that this server has of the room, and sends what it finds. A search that is not begun by
-    /// `deadline` is not begun at all.
+    /// Searches the history that this server has of the room, and sends what it finds. A search
+    /// that is not begun by `deadline` is not begun at all.
     pub(crate) fn search(
         &self,
         to: Arc<Connection>,
@@ -75,7 +75,8 @@ impl Answer {
         }
     }
 
-    /// Returns the newest messages that contain the text, the oldest first, as many as a page holds.
+    /// Returns the newest messages that contain the text, the oldest first, as many as a page
+    /// holds.
     fn matches(&self, log: &Log, search: &Search) -> Option<Vec<Message>> {
         let text = search.text.to_lowercase();
         let (most, mut bytes) = self.to.outbox.page();

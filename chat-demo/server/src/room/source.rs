@@ -1,4 +1,4 @@
-//! Who comes to a room, and where its messages come from.
+//! The clients that join a room, and the source of its messages.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::tally::Tally;
 /// Keeps a room in its directory until dropped.
 pub(super) type Claimed = Arc<dyn Send + Sync>;
 
-/// Who comes to a room.
+/// A client that joins a room.
 pub(super) struct Newcomer {
     pub(super) connection: Arc<Connection>,
     pub(super) claim: Claimed,
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    /// Tells its publisher why it was not delivered.
+    /// Notifies the publisher why its message was not delivered.
     pub(super) fn refuse(self, refusal: Refusal, tally: &Tally) {
         self.from.refuse(&refusal.with_id(self.id), tally);
     }

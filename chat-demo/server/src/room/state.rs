@@ -18,14 +18,15 @@ use crate::epoch::{Epoch, Position};
 use crate::history::Log;
 use crate::outbox::Pushed;
 
-/// Larger rooms do not list their members: the answer to one would cost more than a thousand messages.
+/// Larger rooms do not list their members: the answer to one would cost more than a thousand
+/// messages.
 pub(crate) const MAX_LISTED: usize = 1000;
 
-/// Touched by the room's strand, and by those that depart.
+/// Shared by the room's strand and by members that leave.
 pub(super) struct State {
     name: Arc<str>,
     pub(super) members: HashMap<u64, Member>,
-    /// Gives the numbers, for it outlives the room; unless the bus does.
+    /// Assigns the numbers without a bus; outlives the room.
     pub(super) log: Arc<Log>,
     /// How the log stands to what the bus has, if there is one.
     pub(super) replica: Option<Replica>,
@@ -129,8 +130,8 @@ impl State {
         connection.send(&joined, &self.common.tally);
     }
 
-    /// Sends each member where the room stands now: what it has seen is not what the room has any more.
-    /// `members` is how many there are on all servers, if that is known.
+    /// Sends each member where the room stands now: what it has seen is not what the room has any
+    /// more. `members` is how many there are on all servers, if that is known.
     pub(super) fn begin_anew(&mut self, members: Option<u32>) {
         let joined = self.joined(false, members);
         self.deliver(&Shared::new(joined), None);
@@ -152,7 +153,8 @@ impl State {
         bus.is_some_and(|bus| bus.goes_on_alone())
     }
 
-    /// Numbers a message, keeps it in the log, and delivers it; or acknowledges the kept one with the same key.
+    /// Numbers a message, keeps it in the log, and delivers it; or acknowledges the kept one with
+    /// the same key.
     pub(super) fn publish(&mut self, source: &Source, key: Option<Arc<str>>, mut message: Message) {
         if let Some(seq) = key.as_deref().and_then(|key| self.log.find(key)) {
             return self.acknowledge(source, seq);
@@ -167,8 +169,8 @@ impl State {
         source.delivered(&self.name, seq, &self.common.tally);
     }
 
-    /// Keeps a message in the log that has its number, and delivers it. If the number does not follow, its epoch is begun
-    /// first.
+    /// Keeps a message in the log that has its number, and delivers it. If the number does not
+    /// follow, its epoch is begun first.
     pub(super) fn deliver_numbered(&mut self, source: &Source, epoch: Epoch, message: Message) {
         let (seq, newest) = (message.seq, self.log.newest());
         if newest.epoch != epoch {
@@ -185,7 +187,7 @@ impl State {
         source.acknowledge(&self.name, seq, &self.common.tally);
     }
 
-    /// Keeps the next message in the log, whoever said it, and delivers it.
+    /// Appends the next message to the log, and delivers it.
     pub(super) fn next(&mut self, mut message: Message) {
         subprotocol::shorten(&mut message.text, self.common.outbox.longest_text());
         let seq = message.seq;
@@ -205,7 +207,8 @@ impl State {
         members.any(|member| member.connection.outbox.is_half_full())
     }
 
-    /// Queues a payload for each member except `user`. A member whose outbox takes no more frames leaves the room.
+    /// Queues a payload for each member except `user`. A member whose outbox takes no more frames
+    /// leaves the room.
     pub(super) fn deliver(&mut self, payload: &impl Delivery, except: Option<&str>) {
         let (mut gone, mut behind) = (Vec::new(), Vec::new());
         let mut told = 0;
@@ -238,16 +241,16 @@ impl State {
         few.then(|| members.map(|member| member.connection.clone()).collect())
     }
 
-    /// Tells the others what the bus says of a user.
+    /// Sends the presence of a user, as announced by the bus, to the members.
     pub(super) fn deliver_presence(&mut self, presence: Presence) {
         let presence = Shared::new(presence);
         self.deliver(&presence, Some(&presence.payload().user));
     }
 
-    /// Tells the others that a user came or went; of a user that is here more than once only the first and the last.
+    /// Sends the presence of a user to the members: only for its first and last connection.
     fn send_presence(&mut self, user: &str, event: PresenceEvent) {
         let mut members = self.members.values();
-        // The bus knows who is the first and who the last on all servers.
+        // The bus knows the first and the last connection over all servers.
         if self.replica.is_some()
             || self.members.len() > self.common.presence_limit
             || members.any(|member| member.connection.user() == user)

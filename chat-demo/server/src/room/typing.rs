@@ -1,4 +1,5 @@
-//! Notices that a user writes something: worth little, so they are dropped before anything waits for them.
+//! Notices that a user writes something: worth little, so they are dropped before anything waits
+//! for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +13,11 @@ use tokio::time::Instant;
 use super::state::State;
 use super::{Membership, Room};
 
-/// How often a connection's notices go on to the members of a room.
+/// How often the notices of a connection are forwarded.
 const EVERY: Duration = Duration::from_secs(3);
 
 impl Membership {
-    /// Returns whether a notice is due, and notes that it goes on.
+    /// Returns whether a notice is due, and records that it was forwarded.
     pub(crate) fn begin_typing(&mut self) -> bool {
         let now = Instant::now();
         let is_due = self.typed.is_none_or(|typed| now - typed >= EVERY);
@@ -28,7 +29,7 @@ impl Membership {
 }
 
 impl Room {
-    /// Tells the members that a user writes something, on all servers. Waits for no member and for no slot.
+    /// Sends a typing notice to the members on all servers. Does not wait for members or slots.
     pub(crate) async fn send_typing(self: &Arc<Self>, user: &str) {
         let typing = Typing {
             room: self.name.to_string(),
@@ -58,7 +59,8 @@ impl State {
         self.deliver(frame, None);
     }
 
-    /// Queues a notice for the other members that are not behind. A large room has none, as it has no presence.
+    /// Queues a notice for members that are not behind. Large rooms have neither notices nor
+    /// presence.
     pub(super) fn deliver_typing(&mut self, typing: Typing) {
         if self.members.len() > self.common.presence_limit {
             return;

@@ -34,9 +34,10 @@ pub(super) struct Incoming {
     turn: usize,
     /// Nothing is read until the client has read what it has.
     held_back: bool,
-    /// Came while a frame was being handled. While there is one, nothing more is read: the client is held back.
+    /// Came while a frame was being handled. While there is one, nothing more is read: the client
+    /// is held back.
     ahead: Option<Box<Result<Message, Error>>>,
-    /// Whether heartbeats are answered while a frame is being handled; not before the hello is done.
+    /// Whether heartbeats are answered during a request; not before the hello.
     pub(super) answers_heartbeats: bool,
 }
 
@@ -71,7 +72,7 @@ impl Incoming {
         if let Some(message) = self.ahead.take() {
             return Poll::Ready(Some(*message));
         }
-        // Who asks and does not read what it gets is held back by its own socket.
+        // A client that does not read its answers is not read.
         self.held_back = self.connection.outbox.is_congested();
         if self.turn == TURN || self.held_back {
             return Poll::Pending;
@@ -101,8 +102,9 @@ impl Incoming {
         }
     }
 
-    /// Waits for what a client has asked for, but no longer than a request may take, nor longer than the socket lasts. Meanwhile
-    /// frames leave, heartbeats are answered, and one more message is read.
+    /// Waits for what a client has asked for, but no longer than a request may take, nor longer
+    /// than the socket lasts. Meanwhile frames leave, heartbeats are answered, and one more message
+    /// is read.
     pub(super) async fn until<T>(
         &mut self,
         mut request: Pin<Box<impl Future<Output = T> + ?Sized>>,
@@ -129,7 +131,8 @@ impl Incoming {
         .await
     }
 
-    /// Reads until there is a message that has to wait, or nothing. Says whether the socket has ended.
+    /// Reads until there is a message that has to wait, or nothing. Says whether the socket has
+    /// ended.
     fn look_ahead(&mut self, cx: &mut TaskContext<'_>) -> bool {
         while self.ahead.is_none() {
             match self.poll_message(cx) {
@@ -150,7 +153,7 @@ impl Incoming {
         false
     }
 
-    /// Whether a message is a heartbeat, which is answered at once.
+    /// Returns whether a message is a heartbeat, which is answered at once.
     fn is_heartbeat(&self, message: &Message) -> bool {
         let text = self.connection.outbox.subprotocol() == Subprotocol::Text;
         let limit = self.node.config.max_payload;
@@ -166,7 +169,7 @@ impl Incoming {
             }
     }
 
-    /// Tells the client of a frame that was refused, and ends the connection if that is what it means.
+    /// Sends the error of a refused frame, and closes the connection if required.
     pub(super) fn conclude(&self, outcome: Result<(), Refusal>, frame: Frame<'_>) {
         let Err(refusal) = outcome else {
             return;

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::{Record, Store, StoreError};
 use crate::clock;
 
-/// When each session was heard last, in the order of their users.
+/// When each session was last active, by user.
 pub struct Memory {
     records: Mutex<BTreeMap<Key, u64>>,
     /// In milliseconds.
@@ -22,7 +22,7 @@ pub struct Memory {
 type Key = (Arc<str>, Arc<str>, u64);
 
 impl Memory {
-    /// Without records; one that is not renewed for that long is forgotten.
+    /// Creates an empty store; sessions expire after `time_to_live` without renewal.
     #[must_use]
     pub fn new(time_to_live: Duration) -> Self {
         Self {

@@ -36,7 +36,7 @@ labels! {
 /// Stands for the types that the protocol does not have.
 pub(crate) const UNKNOWN: Kind = Kind(0x00);
 
-/// Where each type byte stands in [`Kind::NAMED`]; those that are not there, behind its end.
+/// The index of each type byte in [`Kind::NAMED`]; unknown types have the index after its end.
 static PLACES: [u8; 256] = places();
 
 #[expect(clippy::cast_possible_truncation, reason = "there are few kinds")]
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use crate::tally::Counts;
 
-    /// Counts values by their names, and returns those that were counted.
+    /// Counts values by name, and returns those with a count.
     fn counted<L: Label>(values: impl IntoIterator<Item = L>) -> Vec<&'static str> {
         let counts = Counts::<L>::default();
         values.into_iter().for_each(|value| counts.inc(value));

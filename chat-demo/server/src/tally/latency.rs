@@ -1,4 +1,4 @@
-//! How long something takes: all of it for Prometheus, the last seconds for who looks.
+//! Latencies: all of them for Prometheus, the last seconds for the dashboard.
 
 use std::mem;
 use std::sync::Arc;
@@ -17,11 +17,12 @@ const BUCKETS: [f64; 18] = [
 ];
 /// The quantiles are those of this time at least, and of twice as much at most.
 const HALF: Duration = Duration::from_secs(10);
-/// The longest time that is told from longer ones.
+/// The longest distinguishable time.
 const LONGEST: Duration = Duration::from_secs(60);
 const DIGITS: u8 = 2;
 
-/// Times that were measured. Recording takes two short locks, so it is for what happens once a publish.
+/// Times that were measured. Recording takes two short locks, so it is for what happens once a
+/// publish.
 #[derive(Clone)]
 pub(crate) struct Latency {
     /// Of all time.

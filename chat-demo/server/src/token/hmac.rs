@@ -1,5 +1,5 @@
-//! HMAC for [`jsonwebtoken`] by ring, the crate that TLS uses. The crate's own two providers bring a C library that takes a
-//! minute to build, or RSA and curves that no token here has.
+//! HMAC for [`jsonwebtoken`] by ring, the crate that TLS uses. The crate's own two providers bring
+//! a C library that takes a minute to build, or RSA and curves that no token here has.
 
 use std::sync::Once;
 
@@ -17,7 +17,8 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Installs HMAC as what signs tokens in this process, unless the process has installed a provider itself.
+/// Installs HMAC as what signs tokens in this process, unless the process has installed a provider
+/// itself.
 pub(super) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

@@ -19,7 +19,7 @@ pub(super) struct Framing {
     start_len: u8,
     /// Of the frame whose beginning has come, the bytes that have not.
     rest: u64,
-    /// A message goes on in the next frame.
+    /// The message continues in the next frame.
     fragmented: bool,
     /// There was a large frame.
     large: bool,
@@ -66,7 +66,8 @@ impl Framing {
         self.start_len = 0;
     }
 
-    /// Whether there was a large frame since this was true, and all bytes up to now are of whole messages.
+    /// Whether there was a large frame since this was true, and all bytes up to now are of whole
+    /// messages.
     pub(super) fn has_passed_large(&mut self) -> bool {
         let between = self.start_len == 0 && self.rest == 0 && !self.fragmented;
         between && mem::take(&mut self.large)

@@ -1,6 +1,6 @@
-//! What is announced, as bytes: the type of the frame that clients get of it, then the payload in Protobuf. Redis itself
-//! announces a message, as `epoch:number:mark of the one before:payload`, an epoch, as `epoch:number`, and presence, as a
-//! letter and the user.
+//! What is announced, as bytes: the type of the frame that clients get of it, then the payload in
+//! Protobuf. Redis itself announces a message, as `epoch:number:mark of the one before:payload`, an
+//! epoch, as `epoch:number`, and presence, as a letter and the user.
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::{Message, Presence, PresenceEvent};
@@ -37,7 +37,8 @@ pub(super) fn encode(frame: &Parcel) -> Vec<u8> {
     [&[frame.kind().0], frame.bytes()].concat()
 }
 
-/// What was announced to those in the room; nothing if a newer server says what this one does not know.
+/// What was announced to those in the room; nothing if a newer server says what this one does not
+/// know.
 pub(super) fn decode(room: &str, bytes: &[u8]) -> Option<BusEvent> {
     let (kind, payload) = bytes.split_first()?;
     Some(match Kind(*kind) {

@@ -1,8 +1,9 @@
-//! What things are called in Redis. All that is of one room has one hash tag, so that a cluster keeps it in one place.
+//! What things are called in Redis. All that is of one room has one hash tag, so that a cluster
+//! keeps it in one place.
 
 use std::fmt::Write as _;
 
-/// The channel that every server hears.
+/// The channel that every server subscribes to.
 pub(super) const ALL: &str = "chat:all";
 const ROOM: &str = "chat:{";
 

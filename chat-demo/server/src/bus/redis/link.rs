@@ -1,4 +1,4 @@
-//! The link to Redis: one connection, for what is said and what is heard, made anew for as long as it takes.
+//! The link to Redis: one connection for commands and subscriptions, replaced when it fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const BEAT: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
-/// See the module's documentation.
+/// The link to Redis.
 pub(super) struct Link {
     topology: Topology,
     current: watch::Sender<Option<Line>>,
@@ -29,7 +29,7 @@ pub(super) struct Link {
     doubt: Notify,
     /// Told when the connection is of no use any more, although it answers.
     useless: Notify,
-    /// Told when something that came was lost, for it came faster than it could be passed on.
+    /// Notified when announcements were dropped because they arrived too fast.
     pub(super) missed: Notify,
     /// What Redis does not do although it answers.
     pub(super) troubles: Troubles,
@@ -63,7 +63,7 @@ impl Link {
         self.current.borrow().is_some()
     }
 
-    /// Tells when the connection changes.
+    /// Returns a receiver that is notified when the connection changes.
     pub(super) fn changes(&self) -> watch::Receiver<Option<Line>> {
         self.current.subscribe()
     }
@@ -87,7 +87,7 @@ impl Link {
         BusUnavailable
     }
 
-    /// Keeps a connection, for ever. What Redis says by itself goes to `pushes`.
+    /// Keeps a connection until the server ends. Push messages of Redis go to `pushes`.
     pub(super) async fn keep(self: Arc<Self>, mut presence: Presence, pushes: Sender<PushInfo>) {
         let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, Rng::new());
         let mut failing = false;
@@ -120,7 +120,8 @@ impl Link {
         }
     }
 
-    /// A connection to a Redis that does what this server needs, but for what passes by itself.
+    /// Returns a connection to a Redis that has what this server needs, apart from temporary
+    /// problems.
     async fn connect(
         self: &Arc<Self>,
         presence: &mut Presence,
@@ -144,7 +145,8 @@ impl Link {
             Ok(()) => self.troubles.beaten(self.topology.is_cluster()),
             Err(error) if is_refusal(&error) => {
                 self.troubles.refused(&error);
-                // Without rights nothing works. A Redis that is full can still be read and listened to.
+                // Without rights nothing works. A Redis that is full can still be read and listened
+                // to.
                 if is_useless(&error) || is_forbidden(&error) {
                     return Err(error);
                 }
@@ -164,7 +166,7 @@ impl Link {
         connection: &mut Connection,
     ) -> RedisError {
         loop {
-            // Whether it is told or the time is over, the next question follows.
+            // The next check follows a notification or the timeout.
             let _ = timeout(BEAT, self.doubt.notified()).await;
             if let Err(error) = self.beat(presence, connection).await {
                 return error;
@@ -209,7 +211,8 @@ fn is_forbidden(error: &RedisError) -> bool {
         || quotes(error, "ACL failure in script")
 }
 
-/// Whether an error is that of a script and quotes another: not all versions of Redis pass its code on.
+/// Whether an error is that of a script and quotes another: not all versions of Redis pass its code
+/// on.
 fn quotes(error: &RedisError, what: &str) -> bool {
     error.detail().is_some_and(|detail| detail.contains(what))
 }

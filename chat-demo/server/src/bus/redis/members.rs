@@ -1,5 +1,5 @@
-//! Who is in which room, in Redis. What a server has put down is forgotten after a time unless it says it again, so those
-//! of a server that is gone vanish.
+//! The members of each room, in Redis. Entries expire unless their server renews them, so the
+//! members of a dead server disappear.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
@@ -19,7 +19,7 @@ use crate::bus::{BusEvent, BusUnavailable};
 use crate::clock;
 use crate::epoch::{Epoch, Position};
 
-/// Members that are put down at one moment.
+/// The most members in one command.
 const AT_ONCE: usize = 256;
 
 /// A connection's number, and its user.
@@ -30,13 +30,13 @@ type ByRoom = HashMap<Arc<str>, HashMap<u64, Arc<str>>>;
 #[derive(Default)]
 pub(super) struct Members {
     here: Mutex<ByRoom>,
-    /// Those that went, and Redis does not know yet.
+    /// Members that left, and whose removal Redis has not confirmed.
     gone: Mutex<ByRoom>,
     went: Notify,
 }
 
 impl Members {
-    /// Puts a member down. It is put down again later, also if that fails now.
+    /// Registers a member. If that fails now, the next renewal registers it.
     pub(super) async fn enter(
         &self,
         shared: &Shared,
@@ -94,14 +94,14 @@ impl Members {
         }
     }
 
-    /// Tells Redis who went, and again and again who is there. For ever.
+    /// Removes members that left and renews the rest, until the server ends.
     pub(super) async fn keep(&self, shared: &Shared, listeners: &Listeners) {
         let mut ticks = interval(shared.time_to_live / 3);
         let mut changes = shared.link.changes();
         loop {
             tokio::select! {
                 _ = ticks.tick() => self.renew(shared, listeners).await,
-                // Redis may come back without what it had.
+                // Redis may have lost its data.
                 _ = changes.changed() => self.renew(shared, listeners).await,
                 () = self.went.notified() => {}
             }
@@ -109,7 +109,7 @@ impl Members {
         }
     }
 
-    /// Forgets those that went. Who cannot be forgotten now is when the time is over.
+    /// Removes members that left. Members that cannot be removed now expire.
     pub(super) async fn forget(&self, shared: &Shared) {
         let gone = mem::take(&mut *self.gone.lock());
         for (room, members) in gone {
@@ -120,7 +120,7 @@ impl Members {
     async fn renew(&self, shared: &Shared, listeners: &Listeners) {
         let here = self.here.lock().clone();
         for (room, members) in here {
-            // Those that go meanwhile are forgotten right after.
+            // Members that leave meanwhile are removed afterwards.
             let changed = say(shared, &room, members, true).await;
             let Some(stand) = changed.and_then(|changed| changed.stand) else {
                 continue;
@@ -138,7 +138,8 @@ fn insert(rooms: &Mutex<ByRoom>, room: &Arc<str>, id: u64, user: Arc<str>) {
     rooms.entry(room.clone()).or_default().insert(id, user);
 }
 
-/// Says of members that they are there, or that they went; how things stand then, if Redis has said so.
+/// Says of members that they are there, or that they went; how things stand then, if Redis has said
+/// so.
 async fn say(
     shared: &Shared,
     room: &str,
@@ -166,7 +167,7 @@ struct Changed {
     stand: Option<Position>,
 }
 
-/// Changes who is in a room.
+/// Adds and removes members of a room.
 async fn change(
     shared: &Shared,
     connection: &mut Connection,

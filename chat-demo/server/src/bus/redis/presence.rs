@@ -1,5 +1,5 @@
-//! That this server is there, said to Redis again and again. What Redis answers shows whether it does what servers need, and
-//! whether another server has the same name.
+//! That this server is there, said to Redis again and again. What Redis answers shows whether it
+//! does what servers need, and whether another server has the same name.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::topology::Connection;
 /// How long a server that says nothing is remembered, in milliseconds.
 const LIFE_MS: u64 = 10_000;
 
-/// See the module's documentation.
+/// The check for other servers with this server's name.
 pub(super) struct Presence {
     beat: Script,
     /// Names this server, and this life of it.
@@ -19,7 +19,7 @@ pub(super) struct Presence {
     /// How things are announced.
     publish: &'static str,
     node: String,
-    /// The others of the same name, with the times that they are remembered until.
+    /// Other servers of the same name, with the times until which they are remembered.
     others: HashMap<String, u64>,
     /// Whether one of them lives: that is said once.
     doubled: bool,
@@ -56,7 +56,8 @@ impl Presence {
         Ok(())
     }
 
-    /// Another that spoke since the last time lives. One that did not may be this server, before it was started again.
+    /// A server that wrote since the last check is alive. An entry without writes may be of this
+    /// server, before a restart.
     fn compare(&mut self, others: HashMap<String, u64>) {
         let lives = others
             .iter()

@@ -1,4 +1,5 @@
-//! Messages on their way to Redis: many at a time, in order, and again when it is not known whether they arrived.
+//! Messages on their way to Redis: many at a time, in order, and again when it is not known whether
+//! they arrived.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl Entry {
     }
 }
 
-/// See the module's documentation.
+/// The queue of messages to append in Redis.
 pub(super) struct Publisher {
     shared: Arc<Shared>,
     entries: Receiver<Entry>,
@@ -88,7 +89,7 @@ impl Publisher {
         }
     }
 
-    /// Until there is nobody any more who could say something.
+    /// Runs until no sender is left.
     pub(super) async fn run(mut self) {
         let mut changes = self.shared.link.changes();
         let mut batch = Vec::new();
@@ -98,7 +99,7 @@ impl Publisher {
                     return;
                 }
             } else {
-                // Behind those that are tried again: the order of a room stays.
+                // Queue behind the retries, to keep the order of each room.
                 while batch.len() < BATCH
                     && let Ok(entry) = self.entries.try_recv()
                 {
@@ -107,7 +108,7 @@ impl Publisher {
             }
             batch = self.send(batch).await;
             if !batch.is_empty() {
-                // A part of a cluster may have been replaced by one that knows nothing.
+                // A replaced node of a cluster lacks the scripts.
                 self.known_to = None;
                 let _ = timeout(PAUSE, changes.changed()).await;
             }
@@ -173,7 +174,8 @@ impl Publisher {
         Some(line)
     }
 
-    /// Adds a command whose answer is the message's number in its room, or 0 if it is refused as one that came late.
+    /// Adds a command that returns the message's number in its room, or 0 if the message is too
+    /// old.
     fn append(&mut self, pipeline: &mut Pipeline, entry: &mut Entry) {
         let again = entry.count.is_some();
         if !again {
@@ -213,8 +215,8 @@ impl Publisher {
             .arg(&[Kind::JOINED.0][..]);
     }
 
-    /// Returns whether Redis has refused a message and would refuse it again, for example because it is full. After any other
-    /// failure the message may have been kept.
+    /// Returns whether Redis has refused a message and would refuse it again, for example because
+    /// it is full. After any other failure the message may have been kept.
     fn is_final(&self, error: &RedisError) -> bool {
         self.shared.link.failed(error);
         matches!(
@@ -225,7 +227,7 @@ impl Publisher {
     }
 }
 
-/// Those that may be tried again; the others are told.
+/// Returns the messages to retry; the rest get an error.
 fn given_up(batch: Vec<Entry>) -> Vec<Entry> {
     let mut left = Vec::new();
     for entry in batch {

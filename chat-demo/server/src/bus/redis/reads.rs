@@ -1,4 +1,5 @@
-//! Reading from Redis what may be long: on connections of its own, so that nothing that is said waits for it.
+//! Reading from Redis what may be long: on connections of its own, so that nothing that is said
+//! waits for it.
 
 use std::time::Duration;
 
@@ -151,8 +152,9 @@ impl Size {
         self.steps[self.step]
     }
 
-    /// Takes notice of how many read and wait to; the new size, if there is one. It grows at once when all is in use,
-    /// and shrinks when the next smaller would have been half empty for a while.
+    /// Takes notice of how many read and wait to; the new size, if there is one. It grows at once
+    /// when all is in use, and shrinks when the next smaller would have been half empty for a
+    /// while.
     fn look(&mut self, reading: usize, waiting: usize) -> Option<usize> {
         let before = self.now();
         let smaller = self.step.checked_sub(1).map(|step| self.steps[step]);

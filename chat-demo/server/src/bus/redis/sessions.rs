@@ -1,5 +1,5 @@
-//! The sessions in Redis: one key each, `user:conn:<id>`, that ends by itself unless it is renewed, and of each user the list
-//! that bounds how many there are.
+//! The sessions in Redis: one key each, `user:conn:<id>`, that expires unless renewed, and a list
+//! for each user that bounds their number.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::topology::Connection;
 use crate::clock;
 use crate::sessions::{Record, Store, StoreError};
 
-/// See the module's documentation.
+/// The session store in Redis.
 pub(super) struct RedisSessions(pub(super) Arc<Shared>);
 
 impl RedisSessions {

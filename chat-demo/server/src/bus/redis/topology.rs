@@ -20,7 +20,7 @@ use crate::config::{RedisArgs, RedisError, RedisUrl};
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE: Duration = Duration::from_secs(3);
 
-/// See the module's documentation.
+/// How to connect to Redis: one server, a cluster, or sentinels.
 #[derive(Clone)]
 pub(super) enum Topology {
     One(Box<Client>),
@@ -58,7 +58,7 @@ impl Topology {
         matches!(self, Self::Cluster(_))
     }
 
-    /// Connects; what Redis says by itself goes to `pushes`, if there is such.
+    /// Connects; push messages of Redis go to `pushes`, if given.
     pub(super) async fn connect<P: AsyncPushSender>(
         &self,
         pushes: Option<P>,
@@ -97,7 +97,7 @@ impl Topology {
 }
 
 impl Connection {
-    /// Hears what is announced in channels from now on.
+    /// Subscribes to channels.
     pub(super) async fn subscribe(&mut self, channels: &[&str]) -> RedisResult<()> {
         match self {
             Self::One(one) => one.subscribe(channels).await,
@@ -157,7 +157,8 @@ impl ConnectionLike for Connection {
     }
 }
 
-/// An address that is spoken to in the version of the protocol that has announcements among the answers.
+/// An address that is spoken to in the version of the protocol that has announcements among the
+/// answers.
 fn address(url: &RedisUrl) -> Result<ConnectionInfo, RedisError> {
     let wrong = |source| RedisError::Address {
         url: url.clone(),

@@ -1,4 +1,5 @@
-//! What Redis does not do although it answers: it is full, it is a replica, or its user lacks a right.
+//! What Redis does not do although it answers: it is full, it is a replica, or its user lacks a
+//! right.
 
 use std::fmt;
 use std::mem;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 /// How long a refusal counts that the beats do not see, because another part of a cluster refused.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// See the module's documentation.
+/// The current problems with Redis.
 #[derive(Default)]
 pub(super) struct Troubles(Mutex<State>);
 
@@ -41,7 +42,7 @@ impl Troubles {
             .replace((Instant::now(), why.clone()))
             .is_none();
         drop(state);
-        // Once, for as long as it lasts.
+        // Log once, until it is over.
         if news {
             tracing::warn!("{}", Trouble::Refused(why));
         }

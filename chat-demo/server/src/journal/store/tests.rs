@@ -145,7 +145,8 @@ fn room_that_memory_has_no_more_is_forgotten_with_its_messages() {
     assert_eq!(read(&store), all);
 }
 
-/// The epoch and the number that a message gets in the room "tea", of which memory knows a position.
+/// The epoch and the number that a message gets in the room "tea", of which memory knows a
+/// position.
 fn number(store: &Store, known: Position) -> Position {
     let mut draft = draft("tea", 10);
     draft.known = known;

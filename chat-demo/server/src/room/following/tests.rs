@@ -17,67 +17,45 @@ use crate::room::Common;
 use crate::room::flow::Flow;
 use crate::tally::Tally;
 
-/// A bus that is never asked.
-struct Mute;
+type Answer<'a, T> = BoxFuture<'a, Result<T, BusUnavailable>>;
 
-impl Bus for Mute {
+/// A bus that does not answer.
+struct Silent;
+
+impl Bus for Silent {
     fn watch(&self, _: Option<&str>, _: Weak<dyn BusListener>) -> Watch {
         Watch::new(|| ())
     }
 
     fn catch_up(&self, _: Arc<dyn BusListener>) {}
 
-    fn append(
-        &self,
-        _: Message,
-        _: Option<String>,
-        _: Then,
-    ) -> BoxFuture<'_, Result<(), BusUnavailable>> {
+    fn append(&self, _: Message, _: Option<String>, _: Then) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn read<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<u64>,
-    ) -> BoxFuture<'a, Result<Page, BusUnavailable>> {
+    fn read<'a>(&'a self, _: &'a str, _: Option<u64>) -> Answer<'a, Page> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> BoxFuture<'a, Result<(), BusUnavailable>> {
+    fn fork<'a>(&'a self, _: &'a str, _: Epoch) -> Answer<'a, ()> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn announce<'a>(
-        &'a self,
-        _: Option<&'a str>,
-        _: &'a Parcel,
-    ) -> BoxFuture<'a, Result<(), BusUnavailable>> {
+    fn announce<'a>(&'a self, _: Option<&'a str>, _: &'a Parcel) -> Answer<'a, ()> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn enter<'a>(
-        &'a self,
-        _: &'a Arc<str>,
-        _: &'a Connection,
-    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
+    fn enter<'a>(&'a self, _: &'a Arc<str>, _: &'a Connection) -> Answer<'a, u32> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
-    fn restore_members<'a>(
-        &'a self,
-        _: &'a Arc<str>,
-    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
+    fn restore_members<'a>(&'a self, _: &'a Arc<str>) -> Answer<'a, u32> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
     fn leave(&self, _: &Arc<str>, _: u64) {}
 
-    fn users<'a>(
-        &'a self,
-        _: &'a str,
-        _: usize,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, BusUnavailable>> {
+    fn users<'a>(&'a self, _: &'a str, _: usize) -> Answer<'a, Option<Vec<String>>> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
@@ -112,7 +90,7 @@ fn state() -> State {
         outbox: LIMITS,
         history: History::new(limits),
         journal: None,
-        bus: Some(Arc::new(Mute)),
+        bus: Some(Arc::new(Silent)),
         presence_limit: 0,
         tally: Tally::default(),
     };
@@ -121,7 +99,7 @@ fn state() -> State {
     State::new("tea".into(), log, Arc::new(common), flow)
 }
 
-/// A number that was given once says the same each time; `telling` tells apart those that were given again.
+/// A number has the same text each time; `telling` distinguishes numbers that were given again.
 fn message(telling: &str, seq: u64) -> Message {
     static NOW: LazyLock<u64> = LazyLock::new(clock::now_ms);
     Message {
