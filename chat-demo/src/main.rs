@@ -64,7 +64,8 @@ fn refuse(error: &str, words: &[OsString]) -> ! {
     command.error(ErrorKind::ValueValidation, message).exit()
 }
 
-/// Lets a server that the load generator starts accept all its connections, unless an option of the server limits them.
+/// Lets a server that the load generator starts accept all its connections, unless an option of the
+/// server limits them.
 fn make_room(args: &mut load::Args) -> Result<(), clap::Error> {
     if !args.serve.serve {
         return Ok(());
@@ -117,7 +118,8 @@ fn log(format: LogFormat, filter: EnvFilter) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
-        // A line that cannot be written is lost. To say so on standard error panics if that cannot be written, either.
+        // A line that cannot be written is lost. To say so on standard error panics if that cannot
+        // be written, either.
         .log_internal_errors(false)
         .with_ansi(io::stdout().is_terminal());
     match format {

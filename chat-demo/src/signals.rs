@@ -12,16 +12,18 @@ use signal_hook::low_level;
 
 /// What a shell adds to the number of the signal that ended a program.
 const ENDED_BY_SIGNAL: i32 = 128;
-/// Signals that come together are one wish: a terminal that is closed sends several, and so does `timeout`.
+/// Signals that come together are one wish: a terminal that is closed sends several, and so does
+/// `timeout`.
 const TOGETHER: Duration = Duration::from_millis(500);
 
-/// Waits for the signal to end: SIGTERM, Ctrl-C, or SIGHUP, unless that is ignored, as under `nohup`.
+/// Waits for the signal to end: SIGTERM, Ctrl-C, or SIGHUP, unless that is ignored, as under
+/// `nohup`.
 #[derive(Debug)]
 pub(crate) struct Ending(Receiver<()>);
 
 impl Ending {
-    /// Listens from now on. After the first signal, a SIGTERM or Ctrl-C ends the process at once, unless it comes together
-    /// with the first.
+    /// Listens from now on. After the first signal, a SIGTERM or Ctrl-C ends the process at once,
+    /// unless it comes together with the first.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut wanted = vec![SIGTERM, SIGINT];
         if !is_ignored(SIGHUP) {
@@ -53,7 +55,8 @@ impl Ending {
     }
 }
 
-/// Whether the process was started with a signal ignored. Where the system does not tell, it is not.
+/// Whether the process was started with a signal ignored. Where the system does not tell, it is
+/// not.
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

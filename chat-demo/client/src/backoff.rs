@@ -30,7 +30,8 @@ impl Backoff {
         }
     }
 
-    /// Returns the wait before the next attempt: the time that the server asked for, plus a random time.
+    /// Returns the wait before the next attempt: the time that the server asked for, plus a random
+    /// time.
     pub fn next(&mut self, asked: Duration) -> Duration {
         let bound = 2_u32
             .checked_pow(self.failures)

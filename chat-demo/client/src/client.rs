@@ -75,13 +75,13 @@ use crate::{
 
 /// A connection that has been welcomed.
 ///
-/// It sends heartbeats only while [`next`](Self::next) or [`next_frame`](Self::next_frame) is awaited,
-/// so a program must keep reading. If the server sends nothing for the idle time of its welcome, the
-/// connection ends with [`ClientError::Silent`].
+/// It sends heartbeats only while [`next`](Self::next) or [`next_frame`](Self::next_frame) is
+/// awaited, so a program must keep reading. If the server sends nothing for the idle time of its
+/// welcome, the connection ends with [`ClientError::Silent`].
 ///
 /// The frames of a room arrive in the same order for all members: messages by number, without gaps.
-/// The server handles frames in the order of the calls. A method that sends returns when the bytes have
-/// been written, not when the server has handled them. Refusals arrive as [`Event::Error`].
+/// The server handles frames in the order of the calls. A method that sends returns when the bytes
+/// have been written, not when the server has handled them. Refusals arrive as [`Event::Error`].
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
@@ -148,8 +148,9 @@ impl Client {
         self.publish_with_key(room, text, id, None).await
     }
 
-    /// Publishes `text` in `room` with an idempotency key. While the first text with a `key` is in the
-    /// history, a repetition by the same user is acknowledged with its number, and not delivered.
+    /// Publishes `text` in `room` with an idempotency key. While the first text with a `key` is in
+    /// the history, a repetition by the same user is acknowledged with its number, and not
+    /// delivered.
     pub async fn publish_with_key(
         &mut self,
         room: &str,
@@ -166,8 +167,8 @@ impl Client {
         self.send(Kind::PUBLISH, &publish).await
     }
 
-    /// Requests at most `limit` messages of `room`, the newest before number `before`. They arrive as
-    /// [`Event::Message`], the oldest first, without an end mark.
+    /// Requests at most `limit` messages of `room`, the newest before number `before`. They arrive
+    /// as [`Event::Message`], the oldest first, without an end mark.
     pub async fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
         let history = payload::History {
             room: room.to_owned(),

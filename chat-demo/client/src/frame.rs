@@ -19,7 +19,8 @@ pub const MAX_PAYLOAD: usize = (1 << 24) - 1;
 /// The heartbeat without a checksum, a constant for browsers.
 const SHORT_HEARTBEAT: [u8; HEADER_LEN] = [0x55, 0xAA, 0x01, 0, 0, 0];
 
-/// The type byte of a frame. Any byte is a kind; [`payload`](crate::payload) declares those of the protocol.
+/// The type byte of a frame. Any byte is a kind; [`payload`](crate::payload) declares those of the
+/// protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind(pub u8);
 
@@ -45,7 +46,8 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Decodes `message`, which must be exactly one frame of at most `max_payload` bytes of payload.
+    /// Decodes `message`, which must be exactly one frame of at most `max_payload` bytes of
+    /// payload.
     pub fn decode(message: &'a [u8], max_payload: usize) -> Result<Self, FrameError> {
         let magic = &message[..message.len().min(MAGIC.len())];
         if magic != MAGIC {

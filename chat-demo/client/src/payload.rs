@@ -173,8 +173,9 @@ pub struct Publish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "3")]
     pub id: Option<String>,
-    /// Idempotency key, of 1 to [`MAX_KEY`] bytes. A text repeated with its key by the same user is delivered once, and
-    /// acknowledged with the number of the first, while the first is in the room's history.
+    /// Idempotency key, of 1 to [`MAX_KEY`] bytes. A text repeated with its key by the same user is
+    /// delivered once, and acknowledged with the number of the first, while the first is in the
+    /// room's history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[prost(string, optional, tag = "4")]
     pub key: Option<String>,
@@ -340,8 +341,8 @@ pub struct History {
     pub limit: u32,
 }
 
-/// Requests messages that contain a text, ignoring case; the answer has `messages`. The next search of a
-/// connection cancels it.
+/// Requests messages that contain a text, ignoring case; the answer has `messages`. The next search
+/// of a connection cancels it.
 #[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
 pub struct Search {
     /// The room's name.

@@ -119,8 +119,8 @@ impl<'a, P> Text<'a, P> {
     }
 }
 
-/// Returns whether texts have at most `limit` bytes in total in every encoding. JSON is the longest: a
-/// control character takes six bytes.
+/// Returns whether texts have at most `limit` bytes in total in every encoding. JSON is the
+/// longest: a control character takes six bytes.
 #[must_use]
 pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
     let plain: usize = texts.iter().map(|text| text.len()).sum();
@@ -133,8 +133,8 @@ pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
     plain <= limit && texts.into_iter().try_for_each(counted).is_ok() && count.0 <= limit + 2 * N
 }
 
-/// Replaces a text that is too long for the clients of this server. A server with a higher limit may
-/// have stored it.
+/// Replaces a text that is too long for the clients of this server. A server with a higher limit
+/// may have stored it.
 pub fn shorten(text: &mut String, limit: usize) {
     if !fit([text.as_str()], limit) {
         "(a text that is too long for this server)".clone_into(text);

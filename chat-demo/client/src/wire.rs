@@ -1,5 +1,5 @@
-//! Encoded WebSocket messages of the server: WebSocket header, frame header, payload and checksum in one
-//! buffer, encoded once and shared by all receivers.
+//! Encoded WebSocket messages of the server: WebSocket header, frame header, payload and checksum
+//! in one buffer, encoded once and shared by all receivers.
 
 mod parcel;
 

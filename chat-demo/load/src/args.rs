@@ -12,7 +12,8 @@ use super::serve::ServeArgs;
 /// Messages for each room without `--messages` and `--duration`.
 const MESSAGES: u64 = 100;
 
-/// Connects many clients, publishes, and checks that each member gets every message once and in order.
+/// Connects many clients, publishes, and checks that each member gets every message once and in
+/// order.
 #[derive(Clone, Debug, Parser)]
 pub struct Args {
     /// WebSocket URL of the server
@@ -45,7 +46,8 @@ pub struct Args {
     /// How long to publish
     #[arg(long, value_name = "TIME", value_parser = some_time)]
     pub duration: Option<Duration>,
-    /// Messages a second over all rooms, whether acknowledged or not [default: as fast as acknowledged]
+    /// Messages a second over all rooms, whether acknowledged or not [default: as fast as
+    /// acknowledged]
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
     /// How long the rate takes to rise from 0
@@ -63,7 +65,8 @@ pub struct Args {
     /// Share of the remaining clients that read too slowly, like 5%
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub slow_readers: f64,
-    /// Share of the remaining clients that lose their connection about every ten seconds and reconnect
+    /// Share of the remaining clients that lose their connection about every ten seconds and
+    /// reconnect
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub reconnecting: f64,
     /// Share of the remaining clients that join no room

@@ -1,5 +1,5 @@
-//! Output on the standard streams. Unlike `println!`, it does not panic if the reader has closed them
-//! (`chat-demo load | head`).
+//! Output on the standard streams. Unlike `println!`, it does not panic if the reader has closed
+//! them (`chat-demo load | head`).
 
 use std::fmt;
 use std::io::{self, Write};

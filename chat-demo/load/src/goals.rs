@@ -60,7 +60,8 @@ pub struct Step {
     pub own_cpu_percent: f64,
     /// The CPU load of other programs, if server and load generator share a machine.
     pub others_cpu_percent: Option<f64>,
-    /// The mean CPU time that the host of a virtual machine stole from the load generator's machine.
+    /// The mean CPU time that the host of a virtual machine stole from the load generator's
+    /// machine.
     pub stolen_percent: Option<f64>,
     /// Lost, repeated and reordered deliveries, and errors.
     pub wrong: u64,

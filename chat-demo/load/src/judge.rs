@@ -8,8 +8,8 @@ use super::report::Report;
 const WARM_UP_S: f64 = 1.0;
 
 impl Goals {
-    /// Judges a step of `seconds` at `rate`. `cpus` is the number of CPUs that the server and the load
-    /// generator share, if they do.
+    /// Judges a step of `seconds` at `rate`. `cpus` is the number of CPUs that the server and the
+    /// load generator share, if they do.
     pub(super) fn judge(
         &self,
         rate: f64,

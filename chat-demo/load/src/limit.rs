@@ -1,9 +1,9 @@
 //! The search for the highest rate that holds, meaning that a step at this rate meets the goals. It
 //! knows neither clock nor server: it proposes a rate, and gets the result.
 //!
-//! Machines are noisy: a rate may hold now and break a minute later. A rate counts as broken when two
-//! of three trials break. A limit is confirmed by two of three trials. The whole search is repeated;
-//! the result is the median of the limits, and their spread.
+//! Machines are noisy: a rate may hold now and break a minute later. A rate counts as broken when
+//! two of three trials break. A limit is confirmed by two of three trials. The whole search is
+//! repeated; the result is the median of the limits, and their spread.
 
 mod remaining;
 
@@ -83,7 +83,8 @@ impl Searches {
         &self.limits
     }
 
-    /// Returns the median of the limits; 0 if no rate held. During the first search, the highest rate that held.
+    /// Returns the median of the limits; 0 if no rate held. During the first search, the highest
+    /// rate that held.
     pub(super) fn limit(&self) -> f64 {
         let mut limits = self.limits.clone();
         limits.sort_by(f64::total_cmp);
@@ -94,8 +95,8 @@ impl Searches {
         }
     }
 
-    /// Returns how much a repeated run may differ, in percent of the limit: the span from the lowest
-    /// broken rate or limit to the highest rate that held, plus the resolution.
+    /// Returns how much a repeated run may differ, in percent of the limit: the span from the
+    /// lowest broken rate or limit to the highest rate that held, plus the resolution.
     pub(super) fn noise_percent(&self) -> f64 {
         let limit = self.limit();
         let resolution = RESOLUTION - 1.0;

@@ -23,7 +23,8 @@ pub struct Moment {
     pub max_ms: f64,
     /// Members at its end.
     pub members: u64,
-    /// Of this machine's processors, what its host gave to others meanwhile, where it is a virtual one.
+    /// Of this machine's processors, what its host gave to others meanwhile, where it is a virtual
+    /// one.
     pub stolen_percent: Option<f64>,
     /// What the server said of itself, if it did.
     pub server: Option<ServerMoment>,

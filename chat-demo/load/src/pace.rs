@@ -24,12 +24,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Returns when a message is due at a rate, on the shared clock. `number` counts from 0 over all
-    /// rooms.
+    /// Returns when a message is due at a rate, on the shared clock. `number` counts from 0 over
+    /// all rooms.
     pub(super) fn due(&self, rate: f64, number: u64) -> u64 {
         let (number, ramp) = (number as f64, self.ramp.as_secs_f64());
-        // During a ramp, the number of messages grows with the square of the time. At its end it is half
-        // of what a constant rate sends.
+        // During a ramp, the number of messages grows with the square of the time. At its end it is
+        // half of what a constant rate sends.
         let in_ramp = rate * ramp / 2.0;
         let seconds = if number < in_ramp {
             (2.0 * number * ramp / rate).sqrt()

@@ -67,7 +67,8 @@ impl Publisher {
         }
     }
 
-    /// Waits until the next text is due, and returns when it was due, on the shared clock. Cancel safe.
+    /// Waits until the next text is due, and returns when it was due, on the shared clock. Cancel
+    /// safe.
     pub(super) async fn due(&mut self) -> u64 {
         loop {
             let pace = *self.pace.borrow_and_update();

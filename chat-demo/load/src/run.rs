@@ -268,7 +268,8 @@ fn is_deserted(snapshot: &Snapshot) -> bool {
     snapshot.joined == snapshot.left
 }
 
-/// Returns the first address of the target that accepts a connection: one error now, not one for each client.
+/// Returns the first address of the target that accepts a connection: one error now, not one for
+/// each client.
 async fn find(url: &str) -> Result<SocketAddr, LoadError> {
     let target = chat_demo_client::target(url)?;
     let found = match timeout(FIND_TIME, TcpStream::connect(&target)).await {

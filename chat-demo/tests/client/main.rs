@@ -1,4 +1,5 @@
-//! The clients as programs meet them: over real sockets, to a real server, through a line that can break.
+//! The clients as programs meet them: over real sockets, to a real server, through a line that can
+//! break.
 
 mod harness;
 mod peer;

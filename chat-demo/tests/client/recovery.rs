@@ -30,7 +30,8 @@ async fn impatient(client: &mut Reconnecting) -> News {
     }
 }
 
-/// Cuts the line while somebody says 500 numbers; returns all that was told, up to the last of them.
+/// Cuts the line while somebody says 500 numbers; returns all that was told, up to the last of
+/// them.
 async fn cut_while_others_speak(outbox_frames: usize, is_impatient: bool) -> Vec<String> {
     let server = serve(|config| {
         config.history = 1000;

@@ -5,7 +5,8 @@ use chat_demo_client::frame::{CRC_LEN, Frame, HEADER_LEN, Kind};
 /// The receiver's limit.
 pub(crate) const MAX_PAYLOAD: usize = 256;
 
-/// What is a frame is the frame that its content makes. Looks at the bytes as they are, and with the checksum put right.
+/// What is a frame is the frame that its content makes. Looks at the bytes as they are, and with
+/// the checksum put right.
 pub(crate) fn check(bytes: &[u8]) {
     round_trip(bytes);
     if let Some((content, _)) = bytes.split_last_chunk::<CRC_LEN>() {

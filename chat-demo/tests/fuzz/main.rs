@@ -1,4 +1,5 @@
-//! What is fuzzed, in a bounded run without a fuzzer: the seeds, and inputs made of them. `fuzz/README.md` has the rest.
+//! What is fuzzed, in a bounded run without a fuzzer: the seeds, and inputs made of them.
+//! `fuzz/README.md` has the rest.
 
 mod frame;
 mod payload;
@@ -17,8 +18,9 @@ use target::Target;
 
 /// The longest payload that a server takes by default.
 const LIMIT: usize = 64 * 1024;
-/// The bytes that a payload may take while it is read, written and read again, for each byte of the limit. The dearest is a
-/// list of empty names: three bytes each, 24 as values, kept twice, and half as much again while a list grows.
+/// The bytes that a payload may take while it is read, written and read again, for each byte of the
+/// limit. The dearest is a list of empty names: three bytes each, 24 as values, kept twice, and
+/// half as much again while a list grows.
 const BYTES_A_BYTE: u64 = 40;
 
 /// The committed inputs of one target.

@@ -1,4 +1,5 @@
-//! A server that gets whatever there is, over real sockets; it must answer in whole messages, and no handler may panic.
+//! A server that gets whatever there is, over real sockets; it must answer in whole messages, and
+//! no handler may panic.
 
 use std::io::{Cursor, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -62,7 +63,8 @@ impl Target {
         }
     }
 
-    /// Clients that say frames behind their hello, one in each subprotocol. In `bytes` each is kind, length and payload.
+    /// Clients that say frames behind their hello, one in each subprotocol. In `bytes` each is
+    /// kind, length and payload.
     pub(crate) fn conversation(&self, bytes: &[u8]) {
         for subprotocol in Subprotocol::ALL {
             let hello: &[u8] = match subprotocol {
@@ -101,7 +103,8 @@ impl Target {
     }
 }
 
-/// A WebSocket message as a client sends it, with a frame or a text in it; masked with zeros, that stays as it is.
+/// A WebSocket message as a client sends it, with a frame or a text in it; masked with zeros, that
+/// stays as it is.
 fn said(kind: Kind, payload: &[u8], subprotocol: Subprotocol) -> Vec<u8> {
     let (op, body) = match subprotocol {
         Subprotocol::Text => (0x81, Bytes::copy_from_slice(payload)),

@@ -13,8 +13,8 @@ pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 /// The segments of a path.
 type Segments = Vec<String>;
 
-/// Reads the crate with this root file, without its tests. A re-export is no import of the module that it is in, and
-/// stands for what it exports.
+/// Reads the crate with this root file, without its tests. A re-export is no import of the module
+/// that it is in, and stands for what it exports.
 pub(crate) fn of_crate(root: &Path) -> Imports {
     let mut modules = Modules::default();
     let folder = root.parent().expect("a file is in a folder");

@@ -49,7 +49,8 @@ impl Check for SameAs {
     }
 }
 
-/// A message of the schema as the protocol has it in JSON: enumerations by the part of their names that is not their type's.
+/// A message of the schema as the protocol has it in JSON: enumerations by the part of their names
+/// that is not their type's.
 fn named(message: &DynamicMessage) -> Value {
     let options = SerializeOptions::new()
         .use_proto_field_name(true)

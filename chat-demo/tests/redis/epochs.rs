@@ -227,7 +227,8 @@ async fn forgetful() -> Redis {
 #[test]
 fn numbers_that_are_given_again_are_of_another_epoch() {
     run(async {
-        // The server that lost the newest messages hears of it when the others are behind it, at the same, and beyond.
+        // The server that lost the newest messages hears of it when the others are behind it, at
+        // the same, and beyond.
         for again in [1, 3, 6] {
             let mut redis = forgetful().await;
             let proxy = Proxy::start(redis.address).await;

@@ -1,4 +1,5 @@
-//! What was acknowledged is not lost, doubled or left out, whatever becomes of Redis and the ways to it.
+//! What was acknowledged is not lost, doubled or left out, whatever becomes of Redis and the ways
+//! to it.
 
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ async fn roomy(redis: &str) -> Node {
     Node::with(redis, |config| config.history = 100_000).await
 }
 
-/// Publishers on each server and listeners on each, while something happens; then what was heard is checked.
+/// Publishers on each server and listeners on each, while something happens; then what was heard is
+/// checked.
 async fn under_load(nodes: &[Node], happens: impl AsyncFnOnce(&Talk)) {
     let talk = Talk::new();
     let mut listeners = Vec::new();

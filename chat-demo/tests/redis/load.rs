@@ -75,7 +75,8 @@ pub(crate) fn publish(
     })
 }
 
-/// Hears a room to the message with a text, over all connections that it takes; says what it heard, by numbers.
+/// Hears a room to the message with a text, over all connections that it takes; says what it heard,
+/// by numbers.
 pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acked> {
     let (room, last) = (room.to_owned(), last.to_owned());
     tokio::spawn(async move {
@@ -106,7 +107,8 @@ pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acke
     })
 }
 
-/// Whether what was heard is without gaps, and has each text once and all that was acknowledged under its number.
+/// Whether what was heard is without gaps, and has each text once and all that was acknowledged
+/// under its number.
 pub(crate) fn check(heard: &Acked, acked: &Acked) {
     let (first, last) = (heard.keys().next(), heard.keys().next_back());
     let (first, last) = (*first.expect("something"), *last.expect("something"));

@@ -26,7 +26,8 @@ fn members_of_three_servers_get_one_order() {
             let name = format!("node-{number}");
             nodes.push(Node::with(&redis.url(), |config| config.node = name).await);
         }
-        // Member `number` is on server `number % 3` and in room `number % 50`, so each room is on each server.
+        // Member `number` is on server `number % 3` and in room `number % 50`, so each room is on
+        // each server.
         let mut entering = JoinSet::new();
         for number in 0..CLIENTS {
             let (url, room) = (nodes[number % 3].url(), format!("room-{}", number % ROOMS));
@@ -109,7 +110,8 @@ fn the_clients_of_a_server_that_is_killed_recover_on_another() {
         let redis = Redis::start().await;
         let other = Node::with(&redis.url(), |config| config.history = 100_000).await;
         let (mut server, url) = process(&redis.url()).await;
-        // Whoever goes to the first is passed on to another when that is gone, as a load balancer does it.
+        // Whoever goes to the first is passed on to another when that is gone, as a load balancer
+        // does it.
         let balancer = crate::proxy::Balancer::start(&[url, other.url()]).await;
         let listeners: Vec<_> = (0..10)
             .map(|number| {

@@ -121,7 +121,8 @@ fn guests_get_names_of_their_own() {
 fn all_members_hear_the_same_order_without_gaps() {
     run(async {
         const EACH: u32 = 200;
-        // Room for all: they read only after all is published, and a busy machine may not write earlier.
+        // Room for all: they read only after all is published, and a busy machine may not write
+        // earlier.
         let server = Server::with(|config| config.outbox_frames = 1_000);
         let mut ann = server.enter_room("ann", "tea").await;
         let mut bob = server.enter_room("bob", "tea").await;

@@ -67,7 +67,8 @@ async fn chat(ann: &mut Client, bob: &mut Client, room: &str) {
     }
 }
 
-/// Each request for all takes milliseconds, so that the rooms would stand still for longer than the patience of [`run`].
+/// Each request for all takes milliseconds, so that the rooms would stand still for longer than the
+/// patience of [`run`].
 #[test]
 fn history_requests_freeze_no_room() {
     run(async {
@@ -110,7 +111,8 @@ fn connection_that_is_gone_costs_nothing() {
     });
 }
 
-/// Whether somebody who asks again and again is held up: a publish behind all that comes later than one of another client.
+/// Whether somebody who asks again and again is held up: a publish behind all that comes later than
+/// one of another client.
 async fn is_paced(server: &Server, requests: &[(Kind, Value)]) -> bool {
     let mut bob = server.enter_room("bob", "tea").await;
     let mut eve = server.enter_room("eve", "tea").await;

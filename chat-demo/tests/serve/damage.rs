@@ -129,7 +129,8 @@ async fn publish(client: &mut Client, text: &str) -> Result<Value, String> {
     }
 }
 
-/// Starts a server on a damaged file: it says what is wrong, or has all messages. Says whether it refused.
+/// Starts a server on a damaged file: it says what is wrong, or has all messages. Says whether it
+/// refused.
 async fn check_damaged(path: &Path, content: &[u8], what: &str) -> bool {
     fs::write(path, content).expect("there is space");
     match Server::try_with(|config| config.data = Some(path.to_owned())) {

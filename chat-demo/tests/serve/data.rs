@@ -37,7 +37,8 @@ async fn history(client: &mut Client, room: &str) -> BTreeMap<u64, String> {
     known
 }
 
-/// Publishes until the connection breaks; tells each text with the number that it was acknowledged with.
+/// Publishes until the connection breaks; tells each text with the number that it was acknowledged
+/// with.
 async fn publish_on_and_on(
     client: Client,
     name: usize,

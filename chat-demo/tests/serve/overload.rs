@@ -14,7 +14,8 @@ use tokio_tungstenite::tungstenite::Error;
 
 use crate::harness::{Client, Server, run};
 
-/// Looks now and then, for the server looks at its machine no more often, until the figures are as wanted.
+/// Looks now and then, for the server looks at its machine no more often, until the figures are as
+/// wanted.
 async fn until(server: &Server, wanted: impl Fn(&Value) -> bool) {
     let mut looks = interval(Duration::from_millis(50));
     while !wanted(&server.stats().await) {

@@ -19,7 +19,8 @@ use crate::harness::{Client, run};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_chat-demo");
 
-/// A server whose standard output and standard error are one pipe, as in `chat-demo 2>&1 | tee log`.
+/// A server whose standard output and standard error are one pipe, as in `chat-demo 2>&1 | tee
+/// log`.
 struct Piped {
     child: Child,
     output: BufReader<PipeReader>,

@@ -1,4 +1,5 @@
-//! What is asked for in `Sec-WebSocket-Protocol` is what is spoken; those who speak otherwise are in the same rooms.
+//! What is asked for in `Sec-WebSocket-Protocol` is what is spoken; those who speak otherwise are
+//! in the same rooms.
 
 use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
 use chat_demo_client::payload::{

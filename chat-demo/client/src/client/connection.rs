@@ -123,7 +123,8 @@ impl Connection {
         flushed.map_err(broken)
     }
 
-    /// Returns the next message; `None` after the end. Meanwhile, sends heartbeats and queued frames.
+    /// Returns the next message; `None` after the end. Meanwhile, sends heartbeats and queued
+    /// frames.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received>>> {
         if self.over {
             return Poll::Ready(None);

@@ -91,8 +91,8 @@ pub enum ClientError {
 pub type Result<T, E = ClientError> = std::result::Result<T, E>;
 
 impl ClientError {
-    /// Returns whether another attempt would fail in the same way: the URL is wrong, or the server refuses
-    /// this client. Temporary errors are not final: no answer, a full server, a restart.
+    /// Returns whether another attempt would fail in the same way: the URL is wrong, or the server
+    /// refuses this client. Temporary errors are not final: no answer, a full server, a restart.
     #[must_use]
     pub fn is_final(&self) -> bool {
         match self {

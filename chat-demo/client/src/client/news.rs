@@ -29,7 +29,8 @@ pub enum News {
     Reconnected(payload::Welcome),
     /// The client joined a room for the first time.
     Joined(payload::Joined),
-    /// A message, perhaps of this client. Each message of a room arrives once, in the order of the numbers.
+    /// A message, perhaps of this client. Each message of a room arrives once, in the order of the
+    /// numbers.
     Message(payload::Message),
     /// The recovery of a room is complete: all missed messages, or their loss, precede this event.
     Recovered {
@@ -47,8 +48,8 @@ pub enum News {
         /// The number of the last.
         to: u64,
     },
-    /// A room began a new epoch: its numbers cannot be compared with earlier ones. Messages of the old
-    /// epoch may be missing. The messages of the new epoch follow, perhaps with repetitions.
+    /// A room began a new epoch: its numbers cannot be compared with earlier ones. Messages of the
+    /// old epoch may be missing. The messages of the new epoch follow, perhaps with repetitions.
     Renumbered {
         /// The room's name.
         room: String,
@@ -80,8 +81,8 @@ pub enum News {
         /// The reason.
         error: payload::Error,
     },
-    /// A text of this client had no answer, and its repetition was refused. The first attempt may have
-    /// been delivered; the client does not send the text again.
+    /// A text of this client had no answer, and its repetition was refused. The first attempt may
+    /// have been delivered; the client does not send the text again.
     Unsure {
         /// The id from [`publish`](super::Reconnecting::publish).
         id: u64,

@@ -1,4 +1,5 @@
-//! A room as a reconnecting client remembers it: what it has told of it, and how to get what is missing. No I/O.
+//! A room as a reconnecting client remembers it: what it has told of it, and how to get what is
+//! missing. No I/O.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -137,7 +138,8 @@ impl Place {
         }
     }
 
-    /// The server tells how the room stands: first to the join, then after each page, and when the room begins anew.
+    /// The server tells how the room stands: first to the join, then after each page, and when the
+    /// room begins anew.
     pub(super) fn on_joined(&mut self, joined: Joined, made: &mut Made) {
         if !mem::replace(&mut self.joined, true) {
             self.arrive(joined, made);
@@ -323,8 +325,8 @@ impl Place {
         self.ask(&self.wanted[index], made);
     }
 
-    /// No frame ends a page, and an empty page has none. The room answers in order, so that the `joined` to another join
-    /// comes when the page has come.
+    /// No frame ends a page, and an empty page has none. The room answers in order, so that the
+    /// `joined` to another join comes when the page has come.
     fn ask(&self, history: &History, made: &mut Made) {
         send(Kind::HISTORY, history, made);
         self.join(None, made);

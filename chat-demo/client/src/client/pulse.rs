@@ -83,8 +83,8 @@ impl Pulse {
         self.sent.min(self.heard).max(self.beat) + self.heartbeat
     }
 
-    /// Returns when the silence is too long. It counts from the first unanswered heartbeat, so a program
-    /// that did not read for long keeps its connection.
+    /// Returns when the silence is too long. It counts from the first unanswered heartbeat, so a
+    /// program that did not read for long keeps its connection.
     fn end(&self) -> Option<Instant> {
         let asked = self.asked? + self.heartbeat;
         Some(asked.max(self.heard + self.idle))

@@ -31,33 +31,34 @@ use crate::{backoff::Backoff, frame::Kind, payload};
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
 ///
-/// [`next`](Self::next) does all the work: it connects, waits, sends and reads. The remaining methods
-/// only enqueue and need no connection. There is no background task, so a program must keep awaiting
-/// `next`. It is cancel safe, for use in `select!`.
+/// [`next`](Self::next) does all the work: it connects, waits, sends and reads. The remaining
+/// methods only enqueue and need no connection. There is no background task, so a program must keep
+/// awaiting `next`. It is cancel safe, for use in `select!`.
 ///
 /// # Messages
 ///
-/// Each message of a room arrives once, in the order of the numbers. After a lost connection, the client
-/// reconnects and sends its last number of each room. Missed messages arrive first, from the recovery or
-/// the history; then [`News::Recovered`]. Deleted messages are reported as [`News::Lost`] in their
-/// place. Other events of that time (presence, states, orders, alerts) are lost.
+/// Each message of a room arrives once, in the order of the numbers. After a lost connection, the
+/// client reconnects and sends its last number of each room. Missed messages arrive first, from the
+/// recovery or the history; then [`News::Recovered`]. Deleted messages are reported as
+/// [`News::Lost`] in their place. Other events of that time (presence, states, orders, alerts) are
+/// lost.
 ///
-/// A room that begins a new epoch, because the server lost its data, is reported as
-/// [`News::Renumbered`].
+/// If the server lost its data, a room begins a new epoch: [`News::Renumbered`].
 ///
 /// # Publishing
 ///
-/// Texts that were not sent, or not answered, before a connection was lost are sent over the next one.
-/// Each text has an idempotency key, so the server delivers it once while the first is in its history.
-/// The client also repeats a text after an `uncertain` error. Each id is reported once: as acked,
-/// refused, or [`News::Unsure`] if the repetition is refused or the server has given the client another
-/// name. When the client has ended or was closed, texts still [`unsettled`](Self::unsettled) have no
-/// answer.
+/// Texts that were not sent, or not answered, before a connection was lost are sent over the next
+/// one. Each text has an idempotency key, so the server delivers it once while the first is in its
+/// history. The client also repeats a text after an `uncertain` error. Each id is reported once: as
+/// acked, refused, or [`News::Unsure`] if the repetition is refused or the server has given the
+/// client another name. When the client has ended or was closed, texts still
+/// [`unsettled`](Self::unsettled) have no answer.
 ///
 /// # Reconnecting
 ///
-/// Waits between attempts are random, up to a bound that doubles. The client honours a wait that the
-/// server asks for, in a bye or as `Retry-After`. Some errors end it: see [`ClientError::is_final`].
+/// Waits between attempts are random, up to a bound that doubles. The client honours a wait that
+/// the server asks for, in a bye or as `Retry-After`. Some errors end it: see
+/// [`ClientError::is_final`].
 ///
 /// # Example
 ///
@@ -133,8 +134,9 @@ impl Reconnecting {
         }
     }
 
-    /// Joins `room` over this and all later connections. With `seen`, from [`position`](Self::position)
-    /// of an earlier process, the messages since then follow. Has no effect if the room is joined.
+    /// Joins `room` over this and all later connections. With `seen`, from
+    /// [`position`](Self::position) of an earlier process, the messages since then follow. Has no
+    /// effect if the room is joined.
     ///
     /// An error of the server does not name the room: it arrives as [`News::Other`], and the client
     /// joins again over the next connection.
@@ -155,18 +157,18 @@ impl Reconnecting {
         Ok(())
     }
 
-    /// Returns the position of the last message of `room`, to store for a later process; `None` before
-    /// the room is joined.
+    /// Returns the position of the last message of `room`, to store for a later process; `None`
+    /// before the room is joined.
     #[must_use]
     pub fn position(&self, room: &str) -> Option<&Position> {
         self.places.get(room)?.position()
     }
 
-    /// Leaves `room`. Its events end. Texts that were not sent are refused if the connection is lost
-    /// before.
+    /// Leaves `room`. Its events end. Texts that were not sent are refused if the connection is
+    /// lost before.
     ///
-    /// Before joining the room again, wait for [`News::Joined`] and each requested [`News::History`]:
-    /// the server's answers do not name the membership they belong to.
+    /// Before joining the room again, wait for [`News::Joined`] and each requested
+    /// [`News::History`]: the server's answers do not name the membership they belong to.
     pub fn leave(&mut self, room: &str) -> Result<()> {
         self.member(room)?;
         let leave = payload::Leave {
@@ -184,8 +186,8 @@ impl Reconnecting {
         self.sending.publish(room, text)
     }
 
-    /// Requests at most `limit` messages of `room`, the newest before number `before`, over this or the
-    /// next connection. [`News::History`] answers.
+    /// Requests at most `limit` messages of `room`, the newest before number `before`, over this or
+    /// the next connection. [`News::History`] answers.
     pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
         let max = self.settings.max_unsent;
         let place = self.member(room)?;

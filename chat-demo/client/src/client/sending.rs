@@ -186,8 +186,8 @@ impl Sending {
             .collect();
     }
 
-    /// Handles a new user name, for which the keys are unknown: drops the texts that would be repeated,
-    /// and returns their ids.
+    /// Handles a new user name, for which the keys are unknown: drops the texts that would be
+    /// repeated, and returns their ids.
     pub(super) fn give_up_repetitions(&mut self) -> Vec<u64> {
         let mut given_up = Vec::new();
         self.unsent.retain(|unsent| match unsent {

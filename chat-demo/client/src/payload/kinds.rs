@@ -1,7 +1,7 @@
 //! What the kinds of frames are declared with.
 
-/// Declares the kinds: a byte, a name, the payload if there is one, how it is checked, and what it says as an [`Event`] if
-/// servers send it to clients.
+/// Declares the kinds: a byte, a name, the payload if there is one, how it is checked, and what it
+/// says as an [`Event`] if servers send it to clients.
 macro_rules! kinds {
     ($(
         $(#[doc = $doc:literal])*
@@ -14,7 +14,8 @@ macro_rules! kinds {
                 pub const $kind: Self = Self($byte);
             )*
 
-            /// The kinds of the protocol, with the names that text messages and figures have for them.
+            /// The kinds of the protocol, with the names that text messages and figures have for
+            /// them.
             pub const NAMED: &'static [(Self, &'static str)] = &[$((Self::$kind, $name)),*];
 
             /// The kind of that name.

@@ -30,7 +30,8 @@ impl Parcel {
         }
     }
 
-    /// Reads what [`bytes`](Self::bytes) returned; `None` if servers send no such kind to clients, or if it cannot be read.
+    /// Reads what [`bytes`](Self::bytes) returned; `None` if servers send no such kind to clients,
+    /// or if it cannot be read.
     #[must_use]
     pub fn read(kind: Kind, payload: &[u8]) -> Option<Self> {
         let parcel = Self {
