@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use chat_demo_client::ClientError;
 use thiserror::Error;
 
-use crate::page::PageError;
 use crate::serve::ServeError;
 
 /// Why a run could not start, or its report not be written.
@@ -42,8 +41,8 @@ pub enum LoadError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// The page could not be made.
-    #[error(transparent)]
-    Page(#[from] PageError),
+    #[error("cannot make the page: {0}")]
+    Page(#[from] askama::Error),
     /// The report could not be printed.
     #[error("cannot write the report to standard output: {0}")]
     Print(#[source] io::Error),

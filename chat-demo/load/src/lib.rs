@@ -38,7 +38,6 @@ use std::io;
 use std::process::ExitCode;
 
 use self::interrupts::Interrupts;
-use self::page::About;
 use self::report_file::ReportFile;
 use self::run::{Phase, Run};
 
@@ -46,7 +45,6 @@ pub use self::args::{Args, LimitArgs};
 pub use self::error::LoadError;
 pub use self::goals::{Goal, Goals, Step};
 pub use self::moments::{Moment, PoolMoment, ServerMoment};
-pub use self::page::{PageError, PlotError};
 pub use self::plan::Encoding;
 pub use self::report::Report;
 pub use self::serve::{ServeArgs, ServeError};
@@ -86,7 +84,7 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
         file.write(&json.map_err(LoadError::Json)?)?;
     }
     if let Some(file) = html {
-        file.write(page::html(&report, &About::here())?.as_bytes())?;
+        file.write(page::html(&report, &page::command_line())?.as_bytes())?;
     }
     // Report this after writing the files: they are wanted even if the output was closed.
     printed.map_err(LoadError::Print)?;

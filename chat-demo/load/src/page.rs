@@ -1,123 +1,88 @@
 //! The report as one HTML page without scripts or requests to other hosts.
 
-mod about;
-mod figures;
-mod plot;
 mod plots;
-mod scale;
+
+use std::{borrow::Borrow, env, time::SystemTime};
 
 use askama::Template;
-use thiserror::Error;
+use indicatif::HumanFloatCount;
+use sysinfo::System;
 
-pub(super) use self::about::About;
-pub use self::plot::PlotError;
-use self::{
-    figures::{Figure, number},
-    plot::Drawing,
-};
-use super::{report::Report, verdict::Limit};
-
-/// Why the page could not be made.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum PageError {
-    /// A plot could not be drawn.
-    #[error(transparent)]
-    Plot(#[from] PlotError),
-    /// The template could not be rendered.
-    #[error("cannot make the page: {0}")]
-    Page(#[from] askama::Error),
-}
+use self::plots::Plot;
+use super::{redact::without_secrets, report::Report, verdict::Limit};
 
 /// The data of `templates/load.html`.
 #[derive(Template)]
 #[template(path = "load.html")]
 struct Page<'a> {
     report: &'a Report,
-    about: &'a About,
-    figures: Vec<Figure>,
     limit: Option<&'a Limit>,
     /// Plots of the search, if there was one.
-    steps: Vec<Drawing>,
-    drawings: Vec<Drawing>,
+    steps: Vec<Plot>,
+    /// Plots of the run, or of the step at the limit.
+    plots: Vec<Plot>,
+    command: &'a str,
+    date: String,
+    /// The machine of the load generator.
+    machine: String,
+    system: String,
 }
 
-/// Returns the page of a report.
-pub(super) fn html(report: &Report, about: &About) -> Result<String, PageError> {
-    let steps = report
-        .limit
-        .as_ref()
-        .map(|limit| draw(&plots::of_search(limit)));
+/// Returns the page of a report that the command line made.
+pub(super) fn html(report: &Report, command: &str) -> askama::Result<String> {
+    let mut system = System::new();
+    system.refresh_memory();
+    system.refresh_cpu_all();
+    let cpus = system.cpus();
+    let cpu = cpus.first().map_or("", |cpu| cpu.brand());
+    let memory = number(system.total_memory() as f64 / f64::from(1 << 30));
+    let name = System::long_os_version().unwrap_or_default();
+    let kernel = System::kernel_version().unwrap_or_default();
+    let limit = report.limit.as_ref();
     let page = Page {
         report,
-        about,
-        figures: figures::of(report),
-        limit: report.limit.as_ref(),
-        steps: steps.transpose()?.unwrap_or_default(),
-        drawings: draw(&plots::of_run(report))?,
+        limit,
+        steps: limit.map(plots::of_search).unwrap_or_default(),
+        plots: plots::of_run(report),
+        command,
+        date: httpdate::fmt_http_date(SystemTime::now()),
+        machine: format!("{cpu}, {} cores, {memory} GiB of memory", cpus.len()),
+        system: format!("{name}, kernel {kernel}"),
     };
-    Ok(page.render()?)
+    page.render()
 }
 
-/// Filters of the template.
-#[expect(
-    clippy::inline_always,
-    clippy::unnecessary_wraps,
-    clippy::unused_self,
-    unreachable_pub,
-    reason = "the macro's"
-)]
-mod filters {
-    use std::borrow::Borrow;
+/// Returns the command line as typed in a shell, without secrets and the program's folder.
+pub(super) fn command_line() -> String {
+    let mut words = without_secrets(env::args());
+    if let Some(program) = words.first_mut() {
+        *program = program.rsplit('/').next().unwrap_or_default().to_owned();
+    }
+    words
+        .iter()
+        .map(|word| quoted(word))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
 
-    use askama::{Values, filter_fn};
-
-    #[filter_fn]
-    pub(super) fn number<N: Borrow<f64>>(value: N, _: &dyn Values) -> askama::Result<String> {
-        Ok(crate::page::figures::number(*value.borrow()))
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=:/.,%+@".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 
-fn draw(plots: &[plot::Plot]) -> Result<Vec<Drawing>, PlotError> {
-    let plots = plots.iter().filter(|plot| plot.has_points());
-    plots.map(plot::Plot::draw).collect()
-}
-
-impl Limit {
-    /// Returns the limits of all searches.
-    fn found(&self) -> String {
-        let limits = self.limits.iter().map(|limit| number(*limit));
-        limits.collect::<Vec<_>>().join(" and ")
-    }
-}
-
-impl Page<'_> {
-    /// Returns the result of the run in a sentence.
-    fn outcome(&self) -> String {
-        let Report {
-            connections,
-            rooms,
-            delivered,
-            deliveries_per_s,
-            p50_ms,
-            p99_ms,
-            ..
-        } = self.report;
-        let clean = if self.report.is_clean() {
-            "each once and in order"
-        } else {
-            "with errors: see the figures"
-        };
-        format!(
-            "{} members of {} rooms got {} messages, {clean}. That is {} deliveries a second; half of them took no longer than {} ms, 99 of 100 no longer than {} ms.",
-            number(*connections as f64),
-            number(*rooms as f64),
-            number(*delivered as f64),
-            number(*deliveries_per_s),
-            number(*p50_ms),
-            number(*p99_ms),
-        )
-    }
+/// Formats a number with thousands separated and few significant digits.
+fn number(value: impl Borrow<f64>) -> String {
+    let value = *value.borrow();
+    let digits = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    format!("{:.digits$}", HumanFloatCount(value))
 }
 
 #[cfg(test)]
@@ -129,12 +94,7 @@ mod tests {
     };
     use super::*;
 
-    fn about() -> About {
-        About {
-            command: "chat-demo load --rooms '<b>'".to_owned(),
-            ..About::here()
-        }
-    }
+    const COMMAND: &str = "chat-demo load --rooms '<b>'";
 
     /// A run of ten moments.
     pub(super) fn report() -> Report {
@@ -250,7 +210,7 @@ mod tests {
     }
     #[test]
     fn the_page_of_a_run_shows_its_figures_and_its_plots() {
-        let page = html(&report(), &about()).expect("it is made");
+        let page = html(&report(), COMMAND).expect("it is made");
         keep("run", &page);
         for text in [
             "each once and in order",
@@ -266,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_page_of_a_search_shows_its_limit_and_its_advice() {
-        let page = html(&searched(), &about()).expect("it is made");
+        let page = html(&searched(), COMMAND).expect("it is made");
         keep("search", &page);
         for text in [
             "Rate and latency",
@@ -281,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_page_has_no_scripts_and_no_external_links() {
-        let page = html(&searched(), &about()).expect("it is made");
+        let page = html(&searched(), COMMAND).expect("it is made");
         for needs in ["<script", "src=", "href=", "url(", "@import"] {
             assert!(!page.contains(needs), "{needs}");
         }
@@ -289,24 +249,54 @@ mod tests {
 
     #[test]
     fn texts_of_errors_are_escaped() {
-        let page = html(&report(), &about()).expect("it is made");
+        let page = html(&report(), COMMAND).expect("it is made");
         assert!(
             page.contains("&#60;b&#62;") && !page.contains("<b>"),
             "{}",
-            about().command
+            COMMAND
         );
     }
 
     #[test]
     fn a_search_without_a_limit_has_a_page() {
-        let page = html(&Report::default(), &About::default()).expect("it is made");
+        let page = html(&Report::default(), "").expect("it is made");
         assert!(page.contains("</html>"));
         let limit = Some(Limit::default());
         let nothing = Report {
             limit,
             ..Report::default()
         };
-        let page = html(&nothing, &About::default()).expect("it is made");
+        let page = html(&nothing, "").expect("it is made");
         assert!(page.contains("No rate met the goals"), "{page}");
+    }
+
+    #[test]
+    fn words_of_the_command_can_be_pasted_into_a_shell() {
+        let words = ["--json", "a b", "it's", ""].map(quoted);
+        assert_eq!(words.join(" "), r"--json 'a b' 'it'\''s' ''");
+    }
+
+    #[test]
+    fn numbers_have_few_digits() {
+        for (value, text) in [
+            (0.456, "0.46"),
+            (3.0, "3"),
+            (12.34, "12.3"),
+            (1234.9, "1,235"),
+            (-999.0, "-999"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn errors_are_listed_by_kind() {
+        let report = Report {
+            errors: 2,
+            error_kinds: [("hung up".to_owned(), 2)].into(),
+            ..Report::default()
+        };
+        let page = html(&report, "").expect("it is made");
+        assert!(page.contains("2 × hung up"), "{page}");
     }
 }

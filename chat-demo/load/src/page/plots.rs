@@ -1,4 +1,17 @@
-//! The plots of a report.
+//! The plots of a report, drawn as SVG.
+
+use std::{error::Error, ops::Range};
+
+use plotters::{
+    coord::{
+        combinators::IntoLogRange,
+        ranged1d::{AsRangedCoord, Ranged, ValueFormatter},
+    },
+    prelude::{
+        ChartBuilder, Circle, IntoDrawingArea, LineSeries, PathElement, RGBColor, SVGBackend, Text,
+    },
+    style::{Color, IntoFont},
+};
 
 use super::super::{
     goals::Step,
@@ -6,16 +19,30 @@ use super::super::{
     report::Report,
     verdict::Limit,
 };
-use super::{
-    plot::{At, Axis, Line, Mark, Plot},
-    scale::Scale,
-};
+use super::number;
 
-const SECONDS: Axis = axis("seconds since publishing began", Scale::Linear);
-const RATE: Axis = axis("messages a second that were to be sent", Scale::Log);
-type PoolFigure = fn(&PoolMoment) -> u64;
+/// The size in units of the SVG; the page scales it.
+const SIZE: (u32, u32) = (480, 256);
+const FONT_SIZE: u32 = 14;
+const MAX_LABELS: usize = 10;
+/// Blue, vermilion, green, purple and orange of Okabe and Ito, which colour-blind readers can
+/// distinguish. The style sheet of the page selects these values and replaces them in dark mode.
+const COLOURS: [RGBColor; 5] = [
+    RGBColor(0x00, 0x72, 0xB2),
+    RGBColor(0xD5, 0x5E, 0x00),
+    RGBColor(0x00, 0x9E, 0x73),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0xE6, 0x9F, 0x00),
+];
+const GOAL: RGBColor = RGBColor(0x66, 0x66, 0x66);
+const LIMIT: RGBColor = RGBColor(0x55, 0x55, 0x55);
+const GRID: RGBColor = RGBColor(0xDD, 0xDD, 0xDD);
 
+const SECONDS: Axis = Axis::Linear("seconds since publishing began");
+const RATE: Axis = Axis::Log("intended messages a second");
 const MIB: f64 = 1_048_576.0;
+
+type PoolFigure = fn(&PoolMoment) -> u64;
 
 /// The figures of a pool to plot.
 const POOL: [(&str, PoolFigure); 5] = [
@@ -26,114 +53,259 @@ const POOL: [(&str, PoolFigure); 5] = [
     ("threads", |pool| pool.threads),
 ];
 
+/// One plot. The page writes its title, legend and explanation as text.
+#[derive(Clone, Debug)]
+pub(super) struct Plot {
+    pub(super) title: String,
+    /// How to read it.
+    pub(super) reading: &'static str,
+    /// Whether points are drawn as dots, because their order means nothing.
+    pub(super) dots: bool,
+    pub(super) lines: Vec<Line>,
+    /// A value of `x` to mark.
+    pub(super) limit: Option<f64>,
+    /// A value of `y` to mark, and its name.
+    pub(super) goal: Option<(String, f64)>,
+    x: Axis,
+    y: Axis,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) name: &'static str,
+    points: Vec<(f64, f64)>,
+}
+
+impl Line {
+    fn new(name: &'static str, points: impl Iterator<Item = (f64, f64)>) -> Self {
+        let points = points.collect();
+        Self { name, points }
+    }
+}
+
+/// An axis with its unit.
+#[derive(Clone, Copy, Debug)]
+enum Axis {
+    Linear(&'static str),
+    Log(&'static str),
+}
+
+impl Axis {
+    fn unit(self) -> &'static str {
+        let (Self::Linear(unit) | Self::Log(unit)) = self;
+        unit
+    }
+
+    /// Returns the label of a value. The values of a logarithmic axis are too close for all labels.
+    fn label(self, value: f64) -> String {
+        let text = number(value);
+        let digits = text.trim_start_matches(['0', '.']);
+        if matches!(self, Self::Linear(_)) || digits.starts_with(['1', '2', '5']) {
+            text
+        } else {
+            String::new()
+        }
+    }
+
+    /// Returns the range of the axis: from 0, or between powers of ten.
+    fn range(self, values: impl Iterator<Item = f64>) -> Range<f64> {
+        if let Self::Linear(_) = self {
+            let high = values.fold(0.0, f64::max);
+            return 0.0..if high > 0.0 { high * 1.05 } else { 1.0 };
+        }
+        let powers = values.filter(|value| *value > 0.0).map(f64::log10);
+        let powers: Vec<_> = powers.collect();
+        let powers = || powers.iter().copied();
+        let low = powers().reduce(f64::min).unwrap_or(0.0).floor();
+        let high = powers().reduce(f64::max).unwrap_or(0.0).ceil();
+        10_f64.powf(low)..10_f64.powf(high.max(low + 1.0))
+    }
+}
+
+impl Plot {
+    fn new(title: &str, reading: &'static str, (x, y): (Axis, Axis), lines: Vec<Line>) -> Self {
+        Self {
+            title: title.to_owned(),
+            reading,
+            dots: false,
+            lines,
+            limit: None,
+            goal: None,
+            x,
+            y,
+        }
+    }
+
+    fn has_points(&self) -> bool {
+        self.lines.iter().any(|line| !line.points.is_empty())
+    }
+
+    pub(super) fn svg(&self) -> askama::Result<String> {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let goal = self.goal.as_ref().map(|goal| goal.1);
+        let xs = self.x.range(points().map(|at| at.0).chain(self.limit));
+        let ys = self.y.range(points().map(|at| at.1).chain(goal));
+        let drawn = match (self.x, self.y) {
+            (Axis::Linear(_), Axis::Linear(_)) => self.draw(xs, ys),
+            (Axis::Linear(_), Axis::Log(_)) => self.draw(xs, ys.log_scale()),
+            (Axis::Log(_), Axis::Linear(_)) => self.draw(xs.log_scale(), ys),
+            (Axis::Log(_), Axis::Log(_)) => self.draw(xs.log_scale(), ys.log_scale()),
+        };
+        drawn.map_err(askama::Error::custom)
+    }
+
+    fn draw<X, Y>(&self, xs: X, ys: Y) -> Result<String, Box<dyn Error + Send + Sync>>
+    where
+        X: AsRangedCoord<Value = f64>,
+        Y: AsRangedCoord<Value = f64>,
+        X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+        Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let text = ("sans-serif", FONT_SIZE).into_font();
+        area.draw(&Text::new(self.y.unit(), (4, 4), text.clone()))?;
+        let mut chart = ChartBuilder::on(&area)
+            .margin_top(FONT_SIZE + 12)
+            .margin_right(24)
+            .x_label_area_size(44)
+            .y_label_area_size(60)
+            .build_cartesian_2d(xs, ys)?;
+        chart
+            .configure_mesh()
+            .max_light_lines(0)
+            .bold_line_style(GRID)
+            .axis_style(LIMIT)
+            .label_style(text)
+            .x_labels(MAX_LABELS)
+            .y_labels(MAX_LABELS)
+            .x_label_formatter(&|x| self.x.label(*x))
+            .y_label_formatter(&|y| self.y.label(*y))
+            .x_desc(self.x.unit())
+            .draw()?;
+        let (xs, ys) = (chart.x_range(), chart.y_range());
+        if let Some(x) = self.limit {
+            let ends = [(x, ys.start), (x, ys.end)];
+            chart.draw_series([PathElement::new(ends, LIMIT.stroke_width(2))])?;
+        }
+        if let Some((_, y)) = self.goal {
+            let ends = [(xs.start, y), (xs.end, y)];
+            chart.draw_series([PathElement::new(ends, GOAL.stroke_width(2))])?;
+        }
+        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
+            // A logarithmic axis has no place for 0: draw it at the edge.
+            let points = line.points.iter().map(|&(x, y)| (x, y.max(ys.start)));
+            if self.dots || points.len() == 1 {
+                chart.draw_series(points.map(|at| Circle::new(at, 4, colour.filled())))?;
+            } else {
+                chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+            }
+        }
+        drop(chart);
+        area.present()?;
+        drop(area);
+        Ok(svg)
+    }
+}
+
 /// Returns the plots of the run, or of the step at the limit.
 pub(super) fn of_run(report: &Report) -> Vec<Plot> {
     let moments = &report.timeline;
-    let goal = report.limit.as_ref().map(|limit| Mark {
-        name: "goal for p99".to_owned(),
-        at: At::Y(limit.goals.p99_ms),
-    });
-    let mut plots = Vec::new();
-    let latencies = plot(
-        "Latency over time",
-        "Each point is half a second. Lines that stay level are good; a p99 that climbs while the load is the same means that messages pile up. Each line up on the scale is the same factor.",
-        SECONDS,
-        axis("ms", Scale::Log),
-        vec![
-            over_time("p50", moments, |moment| moment.p50_ms),
-            over_time("p99", moments, |moment| moment.p99_ms),
-            over_time("slowest", moments, |moment| moment.max_ms),
-        ],
-    );
-    plots.push(Plot {
-        marks: goal.iter().cloned().collect(),
-        ..latencies
-    });
-    let distribution = plot(
-        "Distribution of the latency",
-        "At 99% stands the latency that 99 of 100 deliveries kept. A line that bends up early has many slow deliveries; one that bends up at the far right has a few.",
-        axis("share of the deliveries", Scale::Nines),
-        axis("ms", Scale::Log),
-        vec![line("all deliveries", report.percentiles.clone())],
-    );
-    plots.push(Plot {
-        marks: goal.into_iter().collect(),
-        ..distribution
-    });
-    plots.push(plot(
-        "Messages sent",
-        "What the publishers sent. A dip means that they were held up, though their messages are counted from when they were due.",
-        SECONDS,
-        axis("messages a second", Scale::Linear),
-        vec![a_second("sent", moments, |moment| moment.sent)],
-    ));
-    plots.push(plot(
-        "Deliveries",
-        "What all members got together: it follows what was sent, times the members of a room. Where it falls behind, the server or the network does.",
-        SECONDS,
-        axis("deliveries a second", Scale::Linear),
-        vec![a_second("delivered", moments, |moment| moment.delivered)],
-    ));
-    if moments.iter().any(|moment| moment.server.is_some()) {
-        of_server(moments, &mut plots);
+    let latency = |name, value: fn(&Moment) -> f64| {
+        let moments = moments.iter().filter(|moment| moment.delivered > 0);
+        Line::new(name, moments.map(|moment| (moment.at_s, value(moment))))
+    };
+    let slower = |&(share, ms): &(f64, f64)| (share < 1.0).then(|| (1.0 / (1.0 - share), ms));
+    let slower = report.percentiles.iter().filter_map(slower);
+    let mut plots = vec![
+        Plot::new(
+            "Latency over time",
+            "Each point is half a second. Level lines are good. A p99 that climbs at the same \
+             load means that messages pile up.",
+            (SECONDS, Axis::Log("ms")),
+            vec![
+                latency("p50", |moment| moment.p50_ms),
+                latency("p99", |moment| moment.p99_ms),
+                latency("slowest", |moment| moment.max_ms),
+            ],
+        ),
+        Plot::new(
+            "Distribution of the latency",
+            "At 100 stands the latency that one of 100 deliveries exceeded. A line that climbs \
+             early has many slow deliveries.",
+            (Axis::Log("one delivery of so many"), Axis::Log("ms")),
+            vec![Line::new("all deliveries", slower)],
+        ),
+        Plot::new(
+            "Messages sent",
+            "The messages of all publishers. A dip means that the server delayed publishers.",
+            (SECONDS, Axis::Linear("messages a second")),
+            vec![per_second("sent", moments, |moment| moment.sent)],
+        ),
+        Plot::new(
+            "Deliveries",
+            "The deliveries to all members: messages sent, times the members of a room. If they \
+             fall behind, the server or the network is too slow.",
+            (SECONDS, Axis::Linear("deliveries a second")),
+            vec![per_second("delivered", moments, |moment| moment.delivered)],
+        ),
+    ];
+    if let Some(limit) = &report.limit {
+        for plot in &mut plots[..2] {
+            plot.goal = Some(("goal for p99".to_owned(), limit.goals.p99_ms));
+        }
     }
+    of_server(moments, &mut plots);
+    plots.retain(Plot::has_points);
     plots
 }
 
 fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
-    let server = |name, value: fn(&ServerMoment) -> Option<f64>| {
-        let point = |moment: &Moment| Some((moment.at_s, value(moment.server.as_ref()?)?));
-        line(name, moments.iter().filter_map(point).collect())
+    let servers = || {
+        let moments = moments.iter();
+        moments.filter_map(|moment| Some((moment.at_s, moment.server.as_ref()?)))
     };
-    plots.push(plot(
+    let line = |name, value: fn(&ServerMoment) -> Option<f64>| {
+        let point = |(at_s, server)| Some((at_s, value(server)?));
+        Line::new(name, servers().filter_map(point))
+    };
+    plots.push(Plot::new(
         "Processors",
-        "For the server 100 % is one processor, for the machine all of them. A machine near 100 % has nothing left to give; one that is far from it, with a high latency, waits for something else.",
-        SECONDS,
-        axis("%", Scale::Linear),
+        "100 % is one processor for the server, and all processors for its machine. High latency \
+         without a busy machine means that messages wait for something else.",
+        (SECONDS, Axis::Linear("%")),
         vec![
-            server("the server", |server| Some(server.cpu_percent)),
-            server("its machine", |server| server.machine_cpu_percent),
+            line("the server", |server| Some(server.cpu_percent)),
+            line("its machine", |server| server.machine_cpu_percent),
         ],
     ));
-    plots.push(plot(
+    plots.push(Plot::new(
         "Memory of the server",
-        "What it holds in memory. A level line is good; one that climbs as long as the load lasts will hit a limit.",
-        SECONDS,
-        axis("MiB", Scale::Linear),
-        vec![server("resident", |server| Some(server.rss_bytes as f64 / MIB))],
+        "Resident memory. A level line is good. A line that climbs with the load will hit a limit.",
+        (SECONDS, Axis::Linear("MiB")),
+        vec![line("resident", |server| {
+            Some(server.rss_bytes as f64 / MIB)
+        })],
     ));
-    plots.push(plot(
+    plots.push(Plot::new(
         "Frames that wait for clients",
-        "What the server has encoded and the clients' sockets have not taken yet, all clients together. Much of it means slow clients, or too little processor to write.",
-        SECONDS,
-        axis("frames", Scale::Counts),
-        vec![server("frames", |server| Some(server.outbox_frames as f64))],
+        "Encoded frames that the sockets of the clients did not take yet. Many of them mean slow \
+         clients, or a server without CPU time to write.",
+        (SECONDS, Axis::Log("frames")),
+        vec![line("frames", |server| Some(server.outbox_frames as f64))],
     ));
-    let last = moments
-        .iter()
-        .rev()
-        .find_map(|moment| moment.server.as_ref());
-    for name in last.iter().flat_map(|server| server.pools.keys()) {
+    let last = servers().next_back().map(|(_, server)| &server.pools);
+    for (name, PoolMoment { capacity, .. }) in last.into_iter().flatten() {
         let lines = POOL.map(|(figure, value)| {
-            let pool = |moment: &Moment| Some(value(moment.server.as_ref()?.pools.get(name)?));
-            let point = |moment: &Moment| Some((moment.at_s, pool(moment)? as f64));
-            line(figure, moments.iter().filter_map(point).collect())
+            let pool = |(at_s, server): (f64, &ServerMoment)| {
+                Some((at_s, value(server.pools.get(name)?) as f64))
+            };
+            Line::new(figure, servers().filter_map(pool))
         });
-        let mut plot = plot(
-            format!("Pool “{name}”"),
-            reading_of(name),
-            SECONDS,
-            axis("tasks, threads", Scale::Counts),
-            lines.into(),
-        );
-        let capacity = last.and_then(|server| Some(server.pools.get(name)?.capacity));
-        plot.marks = capacity
-            .map(|capacity| Mark {
-                name: format!("capacity {capacity}"),
-                at: At::Y(capacity as f64),
-            })
-            .into_iter()
-            .collect();
+        let axes = (SECONDS, Axis::Log("tasks, threads"));
+        let mut plot = Plot::new("", reading_of(name), axes, lines.into());
+        plot.title = format!("Pool “{name}”");
+        plot.goal = Some((format!("capacity {capacity}"), *capacity as f64));
         plots.push(plot);
     }
 }
@@ -141,158 +313,67 @@ fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
 fn reading_of(pool: &str) -> &'static str {
     match pool {
         "connections" => {
-            "A task for each connection. Those that are queued have something to do and wait for a thread: more than a few, for long, and the processors are the limit."
+            "A task for each connection. Many queued tasks over a long time mean that the \
+             processors are the limit."
         }
         "fanout" => {
-            "What rooms do, message by message. When as many are in flight as the pool has capacity, publishers wait: that is its back-pressure."
+            "The messages of rooms. Publishers wait when the tasks in flight reach the capacity: \
+             that is back-pressure."
         }
-        "front" => "Handshakes. Busy while clients connect, idle afterwards.",
-        "service" => "The server's own few tasks.",
-        _ => "Queued tasks wait for a thread, waiting ones for a place in the pool.",
+        "front" => "Handshakes: busy while clients connect, idle afterwards.",
+        "service" => "Background tasks of the server.",
+        _ => "Queued tasks wait for a thread, waiting tasks for a slot of the pool.",
     }
 }
 
 /// Returns the plots of a search.
 pub(super) fn of_search(limit: &Limit) -> Vec<Plot> {
-    let goals = limit.goals;
-    let mark = (limit.rate > 0.0).then(|| Mark {
-        name: "limit".to_owned(),
-        at: At::X(limit.rate),
-    });
-    let goal = |name: &str, value| Mark {
-        name: name.to_owned(),
-        at: At::Y(value),
+    let dots = |name, value: fn(&Step) -> Option<f64>| {
+        let point = |step: &Step| Some((step.rate, value(step)?));
+        Line::new(name, limit.steps.iter().filter_map(point))
     };
-    let dots = |name, value: fn(&Step) -> Option<f64>, held: Option<bool>| {
-        let steps = limit
-            .steps
-            .iter()
-            .filter(|step| held.is_none_or(|held| step.held() == held));
-        let points = steps.filter_map(|step| Some((step.rate, value(step)?)));
-        Line {
-            dots: true,
-            ..line(name, points.collect())
-        }
-    };
-    let latency = plot(
+    let latency = Plot::new(
         "Rate and latency",
-        "Each dot is a step of the search. Below its limit the server keeps the goal; where the dots shoot up, messages begin to pile up.",
-        RATE,
-        axis("p99 in ms", Scale::Log),
+        "Each dot is a step of the search. Where the dots shoot up, messages pile up.",
+        (RATE, Axis::Log("p99 in ms")),
         vec![
-            dots("kept the goals", |step| Some(step.p99_ms), Some(true)),
-            dots("broke one", |step| Some(step.p99_ms), Some(false)),
+            dots("met the goals", |step| step.held().then_some(step.p99_ms)),
+            dots("missed one", |step| (!step.held()).then_some(step.p99_ms)),
         ],
     );
-    let resources = plot(
+    let resources = Plot::new(
         "Rate and resources",
-        "The same steps. If the processors come to their goal first, they are the limit; if neither does, messages wait for something else.",
-        RATE,
-        axis("% of the machine", Scale::Linear),
+        "The same steps. If the processors reach their goal first, they are the limit. If \
+         neither does, messages wait for something else.",
+        (RATE, Axis::Linear("% of the machine")),
         vec![
-            dots("processors", |step| step.cpu_percent, None),
-            dots("memory", |step| step.memory_percent, None),
+            dots("processors", |step| step.cpu_percent),
+            dots("memory", |step| step.memory_percent),
         ],
     );
-    vec![
-        Plot {
-            marks: mark
-                .iter()
-                .cloned()
-                .chain([goal("goal for p99", goals.p99_ms)])
-                .collect(),
-            ..latency
-        },
-        Plot {
-            marks: mark
-                .into_iter()
-                .chain([goal("goal for the processors", goals.cpu_percent)])
-                .collect(),
-            ..resources
-        },
-    ]
-}
-
-const fn axis(unit: &'static str, scale: Scale) -> Axis {
-    Axis { unit, scale }
-}
-
-fn plot(
-    title: impl Into<String>,
-    reading: &'static str,
-    x: Axis,
-    y: Axis,
-    lines: Vec<Line>,
-) -> Plot {
-    Plot {
-        title: title.into(),
-        reading,
-        x,
-        y,
-        lines,
-        marks: Vec::new(),
-    }
-}
-
-fn line(name: &'static str, points: Vec<(f64, f64)>) -> Line {
-    Line {
-        name,
-        points,
-        dots: false,
-    }
-}
-
-fn over_time(name: &'static str, moments: &[Moment], value: fn(&Moment) -> f64) -> Line {
-    line(
-        name,
-        moments
-            .iter()
-            .map(|moment| (moment.at_s, value(moment)))
-            .collect(),
-    )
+    let goals = limit.goals;
+    let plots = [
+        (latency, "goal for p99", goals.p99_ms),
+        (resources, "goal for the processors", goals.cpu_percent),
+    ];
+    let plots = plots.map(|(plot, name, goal)| Plot {
+        dots: true,
+        limit: (limit.rate > 0.0).then_some(limit.rate),
+        goal: Some((name.to_owned(), goal)),
+        ..plot
+    });
+    plots.into_iter().filter(Plot::has_points).collect()
 }
 
 /// Returns a count of each moment as a rate.
-fn a_second(name: &'static str, moments: &[Moment], count: fn(&Moment) -> u64) -> Line {
+fn per_second(name: &'static str, moments: &[Moment], count: fn(&Moment) -> u64) -> Line {
     let mut before = 0.0;
     let points = moments.iter().filter_map(|moment| {
         let span = moment.at_s - std::mem::replace(&mut before, moment.at_s);
         (span > 0.0).then(|| (moment.at_s, count(moment) as f64 / span))
     });
-    line(name, points.collect())
+    Line::new(name, points)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{report, searched};
-    use super::*;
-
-    #[test]
-    fn counts_of_moments_become_rates() {
-        let moments = [(0.5, 10), (1.0, 20), (1.0, 9), (3.0, 20)].map(|(at_s, sent)| Moment {
-            at_s,
-            sent,
-            ..Moment::default()
-        });
-        let line = a_second("sent", &moments, |moment| moment.sent);
-        assert_eq!(line.points, [(0.5, 20.0), (1.0, 40.0), (3.0, 10.0)]);
-    }
-
-    #[test]
-    fn figures_that_the_server_lacks_have_no_plot() {
-        let mut report = report();
-        assert_eq!(of_run(&report).len(), 9);
-        for moment in &mut report.timeline {
-            moment.server = None;
-        }
-        assert_eq!(of_run(&report).len(), 4);
-    }
-
-    #[test]
-    fn the_limit_and_the_goals_are_marked() {
-        let limit = searched().limit.expect("it was searched");
-        for plot in of_search(&limit) {
-            assert_eq!(plot.marks.len(), 2, "{}", plot.title);
-        }
-    }
-}
+mod tests;
