@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 /// The widest gap to remember: a faulty server must not exhaust the memory.
 const MAX_GAP: u64 = 1 << 20;
 
@@ -17,17 +15,6 @@ pub(super) struct Ledger {
     next: Box<[u64]>,
     /// Skipped numbers, by sequence.
     missing: BTreeSet<(usize, u64)>,
-}
-
-/// Sums over ledgers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Counts {
-    /// Messages that arrived, each counted once.
-    pub(super) delivered: u64,
-    /// Messages that arrived again.
-    pub(super) duplicated: u64,
-    /// Messages that arrived after a later one.
-    pub(super) reordered: u64,
 }
 
 /// The place of a number in its sequence, from good to bad.
@@ -76,14 +63,6 @@ impl Ledger {
         } else {
             Place::Again
         }
-    }
-}
-
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.delivered += other.delivered;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
     }
 }
 

@@ -103,16 +103,9 @@ impl Searches {
         if limit <= 0.0 {
             return resolution * 100.0;
         }
-        let low = self
-            .limits
-            .iter()
-            .copied()
-            .fold(self.lowest_broken.min(limit), f64::min);
-        let high = self
-            .limits
-            .iter()
-            .copied()
-            .fold(self.highest_held.max(limit), f64::max);
+        let limits = || self.limits.iter().copied();
+        let low = limits().fold(self.lowest_broken.min(limit), f64::min);
+        let high = limits().fold(self.highest_held.max(limit), f64::max);
         ((high - low) / limit + resolution) * 100.0
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
+use bytes::Bytes;
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::{self, Payload};
 use chat_demo_client::subprotocol::Subprotocol;
@@ -15,7 +15,8 @@ use tokio::time::{Duration, sleep, timeout};
 use super::ledger::Ledger;
 use super::plan::Role;
 use super::publisher::{Publisher, Stamp};
-use super::shared::{Room, Shared};
+use super::shared::Shared;
+use super::sources;
 
 /// How long connecting and joining may take.
 const JOIN_TIME: Duration = Duration::from_secs(30);
@@ -37,19 +38,27 @@ pub(super) async fn run(shared: Arc<Shared>, number: usize) {
             .await;
         let (client, from) = match first {
             Ok(entered) => entered,
-            Err(error) => return shared.failed(error),
+            Err(error) => {
+                return shared.count(number, |counts| {
+                    counts.failed += 1;
+                    counts.add_error(error);
+                });
+            }
         };
-        shared.joined();
+        shared.count(number, |counts| counts.joined += 1);
         let ended = match role {
             Role::Idle => be_idle(client).await,
-            Role::Slow => read_slowly(&shared, client).await,
+            Role::Slow => read_slowly(&shared, number, client).await,
             Role::Publisher(_) | Role::Listener | Role::Reconnecting => {
-                shared.room_of(number).members.fetch_add(1, Relaxed);
+                shared.count_in_room(number, |room| room.members += 1);
                 Member::new(&shared, number, role, from).live(client).await
             }
         };
         if let Err(why) = ended {
-            shared.left(why);
+            shared.count(number, |counts| {
+                counts.left += 1;
+                counts.add_error(why);
+            });
         }
     };
     tokio::select! {
@@ -86,7 +95,7 @@ async fn introduce(shared: &Shared, number: usize, role: Role) -> Result<Client,
     };
     let plan = &shared.plan;
     let buffer = (role == Role::Slow).then_some(SMALL_BUFFER);
-    let connected = shared.sources.connect(plan.address, number, buffer).await;
+    let connected = sources::connect(plan, number, buffer).await;
     let stream = connected.map_err(|error| format!("cannot connect: {error}"))?;
     let subprotocol = plan.encoding.into();
     let opened = Client::open_speaking(stream, &plan.target, &hello, subprotocol).await;
@@ -99,7 +108,7 @@ async fn join(
     client: &mut Client,
     seen: Option<Position>,
 ) -> Result<Position, String> {
-    let room = shared.room_of(number).name.clone();
+    let room = shared.plan.room_name(shared.plan.room_of(number));
     let is_back = seen.is_some();
     let join = chat_demo_client::join(room, seen);
     client.say(&join).await.map_err(text)?;
@@ -127,17 +136,22 @@ async fn join(
 /// Reads nothing but heartbeats.
 async fn be_idle(mut client: Client) -> Result<(), String> {
     loop {
-        match client.next_frame().await {
-            Some(Ok(Received::Close { code, reason })) => return Err(closed(code, &reason)),
-            Some(Ok(Received::Frame(..))) => {}
-            Some(Err(error)) => return Err(text(error)),
-            None => return Err("the connection ended".to_owned()),
-        }
+        next(&mut client).await?;
+    }
+}
+
+/// Reads the next frame, or returns why the connection ended.
+async fn next(client: &mut Client) -> Result<(Kind, Bytes), String> {
+    match client.next_frame().await {
+        Some(Ok(Received::Frame(kind, payload))) => Ok((kind, payload)),
+        Some(Ok(Received::Close { code, reason })) => Err(closed(code, &reason)),
+        Some(Err(error)) => Err(text(error)),
+        None => Err("the connection ended".to_owned()),
     }
 }
 
 /// Reads more slowly than messages arrive, until the server drops the connection.
-async fn read_slowly(shared: &Shared, mut client: Client) -> Result<(), String> {
+async fn read_slowly(shared: &Shared, number: usize, mut client: Client) -> Result<(), String> {
     loop {
         match client.next_frame().await {
             Some(Ok(Received::Frame(..))) => sleep(SLOWLY).await,
@@ -146,7 +160,7 @@ async fn read_slowly(shared: &Shared, mut client: Client) -> Result<(), String> 
             }
             // A dropped client gets a close, or finds the connection broken.
             _ => {
-                shared.dropped_slow.fetch_add(1, Relaxed);
+                shared.count(number, |counts| counts.dropped_slow += 1);
                 return Ok(());
             }
         }
@@ -158,7 +172,8 @@ struct Member<'a> {
     shared: &'a Shared,
     number: usize,
     role: Role,
-    room: &'a Room,
+    /// The name of its room.
+    room: String,
     publisher: Option<Publisher>,
     ledger: Ledger,
     /// The epoch of the numbers in the ledger.
@@ -178,6 +193,7 @@ struct Seen<'a> {
 impl<'a> Member<'a> {
     fn new(shared: &'a Shared, number: usize, role: Role, from: Position) -> Self {
         let plan = &shared.plan;
+        let room = plan.room_of(number);
         let publisher = match role {
             Role::Publisher(seat) => {
                 let pace = shared.pace.subscribe();
@@ -189,10 +205,10 @@ impl<'a> Member<'a> {
             shared,
             number,
             role,
-            room: shared.room_of(number),
+            room: plan.room_name(room),
             publisher,
             epoch: from.epoch,
-            ledger: Ledger::new(from.seq, plan.publishers_of(plan.room_of(number))),
+            ledger: Ledger::new(from.seq, plan.publishers_of(room)),
             back: 0,
         }
     }
@@ -221,7 +237,8 @@ impl<'a> Member<'a> {
             let seen = Some(Position { epoch, seq });
             (client, _) = enter(self.shared, self.number, self.role, seen).await?;
             self.back = self.shared.clock.now();
-            self.shared.reconnects.fetch_add(1, Relaxed);
+            self.shared
+                .count(self.number, |counts| counts.reconnects += 1);
         }
     }
 
@@ -237,11 +254,8 @@ impl<'a> Member<'a> {
             };
             let done = tokio::select! {
                 biased;
-                received = client.next_frame() => match received {
-                    Some(Ok(received)) => self.take(subprotocol, &received),
-                    Some(Err(error)) => Err(text(error)),
-                    None => Err("the connection ended".to_owned()),
-                },
+                received = next(client) => received
+                    .and_then(|(kind, payload)| self.take(subprotocol, kind, &payload)),
                 due = due => self.publish(client, due).await,
             };
             if let Err(ended) = done {
@@ -255,9 +269,10 @@ impl<'a> Member<'a> {
             return Ok(());
         };
         let (words, id) = publisher.text(due);
-        self.room.sent.fetch_add(1, Relaxed);
+        self.shared
+            .count_in_room(self.number, |room| room.sent += 1);
         let publish = payload::Publish {
-            room: self.room.name.clone(),
+            room: self.room.clone(),
             text: words,
             id: Some(id),
             key: None,
@@ -265,40 +280,46 @@ impl<'a> Member<'a> {
         client.say(&publish).await.map_err(text)
     }
 
-    fn take(&mut self, subprotocol: Subprotocol, received: &Received) -> Result<(), String> {
-        match received {
-            Received::Frame(Kind::MESSAGE, payload) if subprotocol == Subprotocol::Protobuf => {
+    fn take(&mut self, subprotocol: Subprotocol, kind: Kind, payload: &[u8]) -> Result<(), String> {
+        match kind {
+            Kind::MESSAGE if subprotocol == Subprotocol::Protobuf => {
                 let message: payload::Message = read(subprotocol, payload)?;
                 self.check(&message.room, message.seq, &message.text);
             }
-            Received::Frame(Kind::MESSAGE, payload) => {
+            Kind::MESSAGE => {
                 let Seen { room, seq, text } = serde_json::from_slice(payload).map_err(text)?;
                 self.check(room, seq, text);
             }
-            Received::Frame(Kind::ACK, _) => self.answered(),
-            Received::Frame(Kind::ERROR, payload) => {
-                self.room.refused.fetch_add(1, Relaxed);
+            Kind::ACK => self.answered(),
+            Kind::ERROR => {
+                self.shared
+                    .count_in_room(self.number, |room| room.refused += 1);
                 self.answered();
-                self.shared.errors.add(refusal(subprotocol, payload)?);
+                self.add_error(refusal(subprotocol, payload)?);
             }
-            Received::Frame(..) => {}
-            Received::Close { code, reason } => return Err(closed(*code, reason)),
+            _ => {}
         }
         Ok(())
     }
 
     fn answered(&mut self) {
-        self.room.answered.fetch_add(1, Relaxed);
+        self.shared
+            .count_in_room(self.number, |room| room.answered += 1);
         if let Some(publisher) = &mut self.publisher {
             publisher.answered();
         }
     }
 
+    fn add_error(&self, error: String) {
+        self.shared
+            .count(self.number, |counts| counts.add_error(error));
+    }
+
     fn check(&mut self, room: &str, seq: u64, text: &str) {
-        let ours = |stamp: &Stamp| room == self.room.name && self.ledger.knows(stamp.publisher);
+        let ours = |stamp: &Stamp| room == self.room && self.ledger.knows(stamp.publisher);
         let Some(stamp) = Stamp::read(text).filter(ours) else {
             let error = format!("a message that this run did not send, in {room:?}");
-            return self.shared.errors.add(error);
+            return self.add_error(error);
         };
         let now = self.shared.clock.now();
         let place = self.ledger.add(seq, stamp.publisher, stamp.number);

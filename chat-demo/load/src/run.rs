@@ -250,17 +250,13 @@ impl Run {
 
 /// How much of all is done, from 0 to 1.
 fn share(done: u64, all: u64) -> f64 {
-    if all == 0 {
-        return 0.0;
-    }
-    (done as f64 / all as f64).min(1.0)
+    (done as f64 / all.max(1) as f64).min(1.0)
 }
 
+/// How much of a time has passed, from 0 to 1.
 fn part(done: Duration, all: Duration) -> f64 {
-    if all.is_zero() {
-        return 1.0;
-    }
-    done.div_duration_f64(all).min(1.0)
+    done.div_duration_f64(all.max(Duration::from_nanos(1)))
+        .min(1.0)
 }
 
 /// Returns whether all clients that joined have left.

@@ -5,7 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Counts;
+/// Kinds of errors that are listed by name; more are only counted.
+const MAX_KINDS: usize = 16;
 
 /// What has happened so far. All counts only grow; the latencies are of one interval.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -15,7 +16,12 @@ pub(super) struct Snapshot {
     pub(super) failed: u64,
     pub(super) left: u64,
     pub(super) rooms: BTreeMap<usize, Room>,
-    pub(super) counts: Counts,
+    /// Messages that arrived, each counted once.
+    pub(super) delivered: u64,
+    /// Messages that arrived again.
+    pub(super) duplicated: u64,
+    /// Messages that arrived after a later one.
+    pub(super) reordered: u64,
     /// Slow readers that the server dropped.
     pub(super) dropped_slow: u64,
     /// Times that a client reconnected.
@@ -50,6 +56,13 @@ pub(super) struct Sums {
 }
 
 impl Snapshot {
+    /// Counts an error.
+    pub(super) fn add_error(&mut self, kind: String) {
+        let is_known = self.errors.len() < MAX_KINDS || self.errors.contains_key(&kind);
+        let kind = if is_known { kind } else { "others".to_owned() };
+        *self.errors.entry(kind).or_default() += 1;
+    }
+
     pub(super) fn errors(&self) -> u64 {
         self.errors.values().sum()
     }
@@ -57,7 +70,7 @@ impl Snapshot {
     /// Returns the sums since an earlier snapshot.
     pub(super) fn sums_since(&self, before: &Self) -> Sums {
         let mut sums = Sums {
-            delivered: self.counts.delivered - before.counts.delivered,
+            delivered: self.delivered - before.delivered,
             ..Sums::default()
         };
         for (number, room) in &self.rooms {
@@ -84,7 +97,9 @@ impl AddAssign<&Self> for Snapshot {
             room.answered += of.answered;
             room.refused += of.refused;
         }
-        self.counts += other.counts;
+        self.delivered += other.delivered;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
         self.dropped_slow += other.dropped_slow;
         self.reconnects += other.reconnects;
         for (kind, number) in &other.errors {
@@ -109,7 +124,7 @@ mod tests {
         };
         let mut snapshot = Snapshot::default();
         snapshot.rooms.insert(0, room);
-        snapshot.counts.delivered = delivered;
+        snapshot.delivered = delivered;
         snapshot
     }
 

@@ -7,42 +7,29 @@ use std::{
 
 use tokio::net::{TcpSocket, TcpStream};
 
-/// Loopback addresses from 127.0.0.1 up; with one, the system chooses the address.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sources {
-    addresses: u8,
-}
+use super::plan::Plan;
 
-impl Sources {
-    pub(super) fn new(addresses: u8) -> Self {
-        Self { addresses }
+/// Connects a client to the target, optionally with a receive buffer of `buffer` bytes. With one
+/// source, the system chooses the address; with more, clients take turns from 127.0.0.1 up.
+pub(super) async fn connect(
+    plan: &Plan,
+    client: usize,
+    buffer: Option<u32>,
+) -> io::Result<TcpStream> {
+    let socket = match plan.address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    if let Some(buffer) = buffer {
+        socket.set_recv_buffer_size(buffer)?;
     }
-
-    /// Connects a client to `target`, optionally with a receive buffer of `buffer` bytes.
-    pub(super) async fn connect(
-        &self,
-        target: SocketAddr,
-        client: usize,
-        buffer: Option<u32>,
-    ) -> io::Result<TcpStream> {
-        let socket = match target {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }?;
-        if let Some(buffer) = buffer {
-            socket.set_recv_buffer_size(buffer)?;
-        }
-        if self.addresses > 1 {
-            leave_port_to_connect(&socket)?;
-            socket.bind(SocketAddrV4::new(self.address(client), 0).into())?;
-        }
-        socket.connect(target).await
+    if plan.sources > 1 {
+        leave_port_to_connect(&socket)?;
+        let host = client % usize::from(plan.sources) + 1;
+        let host = u8::try_from(host).expect("at most as many");
+        socket.bind(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, host), 0).into())?;
     }
-
-    fn address(self, client: usize) -> Ipv4Addr {
-        let host = client % usize::from(self.addresses) + 1;
-        Ipv4Addr::new(127, 0, 0, u8::try_from(host).expect("at most as many"))
-    }
+    socket.connect(plan.address).await
 }
 
 /// Leaves the choice of the port to `connect`. `bind` would reserve a port for one connection, and
