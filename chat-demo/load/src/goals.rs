@@ -1,8 +1,8 @@
 //! The figures of a step of load, and whether it met the goals.
 
-use std::fmt;
-
+use askama::Template;
 use serde::{Deserialize, Serialize};
+use strum::Display;
 
 use super::moments::PoolMoment;
 
@@ -24,21 +24,26 @@ pub struct Goals {
 }
 
 /// One of the goals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// The CPU time stays below its goal.
+    #[strum(to_string = "CPU")]
     Cpu,
     /// The memory stays below its goal.
+    #[strum(to_string = "memory")]
     Memory,
     /// The latency stays below its goal.
+    #[strum(to_string = "latency")]
     Latency,
     /// Every message arrives once and in order, without errors.
+    #[strum(to_string = "loss")]
     Loss,
 }
 
 /// One step of load: a rate of messages for a time.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Template)]
+#[template(path = "step.txt")]
 pub struct Step {
     /// The intended rate, in messages a second over all rooms.
     pub rate: f64,
@@ -87,54 +92,6 @@ impl Step {
     #[must_use]
     pub fn held(&self) -> bool {
         self.broke.is_empty()
-    }
-}
-
-/// One line for the progress display.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            rate,
-            deliveries_per_s,
-            p50_ms,
-            p99_ms,
-            ..
-        } = self;
-        write!(
-            f,
-            "{rate:.1}/s: {deliveries_per_s:.0} deliveries/s, p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms"
-        )?;
-        if let Some(cpu) = self.cpu_percent {
-            write!(f, ", CPU {cpu:.0} %")?;
-        }
-        if let Some(memory) = self.memory_percent {
-            write!(f, ", memory {memory:.0} %")?;
-        }
-        if let Some(stolen) = self.stolen_percent.filter(|stolen| *stolen >= 1.0) {
-            write!(f, ", {stolen:.0} % stolen by the host")?;
-        }
-        if self.wrong > 0 {
-            write!(f, ", {} wrong", self.wrong)?;
-        }
-        if self.held() {
-            return write!(f, ": holds");
-        }
-        write!(f, ": breaks ")?;
-        for (n, goal) in self.broke.iter().enumerate() {
-            write!(f, "{}{goal}", if n > 0 { ", " } else { "" })?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Cpu => "CPU",
-            Self::Memory => "memory",
-            Self::Latency => "latency",
-            Self::Loss => "loss",
-        })
     }
 }
 

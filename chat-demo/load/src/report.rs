@@ -1,14 +1,16 @@
 //! The report of a run, as text and as JSON.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
+use askama::Template;
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moment;
 use super::verdict::Limit;
 
 /// The result of a run.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Template)]
+#[template(path = "report.txt")]
 pub struct Report {
     /// Clients that got a welcome, and joined their room unless they are idle.
     pub connections: u64,
@@ -73,77 +75,14 @@ impl Report {
         self.delivered == self.expected
             && self.lost + self.duplicated + self.reordered + self.errors == 0
     }
-}
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
-        line(
-            "connections",
-            format_args!("{} in {} rooms", self.connections, self.rooms),
-        )?;
-        line(
-            "connect time",
-            format_args!("{:.2} s", self.connect_seconds),
-        )?;
-        if let (Some(bytes), Some(idle)) =
-            (self.server_rss_bytes_per_connection, self.server_bytes_idle)
-        {
-            let idle = idle as f64 / f64::from(1 << 20);
-            line(
-                "server memory",
-                format_args!("{idle:.1} MiB with all idle, {bytes} bytes a connection"),
-            )?;
-        }
-        line(
-            "sent",
-            format_args!("{} in {:.2} s", self.sent, self.publish_seconds),
-        )?;
-        line(
-            "delivered",
-            format_args!("{} of {} expected", self.delivered, self.expected),
-        )?;
-        line("lost", format_args!("{}", self.lost))?;
-        line("duplicated", format_args!("{}", self.duplicated))?;
-        line("reordered", format_args!("{}", self.reordered))?;
-        line("errors", format_args!("{}", self.errors))?;
-        for (kind, number) in &self.error_kinds {
-            line("", format_args!("{number} × {kind}"))?;
-        }
-        line("deliveries/s", format_args!("{:.0}", self.deliveries_per_s))?;
-        let Self {
-            p50_ms,
-            p99_ms,
-            p999_ms,
-            max_ms,
-            ..
-        } = self;
-        if self.dropped_slow > 0 {
-            line(
-                "dropped",
-                format_args!("{} slow readers", self.dropped_slow),
-            )?;
-        }
-        if self.reconnects > 0 {
-            line("reconnects", format_args!("{}", self.reconnects))?;
-        }
-        line(
-            "latency",
-            format_args!(
-                "p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, p99.9 {p999_ms:.2} ms, max {max_ms:.2} ms"
-            ),
-        )?;
-        line("own CPU time", format_args!("{:.2} s", self.cpu_seconds))?;
-        let verdict = match (self.is_clean(), self.interrupted) {
+    fn result(&self) -> &'static str {
+        match (self.is_clean(), self.interrupted) {
             (true, false) => "every member got every message once, in order",
             (true, true) => "INTERRUPTED; until then every member got every message once, in order",
             (false, false) => "FAILED",
             (false, true) => "INTERRUPTED, with messages under way or lost",
-        };
-        line("result", format_args!("{verdict}"))?;
-        self.limit
-            .as_ref()
-            .map_or(Ok(()), |limit| write!(f, "{limit}"))
+        }
     }
 }
 
@@ -170,5 +109,53 @@ mod tests {
             spoil(&mut report);
             assert!(!report.is_clean());
         }
+    }
+
+    #[test]
+    fn a_report_prints_one_figure_a_line() {
+        let mut report = Report {
+            connections: 3,
+            rooms: 1,
+            sent: 2,
+            expected: 6,
+            delivered: 5,
+            errors: 2,
+            error_kinds: [("hung up".to_owned(), 2)].into(),
+            deliveries_per_s: 12.6,
+            server_rss_bytes_per_connection: Some(512),
+            server_bytes_idle: Some(3 << 19),
+            dropped_slow: 1,
+            ..Report::default()
+        };
+        let text = "\
+connections   3 in 1 rooms
+connect time  0.00 s
+server memory 1.5 MiB with all idle, grown by 512 bytes a connection
+sent          2 in 0.00 s
+delivered     5 of 6 expected
+lost          0
+duplicated    0
+reordered     0
+errors        2
+              2 × hung up
+deliveries/s  13
+dropped       1 slow readers
+latency       p50 0.00 ms, p99 0.00 ms, p99.9 0.00 ms, max 0.00 ms
+own CPU time  0.00 s
+result        FAILED
+";
+        assert_eq!(report.to_string(), text);
+        let limit = Limit {
+            advice: "rest".to_owned(),
+            ..Limit::default()
+        };
+        report.limit = Some(limit);
+        let limit = "\
+limit         none: no rate met the goals
+settings      defaults
+bound by      nothing
+advice        rest
+";
+        assert_eq!(report.to_string(), format!("{text}{limit}"));
     }
 }

@@ -1,8 +1,8 @@
 //! The result of a search: the limit, what bounds it, and what to change.
 
-use std::fmt;
-
+use askama::Template;
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumMessage};
 
 use super::goals::{Goal, Goals, Step, mean};
 
@@ -10,7 +10,8 @@ use super::goals::{Goal, Goals, Step, mean};
 const NEARLY: f64 = 0.9;
 
 /// The highest load that meets the goals.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Template)]
+#[template(path = "limit.txt")]
 pub struct Limit {
     /// Messages a second over all rooms; 0 if no rate met the goals.
     pub rate: f64,
@@ -39,25 +40,59 @@ pub struct Limit {
 }
 
 /// What bounds the load.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumMessage,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
     /// Nothing: the highest allowed rate met the goals.
+    #[strum(
+        to_string = "nothing",
+        message = "The highest allowed rate still met the goals. Raise --max-rate, or add connections."
+    )]
     #[default]
     Nothing,
     /// The CPU of the server.
+    #[strum(
+        to_string = "the CPU",
+        message = "The CPU is full. Find the expensive code (--profile), or give the server more cores."
+    )]
     Cpu,
     /// The memory of the server.
+    #[strum(
+        to_string = "the memory",
+        message = "The memory is full. Buffer less (--outbox-frames, --outbox-bytes, --history-bytes), or give the server more memory."
+    )]
     Memory,
     /// CPU and memory.
+    #[strum(
+        to_string = "CPU and memory",
+        message = "CPU and memory are full at once. Send fewer or smaller messages, or add servers."
+    )]
     CpuAndMemory,
     /// Neither, but messages are late.
+    #[strum(
+        to_string = "latency",
+        message = "Neither CPU nor memory are full, so messages wait for something else. Check what waits in the pools, then the network."
+    )]
     Latency,
     /// Neither, but messages are lost or connections end.
+    #[strum(
+        to_string = "loss",
+        message = "Neither CPU nor memory are full, but messages are lost or connections end. Check the kinds of errors, and clients dropped as too slow (--outbox-frames, --outbox-bytes)."
+    )]
     Loss,
     /// The load generator uses more CPU than the server.
+    #[strum(
+        to_string = "the load generator",
+        message = "The load generator uses more CPU than the server. Run it on another machine: the server can do more than this."
+    )]
     LoadGenerator,
     /// Other programs use more CPU than server and load generator.
+    #[strum(
+        to_string = "other programs on the machine",
+        message = "Other programs use more CPU than server and load generator together, so the result says nothing about the server. End them and measure again."
+    )]
     Others,
 }
 
@@ -119,79 +154,10 @@ impl Bound {
         }
     }
 
-    /// What to change.
+    /// Returns what to change.
     #[must_use]
     pub fn advice(self) -> &'static str {
-        match self {
-            Self::Nothing => {
-                "The highest allowed rate still met the goals. Raise --max-rate, or add connections."
-            }
-            Self::Cpu => {
-                "The CPU is full. Find the expensive code (--profile), or give the server more cores."
-            }
-            Self::Memory => {
-                "The memory is full. Buffer less (--outbox-frames, --outbox-bytes, --history-bytes), or give the server more memory."
-            }
-            Self::CpuAndMemory => {
-                "CPU and memory are full at once. Send fewer or smaller messages, or add servers."
-            }
-            Self::Latency => {
-                "Neither CPU nor memory are full, so messages wait for something else. Check what waits in the pools, then the network."
-            }
-            Self::Loss => {
-                "Neither CPU nor memory are full, but messages are lost or connections end. Check the kinds of errors, and clients dropped as too slow (--outbox-frames, --outbox-bytes)."
-            }
-            Self::Others => {
-                "Other programs use more CPU than server and load generator together, so the result says nothing about the server. End them and measure again."
-            }
-            Self::LoadGenerator => {
-                "The load generator uses more CPU than the server. Run it on another machine: the server can do more than this."
-            }
-        }
-    }
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nothing => "nothing",
-            Self::Cpu => "the CPU",
-            Self::Memory => "the memory",
-            Self::CpuAndMemory => "CPU and memory",
-            Self::Latency => "latency",
-            Self::Loss => "loss",
-            Self::LoadGenerator => "the load generator",
-            Self::Others => "other programs on the machine",
-        })
-    }
-}
-
-/// Lines in the format of a report.
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |name: &str, value: fmt::Arguments<'_>| writeln!(f, "{name:<14}{value}");
-        let Self {
-            rate,
-            noise_percent,
-            deliveries_per_s,
-            p99_ms,
-            bound_by,
-            advice,
-            ..
-        } = self;
-        if *rate > 0.0 {
-            line(
-                "limit",
-                format_args!(
-                    "{rate:.1} messages/s ± {noise_percent:.0} %: {deliveries_per_s:.0} deliveries/s, p99 {p99_ms:.2} ms"
-                ),
-            )?;
-        } else {
-            line("limit", format_args!("none: no rate met the goals"))?;
-        }
-        line("settings", format_args!("{}", self.settings()))?;
-        line("bound by", format_args!("{bound_by}"))?;
-        line("advice", format_args!("{advice}"))
+        self.get_message().unwrap_or_default()
     }
 }
 
