@@ -94,12 +94,8 @@ impl Client {
         Builder::new(url)
     }
 
-    /// Opens a client over an existing TCP connection.
-    pub async fn open(stream: TcpStream, url: &str, hello: &payload::Hello) -> Result<Self> {
-        Self::open_speaking(stream, url, hello, Subprotocol::Json).await
-    }
-
-    /// Opens a client in any subprotocol. Use `say` to send and `next_frame` to read.
+    /// Opens a client over an existing TCP connection, in any subprotocol. Use `say` to send and
+    /// `next_frame` to read.
     pub async fn open_speaking(
         stream: TcpStream,
         url: &str,

@@ -343,6 +343,6 @@ fn send<P: Serialize>(kind: Kind, payload: &P, made: &mut Made) {
 }
 
 #[cfg(test)]
-mod model;
+mod model_tests;
 #[cfg(test)]
 mod tests;
