@@ -1,6 +1,7 @@
 //! Context that a task takes from its submitter: captured at submit, restored around its run.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task;
@@ -9,6 +10,7 @@ use std::task::Poll;
 use pin_project_lite::pin_project;
 
 use crate::engine::gate::Gate;
+use crate::engine::seat::Seat;
 use crate::task::{End, Job, Turn, unwind};
 
 /// Captures the context of the calling thread.
@@ -22,18 +24,29 @@ pub struct Context(pub Restore);
 
 impl Context {
     /// Runs `f` in the context; without it if the context does not call the function.
+    ///
+    /// A panic of `f` unwinds from here, and not through the context, which could swallow it. A
+    /// panic of the context is reported, because the result of `f` must not be lost.
     pub fn run<T>(&mut self, f: impl FnOnce() -> T) -> T {
         let mut f = Some(f);
         let mut result = None;
-        (self.0)(&mut || {
-            if let Some(f) = f.take() {
-                result = Some(f());
-            }
+        let restored = unwind::catch(|| {
+            (self.0)(&mut || {
+                if let Some(f) = f.take() {
+                    result = Some(unwind::catch(f));
+                }
+            });
         });
+        if let Err(payload) = restored {
+            match Seat::here() {
+                Some(scheduler) => scheduler.report(payload),
+                None => unwind::discard(payload),
+            }
+        }
         match (result, f) {
-            (Some(result), _) => result,
+            (Some(result), _) => result.unwrap_or_else(|payload| resume_unwind(payload)),
             (None, Some(f)) => f(),
-            (None, None) => unreachable!("the function returned or unwound"),
+            (None, None) => unreachable!("the function was called once"),
         }
     }
 

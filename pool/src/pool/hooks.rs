@@ -55,8 +55,11 @@ impl Builder {
     ///
     /// Each submit calls `capture`, on the submitter's thread. The returned function is called
     /// around the run of a closure, and around each poll of a future. It must call the function
-    /// that it is given, once. A panic of `capture` is reported like that of a task, and the task
-    /// runs without context.
+    /// that it is given, once. That function never panics, even if the task does, so what follows
+    /// it always runs.
+    ///
+    /// A panic of `capture` is reported like that of a task, and the task runs without context. A
+    /// panic of the returned function is reported alike, and the task runs if it has not run yet.
     ///
     /// A request id in a thread-local:
     ///

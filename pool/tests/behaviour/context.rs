@@ -1,9 +1,10 @@
 //! Context that tasks take from their submitters.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
-use anthill::{Balance, Builder, Pool};
+use anthill::{Balance, Builder, JoinError, Pool};
 
 use crate::support::{block_on, yield_now};
 
@@ -112,4 +113,73 @@ fn task_runs_even_if_the_hook_does_not_call_it() {
     let builder = Pool::builder().context(|| |_: &mut dyn FnMut()| ());
     let pool = builder.build().unwrap();
     assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
+}
+
+/// A pool whose context runs a task by `restore`, and the messages of reported panics.
+fn hostile(restore: fn(&mut dyn FnMut())) -> (Pool, mpsc::Receiver<Option<String>>) {
+    let (reported, reports) = mpsc::channel();
+    let builder = Pool::builder().threads(0..=1).context(move || restore);
+    let builder = builder.panic_handler(move |panic| {
+        reported.send(panic.message().map(str::to_owned)).unwrap();
+    });
+    (builder.build().unwrap(), reports)
+}
+
+#[test]
+fn panic_around_a_task_is_reported_and_loses_no_result() {
+    let before: fn(&mut dyn FnMut()) = |_| panic!("around");
+    let after: fn(&mut dyn FnMut()) = |run| {
+        run();
+        panic!("around");
+    };
+    for restore in [before, after] {
+        let (pool, reports) = hostile(restore);
+        pool.submit(|| ()).unwrap();
+        pool.spawn(async {}).unwrap();
+        assert_eq!(pool.submit_with_handle(|| 7).unwrap().wait().unwrap(), 7);
+        let future = pool.spawn_with_handle(async { 7 }).unwrap();
+        crate::support::eventually(|| future.is_finished());
+        assert_eq!(future.wait().unwrap(), 7);
+        let mut scoped = 0;
+        pool.scope(|scope| scope.submit(|| scoped = 7).unwrap());
+        assert_eq!(scoped, 7);
+        pool.shutdown().wait().unwrap();
+        let stats = pool.stats();
+        assert_eq!((stats.accepted, stats.completed, stats.panicked), (5, 5, 0));
+        drop(pool);
+        let reports: Vec<_> = reports.iter().collect();
+        assert_eq!(reports, vec![Some("around".to_owned()); 5]);
+    }
+}
+
+#[test]
+fn context_cannot_swallow_the_panic_of_its_task() {
+    let (pool, _reports) = hostile(|run| {
+        let _ = catch_unwind(AssertUnwindSafe(run));
+    });
+    let closure = pool.submit_with_handle(|| panic!("the task")).unwrap();
+    let future = pool
+        .spawn_with_handle(async { panic!("the task") })
+        .unwrap();
+    for handle in [closure, future] {
+        let Err(JoinError::Panicked(panic)) = handle.wait() else {
+            panic!("the panic is lost");
+        };
+        assert_eq!(panic.message(), Some("the task"));
+    }
+}
+
+#[test]
+fn context_is_left_after_a_panic_of_the_task() {
+    let pool = builder().build().unwrap();
+    REQUEST.set(8);
+    let inner = pool.clone();
+    let outer = pool.submit_with_handle(move || {
+        REQUEST.set(9);
+        let fails = inner.submit_with_handle(|| panic!("on purpose")).unwrap();
+        REQUEST.set(10);
+        (fails.wait().is_err(), request())
+    });
+    REQUEST.set(0);
+    assert_eq!(outer.unwrap().wait().unwrap(), (true, 10));
 }
