@@ -122,13 +122,14 @@ impl<R: Resting<T>, T> Packet<R, T> {
     /// From running to resting.
     pub fn rest(&self, mut resting: R) {
         let mut state = self.0.lock();
-        let unneeded = if state.detached {
+        let cancel = state.cancel_soon;
+        // A cancel needs the waker, or the task would live until something else wakes it.
+        let unneeded = if state.detached && !cancel {
             resting.detach()
         } else {
             None
         };
         state.stage = Stage::Resting(resting);
-        let cancel = state.cancel_soon;
         drop(state);
         // Outside the lock: it may be the last waker of this very task.
         drop(unneeded);

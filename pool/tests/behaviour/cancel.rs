@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 
 use anthill::JoinError;
 
@@ -72,7 +73,7 @@ fn task_that_polls_its_own_handle_is_dropped() {
         let mut handle = own.take().unwrap_or_else(|| heard.recv().unwrap());
         assert!(Pin::new(&mut handle).poll(cx).is_pending());
         // Dropped with the task's waker in it; with the last one the task goes.
-        std::task::Poll::<()>::Pending
+        Poll::<()>::Pending
     });
     said.send(pool.spawn_with_handle(task).unwrap()).unwrap();
     pool.shutdown().wait().unwrap();
@@ -99,4 +100,23 @@ fn cancelled_closure_releases_slot_and_memory_at_once() {
     gate.open();
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 1);
+}
+
+#[test]
+fn dropped_handle_cancels_a_running_future_that_suspends() {
+    let (pool, gate) = (pool(1, 1), Gate::new());
+    let (begun, seen) = mpsc::channel();
+    let wait = gate.clone();
+    let future = std::future::poll_fn(move |cx| {
+        // The waker stays elsewhere, as with a timer, so its drop does not end the task.
+        begun.send(cx.waker().clone()).unwrap();
+        wait.wait();
+        Poll::<()>::Pending
+    });
+    let handle = pool.spawn_with_handle(future).unwrap().cancel_on_drop();
+    let _waker = seen.recv().unwrap();
+    drop(handle);
+    gate.open();
+    eventually(|| pool.in_flight() == 0);
+    assert_eq!(pool.stats().cancelled, 1);
 }
