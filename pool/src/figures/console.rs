@@ -4,6 +4,7 @@
 //!
 //! If no subscriber wants the span, a task carries one null pointer and its wakers are not wrapped.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Wake, Waker};
@@ -59,8 +60,10 @@ impl ConsoleTask {
 
     /// Runs a closure in the span.
     pub fn run<T>(&self, f: impl FnOnce() -> T) -> T {
-        let _in = self.0.as_ref().map(|span| span.enter());
-        f()
+        match &self.0 {
+            Some(span) => within(span, f),
+            None => f(),
+        }
     }
 
     /// Polls in the span, with a waker that reports its use.
@@ -70,9 +73,17 @@ impl ConsoleTask {
         // New for each poll: a waker that the task keeps for itself would keep a future that
         // nothing else can wake.
         let waker = reporting(id.into_u64(), cx.waker().clone());
-        let _in = span.enter();
-        poll(&mut Context::from_waker(&waker))
+        within(span, || poll(&mut Context::from_waker(&waker)))
     }
+}
+
+/// Calls `f` in a span. A panic of `f` does not unwind through the guard of the span: if the
+/// subscriber panics there too, the process would abort.
+pub fn within<T>(span: &Span, f: impl FnOnce() -> T) -> T {
+    let entered = span.enter();
+    let returned = unwind::catch(f);
+    drop(entered);
+    returned.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// A waker that reports its use to the console.

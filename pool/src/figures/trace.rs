@@ -17,7 +17,7 @@ mod spans {
     use pin_project_lite::pin_project;
     use tracing::Span;
 
-    use crate::figures::console::{ConsoleTask, Kind};
+    use crate::figures::console::{ConsoleTask, Kind, within};
     use crate::task::TaskPanic;
     use crate::task::unwind;
     use crate::task::{End, Job, Turn};
@@ -110,11 +110,11 @@ mod spans {
                 span,
                 console,
             } = self;
-            console.run(|| span.in_scope(|| task.run(turn)))
+            console.run(|| within(&span, || task.run(turn)))
         }
 
         fn discard(self, turn: &impl Turn) -> End {
-            self.span.in_scope(|| self.task.discard(turn))
+            within(&self.span, || self.task.discard(turn))
         }
 
         fn is_spent(&mut self) -> bool {
@@ -127,10 +127,8 @@ mod spans {
 
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
             let this = self.project();
-            this.console.poll(cx, |cx| {
-                let _in = this.span.enter();
-                this.task.poll(cx)
-            })
+            this.console
+                .poll(cx, |cx| within(this.span, || this.task.poll(cx)))
         }
     }
 }

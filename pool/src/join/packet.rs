@@ -198,6 +198,11 @@ impl<R: Resting<T>, T> Packet<R, T> {
         State::end(self.0.lock(), Err(error), || turn.end(end));
     }
 
+    /// From running to done, for a future whose end was lost on its way to the task.
+    pub fn lose(&self) {
+        State::end(self.0.lock(), Err(JoinError::Cancelled), || ());
+    }
+
     /// From resting to done, for a future. A worker drops the future.
     fn cancel_suspended(&self) -> bool {
         let stopped = self.stop();

@@ -121,8 +121,7 @@ impl<F: Future, L: Limit> Future for Joined<F, L> {
         };
         if this.limit.begins_late() {
             trace::expired();
-            let packet = std::sync::Arc::clone(packet);
-            return Poll::Ready(Joinable::Expired(packet));
+            return Poll::Ready(Joinable::Expired(Unsettled::new(packet)));
         }
         let polled = match unwind::catch(|| this.future.poll(cx)) {
             Ok(Poll::Pending) => {
@@ -134,7 +133,7 @@ impl<F: Future, L: Limit> Future for Joined<F, L> {
             Err(payload) => Err(payload),
         };
         Poll::Ready(Joinable::Ended {
-            packet: std::sync::Arc::clone(packet),
+            packet: Unsettled::new(packet),
             result: polled,
         })
     }
@@ -144,22 +143,45 @@ impl<F: Future, L: Limit> Future for Joined<F, L> {
 pub(crate) enum Joinable<T> {
     /// The cancel has notified the handle.
     Cancelled,
-    Expired(std::sync::Arc<Packet<Suspended, T>>),
+    Expired(Unsettled<T>),
     Ended {
-        packet: std::sync::Arc<Packet<Suspended, T>>,
+        packet: Unsettled<T>,
         result: Result<T, Payload>,
     },
+}
+
+/// The packet of a future that has ended. If it is dropped on its way to the task, for example
+/// because a subscriber of `tracing` panics after the poll, it notifies the handle.
+pub(crate) struct Unsettled<T>(Option<std::sync::Arc<Packet<Suspended, T>>>);
+
+impl<T> Unsettled<T> {
+    fn new(packet: &std::sync::Arc<Packet<Suspended, T>>) -> Self {
+        Self(Some(std::sync::Arc::clone(packet)))
+    }
+
+    fn settle(mut self, settle: impl FnOnce(&Packet<Suspended, T>) -> End) -> End {
+        let packet = self.0.take().expect("it is settled once, by value");
+        settle(&packet)
+    }
+}
+
+impl<T> Drop for Unsettled<T> {
+    fn drop(&mut self) {
+        if let Some(packet) = self.0.take() {
+            packet.lose();
+        }
+    }
 }
 
 impl<T> Output for Joinable<T> {
     fn settle(self, turn: &impl Turn) -> End {
         match self {
             Self::Cancelled => End::Cancelled,
-            Self::Expired(packet) => {
+            Self::Expired(packet) => packet.settle(|packet| {
                 packet.end_undone(&End::Expired, turn);
                 End::Counted
-            }
-            Self::Ended { packet, result } => packet.finish(result, turn),
+            }),
+            Self::Ended { packet, result } => packet.settle(|packet| packet.finish(result, turn)),
         }
     }
 }

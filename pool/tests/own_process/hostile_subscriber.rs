@@ -2,14 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
+use anthill::JoinError;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use crate::child::in_own_process;
-use crate::support::pool;
+use crate::support::{PATIENCE, eventually, pool};
 
-/// Panics at each event, and if asked for at each span that is made or entered.
+/// Panics at each event, and if asked to at each span that is made, entered or left.
 struct Panics;
 
 impl Subscriber for Panics {
@@ -38,10 +40,15 @@ impl Subscriber for Panics {
         }
     }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        if EXITS.load(Ordering::Relaxed) {
+            resume_unwind(Box::new("the subscriber"));
+        }
+    }
 }
 
 static ENTERS: AtomicBool = AtomicBool::new(false);
+static EXITS: AtomicBool = AtomicBool::new(false);
 static MAKES: AtomicBool = AtomicBool::new(false);
 
 /// One test, for there is one subscriber.
@@ -105,6 +112,16 @@ fn panicking_subscriber_breaks_no_scope_and_no_worker() {
                 7
             );
             MAKES.store(false, Ordering::Relaxed);
+
+            // A span that panics after the last poll loses the output, but not the handle.
+            EXITS.store(true, Ordering::Relaxed);
+            for expires_at in [Instant::now() + PATIENCE, Instant::now()] {
+                let slot = pool.slot().wait().unwrap().expires_at(expires_at);
+                let lost = slot.spawn_with_handle(async { 8 });
+                eventually(|| lost.is_finished());
+                assert!(matches!(lost.wait(), Err(JoinError::Cancelled)));
+            }
+            EXITS.store(false, Ordering::Relaxed);
             pool.shutdown().wait().unwrap();
             assert_eq!(pool.in_flight(), 0);
             assert_eq!(pool.stats().threads, 0);
