@@ -177,8 +177,8 @@ impl MultiPool {
             let patience = patience.unwrap_or_else(|| entrance.plain());
             match entrance.enter(patience, count, || self.is_on_worker()) {
                 Ok(()) => return Ok(gate),
-                // The shard was closed meanwhile; another may be open.
-                Err(SlotError::Closed) => {}
+                // The shard was closed or shrunk meanwhile; another may have room.
+                Err(SlotError::Closed | SlotError::TooMany) => {}
                 Err(refusal) => return Err((gate, refusal)),
             }
         }

@@ -84,6 +84,8 @@ impl<'a> Reserve<'a> {
     ///
     /// [`SlotError::Closed`] if the pool is closed. [`SlotError::Full`] if `max_waiting` submitters
     /// wait already. [`SlotError::WouldDeadlock`] on a worker of the pool when no slot is free.
+    /// [`SlotError::TooMany`] if it asks for more slots than the capacity, or the capacity shrinks
+    /// below that while it waits.
     ///
     /// # Panics
     ///
@@ -173,8 +175,8 @@ impl<'a> Future for Reserve<'a> {
                     let target = this.source.target(gate);
                     return Poll::Ready(Ok(Slot::new(target, this.count)));
                 }
-                // Another shard may be open.
-                Err(SlotError::Closed) if this.source.has_shards() => {}
+                // Another shard may be open, or large enough.
+                Err(SlotError::Closed | SlotError::TooMany) if this.source.has_shards() => {}
                 Err(refusal) => return Poll::Ready(Err(gate.entrance().count(refusal))),
             }
         }

@@ -204,6 +204,33 @@ fn shard_with_enough_free_slots_takes_the_request() {
 }
 
 #[test]
+fn request_of_a_shrunk_shard_goes_on_to_another() {
+    for is_async in [false, true] {
+        let multi = MultiPool::new([pool(4, 1), pool(4, 1)], Balance::RoundRobin).unwrap();
+        let shards = multi.shards();
+        let mut held = [shards[0].try_slot().ok(), shards[1].try_slot().ok()];
+        let waits = {
+            let multi = multi.clone();
+            thread::spawn(move || {
+                let slots = multi.slots(4);
+                let slots = if is_async {
+                    block_on(slots)
+                } else {
+                    slots.wait()
+                };
+                slots.map(drop)
+            })
+        };
+        eventually(|| multi.stats().waiting == 1);
+        let first = usize::from(shards[1].stats().waiting == 1);
+        shards[first].set_capacity(3);
+        held[1 - first] = None;
+        assert_eq!(waits.join().unwrap(), Ok(()));
+        assert_eq!(multi.stats().rejected_full, 0);
+    }
+}
+
+#[test]
 fn strand_and_subpool_take_weights() {
     let pool: Pool = pool(10, 1);
     let subpool = pool.subpool().capacity(6).build().unwrap();
