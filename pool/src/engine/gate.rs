@@ -47,6 +47,12 @@ impl Gate {
         entered.map_err(|refusal| self.entrance().count(refusal))
     }
 
+    /// Takes a slot, and blocks for it as long as `patience` allows. Does not count a refusal.
+    pub fn enter_uncounted(&self, patience: Patience) -> Result<(), SlotError> {
+        self.entrance()
+            .enter(patience, 1, || Seat::is_on(&self.scheduler))
+    }
+
     /// Returns a future that takes slots. Does not count a refusal.
     pub fn enter_async(&self, count: usize) -> Enter<'_> {
         Enter {

@@ -58,6 +58,8 @@ pub struct Chunks<F, T> {
     stopped: Arc<AtomicBool>,
     /// The numbers of tasks as they end, for a thread that waits for any.
     ended: Option<(Sender<u64>, Receiver<u64>)>,
+    /// The number of the first task that sends its number.
+    first_sender: u64,
 }
 
 /// Sends the number of a task when it ends, however it ends.
@@ -83,13 +85,17 @@ impl<F, T> Chunks<F, T> {
             ready: Vec::new().into_iter(),
             stopped: Arc::default(),
             ended: None,
+            first_sender: 0,
         }
     }
 
     /// Makes `wait` return results as they are computed.
     pub fn wait_for_any(&mut self) {
         self.unordered = true;
-        self.ended = Some(mpsc::channel());
+        if self.ended.is_none() {
+            self.ended = Some(mpsc::channel());
+            self.first_sender = self.next_number;
+        }
     }
 
     /// Returns the number of items that the next task may have. 0 while the window is full.
@@ -201,6 +207,10 @@ impl<F, T: Send + 'static> Chunks<F, T> {
 
     /// Blocks until any task has ended, and returns its index.
     fn index_of_any(&self, ended: &Receiver<u64>) -> Option<usize> {
+        if self.tasks.front()?.number < self.first_sender {
+            // A task from the time when the map was in order: it sends no number.
+            return Some(0);
+        }
         // On a worker of the pool, run the tasks that wait for this worker.
         let mut tasks = self.tasks.iter();
         let number = loop {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::iter::{Fuse, FusedIterator};
 
-use crate::errors::SlotError;
 use crate::map::chunks::Chunks;
 use crate::pool::Pool;
+use crate::submit::Slot;
 
 impl Pool {
     /// Returns an iterator over the results of `f` for each item, computed in the pool, in order.
@@ -15,7 +15,8 @@ impl Pool {
     /// would cost more than the item. Each group takes a slot.
     ///
     /// If no slot is free for the first group, `next` blocks until one is. If it must not block or
-    /// the pool is closed, the calling thread computes the items.
+    /// the pool is closed, the calling thread computes the items. The source may use the same pool:
+    /// it can be another map.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,6 +28,11 @@ impl Pool {
     /// ```
     ///
     /// Items and results own their data. For borrowed data use [`scope`](Self::scope).
+    ///
+    /// A source that blocks, such as the receiver of a channel, delays the results before it. With
+    /// a [window](Map::window) of 1, `next` asks the source for one item at a time. A map of a pool
+    /// inside a task of its subpool blocks the worker, see
+    /// [`JoinHandle`](crate::JoinHandle#waiting-inside-a-task).
     ///
     /// # Panics
     ///
@@ -45,6 +51,7 @@ impl Pool {
         Map {
             pool: self,
             items: items.into_iter().fuse(),
+            gathered: Vec::new(),
             chunks: Chunks::new(self, f),
             is_error: None,
             ended: false,
@@ -68,6 +75,9 @@ impl Pool {
 pub struct Map<'a, I: Iterator, F, T> {
     pool: &'a Pool,
     items: Fuse<I>,
+    /// Taken from the source, and waiting for a slot. The source may use the same pool, so it must
+    /// not be called with a slot reserved.
+    gathered: Vec<I::Item>,
     chunks: Chunks<F, T>,
     /// Recognizes the result that ends the map.
     is_error: Option<fn(&T) -> bool>,
@@ -75,7 +85,8 @@ pub struct Map<'a, I: Iterator, F, T> {
 }
 
 impl<I: Iterator, F, T> Map<'_, I, F, T> {
-    /// Returns results as they are computed, in any order.
+    /// Returns results as they are computed, in any order. Items that the map took before come
+    /// first.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -106,6 +117,11 @@ impl<I: Iterator, F, T> Map<'_, I, F, T> {
     pub fn window(mut self, items: usize) -> Self {
         self.chunks.window = Some(items.max(1));
         self
+    }
+
+    /// Returns the number of items that were taken and not returned.
+    fn taken(&self) -> usize {
+        self.gathered.len() + self.chunks.len()
     }
 }
 
@@ -141,19 +157,22 @@ where
             if room == 0 {
                 return;
             }
-            let slot = match self.pool.try_slot() {
-                Err(_) if !self.chunks.has_no_task() => return,
-                Err(SlotError::Full) => self.pool.slot().wait(),
-                settled => settled,
-            };
-            let items: Vec<_> = self.items.by_ref().take(room).collect();
-            if items.is_empty() {
+            let missing = room.saturating_sub(self.gathered.len());
+            self.gathered.extend(self.items.by_ref().take(missing));
+            if self.gathered.is_empty() {
                 return;
             }
+            let gate = self.pool.gate();
+            let slot = match Slot::if_free(gate) {
+                None if !self.chunks.has_no_task() => return,
+                None => Slot::if_granted(gate),
+                free => free,
+            };
+            let items = std::mem::take(&mut self.gathered);
             match slot {
-                Ok(slot) => self.chunks.submit(slot, items),
+                Some(slot) => self.chunks.submit(slot, items),
                 // The caller must not block or the pool is closed.
-                Err(_) => return self.chunks.run_here(items),
+                None => return self.chunks.run_here(items),
             }
         }
     }
@@ -192,6 +211,7 @@ where
             (Some(_), None) => false,
         };
         if self.ended {
+            self.gathered.clear();
             self.chunks.cancel();
         }
         result
@@ -201,7 +221,7 @@ where
         if self.ended {
             return (0, Some(0));
         }
-        let taken = self.chunks.len();
+        let taken = self.taken();
         let (least, most) = self.items.size_hint();
         let most = most.and_then(|most| most.checked_add(taken));
         let least = least.saturating_add(taken);
@@ -221,7 +241,7 @@ where
 impl<I: Iterator, F, T> fmt::Debug for Map<'_, I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
-            .field("taken", &self.chunks.len())
+            .field("taken", &self.taken())
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use crate::engine::{Enter, Gate};
 use crate::map::chunks::Chunks;
 use crate::pool::Pool;
-use crate::submit::Reserve;
+use crate::submit::Slot;
 
 impl Pool {
     /// Returns a stream of the results of `f` for each item, computed by closures in the pool, in
@@ -18,7 +19,10 @@ impl Pool {
     ///
     /// The stream is lazy: it takes items as results are consumed, within a
     /// [window](MapStream::window). Short items are grouped. Each group awaits a slot. If the pool
-    /// is closed, the polling thread computes the items.
+    /// is closed or `max_waiting` submitters wait already, the polling thread computes the items.
+    ///
+    /// A stream that returned `Pending` may wait in the pool's line of submitters. Poll it further
+    /// or drop it, because a slot that is granted to it is unused until then.
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};
@@ -47,8 +51,10 @@ impl Pool {
             pool: self,
             items: Some(items),
             gathered: Vec::new(),
-            reserve: None,
+            enter: None,
             chunks: Chunks::new(self, f),
+            is_error: None,
+            ended: false,
         }
     }
 }
@@ -65,8 +71,12 @@ pin_project! {
         items: Option<S>,
         // Taken from the stream, and waiting for a slot.
         gathered: Vec<S::Item>,
-        reserve: Option<Reserve<'a>>,
+        // The place in the line for a slot. It counts no refusal, because the map goes on without.
+        enter: Option<Enter<'a>>,
         chunks: Chunks<F, T>,
+        // Recognizes the result that ends the map.
+        is_error: Option<fn(&T) -> bool>,
+        ended: bool,
     }
 }
 
@@ -111,6 +121,28 @@ impl<S: Stream, F, T> MapStream<'_, S, F, T> {
     }
 }
 
+impl<S: Stream, F, T, E> MapStream<'_, S, F, Result<T, E>> {
+    /// Ends the stream after the first error that it returns, and cancels the items after it.
+    ///
+    /// ```
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = anthill::Pool::builder().build()?;
+    /// let words = stream::iter(["1", "2", "x", "4"]);
+    /// let parsed = pool.map_stream(words, str::parse::<i32>).stop_at_error();
+    /// let parsed: Vec<_> = parsed.collect().await;
+    /// assert_eq!((parsed.len(), parsed[2].is_err()), (3, true));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stop_at_error(mut self) -> Self {
+        self.is_error = Some(Result::is_err);
+        self
+    }
+}
+
 impl<'a, S, F, T> MapStream<'a, S, F, T>
 where
     S: Stream<Item: Send + 'static>,
@@ -141,33 +173,31 @@ where
             if this.gathered.is_empty() {
                 return;
             }
-            let pool: &'a Pool = this.pool;
-            let reserve = this.reserve.get_or_insert_with(|| pool.slot());
-            let Poll::Ready(slot) = Pin::new(reserve).poll(cx) else {
+            let gate: &'a Gate = this.pool.gate();
+            let enter = this.enter.get_or_insert_with(|| gate.enter_async(1));
+            let Poll::Ready(entered) = Pin::new(enter).poll(cx) else {
                 return;
             };
-            *this.reserve = None;
-            match slot {
-                Ok(slot) => this.chunks.submit(slot, std::mem::take(this.gathered)),
-                // Closed. The tasks before must end first, or the order is lost.
+            *this.enter = None;
+            match entered {
+                Ok(()) => {
+                    let slot = Slot::at(gate);
+                    this.chunks.submit(slot, std::mem::take(this.gathered));
+                }
+                // Refused. The tasks before must end first, or the order is lost.
                 Err(_) if !this.chunks.has_no_task() => return,
                 Err(_) => return this.chunks.run_here(std::mem::take(this.gathered)),
             }
         }
     }
-}
 
-impl<S, F, T> Stream for MapStream<'_, S, F, T>
-where
-    S: Stream<Item: Send + 'static>,
-    F: Fn(S::Item) -> T + Send + Sync + 'static,
-    T: Send + 'static,
-{
-    type Item = T;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+    fn poll_result(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
-            if let Some(result) = self.as_mut().project().chunks.next_ready() {
+            let this = self.as_mut().project();
+            if let Some(result) = this.chunks.next_ready() {
+                // The consumer may wait for a slot before it polls again. So leave the line, or a
+                // slot granted here would be unused meanwhile.
+                *this.enter = None;
                 return Poll::Ready(Some(result));
             }
             self.as_mut().fill(cx);
@@ -188,12 +218,44 @@ where
             }
         }
     }
+}
+
+impl<S, F, T> Stream for MapStream<'_, S, F, T>
+where
+    S: Stream<Item: Send + 'static>,
+    F: Fn(S::Item) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let result = ready!(self.as_mut().poll_result(cx));
+        let this = self.project();
+        *this.ended = match (&result, *this.is_error) {
+            (None, _) => true,
+            (Some(result), Some(is_error)) => is_error(result),
+            (Some(_), None) => false,
+        };
+        if *this.ended {
+            this.gathered.clear();
+            this.chunks.cancel();
+        }
+        Poll::Ready(result)
+    }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.ended {
+            return (0, Some(0));
+        }
         let taken = self.chunks.len() + self.gathered.len();
         let (least, most) = self.items.as_ref().map_or((0, Some(0)), Stream::size_hint);
         let most = most.and_then(|most| most.checked_add(taken));
-        (least.saturating_add(taken), most)
+        let least = least.saturating_add(taken);
+        let may_stop = self.is_error.is_some() && least > 0;
+        (if may_stop { 1 } else { least }, most)
     }
 }
 
@@ -201,6 +263,7 @@ impl<S: Stream, F, T> fmt::Debug for MapStream<'_, S, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapStream")
             .field("taken", &(self.chunks.len() + self.gathered.len()))
+            .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Expiring, ExpiringFuture, Gate, Options, Worn};
+use crate::engine::{Expiring, ExpiringFuture, Gate, Options, Patience, Worn};
 use crate::figures::trace;
 use crate::join::{self, JoinHandle};
 use crate::strand::Strand;
@@ -53,6 +53,24 @@ impl<'a> Slot<'a> {
                 expires_at: None,
             },
         }
+    }
+
+    /// Wraps a slot of `gate` that was just taken.
+    pub(crate) fn at(gate: &'a Gate) -> Self {
+        Self::new(Target::Pool(Cow::Borrowed(gate)), 1)
+    }
+
+    /// Takes a slot if one is free. For a caller that goes on without it, so no refusal is counted.
+    pub(crate) fn if_free(gate: &'a Gate) -> Option<Self> {
+        let entered = gate.enter_uncounted(Patience::None);
+        entered.is_ok().then(|| Self::at(gate))
+    }
+
+    /// Takes a slot, and blocks for it if the pool and the calling thread allow that. For a caller
+    /// that goes on without it, so no refusal is counted.
+    pub(crate) fn if_granted(gate: &'a Gate) -> Option<Self> {
+        let entered = gate.enter_uncounted(gate.entrance().plain());
+        entered.is_ok().then(|| Self::at(gate))
     }
 
     /// Hands the slot to its task.

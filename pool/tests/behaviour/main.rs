@@ -21,6 +21,8 @@ mod lanes;
 mod late;
 mod lifetimes;
 mod map;
+#[cfg(feature = "stream")]
+mod map_stream;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod multi;

@@ -10,15 +10,15 @@ use crate::support::{Gate, eventually, occupy, pool};
 
 /// Counts how many there are, and the most there were.
 #[derive(Default)]
-struct Count {
-    now: AtomicUsize,
-    most: AtomicUsize,
+pub(crate) struct Count {
+    pub(crate) now: AtomicUsize,
+    pub(crate) most: AtomicUsize,
 }
 
-struct Item(Arc<Count>);
+pub(crate) struct Item(Arc<Count>);
 
 impl Item {
-    fn new(count: &Arc<Count>) -> Self {
+    pub(crate) fn new(count: &Arc<Count>) -> Self {
         let now = count.now.fetch_add(1, Ordering::SeqCst) + 1;
         count.most.fetch_max(now, Ordering::SeqCst);
         Self(Arc::clone(count))
@@ -217,73 +217,87 @@ fn size_hint_is_exact_for_exact_iterators() {
     assert_eq!((results.next(), results.next()), (None, None));
 }
 
-#[cfg(feature = "stream")]
-mod streams {
-    use std::future::poll_fn;
-    use std::task::Poll;
+/// Runs `f` on a thread of its own and returns its value. Panics if it does not end.
+pub(crate) fn in_time<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    let thread = std::thread::spawn(f);
+    eventually(|| thread.is_finished());
+    thread.join().unwrap()
+}
 
-    use futures_util::{StreamExt, stream};
-
-    use super::*;
-    use crate::support::block_on;
-
-    #[test]
-    fn stream_gives_results_in_order() {
-        let pool = pool(100, 2);
-        let results = pool.map_stream(stream::iter(0..10_000_u64), |n| n * 2);
-        let results: Vec<_> = block_on(results.collect());
-        assert!(results.into_iter().eq((0..10_000).map(|n| n * 2)));
-    }
-
-    #[test]
-    fn unordered_stream_is_complete() {
-        let pool = pool(3, 2);
-        let results = pool
-            .map_stream(stream::iter(0..10_000_u64), |n| n)
-            .unordered();
-        let mut results: Vec<_> = block_on(results.collect());
-        results.sort_unstable();
-        assert!(results.into_iter().eq(0..10_000));
-    }
-
-    #[test]
-    fn stream_awaits_slots_and_keeps_its_window() {
-        let pool = pool(1, 1);
-        let count = Arc::new(Count::default());
-        let items = stream::iter(0..1000).map(|_| Item::new(&count));
-        let results = pool.map_stream(items, |item| item).window(3);
-        assert_eq!(block_on(results.map(drop).count()), 1000);
-        assert!(count.most.load(Ordering::SeqCst) <= 3);
-        assert_eq!(pool.in_flight(), 0);
-    }
-
-    #[test]
-    fn item_is_mapped_while_the_stream_is_pending() {
-        let pool = pool(10, 1);
-        let mut sent = 0;
-        let items = stream::poll_fn(move |_| {
-            sent += 1;
-            if sent == 1 {
-                Poll::Ready(Some(7))
-            } else {
-                Poll::Pending
-            }
+#[test]
+fn source_of_a_map_may_use_the_same_pool() {
+    for capacity in [1, 2, 3] {
+        let pool = pool(capacity, 2);
+        let sum = in_time(move || {
+            let first = pool.map(0..1000_u64, |n| n + 1);
+            let second = pool.map(first, |n| n * 2).unordered();
+            pool.map(second, |n| n).sum::<u64>()
         });
-        let mut results = pool.map_stream(items, |n| n * 6);
-        assert_eq!(block_on(results.next()), Some(42));
-        let is_pending = block_on(poll_fn(|cx| {
-            Poll::Ready(results.poll_next_unpin(cx).is_pending())
-        }));
-        assert!(is_pending);
+        assert_eq!(sum, 1_001_000);
     }
+}
 
-    #[test]
-    fn closed_pool_leaves_the_stream_to_its_poller() {
-        let pool = pool(10, 1);
-        let mut results = pool.map_stream(stream::iter(0..1000), |n| n);
-        let mut sum = block_on(results.next()).unwrap();
-        pool.close();
-        sum += block_on(results.fold(0, |sum, n| async move { sum + n }));
-        assert_eq!(sum, 499_500);
-    }
+#[test]
+fn map_finds_its_end_without_a_slot() {
+    let pool = pool(1, 1);
+    let ends = in_time(move || {
+        let mut results = pool.map([1], |n| n);
+        assert_eq!(results.next(), Some(1));
+        let _held = pool.try_slot().unwrap();
+        (results.next(), pool.map([0; 0], |n| n).next())
+    });
+    assert_eq!(ends, (None, None));
+}
+
+#[test]
+fn map_may_become_unordered_after_its_first_result() {
+    let pool = pool(100, 2);
+    let mut all = in_time(move || {
+        let mut results = pool.map(0..100, |n| n);
+        let first = results.next();
+        let mut results = results.unordered();
+        let second = results.next();
+        let results = results.unordered();
+        first
+            .into_iter()
+            .chain(second)
+            .chain(results)
+            .collect::<Vec<_>>()
+    });
+    all.sort_unstable();
+    assert_eq!(all, (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn map_that_gets_no_slot_counts_no_refusal() {
+    let pool = pool(1, 1);
+    let inner = pool.clone();
+    let sum = move || inner.map(0..1000, |n| n).sum::<i32>();
+    assert_eq!(sum(), 499_500);
+    let nested = pool.submit_with_handle(sum.clone()).unwrap();
+    assert_eq!(nested.wait().unwrap(), 499_500);
+    pool.close();
+    assert_eq!(sum(), 499_500);
+    let stats = pool.stats();
+    assert_eq!((stats.rejected_full, stats.rejected_closed), (0, 0));
+    assert_eq!(stats.rejected_would_deadlock, 0);
+}
+
+#[test]
+fn panic_of_the_source_loses_no_item() {
+    let pool = pool(100, 2);
+    let items = (0..10_000).inspect(|n| assert!(*n != 7777, "unlucky"));
+    let mut results = pool.map(items, |n| n);
+    let mut seen = Vec::new();
+    let panics = std::iter::from_fn(|| match catch_unwind(AssertUnwindSafe(|| results.next())) {
+        Ok(None) => None,
+        Ok(Some(n)) => {
+            seen.push(n);
+            Some(0)
+        }
+        Err(_) => Some(1),
+    });
+    assert_eq!(panics.sum::<i32>(), 1);
+    assert!(seen.into_iter().eq((0..7777).chain(7778..10_000)));
+    eventually(|| pool.in_flight() == 0);
 }
