@@ -18,9 +18,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Runs the futures of a service in a pool. Needs the feature `tower`.
 ///
-/// `poll_ready` reserves a slot, so the layer composes with others. Under `load_shed` a full pool
-/// refuses a request at once. `timeout` limits the time from the slot to the response. Dropping a
-/// response future cancels its request.
+/// `poll_ready` reserves a slot, so the layer composes with others. A ready service keeps the slot
+/// until it is called or dropped. Under `load_shed` a full pool refuses a request at once.
+/// `timeout` limits the time from the slot to the response. Dropping a response future cancels its
+/// request.
 ///
 /// ```
 /// use anthill::PoolLayer;
@@ -88,14 +89,12 @@ enum Reserved {
 impl<S> PoolService<S> {
     fn poll_slot(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SlotError>> {
         if let Reserved::None = self.slot {
-            self.slot = match self.pool.try_slot() {
-                Ok(slot) => Reserved::Held(slot.into_owned()),
-                Err(SlotError::Full) => {
-                    let pool = self.pool.clone();
-                    let slot = async move { pool.slot().await.map(Slot::into_owned) };
-                    Reserved::Waits(Box::pin(slot))
-                }
-                Err(error) => return Poll::Ready(Err(error)),
+            self.slot = if let Some(slot) = Slot::if_free(self.pool.gate()) {
+                Reserved::Held(slot.into_owned())
+            } else {
+                let pool = self.pool.clone();
+                let slot = async move { pool.slot().await.map(Slot::into_owned) };
+                Reserved::Waits(Box::pin(slot))
             };
         }
         if let Reserved::Waits(slot) = &mut self.slot {

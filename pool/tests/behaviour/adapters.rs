@@ -144,6 +144,7 @@ mod tower {
         });
         assert!(waits);
         assert_eq!(pool.in_flight(), 1, "reserved for the next request");
+        assert_eq!(pool.stats().rejected_full, 0, "it waited");
         assert_eq!(block_on(service.call(3)).unwrap(), 3);
         drop(service.clone());
         assert_eq!(pool.in_flight(), 0);
