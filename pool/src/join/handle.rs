@@ -81,7 +81,8 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     ///
-    /// [`JoinError::Panicked`] if the task panicked, [`JoinError::Cancelled`] if it was cancelled.
+    /// [`JoinError::Panicked`] if the task panicked, [`JoinError::Cancelled`] if it was cancelled,
+    /// [`JoinError::Expired`] if it [expired](crate::Slot::expires_at).
     ///
     /// # Panics
     ///
