@@ -1,4 +1,4 @@
-//! What clients and server of the chat say to each other, and a client in Rust.
+//! The protocol of the chat, and a client in Rust.
 //!
 //! # Layout
 //!

@@ -1,4 +1,4 @@
-//! What a run was like, moment after moment.
+//! The moments of a run.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The HTTP API, for admins with a token: what programs do that hold no connection. Requests run in
-//! a pool of their own.
+//! The HTTP API, for admins with a token and without a connection. Requests run in a pool of their
+//! own.
 //!
 //! | request | |
 //! |---|---|

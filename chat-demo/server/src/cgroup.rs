@@ -1,4 +1,4 @@
-//! What the cgroup of this process allows it.
+//! The limits of this process's cgroup.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Times as numbers, as clients, files and figures have them.
+//! Times as numbers for clients, files and metrics.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! A connection as the hub and the rooms know it.
+//! A connection as seen by hub and rooms.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

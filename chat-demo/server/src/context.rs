@@ -1,4 +1,4 @@
-//! One connection as its handlers see it.
+//! A connection as seen by its handlers.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Sockets that are no WebSocket connections yet, and which of them make room for others.
+//! Sockets before their upgrade, and which of them are closed for others.
 //!
 //! | a socket that | holds | makes room |
 //! |---|---|---|

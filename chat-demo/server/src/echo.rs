@@ -1,6 +1,5 @@
-//! The echo: each message goes back to the client that sent it. It speaks none of our protocol, and
-//! so it shows a conformance suite the very transport that the chat stands on: front door, slot,
-//! duct, outbox and the library's settings.
+//! The echo: sends each message back to its client, without our protocol. A conformance suite thus
+//! tests the transport of the chat: door, slot, transport, outbox and the library's settings.
 
 use std::future::poll_fn;
 use std::mem;

@@ -1,5 +1,5 @@
-//! What frames make the server do. A type of frame is declared in `chat_demo_client::payload`; here
-//! it has a function, and an arm of [`handle`].
+//! The handlers of frames. A type of frame is declared in `chat_demo_client::payload`; here it has
+//! a function, and an arm of [`handle`].
 
 use std::sync::Arc;
 

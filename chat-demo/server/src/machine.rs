@@ -1,5 +1,5 @@
-//! How busy the machine is, or the part of it that this process may use, and how much of that is
-//! the process's own work.
+//! The load of the machine, or of the part that this process may use, and the share of this
+//! process.
 
 use std::mem;
 use std::thread;

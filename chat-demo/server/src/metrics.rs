@@ -1,4 +1,4 @@
-//! What is shown of a server, to `/metrics` and `/api/stats`. Nothing in the server decides by it.
+//! The figures of a server, for `/metrics` and `/api/stats`. The server makes no decision by them.
 
 mod exposition;
 mod gauge;

@@ -1,4 +1,4 @@
-//! One server: what all its connections share.
+//! One server: the state that all its connections share.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Whom a request is for and whose page it comes from: what its Host and its Origin say.
+//! Checks the Host and the Origin of a request.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! The entrances to the server's workers.
+//! The pools of the server.
 
 use std::future::Future;
 

@@ -1,6 +1,6 @@
-//! What one may ask for in a second: a connection, and a user over all connections. Each request
-//! has a cost, and a second may cost so much: once for messages, which are refused beyond it, and
-//! once for other requests, which wait.
+//! Rate limits of a connection, and of a user over all connections. Each request has a cost, and
+//! each second has a budget: one for messages, which are refused beyond it, and one for other
+//! requests, which wait.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

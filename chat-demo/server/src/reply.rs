@@ -1,4 +1,4 @@
-//! What HTTP requests are answered with.
+//! Answers to HTTP requests.
 
 use bytes::Bytes;
 use http_body_util::Full;

@@ -1,4 +1,4 @@
-//! Which rooms a token allows: the patterns of its `rooms` claim.
+//! The rooms that a token allows: the patterns of its `rooms` claim.
 
 use std::sync::Arc;
 

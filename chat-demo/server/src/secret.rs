@@ -1,4 +1,4 @@
-//! The secret that tokens are signed with, and where it comes from.
+//! The secret of tokens, and its options.
 
 use std::fs;
 use std::io;

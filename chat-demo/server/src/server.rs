@@ -1,4 +1,4 @@
-//! The server's life: start, accept, drain.
+//! The life cycle of the server: start, accept, drain.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,5 +1,5 @@
-//! The sessions: which user is connected, where, since when and until when for sure. They are kept
-//! in a store of their own, for a user may be connected to several servers.
+//! The sessions: which user is connected to which server, since when, and when the entry expires.
+//! They have a store of their own, because a user may be connected to several servers.
 
 mod memory;
 

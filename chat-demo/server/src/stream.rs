@@ -1,4 +1,4 @@
-//! What carries a client's bytes: its TCP connection, bare or in TLS.
+//! The transport of a client: TCP, with or without TLS.
 
 use std::io;
 

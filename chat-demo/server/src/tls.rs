@@ -1,4 +1,4 @@
-//! TLS: the certificate that the server shows, and the key to it.
+//! TLS: the server's certificate and key.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

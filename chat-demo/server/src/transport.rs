@@ -1,6 +1,6 @@
-//! The duct: reads come from the socket, writes go to the outbox. So the WebSocket library's own
-//! frames (pongs, closes) and those of the rooms form one line, and nothing is copied on the way
-//! from a room to the socket.
+//! The transport of a connection: reads come from the socket, and writes go to the outbox. So the
+//! frames of the WebSocket library (pongs, closes) and those of the rooms share one queue, and no
+//! byte is copied between a room and the socket.
 
 mod framing;
 

@@ -1,4 +1,4 @@
-//! The pool's limits follow the load, where that is asked for.
+//! Adapts the limits of the pool to the load, if enabled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

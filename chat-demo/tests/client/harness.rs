@@ -1,4 +1,4 @@
-//! A server, a program that talks, and what a reconnecting client told.
+//! A server, a publisher, and the events of a reconnecting client.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -51,7 +51,7 @@ pub(crate) fn url(server: &Server) -> String {
     format!("ws://{}/ws", server.address())
 }
 
-/// A client that comes back at once.
+/// Returns a client that reconnects at once.
 pub(crate) fn reconnecting(url: &str) -> Reconnecting {
     let settings = Settings {
         first_wait: Duration::from_millis(1),
@@ -95,7 +95,7 @@ impl Speaker {
     }
 }
 
-/// The next thing that is told.
+/// Returns the next event.
 pub(crate) async fn next(client: &mut Reconnecting) -> News {
     client.next().await.expect("not the end").expect("no error")
 }

@@ -1,4 +1,4 @@
-//! A server of a test's own, for what a real one would not do.
+//! A server for tests, with answers that a real one does not give.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! One connection, and all that is said over it.
+//! One connection without reconnecting.
 
 use std::time::Duration;
 
@@ -204,7 +204,7 @@ fn texts_over_the_limit_are_not_sent() {
 #[test]
 fn a_server_that_does_not_answer_is_not_waited_for() {
     run(async {
-        // The system accepts for it, and nobody reads.
+        // The kernel accepts the connection, and no program reads.
         let mute = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = mute.local_addr().expect("it is bound");
         let time = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! A line between client and server that a test can break.
+//! A proxy between client and server that a test can cut.
 
 use std::net::SocketAddr;
 
@@ -11,11 +11,11 @@ use tokio::sync::watch;
 enum Line {
     /// Bytes pass.
     Open,
-    /// They do not, and nobody is told.
+    /// Data stops without an error.
     Stalled,
     /// Those of the server do not.
     Mute,
-    /// Connections end, also those that come.
+    /// Connections end, new ones as well.
     Cut,
 }
 

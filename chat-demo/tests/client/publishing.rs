@@ -1,4 +1,4 @@
-//! What becomes of texts when the line breaks.
+//! Texts whose connection is lost.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What was said while the line was cut.
+//! Recovery of messages after a lost connection.
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::{News, Reconnecting};
@@ -150,7 +150,7 @@ fn repetitions_are_hidden() {
         let mut bob = Speaker::enter(&url(&server)).await;
         bob.say(1..=3).await;
         told_until(&mut ann, "3").await;
-        // Whoever asks for them, they have been told.
+        // They were reported before.
         let history = json!({ "room": "tea", "limit": 3 });
         ann.send(Kind::HISTORY, &history).expect("it is small");
         let join = json!({ "room": "tea", "after": 0, "epoch": start.epoch });

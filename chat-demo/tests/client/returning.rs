@@ -1,4 +1,4 @@
-//! When a client comes back, and when it does not.
+//! When a client reconnects, and when it ends.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;

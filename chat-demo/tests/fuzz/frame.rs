@@ -1,4 +1,4 @@
-//! What holds for any bytes that come as a frame.
+//! Properties of any bytes as a frame.
 
 use chat_demo_client::frame::{CRC_LEN, Frame, HEADER_LEN, Kind};
 

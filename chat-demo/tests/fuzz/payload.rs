@@ -1,4 +1,4 @@
-//! What holds for any bytes that come as a payload.
+//! Properties of any bytes as a payload.
 
 use std::fmt::Debug;
 

@@ -1,4 +1,4 @@
-//! Circles in a graph of imports.
+//! Finds circles in a graph of imports.
 
 use crate::imports::Imports;
 

@@ -1,4 +1,4 @@
-//! Which modules of a crate import which.
+//! The imports of the modules of a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

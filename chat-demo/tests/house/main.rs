@@ -1,4 +1,4 @@
-//! No module of the chat's crates imports itself through others.
+//! The modules of the chat's crates form no circles.
 
 mod circles;
 mod imports;

@@ -1,4 +1,4 @@
-//! The HTTP API of one server of several.
+//! The HTTP API of one of several servers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Redis comes and goes; the servers stay.
+//! A Redis that disappears and returns while the servers run.
 
 use chat_demo_client::payload::ErrorCode;
 use chat_demo_client::{Client, Event};
@@ -7,7 +7,7 @@ use chat_demo_server::config::WhenAway;
 use crate::node::{Node, join, message, messages, next, run};
 use crate::redis::{Redis, free_address};
 
-/// Says something until it is kept and heard.
+/// Publishes a text until it is stored and delivered.
 async fn say(client: &mut Client, room: &str, text: &str) -> u64 {
     loop {
         let published = client.publish(room, text, Some(text)).await;

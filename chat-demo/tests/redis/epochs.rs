@@ -1,4 +1,4 @@
-//! A Redis that loses what it had: rooms begin another epoch, and nobody is left behind.
+//! A Redis that loses its data: rooms begin a new epoch, and all members learn of it.
 
 use std::time::Duration;
 

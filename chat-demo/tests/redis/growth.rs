@@ -1,4 +1,4 @@
-//! What servers leave in Redis goes by itself.
+//! Keys of the servers in Redis expire.
 
 use std::collections::BTreeSet;
 

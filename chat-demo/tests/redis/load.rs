@@ -1,4 +1,4 @@
-//! Members of rooms that check what they hear, and publishers that remember what was acknowledged.
+//! Members that check their messages, and publishers that remember acknowledged texts.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

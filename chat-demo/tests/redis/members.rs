@@ -1,4 +1,4 @@
-//! Who is in a room, on all servers.
+//! The members of a room on all servers.
 
 use std::time::Duration;
 

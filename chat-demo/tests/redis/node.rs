@@ -1,4 +1,4 @@
-//! A server of several, and its clients.
+//! One of several servers, and its clients.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -136,7 +136,7 @@ pub(crate) async fn join(client: &mut Client, room: &str, seen: Option<Position>
     }
 }
 
-/// The next message, whatever comes before.
+/// Returns the next message, and skips other frames.
 pub(crate) async fn message(client: &mut Client) -> Message {
     loop {
         if let Event::Message(message) = next(client).await {

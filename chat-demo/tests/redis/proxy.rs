@@ -1,4 +1,4 @@
-//! A way to Redis that can be cut: what is sent waits, and arrives late.
+//! A proxy to Redis that can be cut: data waits and arrives late.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Proxy {
         format!("redis://{}", self.address)
     }
 
-    /// Nothing passes any more, and nobody is told.
+    /// Data stops without an error.
     pub(crate) fn stall(&self) {
         self.stalled.send_replace(true);
     }

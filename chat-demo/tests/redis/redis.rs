@@ -1,4 +1,4 @@
-//! A Redis of a test's own, that can be killed and started again with what it had.
+//! A Redis for a test, which can be killed and restarted with its data.
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ pub(crate) struct Redis {
     options: Vec<String>,
 }
 
-/// An address that nobody listens at.
+/// Returns an address where nothing listens.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("it is bound")

@@ -1,4 +1,4 @@
-//! A Redis that answers and does not do what servers need.
+//! A Redis that answers, but refuses what the servers need.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Sessions are in Redis, where all servers see them.
+//! Sessions in Redis, visible to all servers.
 
 use chat_demo_client::{Client, ClientError, Event};
 

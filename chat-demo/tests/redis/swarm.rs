@@ -1,4 +1,4 @@
-//! Thousands on three servers, one of which is killed.
+//! Thousands of clients on three servers, one of which is killed.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A cluster, and a master that a sentinel names.
+//! A cluster, and a master behind a sentinel.
 
 use std::fs;
 use std::process::Command;

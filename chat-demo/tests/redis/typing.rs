@@ -1,4 +1,4 @@
-//! Notices that somebody writes something, on several servers.
+//! Typing notices on several servers.
 
 use chat_demo_client::Event;
 use chat_demo_client::payload::Typing;

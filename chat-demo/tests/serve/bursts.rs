@@ -1,4 +1,4 @@
-//! Many messages at once, and clients that read them as they come.
+//! Bursts of messages, and clients that read them at their own pace.
 
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ fn readers_survive_joins_and_leaves() {
     });
 }
 
-/// Whoever does not read holds up its room once, and is dropped.
+/// A client that does not read delays its room once, and is dropped.
 #[test]
 fn who_does_not_read_is_dropped_after_its_time() {
     run(async {

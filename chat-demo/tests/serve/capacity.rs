@@ -1,4 +1,4 @@
-//! A full server, and who gets in.
+//! A full server.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What clients say and hear.
+//! Frames between clients and the server.
 
 use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Those who ask for much, and others who do not notice.
+//! Expensive requests do not delay other clients.
 
 use chat_demo_client::frame::{Frame, Kind};
 use chat_demo_client::payload::{History, Payload};
@@ -187,7 +187,7 @@ fn client_that_does_not_read_is_not_read() {
             .await;
         assert!(!asking.is_finished());
         assert_eq!(server.stats().await["drops"]["slow_consumer"], 0);
-        // It goes on as soon as it reads.
+        // It continues as soon as the client reads.
         for _ in 0..10_000 {
             from.next().await.expect("not the end").expect("WebSocket");
         }

@@ -1,4 +1,4 @@
-//! Data files that cannot be used, from the start or from some moment on.
+//! Data files that are damaged at the start or later.
 
 use std::fs;
 use std::io::Write;
@@ -202,7 +202,7 @@ fn file_that_is_removed_is_missed() {
         assert_eq!(publish(&mut ann, "one").await, Ok(json!(1)));
         let away = folder.path().join("away.redb");
         fs::rename(&path, &away).expect("it is there");
-        // It is noticed also while nobody speaks.
+        // The damage is detected in a silent room as well.
         while server.http("GET /readyz HTTP/1.1").await.status != 503 {}
         let figures = server.http("GET /metrics HTTP/1.1").await.body;
         assert!(figures.contains("\nchat_data_up 0\n"), "{figures}");
@@ -234,7 +234,7 @@ fn text_written_to_a_removed_file_is_uncertain() {
             "{refused}"
         );
         fs::rename(&away, &path).expect("it is there");
-        // What nobody has heard of is not among the numbers.
+        // Messages that were not delivered have no number.
         let seq = loop {
             if let Ok(seq) = publish(&mut ann, "three").await {
                 break seq;

@@ -1,4 +1,4 @@
-//! With `--data`, what was acknowledged is there after whatever happened.
+//! With `--data`, acknowledged messages survive crashes and restarts.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Sockets that are no connections yet, and those that they must not keep out.
+//! Sockets before their upgrade, and the clients that they must not block.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The echo for conformance tests: the transport without the chat.
+//! The echo for conformance tests: the transport without the protocol.
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;

@@ -1,4 +1,4 @@
-//! Texts that are longer in one encoding than in another.
+//! Texts that are longer in some encodings.
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::{self, Ack, Alert, Message, OrderUpdate, Publish};

@@ -1,4 +1,4 @@
-//! Numbers of a room are those of one epoch.
+//! Epochs of a room's numbers.
 
 use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ impl Client {
         }
     }
 
-    /// Joins as one that has seen a message; with `null` it does not say in which epoch.
+    /// Joins after a message; `null` omits its epoch.
     async fn join_after(&mut self, room: &str, after: u64, epoch: &Value) -> Value {
         let mut join = json!({ "room": room, "after": after });
         if !epoch.is_null() {

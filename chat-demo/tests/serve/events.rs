@@ -1,4 +1,4 @@
-//! A room as a stream of events.
+//! A room as a stream of events (SSE).
 
 use std::time::Duration;
 

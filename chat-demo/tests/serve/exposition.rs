@@ -1,4 +1,4 @@
-//! The form of `/metrics`, and the dashboard that is made of it.
+//! The format of `/metrics`, and the dashboard over it.
 
 use std::collections::{HashMap, HashSet};
 

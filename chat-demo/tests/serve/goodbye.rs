@@ -1,4 +1,4 @@
-//! What was accepted is acknowledged before the connection ends.
+//! Accepted messages are acknowledged before the connection ends.
 
 use chat_demo_client::frame::Kind;
 use futures_util::StreamExt;

@@ -1,4 +1,4 @@
-//! Requests as no browser and no library would send them, and pages that are not the server's own.
+//! Malformed upgrade requests, and pages of foreign origins.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,7 +19,7 @@ async fn answer(server: &Server, request: &str) -> (u16, String) {
         .await
         .expect("it reads");
     let mut answer = Vec::new();
-    // Up to the head's end: an upgraded connection goes on.
+    // Read only the head: an upgraded connection stays open.
     while !answer.windows(4).any(|bytes| bytes == b"\r\n\r\n") {
         let read = stream.read_buf(&mut answer).await.expect("an answer");
         assert!(read > 0, "{}", String::from_utf8_lossy(&answer));

@@ -1,4 +1,4 @@
-//! A server, and clients that share no code with it but the codec.
+//! A server, and clients that share only the frame codec with it.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -65,7 +65,7 @@ impl Server {
         })
     }
 
-    /// Tells the server to end.
+    /// Drains the server.
     pub(crate) fn stop(self) -> JoinHandle<Result<(), ServeError>> {
         tokio::task::spawn_blocking(|| self.server.drain())
     }
@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         error
     }
 
-    /// The end, after whatever frames.
+    /// Expects a close after any number of frames.
     pub(crate) async fn expect_close_at_last(&mut self, code: u16) {
         loop {
             let message = self

@@ -1,4 +1,4 @@
-//! What was said, for those who come back or come late.
+//! Earlier messages, for clients that reconnect or join late.
 
 use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ impl Client {
         }
     }
 
-    /// Says the numbers, and hears them.
+    /// Publishes the numbers and reads them back.
     async fn say_numbers(&mut self, room: &str, numbers: std::ops::RangeInclusive<u64>) {
         for number in numbers.clone() {
             self.publish(room, &number.to_string()).await;

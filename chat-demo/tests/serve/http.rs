@@ -1,4 +1,4 @@
-//! The front door.
+//! HTTP paths and methods.
 
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;

@@ -1,4 +1,4 @@
-//! What the binary logs, in both forms.
+//! The log in both formats.
 
 use std::process::Stdio;
 
@@ -42,7 +42,7 @@ impl Process {
         line.expect("another line")
     }
 
-    /// Tells it to end; what it logged until then, once it has.
+    /// Ends the server, and returns the remaining log lines.
     async fn end(mut self) -> Vec<String> {
         let id = self.child.id().expect("it runs").to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().await;

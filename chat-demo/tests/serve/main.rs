@@ -1,4 +1,4 @@
-//! The server as its clients meet it: over real sockets, on a free port.
+//! The server over real sockets, on a free port.
 
 mod api;
 mod bursts;

@@ -1,4 +1,4 @@
-//! What the server shows of itself: each figure moves when it should.
+//! The metrics: each changes when it should.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! Clients that do wrong harm themselves alone.
+//! Faulty clients harm only themselves.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A server at its limit, and limits that follow the load.
+//! A server at its limit, and limits that adapt to the load.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ fn pressure_refuses_connections_then_slows_publishers() {
         let server = Server::with(busy);
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
         until(&server, |stats| stats["pressure"] == "refusing").await;
-        // A few are let in whatever the server does.
+        // A few connections are always admitted.
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
         let mut ann = server.enter_room("ann", "tea").await;
 

@@ -1,4 +1,4 @@
-//! Who comes and who goes.
+//! Presence of users.
 
 use chat_demo_client::frame::Kind;
 use serde_json::json;

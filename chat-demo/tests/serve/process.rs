@@ -1,4 +1,4 @@
-//! The server as a process of its own, for what only a process can suffer.
+//! The server as a process of its own.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::harness::{Client, http};
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
     child: Child,
-    /// Kept, for the server goes on writing.
+    /// Kept open, because the server keeps writing.
     _log: Lines<BufReader<ChildStdout>>,
 }
 

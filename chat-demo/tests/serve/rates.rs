@@ -1,4 +1,4 @@
-//! Those who publish too fast.
+//! Rate limits.
 
 use chat_demo_client::frame::Kind;
 use serde_json::json;
@@ -49,7 +49,7 @@ fn a_connection_is_refused_and_others_are_not() {
         ann.publish_until_refused().await;
         let mut desk = server.enter_room("ann", "tea").await;
         assert!(desk.try_publish(0).await);
-        // It lives, and may go on when it has waited.
+        // The connection stays open, and works again after a wait.
         while !ann.try_publish(0).await {}
     });
 }

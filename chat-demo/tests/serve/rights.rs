@@ -1,4 +1,4 @@
-//! Tokens that name the rooms that their users may enter.
+//! Tokens that limit the rooms of their users.
 
 use chat_demo_client::frame::Kind;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What is secret is not shown.
+//! Secrets are not shown.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! How many connections a user may have.
+//! The bound on the connections of a user.
 
 use chat_demo_client::frame::Kind;
 use futures_util::StreamExt;

@@ -1,4 +1,4 @@
-//! The binary when nobody reads what it says, and what it does at signals.
+//! The binary with closed outputs, and its signals.
 
 use std::io::{BufRead, BufReader, PipeReader, pipe};
 use std::net::SocketAddr;
@@ -63,7 +63,7 @@ impl Piped {
         kill(Pid::from_raw(id), signal).expect("it runs");
     }
 
-    /// Waits until it has ended, whoever reads what it says.
+    /// Waits until it has ended.
     async fn ended(self) -> ExitStatus {
         let Self {
             mut child, output, ..
@@ -121,7 +121,7 @@ fn a_terminal_that_closes_drains_the_server() {
         let server = Piped::serve(&["--drain-notice", "0ms"]);
         let ann = enter(server.address).await;
         server.signal(Signal::SIGHUP);
-        // The shell tells it again.
+        // The shell sends the signal again.
         server.signal(Signal::SIGHUP);
         expect_drain(ann).await;
         assert_eq!(server.ended().await.code(), Some(0));

@@ -1,4 +1,4 @@
-//! TLS: all is served in it, and who does not speak it is sent away.
+//! TLS on all paths; other clients are refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};

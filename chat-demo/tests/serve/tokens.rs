@@ -1,4 +1,4 @@
-//! Who says who it is, and for how long.
+//! Tokens: identity and expiry.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -198,7 +198,7 @@ fn a_guest_does_not_pass_for_a_user() {
         guest.publish("tea", "I am ann").await;
         assert_eq!(ann.expect(Kind::MESSAGE).await["user"], "guest-ann");
 
-        // Who comes back with the name that it was given keeps it.
+        // A guest that reconnects under its name keeps it.
         let mut again = server.connect().await;
         again.say(Kind::HELLO, json!({ "name": "guest-ann" })).await;
         again.expect_welcome("guest-ann").await;

@@ -1,4 +1,4 @@
-//! Notices that somebody writes something.
+//! Typing notices.
 
 use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn start() -> Server {
     Server::with(|config| config.presence_limit = 2)
 }
 
-/// A client in tea that heard nothing yet.
+/// Returns a client in tea that has read all earlier frames.
 async fn enter(server: &Server, name: &str) -> Client {
     server.enter_room(name, "tea").await
 }
@@ -52,7 +52,7 @@ fn others_hear_that_a_user_writes_but_not_all_the_time() {
         ann.publish("tea", "hi").await;
         let (notices, message) = bob.notices().await;
         assert_eq!((notices, &message["seq"]), (1, &json!(1)));
-        // The user itself hears nothing of it.
+        // The user itself gets no notice.
         ann.expect(Kind::MESSAGE).await;
     });
 }

@@ -1,4 +1,4 @@
-//! Who connects where, and how.
+//! A builder of clients.
 
 use std::{fmt, time::Duration};
 

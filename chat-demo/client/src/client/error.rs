@@ -1,4 +1,4 @@
-//! What a client could not do, why, and whether it is worth another attempt.
+//! Errors of a client, and whether another attempt can help.
 
 use std::{io, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What a client receives.
+//! The events that a client receives.
 
 use bytes::Bytes;
 

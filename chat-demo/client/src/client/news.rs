@@ -1,4 +1,4 @@
-//! What a reconnecting client tells.
+//! The events of a reconnecting client.
 
 use std::time::Duration;
 

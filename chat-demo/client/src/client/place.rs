@@ -1,5 +1,5 @@
-//! A room as a reconnecting client remembers it: what it has told of it, and how to get what is
-//! missing. No I/O.
+//! A room of a reconnecting client: the messages that it has returned, and how to get missing ones.
+//! It does no I/O.
 
 use std::{
     collections::{BTreeMap, VecDeque},

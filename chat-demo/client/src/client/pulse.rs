@@ -1,4 +1,4 @@
-//! When to speak, and when to give up: the clock of a connection.
+//! The timers of a connection: heartbeats and silence.
 
 use std::{
     mem,

@@ -1,4 +1,4 @@
-//! What the kinds of frames are declared with.
+//! The macro that declares the kinds of frames.
 
 /// Declares the kinds: a byte, a name, the payload if there is one, how it is checked, and what it
 /// says as an [`Event`] if servers send it to clients.

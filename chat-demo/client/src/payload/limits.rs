@@ -1,4 +1,4 @@
-//! What names may be, and how long other texts.
+//! Limits of names and texts.
 
 /// The longest name of a room or a user, in bytes.
 pub const MAX_NAME: usize = 64;

@@ -1,4 +1,4 @@
-//! Payloads of which only the kind is known.
+//! Payloads of a kind that is known only at run time.
 
 use std::sync::OnceLock;
 

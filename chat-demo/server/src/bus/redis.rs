@@ -1,5 +1,5 @@
-//! The bus over Redis. A script numbers a message, keeps it in a stream and announces it, all at
-//! one moment; announcements come over Pub/Sub, and what was missed is read from the stream.
+//! The bus over Redis. A script atomically numbers a message, adds it to a stream and announces it.
+//! Announcements use Pub/Sub; missed messages are read from the stream.
 
 mod announcement;
 mod keys;

@@ -1,4 +1,4 @@
-//! How Redis is found and used.
+//! The options of Redis.
 
 use std::time::Duration;
 

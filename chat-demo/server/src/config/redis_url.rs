@@ -1,4 +1,4 @@
-//! Addresses of Redis, in which there may be a password.
+//! URLs of Redis, which may contain a password.
 
 use std::convert::Infallible;
 use std::fmt;

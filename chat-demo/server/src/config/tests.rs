@@ -1,4 +1,4 @@
-//! Settings as they are given on a command line.
+//! Settings from a command line.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! One user beside others.
+//! Fairness between users.
 
 use super::*;
 

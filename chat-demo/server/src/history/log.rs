@@ -1,4 +1,4 @@
-//! What was said in one room.
+//! The messages of one room.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! Which rooms are forgotten when there are too many.
+//! Which rooms to remove when there are too many.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What is kept, for how long, and under which numbers.
+//! Which messages are kept, how long, and under which numbers.
 
 use super::*;
 

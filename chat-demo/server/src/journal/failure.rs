@@ -1,4 +1,4 @@
-//! Why a data file cannot be used, and how to find out without a panic.
+//! Failures of data files, detected without a panic.
 
 use std::any::Any;
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! What the writer is asked to do, and what comes of it.
+//! Orders to the writer, and their results.
 
 use std::time::Duration;
 

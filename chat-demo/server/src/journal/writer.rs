@@ -1,4 +1,4 @@
-//! The thread that has the file.
+//! The thread that owns the data file.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The figures as Prometheus scrapes them.
+//! The metrics in Prometheus format.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! A gauge as Prometheus scrapes it.
+//! A gauge in Prometheus format.
 
 use std::fmt;
 

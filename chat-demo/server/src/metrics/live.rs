@@ -1,4 +1,4 @@
-//! What has a value at each instant.
+//! Metrics that are read at each scrape.
 
 use std::fmt;
 use std::sync::Arc;

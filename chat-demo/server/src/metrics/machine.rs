@@ -1,4 +1,4 @@
-//! The machine, and what is done when it is at its limit.
+//! Metrics of the machine, and of the server at its limit.
 
 use std::fmt;
 

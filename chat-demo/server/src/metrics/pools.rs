@@ -1,4 +1,4 @@
-//! The pools as Prometheus scrapes them.
+//! Metrics of the pools.
 
 use std::fmt;
 

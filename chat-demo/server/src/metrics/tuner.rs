@@ -1,4 +1,4 @@
-//! What moves a limit of a pool.
+//! Metrics of the tuner.
 
 use std::fmt;
 

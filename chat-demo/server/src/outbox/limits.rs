@@ -1,4 +1,4 @@
-//! How much may wait for one client.
+//! The limits of an outbox.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an outbox holds, under its lock.
+//! The content of an outbox, under its lock.
 
 use std::collections::VecDeque;
 use std::mem;

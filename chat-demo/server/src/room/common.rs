@@ -1,4 +1,4 @@
-//! What all rooms of a server have in common.
+//! What all rooms of a server share.
 
 use std::sync::Arc;
 

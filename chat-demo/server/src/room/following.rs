@@ -1,4 +1,4 @@
-//! How a room whose messages are numbered elsewhere catches up.
+//! A room whose messages are numbered by the bus.
 
 #[cfg(test)]
 mod tests;

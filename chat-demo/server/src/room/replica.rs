@@ -1,4 +1,4 @@
-//! How far this server knows a room whose messages are numbered elsewhere.
+//! What this server knows of a room that the bus numbers.
 
 use super::source::Newcomer;
 use crate::bus::{Mark, Page};

@@ -1,4 +1,4 @@
-//! A room's state, and what its operations do to it.
+//! The state of a room, and its operations.
 
 use std::collections::HashMap;
 use std::sync::Arc;

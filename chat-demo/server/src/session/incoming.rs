@@ -1,4 +1,4 @@
-//! What comes from a client, also while one of its frames is being handled.
+//! Input of a client, read also during a request.
 
 use std::future::{Future, poll_fn};
 use std::io;

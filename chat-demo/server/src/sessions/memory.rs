@@ -1,4 +1,4 @@
-//! The store of a server that is alone: it needs nothing, and ends with the server.
+//! The session store of a single server, in memory.
 
 use std::collections::BTreeMap;
 use std::future::ready;

@@ -1,4 +1,4 @@
-//! Counters by a label. A counter is found by its place, not by a hash.
+//! Counters by label, found by index instead of hash.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,4 +1,4 @@
-//! What things are counted by, under the names that figures show.
+//! The labels of counters, and their names in the metrics.
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::ErrorCode;

@@ -1,4 +1,4 @@
-//! Where WebSocket frames end in the bytes that a client sends.
+//! Finds the ends of WebSocket frames in a client's bytes.
 
 use std::mem;
 

@@ -1,4 +1,4 @@
-//! What a connection holds.
+//! The memory of a connection.
 
 use std::io::Write as _;
 use std::net;

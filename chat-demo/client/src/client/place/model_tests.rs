@@ -1,4 +1,4 @@
-//! A place against a model of the server, whatever happens when.
+//! Tests a place against a model of the server, over all orders of events.
 
 use std::{collections::VecDeque, ops::RangeInclusive};
 

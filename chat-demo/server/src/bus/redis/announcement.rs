@@ -1,6 +1,6 @@
-//! What is announced, as bytes: the type of the frame that clients get of it, then the payload in
-//! Protobuf. Redis itself announces a message, as `epoch:number:mark of the one before:payload`, an
-//! epoch, as `epoch:number`, and presence, as a letter and the user.
+//! The encoding of announcements: the type of the frame for clients, then the payload in Protobuf.
+//! Redis announces a message as `epoch:number:mark of the previous message:payload`, an epoch as
+//! `epoch:number`, and presence as a letter and the user.
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::{Message, Presence, PresenceEvent};

@@ -1,5 +1,5 @@
-//! What things are called in Redis. All that is of one room has one hash tag, so that a cluster
-//! keeps it in one place.
+//! The names of keys and channels in Redis. All names of a room share one hash tag, so that a
+//! cluster stores them on one node.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! That this server is there, said to Redis again and again. What Redis answers shows whether it
-//! does what servers need, and whether another server has the same name.
+//! The heartbeat of this server in Redis. The answers show whether Redis works, and whether another
+//! server has the same name.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,4 @@
-//! Messages on their way to Redis: many at a time, in order, and again when it is not known whether
-//! they arrived.
+//! Sends messages to Redis: in batches, in order, and again if their arrival is unknown.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Reading from Redis what may be long: on connections of its own, so that nothing that is said
-//! waits for it.
+//! Long reads from Redis, on connections of their own, so that they do not delay messages.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What is done in Redis at one moment. Each script says what it takes.
+//! Scripts that run atomically in Redis. Each documents its arguments.
 
 use redis::Script;
 

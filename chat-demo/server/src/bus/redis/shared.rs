@@ -1,4 +1,4 @@
-//! What the parts of the bus have in common.
+//! What the parts of the Redis bus share.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The ways to Redis: one server, whichever sentinels call the master, or a cluster.
+//! Ways to connect to Redis: one server, sentinels, or a cluster.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! What Redis does not do although it answers: it is full, it is a replica, or its user lacks a
-//! right.
+//! Problems of a Redis that answers: it is full, it is a replica, or its user lacks a right.
 
 use std::fmt;
 use std::mem;

@@ -1,4 +1,4 @@
-//! What is in the file after it was opened again.
+//! The content of a file after it was reopened.
 
 use super::*;
 
