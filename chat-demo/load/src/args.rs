@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use humantime::parse_duration;
+use serde::{Deserialize, Serialize};
 
-use super::plan::{Encoding, Shares};
+use super::plan::Encoding;
 use super::serve::ServeArgs;
 
 /// Messages for each room without `--messages` and `--duration`.
@@ -14,7 +15,7 @@ const MESSAGES: u64 = 100;
 
 /// Connects many clients, publishes, and checks that each member gets every message once and in
 /// order.
-#[derive(Clone, Debug, Parser)]
+#[derive(Clone, Debug, Parser, Serialize, Deserialize)]
 pub struct Args {
     /// WebSocket URL of the server
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:8080/ws")]
@@ -80,15 +81,19 @@ pub struct Args {
     pub patience: Duration,
     /// File for the report as JSON
     #[arg(long, value_name = "PATH")]
+    #[serde(skip)]
     pub json: Option<PathBuf>,
     /// File for the report as an HTML page with plots
     #[arg(long, value_name = "PATH")]
+    #[serde(skip)]
     pub html: Option<PathBuf>,
     /// The server to start for the run.
     #[command(flatten)]
+    #[serde(skip)]
     pub serve: ServeArgs,
     /// The search for the limit.
     #[command(flatten)]
+    #[serde(skip)]
     pub limit: LimitArgs,
     /// Run as one of several processes, controlled by standard input
     #[arg(long, hide = true)]
@@ -96,7 +101,7 @@ pub struct Args {
 }
 
 /// Options of the search for the limit.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct LimitArgs {
     /// Find the highest rate that meets the goals
     #[arg(long, conflicts_with_all = ["messages", "duration"])]
@@ -140,17 +145,12 @@ impl Args {
         })
     }
 
-    /// Returns the shares of the roles; fails if they exceed 100%.
-    pub(super) fn shares(&self) -> Result<Shares, &'static str> {
-        let shares = Shares {
-            slow: self.slow_readers,
-            reconnecting: self.reconnecting,
-            idle: self.idle,
-        };
-        if shares.slow + shares.reconnecting + shares.idle > 1.0 {
+    /// Fails if the shares of the roles exceed 100%.
+    pub(super) fn check_shares(&self) -> Result<(), &'static str> {
+        if self.slow_readers + self.reconnecting + self.idle > 1.0 {
             return Err("--slow-readers, --reconnecting and --idle exceed 100% together");
         }
-        Ok(shares)
+        Ok(())
     }
 }
 
@@ -223,10 +223,11 @@ mod tests {
     #[test]
     fn shares_are_parts_or_percentages() {
         let args = args("--slow-readers 5% --reconnecting 0.25 --idle 70%").expect("valid");
-        let shares = args.shares().expect("at most all");
-        assert!((shares.slow - 0.05).abs() < 1e-9 && (shares.reconnecting - 0.25).abs() < 1e-9);
+        assert!((args.slow_readers - 0.05).abs() < 1e-9);
+        assert!((args.reconnecting - 0.25).abs() < 1e-9);
+        assert!(args.check_shares().is_ok());
         let args = Args { idle: 0.71, ..args };
-        assert!(args.shares().is_err());
+        assert!(args.check_shares().is_err());
     }
 
     #[test]

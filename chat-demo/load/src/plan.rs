@@ -6,6 +6,8 @@ use chat_demo_client::subprotocol::Subprotocol;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::args::Args;
+
 /// The fraction of the golden ratio: its multiples spread evenly over any share of the clients.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
@@ -14,22 +16,9 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 pub(super) struct Plan {
     /// Part of the rooms' names, so that their history has no messages of other runs.
     pub(super) run: String,
-    pub(super) target: String,
     /// The address of the target.
     pub(super) address: SocketAddr,
-    pub(super) connections: usize,
-    pub(super) rooms: usize,
-    /// In each room.
-    pub(super) publishers: usize,
-    pub(super) window: usize,
-    pub(super) size: usize,
-    pub(super) encoding: Encoding,
-    /// Concurrent handshakes in each process.
-    pub(super) concurrency: usize,
-    /// Connects a second over all processes.
-    pub(super) connect_rate: Option<f64>,
-    pub(super) sources: u8,
-    pub(super) shares: Shares,
+    pub(super) args: Args,
 }
 
 /// How payloads are encoded.
@@ -53,14 +42,6 @@ impl From<Encoding> for Subprotocol {
     }
 }
 
-/// The roles of the clients that do not publish, as shares of them.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Shares {
-    pub(super) slow: f64,
-    pub(super) reconnecting: f64,
-    pub(super) idle: f64,
-}
-
 /// The role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -79,7 +60,7 @@ pub(super) enum Role {
 impl Plan {
     /// Returns the room that a client joins.
     pub(super) fn room_of(&self, client: usize) -> usize {
-        client % self.rooms
+        client % self.args.rooms()
     }
 
     pub(super) fn room_name(&self, room: usize) -> String {
@@ -88,32 +69,35 @@ impl Plan {
 
     /// Returns how many clients of `room` publish.
     pub(super) fn publishers_of(&self, room: usize) -> usize {
-        let clients = (self.connections - room).div_ceil(self.rooms);
-        self.publishers.min(clients)
+        let clients = (self.args.connections - room).div_ceil(self.args.rooms());
+        self.args.publishers.min(clients)
     }
 
     pub(super) fn all_publishers(&self) -> usize {
-        (0..self.rooms).map(|room| self.publishers_of(room)).sum()
+        (0..self.args.rooms())
+            .map(|room| self.publishers_of(room))
+            .sum()
     }
 
     /// Returns the role of a client.
     pub(super) fn role_of(&self, client: usize) -> Role {
-        let seat = client / self.rooms;
+        let seat = client / self.args.rooms();
         if seat < self.publishers_of(self.room_of(client)) {
             return Role::Publisher(seat);
         }
-        let Shares {
-            slow,
+        let Args {
+            slow_readers,
             reconnecting,
             idle,
-        } = self.shares;
+            ..
+        } = self.args;
         // Map each remaining client to a place between 0 and 1.
         let place = ((client - self.all_publishers()) as f64 * GOLDEN).fract();
-        if place < slow {
+        if place < slow_readers {
             Role::Slow
-        } else if place < slow + reconnecting {
+        } else if place < slow_readers + reconnecting {
             Role::Reconnecting
-        } else if place < slow + reconnecting + idle {
+        } else if place < slow_readers + reconnecting + idle {
             Role::Idle
         } else {
             Role::Listener
@@ -125,23 +109,18 @@ impl Plan {
 pub(super) mod tests {
     use std::net::Ipv4Addr;
 
+    use clap::Parser;
+
     use super::*;
 
     pub(in super::super) fn plan(connections: usize, rooms: usize, publishers: usize) -> Plan {
+        let options =
+            format!("--connections {connections} --rooms {rooms} --publishers {publishers}");
+        let words = ["load", "--size", "80"].into_iter();
         Plan {
             run: String::new(),
-            target: String::new(),
             address: (Ipv4Addr::LOCALHOST, 1).into(),
-            connections,
-            rooms,
-            publishers,
-            window: 1,
-            size: 80,
-            encoding: Encoding::Json,
-            concurrency: 1,
-            connect_rate: None,
-            sources: 1,
-            shares: Shares::default(),
+            args: Args::try_parse_from(words.chain(options.split(' '))).expect("valid"),
         }
     }
 
@@ -158,11 +137,9 @@ pub(super) mod tests {
     #[test]
     fn clients_that_do_not_publish_share_the_roles() {
         let mut plan = plan(1100, 10, 10);
-        plan.shares = Shares {
-            slow: 0.1,
-            reconnecting: 0.2,
-            idle: 0.3,
-        };
+        plan.args.slow_readers = 0.1;
+        plan.args.reconnecting = 0.2;
+        plan.args.idle = 0.3;
         let count = |role| {
             (0..1100)
                 .filter(|client| plan.role_of(*client) == role)

@@ -56,8 +56,8 @@ impl Publisher {
             // The publishers are the first clients.
             rank: client as u64,
             of_all: plan.all_publishers() as u64,
-            window: plan.window,
-            size: plan.size,
+            window: plan.args.window,
+            size: plan.args.size as usize,
             clock,
             pace,
             step: 0,
@@ -162,10 +162,8 @@ mod tests {
     fn publisher(window: usize) -> (Publisher, Clock, watch::Sender<Option<Pace>>) {
         let (pace, follow) = watch::channel(None);
         let clock = Clock::new();
-        let plan = Plan {
-            window,
-            ..plan(4, 1, 2)
-        };
+        let mut plan = plan(4, 1, 2);
+        plan.args.window = window;
         (Publisher::new(&plan, 0, 0, clock, follow), clock, pace)
     }
 

@@ -88,20 +88,11 @@ impl Run {
         let address = interrupts.or_stop(find(&args.target)).await??;
         let processes = files::processes(args)?;
         let memory_before = stats(address).await.map(|stats| stats.rss_bytes);
+        args.check_shares().map_err(LoadError::Shares)?;
         let plan = Plan {
             run: format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Relaxed)),
-            target: args.target.clone(),
             address,
-            connections: args.connections,
-            rooms: args.rooms(),
-            publishers: args.publishers,
-            window: args.window,
-            size: args.size as usize,
-            encoding: args.encoding,
-            concurrency: args.concurrency,
-            connect_rate: args.connect_rate,
-            sources: args.sources,
-            shares: args.shares().map_err(LoadError::Shares)?,
+            args: args.clone(),
         };
         Ok(Self {
             connections: args.connections as u64,

@@ -32,7 +32,7 @@ const START_TIME: Duration = Duration::from_secs(60);
 const LAST_WORDS: usize = 20;
 
 /// Options of a server that the load generator starts.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 pub struct ServeArgs {
     /// Start a server for the run with the options after --, and end it afterwards
     #[arg(long, conflicts_with = "target")]

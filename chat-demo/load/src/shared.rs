@@ -50,7 +50,7 @@ impl Shared {
         };
         Self {
             clock: Clock::new(),
-            connecting: Semaphore::new(plan.concurrency),
+            connecting: Semaphore::new(plan.args.concurrency),
             begun: Instant::now(),
             pace: watch::Sender::new(None),
             done: CancellationToken::new(),
@@ -61,7 +61,7 @@ impl Shared {
 
     /// Waits for a client's turn to connect, then connects.
     pub(super) async fn take_turn<T>(&self, client: usize, connect: impl Future<Output = T>) -> T {
-        if let Some(rate) = self.plan.connect_rate {
+        if let Some(rate) = self.plan.args.connect_rate {
             sleep_until(self.begun + Duration::from_secs_f64(client as f64 / rate)).await;
         }
         let _turn = self.connecting.acquire().await;

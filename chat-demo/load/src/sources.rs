@@ -23,9 +23,9 @@ pub(super) async fn connect(
     if let Some(buffer) = buffer {
         socket.set_recv_buffer_size(buffer)?;
     }
-    if plan.sources > 1 {
+    if plan.args.sources > 1 {
         leave_port_to_connect(&socket)?;
-        let host = client % usize::from(plan.sources) + 1;
+        let host = client % usize::from(plan.args.sources) + 1;
         let host = u8::try_from(host).expect("at most as many");
         socket.bind(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, host), 0).into())?;
     }

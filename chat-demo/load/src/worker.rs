@@ -63,7 +63,7 @@ impl Worker {
     pub(super) fn start(plan: Plan, share: Share) -> Self {
         let shared = Arc::new(Shared::new(plan));
         let mut members = JoinSet::new();
-        for number in share.clients(shared.plan.connections) {
+        for number in share.clients(shared.plan.args.connections) {
             members.spawn(member::run(shared.clone(), number));
         }
         Self { shared, members }
@@ -94,7 +94,7 @@ pub(super) async fn serve() -> io::Result<()> {
     };
     let Assignment { plan, share } = serde_json::from_str(&first)?;
     // Ignore errors: the parent process has checked the limit.
-    let _ = raise_open_files(share.clients(plan.connections).count());
+    let _ = raise_open_files(share.clients(plan.args.connections).count());
     let worker = Worker::start(plan, share);
     let (mut ticks, mut out) = (interval(REPORT), stdout());
     loop {

@@ -99,7 +99,7 @@ impl Process {
             .zip(child.stdout.take())
             .expect("both are piped");
         let latest = Arc::new(Mutex::new(Snapshot::default()));
-        let clients = assignment.share.clients(assignment.plan.connections);
+        let clients = assignment.share.clients(assignment.plan.args.connections);
         let reading = tokio::spawn(listen(reports, latest.clone(), clients.count() as u64));
         let mut process = Self {
             child,
