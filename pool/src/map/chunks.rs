@@ -122,6 +122,12 @@ impl<F, T> Chunks<F, T> {
         self.tasks.is_empty()
     }
 
+    /// Returns whether a result is ready.
+    #[cfg_attr(not(feature = "stream"), expect(dead_code, reason = "for streams"))]
+    pub fn has_ready(&self) -> bool {
+        self.ready.len() > 0
+    }
+
     /// Returns the next result that is ready. Resumes the panic of its item.
     pub fn next_ready(&mut self) -> Option<T> {
         let result = self.ready.next()?;

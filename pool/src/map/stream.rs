@@ -194,11 +194,11 @@ where
     fn poll_result(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         loop {
             let this = self.as_mut().project();
-            if let Some(result) = this.chunks.next_ready() {
-                // The consumer may wait for a slot before it polls again. So leave the line, or a
-                // slot granted here would be unused meanwhile.
+            if this.chunks.has_ready() {
+                // The consumer may wait for a slot before it polls again, even after a panic. So
+                // leave the line, or a slot granted here would be unused meanwhile.
                 *this.enter = None;
-                return Poll::Ready(Some(result));
+                return Poll::Ready(this.chunks.next_ready());
             }
             self.as_mut().fill(cx);
             let this = self.as_mut().project();

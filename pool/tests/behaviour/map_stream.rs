@@ -1,6 +1,7 @@
 //! Parallel maps over streams.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -85,6 +86,26 @@ fn consumer_of_a_stream_may_wait_for_slots() {
         })
     });
     assert_eq!(sum, 4950);
+}
+
+#[test]
+fn consumer_may_wait_for_slots_after_the_panic_of_an_item() {
+    let pool = pool(1, 1);
+    let panics = in_time(move || {
+        let mut results = pool.map_stream(stream::iter(0..100_u32), |n| {
+            assert!(n % 2 == 0, "odd");
+        });
+        let mut panics = 0;
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| block_on(results.next()))) {
+                Ok(None) => return panics,
+                Ok(Some(())) => {}
+                Err(_) => panics += 1,
+            }
+            block_on(pool.run(|| ())).unwrap();
+        }
+    });
+    assert_eq!(panics, 50);
 }
 
 #[test]
