@@ -9,19 +9,19 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "chat-demo", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
-    /// What to do instead of serving.
+    /// The subcommand; without one, the program serves.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
-    /// How to serve.
+    /// The options of the server.
     #[command(flatten)]
     pub(crate) config: Config,
 }
 
-/// What the binary does beside serving.
+/// Subcommands besides serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Loads a server and measures how it bears up
+    /// Load a server and measure it
     Load(Box<load::Args>),
-    /// Makes a token for a user
+    /// Make a token for a user
     Token(issue::Args),
 }

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Ends the program because settings do not go together.
+/// Ends the program because of conflicting settings.
 fn refuse(error: &str, words: &[OsString]) -> ! {
     let mut command = Cli::command();
     let mut message = error.to_owned();

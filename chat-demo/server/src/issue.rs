@@ -9,7 +9,7 @@ use crate::rights::is_pattern;
 use crate::secret::{SecretArgs, SecretError};
 use crate::token::{self, Rights};
 
-/// For whom, and for how long.
+/// The options of a token.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The server's secret.
@@ -20,27 +20,27 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = user)]
     pub user: String,
 
-    /// Let the user alert everybody
+    /// Let the user send alerts
     #[arg(long)]
     pub admin: bool,
 
-    /// Rooms that the user may enter: names, or beginnings of names followed by *; may be repeated
+    /// Rooms that the user may join: names, or prefixes with *; may be repeated
     /// [default: all]
     #[arg(long, value_name = "PATTERN", value_delimiter = ',', value_parser = pattern)]
     pub rooms: Vec<String>,
 
-    /// How long the token is good
+    /// How long the token is valid
     #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = lifetime)]
     pub time: Duration,
 }
 
-/// Why there is no token.
+/// Why no token was made.
 #[derive(Debug, Error)]
 pub enum IssueError {
-    /// What it would be signed with is not there.
+    /// There is no secret.
     #[error("a token needs the server's secret: --token-secret or --token-secret-file")]
     NoSecret,
-    /// What it would be signed with cannot be used.
+    /// The secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
 }

@@ -9,14 +9,14 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use secrecy::{ExposeSecret, SecretSlice};
 use thiserror::Error;
 
-/// As many bytes as the signature has: a shorter secret is easier to guess than the signature.
+/// The bytes of a signature: a shorter secret would be easier to guess than a signature.
 const MIN_LEN: usize = 32;
 
-/// Where the secret is.
+/// The options of the secret.
 #[derive(Args, Clone, Debug, Default)]
 pub struct SecretArgs {
-    /// Secret that tokens are signed with, at least 32 bytes; others see it in the list of
-    /// processes, unless it comes from the environment or a file
+    /// Secret that signs tokens, at least 32 bytes; command lines are visible to other users, so
+    /// prefer the environment or a file
     #[arg(
         long,
         alias = "secret",
@@ -27,7 +27,7 @@ pub struct SecretArgs {
     )]
     pub token_secret: Option<SecretSlice<u8>>,
 
-    /// File that holds the secret; a line break at its end is not part of it
+    /// File with the secret; a line break at its end is ignored
     #[arg(
         long,
         alias = "secret-file",
@@ -39,7 +39,7 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
-    /// The secret, if there is one.
+    /// Returns the secret, if there is one.
     pub fn read(&self) -> Result<Option<SecretSlice<u8>>, SecretError> {
         let secret = match (&self.token_secret, &self.token_secret_file) {
             (Some(secret), _) => secret.clone(),
@@ -65,23 +65,23 @@ fn bytes(text: String) -> SecretSlice<u8> {
     text.into_bytes().into()
 }
 
-/// Why there is no secret.
+/// Why the secret cannot be used.
 #[derive(Debug, Error)]
 pub enum SecretError {
-    /// Its file cannot be read.
+    /// The file cannot be read.
     #[error("cannot read --token-secret-file `{}`: {source}", path.display())]
     Unread {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// It can be guessed.
+    /// The secret is too short.
     #[error(
         "the token secret has {len} bytes, and needs at least {MIN_LEN}: make one with 'openssl rand -hex 32'"
     )]
     Short {
-        /// How long it is.
+        /// Its length in bytes.
         len: usize,
     },
 }

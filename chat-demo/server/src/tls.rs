@@ -11,10 +11,10 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{Error, InconsistentKeys, ServerConfig};
 
-/// What is spoken in TLS.
+/// The protocols offered in TLS.
 const HTTP: &[u8] = b"http/1.1";
 
-/// Where the certificate and its key are: both, or there is no TLS.
+/// The options of TLS: a certificate and its key.
 #[derive(Args, Clone, Debug)]
 pub struct TlsArgs {
     /// PEM file with the server's certificate and its chain, for https and wss
@@ -39,7 +39,7 @@ pub struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// Reads both, and takes handshakes with them.
+    /// Reads both, and returns an acceptor of handshakes.
     pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
         let certificates = read_certificates(&self.tls_cert)?;
         let key = read_key(&self.tls_key)?;
@@ -96,39 +96,39 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-/// Why TLS cannot be spoken.
+/// Why TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error("cannot read {option} `{}`: {source}", path.display())]
     Unread {
-        /// Which one.
+        /// The option of the file.
         option: &'static str,
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of the system.
         source: pem::Error,
     },
-    /// Something else is in the certificate's file.
+    /// The certificate's file has no certificate.
     #[error(
         "there is no certificate in --tls-cert {}: it takes a PEM file with the server's own certificate, \
          then those that vouch for it",
         path.display()
     )]
     NoCertificate {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// Something else is in the key's file.
+    /// The key's file has no key.
     #[error(
         "there is no private key in --tls-key {}: it takes a PEM file with a key that has no password",
         path.display()
     )]
     NoKey {
-        /// Where it should be.
+        /// The path of the file.
         path: PathBuf,
     },
-    /// Both can be read, and do not belong together.
+    /// The key does not match the certificate.
     #[error(
         "the key of --tls-key {} is not that of the certificate in --tls-cert {}: it must be that of the first one \
          there",
@@ -136,23 +136,23 @@ pub enum TlsError {
         certificate.display()
     )]
     Mismatch {
-        /// Where the certificate is.
+        /// The path of the certificate.
         certificate: PathBuf,
-        /// Where the key is.
+        /// The path of the key.
         key: PathBuf,
     },
-    /// TLS makes nothing of them.
+    /// The TLS library refuses them.
     #[error(
         "cannot serve with --tls-cert {} and --tls-key {}: {source}",
         certificate.display(),
         key.display()
     )]
     Unusable {
-        /// Where the certificate is.
+        /// The path of the certificate.
         certificate: PathBuf,
-        /// Where the key is.
+        /// The path of the key.
         key: PathBuf,
-        /// What is wrong with them.
+        /// The error of the library.
         source: Error,
     },
 }
