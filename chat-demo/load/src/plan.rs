@@ -19,6 +19,8 @@ pub(super) struct Plan {
     /// The address of the target.
     pub(super) address: SocketAddr,
     pub(super) args: Args,
+    /// Which process this is, from 0, and of how many: they take turns with the clients.
+    pub(super) share: (usize, usize),
 }
 
 /// How payloads are encoded.
@@ -58,6 +60,12 @@ pub(super) enum Role {
 }
 
 impl Plan {
+    /// Returns the numbers of the clients of this process.
+    pub(super) fn clients(&self) -> impl Iterator<Item = usize> + use<> {
+        let (index, of) = self.share;
+        (index..self.args.connections).step_by(of)
+    }
+
     /// Returns the room that a client joins.
     pub(super) fn room_of(&self, client: usize) -> usize {
         client % self.args.rooms()
@@ -121,6 +129,7 @@ pub(super) mod tests {
             run: String::new(),
             address: (Ipv4Addr::LOCALHOST, 1).into(),
             args: Args::try_parse_from(words.chain(options.split(' '))).expect("valid"),
+            share: (0, 1),
         }
     }
 

@@ -1,7 +1,6 @@
 //! How far a phase of the run is: a bar on a terminal, a line every five seconds elsewhere.
 
 use std::fmt::{self, Write};
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use humantime::format_duration;
@@ -21,7 +20,8 @@ const LENGTH: u64 = 1000;
 pub(super) struct Progress {
     name: &'static str,
     search: Option<Search>,
-    bar: Option<ProgressBar>,
+    /// Hidden unless standard error is a terminal.
+    bar: ProgressBar,
     begun: Instant,
     written: Instant,
 }
@@ -69,11 +69,8 @@ impl Progress {
     /// A phase that begins now.
     pub(super) fn new(name: &'static str, search: Option<Search>) -> Self {
         let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {msg}");
-        let bar = stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(LENGTH).with_prefix(name);
-            bar.set_style(style.expect("the template is a constant"));
-            bar
-        });
+        let bar = ProgressBar::new(LENGTH).with_prefix(name);
+        bar.set_style(style.expect("the template is a constant"));
         let now = Instant::now();
         Self {
             name,
@@ -87,10 +84,10 @@ impl Progress {
     /// Shows how much of the phase is done, from 0 to 1.
     pub(super) fn set(&mut self, share: f64, note: &str) {
         let message = || message(share, self.begun.elapsed(), self.search.as_ref(), note);
-        if let Some(bar) = &self.bar {
+        if !self.bar.is_hidden() {
             let all = self.search.as_ref().map_or(share, |all| all.share(share));
-            bar.set_position(position(all));
-            bar.set_message(message());
+            self.bar.set_position(position(all));
+            self.bar.set_message(message());
         } else if self.written.elapsed() >= PAUSE {
             console::note(format_args!("{}: {}", self.name, message()));
             self.written = Instant::now();
@@ -99,9 +96,7 @@ impl Progress {
 
     /// The phase is over.
     pub(super) fn end(self, summary: &str) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.bar.finish_and_clear();
         console::note(format_args!("{}: {summary}", self.name));
     }
 }

@@ -93,6 +93,7 @@ impl Run {
             run: format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Relaxed)),
             address,
             args: args.clone(),
+            share: (0, 1),
         };
         Ok(Self {
             connections: args.connections as u64,

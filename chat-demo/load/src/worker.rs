@@ -25,31 +25,7 @@ pub(super) struct Worker {
     members: JoinSet<()>,
 }
 
-/// Which of all clients belong to a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Share {
-    pub(super) index: usize,
-    pub(super) of: usize,
-}
-
-impl Share {
-    /// All clients.
-    pub(super) const WHOLE: Self = Self { index: 0, of: 1 };
-
-    /// Returns the numbers of its clients, if there are `connections` in all.
-    pub(super) fn clients(self, connections: usize) -> impl Iterator<Item = usize> {
-        (self.index..connections).step_by(self.of)
-    }
-}
-
-/// The first line that a process reads.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Assignment {
-    pub(super) plan: Plan,
-    pub(super) share: Share,
-}
-
-/// A later line that a process reads.
+/// A line that a process reads after the first, which has its plan.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Instruction {
     /// Publish at this pace, or stop publishing.
@@ -59,11 +35,11 @@ pub(super) enum Instruction {
 }
 
 impl Worker {
-    /// Starts to connect a share of the clients.
-    pub(super) fn start(plan: Plan, share: Share) -> Self {
+    /// Starts to connect its clients.
+    pub(super) fn start(plan: Plan) -> Self {
         let shared = Arc::new(Shared::new(plan));
         let mut members = JoinSet::new();
-        for number in share.clients(shared.plan.args.connections) {
+        for number in shared.plan.clients() {
             members.spawn(member::run(shared.clone(), number));
         }
         Self { shared, members }
@@ -92,10 +68,10 @@ pub(super) async fn serve() -> io::Result<()> {
     let Some(first) = instructions.next_line().await? else {
         return Ok(());
     };
-    let Assignment { plan, share } = serde_json::from_str(&first)?;
+    let plan: Plan = serde_json::from_str(&first)?;
     // Ignore errors: the parent process has checked the limit.
-    let _ = raise_open_files(share.clients(plan.args.connections).count());
-    let worker = Worker::start(plan, share);
+    let _ = raise_open_files(plan.clients().count());
+    let worker = Worker::start(plan);
     let (mut ticks, mut out) = (interval(REPORT), stdout());
     loop {
         tokio::select! {

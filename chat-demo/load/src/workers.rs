@@ -13,7 +13,7 @@ use tokio::time::{Duration, timeout};
 use super::pace::Pace;
 use super::plan::Plan;
 use super::snapshot::Snapshot;
-use super::worker::{Assignment, Instruction, Share, Worker};
+use super::worker::{Instruction, Worker};
 
 /// How long a process may take to end.
 const END_TIME: Duration = Duration::from_secs(5);
@@ -36,14 +36,18 @@ impl Workers {
     /// Starts to connect all clients, in `processes` processes.
     pub(super) async fn start(plan: Plan, processes: usize) -> io::Result<Self> {
         if processes <= 1 {
-            return Ok(Self::Local(Worker::start(plan, Share::WHOLE)));
+            return Ok(Self::Local(Worker::start(plan)));
         }
         let mut all = Vec::new();
         for index in 0..processes {
-            let of = processes;
-            let plan = plan.clone();
-            let share = Share { index, of };
-            all.push(Process::start(Assignment { plan, share }).await?);
+            let share = (index, processes);
+            all.push(
+                Process::start(Plan {
+                    share,
+                    ..plan.clone()
+                })
+                .await?,
+            );
         }
         Ok(Self::Processes(all))
     }
@@ -86,7 +90,7 @@ impl Workers {
 }
 
 impl Process {
-    async fn start(assignment: Assignment) -> io::Result<Self> {
+    async fn start(plan: Plan) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["load", "--worker"])
             .stdin(Stdio::piped())
@@ -99,7 +103,7 @@ impl Process {
             .zip(child.stdout.take())
             .expect("both are piped");
         let latest = Arc::new(Mutex::new(Snapshot::default()));
-        let clients = assignment.share.clients(assignment.plan.args.connections);
+        let clients = plan.clients();
         let reading = tokio::spawn(listen(reports, latest.clone(), clients.count() as u64));
         let mut process = Self {
             child,
@@ -107,7 +111,7 @@ impl Process {
             latest,
             reading,
         };
-        process.send(&assignment).await;
+        process.send(&plan).await;
         Ok(process)
     }
 
