@@ -1,13 +1,14 @@
 //! The report as one HTML page without scripts or requests to other hosts.
 
+mod number;
 mod plots;
 
-use std::{borrow::Borrow, env, time::SystemTime};
+use std::{env, time::SystemTime};
 
 use askama::Template;
-use indicatif::HumanFloatCount;
 use sysinfo::System;
 
+use self::number::number;
 use self::plots::Plot;
 use super::{redact::without_secrets, report::Report, verdict::Limit};
 
@@ -72,17 +73,6 @@ fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
-}
-
-/// Formats a number with thousands separated and few significant digits.
-fn number(value: impl Borrow<f64>) -> String {
-    let value = *value.borrow();
-    let digits = match value.abs() {
-        100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
-    };
-    format!("{:.digits$}", HumanFloatCount(value))
 }
 
 #[cfg(test)]
@@ -274,19 +264,6 @@ mod tests {
     fn words_of_the_command_can_be_pasted_into_a_shell() {
         let words = ["--json", "a b", "it's", ""].map(quoted);
         assert_eq!(words.join(" "), r"--json 'a b' 'it'\''s' ''");
-    }
-
-    #[test]
-    fn numbers_have_few_digits() {
-        for (value, text) in [
-            (0.456, "0.46"),
-            (3.0, "3"),
-            (12.34, "12.3"),
-            (1234.9, "1,235"),
-            (-999.0, "-999"),
-        ] {
-            assert_eq!(number(value), text);
-        }
     }
 
     #[test]

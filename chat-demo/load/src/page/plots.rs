@@ -19,7 +19,7 @@ use super::super::{
     report::Report,
     verdict::Limit,
 };
-use super::number;
+use super::number::number;
 
 /// The size in units of the SVG; the page scales it.
 const SIZE: (u32, u32) = (480, 256);
