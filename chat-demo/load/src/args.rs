@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use chat_demo_client::subprotocol::Subprotocol;
+use clap::{Parser, ValueEnum};
 use humantime::parse_duration;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Encoding;
 use super::serve::ServeArgs;
 
 /// Messages for each room without `--messages` and `--duration`.
@@ -124,6 +124,27 @@ pub struct LimitArgs {
     /// Number of searches; the median counts
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one, requires = "find_limit")]
     pub repeat: usize,
+}
+
+/// How payloads are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+pub enum Encoding {
+    /// chat.json.v1
+    Json,
+    /// chat.protobuf.v1
+    Protobuf,
+    /// chat.text
+    Text,
+}
+
+impl From<Encoding> for Subprotocol {
+    fn from(encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Json => Self::Json,
+            Encoding::Protobuf => Self::Protobuf,
+            Encoding::Text => Self::Text,
+        }
+    }
 }
 
 impl Args {

@@ -41,11 +41,10 @@ use self::interrupts::Interrupts;
 use self::report_file::ReportFile;
 use self::run::{Phase, Run};
 
-pub use self::args::{Args, LimitArgs};
+pub use self::args::{Args, Encoding, LimitArgs};
 pub use self::error::LoadError;
 pub use self::goals::{Goal, Goals, Step};
 pub use self::moments::{Moment, PoolMoment, ServerMoment};
-pub use self::plan::Encoding;
 pub use self::report::Report;
 pub use self::serve::{ServeArgs, ServeError};
 pub use self::verdict::{Bound, Limit};

@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use chat_demo_client::subprotocol::Subprotocol;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::args::Args;
@@ -21,27 +19,6 @@ pub(super) struct Plan {
     pub(super) args: Args,
     /// Which process this is, from 0, and of how many: they take turns with the clients.
     pub(super) share: (usize, usize),
-}
-
-/// How payloads are encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-pub enum Encoding {
-    /// chat.json.v1
-    Json,
-    /// chat.protobuf.v1
-    Protobuf,
-    /// chat.text
-    Text,
-}
-
-impl From<Encoding> for Subprotocol {
-    fn from(encoding: Encoding) -> Self {
-        match encoding {
-            Encoding::Json => Self::Json,
-            Encoding::Protobuf => Self::Protobuf,
-            Encoding::Text => Self::Text,
-        }
-    }
 }
 
 /// The role of a client.
