@@ -59,7 +59,7 @@ impl ReportFile {
 impl Drop for ReportFile {
     fn drop(&mut self) {
         if self.is_new {
-            // Nobody is left to report an error to.
+            // No caller is left to report an error to.
             let _ = fs::remove_file(&self.path);
         }
     }

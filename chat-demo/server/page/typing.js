@@ -2,7 +2,7 @@
 
 import { byId } from "/elements.js";
 
-/** How often the server is told that this visitor writes. */
+/** How often to send a typing notice. */
 const EVERY_MS = 3_000;
 /** How long a notice is shown. */
 const SHOWN_MS = 5_000;

@@ -55,7 +55,7 @@ pub trait Store: Send + Sync {
     /// Puts the record down, unless its user has `most` already; says whether. No bound is 0.
     fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>>;
 
-    /// Renews a session; restores one that has expired.
+    /// Renews a session, and restores it if it has expired.
     fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Forgets the record, if it is there.

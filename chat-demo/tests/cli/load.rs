@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::refusal;
 
 /// An address where nothing listens.
-fn nobody() -> String {
+fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     format!("ws://{}/ws", listener.local_addr().expect("it is bound"))
 }
@@ -16,7 +16,10 @@ fn nobody() -> String {
 #[test]
 fn times_of_zero_are_refused() {
     for option in ["--duration", "--patience", "--find-limit --step"] {
-        let told = refusal(&format!("load --target {} {option} 0s", nobody()), &[]);
+        let told = refusal(
+            &format!("load --target {} {option} 0s", unused_address()),
+            &[],
+        );
         assert!(told.contains("longer than 0s"), "{option}: {told}");
     }
 }
@@ -26,7 +29,11 @@ fn a_report_that_cannot_be_written_fails_first() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("missing").join("report");
     for option in ["--json", "--html"] {
-        let line = format!("load --target {} {option} {}", nobody(), path.display());
+        let line = format!(
+            "load --target {} {option} {}",
+            unused_address(),
+            path.display()
+        );
         let told = refusal(&line, &[]);
         let wanted = format!("cannot write `{}`", path.display());
         assert!(told.contains(&wanted), "{told}");
@@ -39,7 +46,7 @@ fn a_run_that_fails_leaves_the_reports_alone() {
     let (old, new) = (folder.path().join("old"), folder.path().join("new"));
     fs::write(&old, "as before").expect("a file");
     let (old_path, new_path) = (old.display(), new.display());
-    let target = nobody();
+    let target = unused_address();
     let told = refusal(
         &format!("load --target {target} --json {old_path} --html {new_path}"),
         &[],

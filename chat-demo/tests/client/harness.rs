@@ -100,8 +100,8 @@ pub(crate) async fn next(client: &mut Reconnecting) -> News {
     client.next().await.expect("not the end").expect("no error")
 }
 
-/// All that is told, in words, up to one that begins with a word. Attempts that failed are left
-/// out, because it is unknown how many there are.
+/// Returns the events in words, up to the first that begins with `word`. Failed attempts are left
+/// out, because their number is unknown.
 pub(crate) async fn told_until(client: &mut Reconnecting, word: &str) -> Vec<String> {
     let mut told = Vec::new();
     loop {

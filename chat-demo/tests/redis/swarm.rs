@@ -110,7 +110,7 @@ fn the_clients_of_a_server_that_is_killed_recover_on_another() {
         let redis = Redis::start().await;
         let other = Node::with(&redis.url(), |config| config.history = 100_000).await;
         let (mut server, url) = process(&redis.url()).await;
-        // Whoever goes to the first is passed on to another when that is gone, as a load balancer
+        // Clients of the first are passed on to another when that is gone, as a load balancer
         // does it.
         let balancer = crate::proxy::Balancer::start(&[url, other.url()]).await;
         let listeners: Vec<_> = (0..10)

@@ -57,7 +57,7 @@ fn admin_publishes_by_http_once_a_key() {
                 (&json!("root"), &json!(text))
             );
         }
-        // A room that nobody is in keeps it, too.
+        // A room without members keeps it, too.
         let answer = server
             .api("POST /api/rooms/empty/messages", r#"{"text":"x"}"#)
             .await;

@@ -1,5 +1,5 @@
-//! What is asked for in `Sec-WebSocket-Protocol` is what is spoken; those who speak otherwise are
-//! in the same rooms.
+//! A connection speaks the subprotocol that it asks for in `Sec-WebSocket-Protocol`. Clients of all
+//! subprotocols share the rooms.
 
 use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
 use chat_demo_client::payload::{

@@ -29,7 +29,7 @@ pub(super) struct Replica {
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Reading {
     #[default]
-    Nobody,
+    Idle,
     Somebody,
     /// Something was missed since.
     AndAgain,
@@ -94,7 +94,7 @@ impl Replica {
 
     /// Notes that an announcement cannot be applied. Says whether to read what was missed.
     pub(super) fn miss(&mut self) -> bool {
-        if self.reading != Reading::Nobody {
+        if self.reading != Reading::Idle {
             // What is being read may be older than this.
             self.reading = Reading::AndAgain;
             return false;
