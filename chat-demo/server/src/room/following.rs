@@ -138,9 +138,9 @@ impl State {
         let Some(replica) = &mut self.replica else {
             return false;
         };
-        let first = replica.reading == Reading::Nobody;
+        let first = replica.reading == Reading::Idle;
         replica.reading = if first {
-            Reading::Somebody
+            Reading::Active
         } else {
             Reading::AndAgain
         };
@@ -164,9 +164,9 @@ impl State {
         };
         let again = replica.reading == Reading::AndAgain;
         replica.reading = if again {
-            Reading::Somebody
+            Reading::Active
         } else {
-            Reading::Nobody
+            Reading::Idle
         };
         again
     }
@@ -174,7 +174,7 @@ impl State {
     /// Handles a read that failed part of the way.
     pub(super) fn give_up_reading(&mut self) {
         if let Some(replica) = &mut self.replica {
-            replica.reading = Reading::Nobody;
+            replica.reading = Reading::Idle;
         }
     }
 

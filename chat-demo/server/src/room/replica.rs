@@ -30,7 +30,7 @@ pub(super) struct Replica {
 pub(super) enum Reading {
     #[default]
     Idle,
-    Somebody,
+    Active,
     /// Something was missed since.
     AndAgain,
 }
