@@ -8,7 +8,7 @@ use chat_demo_client::payload::is_name;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretSlice};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -33,9 +33,14 @@ struct Claims {
     /// Whether the user may alert everybody.
     #[serde(default)]
     admin: bool,
-    /// Patterns of the rooms that the user may enter; all rooms without it.
-    #[serde(default)]
+    /// Patterns of the rooms that the user may enter; all rooms without it. `null` is an error:
+    /// some issuers write it for an empty list.
+    #[serde(default, deserialize_with = "patterns")]
     rooms: Option<Vec<String>>,
+}
+
+fn patterns<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(claim).map(Some)
 }
 
 /// Verifies tokens.

@@ -68,7 +68,13 @@ fn fresh_token_with_fewer_rooms_takes_its_user_out() {
 fn rooms_that_are_no_patterns_are_refused() {
     run(async {
         let server = start();
-        for rooms in [json!(7), json!(["a*b"]), json!([""]), json!("lobby")] {
+        for rooms in [
+            json!(7),
+            json!(["a*b"]),
+            json!([""]),
+            json!("lobby"),
+            json!(null),
+        ] {
             let claims = json!({ "sub": "ann", "exp": from_now(3600), "rooms": rooms });
             let mut ann = server.connect().await;
             ann.say(Kind::HELLO, json!({ "token": token(&claims) }))
