@@ -58,6 +58,22 @@ fn search_finds_texts_in_any_case() {
 }
 
 #[test]
+fn search_finds_letters_that_have_several_forms() {
+    run(async {
+        let server = Server::start();
+        let mut ann = server.enter_room("ann", "tea").await;
+        ann.say_all(&["ΟΔΟΣ", "οδος", "Straße", "ſea", "İzmir"])
+            .await;
+        for text in ["σ", "ς", "ΟΔΟΣ", "οδοσ"] {
+            assert_eq!(ann.find(text).await, [1, 2], "{text}");
+        }
+        assert_eq!(ann.find("STRASSE").await, [3]);
+        assert_eq!(ann.find("SEA").await, [4]);
+        assert_eq!(ann.find("İZMIR").await, [5]);
+    });
+}
+
+#[test]
 fn search_goes_back_by_pages() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 8);

@@ -78,7 +78,7 @@ impl Answer {
     /// Returns the newest messages that contain the text, the oldest first, as many as a page
     /// holds.
     fn matches(&self, log: &Log, search: &Search) -> Option<Vec<Message>> {
-        let text = search.text.to_lowercase();
+        let text = fold(&search.text);
         let (most, mut bytes) = self.to.outbox.page();
         let most = search.limit.map_or(most, |limit| most.min(limit as usize));
         let mut found = Vec::new();
@@ -94,7 +94,7 @@ impl Answer {
                 }
                 let message: Message = wire::kept(frame);
                 before = Some(message.seq);
-                if !message.text.to_lowercase().contains(&text) {
+                if !fold(&message.text).contains(&text) {
                     continue;
                 }
                 let Some(rest) = bytes.checked_sub(frame.len()) else {
@@ -107,6 +107,16 @@ impl Answer {
         found.reverse();
         self.is_wanted().then_some(found)
     }
+}
+
+/// Maps texts that differ only in case to the same text. Maps each letter by itself: the lower case
+/// of a whole word has another sigma at its end.
+fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let upper = text.chars().flat_map(char::to_uppercase);
+    upper.flat_map(char::to_lowercase).collect()
 }
 
 impl Drop for Answer {
