@@ -103,6 +103,27 @@ fn answer_is_no_longer_than_the_outbox_takes() {
         let texts = ["a", "b", "c"].map(|letter| letter.repeat(4000) + "tea");
         ann.say_all(&texts.each_ref().map(String::as_str)).await;
         assert_eq!(ann.find("tea").await, [2, 3]);
+        // More than a page, but a search that stops there finds nothing before it.
+        ann.say_all(&[&("d".repeat(12_000) + "tea")]).await;
+        assert_eq!(ann.find("tea").await, [4]);
+        let search = json!({ "room": "tea", "text": "tea", "before": 4 });
+        assert_eq!(numbers(&ann.search(search).await), [2, 3]);
+    });
+}
+
+#[test]
+fn answer_fits_a_frame_whatever_the_outbox_takes() {
+    run(async {
+        let server = Server::with(|config| {
+            config.max_payload = 4 << 20;
+            config.outbox_bytes = 64 << 20;
+            config.history_room_bytes = 64 << 20;
+            config.history_user_bytes = 64 << 20;
+        });
+        let mut ann = server.enter_room("ann", "tea").await;
+        let text = "x".repeat(3 << 20) + "tea";
+        ann.say_all(&[text.as_str(); 6]).await;
+        assert_eq!(ann.find("tea").await, [2, 3, 4, 5, 6]);
     });
 }
 

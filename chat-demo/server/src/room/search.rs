@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use anthill::JoinHandle;
+use chat_demo_client::frame::MAX_PAYLOAD;
 use chat_demo_client::payload::{ErrorCode, Message, Payload, Search};
 use chat_demo_client::wire;
 
@@ -79,7 +80,9 @@ impl Answer {
     /// holds.
     fn matches(&self, log: &Log, search: &Search) -> Option<Vec<Message>> {
         let text = fold(&search.text);
-        let (most, mut bytes) = self.to.outbox.page();
+        let (most, bytes) = self.to.outbox.page();
+        // The answer is one frame.
+        let mut bytes = bytes.min(MAX_PAYLOAD - wire::ADDED);
         let most = search.limit.map_or(most, |limit| most.min(limit as usize));
         let mut found = Vec::new();
         let mut before = search.before;
@@ -97,10 +100,11 @@ impl Answer {
                 if !fold(&message.text).contains(&text) {
                     continue;
                 }
-                let Some(rest) = bytes.checked_sub(frame.len()) else {
+                // One match in any case, or the client cannot continue before it.
+                if frame.len() > bytes && !found.is_empty() {
                     break 'all;
-                };
-                bytes = rest;
+                }
+                bytes = bytes.saturating_sub(frame.len());
                 found.push(message);
             }
         }
