@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use crate::connection::{Connection, Identity};
 use crate::error::Refusal;
-use crate::handlers::check_room;
+use crate::handlers::check_name;
 use crate::node::Node;
 use crate::origin::only;
 use crate::outbox::Outbox;
@@ -102,7 +102,7 @@ async fn obey(
     let own = node.clone();
     match resource {
         Resource::Messages(room) => {
-            check_room(&room)?;
+            check_name(&room)?;
             admin.rooms.check(&room)?;
             if request.method() == Method::GET {
                 let search = parse(request.uri().query().unwrap_or_default(), room)?;
@@ -113,6 +113,8 @@ async fn obey(
         }
         Resource::Connections => run(node, async move { list(&own, &admin.rooms) }).await,
         Resource::User(user) => {
+            // Connections have an empty name before their hello.
+            check_name(&user)?;
             let disconnect = async move { json!({ "disconnected": own.hub.disconnect(&user) }) };
             run(node, disconnect).await
         }

@@ -73,7 +73,7 @@ async fn order_update(context: &mut Context, payload: &[u8]) -> Result<(), Refus
     // The members need not know which room is meant when none is named.
     let named = update.room.take();
     let room = named.unwrap_or_else(|| OrderUpdate::DEFAULT_ROOM.to_owned());
-    check_room(&room)?;
+    check_name(&room)?;
     let to = context.room(&room)?;
     context.node.check_length([&update.order, &update.status])?;
     context.charge(Cost::of_message(payload.len()))?;
@@ -134,7 +134,7 @@ async fn hello(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Makes the client a member of a room.
 async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Join { room, after, epoch } = context.read(payload)?;
-    check_room(&room)?;
+    check_name(&room)?;
     context.check_right(&room)?;
     // A number proves nothing without its epoch.
     let epoch = epoch.as_deref().and_then(Epoch::parse);
@@ -162,7 +162,7 @@ async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Gives membership up.
 async fn leave(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Leave { room } = context.read(payload)?;
-    check_room(&room)?;
+    check_name(&room)?;
     context.pace(Cost::ONE).await;
     // Broadcast to the members, with back-pressure like a message.
     context.room(&room)?.readers().await;
@@ -177,7 +177,7 @@ async fn publish(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let publish: Publish = context.read(payload)?;
     let id = publish.id.clone();
     let refused = |refusal: Refusal| refusal.with_id(id.clone());
-    check_room(&publish.room).map_err(refused)?;
+    check_name(&publish.room).map_err(refused)?;
     let membership = context.membership(&publish.room).map_err(refused)?;
     context
         .node
@@ -197,7 +197,7 @@ async fn history(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
         before,
         limit,
     } = context.read(payload)?;
-    check_room(&room)?;
+    check_name(&room)?;
     let (to, limit) = (context.connection.clone(), limit as usize);
     let (most, _) = to.outbox.page();
     let room = context.room(&room)?;
@@ -208,7 +208,7 @@ async fn history(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Lists the users in a room.
 async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Members { room, .. } = context.read(payload)?;
-    check_room(&room)?;
+    check_name(&room)?;
     let room = context.room(&room)?;
     context.pace(Cost::of_answer(room::MAX_LISTED)).await;
     room.list(context.connection.clone()).await
@@ -218,7 +218,7 @@ async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// result.
 async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let search: Search = context.read(payload)?;
-    check_room(&search.room)?;
+    check_name(&search.room)?;
     context.room(&search.room)?;
     let (most, _) = context.connection.outbox.page();
     context.pace(Cost::of_answer(most)).await;
@@ -228,7 +228,7 @@ async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Sends a typing notice to the other members of a room.
 async fn typing(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Typing { room, .. } = context.read(payload)?;
-    check_room(&room)?;
+    check_name(&room)?;
     context.room(&room)?;
     context.charge(Cost::ONE)?;
     if let Some(room) = context.begin_typing(&room) {
@@ -260,31 +260,26 @@ pub(crate) fn identity(hello: Hello, node: &Node) -> Result<Identity, Refusal> {
 
 /// Returns a guest's public name, distinct from users with tokens.
 fn guest(name: String, node: &Node) -> Result<String, Refusal> {
-    let is_invalid = !name.is_empty() && !payload::is_name(&name);
-    let shown = if name.is_empty() {
-        node.next_guest()
-    } else if node.tokens.is_some() && !name.starts_with(GUEST) {
-        format!("{GUEST}{name}")
-    } else {
-        name
-    };
-    if !is_invalid && payload::is_name(&shown) {
-        return Ok(shown);
+    if name.is_empty() {
+        return Ok(node.next_guest());
     }
-    let message = format!(
-        "a name has at most {} bytes, no control characters, and is not blank",
-        payload::MAX_NAME
-    );
-    Err(Refusal::new(ErrorCode::BadPayload, message))
+    check_name(&name)?;
+    if node.tokens.is_none() || name.starts_with(GUEST) {
+        return Ok(name);
+    }
+    let shown = format!("{GUEST}{name}");
+    check_name(&shown)?;
+    Ok(shown)
 }
 
-pub(crate) fn check_room(name: &str) -> Result<(), Refusal> {
+/// Checks the name of a room or a user.
+pub(crate) fn check_name(name: &str) -> Result<(), Refusal> {
     if payload::is_name(name) {
         return Ok(());
     }
     Err(Refusal::new(
         ErrorCode::BadPayload,
-        "a room's name has 1 to 64 bytes, no control characters, and is not blank",
+        "a name has 1 to 64 bytes, no control characters, and is not blank",
     ))
 }
 

@@ -140,6 +140,17 @@ fn user_is_disconnected_from_all_its_connections() {
         }
         bob.join("tea").await;
         assert_eq!(server.stats().await["drops"]["disconnected"], 2);
+        // No name is the name of the connections before their hello.
+        let mut silent = server.connect().await;
+        server.until(|stats| stats["connections"] == 2).await;
+        for name in ["", "%20", "%00"] {
+            let answer = server.api(&format!("DELETE /api/users/{name}"), "").await;
+            expect_error(&answer, 400, "bad_payload");
+        }
+        silent.show(&token_of("cid")).await;
+        silent.expect_welcome("cid").await;
+        silent.close().await;
+        server.until(|stats| stats["connections"] == 1).await;
         let answer = server.api("DELETE /api/users/cid", "").await;
         assert_eq!(json_of(&answer), json!({ "disconnected": 0 }));
     });

@@ -55,11 +55,11 @@ fn short_token_of(user: &str) -> String {
 }
 
 impl Client {
-    async fn show(&mut self, token: &str) {
+    pub(crate) async fn show(&mut self, token: &str) {
         self.say(Kind::HELLO, json!({ "token": token })).await;
     }
 
-    async fn expect_welcome(&mut self, user: &str) {
+    pub(crate) async fn expect_welcome(&mut self, user: &str) {
         assert_eq!(self.expect(Kind::WELCOME).await["user"], user);
     }
 
