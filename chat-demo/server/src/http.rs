@@ -92,17 +92,18 @@ pub(crate) async fn serve(
         visitor.set(State::Idle);
         Ok::<_, Infallible>(reply)
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(time)
         .max_buf_size(MAX_HEAD)
         .keep_alive(stays)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let mut connection = connection;
+    // A request under way still has its own time.
+    let rest = time.max(node.config.request_timeout);
     let time_is_up = async {
         tokio::select! {
-            () = sleep_until(deadline) => deadline + time,
+            () = sleep_until(deadline) => deadline + rest,
             () = node.draining.cancelled() => Instant::now() + LAST_REQUEST,
         }
     };
@@ -115,15 +116,19 @@ pub(crate) async fn serve(
             }
             return None;
         }
-        () = reads.notified() => {
-            let stream = connection.into_parts()?.io.into_inner();
-            return Some(Connected::Events(stream, reader.lock().take()?));
-        }
+        () = reads.notified() => true,
         cut = time_is_up => {
             Pin::new(&mut connection).graceful_shutdown();
-            matches!(timeout_at(cut, connection).await, Ok(Ok(())))
+            tokio::select! {
+                ended = timeout_at(cut, &mut connection) => matches!(ended, Ok(Ok(()))),
+                () = reads.notified() => true,
+            }
         }
     };
+    if let Some(reader) = reader.lock().take() {
+        let stream = connection.into_parts()?.io.into_inner();
+        return Some(Connected::Events(stream, reader));
+    }
     // Count only sockets without any request: idle sockets of browsers are not failed handshakes.
     if !asked.load(Ordering::Relaxed) && Instant::now() >= deadline {
         node.tally.refused.inc(Refused::Timeout);

@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 
 use crate::harness::{Server, run};
-use crate::tokens::{enter, from_now, start, token, token_of};
+use crate::tokens::{enter, from_now, start, token, token_of, with_secret};
 
 /// A program that reads the events of a room.
 struct Reader(Lines<BufReader<TcpStream>>);
@@ -150,6 +150,23 @@ fn reader_has_the_rights_of_its_token() {
         );
         let list = server.http("POST /api/rooms/tea/events HTTP/1.1").await;
         assert_eq!(list.status, 405);
+    });
+}
+
+#[test]
+fn reader_that_waits_for_its_rate_is_served() {
+    run(async {
+        let server = Server::with(|config| {
+            with_secret(config);
+            config.user_rate = 1;
+            config.handshake_timeout = Duration::from_millis(500);
+        });
+        let last = "Last-Event-ID: 0123456789abcdef:1";
+        let headers = format!("Authorization: Bearer {}\r\n{last}\r\n", token_of("ann"));
+        for _ in 0..2 {
+            let mut reader = Reader::open(&server, "tea", &headers).await;
+            reader.expect("joined").await;
+        }
     });
 }
 
