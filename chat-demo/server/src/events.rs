@@ -60,9 +60,10 @@ pub(crate) async fn answer<B>(
         node.tally.refused.inc(why);
         why.reply(node)
     };
-    let host = origin::host(request).and_then(|host| host.ok_or(Refused::Host));
     let headers = request.headers();
-    host.and_then(|host| origin::check(headers, &host, &node.config))
+    // A browser sends no Origin to the name that a page has, which may be rebound.
+    origin::own(request, &node.config)
+        .and_then(|host| origin::check(headers, &host, &node.config))
         .map_err(turn_away)?;
     check_name(&room).map_err(refuse)?;
     let query = request.uri().query().unwrap_or_default();

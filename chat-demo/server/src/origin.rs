@@ -24,6 +24,12 @@ pub(crate) fn host<B>(request: &Request<B>) -> Result<Option<Authority>, Refused
     Ok(Some(target.cloned().unwrap_or(named)))
 }
 
+/// The host that a request names, if it can be this server.
+pub(crate) fn own<B>(request: &Request<B>, config: &Config) -> Result<Authority, Refused> {
+    let host = host(request)?.ok_or(Refused::Host)?;
+    is_own(&host, config).then_some(host).ok_or(Refused::Origin)
+}
+
 /// Whether a page may connect that was loaded from somewhere: from the server itself, or from where
 /// it is let. Programs that are no browsers send no origin.
 pub(crate) fn check(headers: &HeaderMap, host: &Authority, config: &Config) -> Result<(), Refused> {

@@ -154,6 +154,27 @@ fn reader_has_the_rights_of_its_token() {
 }
 
 #[test]
+fn page_of_a_rebound_name_gets_no_events() {
+    run(async {
+        let server = Server::start();
+        // A page asks its own name without an Origin.
+        let port = server.address.port();
+        for (host, status) in [("evil.example", "403"), ("localhost", "200")] {
+            let mut stream = TcpStream::connect(server.address)
+                .await
+                .expect("it listens");
+            let request =
+                format!("GET /api/rooms/tea/events HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n");
+            let sent = stream.write_all(request.as_bytes()).await;
+            sent.expect("it reads");
+            let line = BufReader::new(stream).lines().next_line().await;
+            let line = line.expect("text").expect("a status");
+            assert_eq!(line.split(' ').nth(1), Some(status), "{host}");
+        }
+    });
+}
+
+#[test]
 fn reader_that_waits_for_its_rate_is_served() {
     run(async {
         let server = Server::with(|config| {

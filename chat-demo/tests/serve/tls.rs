@@ -200,7 +200,7 @@ fn room_is_streamed_to_its_last_event() {
     run(async {
         let secured = Secured::start();
         let mut stream = secured.shake(secured.reach().await).await;
-        let get = b"GET /api/rooms/tea/events HTTP/1.1\r\nHost: x\r\n\r\n";
+        let get = b"GET /api/rooms/tea/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
         stream.write_all(get).await.expect("it reads");
         secured.until(|stats| stats["rooms"] == 1).await;
         let _stopped = secured.server.stop();
