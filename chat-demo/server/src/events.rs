@@ -83,6 +83,7 @@ pub(crate) async fn answer<B>(
         context.pace(Cost::of_answer(missed)).await;
         let connection = context.connection.clone();
         context.enter(node.hub.join(&room, connection, seen).await?);
+        context.connection.welcome();
         Ok(())
     };
     let too_long = |_| Refusal::new(ErrorCode::Overloaded, "request timed out; retry later");

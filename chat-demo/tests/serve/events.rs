@@ -192,6 +192,23 @@ fn reader_that_waits_for_its_rate_is_served() {
 }
 
 #[test]
+fn reader_gets_alerts() {
+    run(async {
+        let server = start();
+        let claims = json!({ "sub": "root", "exp": from_now(3600), "admin": true });
+        let mut root = enter(&server, "root", &token(&claims)).await;
+        let header = format!("Authorization: Bearer {}\r\n", token_of("ann"));
+        let mut reader = Reader::open(&server, "tea", &header).await;
+        reader.expect("joined").await;
+        let alert = json!({ "level": "info", "text": "hi" });
+        root.say(Kind::ALERT, alert).await;
+        root.expect(Kind::ALERT).await;
+        let (id, alert) = reader.expect("alert").await;
+        assert_eq!((id, &alert["text"]), (None, &json!("hi")));
+    });
+}
+
+#[test]
 fn stream_ends_with_its_token() {
     run(async {
         let server = start();
