@@ -118,7 +118,9 @@ fn a_server_with_a_closed_log_serves_and_drains() {
 #[test]
 fn a_terminal_that_closes_drains_the_server() {
     run(async {
-        let server = Piped::serve(&["--drain-notice", "0ms"]);
+        // Tests that run under `nohup` hand down an ignored SIGHUP.
+        let args = ["--default-signal=HUP", BINARY, "--drain-notice", "0ms"];
+        let server = Piped::start(Command::new("env").args(args));
         let ann = enter(server.address).await;
         server.signal(Signal::SIGHUP);
         // The shell sends the signal again.
