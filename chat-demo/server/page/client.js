@@ -231,6 +231,7 @@ export class Client extends EventTarget {
   #welcomed(welcome) {
     this.#welcome = welcome;
     this.#welcomedAt = Date.now();
+    clearInterval(this.#beat); // A hello with a fresh token is welcomed again.
     this.#beat = setInterval(() => {
       if (Date.now() - this.#heardAt > SILENT_BEATS * welcome.heartbeat_ms) this.#lost("The server fell silent");
       else this.send("heartbeat");
@@ -239,7 +240,7 @@ export class Client extends EventTarget {
     for (const [id, { user, attempts }] of this.#unanswered) {
       if (attempts > 0 && user !== welcome.user) this.#settle(id, new ClientError("other_user", "the connection broke", true));
     }
-    for (const room of this.#rooms.values()) this.#join(room);
+    for (const room of this.#rooms.values()) if (!room.joined) this.#join(room);
     this.#emit("welcome", welcome);
   }
 
