@@ -32,8 +32,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "shards",
         fault: "a submit gives up at a shard that is closed while it waits",
         file: "multi/handle.rs",
-        find: "Err(SlotError::Closed) => {}",
-        replace: "Err(SlotError::Closed) => return Err((gate, SlotError::Closed)),",
+        find: "Err(SlotError::Closed | SlotError::TooMany) => {}",
+        replace: "Err(SlotError::TooMany) => {}",
         killer: Model("multi"),
     },
     Mutant {
