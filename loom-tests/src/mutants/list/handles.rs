@@ -40,8 +40,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "map",
         fault: "a closed pool's caller computes items before those in the pool",
         file: "map/iter.rs",
-        find: "Err(_) if !self.chunks.has_no_task() => return,",
-        replace: "Err(SlotError::Full) if !self.chunks.has_no_task() => return,",
+        find: "None if !self.chunks.has_no_task() => return,",
+        replace: "None if false => return,",
         killer: Model("map"),
     },
     Mutant {
