@@ -2,21 +2,20 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chat_demo_client::frame::{Frame, Kind, MAX_PAYLOAD};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
 /// The number of the mishandled message.
 const AFFECTED: u64 = 5;
 
-const STALL: Duration = Duration::from_millis(500);
+/// How many messages [`Fault::Stall`] takes.
+pub(crate) const STALLED: u64 = 20;
 
 /// How it mishandles the message.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub(crate) enum Fault {
     NoAck,
     /// Closes all connections instead.
     Disconnect,
-    /// Handles it late.
+    /// Handles it, and all that follow, only when [`STALLED`] messages have come.
     Stall,
 }
 
@@ -41,6 +40,8 @@ pub(crate) enum Fault {
 pub(crate) struct FaultyServer {
     seq: u64,
     held: Option<Message>,
+    /// What has come during a stall, with the connection that waits for the ack.
+    stalled: Vec<(Value, mpsc::UnboundedSender<Message>)>,
     members: Vec<mpsc::UnboundedSender<Message>>,
 }
 
@@ -61,6 +62,24 @@ impl FaultyServer {
         for member in &self.members {
             let _ = member.send(message.clone());
         }
+    }
+
+    /// Handles a text at once, or together with others once a stall has ended.
+    fn publish_late(&mut self, said: Value, from: mpsc::UnboundedSender<Message>) {
+        self.stalled.push((said, from));
+        let come = self.seq + self.stalled.len() as u64;
+        if come < AFFECTED || come == STALLED {
+            for (said, from) in std::mem::take(&mut self.stalled) {
+                self.publish(Fault::Stall, &said);
+                let _ = from.send(self.ack(&said));
+            }
+        }
+    }
+
+    /// The ack of the newest message.
+    fn ack(&self, said: &Value) -> Message {
+        let ack = json!({ "id": said["id"], "room": said["room"], "seq": self.seq });
+        frame(Kind::ACK, &ack)
     }
 
     /// Numbers a text and delivers it, unless the fault prevents it.
@@ -100,7 +119,8 @@ async fn serve(stream: TcpStream, fault: Fault, room: Arc<Mutex<FaultyServer>>) 
         return;
     };
     let (sender, mut outbox) = mpsc::unbounded_channel();
-    // The room has the only sender: when it drops it, the outbox ends.
+    // The room has the only lasting sender: when it drops it, the outbox ends.
+    let own = sender.downgrade();
     let mut sender = Some(sender);
     loop {
         tokio::select! {
@@ -126,16 +146,16 @@ async fn serve(stream: TcpStream, fault: Fault, room: Arc<Mutex<FaultyServer>>) 
                         }))
                     }
                     Kind::PUBLISH => {
-                        if fault == Fault::Stall && room.seq + 1 == AFFECTED {
-                            sleep(STALL).await;
+                        if fault == Fault::Stall {
+                            let own = own.upgrade().expect("the room has it");
+                            room.publish_late(payload, own);
+                            continue;
                         }
                         room.publish(fault, &payload);
                         if fault == Fault::NoAck && room.seq == AFFECTED {
                             continue;
                         }
-                        frame(Kind::ACK, &json!({
-                            "id": payload["id"], "room": payload["room"], "seq": room.seq
-                        }))
+                        room.ack(&payload)
                     }
                     _ => continue,
                 };

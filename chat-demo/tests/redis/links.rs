@@ -1,10 +1,7 @@
 //! What was acknowledged is not lost, doubled or left out, whatever becomes of Redis and the ways
 //! to it.
 
-use std::time::Duration;
-
 use chat_demo_client::Client;
-use tokio::join;
 
 use crate::load::{Acked, Talk, check, listen, publish};
 use crate::node::{self, Node, run};
@@ -12,8 +9,6 @@ use crate::proxy::Proxy;
 use crate::redis::Redis;
 
 const LAST: &str = "the last word";
-/// How long a link is cut.
-const CUT: Duration = Duration::from_secs(10);
 
 /// A server whose clients may look back far.
 async fn roomy(redis: &str) -> Node {
@@ -88,11 +83,11 @@ fn a_cut_link_loses_no_acknowledged_message() {
         let nodes = [roomy(&redis.url()).await, roomy(&proxy.url()).await];
         under_load(&nodes, async |talk| {
             talk.goes_on(50).await;
-            join!(proxy.stall_for(CUT), async {
-                nodes[1].until_cut_off().await;
-                assert!(nodes[0].is_ready().await);
-                talk.goes_on(50).await;
-            });
+            proxy.stall();
+            nodes[1].until_cut_off().await;
+            assert!(nodes[0].is_ready().await);
+            talk.goes_on(50).await;
+            proxy.go_on();
             nodes[1].until_ready().await;
             talk.goes_on(50).await;
         })

@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -48,13 +46,6 @@ impl Proxy {
 
     pub(crate) fn go_on(&self) {
         self.stalled.send_replace(false);
-    }
-
-    /// As a link that fails for that long.
-    pub(crate) async fn stall_for(&self, time: Duration) {
-        self.stall();
-        sleep(time).await;
-        self.go_on();
     }
 }
 
