@@ -6,7 +6,7 @@ use chat_demo_client::payload::{ErrorCode, is_name};
 
 use crate::error::Refusal;
 
-/// The rooms that a user may join: all, or those that a pattern matches.
+/// The rooms that a user may join: all, or the rooms that match a pattern.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rooms(Option<Arc<[String]>>);
 

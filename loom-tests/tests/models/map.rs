@@ -7,7 +7,7 @@ fn map_on_a_closing_pool_keeps_its_order() {
     check_within(1, || {
         let pool = pool(2, 1);
         let closer = beside(&pool, anthill::Pool::close);
-        // Items that the pool refuses run here, after those that it has.
+        // Refused items run on this thread, after the items in the pool.
         let results: Vec<_> = pool.map(0..2, |n| n).window(2).collect();
         assert_eq!(results, [0, 1]);
         closer.join().unwrap();

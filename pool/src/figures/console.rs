@@ -1,6 +1,6 @@
 //! What [tokio-console](https://github.com/tokio-rs/console) shows of a task: a span named
-//! `runtime.spawn`, and events for its waker. The names and fields are those that
-//! `console-subscriber` looks for; it needs no runtime of tokio for them.
+//! `runtime.spawn`, and events for its waker. `console-subscriber` looks for these names and fields,
+//! and needs no runtime of tokio for them.
 //!
 //! If no subscriber wants the span, a task carries one null pointer and its wakers are not wrapped.
 

@@ -176,7 +176,7 @@ impl State {
     }
 }
 
-/// Wakes the connection's future; called with the lock released, for it may run at once.
+/// Wakes the connection's future. Callers release the lock first, because the future may run at once.
 pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -196,7 +196,7 @@ impl Released {
     }
 }
 
-/// Notifies waiting publishers; called with the lock released, because they may run at once.
+/// Notifies waiting publishers. Callers release the lock first, because publishers may run at once.
 pub(super) fn notify(relief: Option<Arc<Notify>>) {
     if let Some(relief) = relief {
         relief.notify_waiters();
