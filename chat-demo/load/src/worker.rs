@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, stdin, stdout};
-use tokio::signal::ctrl_c;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
 
@@ -62,8 +61,6 @@ impl Worker {
 
 /// Runs a worker process: reads instructions, writes snapshots, and exits at the end of its input.
 pub(super) async fn serve() -> io::Result<()> {
-    // Ignore Ctrl-C: the parent process gets it as well, and ends this process with an instruction.
-    tokio::spawn(async { while ctrl_c().await.is_ok() {} });
     let mut instructions = BufReader::new(stdin()).lines();
     let Some(first) = instructions.next_line().await? else {
         return Ok(());

@@ -95,6 +95,8 @@ impl Process {
             .args(["load", "--worker"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // A signal to the terminal must not end the process before the run.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
         let (instructions, reports) = child

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use chat_demo_load::Report;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -21,13 +21,17 @@ struct Program {
 impl Program {
     fn start(target: &str, line: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
+        let mut child = Command::new("env")
+            // Tests that run under `nohup` pass on an ignored SIGHUP.
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_chat-demo")])
             .args(["load", "--target", target])
             .args(line.split_whitespace())
             .arg("--json")
             .arg(folder.path().join("report.json"))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
+            // A terminal signals a group: a shell with job control makes one for the program.
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .expect("it is built");
@@ -112,18 +116,22 @@ async fn a_dead_process_is_reported_and_ends_the_run() {
 
 #[tokio::test]
 async fn an_interrupted_run_reports_and_exits_with_130() {
-    for processes in ["1", "2"] {
-        let server = serve(|_| ());
-        let target = format!("ws://{}/ws", server.address());
-        let line =
-            format!("--processes {processes} --connections 4 --rooms 1 --rate 100 --duration 1h");
-        let mut program = Program::start(&target, &line);
-        program.until("connecting: 4 of 4").await;
-        // It has begun to publish, or is about to.
-        kill(program.pid(), Signal::SIGINT).expect("it runs");
-        let (code, report) = program.end().await;
-        assert!(report.interrupted, "{report}");
-        assert!(report.to_string().contains("INTERRUPTED"), "{report}");
-        assert_eq!(code, Some(130), "{report}");
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        for processes in ["1", "2"] {
+            let server = serve(|_| ());
+            let target = format!("ws://{}/ws", server.address());
+            let line = format!(
+                "--processes {processes} --connections 4 --rooms 1 --rate 100 --duration 1h"
+            );
+            let mut program = Program::start(&target, &line);
+            program.until("connecting: 4 of 4").await;
+            // Publishing has begun, or is about to. A terminal and `timeout` signal the group.
+            killpg(program.pid(), signal).expect("it runs");
+            let (code, report) = program.end().await;
+            assert!(report.interrupted, "{signal}: {report}");
+            assert!(report.to_string().contains("INTERRUPTED"), "{report}");
+            assert_eq!(code, Some(130), "{signal}: {report}");
+            assert_eq!((report.errors, report.lost), (0, 0), "{signal}: {report}");
+        }
     }
 }
