@@ -1,11 +1,11 @@
 //! The signals that end a server.
 
-use std::fs;
 use std::io;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chat_demo_load::is_ignored;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
@@ -51,14 +51,4 @@ impl Ending {
         // Ignore an error: the sender lives until the process ends.
         let _ = self.0.recv();
     }
-}
-
-/// Whether the process was started with a signal ignored. Where the system does not tell, it is
-/// not.
-fn is_ignored(signal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    ignored
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }

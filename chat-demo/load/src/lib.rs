@@ -26,6 +26,7 @@ mod rounds;
 mod run;
 mod serve;
 mod shared;
+mod signals;
 mod snapshot;
 mod sources;
 mod system;
@@ -47,6 +48,7 @@ pub use self::goals::{Goal, Goals, Step};
 pub use self::moments::{Moment, PoolMoment, ServerMoment};
 pub use self::report::Report;
 pub use self::serve::{ServeArgs, ServeError};
+pub use self::signals::is_ignored;
 pub use self::verdict::{Bound, Limit};
 
 /// The exit code of a run that a signal ended: what a shell reports after Ctrl-C.

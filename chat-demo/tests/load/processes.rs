@@ -20,10 +20,15 @@ struct Program {
 
 impl Program {
     fn start(target: &str, line: &str) -> Self {
+        // Tests that run under `nohup` pass on an ignored SIGHUP.
+        Self::start_with("--default-signal=HUP", target, line)
+    }
+
+    /// Starts the program with an option of `env`.
+    fn start_with(option: &str, target: &str, line: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut child = Command::new("env")
-            // Tests that run under `nohup` pass on an ignored SIGHUP.
-            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_chat-demo")])
+            .args([option, env!("CARGO_BIN_EXE_chat-demo")])
             .args(["load", "--target", target])
             .args(line.split_whitespace())
             .arg("--json")
@@ -134,4 +139,17 @@ async fn an_interrupted_run_reports_and_exits_with_130() {
             assert_eq!((report.errors, report.lost), (0, 0), "{signal}: {report}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_run_under_nohup_survives_a_hangup() {
+    let server = serve(|_| ());
+    let target = format!("ws://{}/ws", server.address());
+    let line = "--processes 2 --connections 4 --rooms 1 --rate 100 --duration 1s";
+    let mut program = Program::start_with("--ignore-signal=HUP", &target, line);
+    program.until("connecting: 4 of 4").await;
+    killpg(program.pid(), Signal::SIGHUP).expect("it runs");
+    let (code, report) = program.end().await;
+    assert!(!report.interrupted, "{report}");
+    assert_eq!(code, Some(0), "{report}");
 }
