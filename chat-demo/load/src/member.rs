@@ -8,7 +8,7 @@ use bytes::Bytes;
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::{self, Payload};
 use chat_demo_client::subprotocol::Subprotocol;
-use chat_demo_client::{Client, Position, Received};
+use chat_demo_client::{Client, ClientError, Position, Received};
 use serde::Deserialize;
 use tokio::time::{Duration, sleep, timeout};
 
@@ -113,9 +113,9 @@ async fn join(
     let join = chat_demo_client::join(room, seen);
     client.say(&join).await.map_err(text)?;
     let subprotocol = client.subprotocol();
-    while let Some(received) = client.next_frame().await {
-        match received.map_err(text)? {
-            Received::Frame(Kind::JOINED, payload) => {
+    loop {
+        match next(client).await? {
+            (Kind::JOINED, payload) => {
                 let joined: payload::Joined = read(subprotocol, &payload)?;
                 if is_back && !joined.recovered {
                     return Err(
@@ -125,12 +125,10 @@ async fn join(
                 let payload::Joined { epoch, seq, .. } = joined;
                 return Ok(Position { epoch, seq });
             }
-            Received::Frame(Kind::ERROR, payload) => return Err(refusal(subprotocol, &payload)?),
-            Received::Frame(..) => {}
-            Received::Close { code, reason } => return Err(closed(code, &reason)),
+            (Kind::ERROR, payload) => return Err(refusal(subprotocol, &payload)?),
+            _ => {}
         }
     }
-    Err("the connection ended while joining".to_owned())
 }
 
 /// Reads nothing but heartbeats.
@@ -144,7 +142,7 @@ async fn be_idle(mut client: Client) -> Result<(), String> {
 async fn next(client: &mut Client) -> Result<(Kind, Bytes), String> {
     match client.next_frame().await {
         Some(Ok(Received::Frame(kind, payload))) => Ok((kind, payload)),
-        Some(Ok(Received::Close { code, reason })) => Err(closed(code, &reason)),
+        Some(Ok(Received::Close { code, reason })) => Err(closed(code, reason)),
         Some(Err(error)) => Err(text(error)),
         None => Err("the connection ended".to_owned()),
     }
@@ -156,7 +154,7 @@ async fn read_slowly(shared: &Shared, number: usize, mut client: Client) -> Resu
         match client.next_frame().await {
             Some(Ok(Received::Frame(..))) => sleep(SLOWLY).await,
             Some(Ok(Received::Close { code, reason })) if code != POLICY => {
-                return Err(closed(code, &reason));
+                return Err(closed(code, reason));
             }
             // A dropped client gets a close, or finds the connection broken.
             _ => {
@@ -339,8 +337,8 @@ fn refusal(subprotocol: Subprotocol, payload: &[u8]) -> Result<String, String> {
     Ok(format!("refused as {code}: {message}"))
 }
 
-fn closed(code: u16, reason: &str) -> String {
-    format!("closed by the server: {code} {reason}")
+fn closed(code: u16, reason: String) -> String {
+    text(ClientError::Closed { code, reason })
 }
 
 fn text(error: impl Display) -> String {
