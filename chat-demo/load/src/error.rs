@@ -25,6 +25,9 @@ pub enum LoadError {
         /// The hard limit.
         limit: u64,
     },
+    /// The limit of open files could not be raised.
+    #[error("cannot raise the limit of open files: {0}")]
+    OpenFiles(#[source] io::Error),
     /// The shares of roles exceed 100%.
     #[error("{0}")]
     Shares(&'static str),

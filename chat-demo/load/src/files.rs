@@ -24,5 +24,5 @@ pub(crate) fn processes(args: &Args) -> Result<usize, LoadError> {
 /// Raises the limit of open files for so many connections, as far as allowed. Returns the limit.
 pub(crate) fn raise_open_files(connections: usize) -> Result<u64, LoadError> {
     let needed = connections as u64 + OTHER_FILES;
-    rlimit::increase_nofile_limit(needed).map_err(LoadError::Runtime)
+    rlimit::increase_nofile_limit(needed).map_err(LoadError::OpenFiles)
 }
