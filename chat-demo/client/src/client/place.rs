@@ -1,5 +1,4 @@
-//! A room of a reconnecting client: the messages that it has returned, and how to get missing ones.
-//! It does no I/O.
+//! A room of a reconnecting client: orders its messages and requests missing ones. It does no I/O.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,15 +18,15 @@ use crate::{
     payload::{History, Joined, Message},
 };
 
-/// How many messages to ask for at a time: the server sends them only if all fit the client's line.
+/// The messages of one request. The server sends a page only if all of it fits the client's outbox.
 const PAGE: u64 = 64;
 
-/// What places make.
+/// The output of a place.
 #[derive(Debug, Default)]
 pub(super) struct Made {
-    /// For the program.
+    /// Events for the program.
     pub(super) news: VecDeque<News>,
-    /// For the server.
+    /// Frames for the server.
     pub(super) frames: VecDeque<Bytes>,
 }
 
@@ -35,47 +34,49 @@ pub(super) struct Made {
 #[derive(Debug)]
 pub(super) struct Place {
     room: String,
-    /// How many messages may wait for those before them.
+    /// How many messages may wait for missing earlier messages.
     max_held: usize,
-    /// The last message that was told, or lost; unknown before the room is joined.
+    /// The last message that was delivered or lost; unknown before the room is joined.
     last: Option<Position>,
-    /// The highest number that is known to be taken.
+    /// The highest number that a message is known to have.
     newest: u64,
-    /// Messages after `last` that wait for those before them.
+    /// Messages after `last` that wait for missing earlier messages.
     held: BTreeMap<u64, Message>,
-    /// The program knows that it is a member.
+    /// Whether the program has got [`News::Joined`].
     announced: bool,
-    /// There was an answer to the join, on this connection.
+    /// Whether the server has answered the join on this connection.
     joined: bool,
-    /// What was missed, while it is being told.
+    /// The recovery in progress.
     recovery: Option<Recovery>,
-    /// What this connection has yet to answer, in order.
+    /// The requests that this connection has not answered yet, in order.
     asks: VecDeque<Ask>,
-    /// Histories that the program wants, in order.
-    wanted: VecDeque<History>,
-    /// The answer to the first of these, as far as it has come.
+    /// Histories that the program has requested, in order.
+    requested: VecDeque<History>,
+    /// The received part of the answer to the first of these.
     page: Vec<Message>,
 }
 
+/// The delivery of the messages that the client missed.
 #[derive(Debug)]
 struct Recovery {
-    /// Where it ends.
+    /// The number of its last message.
     to: u64,
-    told: u64,
+    delivered: u64,
 }
 
+/// A request for messages.
 #[derive(Debug, PartialEq, Eq)]
 enum Ask {
-    /// For missing messages, of which this is the newest.
+    /// For missing messages up to this number.
     Missing(u64),
     /// For messages of an epoch that has ended.
     Outdated,
-    /// For the first of those that the program wants.
-    Wanted,
+    /// For the first history that the program has requested.
+    Requested,
 }
 
 impl Place {
-    /// In a room of which the program has seen messages up to one.
+    /// Creates the place of a room of which the program has seen the messages up to a position.
     pub(super) fn new(room: &str, seen: Option<Position>, max_held: usize) -> Self {
         Self {
             room: room.to_owned(),
@@ -87,12 +88,12 @@ impl Place {
             joined: false,
             recovery: None,
             asks: VecDeque::new(),
-            wanted: VecDeque::new(),
+            requested: VecDeque::new(),
             page: Vec::new(),
         }
     }
 
-    /// The last message that was told, or lost.
+    /// Returns the position of the last message that was delivered or lost.
     pub(super) fn position(&self) -> Option<&Position> {
         self.last.as_ref()
     }
@@ -107,17 +108,17 @@ impl Place {
         }
     }
 
-    /// How many histories the program waits for.
-    pub(super) fn wanted(&self) -> usize {
-        self.wanted.len()
+    /// Returns how many requested histories the program waits for.
+    pub(super) fn requested(&self) -> usize {
+        self.requested.len()
     }
 
-    /// There is a connection, which knows nothing of this client yet.
+    /// Handles a new connection: joins the room.
     pub(super) fn connected(&mut self, made: &mut Made) {
         self.join(self.last.clone(), made);
     }
 
-    /// The connection is lost, with all that it had yet to answer.
+    /// Handles a lost connection: drops the requests that it has not answered.
     pub(super) fn disconnected(&mut self) {
         self.joined = false;
         self.recovery = None;
@@ -125,31 +126,31 @@ impl Place {
         self.page.clear();
     }
 
-    /// The program wants to see what was said.
-    pub(super) fn want(&mut self, before: Option<u64>, limit: u32, made: &mut Made) {
+    /// Requests messages for the program.
+    pub(super) fn request(&mut self, before: Option<u64>, limit: u32, made: &mut Made) {
         let room = self.room.clone();
-        self.wanted.push_back(History {
+        self.requested.push_back(History {
             room,
             before,
             limit,
         });
         if self.joined {
-            self.ask_wanted(self.wanted.len() - 1, made);
+            self.ask_requested(self.requested.len() - 1, made);
         }
     }
 
-    /// The server tells how the room stands: first to the join, then after each page, and when the
-    /// room begins anew.
+    /// Handles the state of the room. The server sends it after the join, after each page, and when
+    /// the room begins a new epoch.
     pub(super) fn on_joined(&mut self, joined: Joined, made: &mut Made) {
         if !mem::replace(&mut self.joined, true) {
             self.arrive(joined, made);
-            for index in 0..self.wanted.len() {
-                self.ask_wanted(index, made);
+            for index in 0..self.requested.len() {
+                self.ask_requested(index, made);
             }
             return;
         }
         if self.is_outdated(&joined.epoch) {
-            // Nobody has asked for it: the answers to what was asked come later.
+            // This answers no request. The answers follow.
             self.page.clear();
             for ask in &mut self.asks {
                 if matches!(ask, Ask::Missing(_)) {
@@ -160,8 +161,8 @@ impl Place {
         }
         match self.asks.pop_front() {
             Some(Ask::Missing(to)) => self.on_page(to, made),
-            Some(Ask::Wanted) => {
-                self.wanted.pop_front();
+            Some(Ask::Requested) => {
+                self.requested.pop_front();
                 made.news.push_back(News::History {
                     room: self.room.clone(),
                     messages: mem::take(&mut self.page),
@@ -170,33 +171,33 @@ impl Place {
             Some(Ask::Outdated) | None => {}
         }
         self.newest = self.newest.max(joined.seq);
-        self.go_on(made);
+        self.advance(made);
     }
 
-    /// A message, of which nothing tells whether it is new or was asked for.
+    /// Handles a message, which may be new or part of a requested page.
     pub(super) fn on_message(&mut self, message: Message, made: &mut Made) {
-        // Before it is joined a room says nothing.
+        // Ignore messages that arrive before the answer to the join.
         let Some(last) = self.last().filter(|_| self.joined) else {
             return;
         };
         let seq = message.seq;
-        if seq <= self.newest && self.asks.front() == Some(&Ask::Wanted) {
+        if seq <= self.newest && self.asks.front() == Some(&Ask::Requested) {
             self.page.push(message.clone());
         }
         if seq > last {
             self.newest = self.newest.max(seq);
             self.held.insert(seq, message);
-            self.go_on(made);
+            self.advance(made);
         }
     }
 
-    /// Whether the numbers that are known are not those of the room any more.
+    /// Returns whether the known numbers are of an earlier epoch.
     fn is_outdated(&self, epoch: &str) -> bool {
         let last = self.last.as_ref();
         last.is_some_and(|last| last.epoch != epoch)
     }
 
-    /// The room stands here, on a new connection or in a new epoch.
+    /// Handles the state of the room on a new connection or in a new epoch.
     fn arrive(&mut self, joined: Joined, made: &mut Made) {
         let (seq, epoch, recovered) = (joined.seq, joined.epoch.clone(), joined.recovered);
         if !mem::replace(&mut self.announced, true) {
@@ -208,7 +209,7 @@ impl Place {
             return;
         };
         if self.is_outdated(&epoch) {
-            // What is held was said before the server forgot.
+            // The held messages are of the old epoch, so their gaps stay.
             self.give_up(made);
             made.news.push_back(News::Renumbered {
                 room: self.room.clone(),
@@ -218,23 +219,26 @@ impl Place {
             self.last = Some(Position { epoch, seq: 0 });
             self.newest = seq;
         } else if recovered {
-            // All of it comes now, in order: there is nothing to ask for.
+            // All missed messages follow in order, so there is nothing to request.
             self.held.clear();
             self.newest = last;
         } else {
-            // A server that is behind the one before has sent less than was seen.
+            // The new server may be behind the previous server, and behind this client.
             self.newest = seq.max(last);
         }
-        self.recovery = Some(Recovery { to: seq, told: 0 });
-        self.go_on(made);
+        self.recovery = Some(Recovery {
+            to: seq,
+            delivered: 0,
+        });
+        self.advance(made);
     }
 
-    /// Tells what is in order, and asks for what is missing before the rest.
-    fn go_on(&mut self, made: &mut Made) {
-        self.tell_held(made);
+    /// Delivers the messages that are in order, and requests the first missing messages.
+    fn advance(&mut self, made: &mut Made) {
+        self.deliver_held(made);
         while let Some((from, to)) = self.missing() {
             if self.held.len() > self.max_held {
-                // What was asked for comes too late, and will be taken for a repetition.
+                // The requested messages will be too late, and count as repetitions.
                 self.lose(to, made);
             } else if self.asks.iter().any(|ask| matches!(ask, Ask::Missing(_))) {
                 break;
@@ -245,15 +249,15 @@ impl Place {
         self.finish(made);
     }
 
-    /// The server has sent what it had of the messages up to `to`.
+    /// Handles the end of a page of missing messages up to `to`.
     fn on_page(&mut self, to: u64, made: &mut Made) {
         if self.missing().is_some_and(|(_, missing)| missing == to) {
-            // Not even the newest of them came.
+            // The newest is still missing, so the server has deleted the messages.
             self.lose(to, made);
         }
     }
 
-    /// Tells what is held, whatever is missing between.
+    /// Delivers all held messages, and reports the messages between as lost.
     fn give_up(&mut self, made: &mut Made) {
         self.newest = self.held.last_key_value().map_or(0, |(&seq, _)| seq);
         while let Some((_, to)) = self.missing() {
@@ -261,7 +265,7 @@ impl Place {
         }
     }
 
-    /// The first messages that are missing, by their numbers.
+    /// Returns the first and last number of the first gap.
     fn missing(&self) -> Option<(u64, u64)> {
         let next = self.last()?.checked_add(1)?;
         let to = match self.held.first_key_value() {
@@ -277,10 +281,10 @@ impl Place {
         made.news.push_back(News::Lost { room, from, to });
         self.set_last(to);
         self.finish(made);
-        self.tell_held(made);
+        self.deliver_held(made);
     }
 
-    fn tell_held(&mut self, made: &mut Made) {
+    fn deliver_held(&mut self, made: &mut Made) {
         while let Some(next) = self.last().and_then(|last| last.checked_add(1))
             && let Some(message) = self.held.remove(&next)
         {
@@ -288,22 +292,22 @@ impl Place {
             if let Some(recovery) = &mut self.recovery
                 && next <= recovery.to
             {
-                recovery.told += 1;
+                recovery.delivered += 1;
             }
             made.news.push_back(News::Message(message));
-            // In its place among the messages.
+            // The end of the recovery directly follows its last message.
             self.finish(made);
         }
     }
 
-    /// Tells the end of a recovery that has reached it.
+    /// Reports the end of the recovery after its last message.
     fn finish(&mut self, made: &mut Made) {
         let last = self.last();
         let done = |recovery: &mut Recovery| Some(recovery.to) <= last;
-        if let Some(Recovery { told, .. }) = self.recovery.take_if(done) {
+        if let Some(Recovery { delivered, .. }) = self.recovery.take_if(done) {
             made.news.push_back(News::Recovered {
                 room: self.room.clone(),
-                messages: told,
+                messages: delivered,
             });
         }
     }
@@ -320,13 +324,13 @@ impl Place {
         self.ask(&history, made);
     }
 
-    fn ask_wanted(&mut self, index: usize, made: &mut Made) {
-        self.asks.push_back(Ask::Wanted);
-        self.ask(&self.wanted[index], made);
+    fn ask_requested(&mut self, index: usize, made: &mut Made) {
+        self.asks.push_back(Ask::Requested);
+        self.ask(&self.requested[index], made);
     }
 
-    /// No frame ends a page, and an empty page has none. The room answers in order, so that the
-    /// `joined` to another join comes when the page has come.
+    /// Requests messages. No frame ends a page, so the request is followed by a join: the room
+    /// answers in order, and the `joined` follows the page.
     fn ask(&self, history: &History, made: &mut Made) {
         send(Kind::HISTORY, history, made);
         self.join(None, made);

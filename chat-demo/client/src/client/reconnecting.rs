@@ -191,11 +191,11 @@ impl Reconnecting {
     pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
         let max = self.settings.max_unsent;
         let place = self.member(room)?;
-        if place.wanted() >= max {
+        if place.requested() >= max {
             return Err(ClientError::Full(max));
         }
         let mut made = Made::default();
-        place.want(before, limit, &mut made);
+        place.request(before, limit, &mut made);
         self.take_made(made);
         Ok(())
     }
@@ -234,7 +234,7 @@ impl Reconnecting {
         place.ok_or_else(|| ClientError::NotMember(room.to_owned()))
     }
 
-    fn tell(&mut self, news: News) {
+    fn report(&mut self, news: News) {
         self.news.push_back(Ok(news));
     }
 
@@ -257,10 +257,10 @@ impl Reconnecting {
             None => News::Connected,
         };
         let is_renamed = user.is_some_and(|user| user != welcome.user);
-        self.tell(connected(welcome));
+        self.report(connected(welcome));
         if is_renamed {
             for id in self.sending.give_up_repetitions() {
-                self.tell(News::Unsure { id });
+                self.report(News::Unsure { id });
             }
         }
         // Join the rooms first, because texts need a membership.
@@ -279,7 +279,7 @@ impl Reconnecting {
         }
         let stay_away = reason.retry_after().unwrap_or_default();
         let retry_in = self.wait(stay_away);
-        self.tell(News::NotConnected { reason, retry_in });
+        self.report(News::NotConnected { reason, retry_in });
     }
 
     fn disconnected(&mut self, reason: ClientError) {
@@ -288,14 +288,14 @@ impl Reconnecting {
         };
         self.backoff.lasted(open.since.elapsed());
         let retry_in = self.wait(open.stay_away);
-        self.tell(News::Disconnected { reason, retry_in });
+        self.report(News::Disconnected { reason, retry_in });
         self.sending.disconnected();
         for place in self.places.values_mut() {
             place.disconnected();
         }
     }
 
-    /// Waits at least `time`.
+    /// Starts a wait of at least `stay_away` and returns its length.
     fn wait(&mut self, stay_away: Duration) -> Duration {
         let wait = self.backoff.next(stay_away);
         self.link = Link::Waiting(Box::pin(sleep(wait)));
@@ -307,7 +307,7 @@ impl Reconnecting {
             Received::Frame(Kind::HEARTBEAT, _) => {}
             Received::Frame(kind, payload) => match read_event(kind, &payload) {
                 Ok(event) => self.on_event(event),
-                Err(error) => self.tell(News::Unreadable(error)),
+                Err(error) => self.report(News::Unreadable(error)),
             },
             Received::Close { code, reason } => {
                 self.disconnected(ClientError::Closed { code, reason });
@@ -332,20 +332,20 @@ impl Reconnecting {
             Event::Ack(ack) => {
                 let payload::Ack { id, room, seq } = ack;
                 if let Answered::Acked(id) = self.sending.acked(&id) {
-                    self.tell(News::Acked { id, room, seq });
+                    self.report(News::Acked { id, room, seq });
                 }
             }
             Event::Error(error) => match self.sending.refused(&error) {
                 Answered::Acked(_) | Answered::Again => {}
-                Answered::Refused(id) => self.tell(News::Refused { id, error }),
-                Answered::Unsure(id) => self.tell(News::Unsure { id }),
-                Answered::Other => self.tell(News::Other(Event::Error(error))),
+                Answered::Refused(id) => self.report(News::Refused { id, error }),
+                Answered::Unsure(id) => self.report(News::Unsure { id }),
+                Answered::Other => self.report(News::Other(Event::Error(error))),
             },
             other => {
                 if let (Event::Bye(bye), Link::Open(open)) = (&other, &mut self.link) {
                     open.stay_away = Duration::from_millis(bye.reconnect_after_ms);
                 }
-                self.tell(News::Other(other));
+                self.report(News::Other(other));
             }
         }
         self.take_made(made);

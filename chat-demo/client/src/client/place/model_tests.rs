@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 use super::*;
 use crate::frame::{Frame, MAX_PAYLOAD};
 
-/// What may happen.
+/// An event.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Others say so many things.
-    Say(u64),
-    /// The server obeys so many frames.
-    Obey(usize),
-    /// The client hears so many.
-    Hear(usize),
+    /// Other members publish so many messages.
+    Publish(u64),
+    /// The server handles so many frames.
+    Handle(usize),
+    /// The client receives so many frames.
+    Receive(usize),
     /// The connection is lost.
     Cut,
-    /// The program wants the messages before a number.
-    Want(u64),
+    /// The program requests the messages before a number.
+    Request(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (1..10_u64).prop_map(Step::Say),
-        4 => (1..4_usize).prop_map(Step::Obey),
-        4 => (1..9_usize).prop_map(Step::Hear),
+        4 => (1..10_u64).prop_map(Step::Publish),
+        4 => (1..4_usize).prop_map(Step::Handle),
+        4 => (1..9_usize).prop_map(Step::Receive),
         1 => Just(Step::Cut),
-        1 => (1..50_u64).prop_map(Step::Want),
+        1 => (1..50_u64).prop_map(Step::Request),
     ]
 }
 
@@ -54,14 +54,14 @@ impl Server {
         self.to_client.extend(numbers.map(message));
     }
 
-    fn say(&mut self, count: u64) {
+    fn publish(&mut self, count: u64) {
         self.newest += count;
         if self.is_member {
             self.send(self.newest - count + 1..=self.newest);
         }
     }
 
-    fn obey(&mut self, frame: &Bytes) {
+    fn handle_frame(&mut self, frame: &Bytes) {
         let frame = Frame::decode(frame, MAX_PAYLOAD).expect("a frame");
         let asked: Value = serde_json::from_slice(frame.payload).expect("JSON");
         if frame.kind == Kind::JOIN {
@@ -90,8 +90,8 @@ struct World {
     server: Server,
     place: Place,
     made: Made,
-    /// All that was told: the numbers, and whether they are lost.
-    told: Vec<(u64, bool)>,
+    /// The reported numbers, and whether their messages are lost.
+    reported: Vec<(u64, bool)>,
     histories: usize,
     recoveries: usize,
 }
@@ -99,14 +99,14 @@ struct World {
 impl World {
     fn act(&mut self, step: Step) {
         match step {
-            Step::Say(count) => self.server.say(count),
-            Step::Obey(count) => {
+            Step::Publish(count) => self.server.publish(count),
+            Step::Handle(count) => {
                 let count = count.min(self.made.frames.len());
                 for frame in self.made.frames.drain(..count) {
-                    self.server.obey(&frame);
+                    self.server.handle_frame(&frame);
                 }
             }
-            Step::Hear(count) => {
+            Step::Receive(count) => {
                 let count = count.min(self.server.to_client.len());
                 for payload in self.server.to_client.drain(..count) {
                     if payload["members"].is_number() {
@@ -125,8 +125,8 @@ impl World {
                 self.place.disconnected();
                 self.place.connected(&mut self.made);
             }
-            Step::Want(before) => {
-                self.place.want(Some(before), 5, &mut self.made);
+            Step::Request(before) => {
+                self.place.request(Some(before), 5, &mut self.made);
             }
         }
         self.take_news();
@@ -135,10 +135,10 @@ impl World {
     fn take_news(&mut self) {
         for news in self.made.news.drain(..) {
             match news {
-                News::Message(message) => self.told.push((message.seq, false)),
+                News::Message(message) => self.reported.push((message.seq, false)),
                 News::Lost { from, to, .. } => {
                     assert!(to < self.server.oldest(), "{to} is there");
-                    self.told.extend((from..=to).map(|seq| (seq, true)));
+                    self.reported.extend((from..=to).map(|seq| (seq, true)));
                 }
                 News::History { messages, .. } => {
                     self.histories += 1;
@@ -164,23 +164,23 @@ proptest! {
             server: Server { newest: 0, kept, fits, is_member: false, to_client: VecDeque::new() },
             place: Place::new("tea", Some(Position { epoch: "e".to_owned(), seq: 0 }), 1_000_000),
             made: Made::default(),
-            told: Vec::new(),
+            reported: Vec::new(),
             histories: 0,
             recoveries: 0,
         };
         world.place.connected(&mut world.made);
-        let mut wanted = 0;
+        let mut requested = 0;
         for step in steps {
-            wanted += usize::from(matches!(step, Step::Want(_)));
+            requested += usize::from(matches!(step, Step::Request(_)));
             world.act(step);
         }
         while !(world.made.frames.is_empty() && world.server.to_client.is_empty()) {
-            world.act(Step::Obey(1));
-            world.act(Step::Hear(1));
+            world.act(Step::Handle(1));
+            world.act(Step::Receive(1));
         }
-        let numbers: Vec<_> = world.told.iter().map(|&(seq, _)| seq).collect();
+        let numbers: Vec<_> = world.reported.iter().map(|&(seq, _)| seq).collect();
         prop_assert_eq!(numbers, (1..=world.server.newest).collect::<Vec<_>>());
-        prop_assert_eq!(world.histories, wanted);
+        prop_assert_eq!(world.histories, requested);
         prop_assert!(world.recoveries > 0);
     }
 }

@@ -18,11 +18,11 @@ struct Room {
 }
 
 impl Room {
-    /// Joined at a number, and told of it.
+    /// Creates a room that the client has joined at a number.
     fn at(seq: u64) -> Self {
         let mut room = Self::new(None, 1000);
         room.rejoined(seq, false);
-        assert_eq!(room.told(), [format!("joined {seq}")]);
+        assert_eq!(room.news(), [format!("joined {seq}")]);
         room
     }
 
@@ -72,7 +72,7 @@ impl Room {
         self.rejoined(newest, false);
     }
 
-    fn told(&mut self) -> Vec<String> {
+    fn news(&mut self) -> Vec<String> {
         let news = self.made.news.drain(..);
         news.map(|news| match news {
             News::Joined(joined) => format!("joined {}", joined.seq),
@@ -122,7 +122,7 @@ fn numbers(range: impl IntoIterator<Item = u64>) -> Vec<String> {
 fn messages_arrive_once_and_in_order() {
     let mut room = Room::at(7);
     room.say([8, 9, 9, 8, 7, 10]);
-    assert_eq!(room.told(), numbers(8..=10));
+    assert_eq!(room.news(), numbers(8..=10));
     assert_eq!(room.asked(), []);
 }
 
@@ -132,10 +132,10 @@ fn repeated_messages_are_reported_and_counted() {
     room.say(1..=3);
     room.reconnect();
     assert_eq!(room.asked(), [join(Some(3))]);
-    room.told();
+    room.news();
     room.rejoined(5, true);
     room.say(4..=6);
-    assert_eq!(room.told(), ["4", "5", "recovered 2", "6"]);
+    assert_eq!(room.news(), ["4", "5", "recovered 2", "6"]);
     assert_eq!(room.asked(), []);
 }
 
@@ -145,7 +145,7 @@ fn an_empty_recovery_is_reported() {
         let mut room = Room::at(3);
         room.reconnect();
         room.rejoined(3, recovered);
-        assert_eq!(room.told(), ["recovered 0"]);
+        assert_eq!(room.news(), ["recovered 0"]);
     }
 }
 
@@ -154,7 +154,7 @@ fn a_restarted_program_recovers_like_a_connection() {
     let mut room = Room::new(Some(3), 100);
     room.rejoined(4, true);
     room.say([4]);
-    assert_eq!(room.told(), ["joined 4", "4", "recovered 1"]);
+    assert_eq!(room.news(), ["joined 4", "4", "recovered 1"]);
 }
 
 #[test]
@@ -164,16 +164,16 @@ fn gaps_are_fetched_by_pages_and_delivered_in_order() {
     room.asked();
     room.rejoined(150, false);
     assert_eq!(room.asked(), page(151, 64));
-    // What is said meanwhile waits.
+    // Messages that arrive meanwhile wait.
     room.page((87..=150).chain([151]), 151);
     assert_eq!(room.asked(), page(87, 64));
     room.page(23..=86, 151);
     assert_eq!(room.asked(), page(23, 12));
-    assert_eq!(room.told(), [""; 0]);
+    assert_eq!(room.news(), [""; 0]);
     room.page(11..=22, 151);
     let mut expected = numbers(11..=150);
     expected.extend(["recovered 140".to_owned(), "151".to_owned()]);
-    assert_eq!(room.told(), expected);
+    assert_eq!(room.news(), expected);
     assert_eq!(room.asked(), []);
 }
 
@@ -187,30 +187,30 @@ fn only_deleted_messages_are_lost() {
     room.page(18..=20, 20);
     assert_eq!(room.asked(), page(18, 7));
     room.page([], 20);
-    assert_eq!(room.told(), ["lost 11-17", "18", "19", "20", "recovered 3"]);
+    assert_eq!(room.news(), ["lost 11-17", "18", "19", "20", "recovered 3"]);
     room.say([21]);
-    assert_eq!(room.told(), ["21"]);
+    assert_eq!(room.news(), ["21"]);
 }
 
 #[test]
-fn all_may_be_lost() {
+fn all_missed_messages_may_be_lost() {
     let mut room = Room::at(10);
     room.reconnect();
     room.rejoined(20, false);
     room.page([21], 21);
-    assert_eq!(room.told(), ["lost 11-20", "recovered 0", "21"]);
+    assert_eq!(room.news(), ["lost 11-20", "recovered 0", "21"]);
 }
 
 #[test]
 fn a_gap_among_messages_is_closed() {
     let mut room = Room::at(0);
     room.say([1, 4]);
-    assert_eq!(room.told(), ["1"]);
+    assert_eq!(room.news(), ["1"]);
     assert_eq!(room.asked(), page(4, 2));
     room.say([5]);
     assert_eq!(room.asked(), [], "one at a time");
     room.page(2..=3, 5);
-    assert_eq!(room.told(), numbers(2..=5));
+    assert_eq!(room.news(), numbers(2..=5));
 }
 
 #[test]
@@ -224,27 +224,27 @@ fn a_gap_in_a_recovery_is_closed() {
     room.page([3], 4);
     room.asked();
     room.page([], 4);
-    assert_eq!(room.told(), ["1", "lost 2-2", "3", "4", "recovered 3"]);
+    assert_eq!(room.news(), ["1", "lost 2-2", "3", "4", "recovered 3"]);
 }
 
 #[test]
-fn no_more_wait_than_may() {
+fn held_messages_are_bounded() {
     let mut room = Room::new(Some(0), 3);
     room.rejoined(5, false);
     room.asked();
     room.say(6..=8);
-    assert_eq!(room.told(), ["joined 5"]);
+    assert_eq!(room.news(), ["joined 5"]);
     room.say([9]);
-    assert_eq!(room.told(), ["lost 1-5", "recovered 0", "6", "7", "8", "9"]);
+    assert_eq!(room.news(), ["lost 1-5", "recovered 0", "6", "7", "8", "9"]);
     // The answer is late.
     room.page(1..=5, 9);
-    assert_eq!(room.told(), [""; 0]);
+    assert_eq!(room.news(), [""; 0]);
     room.say([10]);
-    assert_eq!(room.told(), ["10"]);
+    assert_eq!(room.news(), ["10"]);
 }
 
 #[test]
-fn what_waits_survives_a_lost_connection() {
+fn held_messages_survive_a_lost_connection() {
     let mut room = Room::at(0);
     room.say([3]);
     room.reconnect();
@@ -252,38 +252,38 @@ fn what_waits_survives_a_lost_connection() {
     room.rejoined(3, false);
     assert_eq!(room.asked(), page(3, 2));
     room.page([], 3);
-    assert_eq!(room.told(), ["lost 1-2", "3", "recovered 1"]);
+    assert_eq!(room.news(), ["lost 1-2", "3", "recovered 1"]);
 }
 
 #[test]
-fn a_server_that_forgot_a_room_is_found_out() {
+fn a_new_epoch_is_detected_after_reconnecting() {
     let mut room = Room::at(10);
     room.say([12]);
     room.reconnect();
     room.asked();
     room.rejoined_in(NEXT, 2, false);
-    assert_eq!(room.told(), ["lost 11-11", "12", "renumbered 2 in second"]);
+    assert_eq!(room.news(), ["lost 11-11", "12", "renumbered 2 in second"]);
     assert_eq!(room.asked(), page(3, 2));
     room.say(1..=2);
     room.rejoined_in(NEXT, 2, false);
-    assert_eq!(room.told(), ["1", "2", "recovered 2"]);
+    assert_eq!(room.news(), ["1", "2", "recovered 2"]);
     room.say([3]);
-    assert_eq!(room.told(), ["3"]);
+    assert_eq!(room.news(), ["3"]);
 }
 
 #[test]
-fn server_that_counts_again_and_has_overtaken_is_found_out() {
+fn a_new_epoch_with_higher_numbers_is_detected() {
     let mut room = Room::at(5);
     room.reconnect();
     room.asked();
     room.rejoined_in(NEXT, 8, false);
-    assert_eq!(room.told(), ["renumbered 8 in second"]);
+    assert_eq!(room.news(), ["renumbered 8 in second"]);
     assert_eq!(room.asked(), page(9, 8));
     room.say(1..=8);
     room.rejoined_in(NEXT, 8, false);
     let mut expected = numbers(1..=8);
     expected.push("recovered 8".to_owned());
-    assert_eq!(room.told(), expected);
+    assert_eq!(room.news(), expected);
     assert_eq!(
         room.place.position(),
         Some(&Position {
@@ -294,48 +294,48 @@ fn server_that_counts_again_and_has_overtaken_is_found_out() {
 }
 
 #[test]
-fn server_that_is_behind_another_sends_nothing_twice() {
+fn a_server_that_lags_causes_no_repetition() {
     let mut room = Room::at(5);
     room.say([6, 7]);
-    assert_eq!(room.told(), ["6", "7"]);
+    assert_eq!(room.news(), ["6", "7"]);
     room.reconnect();
     room.asked();
     room.rejoined(5, false);
-    assert_eq!(room.told(), ["recovered 0"]);
+    assert_eq!(room.news(), ["recovered 0"]);
     room.say([6, 7, 8]);
-    assert_eq!(room.told(), ["8"]);
+    assert_eq!(room.news(), ["8"]);
     assert_eq!(room.asked(), []);
 }
 
 #[test]
-fn epoch_that_ends_while_answers_are_due_outdates_them() {
+fn a_new_epoch_outdates_pending_requests() {
     let mut room = Room::at(0);
     room.say([3]);
-    room.place.want(Some(3), 2, &mut room.made);
+    room.place.request(Some(3), 2, &mut room.made);
     assert_eq!(room.asked().len(), 4);
     room.rejoined_in(NEXT, 1, false);
     assert_eq!(
-        room.told(),
+        room.news(),
         ["lost 1-2", "3", "renumbered 1 in second"],
-        "what was held is told"
+        "the held message is delivered"
     );
     assert_eq!(room.asked(), page(2, 1));
-    // The answers to what was asked in the first epoch: nothing, and a page.
+    // The answers to the requests of the first epoch: nothing, and a page.
     room.rejoined_in(NEXT, 1, false);
     room.say([1]);
     room.rejoined_in(NEXT, 1, false);
-    assert_eq!(room.told(), ["1", "recovered 1", "history 1"]);
+    assert_eq!(room.news(), ["1", "recovered 1", "history 1"]);
     room.say([1]);
     room.rejoined_in(NEXT, 1, false);
     room.say([2]);
-    assert_eq!(room.told(), ["2"]);
+    assert_eq!(room.news(), ["2"]);
 }
 
 #[test]
 fn history_is_distinct_from_new_messages() {
     let mut room = Room::at(5);
-    room.place.want(Some(4), 2, &mut room.made);
-    room.place.want(None, 9, &mut room.made);
+    room.place.request(Some(4), 2, &mut room.made);
+    room.place.request(None, 9, &mut room.made);
     assert_eq!(
         room.asked(),
         [page(4, 2).to_vec(), {
@@ -347,20 +347,20 @@ fn history_is_distinct_from_new_messages() {
     room.say([6]);
     room.page(2..=3, 6);
     room.page(4..=6, 6);
-    assert_eq!(room.told(), ["6", "history 2,3", "history 4,5,6"]);
+    assert_eq!(room.news(), ["6", "history 2,3", "history 4,5,6"]);
 }
 
 #[test]
-fn history_is_asked_for_again_over_the_next_connection() {
+fn history_is_requested_again_after_reconnecting() {
     let mut room = Room::at(5);
-    room.place.want(None, 2, &mut room.made);
+    room.place.request(None, 2, &mut room.made);
     room.say([4]);
     room.reconnect();
     room.asked();
     room.rejoined(5, true);
     assert_eq!(room.asked().len(), 2);
     room.page(4..=5, 5);
-    assert_eq!(room.told(), ["recovered 0", "history 4,5"]);
+    assert_eq!(room.news(), ["recovered 0", "history 4,5"]);
 }
 
 #[test]
@@ -368,25 +368,25 @@ fn numbers_end_where_integers_end() {
     let mut room = Room::at(u64::MAX - 1);
     room.say([u64::MAX]);
     room.page([], u64::MAX);
-    assert_eq!(room.told(), [u64::MAX.to_string()]);
+    assert_eq!(room.news(), [u64::MAX.to_string()]);
     assert_eq!(room.asked(), []);
 }
 
 #[test]
-fn members_learn_of_a_new_epoch() {
+fn a_new_epoch_is_detected_while_connected() {
     let mut room = Room::at(5);
     room.say([6, 7]);
-    assert_eq!(room.told(), ["6", "7"]);
+    assert_eq!(room.news(), ["6", "7"]);
     room.rejoined_in(NEXT, 2, false);
-    assert_eq!(room.told(), ["renumbered 2 in second"]);
+    assert_eq!(room.news(), ["renumbered 2 in second"]);
     assert_eq!(
         room.asked().len(),
         2,
-        "what was said in it, and to know when that has come"
+        "the messages of the epoch, and the end of the page"
     );
     room.say([1, 2]);
     room.rejoined_in(NEXT, 2, false);
-    assert_eq!(room.told(), ["1", "2", "recovered 2"]);
+    assert_eq!(room.news(), ["1", "2", "recovered 2"]);
     room.say([3]);
-    assert_eq!(room.told(), ["3"]);
+    assert_eq!(room.news(), ["3"]);
 }
