@@ -104,7 +104,7 @@ impl Sending {
         Ok(())
     }
 
-    /// Enqueues a frame, if there is space.
+    /// Encodes a frame. Fails if the queue is full.
     fn encode<P: Serialize + ?Sized>(&self, kind: Kind, payload: &P) -> Result<Bytes> {
         if self.unsent.len() + self.unanswered.len() >= self.max_unsent {
             return Err(ClientError::Full(self.max_unsent));
@@ -112,13 +112,13 @@ impl Sending {
         encode(kind, payload, self.max_payload)
     }
 
-    /// Enqueues a frame beyond the bound; there are at most as many as rooms and pages.
+    /// Enqueues frames beyond the bound; there are at most as many as rooms and pages.
     pub(super) fn extend(&mut self, frames: impl IntoIterator<Item = Bytes>) {
         let frames = frames.into_iter().map(Unsent::Frame);
         self.unsent.extend(frames);
     }
 
-    /// Enqueues a frame at the front, beyond the bound.
+    /// Enqueues frames at the front, beyond the bound.
     pub(super) fn put_first(&mut self, frames: impl IntoIterator<Item = Bytes>) {
         let later = mem::take(&mut self.unsent);
         self.extend(frames);
