@@ -57,23 +57,23 @@ kinds! {
     PUBLISH = 0x15 "publish" carries Publish checked by check_key;
     /// A text as members get it.
     MESSAGE = 0x16 "message" carries Message
-        and says "Someone said something, perhaps this client; or it was said before, and history was asked for.";
+        and says "A text that was published now, perhaps by this client, or earlier.";
     /// The number of a published text, for its publisher.
     ACK = 0x17 "ack" carries Ack and says "A text of this client has its number.";
     /// Why a frame was refused.
     ERROR = 0x18 "error" carries Error and says "A frame of this client was refused.";
     /// A user joined or left a room.
-    PRESENCE = 0x19 "presence" carries Presence and says "Somebody came to a room, or went.";
+    PRESENCE = 0x19 "presence" carries Presence and says "A user joined or left a room.";
     /// Requests earlier messages of a room.
     HISTORY = 0x1A "history" carries History;
     /// Requests the users in a room, and the answer.
-    MEMBERS = 0x1B "members" carries Members and says "Who is in a room.";
+    MEMBERS = 0x1B "members" carries Members and says "The users in a room.";
     /// Notice before the server ends the connection.
     BYE = 0x1C "bye" carries Bye and says "The server will end the connection.";
     /// Requests messages that contain a text, and the answer.
     SEARCH = 0x1D "search" carries Search checked by check_text and says "Messages that contain a text.";
     /// A user is typing.
-    TYPING = 0x1E "typing" carries Typing and says "A user writes something.";
+    TYPING = 0x1E "typing" carries Typing and says "A user is typing.";
     /// Makes its handler panic, if debug commands are enabled.
     PANIC = 0x7F "panic";
 }
@@ -256,7 +256,7 @@ pub struct OrderUpdate {
 }
 
 impl OrderUpdate {
-    /// Returns the room, or the default room.
+    /// The room of an update that names none.
     pub const DEFAULT_ROOM: &str = "orders";
 }
 

@@ -1,4 +1,5 @@
-//! One connection that has been welcomed: frames both ways, heartbeats, and an ear for silence.
+//! One connection that has been welcomed: frames both ways, heartbeats, and detection of
+//! silence.
 
 use std::{
     future::poll_fn,
@@ -168,7 +169,7 @@ impl Connection {
         let mut payload = Vec::new();
         self.subprotocol.write_empty(Kind::HEARTBEAT, &mut payload);
         let beat = message(Kind::HEARTBEAT, payload, self.subprotocol);
-        // As above: the reading side tells what is wrong.
+        // Ignore errors: the reading side reports them.
         let _ = self.feed_message(beat);
     }
 }

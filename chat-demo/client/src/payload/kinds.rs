@@ -1,7 +1,7 @@
 //! The macro that declares the kinds of frames.
 
-/// Declares the kinds: a byte, a name, the payload if there is one, how it is checked, and what it
-/// says as an [`Event`] if servers send it to clients.
+/// Declares the kinds: a byte, a name, the payload if there is one, how it is checked, and the docs
+/// of its [`Event`] if servers send it to clients.
 macro_rules! kinds {
     ($(
         $(#[doc = $doc:literal])*
@@ -18,14 +18,14 @@ macro_rules! kinds {
             /// them.
             pub const NAMED: &'static [(Self, &'static str)] = &[$((Self::$kind, $name)),*];
 
-            /// The kind of that name.
+            /// Returns the kind with this name.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {
                 let mut kinds = Self::NAMED.iter();
                 kinds.find_map(|(kind, known)| (*known == name).then_some(*kind))
             }
 
-            /// The kind's name, if it has one.
+            /// Returns the kind's name, if it has one.
             #[must_use]
             pub fn name(self) -> Option<&'static str> {
                 let mut kinds = Self::NAMED.iter();
@@ -45,7 +45,7 @@ macro_rules! kinds {
             }
         )?)*
 
-        /// What a server tells a client after the welcome.
+        /// An event that a server sends after the welcome.
         #[derive(Clone, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum Event {
@@ -57,7 +57,7 @@ macro_rules! kinds {
             Closed {
                 /// The close code, or 1005 for none.
                 code: u16,
-                /// What the server said.
+                /// The server's reason.
                 reason: String,
             },
             /// A frame of a type that this client does not know.
@@ -80,7 +80,7 @@ macro_rules! kinds {
     };
 }
 
-/// Visits the payload if `kind` is its kind, and if it says something.
+/// Visits the payload if `kind` is its kind and it has an event.
 macro_rules! visit {
     ($kind:ident, $visitor:ident, $type:ident) => {};
     ($kind:ident, $visitor:ident, $type:ident, $says:literal) => {
@@ -90,7 +90,7 @@ macro_rules! visit {
     };
 }
 
-/// Returns the event if `kind` is that of a payload that says something.
+/// Returns the event if `kind` is that of a payload with an event.
 macro_rules! event {
     ($kind:ident, $payload:ident, $type:ident) => {};
     ($kind:ident, $payload:ident, $type:ident, $says:literal) => {
