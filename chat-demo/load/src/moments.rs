@@ -11,35 +11,34 @@ pub struct Moment {
     pub at_s: f64,
     /// Messages published in it.
     pub sent: u64,
-    /// Deliveries that came in it.
+    /// Deliveries in it.
     pub delivered: u64,
     /// Errors in it.
     pub errors: u64,
-    /// Half of its deliveries took no longer; 0 without any, as are the next two.
+    /// Median latency of its deliveries; 0 without deliveries.
     pub p50_ms: f64,
-    /// 99 of 100 took no longer.
+    /// 99th percentile of the latency; 0 without deliveries.
     pub p99_ms: f64,
-    /// None took longer.
+    /// Highest latency; 0 without deliveries.
     pub max_ms: f64,
     /// Members at its end.
     pub members: u64,
-    /// Of this machine's processors, what its host gave to others meanwhile, where it is a virtual
-    /// one.
+    /// CPU time that the host of a virtual machine stole, in percent.
     pub stolen_percent: Option<f64>,
-    /// What the server said of itself, if it did.
+    /// The server's own figures, if it reported them.
     pub server: Option<ServerMoment>,
 }
 
-/// What a server said of itself.
+/// A server's own figures.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ServerMoment {
-    /// Of its process; 100 is one processor.
+    /// CPU load of its process; 100 is one CPU.
     pub cpu_percent: f64,
     /// Resident memory.
     pub rss_bytes: u64,
-    /// Of all processors that it may use, by all that runs on them.
+    /// CPU load of its machine or quota, in percent.
     pub machine_cpu_percent: Option<f64>,
-    /// Of all memory that it may use, by all that uses it.
+    /// Memory in use of its machine or cgroup, in percent.
     pub machine_memory_percent: Option<f64>,
     /// Frames that waited for clients.
     pub outbox_frames: u64,
@@ -47,7 +46,7 @@ pub struct ServerMoment {
     pub pools: BTreeMap<String, PoolMoment>,
 }
 
-/// How a pool of the server stood.
+/// The figures of a pool of the server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PoolMoment {
     /// Slots.
