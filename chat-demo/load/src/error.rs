@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::serve::ServeError;
 
-/// Why a run could not start, or its report not be written.
+/// Why a run could not start, or its report could not be written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -52,15 +52,15 @@ pub enum LoadError {
     /// The report could not be encoded.
     #[error("cannot encode the report as JSON: {0}")]
     Json(#[source] io::Error),
-    /// A signal came before there was anything to report.
+    /// A signal ended the run before it measured anything.
     #[error("interrupted before anything was measured")]
     Interrupted,
     /// The report could not be written.
     #[error("cannot write `{}`: {source}", path.display())]
     Write {
-        /// Where to.
+        /// The path of the report.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

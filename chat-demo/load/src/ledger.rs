@@ -70,7 +70,7 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    /// Enters messages of one publisher, as (sequence number, own number), and tells what was
+    /// Enters messages of one publisher, as (sequence number, own number). Returns the counts
     /// (delivered, duplicated, reordered).
     fn after(messages: &[(u64, u64)]) -> (u64, u64, u64) {
         let mut ledger = Ledger::new(0, 1);

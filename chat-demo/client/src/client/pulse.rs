@@ -22,7 +22,7 @@ pub(super) struct Pulse {
     /// When a frame was sent last.
     pub(super) sent: Instant,
     heard: Instant,
-    /// Since `heard`; when that was is noted once for all that came together.
+    /// Whether frames arrived since `heard`. Frames that arrive together read the clock once.
     pub(super) heard_something: bool,
     /// When a heartbeat was sent last.
     beat: Instant,
@@ -32,7 +32,7 @@ pub(super) struct Pulse {
     timer: Pin<Box<Sleep>>,
 }
 
-/// What is due.
+/// An action that is due.
 pub(super) enum Due {
     Heartbeat,
     /// The end of the connection, after a silence of this time.
@@ -108,7 +108,7 @@ mod tests {
         Pulse::new(&welcome.expect("a payload"))
     }
 
-    /// What is due within a time that passes while the program waits.
+    /// Returns the action that is due within a time, which passes while the program waits.
     async fn due_within(pulse: &mut Pulse, time: Duration) -> Option<String> {
         let due = poll_fn(|cx| pulse.poll(cx));
         match timeout(time, due).await.ok()? {
@@ -146,11 +146,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_answers_no_heartbeat_is_given_up() {
         let mut pulse = pulse();
-        let mut told = Vec::new();
-        while told.len() < 3 {
-            told.extend(due_within(&mut pulse, 100 * MS).await);
+        let mut due = Vec::new();
+        while due.len() < 3 {
+            due.extend(due_within(&mut pulse, 100 * MS).await);
         }
-        assert_eq!(told, ["heartbeat", "heartbeat", "end after 75"]);
+        assert_eq!(due, ["heartbeat", "heartbeat", "end after 75"]);
     }
 
     #[tokio::test(start_paused = true)]

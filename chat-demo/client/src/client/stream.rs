@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_tells_host_and_port() {
+    fn an_address_has_a_host_and_a_port() {
         assert_eq!(target("ws://[::1]:81/ws").expect("good"), "[::1]:81");
         assert_eq!(
             target("ws://example.com/ws").expect("good"),

@@ -7,7 +7,7 @@ const CONFIRM: usize = 2;
 /// Trials after which a rate counts as broken.
 const BREAK: usize = 2;
 
-/// What lies ahead.
+/// The estimate of the remaining trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Remaining {
     /// How many trials, if the next higher rate breaks.
@@ -17,7 +17,7 @@ pub(in super::super) struct Remaining {
 }
 
 impl Searches {
-    /// Estimates the trials that are still to come.
+    /// Estimates the remaining trials.
     pub(in super::super) fn remaining(&self) -> Remaining {
         let Some(later) = self.repeat.checked_sub(self.limits.len() + 1) else {
             return Remaining {
