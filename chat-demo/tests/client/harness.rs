@@ -36,12 +36,12 @@ pub(crate) fn serve(change: impl FnOnce(&mut Config)) -> Server {
     Server::start(config).expect("a free port")
 }
 
-/// Another server where there was one.
+/// Starts a server at the address of an earlier server.
 pub(crate) fn serve_again(address: SocketAddr) -> Server {
     serve(|config| config.listen = address.into())
 }
 
-/// Sends everybody away.
+/// Drains a server.
 pub(crate) async fn drain(server: Server) {
     let drained = tokio::task::spawn_blocking(|| server.drain()).await;
     drained.expect("no panic").expect("all have gone");
@@ -78,7 +78,7 @@ impl Speaker {
         Self(client)
     }
 
-    /// Says the numbers, each when the one before has its own.
+    /// Publishes the numbers, each after the ack of its predecessor.
     pub(crate) async fn say(&mut self, numbers: RangeInclusive<u64>) {
         for number in numbers {
             let id = number.to_string();
@@ -102,15 +102,15 @@ pub(crate) async fn next(client: &mut Reconnecting) -> News {
 
 /// Returns the events in words, up to the first that begins with `word`. Failed attempts are left
 /// out, because their number is unknown.
-pub(crate) async fn told_until(client: &mut Reconnecting, word: &str) -> Vec<String> {
-    let mut told = Vec::new();
+pub(crate) async fn events_until(client: &mut Reconnecting, word: &str) -> Vec<String> {
+    let mut events = Vec::new();
     loop {
         let Some(said) = words(&next(client).await) else {
             continue;
         };
-        told.push(said.clone());
+        events.push(said.clone());
         if said.starts_with(word) {
-            return told;
+            return events;
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The clients as programs meet them: over real sockets, to a real server, through a line that can
-//! break.
+//! The clients over real sockets, against a real server, through a proxy that can cut the line.
 
 mod harness;
 mod peer;

@@ -37,7 +37,7 @@ async fn enter_in_epoch(url: &str, name: &str) -> (Client, String) {
 
 fn assert_presence(event: &Event, expected: PresenceEvent) {
     let Event::Presence(presence) = event else {
-        panic!("not about somebody: {event:?}")
+        panic!("no presence: {event:?}")
     };
     assert_eq!(
         (presence.user.as_str(), presence.event()),
@@ -209,7 +209,7 @@ fn a_server_that_does_not_answer_is_not_waited_for() {
         let address = mute.local_addr().expect("it is bound");
         let time = Duration::from_millis(20);
         let builder = Client::builder(&format!("ws://{address}/ws")).timeout(time);
-        let late = builder.connect().await.expect_err("nobody answers");
+        let late = builder.connect().await.expect_err("no server answers");
         assert!(
             matches!(late, ClientError::Late(after) if after == time),
             "{late}"

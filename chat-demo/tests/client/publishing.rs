@@ -7,7 +7,7 @@ use chat_demo_client::{Client, ClientError, Event, Settings};
 use futures_util::FutureExt;
 use serde_json::json;
 
-use crate::harness::{next, reconnecting, run, serve, told_until, url, words};
+use crate::harness::{events_until, next, reconnecting, run, serve, url, words};
 use crate::peer::Peer;
 use crate::proxy::Proxy;
 
@@ -18,20 +18,23 @@ fn text_without_an_answer_is_sent_again() {
         let proxy = Proxy::start(server.address()).await;
         let mut ann = reconnecting(&proxy.url);
         ann.join("tea", None).expect("a good name");
-        told_until(&mut ann, "joined").await;
+        events_until(&mut ann, "joined").await;
         proxy.stall();
         let first = ann.publish("tea", "one").expect("a member");
         let second = ann.publish("tea", "two").expect("a member");
         assert!(ann.next().now_or_never().is_none(), "it is sent, no more");
         assert_eq!(ann.unsettled(), 2);
         proxy.cut();
-        assert_eq!(told_until(&mut ann, "disconnected").await, ["disconnected"]);
+        assert_eq!(
+            events_until(&mut ann, "disconnected").await,
+            ["disconnected"]
+        );
         assert_eq!(ann.unsettled(), 2);
         let third = ann.publish("tea", "three").expect("a member");
         proxy.resume();
         for (id, seq) in [first, second, third].into_iter().zip(1..) {
-            let told = told_until(&mut ann, "acked").await;
-            assert_eq!(told.last(), Some(&format!("acked {id} as {seq}")));
+            let events = events_until(&mut ann, "acked").await;
+            assert_eq!(events.last(), Some(&format!("acked {id} as {seq}")));
         }
         assert_eq!(ann.unsettled(), 0);
     });
@@ -44,7 +47,7 @@ fn text_whose_ack_was_lost_is_delivered_once() {
         let proxy = Proxy::start(server.address()).await;
         let mut ann = reconnecting(&proxy.url);
         ann.join("tea", None).expect("a good name");
-        told_until(&mut ann, "joined").await;
+        events_until(&mut ann, "joined").await;
         let bob = Client::builder(&url(&server)).name("bob").connect().await;
         let mut bob = bob.expect("a welcome");
         bob.join("tea", None).await.expect("it is sent");
@@ -53,10 +56,10 @@ fn text_whose_ack_was_lost_is_delivered_once() {
         assert!(ann.next().now_or_never().is_none(), "it is sent, no more");
         assert_eq!(message(&mut bob).await, (1, "one".to_owned()));
         proxy.cut();
-        told_until(&mut ann, "disconnected").await;
+        events_until(&mut ann, "disconnected").await;
         proxy.resume();
-        let told = told_until(&mut ann, "acked").await;
-        assert_eq!(told.last(), Some(&format!("acked {id} as 1")));
+        let events = events_until(&mut ann, "acked").await;
+        assert_eq!(events.last(), Some(&format!("acked {id} as 1")));
         bob.publish("tea", "two", None).await.expect("it is sent");
         assert_eq!(message(&mut bob).await, (2, "two".to_owned()));
     });
@@ -75,16 +78,16 @@ fn text_of_a_guest_with_another_name_is_unsure() {
         let guest = Client::builder(&proxy.url).reconnecting(settings);
         let mut guest = guest.expect("a good address");
         guest.join("tea", None).expect("a good name");
-        told_until(&mut guest, "joined").await;
+        events_until(&mut guest, "joined").await;
         proxy.stall();
         let id = guest.publish("tea", "one").expect("a member");
         assert!(guest.next().now_or_never().is_none(), "it is sent, no more");
         proxy.cut();
-        told_until(&mut guest, "disconnected").await;
+        events_until(&mut guest, "disconnected").await;
         proxy.resume();
         // The server has given it a name that had published nothing.
-        let told = told_until(&mut guest, "unsure").await;
-        assert_eq!(told, ["reconnected".to_owned(), format!("unsure {id}")]);
+        let events = events_until(&mut guest, "unsure").await;
+        assert_eq!(events, ["reconnected".to_owned(), format!("unsure {id}")]);
         assert_eq!(guest.unsettled(), 0);
     });
 }
@@ -99,7 +102,7 @@ async fn message(client: &mut Client) -> (u64, String) {
     }
 }
 
-/// What a client tells of a text that a server answers with these errors, one at each attempt.
+/// Returns the event for a text that a server answers with these errors, one at each attempt.
 async fn answered_with(codes: &[&str]) -> String {
     let peer = Peer::start().await;
     let mut ann = reconnecting(&peer.url);
@@ -122,11 +125,11 @@ async fn answered_with(codes: &[&str]) -> String {
         }
         guest
     };
-    let telling = async {
-        told_until(&mut ann, "joined").await;
+    let receiving = async {
+        events_until(&mut ann, "joined").await;
         next(&mut ann).await
     };
-    let (_guest, news) = tokio::join!(serving, telling);
+    let (_guest, news) = tokio::join!(serving, receiving);
     words(&news).expect("not about the connection")
 }
 
@@ -148,16 +151,16 @@ fn a_text_that_was_not_sent_goes_over_the_next_connection() {
         ann.join("tea", None).expect("a good name");
         let first = ann.publish("tea", "before there is a connection");
         let first = first.expect("a member");
-        let told = told_until(&mut ann, "acked").await;
-        assert_eq!(told.last(), Some(&format!("acked {first} as 1")));
+        let events = events_until(&mut ann, "acked").await;
+        assert_eq!(events.last(), Some(&format!("acked {first} as 1")));
         proxy.cut();
-        told_until(&mut ann, "disconnected").await;
+        events_until(&mut ann, "disconnected").await;
         let texts = ["two", "three"].map(|text| ann.publish("tea", text).expect("a member"));
         assert_eq!(ann.unsettled(), 2);
         proxy.resume();
         for (id, seq) in texts.into_iter().zip(2..) {
-            let told = told_until(&mut ann, "acked").await;
-            assert_eq!(told.last(), Some(&format!("acked {id} as {seq}")));
+            let events = events_until(&mut ann, "acked").await;
+            assert_eq!(events.last(), Some(&format!("acked {id} as {seq}")));
         }
         assert_eq!(ann.unsettled(), 0);
         // It may go to another thread.
@@ -173,9 +176,9 @@ fn a_refused_text_is_reported_with_its_id() {
         let mut ann = reconnecting(&url(&server));
         ann.join("tea", None).expect("a good name");
         let texts = ["one", "two"].map(|text| ann.publish("tea", text).expect("a member"));
-        let told = told_until(&mut ann, "refused").await;
+        let events = events_until(&mut ann, "refused").await;
         let refused = format!("refused {} RateLimited", texts[1]);
-        assert_eq!(told.last(), Some(&refused));
+        assert_eq!(events.last(), Some(&refused));
     });
 }
 
@@ -189,7 +192,9 @@ fn invalid_frames_are_refused_before_sending() {
         };
         let builder = Client::builder(&url(&server));
         let mut ann = builder.reconnecting(settings).expect("a good address");
-        let refused = ann.publish("tea", "hi").expect_err("nobody is in");
+        let refused = ann
+            .publish("tea", "hi")
+            .expect_err("the room is not joined");
         assert!(matches!(refused, ClientError::NotMember(_)), "{refused}");
         let refused = ann.join(&"x".repeat(65), None).expect_err("too long");
         assert!(matches!(refused, ClientError::RoomName(_)), "{refused}");
@@ -199,11 +204,11 @@ fn invalid_frames_are_refused_before_sending() {
         ann.publish("tea", "two").expect("a place");
         let refused = ann.publish("tea", "three").expect_err("no place");
         assert!(matches!(refused, ClientError::Full(2)), "{refused}");
-        told_until(&mut ann, "acked 2").await;
+        events_until(&mut ann, "acked 2").await;
         let long = "x".repeat(1 << 20);
         let refused = ann.publish("tea", &long).expect_err("too long");
         assert!(matches!(refused, ClientError::Frame(_)), "{refused}");
         ann.publish("tea", "four").expect("a place");
-        told_until(&mut ann, "acked 3").await;
+        events_until(&mut ann, "acked 3").await;
     });
 }

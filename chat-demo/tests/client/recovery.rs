@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::task::yield_now;
 
 use crate::harness::{
-    Speaker, drain, next, numbers, reconnecting, run, serve, serve_again, told_until, url, words,
+    Speaker, drain, events_until, next, numbers, reconnecting, run, serve, serve_again, url, words,
 };
 use crate::proxy::Proxy;
 
@@ -15,8 +15,8 @@ use crate::proxy::Proxy;
 async fn enter(proxy: &Proxy) -> Reconnecting {
     let mut ann = reconnecting(&proxy.url);
     ann.join("tea", None).expect("a good name");
-    let told = told_until(&mut ann, "joined").await;
-    assert_eq!(told, ["connected", "joined tea 0"]);
+    let events = events_until(&mut ann, "joined").await;
+    assert_eq!(events, ["connected", "joined tea 0"]);
     ann
 }
 
@@ -30,8 +30,8 @@ async fn impatient(client: &mut Reconnecting) -> News {
     }
 }
 
-/// Cuts the line while somebody says 500 numbers; returns all that was told, up to the last of
-/// them.
+/// Cuts the line while another client publishes 500 numbers. Returns the events up to the last
+/// number.
 async fn cut_while_others_speak(outbox_frames: usize, is_impatient: bool) -> Vec<String> {
     let server = serve(|config| {
         config.history = 1000;
@@ -41,32 +41,32 @@ async fn cut_while_others_speak(outbox_frames: usize, is_impatient: bool) -> Vec
     let mut ann = enter(&proxy).await;
     let mut bob = Speaker::enter(&url(&server)).await;
     bob.say(1..=100).await;
-    let mut told = told_until(&mut ann, "20").await;
+    let mut events = events_until(&mut ann, "20").await;
     proxy.cut();
-    told.extend(told_until(&mut ann, "disconnected").await);
+    events.extend(events_until(&mut ann, "disconnected").await);
     bob.say(101..=400).await;
     proxy.resume();
     let speaking = tokio::spawn(async move { bob.say(401..=500).await });
-    while told.last().is_none_or(|last| last != "500") {
+    while events.last().is_none_or(|last| last != "500") {
         let news = if is_impatient {
             impatient(&mut ann).await
         } else {
             next(&mut ann).await
         };
-        told.extend(words(&news));
+        events.extend(words(&news));
     }
     speaking.await.expect("no panic");
-    told
+    events
 }
 
-fn assert_complete(told: &[String]) {
+fn assert_complete(events: &[String]) {
     let is_number = |word: &&String| word.parse::<u64>().is_ok();
-    let messages: Vec<_> = told.iter().filter(is_number).cloned().collect();
+    let messages: Vec<_> = events.iter().filter(is_number).cloned().collect();
     assert_eq!(messages, numbers(1..=500), "each once, in order");
-    let others: Vec<_> = told.iter().filter(|word| !is_number(word)).collect();
+    let others: Vec<_> = events.iter().filter(|word| !is_number(word)).collect();
     assert_eq!(others.len(), 3, "{others:?}");
     assert_eq!(others[..2], ["disconnected", "reconnected"]);
-    let position = |word: &str| told.iter().position(|told| told == word);
+    let position = |word: &str| events.iter().position(|event| event == word);
     let from = position("reconnected").expect("it is there");
     let to = position(others[2]).expect("it is there");
     assert_eq!(*others[2], format!("recovered {}", to - from - 1));
@@ -100,16 +100,16 @@ fn deleted_messages_are_reported_as_lost() {
         let mut ann = enter(&proxy).await;
         let mut bob = Speaker::enter(&url(&server)).await;
         bob.say(1..=5).await;
-        assert_eq!(told_until(&mut ann, "5").await, numbers(1..=5));
+        assert_eq!(events_until(&mut ann, "5").await, numbers(1..=5));
         proxy.cut();
-        told_until(&mut ann, "disconnected").await;
+        events_until(&mut ann, "disconnected").await;
         bob.say(6..=15).await;
         proxy.resume();
-        let told = told_until(&mut ann, "recovered").await;
+        let events = events_until(&mut ann, "recovered").await;
         let expected = ["reconnected", "lost 6-12", "13", "14", "15", "recovered 3"];
-        assert_eq!(told, expected);
+        assert_eq!(events, expected);
         bob.say(16..=16).await;
-        assert_eq!(told_until(&mut ann, "16").await, ["16"]);
+        assert_eq!(events_until(&mut ann, "16").await, ["16"]);
     });
 }
 
@@ -123,19 +123,19 @@ fn each_room_recovers_for_itself() {
         ann.join("milk", None).expect("a good name");
         ann.join("sugar", None).expect("a good name");
         for _ in ["milk", "sugar"] {
-            told_until(&mut ann, "joined").await;
+            events_until(&mut ann, "joined").await;
         }
         ann.leave("sugar").expect("a member");
         let mut bob = Speaker::enter(&url(&server)).await;
         proxy.cut();
-        told_until(&mut ann, "disconnected").await;
+        events_until(&mut ann, "disconnected").await;
         bob.say(1..=2).await;
         proxy.resume();
-        let mut told = told_until(&mut ann, "recovered").await;
-        told.extend(told_until(&mut ann, "recovered").await);
-        let milk = told.iter().position(|word| word == "recovered 0");
-        told.remove(milk.expect("nothing was said there"));
-        assert_eq!(told, ["reconnected", "1", "2", "recovered 2"]);
+        let mut events = events_until(&mut ann, "recovered").await;
+        events.extend(events_until(&mut ann, "recovered").await);
+        let milk = events.iter().position(|word| word == "recovered 0");
+        events.remove(milk.expect("nothing was said there"));
+        assert_eq!(events, ["reconnected", "1", "2", "recovered 2"]);
     });
 }
 
@@ -145,19 +145,19 @@ fn repetitions_are_hidden() {
         let server = serve(|_| ());
         let mut ann = reconnecting(&url(&server));
         ann.join("tea", None).expect("a good name");
-        told_until(&mut ann, "joined").await;
+        events_until(&mut ann, "joined").await;
         let start = ann.position("tea").expect("it is joined").clone();
         let mut bob = Speaker::enter(&url(&server)).await;
         bob.say(1..=3).await;
-        told_until(&mut ann, "3").await;
+        events_until(&mut ann, "3").await;
         // They were reported before.
         let history = json!({ "room": "tea", "limit": 3 });
         ann.send(Kind::HISTORY, &history).expect("it is small");
         let join = json!({ "room": "tea", "after": 0, "epoch": start.epoch });
         ann.send(Kind::JOIN, &join).expect("it is small");
         let id = ann.publish("tea", "4").expect("a member");
-        let told = told_until(&mut ann, "acked").await;
-        assert_eq!(told, ["4".to_owned(), format!("acked {id} as 4")]);
+        let events = events_until(&mut ann, "acked").await;
+        assert_eq!(events, ["4".to_owned(), format!("acked {id} as 4")]);
     });
 }
 
@@ -172,10 +172,10 @@ fn history_comes_as_it_was_asked_for() {
         ann.history("tea", None, 3).expect("a member");
         ann.history("tea", Some(4), 9).expect("a member");
         ann.history("tea", Some(1), 9).expect("a member");
-        let told = told_until(&mut ann, "history ").await;
-        assert_eq!(told, ["connected", "joined tea 9", "history 7,8,9"]);
-        assert_eq!(told_until(&mut ann, "history").await, ["history 1,2,3"]);
-        assert_eq!(told_until(&mut ann, "history").await, ["history "]);
+        let events = events_until(&mut ann, "history ").await;
+        assert_eq!(events, ["connected", "joined tea 9", "history 7,8,9"]);
+        assert_eq!(events_until(&mut ann, "history").await, ["history 1,2,3"]);
+        assert_eq!(events_until(&mut ann, "history").await, ["history "]);
     });
 }
 
@@ -187,14 +187,17 @@ fn a_returning_program_gets_the_messages_since() {
         bob.say(1..=2).await;
         let mut ann = reconnecting(&url(&server));
         ann.join("tea", None).expect("a good name");
-        told_until(&mut ann, "joined").await;
+        events_until(&mut ann, "joined").await;
         let seen = ann.position("tea").cloned();
         ann.close().await.expect("the server answers");
         bob.say(3..=4).await;
         let mut ann = reconnecting(&url(&server));
         ann.join("tea", seen).expect("a good name");
-        let told = told_until(&mut ann, "recovered").await;
-        assert_eq!(told, ["connected", "joined tea 4", "3", "4", "recovered 2"]);
+        let events = events_until(&mut ann, "recovered").await;
+        assert_eq!(
+            events,
+            ["connected", "joined tea 4", "3", "4", "recovered 2"]
+        );
     });
 }
 
@@ -207,16 +210,16 @@ fn server_that_forgot_and_overtook_is_found_out() {
         let mut ann = enter(&proxy).await;
         let mut bob = Speaker::enter(&url(&server)).await;
         bob.say(1..=3).await;
-        told_until(&mut ann, "3").await;
+        events_until(&mut ann, "3").await;
         proxy.cut();
-        told_until(&mut ann, "disconnected").await;
+        events_until(&mut ann, "disconnected").await;
         drop(bob);
         drain(server).await;
         let server = serve_again(address);
         let mut bob = Speaker::enter(&url(&server)).await;
         bob.say(1..=5).await;
         proxy.resume();
-        let told = told_until(&mut ann, "recovered").await;
+        let events = events_until(&mut ann, "recovered").await;
         let expected = [
             "reconnected",
             "renumbered 5",
@@ -227,6 +230,6 @@ fn server_that_forgot_and_overtook_is_found_out() {
             "5",
             "recovered 5",
         ];
-        assert_eq!(told, expected);
+        assert_eq!(events, expected);
     });
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::harness::{
-    Speaker, drain, next, reconnecting, run, serve, serve_again, told_until, url,
+    Speaker, drain, events_until, next, reconnecting, run, serve, serve_again, url,
 };
 use crate::peer::Peer;
 use crate::proxy::Proxy;
@@ -21,13 +21,13 @@ fn a_server_that_restarts_is_found_again_when_it_said_so() {
         let (address, url) = (server.address(), url(&server));
         let mut ann = reconnecting(&url);
         ann.join("tea", None).expect("a good name");
-        told_until(&mut ann, "joined").await;
+        events_until(&mut ann, "joined").await;
         let mut bob = Speaker::enter(&url).await;
         bob.say(1..=3).await;
         drop(bob);
-        told_until(&mut ann, "3").await;
+        events_until(&mut ann, "3").await;
         let draining = tokio::spawn(drain(server));
-        told_until(&mut ann, "other Bye").await;
+        events_until(&mut ann, "other Bye").await;
         let News::Disconnected { reason, retry_in } = next(&mut ann).await else {
             panic!("not the end")
         };
@@ -38,10 +38,10 @@ fn a_server_that_restarts_is_found_again_when_it_said_so() {
         draining.await.expect("all have gone");
 
         let _server = serve_again(address);
-        let told = told_until(&mut ann, "recovered").await;
-        assert_eq!(told, ["reconnected", "renumbered 0", "recovered 0"]);
+        let events = events_until(&mut ann, "recovered").await;
+        assert_eq!(events, ["reconnected", "renumbered 0", "recovered 0"]);
         Speaker::enter(&url).await.say(1..=1).await;
-        assert_eq!(told_until(&mut ann, "1").await, ["1"]);
+        assert_eq!(events_until(&mut ann, "1").await, ["1"]);
     });
 }
 
@@ -55,12 +55,12 @@ fn an_unreachable_server_is_reported_and_retried() {
         let mut ann = reconnecting(&format!("ws://{address}/ws"));
         for _ in 0..3 {
             let News::NotConnected { reason, .. } = next(&mut ann).await else {
-                panic!("nobody is there")
+                panic!("no server is there")
             };
             assert!(matches!(reason, ClientError::Connect { .. }), "{reason}");
         }
         let _server = serve_again(address);
-        assert_eq!(told_until(&mut ann, "connected").await, ["connected"]);
+        assert_eq!(events_until(&mut ann, "connected").await, ["connected"]);
     });
 }
 
@@ -77,7 +77,7 @@ fn a_full_server_is_tried_again_when_it_says() {
         assert!(matches!(reason, ClientError::Handshake(_)), "{reason}");
         assert!(retry_in >= Duration::from_secs(1), "{retry_in:?}");
         first.close().await.expect("the server answers");
-        told_until(&mut ann, "connected").await;
+        events_until(&mut ann, "connected").await;
     });
 }
 
@@ -91,15 +91,15 @@ fn a_server_that_falls_silent_is_left() {
         let proxy = Proxy::start(server.address()).await;
         let mut ann = reconnecting(&proxy.url);
         ann.join("tea", None).expect("a good name");
-        told_until(&mut ann, "joined").await;
+        events_until(&mut ann, "joined").await;
         proxy.stall();
         let News::Disconnected { reason, .. } = next(&mut ann).await else {
             panic!("it said something")
         };
         assert!(matches!(reason, ClientError::Silent(_)), "{reason}");
         proxy.resume();
-        let told = told_until(&mut ann, "recovered").await;
-        assert_eq!(told, ["reconnected", "recovered 0"]);
+        let events = events_until(&mut ann, "recovered").await;
+        assert_eq!(events, ["reconnected", "recovered 0"]);
     });
 }
 
@@ -147,12 +147,12 @@ fn closed_connections_are_replaced_for_any_code() {
         // 1008 after the welcome: too slow, most likely.
         for code in [1000, 1001, 1008, 1012, 1013] {
             let serving = async { peer.welcome(30_000, 75_000).await.close(code).await };
-            let ((), told) = tokio::join!(serving, async {
+            let ((), event) = tokio::join!(serving, async {
                 next(&mut ann).await;
                 next(&mut ann).await
             });
-            let News::Disconnected { reason, .. } = told else {
-                panic!("{told:?}")
+            let News::Disconnected { reason, .. } = event else {
+                panic!("{event:?}")
             };
             let closed = matches!(reason, ClientError::Closed { code: c, .. } if c == code);
             assert!(closed, "{reason}");
@@ -171,11 +171,11 @@ fn unreadable_frame_is_reported_and_skipped() {
             guest.say(Kind(0x70), json!({})).await;
             guest
         };
-        let (_guest, told) = tokio::join!(serving, async {
+        let (_guest, event) = tokio::join!(serving, async {
             next(&mut ann).await;
             next(&mut ann).await
         });
-        assert!(matches!(told, News::Unreadable(_)), "{told:?}");
-        told_until(&mut ann, "other Unknown").await;
+        assert!(matches!(event, News::Unreadable(_)), "{event:?}");
+        events_until(&mut ann, "other Unknown").await;
     });
 }
