@@ -2,52 +2,60 @@
 
 use std::fmt::Debug;
 
+use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::{
     Ack, Alert, Bye, Error, Hello, History, Join, Joined, Leave, Members, Message, OrderUpdate,
-    Payload, Presence, Publish, UserState, Welcome,
+    Payload, Presence, Publish, Search, Typing, UserState, Welcome,
 };
 use chat_demo_client::subprotocol::Subprotocol;
 
-/// Looks at bytes as one type; says whether they are of it.
+/// Checks bytes as one type; returns whether they are a value of it.
 pub(crate) type Check = fn(&[u8], Subprotocol) -> bool;
 
-/// The types, in the order of their numbers in the protocol.
-pub(crate) const CHECKS: [Check; 16] = [
-    round_trip::<OrderUpdate>,
-    round_trip::<UserState>,
-    round_trip::<Alert>,
-    round_trip::<Hello>,
-    round_trip::<Welcome>,
-    round_trip::<Join>,
-    round_trip::<Joined>,
-    round_trip::<Leave>,
-    round_trip::<Publish>,
-    round_trip::<Message>,
-    round_trip::<Ack>,
-    round_trip::<Error>,
-    round_trip::<Presence>,
-    round_trip::<History>,
-    round_trip::<Members>,
-    round_trip::<Bye>,
+/// The types of all kinds with a payload, in the order of the kinds.
+pub(crate) const CHECKS: [(Kind, Check); 18] = [
+    round_trip_of::<OrderUpdate>(),
+    round_trip_of::<UserState>(),
+    round_trip_of::<Alert>(),
+    round_trip_of::<Hello>(),
+    round_trip_of::<Welcome>(),
+    round_trip_of::<Join>(),
+    round_trip_of::<Joined>(),
+    round_trip_of::<Leave>(),
+    round_trip_of::<Publish>(),
+    round_trip_of::<Message>(),
+    round_trip_of::<Ack>(),
+    round_trip_of::<Error>(),
+    round_trip_of::<Presence>(),
+    round_trip_of::<History>(),
+    round_trip_of::<Members>(),
+    round_trip_of::<Bye>(),
+    round_trip_of::<Search>(),
+    round_trip_of::<Typing>(),
 ];
 
-/// The first byte picks the type and the subprotocol, the rest is the payload.
+const fn round_trip_of<P: Payload + PartialEq + Debug>() -> (Kind, Check) {
+    (P::KIND, round_trip::<P>)
+}
+
+/// Checks a payload. The first byte picks the type and the subprotocol.
 pub(crate) fn check(bytes: &[u8]) -> bool {
     let Some((&pick, payload)) = bytes.split_first() else {
         return false;
     };
     let (kind, subprotocol) = choice(pick);
-    CHECKS[kind](payload, subprotocol)
+    let (_, check) = CHECKS[kind];
+    check(payload, subprotocol)
 }
 
-/// Which of the checks a byte picks, and what its payload is read as.
+/// Returns the index of the check that a byte picks, and the subprotocol.
 pub(crate) fn choice(pick: u8) -> (usize, Subprotocol) {
-    let (subprotocol, kind) = (pick >> 4, pick & 0xF);
+    let (subprotocol, kind) = (usize::from(pick >> 5), usize::from(pick & 0x1F));
     let all = Subprotocol::ALL;
-    (kind.into(), all[usize::from(subprotocol) % all.len()])
+    (kind % CHECKS.len(), all[subprotocol % all.len()])
 }
 
-/// What can be read can be written, and read again as the same.
+/// Checks that a value that can be read can be written, and read again as the same.
 fn round_trip<P: Payload + PartialEq + Debug>(bytes: &[u8], subprotocol: Subprotocol) -> bool {
     let Ok(value) = subprotocol.read::<P>(bytes) else {
         return false;
