@@ -226,9 +226,13 @@ async fn search_as(admin: Identity, search: Search, node: Arc<Node>) -> Result<V
         .charge(&user, &node.rates.connection(), Cost::of_answer(most))?;
     let time = node.config.request_timeout;
     let deadline = Instant::now() + time;
-    // Dropped with the request, which cancels it.
-    let _searching = node.hub.search(connection.clone(), search, deadline)?;
-    let answer = timeout(time, first_text(&connection.outbox)).await;
+    let answered = async {
+        let searching = node.hub.search(connection.clone(), search, deadline);
+        // Dropped with the request, which cancels it.
+        let _searching = searching.await?;
+        first_text(&connection.outbox).await
+    };
+    let answer = timeout(time, answered).await;
     let late = |_| Refusal::new(ErrorCode::Overloaded, "the search was not done in time");
     let Search { messages, .. } = outcome(&answer.map_err(late)??)?;
     Ok(json!({ "messages": messages }))

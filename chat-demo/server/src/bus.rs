@@ -44,6 +44,9 @@ pub(crate) trait Bus: Send + Sync {
         after: Option<u64>,
     ) -> BoxFuture<'a, Result<Page, BusUnavailable>>;
 
+    /// Reads the newest messages of a room, the oldest first. Begins no room.
+    fn recent<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Result<Vec<Message>, BusUnavailable>>;
+
     /// Replaces `epoch` of a room by a new one, unless another server has done so.
     fn fork<'a>(&'a self, room: &'a str, epoch: Epoch)
     -> BoxFuture<'a, Result<(), BusUnavailable>>;

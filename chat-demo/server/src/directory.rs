@@ -54,6 +54,12 @@ impl<T> Directory<T> {
         )
     }
 
+    /// Returns the thing of that name, if it is claimed. Claims nothing.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<T>> {
+        let entries = self.entries.lock();
+        entries.get(name).map(|entry| entry.thing.clone())
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<T>> {
         let entries = self.entries.lock();
         entries.values().map(|entry| entry.thing.clone()).collect()

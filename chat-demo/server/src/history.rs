@@ -11,10 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chat_demo_client::payload::Message;
+use chat_demo_client::wire;
 use parking_lot::Mutex;
 
 use self::budget::Budget;
 use self::log::is_in_use;
+use crate::clock;
 use crate::epoch::Position;
 
 pub(crate) use self::budget::Limits;
@@ -23,6 +26,14 @@ pub(crate) use self::log::Log;
 /// How long the last number of a room is kept after its messages have expired. Without it, a
 /// returning client would miss messages unnoticed if the room had as many new ones.
 pub(crate) const REMEMBER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Returns the age, the user and the frame of a stored message, its text shortened to `limit`
+/// bytes.
+pub(crate) fn restored(message: &Message, limit: usize) -> (Duration, &str, Bytes) {
+    let age = clock::now_ms().saturating_sub(message.ts);
+    let frame = wire::restored(message, limit);
+    (Duration::from_millis(age), message.user.as_str(), frame)
+}
 
 /// The logs of all rooms.
 pub(crate) struct History {
@@ -52,6 +63,16 @@ impl History {
         // What they free takes time: not under the lock.
         drop(forgotten);
         log
+    }
+
+    /// Returns the log of a room, if there is one.
+    pub(crate) fn get(&self, room: &str) -> Option<Arc<Log>> {
+        self.logs.lock().get(room).cloned()
+    }
+
+    /// Returns an empty log of no room, with limits like a room's and a budget of its own.
+    pub(crate) fn separate_log(&self) -> Arc<Log> {
+        Log::new(Arc::new(Budget::new(self.budget.limits)))
     }
 
     /// Restores a room from where it was kept: the position of its newest message, and messages by

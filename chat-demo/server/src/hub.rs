@@ -18,7 +18,7 @@ use crate::error::{CloseReason, Refusal};
 use crate::history::History;
 use crate::journal::Journal;
 use crate::outbox::Waiting;
-use crate::room::{Common, Listening, Membership, Room, Searching};
+use crate::room::{Common, Listening, Membership, Room, Searched, Searching};
 
 /// All connections of the server.
 pub(crate) struct Hub {
@@ -155,15 +155,20 @@ impl Hub {
         room.publish(Arc::new(claim), from, publish).await
     }
 
-    /// Searches the history that this server has of a room, for somebody who need not be a member.
-    pub(crate) fn search(
+    /// Searches the history of a room, for a client that need not be a member. Makes no room.
+    pub(crate) async fn search(
         &self,
         to: Arc<Connection>,
         search: Search,
         deadline: Instant,
     ) -> Result<Searching, Refusal> {
-        let (listening, _claim) = self.claim(&search.room);
-        listening.room.search(to, search, deadline)
+        let listening = self.rooms.get(&search.room);
+        let current = listening.and_then(|listening| listening.room.current_log());
+        let searched = match current {
+            Some(log) => Searched::Log(log),
+            None => self.common.stored(&search.room).await?,
+        };
+        self.common.search(searched, to, search, deadline)
     }
 
     /// The room of that name, which is made if there is none.

@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anthill::Pool;
 use chat_demo_client::payload::ErrorCode;
-use chat_demo_client::{subprotocol, wire};
+use chat_demo_client::subprotocol;
 use sysinfo::System;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::bus::{Bus, Redis};
-use crate::clock;
 use crate::closures::Closures;
 use crate::config::Config;
 use crate::door::Door;
@@ -107,11 +106,8 @@ impl Node {
         });
         let limit = outbox_limits(&config).longest_text();
         let restore = |kept: Kept| {
-            let messages = kept.messages.iter().map(|message| {
-                let age = clock::now_ms().saturating_sub(message.ts);
-                let frame = wire::restored(message, limit);
-                (Duration::from_millis(age), message.user.as_str(), frame)
-            });
+            let messages = kept.messages.iter();
+            let messages = messages.map(|message| history::restored(message, limit));
             history.restore(&kept.room, kept.newest, messages);
         };
         let open = |path: &PathBuf| {

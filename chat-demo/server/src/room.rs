@@ -32,11 +32,12 @@ use crate::error::Refusal;
 use crate::history::Log;
 use crate::journal::{JournalError, Numbered};
 use crate::room::flow::Flow;
+use crate::room::replica::Replica;
 use crate::room::source::{Claimed, Newcomer, Source};
 use crate::room::state::State;
 
 pub(crate) use crate::room::common::Common;
-pub(crate) use crate::room::search::Searching;
+pub(crate) use crate::room::search::{Searched, Searching};
 pub(crate) use crate::room::state::MAX_LISTED;
 
 /// Where members meet. Operations return when they are in line, not when they are done.
@@ -147,6 +148,13 @@ impl Room {
     async fn put_down(&self, member: &Connection) -> Option<u32> {
         let bus = self.common.bus.as_ref()?;
         bus.enter(&self.name, member).await.ok()
+    }
+
+    /// Returns the log, unless it lacks what the bus has because no member has joined here yet.
+    pub(crate) fn current_log(&self) -> Option<Arc<Log>> {
+        let state = self.state.lock();
+        let is_current = state.replica.as_ref().is_none_or(Replica::is_known);
+        is_current.then(|| self.log.clone())
     }
 
     /// Returns the numbers of the connections that are members.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use chat_demo_server::config::Config;
 use chat_demo_server::issue;
 use chat_demo_server::secret::SecretArgs;
+use serde_json::Value;
 
 use crate::node::{Node, message, run};
 use crate::redis::Redis;
@@ -29,14 +31,62 @@ fn secret() -> SecretArgs {
     }
 }
 
+fn with_secret(config: &mut Config) {
+    config.secret = secret();
+    config.allow_guests = true;
+}
+
+/// Returns the numbers of the messages in tea that a search by HTTP finds.
+async fn find(node: &Node, query: &str) -> Vec<u64> {
+    let path = format!("/api/rooms/tea/messages?{query}");
+    let answer = node.get_as(&path, &token()).await;
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    let messages = body["messages"].as_array().expect("messages");
+    let numbers = messages.iter().map(|message| message["seq"].as_u64());
+    numbers.collect::<Option<_>>().expect("numbers")
+}
+
+#[test]
+fn search_without_members_reads_the_shared_history() {
+    run(async {
+        let redis = Redis::start().await;
+        let one = Node::with(&redis.url(), with_secret).await;
+        let with_history = |config: &mut Config| {
+            with_secret(config);
+            config.history = 2;
+        };
+        let two = Node::with(&redis.url(), with_history).await;
+        assert_eq!(find(&two, "text=tea").await, [0; 0]);
+        let rooms = redis.ask(&["KEYS", "*:facts"]);
+        assert_eq!(rooms, "", "a search begins no room");
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.enter("bob", "tea").await;
+        ann.publish("tea", "Green tea", None)
+            .await
+            .expect("it is connected");
+        message(&mut bob).await;
+        assert_eq!(find(&two, "text=tea").await, [1]);
+        // From now on the log of this server is out of date.
+        drop(bob);
+        while !two.get("/api/stats").await.contains(r#""rooms":0"#) {}
+        for text in ["coffee", "TEAPOT", "tea"] {
+            ann.publish("tea", text, None)
+                .await
+                .expect("it is connected");
+            message(&mut ann).await;
+        }
+        message(&mut ann).await;
+        assert_eq!(find(&one, "text=tea").await, [1, 3, 4]);
+        assert_eq!(find(&two, "text=tea").await, [3, 4]);
+        assert_eq!(find(&two, "text=tea&before=4").await, [3]);
+    });
+}
+
 #[test]
 fn text_published_on_one_server_is_delivered_on_another_once() {
     run(async {
         let redis = Redis::start().await;
-        let with_secret = |config: &mut chat_demo_server::config::Config| {
-            config.secret = secret();
-            config.allow_guests = true;
-        };
         let one = Node::with(&redis.url(), with_secret).await;
         let two = Node::with(&redis.url(), with_secret).await;
         let mut bob = two.enter("bob", "tea").await;

@@ -83,6 +83,12 @@ impl Node {
         self.ask(&format!("GET {path} HTTP/1.1"), "").await
     }
 
+    /// What it answers by HTTP to the bearer of a token.
+    pub(crate) async fn get_as(&self, path: &str, token: &str) -> String {
+        let head = format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer {token}");
+        self.ask(&head, "").await
+    }
+
     /// What it answers by HTTP to a body.
     pub(crate) async fn post(&self, path: &str, token: &str, body: &str) -> String {
         let len = body.len();

@@ -209,6 +209,10 @@ impl Bus for Redis {
         Box::pin(self.reads.page(&self.shared, room, after))
     }
 
+    fn recent<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Result<Vec<Message>, BusUnavailable>> {
+        Box::pin(self.reads.recent(&self.shared, room))
+    }
+
     fn fork<'a>(
         &'a self,
         room: &'a str,

@@ -5,17 +5,15 @@ mod tests;
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chat_demo_client::payload::Message;
-use chat_demo_client::wire;
 
 use super::replica::{Asked, Filled, Reading, Relation};
 use super::source::{Newcomer, Source};
 use super::state::State;
 use crate::bus::{Announced, BusUnavailable, Mark, Page};
-use crate::clock;
 use crate::epoch::{Epoch, Position};
+use crate::history;
 
 impl State {
     /// Returns the client if it can join now. Otherwise, the client waits or is refused.
@@ -240,11 +238,8 @@ impl State {
     /// Starts the room from its first page, or starts it again.
     fn start_from(&mut self, page: &Page, members: Option<u32>) {
         let limit = self.common.outbox.longest_text();
-        let messages = page.messages.iter().map(|message| {
-            let age = clock::now_ms().saturating_sub(message.ts);
-            let frame = wire::restored(message, limit);
-            (Duration::from_millis(age), message.user.as_str(), frame)
-        });
+        let messages = page.messages.iter();
+        let messages = messages.map(|message| history::restored(message, limit));
         // A room without messages may be one for which the bus cannot begin an epoch: then it gets
         // one here, for a while.
         let epoch = page.epoch.unwrap_or_else(Epoch::new);

@@ -9,9 +9,11 @@ use chat_demo_client::payload::{ErrorCode, Message, Payload, Search};
 use chat_demo_client::wire;
 
 use super::Room;
+use super::common::Common;
 use crate::connection::Connection;
+use crate::epoch::Position;
 use crate::error::Refusal;
-use crate::history::Log;
+use crate::history::{self, Log};
 use crate::tally::Tally;
 
 /// Messages that a search reads before it checks whether its answer is still wanted.
@@ -24,6 +26,13 @@ pub(crate) struct Searching {
     _task: JoinHandle<()>,
 }
 
+/// The messages that a search reads.
+pub(crate) enum Searched {
+    Log(Arc<Log>),
+    /// As read from the bus, the oldest first.
+    Messages(Vec<Message>),
+}
+
 impl Room {
     /// Searches the history that this server has of the room, and sends what it finds. A search
     /// that is not begun by `deadline` is not begun at all.
@@ -33,20 +42,63 @@ impl Room {
         search: Search,
         deadline: Instant,
     ) -> Result<Searching, Refusal> {
-        let slot = self.common.searches.try_slot()?.expires_at(deadline);
+        let searched = Searched::Log(self.log.clone());
+        self.common.search(searched, to, search, deadline)
+    }
+}
+
+impl Common {
+    /// Returns the history of a room that has no current log here. Makes no room and keeps nothing.
+    pub(crate) async fn stored(&self, room: &str) -> Result<Searched, Refusal> {
+        if let Some(bus) = &self.bus {
+            let recent = bus.recent(room).await;
+            if recent.is_ok() || !bus.goes_on_alone() {
+                return Ok(Searched::Messages(recent?));
+            }
+        }
+        let log = self.history.get(room);
+        Ok(log.map_or(Searched::Messages(Vec::new()), Searched::Log))
+    }
+
+    /// Searches a history, and sends what it finds. A search that is not begun by `deadline` is not
+    /// begun at all.
+    pub(crate) fn search(
+        self: &Arc<Self>,
+        searched: Searched,
+        to: Arc<Connection>,
+        search: Search,
+        deadline: Instant,
+    ) -> Result<Searching, Refusal> {
+        let slot = self.searches.try_slot()?.expires_at(deadline);
         let wanted = Arc::new(());
         let answer = Answer {
             wanted: Arc::downgrade(&wanted),
             to,
-            tally: self.common.tally.clone(),
+            tally: self.tally.clone(),
             is_sent: false,
         };
-        let log = self.log.clone();
-        let task = slot.submit_with_handle(move || answer.find(&log, search));
+        let common = self.clone();
+        let task = slot.submit_with_handle(move || answer.find(&common.log(searched), search));
         Ok(Searching {
             _wanted: wanted,
             _task: task.cancel_on_drop(),
         })
+    }
+
+    /// Returns the messages as a log, bounded in number, age and bytes like a room's.
+    fn log(&self, searched: Searched) -> Arc<Log> {
+        let messages = match searched {
+            Searched::Log(log) => return log,
+            Searched::Messages(messages) => messages,
+        };
+        let log = self.history.separate_log();
+        let seq = messages.last().map_or(0, |newest| newest.seq);
+        let epoch = log.newest().epoch;
+        let limit = self.outbox.longest_text();
+        let messages = messages.iter();
+        let messages = messages.map(|message| history::restored(message, limit));
+        log.begin_at(Position { epoch, seq }, messages);
+        log
     }
 }
 

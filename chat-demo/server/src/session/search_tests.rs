@@ -142,3 +142,20 @@ async fn search_that_finds_no_slot_is_refused_at_once() {
     assert_eq!(kind, Kind::ERROR);
     assert!(error.contains("overloaded"), "{error}");
 }
+
+#[tokio::test]
+async fn search_makes_no_room_and_no_log() {
+    let node = node();
+    let outbox = Outbox::new(node.outbox_limits(), Subprotocol::Text);
+    let connection = Arc::new(Connection::new(node.next_connection(), outbox));
+    let search = payload::Search {
+        room: "tea".to_owned(),
+        text: "one".to_owned(),
+        ..payload::Search::default()
+    };
+    let deadline = std::time::Instant::now() + node.config.request_timeout;
+    let searching = node.hub.search(connection, search, deadline).await;
+    let _searching = searching.expect("there is a slot");
+    assert_eq!(node.hub.rooms(), 0);
+    assert!(node.hub.history().is_forgotten("tea"));
+}

@@ -1,10 +1,12 @@
 //! Long reads from Redis, on connections of their own, so that they do not delay messages.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anthill::Pool;
 use bb8::ManageConnection;
 use chat_demo_client::frame::Kind;
+use chat_demo_client::payload::Message;
 use redis::{PushInfo, RedisResult};
 use tokio::time::interval;
 
@@ -26,6 +28,9 @@ const PATIENCE: u32 = 20;
 
 /// Epoch, newest number, its mark, the mark of the message before, messages with their numbers.
 type Read = (String, u64, String, String, Vec<(u64, Vec<u8>)>);
+
+/// An entry of a room's stream: its id, and its fields by name.
+type Entry = (String, HashMap<String, Vec<u8>>);
 
 /// Connections that are made when they are wanted, and closed when they are not.
 pub(super) struct Reads {
@@ -105,6 +110,29 @@ impl Reads {
             before: announcement::mark(&before),
             messages: messages.collect(),
         })
+    }
+
+    /// Reads the newest messages of a room, the oldest first. Writes nothing.
+    pub(super) async fn recent(
+        &self,
+        shared: &Shared,
+        room: &str,
+    ) -> Result<Vec<Message>, BusUnavailable> {
+        let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
+        let entries: RedisResult<Vec<Entry>> = redis::cmd("XREVRANGE")
+            .arg(Keys::of(room).log())
+            .arg("+")
+            .arg("-")
+            .arg("COUNT")
+            .arg(shared.kept.recent)
+            .query_async(&mut *connection)
+            .await;
+        let entries = entries.map_err(|error| shared.link.failed(&error))?;
+        let messages = entries.into_iter().rev().filter_map(|(id, fields)| {
+            let (seq, _) = id.split_once('-')?;
+            announcement::restored(room, seq.parse().ok()?, fields.get("m")?)
+        });
+        Ok(messages.collect())
     }
 
     pub(super) async fn users(

@@ -10,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bus::{Bus, BusListener, Then, Watch};
+use crate::clock;
 use crate::connection::Connection;
 use crate::history::{History, Limits};
 use crate::outbox;
@@ -34,6 +35,10 @@ impl Bus for Silent {
     }
 
     fn read<'a>(&'a self, _: &'a str, _: Option<u64>) -> Answer<'a, Page> {
+        Box::pin(std::future::ready(Err(BusUnavailable)))
+    }
+
+    fn recent<'a>(&'a self, _: &'a str) -> Answer<'a, Vec<Message>> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
     }
 
