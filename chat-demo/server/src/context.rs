@@ -133,13 +133,17 @@ impl Context {
     }
 
     /// Renews the session if it is due, after activity of the client.
-    pub(crate) fn renewal(&mut self, heard: Instant) -> Option<impl Future<Output = ()> + '_> {
+    pub(crate) fn renewal(
+        &mut self,
+        heard: Instant,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let renewed = self.renewed.as_mut()?;
         if !self.node.sessions.is_due(*renewed, heard) {
             return None;
         }
         *renewed = heard;
-        Some(self.node.sessions.renew(self.record()))
+        let (node, record) = (self.node.clone(), self.record());
+        Some(async move { node.sessions.renew(record).await })
     }
 
     /// The client takes part.

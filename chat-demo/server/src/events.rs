@@ -14,6 +14,7 @@ use bytes::{Buf, BufMut, BytesMut};
 use chat_demo_client::payload::{ErrorCode, Hello};
 use chat_demo_client::subprotocol::Subprotocol;
 use chat_demo_client::wire;
+use futures_util::future::BoxFuture;
 use hyper::Request;
 use hyper::header::{HeaderMap, HeaderName};
 use serde::Deserialize;
@@ -113,6 +114,8 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
     };
     // Half, because proxies cut what is silent for as long.
     let heartbeat = context.node.config.heartbeat / 2;
+    let request_timeout = context.node.config.request_timeout;
+    let mut renewal: Option<BoxFuture<'static, _>> = None;
     loop {
         let now = Instant::now();
         let expires = context.expires();
@@ -122,10 +125,18 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
         let beat = now + heartbeat;
         let until = expires.filter(|expires| *expires > now);
         let until = until.map_or(beat, |expires| expires.min(beat));
-        let written = poll_fn(|cx| match feed.poll_write(cx) {
-            // A client that was too slow is not waited for.
-            Poll::Pending if outbox.ended().is_some() => Poll::Ready(Ok(())),
-            written => written,
+        let written = poll_fn(|cx| {
+            // Write during a renewal as well: a stall of the store must not evict the reader.
+            if let Some(begun) = &mut renewal
+                && begun.as_mut().poll(cx).is_ready()
+            {
+                renewal = None;
+            }
+            match feed.poll_write(cx) {
+                // A client that was too slow is not waited for.
+                Poll::Pending if outbox.ended().is_some() => Poll::Ready(Ok(())),
+                written => written,
+            }
         });
         match timeout_at(until, written).await {
             Ok(Ok(())) => break,
@@ -135,16 +146,20 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
             }
             Err(_) => {
                 feed.beat();
-                if let Some(renewal) = context.renewal(now) {
-                    let _ = timeout(heartbeat, renewal).await;
+                if renewal.is_none()
+                    && let Some(due) = context.renewal(now)
+                {
+                    renewal = Some(Box::pin(timeout(request_timeout, due)));
                 }
             }
         }
     }
+    // A renewal after the close would restore the session.
+    drop(renewal);
     if let Some(Ended::ByServer(reason)) = outbox.ended() {
         context.node.tally.closed.inc(reason);
     }
-    let _ = timeout(context.node.config.request_timeout, context.close()).await;
+    let _ = timeout(request_timeout, context.close()).await;
     let finish = async {
         poll_fn(|cx| feed.poll_write(cx)).await?;
         feed.stream.shutdown().await
@@ -245,3 +260,6 @@ fn write_event(text: &[u8], epoch: &mut String, out: &mut BytesMut) {
     out.put_slice(text);
     out.put_slice(b"\n\n");
 }
+
+#[cfg(test)]
+mod tests;

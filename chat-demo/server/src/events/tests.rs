@@ -1,0 +1,62 @@
+//! One event stream over a real socket.
+
+use std::future::{pending, ready};
+
+use prometheus_client::metrics::counter::Counter;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::config::Config;
+use crate::connection::Identity;
+use crate::rights::Rooms;
+use crate::sessions::{Record, Sessions, Store, StoreError};
+
+/// Opens sessions, and never answers a renewal.
+struct Stuck;
+
+impl Store for Stuck {
+    fn open(&self, _: Record, _: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(ready(Ok(true)))
+    }
+
+    fn renew(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(pending())
+    }
+
+    fn close(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+/// The token ends during a renewal that would take an hour.
+#[tokio::test]
+async fn stalled_renewal_does_not_hold_up_the_stream() {
+    let hour = Duration::from_secs(3600);
+    let mut node = Node::new(Config::default()).expect("valid settings");
+    (node.config.heartbeat, node.config.request_timeout) = (hour, hour);
+    let store = Box::new(Stuck);
+    node.sessions = Sessions::new(store, "n", 0, Duration::ZERO, Counter::default());
+    let mut context = Context::new(Arc::new(node), Subprotocol::Text);
+    let identity = Identity {
+        user: "ann".into(),
+        admin: false,
+        rooms: Rooms::default(),
+        expires: Some(Instant::now() + Duration::from_millis(10)),
+    };
+    context.identify(identity).await.expect("the store opens");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let mut client = TcpStream::connect(address).await.expect("it listens");
+    let (stream, _) = listener.accept().await.expect("a client");
+    let serving = tokio::spawn(run(Stream::Left(stream), context));
+    let mut read = String::new();
+    while !read.contains("token expired") {
+        let mut bytes = [0; 1024];
+        let len = client.read(&mut bytes).await.expect("bytes");
+        assert_ne!(len, 0, "ended early: {read}");
+        read.push_str(str::from_utf8(&bytes[..len]).expect("text"));
+    }
+    drop(client);
+    serving.await.expect("no panic");
+}
