@@ -55,7 +55,7 @@ pub struct Config {
     )]
     pub node: String,
 
-    /// Maximum number of WebSocket connections
+    /// Maximum number of connections: WebSocket connections and event streams
     #[arg(long, env = "CHAT_MAX_CONNECTIONS", value_name = "N", default_value = "16384", value_parser = count)]
     pub max_connections: usize,
 

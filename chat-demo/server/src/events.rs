@@ -32,6 +32,7 @@ use crate::outbox::{Ended, Outbox};
 use crate::rate::Cost;
 use crate::reply::Reply;
 use crate::stream::Stream;
+use crate::tally::Traffic;
 use crate::upgrade::find_place;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -109,6 +110,7 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
     let mut feed = Feed {
         stream,
         outbox: outbox.clone(),
+        traffic: context.node.tally.traffic.clone(),
         out: HEAD.into(),
         epoch: String::new(),
     };
@@ -171,6 +173,7 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
 struct Feed {
     stream: Stream,
     outbox: Arc<Outbox>,
+    traffic: Traffic,
     out: BytesMut,
     /// The epoch of the room's numbers.
     epoch: String,
@@ -184,6 +187,7 @@ impl Feed {
             let Self {
                 stream,
                 outbox,
+                traffic,
                 out,
                 epoch,
             } = self;
@@ -205,6 +209,7 @@ impl Feed {
             if len == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            traffic.bytes_out.inc_by(len as u64);
             out.advance(len);
         }
     }
@@ -219,6 +224,7 @@ impl Feed {
         {
             return Ok(());
         }
+        self.traffic.bytes_in.inc_by(waste.filled().len() as u64);
         if waste.filled().is_empty() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -28,7 +28,7 @@ pub(crate) struct Pools {
     pub(crate) door: Pool,
     /// HTTP connections and handshakes.
     pub(crate) front: Pool,
-    /// WebSocket connections: a slot each, from the upgrade to the end.
+    /// WebSocket connections and event streams: a slot each, until their end.
     pub(crate) connections: Pool,
     /// Operations of rooms.
     pub(crate) fanout: Pool,

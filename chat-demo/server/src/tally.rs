@@ -44,7 +44,7 @@ pub(crate) struct Tally {
     pub(crate) panics: Counter,
 }
 
-/// Bytes on the sockets of WebSocket connections.
+/// Bytes on the sockets of connections.
 #[derive(Clone, Default)]
 pub(crate) struct Traffic {
     pub(crate) bytes_in: Counter,

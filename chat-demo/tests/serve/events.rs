@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
 
 use crate::harness::{Server, run};
@@ -91,6 +91,27 @@ fn reader_gets_the_messages_of_a_room() {
         assert_eq!(stats["connections"], 2, "{stats}");
         drop(reader);
         server.until(|stats| stats["connections"] == 1).await;
+    });
+}
+
+#[test]
+fn each_byte_of_a_stream_is_counted() {
+    run(async {
+        let server = Server::start();
+        let mut stream = TcpStream::connect(server.address)
+            .await
+            .expect("it listens");
+        let address = server.address;
+        let request = format!("GET /api/rooms/tea/events HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("it reads");
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"}\n\n") {
+            let len = stream.read_buf(&mut seen).await.expect("an answer");
+            assert_ne!(len, 0, "ended early");
+        }
+        let got = seen.len();
+        server.until(|stats| stats["bytes_out"] == got).await;
     });
 }
 

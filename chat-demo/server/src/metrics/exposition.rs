@@ -65,13 +65,13 @@ fn register(chat: &mut Registry, tally: &Tally) {
     );
     chat.register_with_unit(
         "traffic_in",
-        "Bytes read from WebSocket connections",
+        "Bytes read from connections",
         Unit::Bytes,
         traffic.bytes_in,
     );
     chat.register_with_unit(
         "traffic_out",
-        "Bytes written to WebSocket connections",
+        "Bytes written to connections",
         Unit::Bytes,
         traffic.bytes_out,
     );
@@ -102,12 +102,7 @@ impl Collector for Live {
         let outboxes = hub.outboxes();
         let bytes = Some(&Unit::Bytes);
         let gauges = [
-            (
-                "connections",
-                "Open WebSocket connections.",
-                None,
-                hub.connections(),
-            ),
+            ("connections", "Open connections.", None, hub.connections()),
             ("rooms", "Rooms with members.", None, hub.rooms()),
             (
                 "history_messages",
