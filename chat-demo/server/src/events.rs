@@ -2,6 +2,8 @@
 //! connection like any WebSocket: it has a slot in the same pool, a session, a membership in the
 //! room, and an outbox. Only its socket differs.
 
+use std::borrow::Cow;
+use std::fmt::Write;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -244,15 +246,16 @@ impl Feed {
 /// Writes a frame as an event. Its id is the position from which a reader resumes.
 fn write_event(text: &[u8], epoch: &mut String, out: &mut BytesMut) {
     #[derive(Deserialize)]
-    struct Frame {
+    struct Frame<'a> {
         #[serde(rename = "type")]
-        kind: String,
+        #[serde(borrow)]
+        kind: Cow<'a, str>,
         seq: Option<u64>,
         epoch: Option<String>,
         #[serde(default)]
         recovered: bool,
     }
-    let Ok(frame) = serde_json::from_slice::<Frame>(text) else {
+    let Ok(frame) = serde_json::from_slice::<Frame<'_>>(text) else {
         return;
     };
     if let Some(new) = frame.epoch {
@@ -260,9 +263,11 @@ fn write_event(text: &[u8], epoch: &mut String, out: &mut BytesMut) {
     }
     // What was missed follows, so it has not been seen yet.
     if let Some(seq) = frame.seq.filter(|_| !frame.recovered) {
-        out.put_slice(format!("id: {epoch}:{seq}\n").as_bytes());
+        writeln!(out, "id: {epoch}:{seq}").expect("the buffer grows");
     }
-    out.put_slice(format!("event: {}\ndata: ", frame.kind).as_bytes());
+    out.put_slice(b"event: ");
+    out.put_slice(frame.kind.as_bytes());
+    out.put_slice(b"\ndata: ");
     out.put_slice(text);
     out.put_slice(b"\n\n");
 }
