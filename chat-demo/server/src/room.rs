@@ -16,6 +16,7 @@ mod typing;
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anthill::Strand;
@@ -47,6 +48,8 @@ pub(crate) struct Room {
     /// The strand. Each operation holds a slot until it is applied, which slows fast publishers.
     strand: Strand,
     state: Mutex<State>,
+    /// The number of members here, for readers that must not wait for the state.
+    size: AtomicUsize,
     /// The log of the state, for readers of its position.
     log: Arc<Log>,
     /// What holds publishers up while members are behind.
@@ -81,6 +84,7 @@ impl Room {
         Arc::new(Self {
             strand: common.fanout.strand(),
             state: Mutex::new(state),
+            size: AtomicUsize::new(0),
             log,
             flow,
             departed: Mutex::default(),
@@ -267,8 +271,13 @@ impl Room {
     }
 
     fn apply(&self, op: impl FnOnce(&mut State)) {
-        op(&mut self.state.lock());
+        self.change(&mut self.state.lock(), op);
         self.sweep();
+    }
+
+    fn change(&self, state: &mut State, op: impl FnOnce(&mut State)) {
+        op(state);
+        self.size.store(state.members.len(), Ordering::Relaxed);
     }
 
     /// Ends a membership at once, or after the current operation. Does not wait: the current
@@ -286,9 +295,11 @@ impl Room {
                 return;
             };
             let departed = mem::take(&mut *self.departed.lock());
-            for id in departed {
-                state.leave(id);
-            }
+            self.change(&mut state, |state| {
+                for id in departed {
+                    state.leave(id);
+                }
+            });
         }
     }
 }

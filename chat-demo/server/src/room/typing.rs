@@ -2,6 +2,7 @@
 //! for them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
@@ -29,8 +30,13 @@ impl Membership {
 }
 
 impl Room {
-    /// Sends a typing notice to the members on all servers. Does not wait for members or slots.
+    /// Sends a typing notice to the members on all servers, unless this server has too many
+    /// members. Does not wait for members or slots.
     pub(crate) async fn send_typing(self: &Arc<Self>, user: &str) {
+        // Check before announcing, or a notice in a large room costs each server a frame.
+        if self.size.load(Ordering::Relaxed) > self.common.presence_limit {
+            return;
+        }
         let typing = Typing {
             room: self.name.to_string(),
             user: Some(user.to_owned()),
