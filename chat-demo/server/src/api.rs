@@ -111,7 +111,7 @@ async fn obey(
             let publish = read(request, room, node).await?;
             run(node, publish_as(admin, publish, own)).await?
         }
-        Resource::Connections => run(node, async move { list(&own, &admin.rooms) }).await,
+        Resource::Connections => run(node, list(own, admin.rooms)).await?,
         Resource::User(user) => {
             // Connections have an empty name before their hello.
             check_name(&user)?;
@@ -292,8 +292,13 @@ async fn first_text(outbox: &Outbox) -> Result<Bytes, Refusal> {
     written.await.map_err(ended)
 }
 
-/// The connections of this server.
-fn list(node: &Node, allowed: &Rooms) -> Value {
+/// Lists the connections of this server. A closure of low priority visits each member of each room.
+async fn list(node: Arc<Node>, allowed: Rooms) -> Result<Value, Refusal> {
+    let pages = node.pools.pages.clone();
+    Ok(pages.run(move || table(&node, &allowed)).await?)
+}
+
+fn table(node: &Node, allowed: &Rooms) -> Value {
     #[derive(Serialize)]
     struct Row<'a> {
         session: String,
@@ -346,6 +351,9 @@ pub(crate) fn refused(refusal: &Refusal) -> Reply {
 #[cfg(test)]
 mod tests {
     use std::future::ready;
+    use std::pin::pin;
+
+    use futures_util::FutureExt;
 
     use super::*;
     use crate::config::Config;
@@ -360,6 +368,17 @@ mod tests {
         assert_eq!(reply.headers()[RETRY_AFTER], RETRY_AFTER_SECONDS);
         drop(all);
         run(&node, ready(())).await.expect("there are slots");
+    }
+
+    #[tokio::test]
+    async fn list_of_connections_waits_for_its_low_pool() {
+        let node = Arc::new(Node::new(Config::default()).expect("valid settings"));
+        let pages = node.pools.pages.clone();
+        let all: Vec<_> = std::iter::from_fn(|| pages.try_slot().ok()).collect();
+        let mut listed = pin!(list(node.clone(), Rooms::default()));
+        assert!(listed.as_mut().now_or_never().is_none());
+        drop(all);
+        listed.await.expect("there are slots");
     }
 
     #[test]

@@ -32,11 +32,12 @@ pub(crate) struct Pools {
     pub(crate) connections: Pool,
     /// Operations of rooms.
     pub(crate) fanout: Pool,
-    /// Pages of history and lists of members: closures that run after more urgent work.
+    /// Pages of history, and lists of members and connections: closures that run after more
+    /// urgent work.
     pub(crate) pages: Pool,
     /// Searches in histories: closures that run after more urgent work.
     pub(crate) searches: Pool,
-    /// Requests of the HTTP API, which run after more urgent work.
+    /// Requests of the HTTP API: futures, mostly waiting.
     pub(crate) api: Pool,
     /// Reads from Redis, where there is one.
     pub(crate) reads: Option<Pool>,
@@ -67,7 +68,7 @@ impl Pools {
             fanout: subpool(config.fanout)?,
             pages: low(&service, PAGES)?,
             searches: low(&service, SEARCHES)?,
-            api: low(&service, API)?,
+            api: subpool(API)?,
             reads: reads.transpose()?,
             service,
         })
