@@ -8,6 +8,7 @@
 //! | `GET /api/connections` | lists the connections of this server |
 //! | `DELETE /api/users/{user}` | disconnects a user from this server |
 
+use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -25,6 +26,7 @@ use hyper::{Method, Request, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::connection::{Connection, Identity};
@@ -36,6 +38,7 @@ use crate::outbox::Outbox;
 use crate::rate::Cost;
 use crate::reply::{self, JSON, Reply};
 use crate::rights::Rooms;
+use crate::token::Key;
 
 /// When a client that was refused for the moment should ask again, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -47,8 +50,6 @@ const AROUND: usize = 1024;
 pub(crate) enum Resource {
     /// The texts that are published in a room, or searched there.
     Messages(String),
-    /// What happens in a room.
-    Events(String),
     Connections,
     User(String),
 }
@@ -56,11 +57,9 @@ pub(crate) enum Resource {
 impl Resource {
     /// Returns the resource of a path, if it has one.
     pub(crate) fn of(path: &str) -> Option<Self> {
-        let name = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
         let segments: Vec<_> = path.strip_prefix("/api/")?.split('/').collect();
         match segments[..] {
             ["rooms", room, "messages"] => name(room).map(Self::Messages),
-            ["rooms", room, "events"] => name(room).map(Self::Events),
             ["connections"] => Some(Self::Connections),
             ["users", user] => name(user).map(Self::User),
             _ => None,
@@ -71,10 +70,16 @@ impl Resource {
     pub(crate) fn methods(&self) -> &'static str {
         match self {
             Self::Messages(_) => "GET, POST",
-            Self::Events(_) | Self::Connections => "GET",
+            Self::Connections => "GET",
             Self::User(_) => "DELETE",
         }
     }
+}
+
+/// Returns the name that a segment of a path stands for, if it is UTF-8.
+pub(crate) fn name(segment: &str) -> Option<String> {
+    let name = percent_decode_str(segment).decode_utf8();
+    name.ok().map(Cow::into_owned)
 }
 
 /// Answers a request about a resource, made with one of its methods.
@@ -83,11 +88,11 @@ pub(crate) async fn answer(
     resource: Resource,
     node: &Arc<Node>,
 ) -> Reply {
-    if node.tokens.is_none() {
+    let Some(key) = &node.tokens else {
         let words = "the API is off: start the server with --token-secret-file\n";
         return reply::text(StatusCode::NOT_FOUND, words);
-    }
-    match obey(request, resource, node).await {
+    };
+    match obey(request, resource, node, key).await {
         Ok(value) => reply::new(StatusCode::OK, JSON, value.to_string()),
         Err(refusal) => refused(&refusal),
     }
@@ -97,8 +102,9 @@ async fn obey(
     request: Request<Incoming>,
     resource: Resource,
     node: &Arc<Node>,
+    key: &Key,
 ) -> Result<Value, Refusal> {
-    let admin = admin(request.headers(), node)?;
+    let admin = admin(request.headers(), key)?;
     let own = node.clone();
     match resource {
         Resource::Messages(room) => {
@@ -118,7 +124,6 @@ async fn obey(
             let disconnect = async move { json!({ "disconnected": own.hub.disconnect(&user) }) };
             run(node, disconnect).await
         }
-        Resource::Events(_) => unreachable!("it has a connection's place, not one here"),
     }
 }
 
@@ -134,14 +139,10 @@ async fn run<T: Send + 'static>(
 }
 
 /// The admin whom a request's token names.
-fn admin(headers: &HeaderMap, node: &Node) -> Result<Identity, Refusal> {
-    let unauthenticated = |words| Refusal::new(ErrorCode::NotAuthenticated, words);
-    let key = node
-        .tokens
-        .as_ref()
-        .ok_or_else(|| unauthenticated("no tokens here"))?;
+fn admin(headers: &HeaderMap, key: &Key) -> Result<Identity, Refusal> {
     let token = bearer(headers)?.ok_or_else(|| {
-        unauthenticated("a token is needed here: send Authorization: Bearer TOKEN")
+        let message = "a token is needed here: send Authorization: Bearer TOKEN";
+        Refusal::new(ErrorCode::NotAuthenticated, message)
     })?;
     let identity = key.verify(token)?;
     if identity.admin {
@@ -232,9 +233,7 @@ async fn search_as(admin: Identity, search: Search, node: Arc<Node>) -> Result<V
         let _searching = searching.await?;
         first_text(&connection.outbox).await
     };
-    let answer = timeout(time, answered).await;
-    let late = |_| Refusal::new(ErrorCode::Overloaded, "the search was not done in time");
-    let Search { messages, .. } = outcome(&answer.map_err(late)??)?;
+    let Search { messages, .. } = outcome(timeout(time, answered).await, late)?;
     Ok(json!({ "messages": messages }))
 }
 
@@ -246,13 +245,22 @@ fn connection(admin: Identity, node: &Node) -> (Arc<Connection>, Arc<str>) {
     (Arc::new(connection), user)
 }
 
-/// Reads the answer to a request in a room, or why there is none.
-fn outcome<P: Payload>(answer: &[u8]) -> Result<P, Refusal> {
-    if let Ok(payload) = serde_json::from_slice(answer) {
+/// Reads the answer to a request in a room, or returns why there is none: its error, or `unread`
+/// without a readable answer in time.
+fn outcome<P: Payload>(
+    answer: Result<Result<Bytes, Refusal>, Elapsed>,
+    unread: fn() -> Refusal,
+) -> Result<P, Refusal> {
+    let answer = answer.map_err(|_| unread())??;
+    if let Ok(payload) = serde_json::from_slice(&answer) {
         return Ok(payload);
     }
-    let error: payload::Error = serde_json::from_slice(answer).map_err(|_| uncertain())?;
+    let error: payload::Error = serde_json::from_slice(&answer).map_err(|_| unread())?;
     Err(Refusal::new(error.code(), error.message))
+}
+
+fn late() -> Refusal {
+    Refusal::new(ErrorCode::Overloaded, "the search was not done in time")
 }
 
 fn uncertain() -> Refusal {
@@ -271,7 +279,7 @@ async fn publish_as(admin: Identity, publish: Publish, node: Arc<Node>) -> Resul
         first_text(&connection.outbox).await
     };
     let answer = timeout(node.config.request_timeout, answered).await;
-    let Ack { room, seq, .. } = outcome(&answer.map_err(|_| uncertain())??)?;
+    let Ack { room, seq, .. } = outcome(answer, uncertain)?;
     Ok(json!({ "room": room, "seq": seq }))
 }
 
@@ -382,16 +390,21 @@ mod tests {
     }
 
     #[test]
+    fn unreadable_answer_to_a_search_is_not_uncertain() {
+        let unreadable = || Ok(Ok(Bytes::from_static(b"x")));
+        let refusal = outcome::<Search>(unreadable(), late).expect_err("it is no answer");
+        assert_eq!(refusal.code(), ErrorCode::Overloaded);
+        let refusal = outcome::<Ack>(unreadable(), uncertain).expect_err("it is no answer");
+        assert_eq!(refusal.code(), ErrorCode::Uncertain);
+    }
+
+    #[test]
     fn resources_are_found_by_their_paths() {
         let text = str::to_owned;
         let some = [
             ("/api/rooms/tea/messages", Resource::Messages(text("tea"))),
-            (
-                "/api/rooms/a%2Fb%20%C3%BC/events",
-                Resource::Events(text("a/b ü")),
-            ),
             ("/api/connections", Resource::Connections),
-            ("/api/users/ann", Resource::User(text("ann"))),
+            ("/api/users/a%2Fb%20%C3%BC", Resource::User(text("a/b ü"))),
         ];
         for (path, resource) in some {
             assert_eq!(Resource::of(path), Some(resource), "{path}");
@@ -399,6 +412,7 @@ mod tests {
         for path in [
             "/api/stats",
             "/api/rooms/tea",
+            "/api/rooms/tea/events",
             "/api/users/a/b",
             "/api/users/%FF",
             "/",

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::api::{bearer, refused};
+use crate::api::{bearer, name, refused};
 use crate::context::Context;
 use crate::epoch::{Epoch, Position};
 use crate::error::{CloseReason, Refusal, Refused};
@@ -52,6 +52,12 @@ pub(crate) struct Reader {
     pub(crate) slot: Slot<'static>,
 }
 
+/// Returns the room whose events are at a path, if it has any.
+pub(crate) fn room(path: &str) -> Option<String> {
+    let room = path.strip_prefix("/api/rooms/")?.strip_suffix("/events")?;
+    name(room).filter(|_| !room.contains('/'))
+}
+
 /// Lets a reader into a room, or says why not.
 pub(crate) async fn answer<B>(
     request: &Request<B>,
@@ -60,10 +66,7 @@ pub(crate) async fn answer<B>(
     deadline: Instant,
 ) -> Result<Reader, Reply> {
     let refuse = |refusal: Refusal| refused(&refusal);
-    let turn_away = |why: Refused| {
-        node.tally.refused.inc(why);
-        why.reply(node)
-    };
+    let turn_away = |refused: Refused| refused.turn_away(node);
     let headers = request.headers();
     // A browser sends no Origin to the name that a page has, which may be rebound.
     origin::own(request, &node.config)

@@ -187,22 +187,20 @@ async fn route(
     deadline: Instant,
     granted: &Mutex<Option<Granted>>,
 ) -> Answer {
-    let Some(resource) = Resource::of(request.uri().path()) else {
-        return Answer::Reply(reply(request, node, deadline, granted).await);
-    };
-    Answer::Reply(match resource {
-        _ if !resource
-            .methods()
-            .split(", ")
-            .any(|it| it == request.method()) =>
-        {
+    let (method, path) = (request.method(), request.uri().path());
+    if let Some(room) = events::room(path) {
+        if method != Method::GET {
+            return Answer::Reply(method_not_allowed("GET"));
+        }
+        let reader = events::answer(&request, room, node, deadline).await;
+        return reader.map_or_else(Answer::Reply, |reader| Answer::Events(Box::new(reader)));
+    }
+    Answer::Reply(match Resource::of(path) {
+        Some(resource) if resource.methods().split(", ").all(|it| it != method) => {
             method_not_allowed(resource.methods())
         }
-        Resource::Events(room) => match events::answer(&request, room, node, deadline).await {
-            Ok(reader) => return Answer::Events(Box::new(reader)),
-            Err(reply) => reply,
-        },
-        resource => api::answer(request, resource, node).await,
+        Some(resource) => api::answer(request, resource, node).await,
+        None => reply(request, node, deadline, granted).await,
     })
 }
 
@@ -228,10 +226,7 @@ async fn reply(
                 *granted.lock() = Some(grant);
                 reply
             }
-            Err(refused) => {
-                node.tally.refused.inc(refused);
-                refused.reply(node)
-            }
+            Err(refused) => refused.turn_away(node),
         },
         "/ws" => method_not_allowed("GET"),
         "/chat.proto" | "/healthz" | "/readyz" | "/metrics" | "/api/stats" if !reads => {

@@ -32,6 +32,12 @@ pub(crate) struct Granted {
 }
 
 impl Refused {
+    /// Counts the refusal and returns its answer.
+    pub(crate) fn turn_away(self, node: &Node) -> Reply {
+        node.tally.refused.inc(self);
+        self.reply(node)
+    }
+
     /// What a client is answered that is refused, in words of its own or as the guard has it.
     pub(crate) fn reply(self, node: &Node) -> Reply {
         let words = match self {

@@ -60,3 +60,12 @@ async fn stalled_renewal_does_not_hold_up_the_stream() {
     drop(client);
     serving.await.expect("no panic");
 }
+
+#[test]
+fn events_are_found_by_their_path() {
+    let name = room("/api/rooms/a%2Fb%20%C3%BC/events");
+    assert_eq!(name.as_deref(), Some("a/b ü"));
+    for path in ["/api/rooms/a/b/events", "/api/rooms/%FF/events", "/events"] {
+        assert_eq!(room(path), None, "{path}");
+    }
+}
