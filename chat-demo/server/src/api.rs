@@ -318,7 +318,7 @@ fn table(node: &Node, allowed: &Rooms) -> Value {
     }
     let name = &node.config.node;
     let connections = node.hub.list().into_iter().map(|(connection, mut rooms)| {
-        rooms.retain(|room| allowed.check(room).is_ok());
+        rooms.retain(|room| allowed.allows(room));
         let waiting = connection.outbox.waiting();
         json!(Row {
             session: crate::sessions::name(name, connection.id),

@@ -100,7 +100,7 @@ impl Context {
     /// Leaves the rooms that a new token does not allow, and notifies the client.
     async fn leave_forbidden(&mut self) {
         let rooms = &self.rooms;
-        let forbidden = |it: &mut Membership| rooms.check(it.room().name()).is_err();
+        let forbidden = |it: &mut Membership| !rooms.allows(it.room().name());
         let left: Vec<_> = self.memberships.extract_if(.., forbidden).collect();
         for membership in left {
             if let Err(refusal) = self.rooms.check(membership.room().name()) {
@@ -208,13 +208,15 @@ impl Context {
         self.rooms.check(room)
     }
 
-    /// The place in the room of that name.
+    /// Returns the membership in the room of that name. The token allows each room with a
+    /// membership, so that only a missing one needs a check of rights.
     pub(crate) fn membership(&self, name: &str) -> Result<&Membership, Refusal> {
-        self.check_right(name)?;
         let mut memberships = self.memberships.iter();
-        memberships
-            .find(|membership| membership.room().name() == name)
-            .ok_or_else(|| Refusal::new(ErrorCode::NotMember, format!("join {name:?} first")))
+        let membership = memberships.find(|membership| membership.room().name() == name);
+        membership.ok_or_else(|| match self.check_right(name) {
+            Ok(()) => Refusal::new(ErrorCode::NotMember, format!("join {name:?} first")),
+            Err(refusal) => refusal,
+        })
     }
 
     /// Begins a search, and cancels the one before.
