@@ -28,7 +28,7 @@ pub(crate) struct Connection {
 /// What a hello has established.
 pub(crate) struct Identity {
     pub(crate) user: Arc<str>,
-    /// May alert everybody. Guests may not.
+    /// Whether the user may send alerts and use the HTTP API. Guests may not.
     pub(crate) admin: bool,
     /// Which rooms it may enter.
     pub(crate) rooms: Rooms,

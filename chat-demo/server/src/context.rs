@@ -159,7 +159,7 @@ impl Context {
         self.connection.opened
     }
 
-    /// Whether it may alert everybody.
+    /// Returns whether the user may send alerts and use the HTTP API.
     pub(crate) fn is_admin(&self) -> bool {
         self.admin
     }

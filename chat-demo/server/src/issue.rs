@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = user)]
     pub user: String,
 
-    /// Let the user send alerts
+    /// Let the user send alerts and use the HTTP API
     #[arg(long)]
     pub admin: bool,
 

@@ -30,7 +30,7 @@ struct Claims {
     /// When it ends, in seconds since the epoch; whether it is there is checked before it is used.
     #[serde(default)]
     exp: f64,
-    /// Whether the user may alert everybody.
+    /// Whether the user may send alerts and use the HTTP API.
     #[serde(default)]
     admin: bool,
     /// Patterns of the rooms that the user may enter; all rooms without it. `null` is an error:
