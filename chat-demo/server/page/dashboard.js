@@ -108,15 +108,15 @@ export class Dashboard {
       const answer = await fetch("/api/stats", { signal: AbortSignal.timeout(PATIENCE_MS) });
       if (!answer.ok) throw new Error(`${answer.status}`);
       this.#paint(await answer.json(), performance.now());
-      this.#tell("up", `Live from ${this.#before.now.node}`);
+      this.#setStatus("up", `Live from ${this.#before.now.node}`);
     } catch {
-      this.#tell("down", "The server does not answer");
+      this.#setStatus("down", "The server does not answer");
     }
     this.#asking = false;
     this.#timer = setTimeout(() => this.#ask(), Math.max(0, due - performance.now()));
   }
 
-  #tell(kind, text) {
+  #setStatus(kind, text) {
     const line = byId("dashboard-status");
     byId("figures").hidden = !this.#before;
     byId("no-figures").hidden = Boolean(this.#before);
@@ -133,8 +133,8 @@ export class Dashboard {
     const pool = now.pools.service;
     for (const [plot, read] of this.#plots) plot.add(at, read({ now, rate, pool }));
     byId("slots").replaceChildren(...Object.entries(now.pools).map(([name, figures]) => slots(name, figures)));
-    byId("facts").replaceChildren(...FACTS.flatMap(([name, tell]) => {
-      const value = tell(now), pair = make("div");
+    byId("facts").replaceChildren(...FACTS.flatMap(([name, read]) => {
+      const value = read(now), pair = make("div");
       pair.append(make("dt", "", name), make("dd", "", value));
       return value === undefined ? [] : [pair];
     }));

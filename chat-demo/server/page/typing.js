@@ -8,7 +8,7 @@ const EVERY_MS = 3_000;
 const SHOWN_MS = 5_000;
 
 export class Typing {
-  #rooms; #told;
+  #rooms; #sent;
   /** Timers of the users that write. */
   #users = new Map();
 
@@ -16,8 +16,8 @@ export class Typing {
     this.#rooms = rooms;
     byId("text").addEventListener("input", ({ target }) => {
       const room = rooms.active, now = Date.now();
-      if (!target.value || !room.joined || this.#told?.room === room && now - this.#told.at < EVERY_MS) return;
-      if (client.send("typing", { room: room.name })) this.#told = { room, at: now };
+      if (!target.value || !room.joined || this.#sent?.room === room && now - this.#sent.at < EVERY_MS) return;
+      if (client.send("typing", { room: room.name })) this.#sent = { room, at: now };
     });
     document.addEventListener("room", () => { for (const user of this.#users.keys()) this.stop(user); });
   }

@@ -45,7 +45,7 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// Bytes of a request around its text.
 const AROUND: usize = 1024;
 
-/// What the API is about.
+/// A resource of the API.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     /// The texts that are published in a room, or searched there.
@@ -92,13 +92,13 @@ pub(crate) async fn answer(
         let words = "the API is off: start the server with --token-secret-file\n";
         return reply::text(StatusCode::NOT_FOUND, words);
     };
-    match obey(request, resource, node, key).await {
+    match handle_request(request, resource, node, key).await {
         Ok(value) => reply::new(StatusCode::OK, JSON, value.to_string()),
         Err(refusal) => refused(&refusal),
     }
 }
 
-async fn obey(
+async fn handle_request(
     request: Request<Incoming>,
     resource: Resource,
     node: &Arc<Node>,
@@ -332,7 +332,7 @@ fn table(node: &Node, allowed: &Rooms) -> Value {
     json!({ "node": name, "connections": connections.collect::<Vec<_>>() })
 }
 
-/// What a client is answered that is refused: the payload of an error frame.
+/// Returns the reply to a refused request: the payload of an error frame.
 pub(crate) fn refused(refusal: &Refusal) -> Reply {
     let status = match refusal.code() {
         ErrorCode::NotAuthenticated => StatusCode::UNAUTHORIZED,

@@ -198,8 +198,7 @@ impl CloseReason {
         )
     }
 
-    /// The last bytes of the connection: a close frame, after a bye where nothing has told the
-    /// client yet.
+    /// The last bytes of the connection: a close frame, after a bye unless one was sent before.
     pub(crate) fn farewell(self, subprotocol: Subprotocol) -> Bytes {
         let close = wire::close(self.code(), self.text());
         if !self.says_bye() {

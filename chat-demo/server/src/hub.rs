@@ -112,7 +112,7 @@ impl Hub {
         frame: &impl Delivery,
         to: impl Fn(&Connection) -> bool,
     ) -> usize {
-        let told = self
+        let queued = self
             .all()
             .iter()
             .filter(|connection| to(connection))
@@ -120,8 +120,8 @@ impl Hub {
             .map(|outbox| outbox.push(frame.encoded(outbox.subprotocol()).clone()))
             .filter(|pushed| pushed.is_queued())
             .count();
-        self.common.tally.frames_out.inc_by(frame.kind(), told);
-        told
+        self.common.tally.frames_out.inc_by(frame.kind(), queued);
+        queued
     }
 
     /// Ends every connection, those to come included.

@@ -49,8 +49,7 @@ impl Age {
 }
 
 impl QueueAge {
-    /// Times tasks until the server drains: futures of the calling pool, and closures of two
-    /// subpools.
+    /// Times tasks until the server drains: futures of the calling pool, and closures of two pools.
     pub(crate) async fn watch(
         self: Arc<Self>,
         normal: Pool,

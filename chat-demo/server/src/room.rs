@@ -113,24 +113,24 @@ impl Room {
             typed: None,
         };
         let bus = self.common.bus.as_ref();
-        let (tell, told) = bus.map(|_| oneshot::channel()).unzip();
+        let (joined, on_join) = bus.map(|_| oneshot::channel()).unzip();
         // Notify the members, with back-pressure like a message.
         let credit = self.flow.enter(0).await;
         let newcomer = Newcomer {
             claim,
             prepared: self.prepare(&connection, seen).await?,
-            members: self.put_down(&connection).await,
+            members: self.register(&connection).await,
             connection,
             seen,
-            told: tell,
+            joined,
         };
         let join = move |state: &mut State| {
             state.join(newcomer);
             drop(credit);
         };
         self.send(join).await?;
-        if let Some(told) = told {
-            told.await.map_err(|_| BusUnavailable)?;
+        if let Some(on_join) = on_join {
+            on_join.await.map_err(|_| BusUnavailable)?;
         }
         Ok(membership)
     }
@@ -143,13 +143,13 @@ impl Room {
     ) -> Result<(), Refusal> {
         member.outbox.drained().await;
         let prepared = self.prepare(&member, seen).await?;
-        let members = self.put_down(&member).await;
+        let members = self.register(&member).await;
         let greet = move |state: &mut State| state.greet(&member, seen, members, &prepared);
         self.send(greet).await
     }
 
     /// How many members there are on all servers, this one among them.
-    async fn put_down(&self, member: &Connection) -> Option<u32> {
+    async fn register(&self, member: &Connection) -> Option<u32> {
         let bus = self.common.bus.as_ref()?;
         bus.enter(&self.name, member).await.ok()
     }
@@ -266,7 +266,7 @@ impl Room {
     /// Puts an operation in line from a thread of its own. Blocks while the pool is full.
     fn send_blocking(self: &Arc<Self>, op: impl FnOnce(&mut State) + Send + 'static) {
         let room = self.clone();
-        // Closed: the server ends, and has told its clients.
+        // Closed: the server ends, and its clients have had a bye.
         let _ = self.strand.submit(move || room.apply(op));
     }
 

@@ -316,9 +316,9 @@ fn drain(node: &Node) -> Result<(), ServeError> {
         reason: CloseReason::Restart.text().to_owned(),
         reconnect_after_ms: RECONNECT_AFTER_MS,
     };
-    let told = node.hub.broadcast(&Shared::new(bye), |_| true);
-    tracing::info!(connections = told, "draining");
-    if told > 0 {
+    let queued = node.hub.broadcast(&Shared::new(bye), |_| true);
+    tracing::info!(connections = queued, "draining");
+    if queued > 0 {
         thread::sleep(drain_notice);
     }
     node.hub.end_all(CloseReason::Restart);

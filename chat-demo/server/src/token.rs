@@ -62,7 +62,7 @@ impl Key {
         }
     }
 
-    /// Whom the token names, if it is good.
+    /// Returns the identity that a valid token names.
     pub(crate) fn verify(&self, token: &str) -> Result<Identity, TokenError> {
         let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation)?.claims;
         if !is_user(&claims.sub) {

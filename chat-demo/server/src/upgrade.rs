@@ -71,7 +71,7 @@ impl Refused {
             Refused::Full | Refused::Overloaded | Refused::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
-            // What follows such a request cannot be told from it.
+            // The request has no clear end.
             Refused::Host | Refused::Body => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }

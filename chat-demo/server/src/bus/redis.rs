@@ -48,7 +48,7 @@ use crate::worker::on_worker;
 
 /// Messages that may wait to be sent; more, and their publishers wait.
 const WAITING: usize = 1024;
-/// Announcements that may wait to be told; more, and they are lost, and read again.
+/// Announcements that may wait to be handled; more are lost, and their messages read again.
 const ANNOUNCED: usize = 4096;
 /// Messages that are kept at least for servers that were cut off, however few a client is shown.
 const KEPT: usize = 4096;
@@ -289,7 +289,7 @@ impl Bus for Redis {
             if !users.as_ref().is_some_and(lacks) {
                 return Ok(users);
             }
-            // Redis has lost what it was told.
+            // Redis has lost the entry.
             self.members.restore(&self.shared, &room.into()).await?;
             self.reads.users(&self.shared, room, most).await
         })

@@ -106,13 +106,13 @@ impl Collector for Live {
             ("rooms", "Rooms with members.", None, hub.rooms()),
             (
                 "history_messages",
-                "Messages kept for those who come back.",
+                "Messages kept for clients that reconnect.",
                 None,
                 hub.history().messages(),
             ),
             (
                 "history",
-                "Memory of the messages kept for those who come back.",
+                "Memory of the messages kept for clients that reconnect.",
                 bytes,
                 hub.history().bytes(),
             ),

@@ -27,8 +27,8 @@ pub(super) struct Newcomer {
     pub(super) prepared: Prepared,
     /// How many members there are on all servers, if that is known.
     pub(super) members: Option<u32>,
-    /// Told once it is a member, where that may take a while; dropped if it becomes none.
-    pub(super) told: Option<oneshot::Sender<()>>,
+    /// Notified once it is a member, where that may take a while; dropped if it becomes none.
+    pub(super) joined: Option<oneshot::Sender<()>>,
 }
 
 /// Where a message comes from.
@@ -38,7 +38,7 @@ pub(super) struct Source {
     pub(super) id: Option<String>,
     /// When it had been read.
     pub(super) arrived: Instant,
-    /// Keeps the connection open until its publisher was told.
+    /// Keeps the connection open until its publisher has an answer.
     pub(super) _owed: Owed,
     /// Returned when the message has been delivered, or kept by the bus.
     pub(super) _credit: Credit,

@@ -71,7 +71,7 @@ impl State {
             seen,
             prepared,
             members,
-            told,
+            joined,
         } = newcomer;
         self.send_presence(connection.user(), PresenceEvent::Joined);
         let id = connection.id;
@@ -81,9 +81,9 @@ impl State {
         };
         self.members.insert(id, member);
         self.greet(&self.members[&id].connection, seen, members, &prepared);
-        if let Some(told) = told {
-            // It may have given up meanwhile, and leaves.
-            let _ = told.send(());
+        if let Some(joined) = joined {
+            // The client may have given up meanwhile, and leaves.
+            let _ = joined.send(());
         }
     }
 
@@ -211,24 +211,24 @@ impl State {
     /// leaves the room.
     pub(super) fn deliver(&mut self, payload: &impl Delivery, except: Option<&str>) {
         let (mut gone, mut behind) = (Vec::new(), Vec::new());
-        let mut told = 0;
+        let mut queued = 0;
         for (id, member) in &self.members {
             if except.is_some_and(|user| user == member.connection.user()) {
                 continue;
             }
             let outbox = &member.connection.outbox;
             match outbox.push(payload.encoded(outbox.subprotocol()).clone()) {
-                Pushed::Queued => told += 1,
+                Pushed::Queued => queued += 1,
                 Pushed::Behind => {
-                    told += 1;
+                    queued += 1;
                     behind.push(outbox.clone());
                 }
                 Pushed::Refused => gone.push(*id),
             }
         }
         self.flow.note(behind);
-        self.common.tally.deliveries.inc_by(told as u64);
-        self.common.tally.frames_out.inc_by(payload.kind(), told);
+        self.common.tally.deliveries.inc_by(queued as u64);
+        self.common.tally.frames_out.inc_by(payload.kind(), queued);
         for id in gone {
             self.leave(id);
         }

@@ -33,7 +33,7 @@ fn newcomer(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Newco
         seen: None,
         prepared: Prepared::default(),
         members: None,
-        told: None,
+        joined: None,
     }
 }
 

@@ -75,11 +75,11 @@ impl State {
         let user = typing.payload().user.as_deref();
         let others = self.members.values();
         let others = others.filter(|member| Some(member.connection.user()) != user);
-        let told = others.filter(|member| {
+        let queued = others.filter(|member| {
             let outbox = &member.connection.outbox;
             outbox.hint(typing.encoded(outbox.subprotocol()).clone())
         });
-        let told = told.count();
-        self.common.tally.frames_out.inc_by(Typing::KIND, told);
+        let queued = queued.count();
+        self.common.tally.frames_out.inc_by(Typing::KIND, queued);
     }
 }

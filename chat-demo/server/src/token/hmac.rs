@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Signer, Verifier};
-use ring::hmac::{HMAC_SHA256, HMAC_SHA384, HMAC_SHA512, Key, sign, verify};
+use ring::hmac::{HMAC_SHA256, HMAC_SHA512, Key, sign, verify};
 
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| Ok(Box::new(Hmac::new(*algorithm, key.as_bytes())?)),
@@ -35,7 +35,6 @@ impl Hmac {
     fn new(algorithm: Algorithm, key: &[u8]) -> Result<Self> {
         let hash = match algorithm {
             Algorithm::HS256 => HMAC_SHA256,
-            Algorithm::HS384 => HMAC_SHA384,
             Algorithm::HS512 => HMAC_SHA512,
             _ => return Err(ErrorKind::InvalidAlgorithm.into()),
         };

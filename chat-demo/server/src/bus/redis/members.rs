@@ -51,7 +51,7 @@ impl Members {
         let changed = changed.map_err(|error| shared.link.failed(&error))?;
         let here = self.here.lock().get(room).map_or(0, HashMap::len);
         if (changed.count as usize) < here {
-            // Redis has lost what it was told.
+            // Redis has lost the entry.
             return self.restore(shared, room).await;
         }
         Ok(changed.count)

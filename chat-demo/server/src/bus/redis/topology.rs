@@ -243,8 +243,8 @@ mod tests {
 
     #[test]
     fn errors_of_addresses_are_reported() {
-        let told = |args: &[&str]| topology(args).map(drop).expect_err("wrong").to_string();
-        assert!(told(&["--redis", "http://a"]).contains("--redis http://"));
-        assert!(told(&["--redis", "redis://a,redis://b"]).contains("--redis-cluster"));
+        let error = |args: &[&str]| topology(args).map(drop).expect_err("wrong").to_string();
+        assert!(error(&["--redis", "http://a"]).contains("--redis http://"));
+        assert!(error(&["--redis", "redis://a,redis://b"]).contains("--redis-cluster"));
     }
 }

@@ -284,7 +284,7 @@ fn another_epoch_of_the_room_begins_anew() {
 }
 
 #[test]
-fn who_reads_is_told_that_more_was_missed() {
+fn reader_is_notified_that_more_was_missed() {
     let mut state = state();
     read(&mut state, 1, 1, 10, 10);
     assert!(state.begin_reading());
