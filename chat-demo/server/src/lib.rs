@@ -2,34 +2,34 @@
 //!
 //! # Layout
 //!
-//! Each module uses those below it, never those above.
+//! Each module uses those below it, never those above. `error` only re-exports an error of `journal`.
 //!
 //! - [`issue`]: makes tokens.
 //! - [`server`]: start, accept, drain.
 //! - `session`: one WebSocket connection, one future in one slot of the pool.
-//! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `echo`: what stands in its place for conformance tests.
-//! - `api`, `events`: the HTTP API, and a room as a stream of events.
-//! - `http`, `upgrade`, `origin`, `page`, `reply`: HTTP, the page, metrics, and WebSocket upgrades.
+//! - `http`, `page`: requests, metrics, and the page.
+//! - `events`, `api`: a room as a stream of events, and the HTTP API.
+//! - `upgrade`, `origin`, `reply`: WebSocket upgrades, who may ask for them, and answers.
 //! - `handlers`: the type byte picks a handler.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share.
+//! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `tuning`: what moves the limits of the pools.
-//! - `pools`, `worker`: the entrances to the workers, and a call on one.
+//! - `pools`: the entrances to the workers.
 //! - `closures`: work that occupies the workers, for debugging.
 //! - `queue_age`: how long tasks wait for a worker.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
+//! - `bus`, `worker`: what servers have between them that share rooms, and a call on a worker.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `epoch`: which numbering of a room a number belongs to.
-//! - `bus`: what servers have between them that share rooms.
 //! - `guard`: what is done when the server is at its limit.
+//! - `token`, [`sessions`]: authentication, and the users connected, with server and time.
 //! - `rate`: how often one may publish.
-//! - `tally`: counters.
-//! - `token`, `rights`: authentication, and the rooms that a user may join.
-//! - [`sessions`]: the users connected, with server and time.
-//! - `transport`, `stream`, `connection`, `outbox`: the one bounded line of bytes to a client.
-//! - [`config`], [`secret`], [`tls`], [`error`], `clock`: settings, why things end, and when.
+//! - `connection`, `transport`, `stream`, `outbox`: the one bounded line of bytes to a client.
+//! - `rights`, `tally`: the rooms that a user may join, and counters.
+//! - [`error`], [`config`], [`tls`], [`secret`], `clock`: why things end, settings, and when.
 //! - `machine`, `process`, `cgroup`: what the system says of itself, and of this process.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]

@@ -1,8 +1,9 @@
-//! The modules of the chat's crates form no circles.
+//! The modules of the chat's crates form no circles, and the server's stand in order.
 
 mod circles;
 mod imports;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -25,6 +26,48 @@ fn modules_import_each_other_in_no_circle() {
         let circles = modules_in_circles(&imports);
         assert!(circles.is_empty(), "{root}: {circles:#?}");
     }
+}
+
+/// The documentation of the server lists its modules, each above the modules that it uses.
+#[test]
+fn server_modules_are_listed_from_top_to_bottom() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("server/src/lib.rs");
+    let source = fs::read_to_string(&root).expect("the crate has a root");
+    let rows = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! - "));
+    let names = rows.flat_map(|row| {
+        row.split(':')
+            .next()
+            .into_iter()
+            .flat_map(|it| it.split(", "))
+    });
+    let listed: Vec<_> = names.map(|it| it.trim_matches(['[', '`', ']'])).collect();
+    let top = |module: &str| {
+        let name = module.split("::").next().unwrap_or_default();
+        let place = listed.iter().position(|listed| *listed == name);
+        (
+            place.unwrap_or_else(|| panic!("{name} is not listed")),
+            name.to_owned(),
+        )
+    };
+    let mut upward = BTreeSet::new();
+    for (module, imported) in of_crate(&root)
+        .iter()
+        .filter(|(module, _)| !module.is_empty())
+    {
+        let (from, module) = top(module);
+        for (to, imported) in imported
+            .iter()
+            .filter(|it| !it.is_empty())
+            .map(|it| top(it))
+        {
+            if to < from {
+                upward.insert(format!("{module} uses {imported}"));
+            }
+        }
+    }
+    assert_eq!(upward, BTreeSet::new());
 }
 
 /// Reads a crate made of these files.
