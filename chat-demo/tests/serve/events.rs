@@ -277,7 +277,25 @@ fn reader_that_does_not_read_is_dropped() {
 }
 
 #[test]
-fn stream_ends_with_the_server_and_with_its_user() {
+fn stream_ends_when_its_user_is_disconnected() {
+    run(async {
+        let server = start();
+        let header = format!("Authorization: Bearer {}\r\n", token_of("ann"));
+        let mut reader = Reader::open(&server, "tea", &header).await;
+        reader.expect("joined").await;
+        let claims = json!({ "sub": "root", "exp": from_now(3600), "admin": true });
+        let authorization = format!("Authorization: Bearer {}", token(&claims));
+        let request = format!("DELETE /api/users/ann HTTP/1.1\r\n{authorization}");
+        let answer = server.http(&request).await;
+        assert_eq!(answer.body, r#"{"disconnected":1}"#);
+        let (_, bye) = reader.expect("bye").await;
+        assert_eq!(bye["reason"], "disconnected by an admin");
+        assert!(reader.next().await.is_none());
+    });
+}
+
+#[test]
+fn stream_ends_with_the_server() {
     run(async {
         let server = start();
         let mut bob = enter(&server, "bob", &token_of("bob")).await;
