@@ -8,6 +8,7 @@ use chat_demo_server::secret::SecretArgs;
 use serde_json::Value;
 
 use crate::node::{Node, message, run};
+use crate::proxy::Proxy;
 use crate::redis::Redis;
 
 const SECRET: &str = "a secret of the tests, of no use elsewhere";
@@ -80,6 +81,31 @@ fn search_without_members_reads_the_shared_history() {
         assert_eq!(find(&one, "text=tea").await, [1, 3, 4]);
         assert_eq!(find(&two, "text=tea").await, [3, 4]);
         assert_eq!(find(&two, "text=tea&before=4").await, [3]);
+    });
+}
+
+#[test]
+fn text_that_timed_out_by_http_is_uncertain() {
+    run(async {
+        let redis = Redis::start().await;
+        let proxy = Proxy::start(redis.address).await;
+        let node = Node::with(&proxy.url(), with_secret).await;
+        let publish = async || {
+            let body = r#"{"text":"hi","key":"1"}"#;
+            node.post("/api/rooms/tea/messages", &token(), body).await
+        };
+        // The server knows that it is connected, and that Redis knows the script.
+        let other = r#"{"text":"first"}"#;
+        let answer = node.post("/api/rooms/tea/messages", &token(), other).await;
+        assert!(answer.ends_with(r#"{"room":"tea","seq":1}"#), "{answer}");
+        proxy.stall();
+        let answer = publish().await;
+        assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
+        assert!(answer.contains(r#""code":"uncertain""#), "{answer}");
+        proxy.go_on();
+        node.until_ready().await;
+        let answer = publish().await;
+        assert!(answer.ends_with(r#"{"room":"tea","seq":2}"#), "{answer}");
     });
 }
 

@@ -5,6 +5,8 @@ use std::future::{pending, ready};
 use prometheus_client::metrics::counter::Counter;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::*;
 use crate::config::Config;
@@ -29,6 +31,46 @@ impl Store for Stuck {
     }
 }
 
+async fn identified(node: Node, expires: Option<Instant>) -> Context {
+    let mut context = Context::new(Arc::new(node), Subprotocol::Text);
+    let identity = Identity {
+        user: "ann".into(),
+        admin: false,
+        rooms: Rooms::default(),
+        expires,
+    };
+    context.identify(identity).await.expect("the store opens");
+    context
+}
+
+/// Streams events over a socket; returns the client's end.
+async fn serve(context: Context) -> (TcpStream, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let client = TcpStream::connect(address).await.expect("it listens");
+    let (stream, _) = listener.accept().await.expect("a client");
+    (client, tokio::spawn(run(Stream::Left(stream), context)))
+}
+
+/// The clock moves on whenever all tasks wait for it.
+#[tokio::test(start_paused = true)]
+async fn silent_stream_has_two_comments_a_heartbeat() {
+    let node = Node::new(Config::default()).expect("valid settings");
+    let heartbeat = node.config.heartbeat;
+    let context = identified(node, None).await;
+    let outbox = context.connection.outbox.clone();
+    let (mut client, serving) = serve(context).await;
+    let mut read = vec![0; HEAD.len()];
+    client.read_exact(&mut read).await.expect("a head");
+    sleep(heartbeat * 4).await;
+    outbox.end(CloseReason::Restart);
+    serving.await.expect("no panic");
+    let mut read = String::new();
+    client.read_to_string(&mut read).await.expect("text");
+    let comments = read.matches(":\n\n").count();
+    assert!((7..=9).contains(&comments), "{comments}");
+}
+
 /// The token ends during a renewal that would take an hour.
 #[tokio::test]
 async fn stalled_renewal_does_not_hold_up_the_stream() {
@@ -37,19 +79,8 @@ async fn stalled_renewal_does_not_hold_up_the_stream() {
     (node.config.heartbeat, node.config.request_timeout) = (hour, hour);
     let store = Box::new(Stuck);
     node.sessions = Sessions::new(store, "n", 0, Duration::ZERO, Counter::default());
-    let mut context = Context::new(Arc::new(node), Subprotocol::Text);
-    let identity = Identity {
-        user: "ann".into(),
-        admin: false,
-        rooms: Rooms::default(),
-        expires: Some(Instant::now() + Duration::from_millis(10)),
-    };
-    context.identify(identity).await.expect("the store opens");
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr().expect("it is bound");
-    let mut client = TcpStream::connect(address).await.expect("it listens");
-    let (stream, _) = listener.accept().await.expect("a client");
-    let serving = tokio::spawn(run(Stream::Left(stream), context));
+    let expires = Instant::now() + Duration::from_millis(10);
+    let (mut client, serving) = serve(identified(node, Some(expires)).await).await;
     let mut read = String::new();
     while !read.contains("token expired") {
         let mut bytes = [0; 1024];

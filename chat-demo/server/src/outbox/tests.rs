@@ -12,6 +12,15 @@ const LIMITS: Limits = Limits {
     patience: Duration::ZERO,
 };
 
+fn outbox(frames: usize, bytes: usize) -> Outbox {
+    let limits = Limits {
+        frames,
+        bytes,
+        ..LIMITS
+    };
+    Outbox::new(limits, Subprotocol::Json)
+}
+
 impl Outbox {
     /// Queues a frame, and returns whether it is queued.
     fn queues(&self, frame: Bytes) -> bool {
@@ -219,14 +228,7 @@ fn nothing_follows_the_answer_to_a_goodbye() {
 
 #[test]
 fn a_burst_leaves_no_memory_behind() {
-    let outbox = Outbox::new(
-        Limits {
-            frames: 1000,
-            bytes: 1000,
-            patience: Duration::ZERO,
-        },
-        Subprotocol::Json,
-    );
+    let outbox = outbox(1000, 1000);
     for _ in 0..1000 {
         assert!(outbox.queues("x".into()));
     }
@@ -239,14 +241,7 @@ fn a_burst_leaves_no_memory_behind() {
 
 #[test]
 fn a_frame_larger_than_a_batch_leaves_whole() {
-    let outbox = Outbox::new(
-        Limits {
-            frames: 4,
-            bytes: 1 << 20,
-            patience: Duration::ZERO,
-        },
-        Subprotocol::Json,
-    );
+    let outbox = outbox(4, 1 << 20);
     let large = vec![7; BATCH * 2];
     assert!(
         outbox.queues("small".into())
@@ -296,6 +291,16 @@ fn goodbye_waits_for_a_frame_that_is_being_handled() {
     drop(owed);
     assert!(pair.drain(usize::MAX).is_ready());
     assert_eq!(pair.written, b"bye");
+}
+
+#[test]
+fn hint_is_dropped_from_a_quarter_full() {
+    for (frames, bytes, first) in [(8, 1000, 1), (100, 80, 19)] {
+        let outbox = outbox(frames, bytes);
+        assert!(outbox.hint(vec![b'x'; first].into()));
+        assert!(!outbox.hint("x".into()));
+        assert!(outbox.queues("x".into()));
+    }
 }
 
 #[test]
