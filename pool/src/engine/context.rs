@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::engine::gate::Gate;
 use crate::engine::seat::Seat;
+use crate::figures::trace;
 use crate::task::{End, Job, Turn, unwind};
 
 /// Captures the context of the calling thread.
@@ -62,7 +63,7 @@ impl Gate {
     pub fn context(&self) -> Option<Context> {
         let capture = self.scheduler.settings.context.as_ref()?;
         // The task holds its slot already, so a panic must not unwind.
-        let captured = unwind::catch(|| capture());
+        let captured = trace::apart(|| unwind::catch(|| capture()));
         captured
             .map_err(|payload| self.scheduler.report(payload))
             .ok()

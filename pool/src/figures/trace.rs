@@ -1,10 +1,10 @@
 //! Spans for each task, with the feature `tracing`; no code without it.
 
 #[cfg(feature = "tracing")]
-pub use spans::{expired, future, job, naming, panicked};
+pub use spans::{apart, expired, future, job, naming, panicked};
 
 #[cfg(not(feature = "tracing"))]
-pub use disabled::{expired, future, job, naming, panicked};
+pub use disabled::{apart, expired, future, job, naming, panicked};
 
 #[cfg(feature = "tracing")]
 mod spans {
@@ -36,6 +36,14 @@ mod spans {
             let _ = NAME.try_with(|name| name.replace(Some(Arc::clone(task))));
         }
         Naming
+    }
+
+    /// Calls `f`. Tasks that it submits do not take the name of the task being submitted.
+    pub fn apart<T>(f: impl FnOnce() -> T) -> T {
+        let name = take_name();
+        let returned = f();
+        let _ = NAME.try_with(|own| own.replace(name));
+        returned
     }
 
     fn take_name() -> Option<Arc<str>> {
@@ -82,9 +90,7 @@ mod spans {
     /// whose handle is still to be notified.
     pub fn expired() {
         let event = || tracing::debug!(target: "anthill", "the task expired before it began");
-        if let Err(payload) = unwind::catch(event) {
-            unwind::discard(payload);
-        }
+        unwind::catch(event).unwrap_or_else(unwind::discard);
     }
 
     /// Logs the panic of a task in a pool without a panic handler.
@@ -149,6 +155,10 @@ mod disabled {
     }
 
     pub fn expired() {}
+
+    pub fn apart<T>(f: impl FnOnce() -> T) -> T {
+        f()
+    }
 
     pub struct Naming;
 

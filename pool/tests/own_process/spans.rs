@@ -101,6 +101,25 @@ fn span_has_the_name_of_the_task() {
 }
 
 #[test]
+fn context_hook_that_submits_takes_no_name() {
+    in_own_process("spans::context_hook_that_submits_takes_no_name", || {
+        let lines = logged(|pool| {
+            let other = pool.clone();
+            let hooked = Pool::builder().context(move || {
+                other.submit(|| info!("of the hook")).unwrap();
+                |run: &mut dyn FnMut()| run()
+            });
+            let hooked = hooked.name("hooked").threads(0..=1);
+            let hooked = hooked.panic_handler(|_| ()).build().unwrap();
+            let slot = hooked.slot().wait().unwrap().named("resize");
+            slot.submit_with_handle(|| ()).wait().unwrap();
+            hooked.shutdown().wait().unwrap();
+        });
+        assert_eq!(lines, [r#"task{pool="jobs"}: of the hook"#]);
+    });
+}
+
+#[test]
 fn expired_task_is_logged_in_its_span() {
     in_own_process("spans::expired_task_is_logged_in_its_span", || {
         let lines = logged(|pool| {
