@@ -47,6 +47,10 @@ pub struct Chunks<F, T> {
     pub unordered: bool,
     /// The most items that are taken from the source and not returned, if set.
     pub window: Option<usize>,
+    /// Recognizes the result that ends the map.
+    pub is_error: Option<fn(&T) -> bool>,
+    /// Whether the map has returned its last result.
+    pub is_over: bool,
     /// The number of items in the next task.
     size: usize,
     threads: usize,
@@ -78,6 +82,8 @@ impl<F, T> Chunks<F, T> {
             f: Arc::new(f),
             unordered: false,
             window: None,
+            is_error: None,
+            is_over: false,
             size: 1,
             threads: *pool.threads().end(),
             tasks: VecDeque::new(),
@@ -142,6 +148,33 @@ impl<F, T> Chunks<F, T> {
             drop(task.handle.cancel_on_drop());
         }
         self.ready = Vec::new().into_iter();
+    }
+
+    /// Ends the map after the last result or the first error, and cancels the rest. Returns whether
+    /// it has ended.
+    pub fn end_after(&mut self, result: Option<&T>) -> bool {
+        let is_error = |result| self.is_error.is_some_and(|is_error| is_error(result));
+        self.is_over = result.is_none_or(is_error);
+        if self.is_over {
+            self.cancel();
+        }
+        self.is_over
+    }
+
+    /// Returns bounds of the number of results to come, from the bounds of the source.
+    pub fn size_hint(
+        &self,
+        gathered: usize,
+        (least, most): (usize, Option<usize>),
+    ) -> (usize, Option<usize>) {
+        if self.is_over {
+            return (0, Some(0));
+        }
+        let taken = self.len() + gathered;
+        let most = most.and_then(|most| most.checked_add(taken));
+        let least = least.saturating_add(taken);
+        let may_stop = self.is_error.is_some() && least > 0;
+        (if may_stop { 1 } else { least }, most)
     }
 
     fn take(&mut self, len: usize, results: Result<Results<T>, crate::JoinError>) {

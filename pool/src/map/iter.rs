@@ -53,8 +53,6 @@ impl Pool {
             items: items.into_iter().fuse(),
             gathered: Vec::new(),
             chunks: Chunks::new(self, f),
-            is_error: None,
-            ended: false,
         }
     }
 }
@@ -79,9 +77,6 @@ pub struct Map<'a, I: Iterator, F, T> {
     /// not be called with a slot reserved.
     gathered: Vec<I::Item>,
     chunks: Chunks<F, T>,
-    /// Recognizes the result that ends the map.
-    is_error: Option<fn(&T) -> bool>,
-    ended: bool,
 }
 
 impl<I: Iterator, F, T> Map<'_, I, F, T> {
@@ -138,7 +133,7 @@ impl<I: Iterator, F, T, E> Map<'_, I, F, Result<T, E>> {
     /// # }
     /// ```
     pub fn stop_at_error(mut self) -> Self {
-        self.is_error = Some(Result::is_err);
+        self.chunks.is_error = Some(Result::is_err);
         self
     }
 }
@@ -201,32 +196,19 @@ where
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        if self.ended {
+        if self.chunks.is_over {
             return None;
         }
         let result = self.next_result();
-        self.ended = match (&result, self.is_error) {
-            (None, _) => true,
-            (Some(result), Some(is_error)) => is_error(result),
-            (Some(_), None) => false,
-        };
-        if self.ended {
+        if self.chunks.end_after(result.as_ref()) {
             self.gathered.clear();
-            self.chunks.cancel();
         }
         result
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.ended {
-            return (0, Some(0));
-        }
-        let taken = self.taken();
-        let (least, most) = self.items.size_hint();
-        let most = most.and_then(|most| most.checked_add(taken));
-        let least = least.saturating_add(taken);
-        let may_stop = self.is_error.is_some() && least > 0;
-        (if may_stop { 1 } else { least }, most)
+        self.chunks
+            .size_hint(self.gathered.len(), self.items.size_hint())
     }
 }
 
@@ -242,7 +224,7 @@ impl<I: Iterator, F, T> fmt::Debug for Map<'_, I, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
             .field("taken", &self.taken())
-            .field("ended", &self.ended)
+            .field("ended", &self.chunks.is_over)
             .finish_non_exhaustive()
     }
 }

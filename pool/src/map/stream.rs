@@ -53,8 +53,6 @@ impl Pool {
             gathered: Vec::new(),
             enter: None,
             chunks: Chunks::new(self, f),
-            is_error: None,
-            ended: false,
         }
     }
 }
@@ -71,12 +69,10 @@ pin_project! {
         items: Option<S>,
         // Taken from the stream, and waiting for a slot.
         gathered: Vec<S::Item>,
-        // The place in the line for a slot. It counts no refusal, because the map goes on without.
+        // The place in the line for a slot. It counts no refusal, because the map continues without
+        // a slot.
         enter: Option<Enter<'a>>,
         chunks: Chunks<F, T>,
-        // Recognizes the result that ends the map.
-        is_error: Option<fn(&T) -> bool>,
-        ended: bool,
     }
 }
 
@@ -138,7 +134,7 @@ impl<S: Stream, F, T, E> MapStream<'_, S, F, Result<T, E>> {
     /// # }
     /// ```
     pub fn stop_at_error(mut self) -> Self {
-        self.is_error = Some(Result::is_err);
+        self.chunks.is_error = Some(Result::is_err);
         self
     }
 }
@@ -229,33 +225,20 @@ where
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        if self.ended {
+        if self.chunks.is_over {
             return Poll::Ready(None);
         }
         let result = ready!(self.as_mut().poll_result(cx));
         let this = self.project();
-        *this.ended = match (&result, *this.is_error) {
-            (None, _) => true,
-            (Some(result), Some(is_error)) => is_error(result),
-            (Some(_), None) => false,
-        };
-        if *this.ended {
+        if this.chunks.end_after(result.as_ref()) {
             this.gathered.clear();
-            this.chunks.cancel();
         }
         Poll::Ready(result)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.ended {
-            return (0, Some(0));
-        }
-        let taken = self.chunks.len() + self.gathered.len();
-        let (least, most) = self.items.as_ref().map_or((0, Some(0)), Stream::size_hint);
-        let most = most.and_then(|most| most.checked_add(taken));
-        let least = least.saturating_add(taken);
-        let may_stop = self.is_error.is_some() && least > 0;
-        (if may_stop { 1 } else { least }, most)
+        let source = self.items.as_ref().map_or((0, Some(0)), Stream::size_hint);
+        self.chunks.size_hint(self.gathered.len(), source)
     }
 }
 
@@ -263,7 +246,7 @@ impl<S: Stream, F, T> fmt::Debug for MapStream<'_, S, F, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapStream")
             .field("taken", &(self.chunks.len() + self.gathered.len()))
-            .field("ended", &self.ended)
+            .field("ended", &self.chunks.is_over)
             .finish_non_exhaustive()
     }
 }

@@ -31,6 +31,16 @@ fn unordered_stream_is_complete() {
 }
 
 #[test]
+fn full_line_leaves_the_stream_to_its_poller() {
+    let builder = anthill::Pool::builder().capacity(1).threads(0..=1);
+    let pool = builder.max_waiting(0).build().unwrap();
+    let _held = pool.try_slot().unwrap();
+    let results = pool.map_stream(stream::iter(0..1000), |n| n);
+    assert_eq!(block_on(results.fold(0, async |sum, n| sum + n)), 499_500);
+    assert_eq!(pool.stats().rejected_full, 0, "no item was refused");
+}
+
+#[test]
 fn stream_awaits_slots_and_keeps_its_window() {
     let pool = pool(1, 1);
     let count = Arc::new(Count::default());
