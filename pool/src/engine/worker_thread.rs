@@ -11,13 +11,10 @@ use crate::sync::thread_local;
 /// Makes the value of a `WorkerLocal` on the worker with this index.
 pub type MakeLocal = Arc<dyn Fn(usize) -> Rc<dyn Any> + Send + Sync>;
 
-/// `INDEX` of a thread that is not a worker.
-const NONE: usize = usize::MAX;
-
 thread_local! {
     // Apart from the values: it has no destructor, which each thread would have to register.
     #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
-    static INDEX: Cell<usize> = Cell::new(NONE);
+    static INDEX: Cell<Option<usize>> = Cell::new(None);
 
     /// The values of the worker, each with the id of its `WorkerLocal`.
     #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro knows no `const`")]
@@ -48,7 +45,7 @@ impl Indexes {
 impl Scheduler {
     /// Gives the calling thread an index.
     pub fn begin_thread(&self) {
-        INDEX.with(|index| index.set(self.indexes.claim()));
+        INDEX.with(|index| index.set(Some(self.indexes.claim())));
     }
 
     /// Makes the values of the calling thread. A value whose function panics is missing.
@@ -75,14 +72,15 @@ impl Scheduler {
 
     /// Takes the index from the calling thread.
     pub fn end_thread(&self) {
-        self.indexes.vacate(INDEX.with(|index| index.replace(NONE)));
+        if let Some(index) = INDEX.with(Cell::take) {
+            self.indexes.vacate(index);
+        }
     }
 }
 
 /// Returns the index of the calling thread, if it is a worker.
 pub fn index() -> Option<usize> {
-    let index = INDEX.try_with(Cell::get).ok()?;
-    (index != NONE).then_some(index)
+    INDEX.try_with(Cell::get).ok().flatten()
 }
 
 /// Returns the calling worker's value of the `WorkerLocal` with this id.
