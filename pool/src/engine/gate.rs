@@ -41,16 +41,14 @@ impl Gate {
     }
 
     fn enter_full(&self, patience: Patience, count: usize) -> Result<(), SlotError> {
-        let entered = self
-            .entrance()
-            .enter(patience, count, || Seat::is_on(&self.scheduler));
+        let entered = self.enter_uncounted(patience, count);
         entered.map_err(|refusal| self.entrance().count(refusal))
     }
 
-    /// Takes a slot, and blocks for it as long as `patience` allows. Does not count a refusal.
-    pub fn enter_uncounted(&self, patience: Patience) -> Result<(), SlotError> {
+    /// Takes slots, and blocks for them as long as `patience` allows. Does not count a refusal.
+    pub fn enter_uncounted(&self, patience: Patience, count: usize) -> Result<(), SlotError> {
         self.entrance()
-            .enter(patience, 1, || Seat::is_on(&self.scheduler))
+            .enter(patience, count, || Seat::is_on(&self.scheduler))
     }
 
     /// Returns a future that takes slots. Does not count a refusal.

@@ -260,9 +260,9 @@ impl<T> Queues<T> {
                 .sum::<usize>()
         };
         let shared = |priority: Priority| self.closures[priority as usize].len();
-        let mut closures = Priority::ALL.map(shared);
+        let [high, normal, low] = Priority::ALL.map(shared);
         // Closures with a priority of their own wait in no local queue.
-        closures[1] += local(Lane::Closures);
+        let closures = [high, normal + local(Lane::Closures), low];
         (self.futures.len() + local(Lane::Futures), closures)
     }
 }

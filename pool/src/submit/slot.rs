@@ -60,16 +60,16 @@ impl<'a> Slot<'a> {
         Self::new(Target::Pool(Cow::Borrowed(gate)), 1)
     }
 
-    /// Takes a slot if one is free. For a caller that goes on without it, so no refusal is counted.
+    /// Takes a slot if one is free. Counts no refusal, because the caller continues without a slot.
     pub(crate) fn if_free(gate: &'a Gate) -> Option<Self> {
-        let entered = gate.enter_uncounted(Patience::None);
+        let entered = gate.enter_uncounted(Patience::None, 1);
         entered.is_ok().then(|| Self::at(gate))
     }
 
-    /// Takes a slot, and blocks for it if the pool and the calling thread allow that. For a caller
-    /// that goes on without it, so no refusal is counted.
+    /// Takes a slot, and blocks for it if the pool and the calling thread allow that. Counts no
+    /// refusal, because the caller continues without a slot.
     pub(crate) fn if_granted(gate: &'a Gate) -> Option<Self> {
-        let entered = gate.enter_uncounted(gate.entrance().plain());
+        let entered = gate.enter_uncounted(gate.entrance().plain(), 1);
         entered.is_ok().then(|| Self::at(gate))
     }
 

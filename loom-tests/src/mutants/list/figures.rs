@@ -16,8 +16,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "figures",
         fault: "tasks in a local queue do not count as queued",
         file: "engine/queues.rs",
-        find: "closures[1] += local(Lane::Closures);",
-        replace: "",
+        find: "normal + local(Lane::Closures)",
+        replace: "normal",
         killer: Model("figures"),
     },
     Mutant {
