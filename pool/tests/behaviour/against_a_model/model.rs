@@ -195,12 +195,16 @@ impl Model {
 
     /// Drops a task that has a slot.
     pub(crate) fn undo(&mut self, id: usize) {
-        self.tasks[id].stage = Stage::Ended(End::Undone);
         if self.discarding {
             self.books.discarded += 1;
         } else {
             self.books.cancelled += 1;
         }
+        self.drop_task(id);
+    }
+
+    fn drop_task(&mut self, id: usize) {
+        self.tasks[id].stage = Stage::Ended(End::Undone);
         self.release();
     }
 
@@ -318,7 +322,8 @@ impl Model {
         }
         if !task.kind.is_future() {
             // Its slot is released at once. The husk stays in the queue until a worker removes it.
-            self.undo(id);
+            self.books.cancelled += 1;
+            self.drop_task(id);
             return true;
         }
         task.dead = true;
