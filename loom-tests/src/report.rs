@@ -39,36 +39,3 @@ pub(crate) fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The text of a test file of the pool or of the models.
-    fn module(path: &str) -> Option<String> {
-        let file = path.replace("::", "/");
-        let folders = [
-            "loom-tests/tests/models",
-            "pool/tests/behaviour",
-            "pool/tests/own_process",
-        ];
-        let paths = folders.map(|folder| workspace().join(folder).join(format!("{file}.rs")));
-        let texts: Vec<_> = paths
-            .iter()
-            .filter_map(|path| fs::read_to_string(path).ok())
-            .collect();
-        (!texts.is_empty()).then(|| texts.concat())
-    }
-
-    #[test]
-    fn found_names_models_and_tests_that_exist() {
-        let text = fs::read_to_string(workspace().join("loom-tests/FOUND.md")).unwrap();
-        let names: Vec<_> = text.split('`').filter(|name| name.contains("::")).collect();
-        assert!(names.len() > 20);
-        for name in names {
-            let (path, test) = name.rsplit_once("::").unwrap();
-            let source = module(path).unwrap_or_else(|| panic!("no file of {name}"));
-            assert!(source.contains(&format!("fn {test}()")), "{name}");
-        }
-    }
-}

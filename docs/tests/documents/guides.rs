@@ -1,4 +1,4 @@
-//! Every test and model that the guide from ants names exists.
+//! Every test and model exists that the guide from ants and the list of bugs found name.
 
 use std::fs;
 
@@ -11,7 +11,18 @@ fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:/".contains(c);
         quoted.chars().all(plain)
     });
-    names.filter_map(|name| name.split_once("::"))
+    names.filter_map(|name| name.rsplit_once("::"))
+}
+
+/// Returns the path of a named file.
+fn path(file: &str) -> String {
+    match file.split_once('/') {
+        Some(("loom", file)) => format!("loom-tests/tests/models/{file}"),
+        Some(("bugs", file)) => format!("pool/tests/behaviour/ants_bugs/{file}"),
+        Some(("parity", file)) => format!("pool/tests/behaviour/ants_parity/{file}"),
+        Some(("own_process", _)) => format!("pool/tests/{file}"),
+        _ => format!("pool/tests/behaviour/{file}"),
+    }
 }
 
 fn assert_is_a_test(file: &str, name: &str) {
@@ -31,16 +42,19 @@ fn every_test_named_in_the_guide_exists() {
         assert_is_a_test(&format!("pool/tests/behaviour/ants_parity/{file}"), name);
     }
     for (file, name) in named(bugs) {
-        let path = match file.split_once('/') {
-            Some(("loom", file)) => format!("loom-tests/tests/models/{file}"),
-            Some(("bugs", file)) => format!("pool/tests/behaviour/ants_bugs/{file}"),
-            Some(("parity", file)) => format!("pool/tests/behaviour/ants_parity/{file}"),
-            Some(("own_process", _)) => format!("pool/tests/{file}"),
-            _ => format!("pool/tests/behaviour/{file}"),
-        };
-        assert_is_a_test(&path, name);
+        assert_is_a_test(&path(file), name);
     }
     // Most rows name a test.
     let rows = tests.lines().filter(|line| line.starts_with('|')).count();
     assert!(named(tests).count() > rows / 2);
+}
+
+#[test]
+fn every_test_named_in_the_found_bugs_exists() {
+    let found = include_str!("../../../loom-tests/FOUND.md");
+    for (file, name) in named(found) {
+        assert_is_a_test(&path(file), name);
+    }
+    let bugs = found.lines().filter(|line| line.starts_with('|')).count();
+    assert!(named(found).count() > bugs / 2);
 }
