@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Writes the public API of the crate to public-api.txt; with --check, fails if the file is out of date.
+# Writes the public API of the crate to public-api.txt. With --check, it fails if the file is out of
+# date.
 # Needs a nightly toolchain and `cargo install cargo-public-api`.
 set -euo pipefail
 cd "$(dirname "$0")"

@@ -3,7 +3,7 @@
 //! ```console
 //! cargo run -p loom-tests -- mutants             # seeded faults: which model or test finds each
 //! cargo run -p loom-tests -- mutants I4          # only faults whose name, invariant or model file contains `I4`
-//! cargo run -p loom-tests -- mutants --only NAME # one fault: its diff, the model that fails, and in which schedule
+//! cargo run -p loom-tests -- mutants --only NAME # one fault, with its diff and a schedule in which it fails
 //! cargo run -p loom-tests -- mutants --each      # every model alone: which models find a fault, and which find none
 //! cargo run -p loom-tests -- explore             # every model with one preemption more than in the tests
 //! ```

@@ -179,7 +179,8 @@ pub(crate) fn run_each(names: &[String]) -> Outcome {
     Ok(survivors == 0)
 }
 
-/// Tries one mutant, and prints its diff, the model or test that fails, and its output with the schedule.
+/// Tries one mutant, and prints its diff, the model or test that fails, and its output with the
+/// schedule.
 pub(crate) fn run_only(names: &[String]) -> Outcome {
     let mutant = match chosen(names)[..] {
         [mutant] => mutant,

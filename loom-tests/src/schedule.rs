@@ -1,7 +1,8 @@
 //! Prints the schedule in which a model failed: which thread ran, and where it stopped.
 //!
-//! loom reports each switch of threads as an event of [`tracing`], still on the stack of the thread that stops. A subscriber keeps a
-//! backtrace for each switch of the present execution, and a panic hook prints them.
+//! loom reports each switch of threads as an event of [`tracing`], still on the stack of the thread
+//! that stops. A subscriber keeps a backtrace for each switch of the present execution, and a panic
+//! hook prints them.
 
 use std::backtrace::Backtrace;
 use std::fmt::{self, Write as _};

@@ -6,8 +6,7 @@
 //! cargo run --release -p anthill --example cpu_work
 //! ```
 //!
-//! For this computation alone, on all cores, rayon's `par_iter` is shorter. The README compares
-//! both.
+//! For this computation alone, on all cores, rayon's `par_iter` is shorter.
 
 use std::error::Error;
 use std::ops::Range;

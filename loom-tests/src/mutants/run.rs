@@ -197,7 +197,8 @@ impl Tree {
         })
     }
 
-    /// Applies a mutant, runs the model or test that fails, and returns what it prints, a schedule included.
+    /// Applies a mutant, runs the model or test that fails, and returns what it prints, a schedule
+    /// included.
     pub(crate) fn show(&self, mutant: &Mutant, test: &str) -> io::Result<String> {
         let output = self.with(mutant, || {
             self.cargo(mutant.killer)

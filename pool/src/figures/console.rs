@@ -2,7 +2,7 @@
 //! `runtime.spawn`, and events for its waker. `console-subscriber` looks for these names and fields,
 //! and needs no runtime of tokio for them.
 //!
-//! If no subscriber wants the span, a task carries one null pointer and its wakers are not wrapped.
+//! If no subscriber enables the span, a task carries one null pointer and its wakers are not wrapped.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Kind {
     }
 }
 
-/// The span of a task. `None` if no subscriber wants it.
+/// The span of a task. `None` if no subscriber enables it.
 pub struct ConsoleTask(Option<Box<Span>>);
 
 impl ConsoleTask {
@@ -119,7 +119,5 @@ impl Drop for ReportingWaker {
 /// Reports the use of a waker. A panic of the subscriber must not reach the code that wakes.
 fn report(task: u64, op: &'static str) {
     let event = || tracing::trace!(target: "runtime::waker", op, task.id = task);
-    if let Err(payload) = unwind::catch(event) {
-        unwind::discard(payload);
-    }
+    unwind::catch(event).unwrap_or_else(unwind::discard);
 }

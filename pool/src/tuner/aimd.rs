@@ -6,7 +6,7 @@ use super::policy::{Policy, Proposal, bounded};
 use super::reason::Reason;
 use super::sample::Sample;
 
-/// Samples without growth after a cut. Each growth beyond what the resource bears costs failures.
+/// Samples without growth after a cut. Each growth beyond the limit of the resource costs failures.
 const HOLD: u32 = 4;
 
 /// Raises the limit by a constant while few tasks fail, and lowers it by a factor when many fail.

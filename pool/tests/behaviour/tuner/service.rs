@@ -29,7 +29,8 @@ pub(crate) struct Scenario {
     pub(crate) load: fn(f64, &mut Rng) -> f64,
     /// How many tasks the dependency can do at once, at a time.
     pub(crate) dependency: fn(f64) -> f64,
-    /// How many calls the dependency accepts at once, at a time. It refuses more, and their tasks fail.
+    /// How many calls the dependency accepts at once, at a time. It refuses more, and their tasks
+    /// fail.
     pub(crate) accepts: fn(f64) -> usize,
 }
 
