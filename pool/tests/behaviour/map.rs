@@ -197,7 +197,8 @@ fn discarded_items_are_not_lost_in_silence() {
     let mut results = pool.map(0..10, |n| n);
     let lost = std::thread::scope(|scope| {
         let next = scope.spawn(|| catch_unwind(AssertUnwindSafe(|| results.next())).is_err());
-        eventually(|| pool.in_flight() > 1);
+        // A task that is queued after the discard waits for the worker.
+        eventually(|| pool.stats().queued > 0);
         pool.discard();
         next.join().unwrap()
     });
