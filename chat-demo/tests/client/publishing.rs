@@ -51,6 +51,9 @@ fn text_whose_ack_was_lost_is_delivered_once() {
         let bob = Client::builder(&url(&server)).name("bob").connect().await;
         let mut bob = bob.expect("a welcome");
         bob.join("tea", None).await.expect("it is sent");
+        // Bob gets only texts that follow the join.
+        let joined = bob.next().await.expect("an answer").expect("a frame");
+        assert!(matches!(joined, Event::Joined(_)), "{joined:?}");
         proxy.mute();
         let id = ann.publish("tea", "one").expect("a member");
         assert!(ann.next().now_or_never().is_none(), "it is sent, no more");
