@@ -46,9 +46,8 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Decodes `message`, which must be exactly one frame of at most `max_payload` bytes of
-    /// payload.
-    pub fn decode(message: &'a [u8], max_payload: usize) -> Result<Self, FrameError> {
+    /// Decodes `message`, which must be exactly one frame of at most `max` bytes of payload.
+    pub fn decode(message: &'a [u8], max: usize) -> Result<Self, FrameError> {
         let magic = &message[..message.len().min(MAGIC.len())];
         if magic != MAGIC {
             return Err(FrameError::Magic);
@@ -59,23 +58,18 @@ impl<'a> Frame<'a> {
                 payload: &[],
             });
         }
-        let Some((header, rest)) = message.split_first_chunk::<HEADER_LEN>() else {
-            return Err(FrameError::Truncated);
-        };
+        let (header, rest) = message
+            .split_first_chunk::<HEADER_LEN>()
+            .ok_or(FrameError::Truncated)?;
         let &[_, _, kind, high, middle, low] = header;
         let len = u32::from_be_bytes([0, high, middle, low]) as usize;
-        if len > max_payload {
-            return Err(FrameError::TooLarge {
-                len,
-                max: max_payload,
-            });
+        if len > max {
+            return Err(FrameError::TooLarge { len, max });
         }
-        let Some((payload, rest)) = rest.split_at_checked(len) else {
-            return Err(FrameError::Truncated);
-        };
-        let Some((crc, rest)) = rest.split_first_chunk::<CRC_LEN>() else {
-            return Err(FrameError::Truncated);
-        };
+        let (payload, rest) = rest.split_at_checked(len).ok_or(FrameError::Truncated)?;
+        let (crc, rest) = rest
+            .split_first_chunk::<CRC_LEN>()
+            .ok_or(FrameError::Truncated)?;
         if !rest.is_empty() {
             return Err(FrameError::Trailing(rest.len()));
         }
@@ -110,13 +104,9 @@ impl<'a> Frame<'a> {
 /// If `len` is over [`MAX_PAYLOAD`].
 #[must_use]
 pub fn header(kind: Kind, len: usize) -> [u8; HEADER_LEN] {
-    assert!(
-        len <= MAX_PAYLOAD,
-        "a payload of {len} bytes does not fit a frame"
-    );
-    // It fits three bytes, as asserted above.
-    #[expect(clippy::cast_possible_truncation, reason = "checked by the assertion")]
-    let [_, high, middle, low] = (len as u32).to_be_bytes();
+    let [0, high, middle, low] = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes() else {
+        panic!("a payload of {len} bytes does not fit a frame")
+    };
     [MAGIC[0], MAGIC[1], kind.0, high, middle, low]
 }
 

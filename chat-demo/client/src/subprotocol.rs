@@ -1,7 +1,6 @@
 //! The subprotocols (`Sec-WebSocket-Protocol`): how payloads are encoded.
 
 use std::borrow::Cow;
-use std::io;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -76,9 +75,7 @@ impl Subprotocol {
                 .expect("a name is plain data and a Vec takes all");
         }
     }
-}
 
-impl Subprotocol {
     /// Reads the client's id from a payload, even if the rest cannot be read.
     #[must_use]
     pub fn read_id(self, kind: Kind, payload: &[u8]) -> Option<String> {
@@ -128,9 +125,8 @@ pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
     if plain.saturating_mul(ESCAPED) <= limit {
         return true;
     }
-    let mut count = Count(0);
-    let counted = |text: &str| serde_json::to_writer(&mut count, text);
-    plain <= limit && texts.into_iter().try_for_each(counted).is_ok() && count.0 <= limit + 2 * N
+    let json = |text: &str| serde_json::to_string(text).map_or(usize::MAX, |json| json.len());
+    plain <= limit && texts.map(json).iter().sum::<usize>() <= limit + 2 * N
 }
 
 /// Replaces a text that is too long for the clients of this server. A server with a higher limit
@@ -138,20 +134,6 @@ pub fn fit<const N: usize>(texts: [&str; N], limit: usize) -> bool {
 pub fn shorten(text: &mut String, limit: usize) {
     if !fit([text.as_str()], limit) {
         "(a text that is too long for this server)".clone_into(text);
-    }
-}
-
-/// A writer that only counts bytes.
-struct Count(usize);
-
-impl io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -113,13 +113,8 @@ pub fn translated<P: Payload>(json: &Bytes, subprotocol: Subprotocol) -> Bytes {
 /// If `json` was not made by [`message`] of this payload.
 #[must_use]
 pub fn kept<P: Payload>(json: &Bytes) -> P {
-    // The second byte of a server's header is the length, or announces an extended length.
-    let header_len = match json[1] {
-        127 => WS_HEADER_LEN,
-        126 => 4,
-        _ => 2,
-    };
-    let payload = &json[header_len + HEADER_LEN..json.len() - CRC_LEN];
+    let (_, frame, _) = split(json).expect("it was made here");
+    let payload = &frame[HEADER_LEN..frame.len() - CRC_LEN];
     Subprotocol::Json.read(payload).expect("it was made here")
 }
 
@@ -136,18 +131,10 @@ pub fn binary(bytes: &[u8]) -> Bytes {
 }
 
 /// Encodes a close frame.
-#[expect(clippy::missing_panics_doc, reason = "a reason is cut to fit")]
 #[must_use]
 pub fn close(code: u16, reason: &str) -> Bytes {
     let reason = &reason.as_bytes()[..reason.len().min(MAX_REASON)];
-    let mut bytes = Vec::with_capacity(4 + reason.len());
-    bytes.put_slice(&[
-        OP_CLOSE,
-        u8::try_from(2 + reason.len()).expect("a reason is cut to fit"),
-    ]);
-    bytes.put_u16(code);
-    bytes.put_slice(reason);
-    bytes.into()
+    plain(OP_CLOSE, &[&code.to_be_bytes(), reason].concat())
 }
 
 /// Returns whether an encoded WebSocket frame is a close.
@@ -159,23 +146,28 @@ pub fn is_close(frame: &[u8]) -> bool {
 /// Returns the payloads of the text messages in `bytes`, a sequence of messages of this module.
 pub fn texts(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let messages = std::iter::from_fn(move || {
-        let (&[opcode, len], rest) = bytes.split_first_chunk()?;
-        let (len, rest) = match len {
-            127 => {
-                let (len, rest) = rest.split_first_chunk()?;
-                (usize::try_from(u64::from_be_bytes(*len)).ok()?, rest)
-            }
-            126 => {
-                let (len, rest) = rest.split_first_chunk()?;
-                (usize::from(u16::from_be_bytes(*len)), rest)
-            }
-            len => (usize::from(len), rest),
-        };
-        let payload;
-        (payload, bytes) = rest.split_at_checked(len)?;
+        let (opcode, payload);
+        (opcode, payload, bytes) = split(bytes)?;
         Some((opcode, payload))
     });
     messages.filter_map(|(opcode, payload)| (opcode == OP_TEXT).then_some(payload))
+}
+
+/// Returns the opcode and the payload of the first message in `bytes`, and the rest.
+fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&[opcode, code], rest) = bytes.split_first_chunk()?;
+    let extended = match code {
+        127 => 8,
+        126 => 2,
+        _ => 0,
+    };
+    let (len, rest) = rest.split_at_checked(extended)?;
+    let len = match code {
+        126 | 127 => len.iter().fold(0, |len, byte| len << 8 | u64::from(*byte)),
+        _ => code.into(),
+    };
+    let (payload, rest) = rest.split_at_checked(len.try_into().ok()?)?;
+    Some((opcode, payload, rest))
 }
 
 fn plain(opcode: u8, content: &[u8]) -> Bytes {
@@ -207,23 +199,15 @@ fn seal(kind: Kind, mut bytes: Vec<u8>, subprotocol: Subprotocol) -> Bytes {
 
 /// Writes the WebSocket header right-aligned before the body, whose length determines its size.
 fn open(op: u8, mut bytes: Vec<u8>, body: usize) -> Bytes {
-    let len = bytes.len() - body;
-    let start = match (u8::try_from(len), u16::try_from(len)) {
-        (Ok(len @ ..=125), _) => {
-            bytes[body - 2..body].copy_from_slice(&[op, len]);
-            body - 2
-        }
-        (_, Ok(len)) => {
-            bytes[body - 4..body - 2].copy_from_slice(&[op, 126]);
-            bytes[body - 2..body].copy_from_slice(&len.to_be_bytes());
-            body - 4
-        }
-        _ => {
-            bytes[body - 10..body - 8].copy_from_slice(&[op, 127]);
-            bytes[body - 8..body].copy_from_slice(&(len as u64).to_be_bytes());
-            body - 10
-        }
+    let len = ((bytes.len() - body) as u64).to_be_bytes();
+    let (code, extended) = match len {
+        [0, 0, 0, 0, 0, 0, 0, len @ ..=125] => (len, &[][..]),
+        [0, 0, 0, 0, 0, 0, ..] => (126, &len[6..]),
+        _ => (127, &len[..]),
     };
+    let start = body - 2 - extended.len();
+    bytes[start..start + 2].copy_from_slice(&[op, code]);
+    bytes[start + 2..body].copy_from_slice(extended);
     Bytes::from(bytes).slice(start..)
 }
 

@@ -38,9 +38,6 @@ impl<E: TryFrom<i32> + Into<i32>> Named<E> {
     Debug,
     PartialEq,
     Eq,
-    Hash,
-    PartialOrd,
-    Ord,
     Enumeration,
     IntoStaticStr,
     VariantArray,
@@ -74,9 +71,7 @@ pub enum ErrorCode {
 }
 
 /// The states of a user.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(i32)]
 pub enum State {
@@ -89,9 +84,7 @@ pub enum State {
 }
 
 /// The levels of an [`Alert`].
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(i32)]
 pub enum Level {
@@ -104,9 +97,7 @@ pub enum Level {
 }
 
 /// The event of a [`Presence`].
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Enumeration, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(i32)]
 pub enum PresenceEvent {
