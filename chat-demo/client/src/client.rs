@@ -61,7 +61,7 @@ pub use self::stream::target;
 pub use self::{
     builder::Builder,
     error::{ClientError, Result},
-    event::{Event, Received},
+    event::{Close, Event, Received},
     news::News,
     position::Position,
     reconnecting::Reconnecting,
@@ -102,8 +102,8 @@ impl Client {
         hello: &payload::Hello,
         subprotocol: Subprotocol,
     ) -> Result<Self> {
-        let opened = Connection::open(stream, url, hello, subprotocol).await;
-        opened.map(Self::over)
+        let connection = Connection::open(stream, url, hello, subprotocol).await?;
+        Ok(Self { connection })
     }
 
     /// Sends a payload in the connection's subprotocol.
@@ -114,17 +114,13 @@ impl Client {
 
     /// Returns the subprotocol of the connection.
     pub fn subprotocol(&self) -> Subprotocol {
-        self.connection.subprotocol()
-    }
-
-    fn over(connection: Connection) -> Self {
-        Self { connection }
+        self.connection.subprotocol
     }
 
     /// Returns the server's answer to the hello.
     #[must_use]
     pub fn welcome(&self) -> &payload::Welcome {
-        self.connection.welcome()
+        &self.connection.welcome
     }
 
     /// Joins `room`; the server answers [`Event::Joined`]. The messages after `seen` follow, if the
@@ -238,9 +234,7 @@ impl Stream for Client {
             return Poll::Ready(match ready!(self.connection.poll_receive(cx)) {
                 Some(Ok(Received::Frame(Kind::HEARTBEAT, _))) => continue,
                 Some(Ok(Received::Frame(kind, payload))) => Some(read_event(kind, &payload)),
-                Some(Ok(Received::Close { code, reason })) => {
-                    Some(Ok(Event::Closed { code, reason }))
-                }
+                Some(Ok(Received::Close(close))) => Some(Ok(Event::Closed(close))),
                 Some(Err(error)) => Some(Err(error)),
                 None => None,
             });

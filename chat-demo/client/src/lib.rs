@@ -19,8 +19,8 @@ pub mod subprotocol;
 pub mod wire;
 
 pub use client::{
-    Builder, Client, ClientError, Event, News, Position, Received, Reconnecting, Result, Settings,
-    join, target,
+    Builder, Client, ClientError, Close, Event, News, Position, Received, Reconnecting, Result,
+    Settings, join, target,
 };
 
 /// The payloads as Protobuf describes them.

@@ -1,6 +1,7 @@
 //! The kinds of frames and their payloads: one type for each kind, named as in the protocol. serde
 //! encodes JSON, and prost encodes Protobuf (`chat.proto`).
 
+mod close;
 mod codes;
 #[macro_use]
 mod kinds;
@@ -9,6 +10,7 @@ mod limits;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use self::close::Close;
 use self::codes::Named;
 pub use self::codes::{ErrorCode, Level, PresenceEvent, State};
 pub use self::limits::{MAX_KEY, MAX_NAME, MAX_SEARCH, is_name};

@@ -142,7 +142,7 @@ async fn be_idle(mut client: Client) -> Result<(), String> {
 async fn next(client: &mut Client) -> Result<(Kind, Bytes), String> {
     match client.next_frame().await {
         Some(Ok(Received::Frame(kind, payload))) => Ok((kind, payload)),
-        Some(Ok(Received::Close { code, reason })) => Err(closed(code, reason)),
+        Some(Ok(Received::Close(close))) => Err(text(ClientError::Closed(close))),
         Some(Err(error)) => Err(text(error)),
         None => Err("the connection ended".to_owned()),
     }
@@ -153,8 +153,8 @@ async fn read_slowly(shared: &Shared, number: usize, mut client: Client) -> Resu
     loop {
         match client.next_frame().await {
             Some(Ok(Received::Frame(..))) => sleep(SLOWLY).await,
-            Some(Ok(Received::Close { code, reason })) if code != POLICY => {
-                return Err(closed(code, reason));
+            Some(Ok(Received::Close(close))) if close.code != POLICY => {
+                return Err(text(ClientError::Closed(close)));
             }
             // A dropped client gets a close, or finds the connection broken.
             _ => {
@@ -335,10 +335,6 @@ fn refusal(subprotocol: Subprotocol, payload: &[u8]) -> Result<String, String> {
     let code =
         payload::ErrorCode::try_from(code).map_or(code.to_string(), |code| format!("{code:?}"));
     Ok(format!("refused as {code}: {message}"))
-}
-
-fn closed(code: u16, reason: String) -> String {
-    text(ClientError::Closed { code, reason })
 }
 
 fn text(error: impl Display) -> String {

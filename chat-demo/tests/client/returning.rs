@@ -31,7 +31,7 @@ fn a_server_that_restarts_is_found_again_when_it_said_so() {
         let News::Disconnected { reason, retry_in } = next(&mut ann).await else {
             panic!("not the end")
         };
-        let restarts = matches!(reason, ClientError::Closed { code: 1012, .. });
+        let restarts = matches!(&reason, ClientError::Closed(close) if close.code == 1012);
         assert!(restarts, "{reason}");
         let (asked, more) = (Duration::from_secs(1), Duration::from_millis(1));
         assert!((asked..=asked + more).contains(&retry_in), "{retry_in:?}");
@@ -154,7 +154,7 @@ fn closed_connections_are_replaced_for_any_code() {
             let News::Disconnected { reason, .. } = event else {
                 panic!("{event:?}")
             };
-            let closed = matches!(reason, ClientError::Closed { code: c, .. } if c == code);
+            let closed = matches!(&reason, ClientError::Closed(close) if close.code == code);
             assert!(closed, "{reason}");
         }
     });

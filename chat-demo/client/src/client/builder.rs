@@ -55,7 +55,8 @@ impl Builder {
 
     /// Connects and waits for the welcome.
     pub async fn connect(self) -> Result<Client> {
-        Ok(Client::over(self.dial().await?))
+        let connection = self.dial().await?;
+        Ok(Client { connection })
     }
 
     /// Opens a connection and waits for the welcome.

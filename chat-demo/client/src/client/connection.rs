@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::{net::TcpStream, time::Instant};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -24,11 +24,10 @@ use super::{
     error::{ClientError, Result, broken},
     event::Received,
     pulse::{Due, Pulse},
-    stream::Stream,
 };
 use crate::{
     frame::{Frame, FrameError, HEADER_LEN, Kind, MAX_PAYLOAD},
-    payload::{self, Payload},
+    payload::{self, Close, Payload},
     subprotocol::{PayloadError, Subprotocol, read_text},
 };
 
@@ -40,9 +39,9 @@ const TURN: usize = 64;
 /// A connection. It makes progress only while it is polled for messages.
 #[derive(Debug)]
 pub(super) struct Connection {
-    socket: WebSocketStream<Stream>,
-    subprotocol: Subprotocol,
-    welcome: payload::Welcome,
+    socket: WebSocketStream<TcpStream>,
+    pub(super) subprotocol: Subprotocol,
+    pub(super) welcome: payload::Welcome,
     /// Whether all queued frames were sent.
     flushed: bool,
     pulse: Pulse,
@@ -55,7 +54,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Performs the handshake and the hello over a stream.
     pub(super) async fn open(
-        stream: Stream,
+        stream: TcpStream,
         url: &str,
         hello: &payload::Hello,
         subprotocol: Subprotocol,
@@ -63,20 +62,16 @@ impl Connection {
         let mut request = url
             .into_client_request()
             .map_err(|_| ClientError::Address(url.to_owned()))?;
-        request.headers_mut().insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(subprotocol.name()),
-        );
+        let name = HeaderValue::from_static(subprotocol.name());
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, name);
         // Frames are small and leave whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
         let (mut socket, _) = client_async_with_config(request, stream, Some(config))
             .await
             .map_err(|error| ClientError::Handshake(Box::new(error)))?;
-        socket
-            .send(said(hello, subprotocol))
-            .await
-            .map_err(broken)?;
+        let sent = socket.send(said(hello, subprotocol)).await;
+        sent.map_err(broken)?;
         let welcome = welcome(&mut socket, subprotocol).await?;
         Ok(Self {
             socket,
@@ -87,14 +82,6 @@ impl Connection {
             turn: 0,
             over: false,
         })
-    }
-
-    pub(super) fn welcome(&self) -> &payload::Welcome {
-        &self.welcome
-    }
-
-    pub(super) fn subprotocol(&self) -> Subprotocol {
-        self.subprotocol
     }
 
     /// Queues a frame, which is sent with the next flush at the latest.
@@ -183,11 +170,8 @@ pub(super) fn encode<P: Serialize + ?Sized>(kind: Kind, payload: &P, max: u32) -
     if len > max {
         return Err(FrameError::TooLarge { len, max }.into());
     }
-    let frame = Frame {
-        kind,
-        payload: &payload,
-    };
-    Ok(frame.encode())
+    let payload = &payload;
+    Ok(Frame { kind, payload }.encode())
 }
 
 /// Encodes a payload as a WebSocket message.
@@ -207,7 +191,7 @@ fn message(kind: Kind, payload: Vec<u8>, subprotocol: Subprotocol) -> WsMessage 
 }
 
 fn poll_read(
-    socket: &mut WebSocketStream<Stream>,
+    socket: &mut WebSocketStream<TcpStream>,
     subprotocol: Subprotocol,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Received>>> {
@@ -221,7 +205,7 @@ fn poll_read(
                 let (code, reason) = frame.map_or((1005, String::new()), |frame| {
                     (frame.code.into(), frame.reason.to_string())
                 });
-                Ok(Received::Close { code, reason })
+                Ok(Received::Close(Close { code, reason }))
             }
             Ok(WsMessage::Text(text)) if subprotocol == Subprotocol::Text => read_text(&text)
                 .map(|kind| Received::Frame(kind, text.into()))
@@ -241,7 +225,7 @@ fn split(message: &Bytes) -> Result<Received> {
 }
 
 async fn welcome(
-    socket: &mut WebSocketStream<Stream>,
+    socket: &mut WebSocketStream<TcpStream>,
     subprotocol: Subprotocol,
 ) -> Result<payload::Welcome> {
     while let Some(received) = poll_fn(|cx| poll_read(socket, subprotocol, cx)).await {
@@ -253,24 +237,19 @@ async fn welcome(
                 return Err(ClientError::Refused(read_in(subprotocol, &payload)?));
             }
             Received::Frame(..) => {}
-            Received::Close { code, reason } => {
-                return Err(ClientError::NotWelcome { code, reason });
-            }
+            Received::Close(close) => return Err(ClientError::NotWelcome(close)),
         }
     }
-    Err(ClientError::NotWelcome {
-        code: 1006,
-        reason: String::new(),
-    })
+    Err(ClientError::NotWelcome(Close::missing()))
 }
 
 fn read_in<P: Payload>(subprotocol: Subprotocol, payload: &[u8]) -> Result<P> {
     let kind = P::KIND;
-    subprotocol.read(payload).map_err(|error| match error {
-        PayloadError::Json(source) => ClientError::Payload { kind, source },
-        error => {
-            let source = serde::de::Error::custom(error);
-            ClientError::Payload { kind, source }
-        }
+    subprotocol.read(payload).map_err(|error| {
+        let source = match error {
+            PayloadError::Json(source) => source,
+            error => serde::de::Error::custom(error),
+        };
+        ClientError::Payload { kind, source }
     })
 }

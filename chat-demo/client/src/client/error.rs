@@ -5,12 +5,12 @@ use std::{io, time::Duration};
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::{
     self,
-    http::{StatusCode, header::RETRY_AFTER},
+    http::{Response, StatusCode, header::RETRY_AFTER},
 };
 
 use crate::{
     frame::{FrameError, Kind},
-    payload::{self, ErrorCode},
+    payload::{self, Close, ErrorCode},
 };
 
 /// The close code of a server that refuses this client.
@@ -41,21 +41,11 @@ pub enum ClientError {
     #[error("the server refused the hello: {}", .0.message)]
     Refused(payload::Error),
     /// The server closed the connection before its welcome.
-    #[error("closed before the welcome: {code} {reason}")]
-    NotWelcome {
-        /// The close code; 1005 if it had none, 1006 without a close.
-        code: u16,
-        /// The server's reason.
-        reason: String,
-    },
+    #[error("closed before the welcome: {0}")]
+    NotWelcome(#[source] Close),
     /// The server closed the connection after its welcome.
-    #[error("closed by the server: {code} {reason}")]
-    Closed {
-        /// The close code; 1005 if it had none, 1006 without a close.
-        code: u16,
-        /// The server's reason.
-        reason: String,
-    },
+    #[error("closed by the server: {0}")]
+    Closed(#[source] Close),
     /// The server sent nothing for its own idle time, not even an answer to a heartbeat.
     #[error("the server sent nothing for {0:?}")]
     Silent(Duration),
@@ -97,20 +87,15 @@ impl ClientError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Address(_) => true,
-            Self::Handshake(error) => match &**error {
-                tungstenite::Error::Http(response) => {
-                    response.status().is_client_error()
-                        && !matches!(
-                            response.status(),
-                            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS
-                        )
-                }
-                _ => false,
-            },
+            Self::Handshake(error) => response(error).is_some_and(|response| {
+                let status = response.status();
+                let temporary = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+                status.is_client_error() && !temporary.contains(&status)
+            }),
             Self::Refused(error) => {
                 !matches!(error.code(), ErrorCode::Overloaded | ErrorCode::RateLimited)
             }
-            Self::NotWelcome { code, .. } => *code == POLICY,
+            Self::NotWelcome(close) => close.code == POLICY,
             _ => false,
         }
     }
@@ -120,17 +105,23 @@ impl ClientError {
         let Self::Handshake(error) = self else {
             return None;
         };
-        let tungstenite::Error::Http(response) = &**error else {
-            return None;
-        };
-        let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+        let seconds = response(error)?.headers().get(RETRY_AFTER)?;
+        let seconds = seconds.to_str().ok()?;
         seconds.parse().ok().map(Duration::from_secs)
+    }
+}
+
+/// Returns the server's answer, if it refused the upgrade.
+fn response(error: &tungstenite::Error) -> Option<&Response<Option<Vec<u8>>>> {
+    match error {
+        tungstenite::Error::Http(response) => Some(response),
+        _ => None,
     }
 }
 
 /// Returns the status and the first line of the reason of a refused upgrade.
 fn refusal(error: &tungstenite::Error) -> String {
-    let tungstenite::Error::Http(response) = error else {
+    let Some(response) = response(error) else {
         return error.to_string();
     };
     let body = response.body().as_deref().unwrap_or_default();
@@ -148,8 +139,6 @@ pub(super) fn broken(error: tungstenite::Error) -> ClientError {
 
 #[cfg(test)]
 mod tests {
-    use tokio_tungstenite::tungstenite::http::Response;
-
     use super::*;
 
     fn answered(status: u16, retry_after: &str) -> ClientError {
@@ -170,10 +159,10 @@ mod tests {
     }
 
     fn not_welcome(code: u16) -> ClientError {
-        ClientError::NotWelcome {
+        ClientError::NotWelcome(Close {
             code,
             reason: String::new(),
-        }
+        })
     }
 
     #[test]
@@ -199,10 +188,10 @@ mod tests {
             not_welcome(1012),
             not_welcome(1006),
             ClientError::Late(Duration::ZERO),
-            ClientError::Closed {
+            ClientError::Closed(Close {
                 code: 1008,
                 reason: "too slow".to_owned(),
-            },
+            }),
         ] {
             assert!(!error.is_final(), "{error}");
         }

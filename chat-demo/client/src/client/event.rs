@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::error::{ClientError, Result};
 use crate::frame::Kind;
-pub use crate::payload::Event;
+pub use crate::payload::{Close, Event};
 
 /// A received frame or close.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,12 +12,7 @@ pub enum Received {
     /// The kind and the payload of a frame.
     Frame(Kind, Bytes),
     /// The server closes the connection.
-    Close {
-        /// The close code, or 1005 for none.
-        code: u16,
-        /// The server's reason.
-        reason: String,
-    },
+    Close(Close),
 }
 
 /// Decodes the event in a frame.

@@ -37,7 +37,7 @@ pub(super) struct Place {
     /// How many messages may wait for missing earlier messages.
     max_held: usize,
     /// The last message that was delivered or lost; unknown before the room is joined.
-    last: Option<Position>,
+    pub(super) last: Option<Position>,
     /// The highest number that a message is known to have.
     newest: u64,
     /// Messages after `last` that wait for missing earlier messages.
@@ -51,7 +51,7 @@ pub(super) struct Place {
     /// The requests that this connection has not answered yet, in order.
     asks: VecDeque<Ask>,
     /// Histories that the program has requested, in order.
-    requested: VecDeque<History>,
+    pub(super) requested: VecDeque<History>,
     /// The received part of the answer to the first of these.
     page: Vec<Message>,
 }
@@ -93,11 +93,6 @@ impl Place {
         }
     }
 
-    /// Returns the position of the last message that was delivered or lost.
-    pub(super) fn position(&self) -> Option<&Position> {
-        self.last.as_ref()
-    }
-
     fn last(&self) -> Option<u64> {
         self.last.as_ref().map(|last| last.seq)
     }
@@ -106,11 +101,6 @@ impl Place {
         if let Some(last) = &mut self.last {
             last.seq = seq;
         }
-    }
-
-    /// Returns how many requested histories the program waits for.
-    pub(super) fn requested(&self) -> usize {
-        self.requested.len()
     }
 
     /// Handles a new connection: joins the room.
@@ -160,7 +150,10 @@ impl Place {
             return self.arrive(joined, made);
         }
         match self.asks.pop_front() {
-            Some(Ask::Missing(to)) => self.on_page(to, made),
+            // The newest is still missing, so the server has deleted the messages.
+            Some(Ask::Missing(to)) if self.missing().is_some_and(|gap| gap.1 == to) => {
+                self.lose(to, made);
+            }
             Some(Ask::Requested) => {
                 self.requested.pop_front();
                 made.news.push_back(News::History {
@@ -168,7 +161,7 @@ impl Place {
                     messages: mem::take(&mut self.page),
                 });
             }
-            Some(Ask::Outdated) | None => {}
+            Some(Ask::Missing(_) | Ask::Outdated) | None => {}
         }
         self.newest = self.newest.max(joined.seq);
         self.advance(made);
@@ -193,8 +186,7 @@ impl Place {
 
     /// Returns whether the known numbers are of an earlier epoch.
     fn is_outdated(&self, epoch: &str) -> bool {
-        let last = self.last.as_ref();
-        last.is_some_and(|last| last.epoch != epoch)
+        self.last.as_ref().is_some_and(|last| last.epoch != epoch)
     }
 
     /// Handles the state of the room on a new connection or in a new epoch.
@@ -247,14 +239,6 @@ impl Place {
             }
         }
         self.finish(made);
-    }
-
-    /// Handles the end of a page of missing messages up to `to`.
-    fn on_page(&mut self, to: u64, made: &mut Made) {
-        if self.missing().is_some_and(|(_, missing)| missing == to) {
-            // The newest is still missing, so the server has deleted the messages.
-            self.lose(to, made);
-        }
     }
 
     /// Delivers all held messages, and reports the messages between as lost.

@@ -23,11 +23,11 @@ use super::{
     news::News,
     place::{Made, Place},
     position::Position,
-    sending::{Answered, Sending},
+    sending::Sending,
     settings::Settings,
     stream,
 };
-use crate::{backoff::Backoff, frame::Kind, payload};
+use crate::{backoff::Backoff, frame::Kind, payload, payload::Close};
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
 ///
@@ -116,24 +116,20 @@ impl Builder {
     /// Fails if the URL is not valid.
     pub fn reconnecting(self, settings: Settings) -> Result<Reconnecting> {
         stream::target(&self.url)?;
-        Ok(Reconnecting::new(self, settings))
-    }
-}
-
-impl Reconnecting {
-    fn new(builder: Builder, settings: Settings) -> Self {
-        Self {
+        Ok(Reconnecting {
             backoff: Backoff::new(settings.first_wait, settings.longest_wait, Rng::new()),
-            link: Link::Connecting(Box::pin(builder.clone().dial())),
-            builder,
+            link: Link::Connecting(Box::pin(self.clone().dial())),
+            builder: self,
             places: BTreeMap::new(),
             news: VecDeque::new(),
             sending: Sending::new(settings.max_unsent),
             user: None,
             settings,
-        }
+        })
     }
+}
 
+impl Reconnecting {
     /// Joins `room` over this and all later connections. With `seen`, from
     /// [`position`](Self::position) of an earlier process, the messages since then follow. Has no
     /// effect if the room is joined.
@@ -161,7 +157,7 @@ impl Reconnecting {
     /// before the room is joined.
     #[must_use]
     pub fn position(&self, room: &str) -> Option<&Position> {
-        self.places.get(room)?.position()
+        self.places.get(room)?.last.as_ref()
     }
 
     /// Leaves `room`. Its events end. Texts that were not sent are refused if the connection is
@@ -171,9 +167,7 @@ impl Reconnecting {
     /// [`News::History`]: the server's answers do not name the membership they belong to.
     pub fn leave(&mut self, room: &str) -> Result<()> {
         self.member(room)?;
-        let leave = payload::Leave {
-            room: room.to_owned(),
-        };
+        let leave = payload::Leave { room: room.into() };
         self.send(Kind::LEAVE, &leave)?;
         self.places.remove(room);
         Ok(())
@@ -191,7 +185,7 @@ impl Reconnecting {
     pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> Result<()> {
         let max = self.settings.max_unsent;
         let place = self.member(room)?;
-        if place.requested() >= max {
+        if place.requested.len() >= max {
             return Err(ClientError::Full(max));
         }
         let mut made = Made::default();
@@ -244,7 +238,7 @@ impl Reconnecting {
     }
 
     fn connected(&mut self, connection: Connection) {
-        let welcome = connection.welcome().clone();
+        let welcome = connection.welcome.clone();
         self.sending.max_payload = welcome.max_payload;
         self.link = Link::Open(Box::new(Open {
             connection,
@@ -309,9 +303,7 @@ impl Reconnecting {
                 Ok(event) => self.on_event(event),
                 Err(error) => self.report(News::Unreadable(error)),
             },
-            Received::Close { code, reason } => {
-                self.disconnected(ClientError::Closed { code, reason });
-            }
+            Received::Close(close) => self.disconnected(ClientError::Closed(close)),
         }
     }
 
@@ -329,23 +321,13 @@ impl Reconnecting {
                     place.on_joined(joined, &mut made);
                 }
             }
-            Event::Ack(ack) => {
-                let payload::Ack { id, room, seq } = ack;
-                if let Answered::Acked(id) = self.sending.acked(&id) {
-                    self.report(News::Acked { id, room, seq });
-                }
-            }
-            Event::Error(error) => match self.sending.refused(&error) {
-                Answered::Acked(_) | Answered::Again => {}
-                Answered::Refused(id) => self.report(News::Refused { id, error }),
-                Answered::Unsure(id) => self.report(News::Unsure { id }),
-                Answered::Other => self.report(News::Other(Event::Error(error))),
-            },
+            Event::Ack(ack) => made.news.extend(self.sending.acked(ack)),
+            Event::Error(error) => made.news.extend(self.sending.refused(error)),
             other => {
                 if let (Event::Bye(bye), Link::Open(open)) = (&other, &mut self.link) {
                     open.stay_away = Duration::from_millis(bye.reconnect_after_ms);
                 }
-                self.report(News::Other(other));
+                made.news.push_back(News::Other(other));
             }
         }
         self.take_made(made);
@@ -376,10 +358,7 @@ impl Stream for Reconnecting {
                     match ready!(open.connection.poll_receive(cx)) {
                         Some(Ok(received)) => this.on_received(received),
                         Some(Err(error)) => this.disconnected(error),
-                        None => this.disconnected(ClientError::Closed {
-                            code: 1006,
-                            reason: String::new(),
-                        }),
+                        None => this.disconnected(ClientError::Closed(Close::missing())),
                     }
                 }
                 Link::Over => return Poll::Ready(None),

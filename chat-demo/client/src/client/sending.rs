@@ -13,10 +13,12 @@ use serde::Serialize;
 use super::{
     connection::{Connection, encode},
     error::{ClientError, Result},
+    event::Event,
+    news::News,
 };
 use crate::{
     frame::Kind,
-    payload::{self, ErrorCode, Publish},
+    payload::{self, Ack, ErrorCode, Publish},
 };
 
 /// Frames per flush. A frame in the socket's buffer is no longer known to be unsent.
@@ -50,21 +52,6 @@ struct Text {
     frame: Bytes,
     /// Whether an earlier attempt had no answer.
     is_repeated: bool,
-}
-
-/// The meaning of an answer for a text.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answered {
-    /// The text was numbered.
-    Acked(u64),
-    /// The text was refused.
-    Refused(u64),
-    /// The repetition was refused; the result of the first attempt is unknown.
-    Unsure(u64),
-    /// The text may have been kept, and is sent again.
-    Again,
-    /// The answer is about another frame.
-    Other,
 }
 
 impl Sending {
@@ -146,29 +133,28 @@ impl Sending {
         }
     }
 
-    /// Returns the text that an ack settles.
-    pub(super) fn acked(&mut self, id: &str) -> Answered {
-        match self.take_unanswered(id) {
-            Some((id, _)) => Answered::Acked(id),
-            None => Answered::Other,
-        }
+    /// Settles the text of an ack.
+    pub(super) fn acked(&mut self, ack: Ack) -> Option<News> {
+        let (id, _) = self.take_unanswered(&ack.id)?;
+        let Ack { room, seq, .. } = ack;
+        Some(News::Acked { id, room, seq })
     }
 
-    /// Returns the text that an error settles.
-    pub(super) fn refused(&mut self, error: &payload::Error) -> Answered {
+    /// Settles the text of an error, or sends it again if the server may have kept it.
+    pub(super) fn refused(&mut self, error: payload::Error) -> Option<News> {
         let id = error.id.as_deref().unwrap_or_default();
         let Some((id, text)) = self.take_unanswered(id) else {
-            return Answered::Other;
+            return Some(News::Other(Event::Error(error)));
         };
         if error.code() == ErrorCode::Uncertain {
             self.unsent.push_back(Unsent::Text(id, text.repeated()));
-            return Answered::Again;
+            return None;
         }
-        if text.is_repeated {
-            Answered::Unsure(id)
+        Some(if text.is_repeated {
+            News::Unsure { id }
         } else {
-            Answered::Refused(id)
-        }
+            News::Refused { id, error }
+        })
     }
 
     fn take_unanswered(&mut self, id: &str) -> Option<(u64, Text)> {

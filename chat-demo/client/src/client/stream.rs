@@ -5,9 +5,6 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use super::error::{ClientError, Result};
 
-/// The transport of a client.
-pub(super) type Stream = TcpStream;
-
 /// Returns the host and port of `url`.
 pub fn target(url: &str) -> Result<String> {
     let address = || ClientError::Address(url.to_owned());
@@ -20,7 +17,7 @@ pub fn target(url: &str) -> Result<String> {
 }
 
 /// Connects to the server at `url`.
-pub(super) async fn connect(url: &str) -> Result<Stream> {
+pub(super) async fn connect(url: &str) -> Result<TcpStream> {
     let target = target(url)?;
     let connected = TcpStream::connect(&target).await;
     connected.map_err(|source| ClientError::Connect { target, source })

@@ -54,12 +54,7 @@ macro_rules! kinds {
                 $payload($payload),
             )?)?)*
             /// The server ended the connection; nothing follows.
-            Closed {
-                /// The close code, or 1005 for none.
-                code: u16,
-                /// The server's reason.
-                reason: String,
-            },
+            Closed(Close),
             /// A frame of a type that this client does not know.
             Unknown(Kind),
         }

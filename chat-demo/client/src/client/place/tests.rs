@@ -285,7 +285,7 @@ fn a_new_epoch_with_higher_numbers_is_detected() {
     expected.push("recovered 8".to_owned());
     assert_eq!(room.news(), expected);
     assert_eq!(
-        room.place.position(),
+        room.place.last.as_ref(),
         Some(&Position {
             epoch: NEXT.to_owned(),
             seq: 8
