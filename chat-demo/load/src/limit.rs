@@ -28,12 +28,13 @@ pub(super) struct Range {
 }
 
 /// Several searches for one limit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Searches {
     range: Range,
     repeat: usize,
     search: Search,
-    limits: Vec<f64>,
+    /// The limit of each finished search.
+    pub(super) limits: Vec<f64>,
     /// The highest rate that held, and the lowest that broke.
     highest_held: f64,
     lowest_broken: f64,
@@ -70,17 +71,11 @@ impl Searches {
             Some(false) => self.lowest_broken = self.lowest_broken.min(rate),
             None => {}
         }
-        if self.search.is_over() {
+        if self.search.over || self.search.trials >= MAX_TRIALS {
             let limit = self.search.limit();
             self.limits.push(limit);
-            let first = limit.max(self.range.lowest);
-            self.search = Search::new(first, SHORT_STRIDE, self.range);
+            self.search = Search::new(limit, SHORT_STRIDE, self.range);
         }
-    }
-
-    /// Returns the limit of each finished search.
-    pub(super) fn limits(&self) -> &[f64] {
-        &self.limits
     }
 
     /// Returns the median of the limits; 0 if no rate held. During the first search, the highest
@@ -111,7 +106,7 @@ impl Searches {
 }
 
 /// One search: raises the rate until it breaks, narrows the gap by halves, then confirms the limit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Search {
     range: Range,
     rate: f64,
@@ -140,10 +135,6 @@ impl Search {
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.over || self.trials >= MAX_TRIALS
-    }
-
     fn limit(&self) -> f64 {
         self.held.unwrap_or(0.0)
     }
@@ -155,13 +146,10 @@ impl Search {
         *(if held { &mut *holds } else { &mut *breaks }) += 1;
         // On the way up one successful trial is enough, because the limit is confirmed later.
         let enough = if self.confirming || *breaks > 0 { 2 } else { 1 };
-        let decided = if *breaks >= 2 {
-            false
-        } else if *holds >= enough {
-            true
-        } else {
+        if *breaks < 2 && *holds < enough {
             return None;
-        };
+        }
+        let decided = *breaks < 2;
         self.votes = (0, 0);
         if decided {
             self.held = Some(self.rate);
@@ -351,7 +339,7 @@ mod tests {
             ..WIDE
         };
         let (searches, tried) = Simulated::new(1e9, 0.0, 1).search(range);
-        assert_eq!(searches.limits(), [777.0, 777.0, 777.0]);
+        assert_eq!(searches.limits, [777.0, 777.0, 777.0]);
         assert!(tried.iter().all(|&rate| rate <= 777.0), "{tried:?}");
     }
 

@@ -85,7 +85,7 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
         noise_percent: searches.noise_percent(),
         goals,
         options: without_secrets(args.serve.options.clone()),
-        limits: searches.limits().to_vec(),
+        limits: searches.limits.clone(),
         steps,
         ..Limit::default()
     };

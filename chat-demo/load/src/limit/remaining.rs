@@ -1,11 +1,6 @@
 //! Estimates how many trials the searches still need, for a user who waits.
 
-use super::{RESOLUTION, Range, SHORT_STRIDE, Searches};
-
-/// Trials that confirm a limit.
-const CONFIRM: usize = 2;
-/// Trials after which a rate counts as broken.
-const BREAK: usize = 2;
+use super::Searches;
 
 /// The estimate of the remaining trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,51 +12,33 @@ pub(in super::super) struct Remaining {
 }
 
 impl Searches {
-    /// Estimates the remaining trials.
+    /// Estimates the remaining trials: those of a server without noise, whose limit is a third of
+    /// the way from the rate that held to the rate that broke. Half of the trials then hold.
     pub(in super::super) fn remaining(&self) -> Remaining {
-        let Some(later) = self.repeat.checked_sub(self.limits.len() + 1) else {
-            return Remaining {
-                trials: 0,
-                is_at_least: false,
-            };
-        };
         let search = &self.search;
-        let Range {
-            lowest, highest, ..
-        } = self.range;
-        let (holds, breaks) = (search.votes.0 as usize, search.votes.1 as usize);
-        let to_break = BREAK.saturating_sub(breaks);
-        let narrow = narrowing(search.stride) + CONFIRM;
-        let trials = match (search.held, search.broken) {
-            _ if search.confirming => CONFIRM.saturating_sub(holds),
-            (Some(held), Some(broken)) => narrowing(broken / held) + CONFIRM,
-            (Some(held), None) if held >= highest => CONFIRM,
-            (Some(_), None) => to_break + narrow,
-            (None, Some(broken)) if broken <= lowest => 1,
-            (None, Some(_)) => 1 + narrow,
-            (None, None) => 1 + to_break + narrow,
+        let (low, high) = if search.held.is_none() && search.votes.1 > 0 {
+            // A rate that broke once breaks again, and the next lower rate holds.
+            (search.rate / search.stride, search.rate)
+        } else {
+            let low = search.held.unwrap_or(search.rate);
+            (low, search.broken.unwrap_or(low * search.stride))
         };
-        // A later search begins near the limit: one rate holds, the next breaks.
-        let each = 1 + BREAK + narrowing(SHORT_STRIDE) + CONFIRM;
+        let limit = low * (high / low).cbrt();
+        let (mut ahead, mut trials) = (self.clone(), 0);
+        while let Some(rate) = ahead.next() {
+            ahead.record(rate <= limit);
+            trials += 1;
+        }
         Remaining {
-            trials: trials.max(1) + later * each,
-            is_at_least: search.held.is_none() || search.broken.is_none(),
+            trials,
+            is_at_least: trials > 0 && (search.held.is_none() || search.broken.is_none()),
         }
     }
 }
 
-/// Returns the trials that narrow a gap between two rates to the limit: a rate that holds needs one
-/// trial, and a rate that breaks needs two.
-fn narrowing(ratio: f64) -> usize {
-    let gap = ratio.ln() / RESOLUTION.ln();
-    let halvings = std::iter::successors(Some(gap), |gap| Some(gap / 2.0))
-        .take_while(|gap| *gap > 1.0)
-        .count();
-    (halvings * 3).div_ceil(2)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Range;
     use super::*;
 
     /// What was estimated before each trial against a server without noise.
