@@ -3,11 +3,11 @@
 //!
 //! A signal must not end this process alone: a server that it started for the run would live on.
 
-use std::future::{Future, pending};
 use std::io;
 
+use futures_util::future::select_all;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::error::LoadError;
@@ -20,42 +20,29 @@ pub(super) struct Interrupts {
     pub(super) stop: CancellationToken,
     /// Cancelled by the second.
     pub(super) done: CancellationToken,
-    listening: JoinHandle<()>,
+    /// Dropping this ends the task.
+    _listening: JoinSet<()>,
 }
 
 impl Interrupts {
     pub(super) fn listen() -> io::Result<Self> {
-        let mut interrupts = signal(SignalKind::interrupt())?;
-        let mut ends = signal(SignalKind::terminate())?;
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
         let hangup = SignalKind::hangup();
-        let mut hangups = (!is_ignored(hangup.as_raw_value()))
-            .then(|| signal(hangup))
-            .transpose()?;
+        kinds.extend((!is_ignored(hangup.as_raw_value())).then_some(hangup));
+        let mut signals: Vec<_> = kinds.into_iter().map(signal).collect::<io::Result<_>>()?;
         let (stop, done) = (CancellationToken::new(), CancellationToken::new());
         let (first, second) = (stop.clone(), done.clone());
-        let listening = tokio::spawn(async move {
-            loop {
-                let hangup = async {
-                    match &mut hangups {
-                        Some(hangups) => hangups.recv().await,
-                        None => pending().await,
-                    }
-                };
-                tokio::select! {
-                    _ = interrupts.recv() => {}
-                    _ = ends.recv() => {}
-                    _ = hangup => {}
-                }
-                if first.is_cancelled() {
-                    second.cancel();
-                }
-                first.cancel();
+        let mut listening = JoinSet::new();
+        listening.spawn(async move {
+            for token in [first, second] {
+                select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+                token.cancel();
             }
         });
         Ok(Self {
             stop,
             done,
-            listening,
+            _listening: listening,
         })
     }
 
@@ -65,11 +52,5 @@ impl Interrupts {
             done = work => Ok(done),
             () = self.stop.cancelled() => Err(LoadError::Interrupted),
         }
-    }
-}
-
-impl Drop for Interrupts {
-    fn drop(&mut self) {
-        self.listening.abort();
     }
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::{TimeVal, TimeValLike};
+use rustix::time::{ClockId, clock_gettime};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, interval, timeout};
 
 use super::moments::{PoolMoment, ServerMoment};
@@ -31,7 +30,7 @@ pub(super) struct Stats {
     machine: Option<Machine>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 struct Machine {
     cpu_percent: f64,
     memory_percent: f64,
@@ -44,13 +43,15 @@ pub(super) struct Sampler {
     /// The previous figures.
     before: Option<(Instant, Stats)>,
     processors: Option<Processors>,
-    asking: JoinHandle<()>,
+    /// Dropping this ends the task.
+    _asking: JoinSet<()>,
 }
 
 impl Sampler {
     pub(super) fn start(server: SocketAddr, every: Duration) -> Self {
         let (sender, last) = watch::channel(None);
-        let asking = tokio::spawn(async move {
+        let mut asking = JoinSet::new();
+        asking.spawn(async move {
             let mut ticks = interval(every);
             loop {
                 ticks.tick().await;
@@ -61,7 +62,7 @@ impl Sampler {
             last,
             before: None,
             processors: processors(),
-            asking,
+            _asking: asking,
         }
     }
 
@@ -85,17 +86,11 @@ impl Sampler {
         Some(ServerMoment {
             cpu_percent: ((stats.cpu_seconds - before.cpu_seconds) / seconds * 100.0).max(0.0),
             rss_bytes: stats.rss_bytes,
-            machine_cpu_percent: stats.machine.as_ref().map(|machine| machine.cpu_percent),
-            machine_memory_percent: stats.machine.as_ref().map(|machine| machine.memory_percent),
+            machine_cpu_percent: stats.machine.map(|machine| machine.cpu_percent),
+            machine_memory_percent: stats.machine.map(|machine| machine.memory_percent),
             outbox_frames: stats.outbox_frames,
             pools: stats.pools,
         })
-    }
-}
-
-impl Drop for Sampler {
-    fn drop(&mut self) {
-        self.asking.abort();
     }
 }
 
@@ -115,13 +110,10 @@ async fn ask(server: SocketAddr) -> Option<Stats> {
     serde_json::from_str(body).ok()
 }
 
-/// The processor time that this process has used, in seconds; 0 if the system does not report it.
+/// Returns the CPU time that this process has used, in seconds.
 pub(super) fn cpu_seconds() -> f64 {
-    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else {
-        return 0.0;
-    };
-    let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
-    seconds(usage.user_time()) + seconds(usage.system_time())
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// CPU time of all CPUs since the machine started.
@@ -136,10 +128,8 @@ struct Processors {
 fn processors() -> Option<Processors> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let times = stat.lines().next()?.strip_prefix("cpu ")?;
-    let times: Vec<u64> = times
-        .split_whitespace()
-        .map_while(|time| time.parse().ok())
-        .collect();
+    let times = times.split_whitespace();
+    let times: Vec<u64> = times.map_while(|time| time.parse().ok()).collect();
     Some(Processors {
         // The time of guests is part of the user's time.
         all: times.iter().take(8).sum(),
