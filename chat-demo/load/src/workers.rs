@@ -18,14 +18,14 @@ use super::worker::{Instruction, Worker};
 /// How long a process may take to end.
 const END_TIME: Duration = Duration::from_secs(5);
 
-/// The clients of a run.
-pub(super) enum Workers {
-    Local(Worker),
-    Processes(Vec<Process>),
+/// The clients of a run: in this process, or in others.
+pub(super) struct Workers {
+    local: Option<Worker>,
+    processes: Vec<Process>,
 }
 
 /// One of several processes.
-pub(super) struct Process {
+struct Process {
     child: Child,
     instructions: ChildStdin,
     latest: Arc<Mutex<Snapshot>>,
@@ -33,58 +33,47 @@ pub(super) struct Process {
 }
 
 impl Workers {
-    /// Starts to connect all clients, in `processes` processes.
-    pub(super) async fn start(plan: Plan, processes: usize) -> io::Result<Self> {
-        if processes <= 1 {
-            return Ok(Self::Local(Worker::start(plan)));
+    /// Starts to connect all clients, in `count` processes.
+    pub(super) async fn start(plan: Plan, count: usize) -> io::Result<Self> {
+        let mut processes = Vec::new();
+        if count > 1 {
+            for index in 0..count {
+                let (share, plan) = ((index, count), plan.clone());
+                processes.push(Process::start(Plan { share, ..plan }).await?);
+            }
         }
-        let mut all = Vec::new();
-        for index in 0..processes {
-            let share = (index, processes);
-            all.push(
-                Process::start(Plan {
-                    share,
-                    ..plan.clone()
-                })
-                .await?,
-            );
-        }
-        Ok(Self::Processes(all))
+        let local = processes.is_empty().then(|| Worker::start(plan));
+        Ok(Self { local, processes })
     }
 
     pub(super) async fn pace(&mut self, pace: Option<Pace>) {
-        match self {
-            Self::Local(worker) => worker.pace(pace),
-            Self::Processes(processes) => {
-                for process in processes {
-                    process.send(&Instruction::Pace(pace)).await;
-                }
-            }
+        if let Some(worker) = &self.local {
+            worker.pace(pace);
+        }
+        for process in &mut self.processes {
+            process.send(&Instruction::Pace(pace)).await;
         }
     }
 
     /// Returns the sum of all counts.
-    pub(super) fn snapshot(&mut self) -> Snapshot {
-        match self {
-            Self::Local(worker) => worker.snapshot(),
-            Self::Processes(processes) => {
-                let mut all = Snapshot::default();
-                for process in processes {
-                    all += &process.snapshot();
-                }
-                all
-            }
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut all = self
+            .local
+            .as_ref()
+            .map(Worker::snapshot)
+            .unwrap_or_default();
+        for process in &self.processes {
+            all += &process.snapshot();
         }
+        all
     }
 
     pub(super) async fn end(self) {
-        match self {
-            Self::Local(worker) => worker.end().await,
-            Self::Processes(processes) => {
-                for process in processes {
-                    process.end().await;
-                }
-            }
+        if let Some(worker) = self.local {
+            worker.end().await;
+        }
+        for process in self.processes {
+            process.end().await;
         }
     }
 }
@@ -99,11 +88,8 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let (instructions, reports) = child
-            .stdin
-            .take()
-            .zip(child.stdout.take())
-            .expect("both are piped");
+        let instructions = child.stdin.take().expect("it is piped");
+        let reports = child.stdout.take().expect("it is piped");
         let latest = Arc::new(Mutex::new(Snapshot::default()));
         let clients = plan.clients();
         let reading = tokio::spawn(listen(reports, latest.clone(), clients.count() as u64));
@@ -151,12 +137,8 @@ async fn listen(reports: ChildStdout, latest: Arc<Mutex<Snapshot>>, clients: u64
             break;
         };
         let mut latest = latest.lock();
-        let mut latencies = std::mem::take(&mut latest.latencies);
-        latencies.append(&mut snapshot.latencies);
-        *latest = Snapshot {
-            latencies,
-            ..snapshot
-        };
+        snapshot.latencies.append(&mut latest.latencies);
+        *latest = snapshot;
     }
     let mut latest = latest.lock();
     latest.failed = clients - latest.joined.min(clients);
