@@ -151,19 +151,15 @@ impl Args {
     /// Returns the number of rooms; each has a member.
     #[must_use]
     pub fn rooms(&self) -> usize {
-        self.rooms
-            .unwrap_or(self.connections / 100)
-            .clamp(1, self.connections)
+        let rooms = self.rooms.unwrap_or(self.connections / 100);
+        rooms.clamp(1, self.connections)
     }
 
     /// Returns the messages for each room, unless `--duration` bounds them.
     #[must_use]
     pub fn messages(&self) -> Option<u64> {
-        self.messages.or(if self.duration.is_some() {
-            None
-        } else {
-            Some(MESSAGES)
-        })
+        let bounded = self.duration.is_some();
+        self.messages.or((!bounded).then_some(MESSAGES))
     }
 
     /// Fails if the shares of the roles exceed 100%.

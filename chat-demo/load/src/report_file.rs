@@ -2,7 +2,7 @@
 //! be written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use crate::error::LoadError;
@@ -41,18 +41,15 @@ impl ReportFile {
     /// Replaces the content.
     pub(super) fn write(mut self, content: &[u8]) -> Result<(), LoadError> {
         self.is_new = false;
-        self.replace(content).map_err(|source| {
-            let path = self.path.clone();
-            LoadError::Write { path, source }
-        })
-    }
-
-    fn replace(&mut self, content: &[u8]) -> io::Result<()> {
-        // A pipe has no length.
-        if self.file.metadata()?.is_file() {
-            self.file.set_len(0)?;
-        }
-        self.file.write_all(content)
+        let mut write = || {
+            // A pipe has no length.
+            if self.file.metadata()?.is_file() {
+                self.file.set_len(0)?;
+            }
+            self.file.write_all(content)
+        };
+        let path = self.path.clone();
+        write().map_err(|source| LoadError::Write { path, source })
     }
 }
 

@@ -69,9 +69,8 @@ impl Timeline {
             stolen_percent: sampler.stolen_percent(),
             server: sampler.moment(),
         });
-        self.all
-            .add(&self.latencies)
-            .expect("both have the same bounds");
+        let added = self.all.add(&self.latencies);
+        added.expect("both have the same bounds");
         self.latencies.reset();
         (self.since, self.then) = (now, (self.sums, self.now.errors()));
     }
@@ -137,15 +136,11 @@ fn quantile(latencies: &Histogram<u64>, share: f64) -> f64 {
 
 /// Returns quantiles that approach 1: two for each halving of the distance, down to one delivery.
 fn percentiles(latencies: &Histogram<u64>) -> Vec<(f64, f64)> {
-    let steps = latencies.iter_quantiles(2);
-    let mut all: Vec<_> = steps
-        .map(|step| {
-            (
-                step.quantile_iterated_to(),
-                step.value_iterated_to() as f64 / MILLI,
-            )
-        })
-        .collect();
+    let steps = latencies.iter_quantiles(2).map(|step| {
+        let ms = step.value_iterated_to() as f64 / MILLI;
+        (step.quantile_iterated_to(), ms)
+    });
+    let mut all: Vec<_> = steps.collect();
     all.dedup();
     all
 }

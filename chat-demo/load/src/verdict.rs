@@ -108,11 +108,8 @@ impl Limit {
 
     /// Returns the failed steps at the lowest failing rate above the limit.
     pub(super) fn just_above(&self) -> Vec<&Step> {
-        let broken = || {
-            self.steps
-                .iter()
-                .filter(|step| !step.held() && step.rate > self.rate)
-        };
+        let above = |step: &&Step| !step.held() && step.rate > self.rate;
+        let broken = || self.steps.iter().filter(above);
         let lowest = broken().map(|step| step.rate).fold(f64::INFINITY, f64::min);
         broken().filter(|step| step.rate <= lowest).collect()
     }
@@ -127,29 +124,24 @@ impl Bound {
         let average = |value: fn(&Step) -> Option<f64>| {
             mean(broken.iter().filter_map(|step| value(step))).unwrap_or(0.0)
         };
-        let (server, own) = (
-            average(|step| step.server_cpu_percent),
-            average(|step| Some(step.own_cpu_percent)),
-        );
+        let server = average(|step| step.server_cpu_percent);
+        let own = average(|step| Some(step.own_cpu_percent));
         let busy = average(|step| step.cpu_percent) >= NEARLY * goals.cpu_percent;
         let foreign = busy && average(|step| step.others_cpu_percent) * cpus > server + own;
-        let (cpu, memory) = (
-            busy && !foreign,
-            average(|step| step.memory_percent) >= NEARLY * goals.memory_percent,
-        );
+        let cpu = busy && !foreign;
+        let memory = average(|step| step.memory_percent) >= NEARLY * goals.memory_percent;
         // On a shared machine, the load generator is the bound before it fills the machine alone.
         let overworked = cpu && own > server || own >= NEARLY * goals.cpu_percent * cpus;
         let lossy = broken
             .iter()
-            .filter(|step| step.broke.contains(&Goal::Loss))
-            .count();
+            .filter(|step| step.broke.contains(&Goal::Loss));
         match (cpu, memory) {
             _ if overworked => Self::LoadGenerator,
             (true, true) => Self::CpuAndMemory,
             (true, false) => Self::Cpu,
             (false, true) => Self::Memory,
             (false, false) if foreign => Self::Others,
-            (false, false) if lossy * 2 > broken.len() => Self::Loss,
+            (false, false) if lossy.count() * 2 > broken.len() => Self::Loss,
             (false, false) => Self::Latency,
         }
     }
@@ -158,18 +150,6 @@ impl Bound {
     #[must_use]
     pub fn advice(self) -> &'static str {
         self.get_message().unwrap_or_default()
-    }
-}
-
-impl Limit {
-    /// Returns the options of the server as a command line.
-    #[must_use]
-    pub fn settings(&self) -> String {
-        if self.options.is_empty() {
-            "defaults".to_owned()
-        } else {
-            self.options.join(" ")
-        }
     }
 }
 
