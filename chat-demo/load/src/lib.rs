@@ -9,11 +9,9 @@ mod error;
 mod files;
 mod goals;
 mod interrupts;
-mod judge;
 mod ledger;
 mod limit;
 mod member;
-mod moments;
 mod pace;
 mod page;
 mod plan;
@@ -39,14 +37,14 @@ use std::io;
 use std::process::ExitCode;
 
 use self::interrupts::Interrupts;
+use self::pace::Load;
 use self::report_file::ReportFile;
-use self::run::{Phase, Run};
+use self::run::Run;
 
 pub use self::args::{Args, Encoding, LimitArgs};
 pub use self::error::LoadError;
 pub use self::goals::{Goal, Goals, Step};
-pub use self::moments::{Moment, PoolMoment, ServerMoment};
-pub use self::report::Report;
+pub use self::report::{Moment, PoolMoment, Report, ServerMoment};
 pub use self::serve::{ServeArgs, ServeError};
 pub use self::signals::is_ignored;
 pub use self::verdict::{Bound, Limit};
@@ -124,13 +122,13 @@ async fn measure_once(args: &Args, interrupts: &Interrupts) -> Result<Report, Lo
     if let Some(time) = args.hold {
         run.hold(time).await;
     }
-    let phase = Phase {
+    let load = Load {
         rate: args.rate,
+        ramp: args.ramp,
         time: args.duration,
         messages: args.messages(),
-        search: None,
     };
-    let report = run.step(phase).await;
+    let report = run.step(load, None).await;
     run.end().await;
     Ok(Report {
         connect_seconds,

@@ -13,6 +13,12 @@ pub(super) struct Pace {
     pub(super) step: u64,
     /// Its start, on the shared clock.
     pub(super) start: u64,
+    pub(super) load: Load,
+}
+
+/// The load of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Load {
     /// Messages a second over all rooms; without it, as fast as they are acknowledged.
     pub(super) rate: Option<f64>,
     /// How long the rate takes to rise from 0.
@@ -27,7 +33,7 @@ impl Pace {
     /// Returns when a message is due at a rate, on the shared clock. `number` counts from 0 over
     /// all rooms.
     pub(super) fn due(&self, rate: f64, number: u64) -> u64 {
-        let (number, ramp) = (number as f64, self.ramp.as_secs_f64());
+        let (number, ramp) = (number as f64, self.load.ramp.as_secs_f64());
         // During a ramp, the number of messages grows with the square of the time. At its end it is
         // half of what a constant rate sends.
         let in_ramp = rate * ramp / 2.0;
@@ -42,8 +48,8 @@ impl Pace {
 
     /// Returns whether no message is due at or after a time.
     pub(super) fn is_over(&self, time: u64) -> bool {
-        self.time
-            .is_some_and(|all| time >= self.start.saturating_add(micros(all)))
+        let over = |all| time >= self.start.saturating_add(micros(all));
+        self.load.time.is_some_and(over)
     }
 }
 
@@ -55,10 +61,11 @@ mod tests {
         Pace {
             step: 1,
             start: 1_000_000,
-            rate: None,
-            ramp,
-            time: Some(Duration::from_secs(10)),
-            messages: None,
+            load: Load {
+                ramp,
+                time: Some(Duration::from_secs(10)),
+                ..Load::default()
+            },
         }
     }
 

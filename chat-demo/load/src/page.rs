@@ -1,14 +1,13 @@
 //! The report as one HTML page without scripts or requests to other hosts.
 
-mod number;
 mod plots;
 
-use std::{env, time::SystemTime};
+use std::{borrow::Borrow, env, time::SystemTime};
 
 use askama::Template;
+use indicatif::HumanFloatCount;
 use sysinfo::System;
 
-use self::number::number;
 use self::plots::Plot;
 use super::{redact::without_secrets, report::Report, verdict::Limit};
 
@@ -75,11 +74,22 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// Formats a number with thousands separated and few significant digits.
+pub(super) fn number(value: impl Borrow<f64>) -> String {
+    let value = *value.borrow();
+    let digits = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    format!("{:.digits$}", HumanFloatCount(value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{
         goals::{Goal, Goals, Step},
-        moments::{Moment, PoolMoment, ServerMoment},
+        report::{Moment, PoolMoment, ServerMoment},
         verdict::Bound,
     };
     use super::*;
@@ -275,5 +285,18 @@ mod tests {
         };
         let page = html(&report, "").expect("it is made");
         assert!(page.contains("2 × hung up"), "{page}");
+    }
+
+    #[test]
+    fn numbers_have_few_digits() {
+        for (value, text) in [
+            (0.456, "0.46"),
+            (3.0, "3"),
+            (12.34, "12.3"),
+            (1234.9, "1,235"),
+            (-999.0, "-999"),
+        ] {
+            assert_eq!(number(value), text);
+        }
     }
 }

@@ -99,11 +99,11 @@ impl Publisher {
         if pace.step != self.step {
             (self.step, self.in_step) = (pace.step, 0);
         }
-        let quota = pace.messages.map(|messages| self.share(messages));
+        let quota = pace.load.messages.map(|messages| self.share(messages));
         if quota.is_some_and(|quota| self.in_step >= quota) {
             return None;
         }
-        let due = match pace.rate {
+        let due = match pace.load.rate {
             // Do not wait for earlier acks: a slow server must not slow its measurement.
             Some(rate) => pace.due(rate, self.rank + self.in_step * self.of_all),
             None if self.unanswered >= self.window => return None,
@@ -124,10 +124,8 @@ impl Publisher {
         self.unanswered += 1;
         let mut text = String::with_capacity(self.size);
         write!(text, "{} {} {due} ", self.seat, self.sent).expect("a string takes all");
-        text.extend(std::iter::repeat_n(
-            '.',
-            self.size.saturating_sub(text.len()),
-        ));
+        let rest = self.size.saturating_sub(text.len());
+        text.extend(std::iter::repeat_n('.', rest));
         (text, self.sent.to_string())
     }
 
@@ -156,6 +154,7 @@ mod tests {
     use tokio::time::{advance, timeout};
 
     use super::*;
+    use crate::pace::Load;
     use crate::plan::tests::plan;
 
     /// The first of two publishers in one room, and what sets its pace.
@@ -171,10 +170,7 @@ mod tests {
         Pace {
             step,
             start: clock.now(),
-            rate: None,
-            ramp: Duration::ZERO,
-            time: None,
-            messages: None,
+            load: Load::default(),
         }
     }
 
@@ -214,11 +210,9 @@ mod tests {
     async fn the_publishers_of_a_room_share_its_messages_in_each_step() {
         let (mut publisher, clock, pace) = publisher(9);
         for number in 1..=2 {
-            let messages = Some(5);
-            pace.send_replace(Some(Pace {
-                messages,
-                ..step(number, clock)
-            }));
+            let mut step = step(number, clock);
+            step.load.messages = Some(5);
+            pace.send_replace(Some(step));
             for _ in 0..3 {
                 publisher.due().await;
                 publisher.text(0);
@@ -243,12 +237,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_is_due_at_the_end_of_the_time() {
         let (mut publisher, clock, pace) = publisher(1);
-        pace.send_replace(Some(Pace {
-            // Each of the two publishers every 20 ms.
-            rate: Some(100.0),
-            time: Some(Duration::from_millis(40)),
-            ..step(1, clock)
-        }));
+        let mut step = step(1, clock);
+        // Each of the two publishers every 20 ms.
+        step.load.rate = Some(100.0);
+        step.load.time = Some(Duration::from_millis(40));
+        pace.send_replace(Some(step));
         for _ in 0..2 {
             publisher.due().await;
             publisher.text(0);
@@ -259,10 +252,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_rate_keeps_its_times_when_it_is_late() {
         let (mut publisher, clock, pace) = publisher(1);
-        pace.send_replace(Some(Pace {
-            rate: Some(1000.0),
-            ..step(1, clock)
-        }));
+        let mut step = step(1, clock);
+        step.load.rate = Some(1000.0);
+        pace.send_replace(Some(step));
         let first = publisher.due().await;
         publisher.text(first);
         advance(Duration::from_millis(200)).await;

@@ -9,10 +9,11 @@ use super::{
     goals::Goals,
     interrupts::Interrupts,
     limit::{Range, Searches},
+    pace::Load,
     progress::Search,
     redact::without_secrets,
     report::Report,
-    run::{Phase, Run},
+    run::Run,
     verdict::{Bound, Limit},
 };
 use crate::console;
@@ -36,13 +37,14 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
     let mut run = Some(run);
     let begun = Instant::now();
     while let (Some(rate), Some(members)) = (searches.next(), &mut run) {
-        let phase = Phase {
+        let load = Load {
             rate: Some(rate),
+            ramp: args.ramp,
             time: Some(args.limit.step),
             messages: None,
-            search: Some(search(&searches, args, begun, steps.len())),
         };
-        let report = members.step(phase).await;
+        let ahead = search(&searches, args, begun, steps.len());
+        let report = members.step(load, Some(ahead)).await;
         twice_or_late.0 += report.duplicated;
         twice_or_late.1 += report.reordered;
         if report.interrupted {

@@ -13,13 +13,13 @@ use super::clock::Clock;
 use super::error::LoadError;
 use super::files;
 use super::interrupts::Interrupts;
-use super::pace::Pace;
+use super::pace::{Load, Pace};
 use super::plan::Plan;
 use super::progress::{Progress, Search};
 use super::report::Report;
 use super::snapshot::Snapshot;
 use super::system::{Sampler, stats};
-use super::timeline::{MOMENT, Timeline};
+use super::timeline::{MOMENT, Timeline, share};
 use super::workers::Workers;
 use crate::console;
 
@@ -37,10 +37,8 @@ static RUNS: AtomicU64 = AtomicU64::new(0);
 
 /// A run with its clients connected.
 pub(super) struct Run {
-    connections: u64,
-    rooms: u64,
-    ramp: Duration,
-    patience: Duration,
+    args: Args,
+    /// Whether there are several processes, which report with a delay.
     several: bool,
     server: SocketAddr,
     sampler: Sampler,
@@ -57,31 +55,6 @@ pub(super) struct Run {
     memory_idle: Option<u64>,
 }
 
-/// The load of a step.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Phase {
-    /// Messages a second over all rooms; without it, as fast as they are acknowledged.
-    pub(super) rate: Option<f64>,
-    pub(super) time: Option<Duration>,
-    /// Messages for each room.
-    pub(super) messages: Option<u64>,
-    /// The search that this step is a part of.
-    pub(super) search: Option<Search>,
-}
-
-impl Phase {
-    /// How much of the step is done, from 0 to 1: of its time, or of all deliveries.
-    fn share(&self, now: Instant, start: Instant, timeline: &Timeline) -> f64 {
-        if let Some(time) = self.time {
-            return part(now.saturating_duration_since(start), time);
-        }
-        let messages = self.messages.unwrap_or_default();
-        let rooms = timeline.now.rooms.values();
-        let deliveries: u64 = rooms.map(|room| room.members * messages).sum();
-        share(timeline.sums.delivered, deliveries)
-    }
-}
-
 impl Run {
     /// Starts to connect all clients.
     pub(super) async fn new(args: &Args, interrupts: &Interrupts) -> Result<Self, LoadError> {
@@ -96,10 +69,7 @@ impl Run {
             share: (0, 1),
         };
         Ok(Self {
-            connections: args.connections as u64,
-            rooms: args.rooms() as u64,
-            ramp: args.ramp,
-            patience: args.patience,
+            args: args.clone(),
             several: processes > 1,
             server: address,
             sampler: Sampler::start(address, MOMENT),
@@ -120,7 +90,10 @@ impl Run {
 
     /// Waits until each client has joined or failed. Returns the seconds.
     pub(super) async fn connect(&mut self) -> f64 {
-        let (mut progress, all) = (Progress::new("connecting", None), self.connections);
+        let (mut progress, all) = (
+            Progress::new("connecting", None),
+            self.args.connections as u64,
+        );
         loop {
             self.tick.tick().await;
             let Snapshot { joined, failed, .. } = self.workers.snapshot();
@@ -155,7 +128,7 @@ impl Run {
 
     /// Publishes until the step is over, waits until all messages have arrived or none arrives any
     /// more, and returns the report of this step. The members stay connected.
-    pub(super) async fn step(&mut self, phase: Phase) -> Report {
+    pub(super) async fn step(&mut self, load: Load, search: Option<Search>) -> Report {
         self.steps += 1;
         let lead = if self.several { LEAD } else { Duration::ZERO };
         // Discard the latencies and figures of earlier steps.
@@ -166,14 +139,11 @@ impl Run {
         let pace = Pace {
             step: self.steps,
             start: self.clock.micros(start),
-            rate: phase.rate,
-            ramp: self.ramp,
-            time: phase.time,
-            messages: phase.messages,
+            load,
         };
         self.workers.pace(Some(pace)).await;
         let mut timeline = Timeline::new(start, &self.before);
-        let given_up = self.follow(phase, start, &mut timeline).await;
+        let given_up = self.follow(load, search, start, &mut timeline).await;
         self.workers.pace(None).await;
         if !given_up {
             sleep(GRACE + lead).await;
@@ -182,7 +152,7 @@ impl Run {
         timeline.end_moment(&mut self.sampler);
         let mut report = timeline.report(&self.before, self.clock.micros(start));
         self.before = timeline.now;
-        report.rooms = self.rooms;
+        report.rooms = self.args.rooms() as u64;
         report.interrupted = self.stop.is_cancelled();
         report.server_bytes_before = self.memory_before;
         report.server_bytes_idle = self.memory_idle;
@@ -194,11 +164,16 @@ impl Run {
     }
 
     /// Follows a step until it is over. Returns whether a second signal ended it.
-    async fn follow(&mut self, phase: Phase, start: Instant, timeline: &mut Timeline) -> bool {
-        let mut progress = Progress::new("publishing", phase.search);
-        let all = phase
-            .messages
-            .map(|messages| messages.saturating_mul(self.rooms));
+    async fn follow(
+        &mut self,
+        load: Load,
+        search: Option<Search>,
+        start: Instant,
+        timeline: &mut Timeline,
+    ) -> bool {
+        let mut progress = Progress::new("publishing", search);
+        let rooms = self.args.rooms() as u64;
+        let all = load.messages.map(|messages| messages.saturating_mul(rooms));
         let (mut moved, mut published) = (start, false);
         loop {
             self.tick.tick().await;
@@ -208,8 +183,12 @@ impl Run {
             if sums != before {
                 moved = now;
             }
-            progress.set(phase.share(now, start, timeline), &timeline.note());
-            let is_over = phase.time.is_some_and(|time| now >= start + time);
+            let done = match load.time {
+                Some(time) => part(now.saturating_duration_since(start), time),
+                None => timeline.share(load.messages.unwrap_or_default()),
+            };
+            progress.set(done, &timeline.note());
+            let is_over = load.time.is_some_and(|time| now >= start + time);
             if !published && (is_over || self.stop.is_cancelled()) {
                 published = true;
                 self.workers.pace(None).await;
@@ -222,7 +201,7 @@ impl Run {
                 && sums.answered >= sums.sent
                 && sums.delivered >= sums.expected;
             let deserted = is_deserted(&timeline.now);
-            let impatient = now.saturating_duration_since(moved) > self.patience;
+            let impatient = now.saturating_duration_since(moved) > self.args.patience;
             let done = self.done.is_cancelled();
             if settled || deserted || impatient || done {
                 progress.end(&format!(
@@ -238,11 +217,6 @@ impl Run {
     pub(super) async fn end(self) {
         self.workers.end().await;
     }
-}
-
-/// How much of all is done, from 0 to 1.
-fn share(done: u64, all: u64) -> f64 {
-    (done as f64 / all.max(1) as f64).min(1.0)
 }
 
 /// How much of a time has passed, from 0 to 1.

@@ -3,8 +3,7 @@
 use hdrhistogram::Histogram;
 use tokio::time::{Duration, Instant};
 
-use super::moments::Moment;
-use super::report::Report;
+use super::report::{Moment, Report};
 use super::shared::histogram;
 use super::snapshot::{Snapshot, Sums};
 use super::system::Sampler;
@@ -75,6 +74,13 @@ impl Timeline {
         (self.since, self.then) = (now, (self.sums, self.now.errors()));
     }
 
+    /// Returns how many of the deliveries of so many messages for each room have arrived.
+    pub(super) fn share(&self, messages: u64) -> f64 {
+        let rooms = self.now.rooms.values();
+        let deliveries = rooms.map(|room| room.members * messages).sum();
+        share(self.sums.delivered, deliveries)
+    }
+
     /// Returns a line for the progress display.
     pub(super) fn note(&self) -> String {
         let last = self.moments.last().cloned().unwrap_or_default();
@@ -127,6 +133,11 @@ impl Timeline {
             ..Report::default()
         }
     }
+}
+
+/// Returns how much of all is done, from 0 to 1.
+pub(super) fn share(done: u64, all: u64) -> f64 {
+    (done as f64 / all.max(1) as f64).min(1.0)
 }
 
 /// Returns a quantile of the latencies, in milliseconds.

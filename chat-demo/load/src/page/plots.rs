@@ -15,11 +15,10 @@ use plotters::{
 
 use super::super::{
     goals::Step,
-    moments::{Moment, PoolMoment, ServerMoment},
-    report::Report,
+    report::{Moment, PoolMoment, Report, ServerMoment},
     verdict::Limit,
 };
-use super::number::number;
+use super::number;
 
 /// The size in units of the SVG; the page scales it.
 const SIZE: (u32, u32) = (480, 256);
