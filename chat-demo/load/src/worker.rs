@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, stdin, stdout};
 use tokio::task::JoinSet;
 use tokio::time::{Duration, interval};
@@ -22,15 +21,6 @@ const REPORT: Duration = Duration::from_millis(100);
 pub(super) struct Worker {
     shared: Arc<Shared>,
     members: JoinSet<()>,
-}
-
-/// A line that a process reads after the first, which has its plan.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Instruction {
-    /// Publish at this pace, or stop publishing.
-    Pace(Option<Pace>),
-    /// Exit.
-    End,
 }
 
 impl Worker {
@@ -59,10 +49,11 @@ impl Worker {
     }
 }
 
-/// Runs a worker process: reads instructions, writes snapshots, and exits at the end of its input.
+/// Runs a worker process: reads its plan and paces, writes snapshots, and exits at the end of its
+/// input. Without a pace, its clients stop publishing.
 pub(super) async fn serve() -> io::Result<()> {
-    let mut instructions = BufReader::new(stdin()).lines();
-    let Some(first) = instructions.next_line().await? else {
+    let mut paces = BufReader::new(stdin()).lines();
+    let Some(first) = paces.next_line().await? else {
         return Ok(());
     };
     let plan: Plan = serde_json::from_str(&first)?;
@@ -78,11 +69,8 @@ pub(super) async fn serve() -> io::Result<()> {
                 out.write_all(&line).await?;
                 out.flush().await?;
             }
-            instruction = instructions.next_line() => match instruction? {
-                Some(line) => match serde_json::from_str(&line)? {
-                    Instruction::Pace(pace) => worker.pace(pace),
-                    Instruction::End => break,
-                },
+            pace = paces.next_line() => match pace? {
+                Some(pace) => worker.pace(serde_json::from_str(&pace)?),
                 None => break,
             },
         }

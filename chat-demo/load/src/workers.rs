@@ -13,7 +13,7 @@ use tokio::time::{Duration, timeout};
 use super::pace::Pace;
 use super::plan::Plan;
 use super::snapshot::Snapshot;
-use super::worker::{Instruction, Worker};
+use super::worker::Worker;
 
 /// How long a process may take to end.
 const END_TIME: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(super) struct Workers {
 /// One of several processes.
 struct Process {
     child: Child,
-    instructions: ChildStdin,
+    input: ChildStdin,
     latest: Arc<Mutex<Snapshot>>,
     reading: JoinHandle<()>,
 }
@@ -51,7 +51,7 @@ impl Workers {
             worker.pace(pace);
         }
         for process in &mut self.processes {
-            process.send(&Instruction::Pace(pace)).await;
+            process.send(&pace).await;
         }
     }
 
@@ -88,14 +88,14 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let instructions = child.stdin.take().expect("it is piped");
+        let input = child.stdin.take().expect("it is piped");
         let reports = child.stdout.take().expect("it is piped");
         let latest = Arc::new(Mutex::new(Snapshot::default()));
         let clients = plan.clients();
         let reading = tokio::spawn(listen(reports, latest.clone(), clients.count() as u64));
         let mut process = Self {
             child,
-            instructions,
+            input,
             latest,
             reading,
         };
@@ -107,7 +107,7 @@ impl Process {
     async fn send(&mut self, what: &impl serde::Serialize) {
         let mut line = serde_json::to_vec(what).expect("plain data");
         line.push(b'\n');
-        let _ = self.instructions.write_all(&line).await;
+        let _ = self.input.write_all(&line).await;
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -120,8 +120,8 @@ impl Process {
     }
 
     async fn end(mut self) {
-        self.send(&Instruction::End).await;
-        drop(self.instructions);
+        // The process ends at the end of its input.
+        drop(self.input);
         if timeout(END_TIME, self.child.wait()).await.is_err() {
             let _ = self.child.kill().await;
         }
