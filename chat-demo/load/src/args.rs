@@ -8,6 +8,7 @@ use clap::{Parser, ValueEnum};
 use humantime::parse_duration;
 use serde::{Deserialize, Serialize};
 
+use super::goals::Goals;
 use super::serve::ServeArgs;
 
 /// Messages for each room without `--messages` and `--duration`.
@@ -106,15 +107,9 @@ pub struct LimitArgs {
     /// Find the highest rate that meets the goals
     #[arg(long, conflicts_with_all = ["messages", "duration"])]
     pub find_limit: bool,
-    /// Goal: latency of 99 of 100 deliveries
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = some_time, requires = "find_limit")]
-    pub p99: Duration,
-    /// Goal: CPU load of the server's machine, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
-    pub cpu: f64,
-    /// Goal: memory used on the server's machine, in percent
-    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
-    pub memory: f64,
+    /// The goals that a rate must meet.
+    #[command(flatten)]
+    pub goals: Goals,
     /// Time of each step
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = some_time, requires = "find_limit")]
     pub step: Duration,
@@ -188,7 +183,7 @@ fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// Above 0 and up to 100, with or without a `%`.
-fn percent(text: &str) -> Result<f64, &'static str> {
+pub(super) fn percent(text: &str) -> Result<f64, &'static str> {
     number(text.strip_suffix('%').unwrap_or(text), 100.0)
         .filter(|percent| *percent > 0.0)
         .ok_or("not a percentage above 0 and up to 100")
@@ -200,6 +195,11 @@ fn some_time(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("must be longer than 0s".to_owned()),
         parsed => parsed.map_err(|error| error.to_string()),
     }
+}
+
+/// Reads such a time in milliseconds.
+pub(super) fn some_ms(text: &str) -> Result<f64, String> {
+    some_time(text).map(|time| time.as_secs_f64() * 1000.0)
 }
 
 /// From 0 to 1, or from 0% to 100%.

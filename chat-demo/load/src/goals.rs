@@ -1,9 +1,11 @@
 //! The figures of a step of load, and whether they meet the goals.
 
 use askama::Template;
+use clap::Args;
 use serde::{Deserialize, Serialize};
 use strum::Display;
 
+use super::args::{percent, some_ms};
 use super::report::{PoolMoment, Report, ServerMoment};
 
 /// The first second of a step does not count: the server is warming up.
@@ -16,13 +18,16 @@ const MANY_OTHERS_PERCENT: f64 = 30.0;
 const MUCH_STOLEN_PERCENT: f64 = 1.0;
 
 /// The goals that a load must meet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Goals {
-    /// 99 of 100 deliveries take no longer, in milliseconds.
+    /// Goal: latency of 99 of 100 deliveries
+    #[arg(long = "p99", value_name = "TIME", default_value = "50ms", value_parser = some_ms, requires = "find_limit")]
     pub p99_ms: f64,
-    /// The most CPU time, in percent of the machine.
+    /// Goal: CPU load of the server's machine, in percent
+    #[arg(long = "cpu", value_name = "PERCENT", default_value = "85", value_parser = percent, requires = "find_limit")]
     pub cpu_percent: f64,
-    /// The most memory, in percent of the machine.
+    /// Goal: memory used on the server's machine, in percent
+    #[arg(long = "memory", value_name = "PERCENT", default_value = "90", value_parser = percent, requires = "find_limit")]
     pub memory_percent: f64,
 }
 

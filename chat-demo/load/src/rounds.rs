@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::{
     args::{Args, LimitArgs},
     error::LoadError,
-    goals::Goals,
     interrupts::Interrupts,
     limit::{Range, Searches},
     pace::Load,
@@ -26,7 +25,7 @@ const MAX_DISTURBED: usize = 60;
 
 /// Finds the limit of the server. The report is of the step nearest to it.
 pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report, LoadError> {
-    let (goals, seconds) = (args.limit.goals(), args.limit.step.as_secs_f64());
+    let (goals, seconds) = (args.limit.goals, args.limit.step.as_secs_f64());
     // A server that this program started is on the same machine.
     let shared = args.serve.serve.then(|| cpus() as f64);
     let mut searches = Searches::new(args.limit.range(args), args.limit.repeat);
@@ -103,8 +102,8 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
     } else {
         reports.pop().unwrap_or_default()
     };
-    (report.connect_seconds, report.interrupted) =
-        (connect_seconds, interrupts.stop.is_cancelled());
+    report.connect_seconds = connect_seconds;
+    report.interrupted = interrupts.stop.is_cancelled();
     // Repeated and reordered messages are wrong at any load.
     (report.duplicated, report.reordered) = twice_or_late;
     report.limit = Some(limit);
@@ -134,14 +133,6 @@ async fn end(run: Option<Run>) {
 }
 
 impl LimitArgs {
-    fn goals(&self) -> Goals {
-        Goals {
-            p99_ms: self.p99.as_secs_f64() * 1000.0,
-            cpu_percent: self.cpu,
-            memory_percent: self.memory,
-        }
-    }
-
     /// Returns the range from one message a step to the highest allowed rate.
     fn range(&self, args: &Args) -> Range {
         let highest = self.max_rate;
