@@ -36,12 +36,9 @@ impl Clock {
 
     /// Converts a time of the shared clock to an instant of this process.
     pub(super) fn moment(&self, time: u64) -> Instant {
-        if time >= self.everywhere {
-            self.here + Duration::from_micros(time - self.everywhere)
-        } else {
-            let before = Duration::from_micros(self.everywhere - time);
-            self.here.checked_sub(before).unwrap_or(self.here)
-        }
+        let after = Duration::from_micros(time.saturating_sub(self.everywhere));
+        let before = Duration::from_micros(self.everywhere.saturating_sub(time));
+        (self.here + after).checked_sub(before).unwrap_or(self.here)
     }
 }
 

@@ -56,11 +56,6 @@ pub enum LoadError {
     #[error("interrupted before anything was measured")]
     Interrupted,
     /// The report could not be written.
-    #[error("cannot write `{}`: {source}", path.display())]
-    Write {
-        /// The path of the report.
-        path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
+    #[error("cannot write `{path}`: {1}", path = .0.display())]
+    Write(PathBuf, #[source] io::Error),
 }

@@ -1,6 +1,6 @@
 //! How far a phase of the run is: a bar on a terminal, a line every five seconds elsewhere.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use humantime::format_duration;
@@ -16,13 +16,10 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const LENGTH: u64 = 1000;
 
 /// One phase.
-#[derive(Debug)]
 pub(super) struct Progress {
-    name: &'static str,
     search: Option<Search>,
-    /// Hidden unless standard error is a terminal.
+    /// Hidden unless standard error is a terminal. Its prefix is the name of the phase.
     bar: ProgressBar,
-    begun: Instant,
     written: Instant,
 }
 
@@ -60,8 +57,8 @@ impl fmt::Display for Search {
         if self.left == 0 {
             return write!(f, "search {number} of {of}, the last step");
         }
-        write!(f, "search {number} of {of}, ")?;
-        f.write_str(&left(self.time_left(0.0), self.is_at_least))
+        let left = left(self.time_left(0.0), self.is_at_least);
+        write!(f, "search {number} of {of}, {left}")
     }
 }
 
@@ -71,25 +68,22 @@ impl Progress {
         let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {msg}");
         let bar = ProgressBar::new(LENGTH).with_prefix(name);
         bar.set_style(style.expect("the template is a constant"));
-        let now = Instant::now();
         Self {
-            name,
             search,
             bar,
-            begun: now,
-            written: now,
+            written: Instant::now(),
         }
     }
 
     /// Shows how much of the phase is done, from 0 to 1.
     pub(super) fn set(&mut self, share: f64, note: &str) {
-        let message = || message(share, self.begun.elapsed(), self.search.as_ref(), note);
+        let message = || message(share, self.bar.elapsed(), self.search.as_ref(), note);
         if !self.bar.is_hidden() {
             let all = self.search.as_ref().map_or(share, |all| all.share(share));
             self.bar.set_position(position(all));
             self.bar.set_message(message());
         } else if self.written.elapsed() >= PAUSE {
-            console::note(format_args!("{}: {}", self.name, message()));
+            console::note(format_args!("{}: {}", self.bar.prefix(), message()));
             self.written = Instant::now();
         }
     }
@@ -97,7 +91,7 @@ impl Progress {
     /// The phase is over.
     pub(super) fn end(self, summary: &str) {
         self.bar.finish_and_clear();
-        console::note(format_args!("{}: {summary}", self.name));
+        console::note(format_args!("{}: {summary}", self.bar.prefix()));
     }
 }
 
@@ -114,28 +108,21 @@ fn position(share: f64) -> u64 {
 /// How far the phase is, how long it will take, and what it is like.
 fn message(share: f64, elapsed: Duration, search: Option<&Search>, note: &str) -> String {
     let all = search.map_or(share, |search| search.share(share));
-    let mut text = format!("{:.0} %", all * 100.0);
     let time = match search {
-        Some(search) => Some((search.time_left(share), search.is_at_least)),
+        Some(search) => left(search.time_left(share), search.is_at_least),
         None if elapsed >= WARM_UP && share > 0.0 => {
-            Some((elapsed.mul_f64((1.0 - share) / share), false))
+            left(elapsed.mul_f64((1.0 - share) / share), false)
         }
-        None => None,
+        None => String::new(),
     };
-    if let Some((time, is_at_least)) = time {
-        text.push_str(", ");
-        text.push_str(&left(time, is_at_least));
-    }
-    if !note.is_empty() {
-        let _ = write!(text, ", {note}");
-    }
-    text
+    let mut parts = vec![format!("{:.0} %", all * 100.0), time, note.to_owned()];
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
 }
 
 /// A time in whole seconds.
 fn left(time: Duration, is_at_least: bool) -> String {
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    let time = format_duration(Duration::from_secs(seconds));
+    let time = format_duration(Duration::from_secs_f64(time.as_secs_f64().ceil()));
     let about = if is_at_least { "at least" } else { "about" };
     format!("{about} {time} left")
 }

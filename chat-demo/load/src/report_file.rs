@@ -34,7 +34,7 @@ impl ReportFile {
         let path = path.clone();
         match file {
             Ok(file) => Ok(Self { path, file, is_new }),
-            Err(source) => Err(LoadError::Write { path, source }),
+            Err(error) => Err(LoadError::Write(path, error)),
         }
     }
 
@@ -49,7 +49,7 @@ impl ReportFile {
             self.file.write_all(content)
         };
         let path = self.path.clone();
-        write().map_err(|source| LoadError::Write { path, source })
+        write().map_err(|error| LoadError::Write(path, error))
     }
 }
 

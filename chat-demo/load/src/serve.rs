@@ -76,7 +76,7 @@ pub(super) struct Server {
     listeners: [JoinHandle<()>; 2],
 }
 
-/// Why the server did not start or end.
+/// Why the server did not start or end, with its exit status and the last lines of its output.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -84,27 +84,14 @@ pub enum ServeError {
     #[error("cannot start the server: {0}")]
     Start(#[source] io::Error),
     /// The server exited before it listened.
-    #[error("the server exited during start ({status}): {words}")]
-    Ended {
-        /// Its exit status.
-        status: ExitStatus,
-        /// Its last lines.
-        words: String,
-    },
+    #[error("the server exited during start ({0}): {1}")]
+    Ended(ExitStatus, String),
     /// The server does not listen in time.
-    #[error("the server does not listen after {} s: {words}", START_TIME.as_secs())]
-    Silent {
-        /// Its last lines.
-        words: String,
-    },
+    #[error("the server does not listen after {time} s: {0}", time = START_TIME.as_secs())]
+    Silent(String),
     /// The server exited with an error.
-    #[error("the server exited with an error ({status}): {words}")]
-    Bad {
-        /// Its exit status.
-        status: ExitStatus,
-        /// Its last lines.
-        words: String,
-    },
+    #[error("the server exited with an error ({0}): {1}")]
+    Bad(ExitStatus, String),
     /// The exit status could not be read.
     #[error("cannot end the server: {0}")]
     End(#[source] io::Error),
@@ -153,12 +140,9 @@ impl Server {
             Ok(None) => {
                 let status = process.wait().await.map_err(ServeError::Start)?;
                 let _ = errors.await;
-                let words = words.text();
-                Err(ServeError::Ended { status, words })
+                Err(ServeError::Ended(status, words.text()))
             }
-            Err(_) => Err(ServeError::Silent {
-                words: words.text(),
-            }),
+            Err(_) => Err(ServeError::Silent(words.text())),
         }
     }
 
@@ -203,8 +187,7 @@ impl Server {
         if status.success() {
             return Ok(());
         }
-        let words = self.words.text();
-        Err(ServeError::Bad { status, words })
+        Err(ServeError::Bad(status, self.words.text()))
     }
 }
 
@@ -240,13 +223,11 @@ impl Words {
     }
 
     fn text(&self) -> String {
-        let words = self.0.lock();
-        let lines: Vec<_> = words.iter().map(String::as_str).collect();
-        if lines.is_empty() {
-            "no output".to_owned()
-        } else {
-            lines.join("\n")
+        let mut words = self.0.lock();
+        if words.is_empty() {
+            return "no output".to_owned();
         }
+        words.make_contiguous().join("\n")
     }
 }
 

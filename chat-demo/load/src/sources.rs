@@ -5,6 +5,8 @@ use std::{
     net::{Ipv4Addr, SocketAddr, SocketAddrV4},
 };
 
+#[cfg(target_os = "linux")]
+use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::plan::Plan;
@@ -24,24 +26,13 @@ pub(super) async fn connect(
         socket.set_recv_buffer_size(buffer)?;
     }
     if plan.args.sources > 1 {
-        leave_port_to_connect(&socket)?;
+        // `bind` would reserve a port for one connection, and search longer the more ports are used.
+        // `connect` shares a port between targets. Other systems choose the port in `bind`.
+        #[cfg(target_os = "linux")]
+        setsockopt(&socket, IpBindAddressNoPort, &true)?;
         let host = client % usize::from(plan.args.sources) + 1;
         let host = u8::try_from(host).expect("at most as many");
         socket.bind(SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, host), 0).into())?;
     }
     socket.connect(plan.address).await
-}
-
-/// Leaves the choice of the port to `connect`. `bind` would reserve a port for one connection, and
-/// search longer the more ports are used; `connect` shares a port between targets.
-#[cfg(target_os = "linux")]
-fn leave_port_to_connect(socket: &TcpSocket) -> io::Result<()> {
-    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
-    Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
-}
-
-/// Other systems choose the port in `bind`.
-#[cfg(not(target_os = "linux"))]
-fn leave_port_to_connect(_: &TcpSocket) -> io::Result<()> {
-    Ok(())
 }
