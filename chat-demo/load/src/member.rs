@@ -16,6 +16,7 @@ use super::ledger::Ledger;
 use super::plan::Role;
 use super::publisher::{Publisher, Stamp};
 use super::shared::Shared;
+use super::snapshot::Room;
 use super::sources;
 
 /// How long connecting and joining may take.
@@ -131,7 +132,6 @@ async fn join(
     }
 }
 
-/// Reads nothing but heartbeats.
 async fn be_idle(mut client: Client) -> Result<(), String> {
     loop {
         next(&mut client).await?;
@@ -170,7 +170,6 @@ struct Member<'a> {
     shared: &'a Shared,
     number: usize,
     role: Role,
-    /// The name of its room.
     room: String,
     publisher: Option<Publisher>,
     ledger: Ledger,
@@ -235,8 +234,8 @@ impl<'a> Member<'a> {
             let seen = Some(Position { epoch, seq });
             (client, _) = enter(self.shared, self.number, self.role, seen).await?;
             self.back = self.shared.clock.now();
-            self.shared
-                .count(self.number, |counts| counts.reconnects += 1);
+            let shared = self.shared;
+            shared.count(self.number, |counts| counts.reconnects += 1);
         }
     }
 
@@ -266,16 +265,15 @@ impl<'a> Member<'a> {
         let Some(publisher) = &mut self.publisher else {
             return Ok(());
         };
-        let (words, id) = publisher.text(due);
-        self.shared
-            .count_in_room(self.number, |room| room.sent += 1);
+        let (text, id) = publisher.text(due);
+        self.count(|room| room.sent += 1);
         let publish = payload::Publish {
             room: self.room.clone(),
-            text: words,
+            text,
             id: Some(id),
             key: None,
         };
-        client.say(&publish).await.map_err(text)
+        client.say(&publish).await.map_err(self::text)
     }
 
     fn take(&mut self, subprotocol: Subprotocol, kind: Kind, payload: &[u8]) -> Result<(), String> {
@@ -290,8 +288,7 @@ impl<'a> Member<'a> {
             }
             Kind::ACK => self.answered(),
             Kind::ERROR => {
-                self.shared
-                    .count_in_room(self.number, |room| room.refused += 1);
+                self.count(|room| room.refused += 1);
                 self.answered();
                 self.add_error(refusal(subprotocol, payload)?);
             }
@@ -300,9 +297,12 @@ impl<'a> Member<'a> {
         Ok(())
     }
 
+    fn count(&self, count: impl FnOnce(&mut Room)) {
+        self.shared.count_in_room(self.number, count);
+    }
+
     fn answered(&mut self) {
-        self.shared
-            .count_in_room(self.number, |room| room.answered += 1);
+        self.count(|room| room.answered += 1);
         if let Some(publisher) = &mut self.publisher {
             publisher.answered();
         }
@@ -332,8 +332,8 @@ fn read<P: Payload>(subprotocol: Subprotocol, payload: &[u8]) -> Result<P, Strin
 
 fn refusal(subprotocol: Subprotocol, payload: &[u8]) -> Result<String, String> {
     let payload::Error { code, message, .. } = read(subprotocol, payload)?;
-    let code =
-        payload::ErrorCode::try_from(code).map_or(code.to_string(), |code| format!("{code:?}"));
+    let known = payload::ErrorCode::try_from(code);
+    let code = known.map_or(code.to_string(), |code| format!("{code:?}"));
     Ok(format!("refused as {code}: {message}"))
 }
 

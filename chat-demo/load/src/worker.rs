@@ -9,22 +9,18 @@ use tokio::time::{Duration, interval};
 
 use super::files::raise_open_files;
 use super::member;
-use super::pace::Pace;
 use super::plan::Plan;
 use super::shared::Shared;
-use super::snapshot::Snapshot;
 
 /// How often a process reports.
 const REPORT: Duration = Duration::from_millis(100);
 
-/// The clients of a process.
 pub(super) struct Worker {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     members: JoinSet<()>,
 }
 
 impl Worker {
-    /// Starts to connect its clients.
     pub(super) fn start(plan: Plan) -> Self {
         let shared = Arc::new(Shared::new(plan));
         let mut members = JoinSet::new();
@@ -34,15 +30,6 @@ impl Worker {
         Self { shared, members }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
-        self.shared.snapshot()
-    }
-
-    pub(super) fn pace(&self, pace: Option<Pace>) {
-        self.shared.pace.send_replace(pace);
-    }
-
-    /// Disconnects all clients.
     pub(super) async fn end(mut self) {
         self.shared.done.cancel();
         while self.members.join_next().await.is_some() {}
@@ -64,13 +51,13 @@ pub(super) async fn serve() -> io::Result<()> {
     loop {
         tokio::select! {
             _ = ticks.tick() => {
-                let mut line = serde_json::to_vec(&worker.snapshot())?;
+                let mut line = serde_json::to_vec(&worker.shared.snapshot())?;
                 line.push(b'\n');
                 out.write_all(&line).await?;
                 out.flush().await?;
             }
             pace = paces.next_line() => match pace? {
-                Some(pace) => worker.pace(serde_json::from_str(&pace)?),
+                Some(pace) => drop(worker.shared.pace.send_replace(serde_json::from_str(&pace)?)),
                 None => break,
             },
         }

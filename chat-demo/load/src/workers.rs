@@ -24,7 +24,6 @@ pub(super) struct Workers {
     processes: Vec<Process>,
 }
 
-/// One of several processes.
 struct Process {
     child: Child,
     input: ChildStdin,
@@ -48,20 +47,16 @@ impl Workers {
 
     pub(super) async fn pace(&mut self, pace: Option<Pace>) {
         if let Some(worker) = &self.local {
-            worker.pace(pace);
+            worker.shared.pace.send_replace(pace);
         }
         for process in &mut self.processes {
             process.send(&pace).await;
         }
     }
 
-    /// Returns the sum of all counts.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let mut all = self
-            .local
-            .as_ref()
-            .map(Worker::snapshot)
-            .unwrap_or_default();
+        let local = self.local.as_ref();
+        let mut all = local.map_or_else(Snapshot::default, |worker| worker.shared.snapshot());
         for process in &self.processes {
             all += &process.snapshot();
         }
