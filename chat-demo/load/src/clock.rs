@@ -42,7 +42,6 @@ impl Clock {
     }
 }
 
-/// Returns a duration in microseconds.
 pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -13,8 +13,6 @@ use tokio_util::sync::CancellationToken;
 use super::error::LoadError;
 use super::signals::is_ignored;
 
-/// The signals that end a run.
-#[derive(Debug)]
 pub(super) struct Interrupts {
     /// Cancelled by the first signal.
     pub(super) stop: CancellationToken,

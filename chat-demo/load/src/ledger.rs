@@ -41,7 +41,6 @@ impl Ledger {
         publisher + 1 < self.next.len()
     }
 
-    /// Returns the newest number of the room.
     pub(super) fn newest(&self) -> u64 {
         self.next[0] - 1
     }

@@ -23,7 +23,6 @@ pub(super) struct Range {
     pub(super) first: f64,
     /// The lowest rate; a server that breaks here has no limit.
     pub(super) lowest: f64,
-    /// The highest rate.
     pub(super) highest: f64,
 }
 
@@ -58,12 +57,10 @@ impl Searches {
         (self.limits.len() < self.repeat).then_some(self.search.rate)
     }
 
-    /// Returns the number of the current search, from 1.
     pub(super) fn number(&self) -> usize {
         self.limits.len() + 1
     }
 
-    /// Records whether the proposed rate held.
     pub(super) fn record(&mut self, held: bool) {
         let rate = self.search.rate;
         match self.search.record(held) {
@@ -168,7 +165,6 @@ impl Search {
         Some(decided)
     }
 
-    /// Chooses the next rate.
     fn choose_next(&mut self) {
         let Range {
             lowest, highest, ..

@@ -9,14 +9,11 @@ use super::clock::micros;
 /// The schedule of a step, for all publishers together.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Pace {
-    /// The number of the step.
     pub(super) step: u64,
-    /// Its start, on the shared clock.
     pub(super) start: u64,
     pub(super) load: Load,
 }
 
-/// The load of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Load {
     /// Messages a second over all rooms; without it, as fast as they are acknowledged.
@@ -25,7 +22,6 @@ pub(super) struct Load {
     pub(super) ramp: Duration,
     /// How long messages are due.
     pub(super) time: Option<Duration>,
-    /// Messages for each room.
     pub(super) messages: Option<u64>,
 }
 

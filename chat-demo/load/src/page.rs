@@ -11,7 +11,6 @@ use sysinfo::System;
 use self::plots::Plot;
 use super::{redact::without_secrets, report::Report, verdict::Limit};
 
-/// The data of `templates/load.html`.
 #[derive(Template)]
 #[template(path = "load.html")]
 struct Page<'a> {
@@ -23,7 +22,6 @@ struct Page<'a> {
     plots: Vec<Plot>,
     command: &'a str,
     date: String,
-    /// The machine of the load generator.
     machine: String,
     system: String,
 }
@@ -58,11 +56,8 @@ pub(super) fn command_line() -> String {
     if let Some(program) = words.first_mut() {
         *program = program.rsplit('/').next().unwrap_or_default().to_owned();
     }
-    words
-        .iter()
-        .map(|word| quoted(word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
 }
 
 fn quoted(word: &str) -> String {

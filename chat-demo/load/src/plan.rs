@@ -9,19 +9,16 @@ use super::args::Args;
 /// The fraction of the golden ratio: its multiples spread evenly over any share of the clients.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 
-/// The plan of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
     /// Part of the rooms' names, so that their history has no messages of other runs.
     pub(super) run: String,
-    /// The address of the target.
     pub(super) address: SocketAddr,
     pub(super) args: Args,
     /// Which process this is, from 0, and of how many: they take turns with the clients.
     pub(super) share: (usize, usize),
 }
 
-/// The role of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     /// Publishes and reads; the number counts the publishers of its room.
@@ -43,7 +40,6 @@ impl Plan {
         (index..self.args.connections).step_by(of)
     }
 
-    /// Returns the room that a client joins.
     pub(super) fn room_of(&self, client: usize) -> usize {
         client % self.args.rooms()
     }
@@ -59,12 +55,10 @@ impl Plan {
     }
 
     pub(super) fn all_publishers(&self) -> usize {
-        (0..self.args.rooms())
-            .map(|room| self.publishers_of(room))
-            .sum()
+        let rooms = 0..self.args.rooms();
+        rooms.map(|room| self.publishers_of(room)).sum()
     }
 
-    /// Returns the role of a client.
     pub(super) fn role_of(&self, client: usize) -> Role {
         let seat = client / self.args.rooms();
         if seat < self.publishers_of(self.room_of(client)) {

@@ -15,7 +15,6 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// Steps of the bar.
 const LENGTH: u64 = 1000;
 
-/// One phase.
 pub(super) struct Progress {
     search: Option<Search>,
     /// Hidden unless standard error is a terminal. Its prefix is the name of the phase.
@@ -35,7 +34,6 @@ pub(super) struct Search {
     pub(super) left: usize,
     /// Whether there may be many more steps.
     pub(super) is_at_least: bool,
-    /// How long a step takes.
     pub(super) each: Duration,
 }
 
@@ -63,7 +61,6 @@ impl fmt::Display for Search {
 }
 
 impl Progress {
-    /// A phase that begins now.
     pub(super) fn new(name: &'static str, search: Option<Search>) -> Self {
         let style = ProgressStyle::with_template("{prefix:>10} {bar:30} {msg}");
         let bar = ProgressBar::new(LENGTH).with_prefix(name);
@@ -88,7 +85,6 @@ impl Progress {
         }
     }
 
-    /// The phase is over.
     pub(super) fn end(self, summary: &str) {
         self.bar.finish_and_clear();
         console::note(format_args!("{}: {summary}", self.bar.prefix()));

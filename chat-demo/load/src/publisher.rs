@@ -10,8 +10,6 @@ use super::clock::Clock;
 use super::pace::Pace;
 use super::plan::Plan;
 
-/// One publishing member of a room.
-#[derive(Debug)]
 pub(super) struct Publisher {
     /// Its number among the publishers of its room, and their count.
     seat: usize,
@@ -35,7 +33,6 @@ pub(super) struct Publisher {
 pub(super) struct Stamp {
     /// The publisher's number in its room.
     pub(super) publisher: usize,
-    /// The number of the text, from 1.
     pub(super) number: u64,
     /// When it was due, on the shared clock.
     pub(super) due: u64,

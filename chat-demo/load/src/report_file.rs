@@ -9,7 +9,6 @@ use crate::error::LoadError;
 
 /// A file that is open for writing. Until it is written it keeps its old content; a new file is
 /// removed if nothing is written.
-#[derive(Debug)]
 pub(super) struct ReportFile {
     path: PathBuf,
     file: File,

@@ -35,7 +35,6 @@ const GRACE: Duration = Duration::from_millis(200);
 /// Counts the runs of this process, so that their rooms have different names.
 static RUNS: AtomicU64 = AtomicU64::new(0);
 
-/// A run with its clients connected.
 pub(super) struct Run {
     args: Args,
     /// Whether there are several processes, which report with a delay.
@@ -56,7 +55,6 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Starts to connect all clients.
     pub(super) async fn new(args: &Args, interrupts: &Interrupts) -> Result<Self, LoadError> {
         let address = interrupts.or_stop(find(&args.target)).await??;
         let processes = files::processes(args)?;
@@ -107,7 +105,6 @@ impl Run {
         }
     }
 
-    /// Keeps the members idle.
     pub(super) async fn hold(&mut self, time: Duration) {
         let (mut progress, start) = (Progress::new("holding", None), Instant::now());
         console::note(format_args!(
@@ -213,7 +210,6 @@ impl Run {
         }
     }
 
-    /// Disconnects all clients.
     pub(super) async fn end(self) {
         self.workers.end().await;
     }
@@ -221,8 +217,8 @@ impl Run {
 
 /// How much of a time has passed, from 0 to 1.
 fn part(done: Duration, all: Duration) -> f64 {
-    done.div_duration_f64(all.max(Duration::from_nanos(1)))
-        .min(1.0)
+    let all = all.max(Duration::from_nanos(1));
+    done.div_duration_f64(all).min(1.0)
 }
 
 /// Returns whether all clients that joined have left.
@@ -234,9 +230,8 @@ fn is_deserted(snapshot: &Snapshot) -> bool {
 /// each client.
 async fn find(url: &str) -> Result<SocketAddr, LoadError> {
     let target = chat_demo_client::target(url)?;
-    let found = match timeout(FIND_TIME, TcpStream::connect(&target)).await {
-        Ok(connected) => connected.and_then(|stream| stream.peer_addr()),
-        Err(late) => Err(late.into()),
-    };
+    let connected = timeout(FIND_TIME, TcpStream::connect(&target)).await;
+    let connected = connected.unwrap_or_else(|late| Err(late.into()));
+    let found = connected.and_then(|stream| stream.peer_addr());
     Ok(found.map_err(|source| ClientError::Connect { target, source })?)
 }

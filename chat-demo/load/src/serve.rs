@@ -55,11 +55,8 @@ impl ServeArgs {
             return Ok(None);
         }
         let server = Server::start(self).await?;
-        console::note(format_args!(
-            "serving: {}, process {}",
-            server.url,
-            server.id()
-        ));
+        let Server { url, .. } = &server;
+        console::note(format_args!("serving: {url}, process {}", server.id()));
         if self.profile {
             console::note(server.how_to_profile());
         }
@@ -68,7 +65,6 @@ impl ServeArgs {
 }
 
 /// A running server. Dropping this kills it.
-#[derive(Debug)]
 pub(super) struct Server {
     process: Child,
     url: String,
@@ -97,7 +93,6 @@ pub enum ServeError {
     End(#[source] io::Error),
 }
 
-/// The log line with the address of the server.
 #[derive(Deserialize)]
 struct Listening {
     message: String,
@@ -146,13 +141,11 @@ impl Server {
         }
     }
 
-    /// Returns the URL for clients.
     pub(super) fn target(&self) -> String {
         // `http` becomes `ws`, and `https` becomes `wss`.
         format!("{}/ws", self.url.replacen("http", "ws", 1))
     }
 
-    /// Returns the id of its process.
     pub(super) fn id(&self) -> u32 {
         self.process.id().expect("it has not been waited for")
     }

@@ -18,12 +18,9 @@ const DIGITS: u8 = 3;
 const MAX_LATENCY: u64 = 3_600_000_000;
 const SHARDS: usize = 4;
 
-/// The state that the clients of one process share.
-#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) plan: Plan,
     pub(super) clock: Clock,
-    /// Permits for concurrent handshakes.
     connecting: Semaphore,
     begun: Instant,
     /// The pace, while clients publish.
@@ -35,14 +32,12 @@ pub(super) struct Shared {
 }
 
 /// The counts of some clients, and their latencies in microseconds since the last snapshot.
-#[derive(Debug)]
 struct Shard {
     counts: Snapshot,
     latencies: Histogram<u64>,
 }
 
 impl Shared {
-    /// Creates the state before any client connects.
     pub(super) fn new(plan: Plan) -> Self {
         let shard = || Shard {
             counts: Snapshot::default(),
@@ -68,12 +63,10 @@ impl Shared {
         connect.await
     }
 
-    /// Counts what a client did.
     pub(super) fn count(&self, client: usize, count: impl FnOnce(&mut Snapshot)) {
         count(&mut self.shards[client % SHARDS].lock().counts);
     }
 
-    /// Counts what a client did in its room.
     pub(super) fn count_in_room(&self, client: usize, count: impl FnOnce(&mut Room)) {
         let room = self.plan.room_of(client);
         self.count(client, |all| count(all.rooms.entry(room).or_default()));

@@ -18,13 +18,11 @@ pub(super) struct Snapshot {
     pub(super) rooms: BTreeMap<usize, Room>,
     /// Messages that arrived, each counted once.
     pub(super) delivered: u64,
-    /// Messages that arrived again.
     pub(super) duplicated: u64,
     /// Messages that arrived after a later one.
     pub(super) reordered: u64,
     /// Slow readers that the server dropped.
     pub(super) dropped_slow: u64,
-    /// Times that a client reconnected.
     pub(super) reconnects: u64,
     pub(super) errors: BTreeMap<String, u64>,
     /// The time of the last delivery, on the shared clock.
@@ -34,7 +32,6 @@ pub(super) struct Snapshot {
     pub(super) latencies: Vec<(u64, u64)>,
 }
 
-/// The counts of a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Room {
     /// Members that must get every message.
@@ -45,7 +42,6 @@ pub(super) struct Room {
     pub(super) refused: u64,
 }
 
-/// Sums over all rooms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) sent: u64,
@@ -56,7 +52,6 @@ pub(super) struct Sums {
 }
 
 impl Snapshot {
-    /// Counts an error.
     pub(super) fn add_error(&mut self, kind: String) {
         let is_known = self.errors.len() < MAX_KINDS || self.errors.contains_key(&kind);
         let kind = if is_known { kind } else { "others".to_owned() };
@@ -67,7 +62,6 @@ impl Snapshot {
         self.errors.values().sum()
     }
 
-    /// Returns the sums since an earlier snapshot.
     pub(super) fn sums_since(&self, before: &Self) -> Sums {
         let mut sums = Sums {
             delivered: self.delivered - before.delivered,

@@ -37,10 +37,8 @@ struct Machine {
 }
 
 /// Polls a server until it is dropped.
-#[derive(Debug)]
 pub(super) struct Sampler {
     last: watch::Receiver<Option<(Instant, Stats)>>,
-    /// The previous figures.
     before: Option<(Instant, Stats)>,
     processors: Option<Processors>,
     /// Dropping this ends the task.

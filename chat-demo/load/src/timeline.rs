@@ -10,10 +10,8 @@ use super::system::Sampler;
 
 /// The length of a moment of the report.
 pub(super) const MOMENT: Duration = Duration::from_millis(500);
-/// Microseconds in a millisecond.
 const MILLI: f64 = 1000.0;
 
-/// What happened in a step so far.
 pub(super) struct Timeline {
     start: Instant,
     base: Snapshot,
@@ -81,7 +79,6 @@ impl Timeline {
         share(self.sums.delivered, deliveries)
     }
 
-    /// Returns a line for the progress display.
     pub(super) fn note(&self) -> String {
         let last = self.moments.last().cloned().unwrap_or_default();
         let seconds = self.start.elapsed().as_secs_f64();
@@ -135,12 +132,10 @@ impl Timeline {
     }
 }
 
-/// Returns how much of all is done, from 0 to 1.
 pub(super) fn share(done: u64, all: u64) -> f64 {
     (done as f64 / all.max(1) as f64).min(1.0)
 }
 
-/// Returns a quantile of the latencies, in milliseconds.
 fn quantile(latencies: &Histogram<u64>, share: f64) -> f64 {
     latencies.value_at_quantile(share) as f64 / MILLI
 }

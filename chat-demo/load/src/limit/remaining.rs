@@ -2,7 +2,6 @@
 
 use super::Searches;
 
-/// The estimate of the remaining trials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) struct Remaining {
     /// How many trials, if the next higher rate breaks.

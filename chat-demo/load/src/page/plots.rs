@@ -43,7 +43,6 @@ const MIB: f64 = 1_048_576.0;
 
 type PoolFigure = fn(&PoolMoment) -> u64;
 
-/// The figures of a pool to plot.
 const POOL: [(&str, PoolFigure); 5] = [
     ("in flight", |pool| pool.in_flight),
     ("running", |pool| pool.running),
@@ -56,7 +55,6 @@ const POOL: [(&str, PoolFigure); 5] = [
 #[derive(Clone, Debug)]
 pub(super) struct Plot {
     pub(super) title: String,
-    /// How to read it.
     pub(super) reading: &'static str,
     /// Whether points are drawn as dots, because their order means nothing.
     pub(super) dots: bool,
@@ -82,7 +80,6 @@ impl Line {
     }
 }
 
-/// An axis with its unit.
 #[derive(Clone, Copy, Debug)]
 enum Axis {
     Linear(&'static str),
@@ -325,7 +322,6 @@ fn reading_of(pool: &str) -> &'static str {
     }
 }
 
-/// Returns the plots of a search.
 pub(super) fn of_search(limit: &Limit) -> Vec<Plot> {
     let dots = |name, value: fn(&Step) -> Option<f64>| {
         let point = |step: &Step| Some((step.rate, value(step)?));
