@@ -3,7 +3,7 @@
 //!
 //! A signal must not end this process alone: a server that it started for the run would live on.
 
-use std::io;
+use std::{fs, io};
 
 use futures_util::future::select_all;
 use tokio::signal::unix::{SignalKind, signal};
@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::error::LoadError;
-use super::signals::is_ignored;
 
 pub(super) struct Interrupts {
     /// Cancelled by the first signal.
@@ -51,4 +50,15 @@ impl Interrupts {
             () = self.stop.cancelled() => Err(LoadError::Interrupted),
         }
     }
+}
+
+/// Returns whether the process ignores a signal, as it does SIGHUP under `nohup`. Returns false on
+/// systems without `/proc`.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }

@@ -24,7 +24,6 @@ mod rounds;
 mod run;
 mod serve;
 mod shared;
-mod signals;
 mod snapshot;
 mod sources;
 mod system;
@@ -44,9 +43,9 @@ use self::run::Run;
 pub use self::args::{Args, Encoding, LimitArgs};
 pub use self::error::LoadError;
 pub use self::goals::{Goal, Goals, Step};
+pub use self::interrupts::is_ignored;
 pub use self::report::{Moment, PoolMoment, Report, ServerMoment};
 pub use self::serve::{ServeArgs, ServeError};
-pub use self::signals::is_ignored;
 pub use self::verdict::{Bound, Limit};
 
 /// The exit code of a run that a signal ended: what a shell reports after Ctrl-C.

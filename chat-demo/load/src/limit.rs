@@ -7,6 +7,8 @@
 
 mod remaining;
 
+pub(super) use self::remaining::Remaining;
+
 /// The resolution of the limit, as a ratio of two rates.
 const RESOLUTION: f64 = 1.05;
 /// The ratio of two rates on the way up.

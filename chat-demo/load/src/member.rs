@@ -192,10 +192,7 @@ impl<'a> Member<'a> {
         let plan = &shared.plan;
         let room = plan.room_of(number);
         let publisher = match role {
-            Role::Publisher(seat) => {
-                let pace = shared.pace.subscribe();
-                Some(Publisher::new(plan, number, seat, shared.clock, pace))
-            }
+            Role::Publisher(seat) => Some(Publisher::new(shared, number, seat)),
             _ => None,
         };
         Self {

@@ -175,7 +175,7 @@ mod tests {
             cpu_percent: Some(70.0),
             memory_percent: Some(31.0),
             bound_by: Bound::Latency,
-            advice: Bound::Latency.advice().to_owned(),
+            advice: Bound::Latency.advice(),
             noise_percent: 9.0,
             goals: Goals {
                 p99_ms: 50.0,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use humantime::format_duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::console;
+use crate::{console, limit::Remaining};
 
 /// Between two lines.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -30,21 +30,20 @@ pub(super) struct Search {
     pub(super) of: usize,
     /// Steps that are over, in all searches.
     pub(super) done: usize,
-    /// Steps that are not, the current one included: an estimate.
-    pub(super) left: usize,
-    /// Whether there may be many more steps.
-    pub(super) is_at_least: bool,
+    /// Steps that are not, the current one included.
+    pub(super) left: Remaining,
     pub(super) each: Duration,
 }
 
 impl Search {
     /// The time until the end, when `share` of the current step is done.
     fn time_left(&self, share: f64) -> Duration {
-        self.each.mul_f64((self.left as f64 - share).max(0.0))
+        self.each
+            .mul_f64((self.left.trials as f64 - share).max(0.0))
     }
 
     fn share(&self, share: f64) -> f64 {
-        (self.done as f64 + share) / (self.done + self.left).max(1) as f64
+        (self.done as f64 + share) / (self.done + self.left.trials).max(1) as f64
     }
 }
 
@@ -52,10 +51,10 @@ impl Search {
 impl fmt::Display for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, of, .. } = self;
-        if self.left == 0 {
+        if self.left.trials == 0 {
             return write!(f, "search {number} of {of}, the last step");
         }
-        let left = left(self.time_left(0.0), self.is_at_least);
+        let left = left(self.time_left(0.0), self.left.is_at_least);
         write!(f, "search {number} of {of}, {left}")
     }
 }
@@ -105,7 +104,7 @@ fn position(share: f64) -> u64 {
 fn message(share: f64, elapsed: Duration, search: Option<&Search>, note: &str) -> String {
     let all = search.map_or(share, |search| search.share(share));
     let time = match search {
-        Some(search) => left(search.time_left(share), search.is_at_least),
+        Some(search) => left(search.time_left(share), search.left.is_at_least),
         None if elapsed >= WARM_UP && share > 0.0 => {
             left(elapsed.mul_f64((1.0 - share) / share), false)
         }
@@ -142,14 +141,16 @@ mod tests {
             number: 2,
             of: 3,
             done: 4,
-            left: 6,
-            is_at_least: false,
+            left: Remaining {
+                trials: 6,
+                is_at_least: false,
+            },
             each: Duration::from_secs(10),
         };
-        let told = message(0.5, Duration::from_secs(5), Some(&search), "");
-        assert_eq!(told, "45 %, about 55s left");
+        let text = message(0.5, Duration::from_secs(5), Some(&search), "");
+        assert_eq!(text, "45 %, about 55s left");
         assert_eq!(search.to_string(), "search 2 of 3, about 1m left");
-        search.is_at_least = true;
+        search.left.is_at_least = true;
         assert_eq!(search.to_string(), "search 2 of 3, at least 1m left");
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
 use super::pace::Pace;
-use super::plan::Plan;
+use super::shared::Shared;
 
 pub(super) struct Publisher {
     /// Its number among the publishers of its room, and their count.
@@ -40,13 +40,8 @@ pub(super) struct Stamp {
 
 impl Publisher {
     /// Creates the publisher of a client, with its number in its room.
-    pub(super) fn new(
-        plan: &Plan,
-        client: usize,
-        seat: usize,
-        clock: Clock,
-        pace: watch::Receiver<Option<Pace>>,
-    ) -> Self {
+    pub(super) fn new(shared: &Shared, client: usize, seat: usize) -> Self {
+        let plan = &shared.plan;
         Self {
             seat,
             of_room: plan.publishers_of(plan.room_of(client)) as u64,
@@ -55,8 +50,8 @@ impl Publisher {
             of_all: plan.all_publishers() as u64,
             window: plan.args.window,
             size: plan.args.size as usize,
-            clock,
-            pace,
+            clock: shared.clock,
+            pace: shared.pace.subscribe(),
             step: 0,
             in_step: 0,
             sent: 0,
@@ -156,11 +151,10 @@ mod tests {
 
     /// The first of two publishers in one room, and what sets its pace.
     fn publisher(window: usize) -> (Publisher, Clock, watch::Sender<Option<Pace>>) {
-        let (pace, follow) = watch::channel(None);
-        let clock = Clock::new();
         let mut plan = plan(4, 1, 2);
         plan.args.window = window;
-        (Publisher::new(&plan, 0, 0, clock, follow), clock, pace)
+        let shared = Shared::new(plan);
+        (Publisher::new(&shared, 0, 0), shared.clock, shared.pace)
     }
 
     fn step(step: u64, clock: Clock) -> Pace {

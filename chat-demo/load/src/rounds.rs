@@ -91,7 +91,7 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
         ..Limit::default()
     };
     limit.bound_by = Bound::of(&limit.just_above(), &goals, cpus() as f64);
-    limit.bound_by.advice().clone_into(&mut limit.advice);
+    limit.advice = limit.bound_by.advice();
     let mut report = if let Some(number) = limit.nearest_held(limit.rate) {
         let step = &limit.steps[number];
         limit.deliveries_per_s = step.deliveries_per_s;
@@ -112,17 +112,16 @@ pub(super) async fn find(args: &Args, interrupts: &Interrupts) -> Result<Report,
 
 /// Returns the progress of the search after `done` steps.
 fn search(searches: &Searches, args: &Args, begun: Instant, done: usize) -> Search {
-    let remaining = searches.remaining();
-    let each = u32::try_from(done)
-        .ok()
-        .and_then(|done| begun.elapsed().checked_div(done));
+    let each = |done| begun.elapsed().checked_div(done);
     Search {
         number: searches.number().min(args.limit.repeat),
         of: args.limit.repeat,
         done,
-        left: remaining.trials,
-        is_at_least: remaining.is_at_least,
-        each: each.unwrap_or(args.limit.step),
+        left: searches.remaining(),
+        each: u32::try_from(done)
+            .ok()
+            .and_then(each)
+            .unwrap_or(args.limit.step),
     }
 }
 

@@ -39,60 +39,41 @@ pub struct Limit {
     pub steps: Vec<Step>,
 }
 
-/// What bounds the load.
+/// What bounds the load. The documentation of a variant is the advice to the user.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Display, EnumMessage,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Nothing: the highest allowed rate met the goals.
-    #[strum(
-        to_string = "nothing",
-        message = "The highest allowed rate still met the goals. Raise --max-rate, or add connections."
-    )]
+    /// The highest allowed rate still met the goals. Raise --max-rate, or add connections.
+    #[strum(to_string = "nothing")]
     #[default]
     Nothing,
-    /// The CPU of the server.
-    #[strum(
-        to_string = "the CPU",
-        message = "The CPU is full. Find the expensive code (--profile), or give the server more cores."
-    )]
+    /// The CPU is full. Find the expensive code (--profile), or give the server more cores.
+    #[strum(to_string = "the CPU")]
     Cpu,
-    /// The memory of the server.
-    #[strum(
-        to_string = "the memory",
-        message = "The memory is full. Buffer less (--outbox-frames, --outbox-bytes, --history-bytes), or give the server more memory."
-    )]
+    /// The memory is full. Buffer less (--outbox-frames, --outbox-bytes, --history-bytes), or give
+    /// the server more memory.
+    #[strum(to_string = "the memory")]
     Memory,
-    /// CPU and memory.
-    #[strum(
-        to_string = "CPU and memory",
-        message = "CPU and memory are full at once. Send fewer or smaller messages, or add servers."
-    )]
+    /// CPU and memory are full at once. Send fewer or smaller messages, or add servers.
+    #[strum(to_string = "CPU and memory")]
     CpuAndMemory,
-    /// Neither, but messages are late.
-    #[strum(
-        to_string = "latency",
-        message = "Neither CPU nor memory are full, so messages wait for something else. Check what waits in the pools, then the network."
-    )]
+    /// Neither CPU nor memory are full, so messages wait for something else. Check what waits in
+    /// the pools, then the network.
+    #[strum(to_string = "latency")]
     Latency,
-    /// Neither, but messages are lost or connections end.
-    #[strum(
-        to_string = "loss",
-        message = "Neither CPU nor memory are full, but messages are lost or connections end. Check the kinds of errors, and clients dropped as too slow (--outbox-frames, --outbox-bytes)."
-    )]
+    /// Neither CPU nor memory are full, but messages are lost or connections end. Check the kinds
+    /// of errors, and clients dropped as too slow (--outbox-frames, --outbox-bytes).
+    #[strum(to_string = "loss")]
     Loss,
-    /// The load generator uses more CPU than the server.
-    #[strum(
-        to_string = "the load generator",
-        message = "The load generator uses more CPU than the server. Run it on another machine: the server can do more than this."
-    )]
+    /// The load generator uses more CPU than the server. Run it on another machine: the server can
+    /// do more than this.
+    #[strum(to_string = "the load generator")]
     LoadGenerator,
-    /// Other programs use more CPU than server and load generator.
-    #[strum(
-        to_string = "other programs on the machine",
-        message = "Other programs use more CPU than server and load generator together, so the result says nothing about the server. End them and measure again."
-    )]
+    /// Other programs use more CPU than server and load generator together, so the result says
+    /// nothing about the server. End them and measure again.
+    #[strum(to_string = "other programs on the machine")]
     Others,
 }
 
@@ -148,8 +129,9 @@ impl Bound {
 
     /// Returns what to change.
     #[must_use]
-    pub fn advice(self) -> &'static str {
-        self.get_message().unwrap_or_default()
+    pub fn advice(self) -> String {
+        let lines = self.get_documentation().unwrap_or_default();
+        lines.trim().replace('\n', " ")
     }
 }
 
@@ -236,7 +218,7 @@ mod tests {
             rate: 1000.0,
             noise_percent: 12.0,
             bound_by: Bound::Cpu,
-            advice: Bound::Cpu.advice().to_owned(),
+            advice: Bound::Cpu.advice(),
             ..Limit::default()
         };
         let text = limit.to_string();
@@ -246,5 +228,14 @@ mod tests {
         );
         limit.rate = 0.0;
         assert!(limit.to_string().contains("no rate met the goals"));
+    }
+
+    #[test]
+    fn advice_is_one_line() {
+        let advice = Bound::Memory.advice();
+        assert!(
+            advice.ends_with(", or give the server more memory."),
+            "{advice}"
+        );
     }
 }

@@ -3,17 +3,17 @@
 use super::Searches;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Remaining {
+pub(crate) struct Remaining {
     /// How many trials, if the next higher rate breaks.
-    pub(in super::super) trials: usize,
+    pub(crate) trials: usize,
     /// Whether there may be many more, because no rate has held yet or none has broken.
-    pub(in super::super) is_at_least: bool,
+    pub(crate) is_at_least: bool,
 }
 
 impl Searches {
     /// Estimates the remaining trials: those of a server without noise, whose limit is a third of
     /// the way from the rate that held to the rate that broke. Half of the trials then hold.
-    pub(in super::super) fn remaining(&self) -> Remaining {
+    pub(crate) fn remaining(&self) -> Remaining {
         let search = &self.search;
         let (low, high) = if search.held.is_none() && search.votes.1 > 0 {
             // A rate that broke once breaks again, and the next lower rate holds.

@@ -119,9 +119,14 @@ impl Axis {
 }
 
 impl Plot {
-    fn new(title: &str, reading: &'static str, (x, y): (Axis, Axis), lines: Vec<Line>) -> Self {
+    fn new(
+        title: impl Into<String>,
+        reading: &'static str,
+        (x, y): (Axis, Axis),
+        lines: Vec<Line>,
+    ) -> Self {
         Self {
-            title: title.to_owned(),
+            title: title.into(),
             reading,
             dots: false,
             lines,
@@ -299,8 +304,8 @@ fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
             Line::new(figure, servers().filter_map(pool))
         });
         let axes = (SECONDS, Axis::Log("tasks, threads"));
-        let mut plot = Plot::new("", reading_of(name), axes, lines.into());
-        plot.title = format!("Pool “{name}”");
+        let title = format!("Pool “{name}”");
+        let mut plot = Plot::new(title, reading_of(name), axes, lines.into());
         plot.goal = Some((format!("capacity {capacity}"), *capacity as f64));
         plots.push(plot);
     }
