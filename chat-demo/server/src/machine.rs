@@ -5,6 +5,7 @@ use std::mem;
 use std::thread;
 use std::time::Instant;
 
+use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use crate::cgroup;
@@ -34,7 +35,7 @@ pub(crate) struct Snapshot {
 }
 
 /// What is used of what there is.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Usage {
     pub(crate) cpu_percent: f64,
     pub(crate) memory_percent: f64,

@@ -1,12 +1,10 @@
 //! The figures of a server, for `/metrics` and `/api/stats`. The server makes no decision by them.
 
 mod exposition;
-mod gauge;
+mod figures;
 mod live;
-mod machine;
 mod pools;
 mod snapshot;
-mod tuner;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -32,14 +30,12 @@ impl Metrics {
         }
     }
 
-    /// As Prometheus scrapes it.
     pub(crate) fn prometheus(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.registry).expect("a String takes all");
         text
     }
 
-    /// The answer of `/api/stats`.
     pub(crate) fn snapshot(&self, node: &str) -> Snapshot {
         Snapshot::new(node, &self.tally, &self.live)
     }

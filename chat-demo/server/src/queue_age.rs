@@ -15,14 +15,14 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The queue age of each lane that the server uses.
 #[derive(Default)]
 pub(crate) struct QueueAge {
-    pub(crate) futures: Age,
-    pub(crate) normal: Age,
-    pub(crate) low: Age,
+    futures: Age,
+    normal: Age,
+    low: Age,
 }
 
 /// How long the last timed task waited, or the present one has waited if that is longer.
 #[derive(Default)]
-pub(crate) struct Age(Mutex<State>);
+struct Age(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Age {
-    pub(crate) fn get(&self) -> Duration {
+    fn get(&self) -> Duration {
         let state = self.0.lock();
         let present = state.since.map(|since| since.elapsed());
         state.last.max(present.unwrap_or_default())
@@ -49,6 +49,15 @@ impl Age {
 }
 
 impl QueueAge {
+    /// Returns the names and the ages of the lanes.
+    pub(crate) fn lanes(&self) -> [(&'static str, Duration); 3] {
+        [
+            ("futures", self.futures.get()),
+            ("normal", self.normal.get()),
+            ("low", self.low.get()),
+        ]
+    }
+
     /// Times tasks until the server drains: futures of the calling pool, and closures of two pools.
     pub(crate) async fn watch(
         self: Arc<Self>,

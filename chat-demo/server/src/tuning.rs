@@ -1,13 +1,12 @@
 //! Adapts the limits of the pool to the load, if enabled.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anthill::tuner::{
     Change, Control, Gradient, HillClimbing, Policy, Probe, Reason, Stepped, Target, Tuner,
 };
 use parking_lot::Mutex;
-use prometheus_client::metrics::counter::Counter;
+use serde::Serialize;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
@@ -22,16 +21,21 @@ const THREADS: usize = 4;
 const LEAST_FANOUT: usize = 16;
 const TIMES_FANOUT: usize = 4;
 
+/// A limit that a policy moves.
+pub(crate) struct Tuning(Mutex<Tuned>);
+
 /// What is moved, and what became of it.
-pub(crate) struct Tuning {
-    pub(crate) policy: &'static str,
+#[derive(Clone, Serialize)]
+pub(crate) struct Tuned {
+    policy: &'static str,
     /// Which pool's, by the name that it is shown under, and which of its limits.
-    pub(crate) pool: &'static str,
-    pub(crate) what: &'static str,
-    limit: AtomicUsize,
+    pool: &'static str,
+    what: &'static str,
+    pub(crate) limit: usize,
     /// Changes that are no trials.
-    pub(crate) changes: Counter,
-    last: Mutex<Option<String>>,
+    pub(crate) changes: u64,
+    /// The last of them.
+    last: Option<String>,
 }
 
 impl Tuning {
@@ -73,39 +77,33 @@ impl Tuning {
                 memory: Some(usage.memory_percent / 100.0),
             }
         });
-        let tuning = Self {
+        let tuned = Tuned {
             policy,
             pool,
             what,
-            limit: AtomicUsize::new(limit),
-            changes: Counter::default(),
-            last: Mutex::new(None),
+            limit,
+            changes: 0,
+            last: None,
         };
-        Some((tuning, tuner))
+        Some((Self(Mutex::new(tuned)), tuner))
     }
 
     /// Takes note of a change, and says so.
-    pub(crate) fn note(&self, change: &Change) {
-        let Self { pool, what, .. } = self;
-        // Relaxed: to be looked at alone.
-        self.limit.store(change.to, Ordering::Relaxed);
+    fn note(&self, change: &Change) {
+        let tuned = &mut *self.0.lock();
+        tuned.limit = change.to;
+        let Tuned { pool, what, .. } = tuned;
         if change.reason == Reason::Trial {
             tracing::debug!(pool, what, %change, "tuned");
             return;
         }
         tracing::info!(pool, what, %change, "tuned");
-        self.changes.inc();
-        *self.last.lock() = Some(change.to_string());
+        tuned.changes += 1;
+        tuned.last = Some(change.to_string());
     }
 
-    /// Returns a description of the last change.
-    pub(crate) fn last(&self) -> Option<String> {
-        self.last.lock().clone()
-    }
-
-    /// Where the limit stands.
-    pub(crate) fn limit(&self) -> usize {
-        self.limit.load(Ordering::Relaxed)
+    pub(crate) fn now(&self) -> Tuned {
+        self.0.lock().clone()
     }
 }
 

@@ -5,21 +5,25 @@ use std::fmt;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::gauge::gauge;
+use super::figures::Figures;
 use super::live::Live;
-use super::{machine, pools, tuner};
+use super::pools;
+use crate::hub::Outboxes;
+use crate::journal::Journal;
 use crate::process::Process;
 use crate::tally::Tally;
+
+const SECONDS: Option<&Unit> = Some(&Unit::Seconds);
+const BYTES: Option<&Unit> = Some(&Unit::Bytes);
 
 /// All figures: the server's begin with `chat_`, the process's with `process_`, as everywhere.
 pub(super) fn registry(tally: &Tally, live: &Live) -> Registry {
     let mut registry = Registry::default();
     let chat = registry.sub_registry_with_prefix("chat");
-    register(chat, tally);
+    register(chat, tally.clone());
     chat.register_collector(Box::new(live.clone()));
     registry
         .sub_registry_with_prefix("process")
@@ -27,159 +31,92 @@ pub(super) fn registry(tally: &Tally, live: &Live) -> Registry {
     registry
 }
 
-fn register(chat: &mut Registry, tally: &Tally) {
-    let Tally {
-        accepted,
-        refused,
-        closed,
-        frames_in,
-        frames_out,
-        traffic,
-        errors,
-        messages,
-        deliveries,
-        fanout,
-        session_failures,
-        panics,
-    } = tally.clone();
-    chat.register("sockets_accepted", "TCP connections accepted", accepted);
+fn register(chat: &mut Registry, tally: Tally) {
     chat.register(
-        "handshakes_refused",
-        "Handshakes that did not become a connection, by reason",
-        refused,
+        "sockets_accepted",
+        "TCP connections accepted",
+        tally.accepted,
     );
-    chat.register(
-        "connections_closed",
-        "Connections ended by the server, by reason",
-        closed,
-    );
-    chat.register(
-        "frames_in",
-        "Messages received from clients, by the type of their frame",
-        frames_in,
-    );
-    chat.register(
-        "frames_out",
-        "Frames queued for clients, by type",
-        frames_out,
-    );
-    chat.register_with_unit(
-        "traffic_in",
-        "Bytes read from connections",
-        Unit::Bytes,
-        traffic.bytes_in,
-    );
-    chat.register_with_unit(
-        "traffic_out",
-        "Bytes written to connections",
-        Unit::Bytes,
-        traffic.bytes_out,
-    );
-    chat.register("errors", "Frames refused with an error, by code", errors);
-    chat.register("messages", "Texts published", messages);
-    chat.register(
-        "deliveries",
-        "Frames that rooms put into outboxes",
-        deliveries,
-    );
-    chat.register_with_unit(
-        "fanout",
-        "From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis had kept it",
-        Unit::Seconds,
-        fanout.histogram,
-    );
-    chat.register(
-        "session_failures",
-        "Operations that the session store did not do",
-        session_failures,
-    );
-    chat.register("panics", "Panics contained by the pools", panics);
+    let help = "Handshakes that did not become a connection, by reason";
+    chat.register("handshakes_refused", help, tally.refused);
+    let help = "Connections ended by the server, by reason";
+    chat.register("connections_closed", help, tally.closed);
+    let help = "Messages received from clients, by the type of their frame";
+    chat.register("frames_in", help, tally.frames_in);
+    let help = "Frames queued for clients, by type";
+    chat.register("frames_out", help, tally.frames_out);
+    let help = "Bytes read from connections";
+    chat.register_with_unit("traffic_in", help, Unit::Bytes, tally.traffic.bytes_in);
+    let help = "Bytes written to connections";
+    chat.register_with_unit("traffic_out", help, Unit::Bytes, tally.traffic.bytes_out);
+    let help = "Frames refused with an error, by code";
+    chat.register("errors", help, tally.errors);
+    chat.register("messages", "Texts published", tally.messages);
+    let help = "Frames that rooms put into outboxes";
+    chat.register("deliveries", help, tally.deliveries);
+    let help = "From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis had kept it";
+    chat.register_with_unit("fanout", help, Unit::Seconds, tally.fanout.histogram);
+    let help = "Operations that the session store did not do";
+    chat.register("session_failures", help, tally.session_failures);
+    chat.register("panics", "Panics contained by the pools", tally.panics);
 }
 
 impl Collector for Live {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut figures = Figures(encoder);
         let hub = &self.hub;
-        let outboxes = hub.outboxes();
-        let bytes = Some(&Unit::Bytes);
-        let gauges = [
-            ("connections", "Open connections.", None, hub.connections()),
-            ("rooms", "Rooms with members.", None, hub.rooms()),
-            (
-                "history_messages",
-                "Messages kept for clients that reconnect.",
-                None,
-                hub.history().messages(),
-            ),
-            (
-                "history",
-                "Memory of the messages kept for clients that reconnect.",
-                bytes,
-                hub.history().bytes(),
-            ),
-            (
-                "outbox_frames",
-                "Frames that wait in all outboxes together.",
-                None,
-                outboxes.all.frames,
-            ),
-            (
-                "outbox",
-                "Bytes that wait in all outboxes together.",
-                bytes,
-                outboxes.all.bytes,
-            ),
-            (
-                "outbox_max_frames",
-                "Frames that wait in the fullest outbox.",
-                None,
-                outboxes.most.frames,
-            ),
-            (
-                "outbox_max",
-                "Bytes that wait in the fullest outbox.",
-                bytes,
-                outboxes.most.bytes,
-            ),
-        ];
-        for (name, help, unit, value) in gauges {
-            gauge(&mut encoder, name, help, unit, value as u64)?;
-        }
-        machine::encode(&self.guard, &mut encoder)?;
+        figures.count("connections", "Open connections.", hub.connections())?;
+        figures.count("rooms", "Rooms with members.", hub.rooms())?;
+        let help = "Messages kept for clients that reconnect.";
+        figures.count("history_messages", help, hub.history().messages())?;
+        let help = "Memory of the messages kept for clients that reconnect.";
+        figures.gauge("history", help, BYTES, hub.history().bytes())?;
+        let Outboxes { all, most } = hub.outboxes();
+        let help = "Frames that wait in all outboxes together.";
+        figures.count("outbox_frames", help, all.frames)?;
+        let help = "Bytes that wait in all outboxes together.";
+        figures.gauge("outbox", help, BYTES, all.bytes)?;
+        let help = "Frames that wait in the fullest outbox.";
+        figures.count("outbox_max_frames", help, most.frames)?;
+        let help = "Bytes that wait in the fullest outbox.";
+        figures.gauge("outbox_max", help, BYTES, most.bytes)?;
+
+        let usage = self.guard.machine();
+        let ratio = Some(&Unit::Other("ratio".to_owned()));
+        let help = "Processors in use, of those that the server may use.";
+        figures.gauge("machine_cpu", help, ratio, usage.cpu_percent / 100.0)?;
+        let help = "Memory in use, of what there is.";
+        figures.gauge("machine_memory", help, ratio, usage.memory_percent / 100.0)?;
+        let help = "What is done against too much to do: 1 when newcomers are refused, 2 when publishers are slowed, too.";
+        figures.count("pressure", help, self.guard.pressure() as usize)?;
+        let help = "How long each publish is held back.";
+        let delay = self.guard.delay().as_secs_f64();
+        figures.gauge("publish_delay", help, SECONDS, delay)?;
+
         if let Some(tuning) = &self.tuning {
-            tuner::encode(tuning, &mut encoder)?;
+            let tuned = tuning.now();
+            let help = "Where the limit stands that the tuner moves.";
+            figures.count("tuner_limit", help, tuned.limit)?;
+            let help = "How often the tuner has moved it, trials apart.";
+            figures.counter("tuner_changes", help, None, tuned.changes)?;
         }
         if let Some(redis) = &self.redis {
             let help = "Whether Redis does what this server asks of it.";
-            gauge(
-                &mut encoder,
-                "redis_up",
-                help,
-                None,
-                u64::from(redis.trouble().is_none()),
-            )?;
+            figures.count("redis_up", help, redis.trouble().is_none().into())?;
             let help = "Connections to Redis for reading old messages.";
-            let open = u64::from(redis.open_reads());
-            gauge(&mut encoder, "redis_read_connections", help, None, open)?;
+            figures.gauge("redis_read_connections", help, None, redis.open_reads())?;
         }
-        if let Some(journal) = self.hub.journal() {
+        if let Some(is_failing) = hub.journal().map(Journal::is_failing) {
             let help = "Whether messages can be kept in the data file.";
-            let up = u64::from(!journal.is_failing());
-            gauge(&mut encoder, "data_up", help, None, up)?;
+            figures.count("data_up", help, (!is_failing).into())?;
         }
-        let age = &self.queue_age;
         let help = "How long a task of this lane waits for a worker.";
-        let seconds = Some(&Unit::Seconds);
-        let mut lanes =
-            encoder.encode_descriptor("pool_queue_age", help, seconds, MetricType::Gauge)?;
-        for (lane, age) in [
-            ("futures", &age.futures),
-            ("normal", &age.normal),
-            ("low", &age.low),
-        ] {
-            let gauge = ConstGauge::new(age.get().as_secs_f64());
+        let mut lanes = figures.family("pool_queue_age", help, SECONDS, MetricType::Gauge)?;
+        for (lane, age) in self.queue_age.lanes() {
+            let gauge = ConstGauge::new(age.as_secs_f64());
             gauge.encode(lanes.encode_family(&[("lane", lane)])?)?;
         }
-        pools::encode(&self.pools, &mut encoder)
+        pools::encode(&self.pools, &mut figures)
     }
 }
 
@@ -188,47 +125,23 @@ impl Collector for Live {
 struct OfProcess;
 
 impl Collector for OfProcess {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let Some(process) = Process::read() else {
             return Ok(());
         };
-        let (seconds, bytes) = (Some(&Unit::Seconds), Some(&Unit::Bytes));
+        let mut figures = Figures(encoder);
         let help = "Processor time used, the program's and the kernel's for it.";
-        let cpu = encoder.encode_descriptor("cpu", help, seconds, MetricType::Counter)?;
-        ConstCounter::new(process.cpu_seconds).encode(cpu)?;
+        figures.counter("cpu", help, SECONDS, process.cpu_seconds)?;
         let help = "When the process started, since the epoch.";
-        let start = process.start_seconds;
-        gauge(&mut encoder, "start_time", help, seconds, start)?;
-        let gauges = [
-            (
-                "resident_memory",
-                "Resident memory.",
-                bytes,
-                process.resident_bytes,
-            ),
-            (
-                "virtual_memory",
-                "Virtual memory.",
-                bytes,
-                process.virtual_bytes,
-            ),
-            ("threads", "Threads.", None, process.threads),
-            (
-                "open_fds",
-                "Open file descriptors.",
-                None,
-                process.open_files,
-            ),
-            (
-                "max_fds",
-                "How many file descriptors may be open.",
-                None,
-                process.max_files,
-            ),
-        ];
-        for (name, help, unit, value) in gauges {
-            gauge(&mut encoder, name, help, unit, value)?;
-        }
-        Ok(())
+        figures.gauge("start_time", help, SECONDS, process.start_seconds)?;
+        let help = "Resident memory.";
+        figures.gauge("resident_memory", help, BYTES, process.resident_bytes)?;
+        let help = "Virtual memory.";
+        figures.gauge("virtual_memory", help, BYTES, process.virtual_bytes)?;
+        figures.gauge("threads", "Threads.", None, process.threads)?;
+        let help = "Open file descriptors.";
+        figures.gauge("open_fds", help, None, process.open_files)?;
+        let help = "How many file descriptors may be open.";
+        figures.gauge("max_fds", help, None, process.max_files)
     }
 }

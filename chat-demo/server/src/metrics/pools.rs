@@ -3,112 +3,107 @@
 use std::fmt;
 
 use anthill::{Pool, Stats};
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::EncodeMetric;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::gauge::gauge;
+use super::figures::Figures;
 
-/// A figure of a pool: its name, what it is, and where it stands.
-type Figure<T> = (&'static str, &'static str, fn(&Stats) -> T);
+/// A figure of a pool: its name, as in [`PoolSnapshot`], and what it is.
+type Figure = (&'static str, &'static str);
 
 /// What each pool has for itself.
-const OF_EACH: [Figure<usize>; 4] = [
-    ("pool_capacity", "Slots of the pool.", |stats| {
-        stats.capacity
-    }),
-    ("pool_in_flight", "Slots taken.", |stats| stats.in_flight),
-    ("pool_free", "Slots free.", |stats| stats.free),
-    (
-        "pool_waiting",
-        "Submitters that wait for a slot.",
-        |stats| stats.waiting,
-    ),
+const OF_EACH: [Figure; 4] = [
+    ("capacity", "Slots of the pool."),
+    ("in_flight", "Slots taken."),
+    ("free", "Slots free."),
+    ("waiting", "Submitters that wait for a slot."),
 ];
 /// Figures of the shared workers, exported once so that sums do not count them per pool.
-const OF_ALL: [Figure<usize>; 11] = [
-    ("pool_running", "Tasks on a worker.", |stats| stats.running),
-    (
-        "pool_running_closures",
-        "Workers inside a closure.",
-        |stats| stats.running_closures,
-    ),
-    (
-        "pool_running_futures",
-        "Workers polling a future.",
-        |stats| stats.running_futures,
-    ),
-    (
-        "pool_in_reactor",
-        "Workers waiting in the reactor.",
-        |stats| stats.in_reactor,
-    ),
-    ("pool_queued", "Tasks ready to run.", |stats| stats.queued),
-    ("pool_queued_futures", "Futures ready to run.", |stats| {
-        stats.queued_futures
-    }),
-    (
-        "pool_queued_high",
-        "Closures of high priority ready to run.",
-        |stats| stats.queued_high,
-    ),
-    (
-        "pool_queued_normal",
-        "Closures of normal priority ready to run.",
-        |stats| stats.queued_normal,
-    ),
-    (
-        "pool_queued_low",
-        "Closures of low priority ready to run.",
-        |stats| stats.queued_low,
-    ),
-    ("pool_threads", "Worker threads.", |stats| stats.threads),
-    (
-        "pool_idle_threads",
-        "Worker threads without work.",
-        |stats| stats.idle_threads,
-    ),
+const OF_ALL: [Figure; 11] = [
+    ("running", "Tasks on a worker."),
+    ("running_closures", "Workers inside a closure."),
+    ("running_futures", "Workers polling a future."),
+    ("in_reactor", "Workers waiting in the reactor."),
+    ("queued", "Tasks ready to run."),
+    ("queued_futures", "Futures ready to run."),
+    ("queued_high", "Closures of high priority ready to run."),
+    ("queued_normal", "Closures of normal priority ready to run."),
+    ("queued_low", "Closures of low priority ready to run."),
+    ("threads", "Worker threads."),
+    ("idle_threads", "Worker threads without work."),
 ];
-const COUNTS_OF_ALL: [Figure<u64>; 4] = [
-    ("pool_accepted", "Tasks accepted.", |stats| stats.accepted),
-    ("pool_completed", "Tasks that returned.", |stats| {
-        stats.completed
-    }),
-    ("pool_panicked", "Tasks ended by a panic.", |stats| {
-        stats.panicked
-    }),
-    ("pool_wakeups", "Sleeping workers woken.", |stats| {
-        stats.wakeups
-    }),
+const COUNTS_OF_ALL: [Figure; 4] = [
+    ("accepted", "Tasks accepted."),
+    ("completed", "Tasks that returned."),
+    ("panicked", "Tasks ended by a panic."),
+    ("wakeups", "Sleeping workers woken."),
 ];
 
-pub(super) fn encode(
-    pools: &[(&'static str, Pool)],
-    encoder: &mut DescriptorEncoder<'_>,
-) -> fmt::Result {
+pub(super) fn encode(pools: &[(&'static str, Pool)], figures: &mut Figures<'_>) -> fmt::Result {
     let pools: Vec<_> = pools
         .iter()
-        .map(|(name, pool)| ([("pool", *name)], pool.stats()))
+        .map(|(name, pool)| ([("pool", *name)], json!(PoolStats(pool.stats()))))
         .collect();
+    let read = |stats: &Value, name: &str| stats[name].as_u64().expect("it is a figure of a pool");
     let (_, any) = &pools[0];
-    for (name, help, read) in OF_ALL {
-        gauge(encoder, name, help, None, read(any) as u64)?;
+    for (name, help) in OF_ALL {
+        figures.gauge(&format!("pool_{name}"), help, None, read(any, name))?;
     }
-    for (name, help, read) in COUNTS_OF_ALL {
-        let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        ConstCounter::new(read(any)).encode(counter)?;
+    for (name, help) in COUNTS_OF_ALL {
+        figures.counter(&format!("pool_{name}"), help, None, read(any, name))?;
     }
-    for (name, help, read) in OF_EACH {
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (name, help) in OF_EACH {
+        let full_name = format!("pool_{name}");
+        let mut family = figures.family(&full_name, help, None, MetricType::Gauge)?;
         for (label, stats) in &pools {
-            ConstGauge::new(read(stats) as u64).encode(family.encode_family(label)?)?;
+            ConstGauge::new(read(stats, name)).encode(family.encode_family(label)?)?;
         }
     }
     let (name, help) = ("pool_rejected_full", "Tasks refused by a full pool.");
-    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    let mut family = figures.family(name, help, None, MetricType::Counter)?;
     for (label, stats) in &pools {
-        ConstCounter::new(stats.rejected_full).encode(family.encode_family(label)?)?;
+        let counter = ConstCounter::new(read(stats, "rejected_full"));
+        counter.encode(family.encode_family(label)?)?;
     }
     Ok(())
 }
+
+/// What is shown of a pool's figures.
+#[derive(Serialize)]
+#[serde(remote = "Stats")]
+struct PoolSnapshot {
+    capacity: usize,
+    in_flight: usize,
+    /// Workers by what they do, and ready tasks by lane: the same for all subpools.
+    running: usize,
+    running_closures: usize,
+    running_futures: usize,
+    in_reactor: usize,
+    queued: usize,
+    queued_futures: usize,
+    queued_high: usize,
+    queued_normal: usize,
+    queued_low: usize,
+    waiting: usize,
+    free: usize,
+    threads: usize,
+    idle_threads: usize,
+    accepted: u64,
+    completed: u64,
+    panicked: u64,
+    cancelled: u64,
+    rejected_full: u64,
+    rejected_closed: u64,
+    rejected_timeout: u64,
+    threads_started: u64,
+    threads_expired: u64,
+    wakeups: u64,
+}
+
+/// A pool's figures, shown as a [`PoolSnapshot`].
+#[derive(Serialize)]
+pub(super) struct PoolStats(#[serde(with = "PoolSnapshot")] pub(super) Stats);

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anthill::Stats;
 use serde::Serialize;
 
 use super::live::Live;
-use super::machine::MachineSnapshot;
-use super::tuner::TunerSnapshot;
+use super::pools::PoolStats;
 use crate::closures::Closures;
+use crate::machine::{Usage, cpus};
 use crate::process::Process;
-use crate::queue_age::QueueAge;
 use crate::tally::Tally;
+use crate::tuning::Tuned;
 
 /// The content of `/api/stats`; counts are since the start.
 #[derive(Serialize)]
@@ -27,7 +26,6 @@ pub(crate) struct Snapshot {
     outbox_frames: usize,
     outbox_bytes: usize,
     frames_in: u64,
-    /// Frames that were queued for clients.
     frames_out: u64,
     bytes_in: u64,
     bytes_out: u64,
@@ -37,7 +35,6 @@ pub(crate) struct Snapshot {
     fanout_p50_ms: f64,
     fanout_p99_ms: f64,
     fanout_p999_ms: f64,
-    /// Handshakes.
     refused: u64,
     panics: u64,
     machine: MachineSnapshot,
@@ -46,7 +43,7 @@ pub(crate) struct Snapshot {
     publish_delay_ms: f64,
     /// Nothing where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    tuner: Option<TunerSnapshot>,
+    tuner: Option<Tuned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis_up: Option<bool>,
     /// Whether messages can be kept in the data file.
@@ -57,7 +54,7 @@ pub(crate) struct Snapshot {
     debug_closures: Option<u64>,
     drops: BTreeMap<&'static str, u64>,
     pools: BTreeMap<&'static str, PoolStats>,
-    queue_age_ms: QueueAgeSnapshot,
+    queue_age_ms: BTreeMap<&'static str, f64>,
     /// Figures of the process; 0 where the system lacks them.
     rss_bytes: u64,
     cpu_seconds: f64,
@@ -65,24 +62,23 @@ pub(crate) struct Snapshot {
     threads: u64,
 }
 
+/// The machine, or what this process may use of it; percents are of the last second.
+#[derive(Serialize)]
+struct MachineSnapshot {
+    cpus: usize,
+    #[serde(flatten)]
+    usage: Usage,
+}
+
 impl Snapshot {
     pub(super) fn new(node: &str, tally: &Tally, live: &Live) -> Self {
-        let Live {
-            hub,
-            pools,
-            started,
-            redis,
-            guard,
-            tuning,
-            closures,
-            queue_age,
-        } = live;
+        let Live { hub, guard, .. } = live;
         let outboxes = hub.outboxes();
         let fanout = tally.fanout.quantiles();
         let process = Process::read().unwrap_or_default();
         Self {
             node: node.to_owned(),
-            uptime_seconds: started.elapsed().as_secs_f64(),
+            uptime_seconds: live.started.elapsed().as_secs_f64(),
             connections: hub.connections(),
             rooms: hub.rooms(),
             history_messages: hub.history().messages(),
@@ -100,19 +96,23 @@ impl Snapshot {
             fanout_p999_ms: millis(fanout.p999),
             refused: tally.refused.sum(),
             panics: tally.panics.get(),
-            machine: MachineSnapshot::from(&**guard),
+            machine: MachineSnapshot {
+                cpus: cpus(),
+                usage: guard.machine(),
+            },
             pressure: guard.pressure().into(),
             publish_delay_ms: millis(guard.delay()),
-            tuner: tuning.as_deref().map(TunerSnapshot::from),
-            redis_up: redis.as_ref().map(|redis| redis.trouble().is_none()),
+            tuner: live.tuning.as_ref().map(|tuning| tuning.now()),
+            redis_up: live.redis.as_ref().map(|redis| redis.trouble().is_none()),
             data_up: hub.journal().map(|journal| !journal.is_failing()),
-            debug_closures: closures.as_ref().map(Closures::ran),
+            debug_closures: live.closures.as_ref().map(Closures::ran),
             drops: tally.closed.iter().collect(),
-            pools: pools
-                .iter()
+            pools: (live.pools.iter())
                 .map(|(name, pool)| (*name, PoolStats(pool.stats())))
                 .collect(),
-            queue_age_ms: (&**queue_age).into(),
+            queue_age_ms: (live.queue_age.lanes().into_iter())
+                .map(|(lane, age)| (lane, millis(age)))
+                .collect(),
             rss_bytes: process.resident_bytes,
             cpu_seconds: process.cpu_seconds,
             open_files: process.open_files,
@@ -124,57 +124,3 @@ impl Snapshot {
 fn millis(time: Duration) -> f64 {
     time.as_micros() as f64 / 1000.0
 }
-
-/// How long tasks of each lane wait for a worker.
-#[derive(Serialize)]
-struct QueueAgeSnapshot {
-    futures: f64,
-    normal: f64,
-    low: f64,
-}
-
-impl From<&QueueAge> for QueueAgeSnapshot {
-    fn from(age: &QueueAge) -> Self {
-        Self {
-            futures: millis(age.futures.get()),
-            normal: millis(age.normal.get()),
-            low: millis(age.low.get()),
-        }
-    }
-}
-
-/// What is shown of a pool's figures.
-#[derive(Serialize)]
-#[serde(remote = "Stats")]
-struct PoolSnapshot {
-    capacity: usize,
-    in_flight: usize,
-    /// Workers by what they do, and ready tasks by lane: the same for all subpools.
-    running: usize,
-    running_closures: usize,
-    running_futures: usize,
-    in_reactor: usize,
-    queued: usize,
-    queued_futures: usize,
-    queued_high: usize,
-    queued_normal: usize,
-    queued_low: usize,
-    waiting: usize,
-    free: usize,
-    threads: usize,
-    idle_threads: usize,
-    accepted: u64,
-    completed: u64,
-    panicked: u64,
-    cancelled: u64,
-    rejected_full: u64,
-    rejected_closed: u64,
-    rejected_timeout: u64,
-    threads_started: u64,
-    threads_expired: u64,
-    wakeups: u64,
-}
-
-/// A pool's figures, shown as a [`PoolSnapshot`].
-#[derive(Serialize)]
-struct PoolStats(#[serde(with = "PoolSnapshot")] Stats);
