@@ -12,12 +12,12 @@ use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use chat_demo_load::{self as load, console};
-use chat_demo_server::config::{Config, LogFormat};
+use chat_demo_server::config::{Config, LogFormat, with_variables};
 use chat_demo_server::error::ServeError;
 use chat_demo_server::issue;
 use chat_demo_server::server::{Server, raise_open_files};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 
 use self::cli::{Cli, Command};
@@ -25,9 +25,11 @@ use self::signals::Ending;
 
 fn main() -> ExitCode {
     let words: Vec<_> = env::args_os().collect();
-    let cli = match Cli::try_parse_from(&words) {
+    let command = with_variables(Cli::command());
+    let matches = command.clone().try_get_matches_from(&words);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => variables::name(error, &Cli::command(), &words).exit(),
+        Err(error) => variables::name(error, &command, &words).exit(),
     };
     let result = match cli.command {
         Some(Command::Load(mut args)) => make_room(&mut args)
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
             .map(|()| ExitCode::SUCCESS),
         None => {
             if let Err(error) = cli.config.check() {
-                refuse(&error.to_string(), &words);
+                refuse(&error.to_string(), command, &words);
             }
             serve(cli.config).map(|()| ExitCode::SUCCESS)
         }
@@ -54,8 +56,7 @@ fn main() -> ExitCode {
 }
 
 /// Ends the program because of conflicting settings.
-fn refuse(error: &str, words: &[OsString]) -> ! {
-    let mut command = Cli::command();
+fn refuse(error: &str, mut command: clap::Command, words: &[OsString]) -> ! {
     let mut message = error.to_owned();
     for tip in variables::tips(error, &command, words) {
         message.push_str("\n\n  tip: ");
@@ -71,6 +72,7 @@ fn make_room(args: &mut load::Args) -> Result<(), clap::Error> {
         return Ok(());
     }
     let options = Config::augment_args(clap::Command::new("chat-demo").no_binary_name(true));
+    let options = with_variables(options);
     let words: Vec<_> = args.serve.options.iter().map(OsString::from).collect();
     let matches = options.clone().try_get_matches_from(&words);
     let matches = matches.map_err(|error| variables::name(error, &options, &words))?;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chat_demo_server::config::Config;
+use chat_demo_server::config::{Config, with_variables};
 use chat_demo_server::error::ServeError;
 use chat_demo_server::server::{Server, raise_open_files};
 use clap::{Args, Command, FromArgMatches};
@@ -10,7 +10,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 fn main() -> ExitCode {
-    let matches = Config::augment_args(Command::new("chat-on-tokio")).get_matches();
+    let command = Config::augment_args(Command::new("chat-on-tokio"));
+    let matches = with_variables(command).get_matches();
     let config = Config::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     tracing_subscriber::fmt().with_target(false).init();
     match serve(config) {

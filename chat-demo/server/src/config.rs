@@ -31,12 +31,7 @@ const MAX_MAX_PAYLOAD: usize = 8 << 20;
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Config {
     /// Host name or IP address, and port, to listen on; port 0 takes a free port
-    #[arg(
-        long,
-        env = "CHAT_LISTEN",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:8080"
-    )]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     pub listen: ListenAddrs,
 
     /// The certificate to serve https and wss with. Without one it is http and ws.
@@ -47,7 +42,6 @@ pub struct Config {
     /// random number]
     #[arg(
         long,
-        env = "CHAT_NODE",
         value_name = "NAME",
         default_value = "",
         hide_default_value = true,
@@ -56,57 +50,47 @@ pub struct Config {
     pub node: String,
 
     /// Maximum number of connections: WebSocket connections and event streams
-    #[arg(long, env = "CHAT_MAX_CONNECTIONS", value_name = "N", default_value = "16384", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "16384", value_parser = count)]
     pub max_connections: usize,
 
     /// What to do with new connections at --max-connections
-    #[arg(
-        long,
-        env = "CHAT_WHEN_FULL",
-        value_name = "WHAT",
-        default_value = "reject"
-    )]
+    #[arg(long, value_name = "WHAT", default_value = "reject")]
     pub when_full: WhenFull,
 
     /// Maximum number of HTTP connections and handshakes; four times as many may wait
-    #[arg(long, env = "CHAT_MAX_HANDSHAKES", value_name = "N", default_value = "1024", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
     pub max_handshakes: usize,
 
     /// Maximum number of handshakes from one IPv4 address or IPv6 /64 network; 0 for no limit
-    #[arg(
-        long,
-        env = "CHAT_ADDRESS_HANDSHAKES",
-        value_name = "N",
-        default_value = "256"
-    )]
+    #[arg(long, value_name = "N", default_value = "256")]
     pub address_handshakes: usize,
 
     /// Timeout of handshakes and idle HTTP connections
-    #[arg(long, env = "CHAT_HANDSHAKE_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub handshake_timeout: Duration,
 
     /// Timeout of the hello after the handshake
-    #[arg(long, env = "CHAT_HELLO_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub hello_timeout: Duration,
 
     /// Timeout of one request; then the client gets an error
-    #[arg(long, env = "CHAT_REQUEST_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = positive)]
     pub request_timeout: Duration,
 
     /// Interval at which clients should send heartbeats
-    #[arg(long, env = "CHAT_HEARTBEAT", value_name = "TIME", default_value = "30s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = positive)]
     pub heartbeat: Duration,
 
     /// How long to keep a silent connection
-    #[arg(long, env = "CHAT_IDLE_TIMEOUT", value_name = "TIME", default_value = "75s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = positive)]
     pub idle_timeout: Duration,
 
     /// Maximum payload of a frame, in bytes
-    #[arg(long, env = "CHAT_MAX_PAYLOAD", value_name = "BYTES", default_value = "65536", value_parser = count)]
+    #[arg(long, value_name = "BYTES", default_value = "65536", value_parser = count)]
     pub max_payload: usize,
 
     /// Maximum number of rooms that a connection may join
-    #[arg(long, env = "CHAT_MAX_ROOMS", value_name = "N", default_value = "64", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count)]
     pub max_rooms: usize,
 
     /// The secret of tokens. Without it, all users are guests.
@@ -114,92 +98,57 @@ pub struct Config {
     pub secret: SecretArgs,
 
     /// Admit clients without a token, as guest-NAME, despite a secret
-    #[arg(long, env = "CHAT_ALLOW_GUESTS", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub allow_guests: bool,
 
     /// Maximum number of connections of one user; 0 for no limit
-    #[arg(
-        long,
-        env = "CHAT_USER_CONNECTIONS",
-        value_name = "N",
-        default_value = "0"
-    )]
+    #[arg(long, value_name = "N", default_value = "0")]
     pub user_connections: usize,
 
     /// How long to keep sessions of a dead server
-    #[arg(long, env = "CHAT_SESSION_TTL", value_name = "TIME", default_value = "300s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "300s", value_parser = positive)]
     pub session_ttl: Duration,
 
     /// Messages a second that one connection may send, and as many other requests; large ones count
     /// more; 0 for no limit
-    #[arg(
-        long,
-        env = "CHAT_CONNECTION_RATE",
-        value_name = "N",
-        default_value = "0"
-    )]
+    #[arg(long, value_name = "N", default_value = "0")]
     pub connection_rate: u32,
 
     /// Messages a second that one user may send over all connections, and as many other requests; 0
     /// for no limit
-    #[arg(long, env = "CHAT_USER_RATE", value_name = "N", default_value = "0")]
+    #[arg(long, value_name = "N", default_value = "0")]
     pub user_rate: u32,
 
     /// Maximum number of members of a room that announces joins and leaves
-    #[arg(
-        long,
-        env = "CHAT_PRESENCE_LIMIT",
-        value_name = "N",
-        default_value = "64"
-    )]
+    #[arg(long, value_name = "N", default_value = "64")]
     pub presence_limit: usize,
 
     /// Messages that a room keeps
-    #[arg(long, env = "CHAT_HISTORY", value_name = "N", default_value = "100")]
+    #[arg(long, value_name = "N", default_value = "100")]
     pub history: usize,
 
     /// How long to keep a message
-    #[arg(long, env = "CHAT_HISTORY_AGE", value_name = "TIME", default_value = "60m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "60m", value_parser = duration)]
     pub history_age: Duration,
 
     /// Memory for the messages of all rooms, in bytes
-    #[arg(
-        long,
-        env = "CHAT_HISTORY_BYTES",
-        value_name = "BYTES",
-        default_value = "67108864"
-    )]
+    #[arg(long, value_name = "BYTES", default_value = "67108864")]
     pub history_bytes: usize,
 
     /// Memory for the messages of one room, in bytes
-    #[arg(
-        long,
-        env = "CHAT_HISTORY_ROOM_BYTES",
-        value_name = "BYTES",
-        default_value = "4194304"
-    )]
+    #[arg(long, value_name = "BYTES", default_value = "4194304")]
     pub history_room_bytes: usize,
 
     /// Memory for the messages of one user in all rooms, in bytes
-    #[arg(
-        long,
-        env = "CHAT_HISTORY_USER_BYTES",
-        value_name = "BYTES",
-        default_value = "4194304"
-    )]
+    #[arg(long, value_name = "BYTES", default_value = "4194304")]
     pub history_user_bytes: usize,
 
     /// Maximum number of rooms without members to keep
-    #[arg(
-        long,
-        env = "CHAT_HISTORY_ROOMS",
-        value_name = "N",
-        default_value = "10000"
-    )]
+    #[arg(long, value_name = "N", default_value = "10000")]
     pub history_rooms: usize,
 
     /// File for messages; acknowledged messages survive a crash
-    #[arg(long, env = "CHAT_DATA", value_name = "PATH")]
+    #[arg(long, value_name = "PATH")]
     pub data: Option<PathBuf>,
 
     /// The Redis that servers share. Without an address, the server works alone.
@@ -207,96 +156,74 @@ pub struct Config {
     pub redis: RedisArgs,
 
     /// How long publishers wait for a slow client; after that, a full outbox drops the client
-    #[arg(long, env = "CHAT_SLOW_TIMEOUT", value_name = "TIME", default_value = "2s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub slow_timeout: Duration,
 
     /// Maximum number of frames that wait for one client
-    #[arg(long, env = "CHAT_OUTBOX_FRAMES", value_name = "N", default_value = "256", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,
 
     /// Maximum number of bytes that wait for one client
-    #[arg(long, env = "CHAT_OUTBOX_BYTES", value_name = "BYTES", default_value = "262144", value_parser = count)]
+    #[arg(long, value_name = "BYTES", default_value = "262144", value_parser = count)]
     pub outbox_bytes: usize,
 
     /// Maximum number of room operations in the pool; beyond it, publishers wait
-    #[arg(long, env = "CHAT_FANOUT", value_name = "N", default_value = "1024", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = count)]
     pub fanout: usize,
 
     /// Maximum number of worker threads [default: number of CPUs]
-    #[arg(long, env = "CHAT_THREADS", value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<usize>,
 
     /// CPU load of the server, in percent of its quota, at which it refuses new connections, then
     /// slows publishers; 0 for no limit
-    #[arg(long, env = "CHAT_MAX_CPU", value_name = "PERCENT", default_value = "0", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "0", value_parser = percent)]
     pub max_cpu: u8,
 
     /// Memory of the server, in percent of the machine or cgroup, at which it refuses new
     /// connections, then slows publishers; 0 for no limit
-    #[arg(long, env = "CHAT_MAX_MEMORY", value_name = "PERCENT", default_value = "90", value_parser = percent)]
+    #[arg(long, value_name = "PERCENT", default_value = "90", value_parser = percent)]
     pub max_memory: u8,
 
     /// Connections that are accepted even at --max-cpu or --max-memory
-    #[arg(
-        long,
-        env = "CHAT_ALWAYS_ADMIT",
-        value_name = "N",
-        default_value = "100"
-    )]
+    #[arg(long, value_name = "N", default_value = "100")]
     pub always_admit: usize,
 
     /// Policy that adapts the limits of the pool to the load
-    #[arg(long, env = "CHAT_TUNER", value_name = "POLICY", default_value = "off")]
+    #[arg(long, value_name = "POLICY", default_value = "off")]
     pub tuner: TunerPolicy,
 
     /// Allowed web origin besides the server's own, like <https://example.com>; may be repeated
-    #[arg(long, env = "CHAT_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub allow_origin: Vec<String>,
 
     /// Allow pages of any web origin
-    #[arg(long, env = "CHAT_ALLOW_ANY_ORIGIN", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub allow_any_origin: bool,
 
     /// Time between the notice of a shutdown and the close of connections
-    #[arg(long, env = "CHAT_DRAIN_NOTICE", value_name = "TIME", default_value = "1s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     pub drain_notice: Duration,
 
     /// How long to wait for connections to end after their close
-    #[arg(long, env = "CHAT_DRAIN_TIMEOUT", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub drain_timeout: Duration,
 
     /// Format of log lines
-    #[arg(
-        long,
-        env = "CHAT_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 
     /// Let frames of type 0x7F panic, to test the containment of panics
-    #[arg(
-        long,
-        env = "CHAT_DEBUG_COMMANDS",
-        value_parser = BoolishValueParser::new(),
-        help_heading = "Debugging"
-    )]
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = "Debugging")]
     pub debug_commands: bool,
 
     /// Keep 64 closures in the pool; each occupies a worker for this time, 1ms to 1s
-    #[arg(
-        long,
-        env = "CHAT_DEBUG_CLOSURES",
-        value_name = "TIME",
-        value_parser = busy,
-        help_heading = "Debugging"
-    )]
+    #[arg(long, value_name = "TIME", value_parser = busy, help_heading = "Debugging")]
     pub debug_closures: Option<Duration>,
 
     /// Echo each WebSocket message, for conformance tests
     #[arg(
         long,
-        env = "CHAT_ECHO",
         value_parser = BoolishValueParser::new(),
         hide_short_help = true,
         help_heading = "Debugging"
@@ -358,6 +285,15 @@ impl Config {
         }
         self.redis.check()
     }
+}
+
+/// Gives each option of [`Config`] its environment variable: `CHAT_` and its name.
+#[must_use]
+pub fn with_variables(command: Command) -> Command {
+    command.mut_args(|option| {
+        let variable = format!("CHAT_{}", option.get_id().as_str().to_uppercase());
+        option.env(variable)
+    })
 }
 
 /// The default settings, without options and environment variables.

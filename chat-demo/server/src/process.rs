@@ -72,8 +72,10 @@ fn number(lines: &str, name: &str) -> Option<u64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
+    #![cfg(target_os = "linux")]
+
     use std::time::{Duration, Instant, SystemTime};
 
     use super::*;

@@ -18,23 +18,11 @@ const HTTP: &[u8] = b"http/1.1";
 #[derive(Args, Clone, Debug)]
 pub struct TlsArgs {
     /// PEM file with the server's certificate and its chain, for https and wss
-    #[arg(
-        long,
-        env = "CHAT_TLS_CERT",
-        value_name = "PATH",
-        required = false,
-        requires = "tls_key"
-    )]
+    #[arg(long, value_name = "PATH", required = false, requires = "tls_key")]
     pub tls_cert: PathBuf,
 
     /// Private key of the certificate; a PEM file
-    #[arg(
-        long,
-        env = "CHAT_TLS_KEY",
-        value_name = "PATH",
-        required = false,
-        requires = "tls_cert"
-    )]
+    #[arg(long, value_name = "PATH", required = false, requires = "tls_cert")]
     pub tls_key: PathBuf,
 }
 

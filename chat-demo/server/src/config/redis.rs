@@ -18,7 +18,6 @@ pub struct RedisArgs {
     /// commas. Set a password by the environment: command lines are visible to other users
     #[arg(
         long,
-        env = "CHAT_REDIS",
         hide_env_values = true,
         value_name = "URL",
         value_delimiter = ',',
@@ -27,37 +26,27 @@ pub struct RedisArgs {
     pub redis: Vec<RedisUrl>,
 
     /// Redis is a cluster
-    #[arg(long, env = "CHAT_REDIS_CLUSTER", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub redis_cluster: bool,
 
     /// Name of the master; the addresses of --redis are sentinels
-    #[arg(
-        long,
-        env = "CHAT_REDIS_SENTINEL",
-        value_name = "MASTER",
-        requires = "redis"
-    )]
+    #[arg(long, value_name = "MASTER", requires = "redis")]
     pub redis_sentinel: Option<String>,
 
     /// What to do with rooms while Redis is unavailable
-    #[arg(
-        long,
-        env = "CHAT_REDIS_AWAY",
-        value_name = "WHAT",
-        default_value = "refuse"
-    )]
+    #[arg(long, value_name = "WHAT", default_value = "refuse")]
     pub redis_away: WhenAway,
 
     /// Maximum number of connections that read old messages from Redis
-    #[arg(long, env = "CHAT_REDIS_READS", value_name = "N", default_value = "16", value_parser = count)]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = count)]
     pub redis_reads: usize,
 
     /// How long to keep an idle one of these connections
-    #[arg(long, env = "CHAT_REDIS_READS_IDLE", value_name = "TIME", default_value = "60s", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = positive)]
     pub redis_reads_idle: Duration,
 
     /// How long to keep any of these connections
-    #[arg(long, env = "CHAT_REDIS_READS_LIFE", value_name = "TIME", default_value = "30m", value_parser = positive)]
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = positive)]
     pub redis_reads_life: Duration,
 }
 
