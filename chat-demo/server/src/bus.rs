@@ -19,6 +19,9 @@ use crate::error::Refusal;
 
 pub(crate) use self::redis::Redis;
 
+/// The result of an operation of a bus.
+pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, BusUnavailable>>;
+
 /// The operations of a bus.
 pub(crate) trait Bus: Send + Sync {
     /// Subscribes a listener to a room, or to announcements for all. It catches up first. Dropping
@@ -30,58 +33,33 @@ pub(crate) trait Bus: Send + Sync {
 
     /// Numbers, stores and announces a message, unless a message with the same `key` exists. Waits
     /// for space in the queue. Calls `then` in the order of the numbers.
-    fn append(
-        &self,
-        message: Message,
-        key: Option<String>,
-        then: Then,
-    ) -> BoxFuture<'_, Result<(), BusUnavailable>>;
+    fn append(&self, message: Message, key: Option<String>, then: Then) -> Answer<'_, ()>;
 
     /// Reads messages of a room after a number, or the newest; the oldest first, perhaps not all.
-    fn read<'a>(
-        &'a self,
-        room: &'a str,
-        after: Option<u64>,
-    ) -> BoxFuture<'a, Result<Page, BusUnavailable>>;
+    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Answer<'a, Page>;
 
     /// Reads the newest messages of a room, the oldest first. Begins no room.
-    fn recent<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Result<Vec<Message>, BusUnavailable>>;
+    fn recent<'a>(&'a self, room: &'a str) -> Answer<'a, Vec<Message>>;
 
     /// Replaces `epoch` of a room by a new one, unless another server has done so.
-    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch)
-    -> BoxFuture<'a, Result<(), BusUnavailable>>;
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Answer<'a, ()>;
 
     /// Announces a frame without a number to the servers that have the room, or to all, this one
     /// included.
-    fn announce<'a>(
-        &'a self,
-        room: Option<&'a str>,
-        frame: &'a Parcel,
-    ) -> BoxFuture<'a, Result<(), BusUnavailable>>;
+    fn announce<'a>(&'a self, room: Option<&'a str>, frame: &'a Parcel) -> Answer<'a, ()>;
 
     /// Registers a member. Returns the number of members on all servers.
-    fn enter<'a>(
-        &'a self,
-        room: &'a Arc<str>,
-        member: &'a Connection,
-    ) -> BoxFuture<'a, Result<u32, BusUnavailable>>;
+    fn enter<'a>(&'a self, room: &'a Arc<str>, member: &'a Connection) -> Answer<'a, u32>;
 
     /// Registers the members on this server again, after the bus lost them. Returns the number of
     /// members on all servers.
-    fn restore_members<'a>(
-        &'a self,
-        room: &'a Arc<str>,
-    ) -> BoxFuture<'a, Result<u32, BusUnavailable>>;
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Answer<'a, u32>;
 
     /// Removes a member by its number, without waiting.
     fn leave(&self, room: &Arc<str>, member: u64);
 
     /// Returns the users in a room on all servers; `None` if there are more than `most`.
-    fn users<'a>(
-        &'a self,
-        room: &'a str,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, BusUnavailable>>;
+    fn users<'a>(&'a self, room: &'a str, most: usize) -> Answer<'a, Option<Vec<String>>>;
 
     /// Returns whether the last operation succeeded.
     fn is_up(&self) -> bool;

@@ -21,7 +21,6 @@ use anthill::{JoinHandle, Pool};
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
 use chat_demo_client::wire::Parcel;
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +37,7 @@ use self::shared::{Kept, Shared};
 use self::subscriber::{Listeners, Subscriber};
 use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
-use super::{Bus, BusListener, BusUnavailable, Page, Then, Watch};
+use super::{Answer, Bus, BusListener, BusUnavailable, Page, Then, Watch};
 use crate::config::{Config, RedisError, WhenAway};
 use crate::connection::Connection;
 use crate::epoch::Epoch;
@@ -186,12 +185,7 @@ impl Bus for Redis {
         self.listeners.catch_up(listener);
     }
 
-    fn append(
-        &self,
-        message: Message,
-        key: Option<String>,
-        then: Then,
-    ) -> BoxFuture<'_, Result<(), BusUnavailable>> {
+    fn append(&self, message: Message, key: Option<String>, then: Then) -> Answer<'_, ()> {
         Box::pin(async {
             if !self.shared.link.is_connected() {
                 return Err(BusUnavailable);
@@ -201,23 +195,15 @@ impl Bus for Redis {
         })
     }
 
-    fn read<'a>(
-        &'a self,
-        room: &'a str,
-        after: Option<u64>,
-    ) -> BoxFuture<'a, Result<Page, BusUnavailable>> {
+    fn read<'a>(&'a self, room: &'a str, after: Option<u64>) -> Answer<'a, Page> {
         Box::pin(self.reads.page(&self.shared, room, after))
     }
 
-    fn recent<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Result<Vec<Message>, BusUnavailable>> {
+    fn recent<'a>(&'a self, room: &'a str) -> Answer<'a, Vec<Message>> {
         Box::pin(self.reads.recent(&self.shared, room))
     }
 
-    fn fork<'a>(
-        &'a self,
-        room: &'a str,
-        epoch: Epoch,
-    ) -> BoxFuture<'a, Result<(), BusUnavailable>> {
+    fn fork<'a>(&'a self, room: &'a str, epoch: Epoch) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let keys = Keys::of(room);
@@ -238,11 +224,7 @@ impl Bus for Redis {
         })
     }
 
-    fn announce<'a>(
-        &'a self,
-        room: Option<&'a str>,
-        frame: &'a Parcel,
-    ) -> BoxFuture<'a, Result<(), BusUnavailable>> {
+    fn announce<'a>(&'a self, room: Option<&'a str>, frame: &'a Parcel) -> Answer<'a, ()> {
         Box::pin(async move {
             let mut connection = self.shared.link.now()?.connection;
             let announced: redis::RedisResult<()> = redis::cmd(self.shared.publish)
@@ -254,11 +236,7 @@ impl Bus for Redis {
         })
     }
 
-    fn enter<'a>(
-        &'a self,
-        room: &'a Arc<str>,
-        member: &'a Connection,
-    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
+    fn enter<'a>(&'a self, room: &'a Arc<str>, member: &'a Connection) -> Answer<'a, u32> {
         let user = member.user.get().cloned().unwrap_or_default();
         Box::pin(async move {
             self.members
@@ -267,10 +245,7 @@ impl Bus for Redis {
         })
     }
 
-    fn restore_members<'a>(
-        &'a self,
-        room: &'a Arc<str>,
-    ) -> BoxFuture<'a, Result<u32, BusUnavailable>> {
+    fn restore_members<'a>(&'a self, room: &'a Arc<str>) -> Answer<'a, u32> {
         Box::pin(self.members.restore(&self.shared, room))
     }
 
@@ -278,11 +253,7 @@ impl Bus for Redis {
         self.members.leave(room, member);
     }
 
-    fn users<'a>(
-        &'a self,
-        room: &'a str,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Option<Vec<String>>, BusUnavailable>> {
+    fn users<'a>(&'a self, room: &'a str, most: usize) -> Answer<'a, Option<Vec<String>>> {
         Box::pin(async move {
             let users = self.reads.users(&self.shared, room, most).await?;
             let lacks = |users: &Vec<String>| self.members.are_missing_in(room, users);

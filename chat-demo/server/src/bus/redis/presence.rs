@@ -37,7 +37,6 @@ impl Presence {
         }
     }
 
-    /// Says it once.
     pub(super) async fn beat(&mut self, connection: &mut Connection) -> RedisResult<()> {
         let server = &self.server;
         let servers: Vec<(String, u64)> = self

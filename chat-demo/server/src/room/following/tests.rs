@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anthill::Pool;
 use chat_demo_client::wire::Parcel;
-use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
-use crate::bus::{Bus, BusListener, Then, Watch};
+use crate::bus::{Answer, Bus, BusListener, Then, Watch};
 use crate::clock;
 use crate::connection::Connection;
 use crate::history::{History, Limits};
@@ -17,8 +16,6 @@ use crate::outbox;
 use crate::room::Common;
 use crate::room::flow::Flow;
 use crate::tally::Tally;
-
-type Answer<'a, T> = BoxFuture<'a, Result<T, BusUnavailable>>;
 
 /// A bus that does not answer.
 struct Silent;
