@@ -1,6 +1,7 @@
 //! Why a frame is refused, why the server closes a connection, and why it cannot serve.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use chat_demo_client::payload::{self, Bye, ErrorCode};
 use chat_demo_client::subprotocol::Subprotocol;
 use chat_demo_client::wire;
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use crate::config::RedisError;
@@ -124,32 +125,34 @@ pub(crate) enum Refused {
 }
 
 /// Why the server, not the client, ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum CloseReason {
-    /// No hello in time.
+    #[strum(message = "no hello in time")]
     HelloTimeout,
-    /// The client sent nothing for the idle timeout.
+    #[strum(message = "no frame within the idle timeout")]
     Idle,
     /// What came is not a frame, or not WebSocket: the stream cannot be trusted.
+    #[strum(message = "bad frame")]
     BadFrame,
-    /// A text message where binary ones are due, or the reverse.
+    #[strum(message = "wrong message type: text for chat.text, binary otherwise")]
     Unsupported,
-    /// A text message, or the reason of a close, that is no text.
+    /// Of a text message, or of the reason of a close.
+    #[strum(message = "text is not UTF-8")]
     NotUtf8,
-    /// A payload over the limit.
+    #[strum(message = "payload too large")]
     TooLarge,
-    /// The hello's token is not good.
+    #[strum(message = "invalid token")]
     BadToken,
-    /// The token was good, and its time is over.
+    #[strum(message = "token expired")]
     TokenExpired,
-    /// The user has as many connections as one may have.
+    #[strum(message = "too many connections of this user")]
     UserConnections,
-    /// The outbox ran over.
+    #[strum(message = "client too slow")]
     SlowConsumer,
-    /// An admin has disconnected the user.
+    #[strum(message = "disconnected by an admin")]
     Disconnected,
-    /// The server drains.
+    #[strum(message = "server restart")]
     Restart,
 }
 
@@ -172,22 +175,9 @@ impl CloseReason {
         }
     }
 
-    /// For people.
+    /// Returns the reason for people.
     pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::HelloTimeout => "no hello in time",
-            Self::Idle => "no frame within the idle timeout",
-            Self::BadFrame => "bad frame",
-            Self::Unsupported => "wrong message type: text for chat.text, binary otherwise",
-            Self::NotUtf8 => "text is not UTF-8",
-            Self::TooLarge => "payload too large",
-            Self::BadToken => "invalid token",
-            Self::TokenExpired => "token expired",
-            Self::UserConnections => "too many connections of this user",
-            Self::SlowConsumer => "client too slow",
-            Self::Disconnected => "disconnected by an admin",
-            Self::Restart => "server restart",
-        }
+        self.get_message().expect("each reason has a message")
     }
 
     /// Whether the farewell begins with a bye.
@@ -260,7 +250,7 @@ pub enum ServeError {
 }
 
 /// The system's words without the number behind them.
-fn describe(error: &io::Error) -> String {
+pub(crate) fn describe(error: &impl Display) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
 }

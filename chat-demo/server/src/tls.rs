@@ -40,13 +40,11 @@ impl TlsArgs {
             .with_no_client_auth()
             .with_single_cert(certificates, key)
             .map_err(|source| match source {
-                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => TlsError::Mismatch {
-                    certificate: self.tls_cert.clone(),
-                    key: self.tls_key.clone(),
-                },
+                Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    TlsError::Mismatch(self.clone())
+                }
                 source => TlsError::Unusable {
-                    certificate: self.tls_cert.clone(),
-                    key: self.tls_key.clone(),
+                    args: self.clone(),
                     source,
                 },
             })?;
@@ -58,11 +56,10 @@ impl TlsArgs {
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let certificates: Result<Vec<_>, _> =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    let none = || TlsError::NoCertificate {
-        path: path.to_owned(),
-    };
     match certificates {
-        Ok(certificates) if certificates.is_empty() => Err(none()),
+        Ok(certificates) if certificates.is_empty() => {
+            Err(TlsError::NoCertificate(path.to_owned()))
+        }
         Ok(certificates) => Ok(certificates),
         Err(source) => Err(TlsError::Unread {
             option: "--tls-cert",
@@ -75,7 +72,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let path = path.to_owned();
     PrivateKeyDer::from_pem_file(&path).map_err(|source| match source {
-        pem::Error::NoItemsFound => TlsError::NoKey { path },
+        pem::Error::NoItemsFound => TlsError::NoKey(path),
         source => TlsError::Unread {
             option: "--tls-key",
             path,
@@ -101,45 +98,32 @@ pub enum TlsError {
     #[error(
         "there is no certificate in --tls-cert {}: it takes a PEM file with the server's own certificate, \
          then those that vouch for it",
-        path.display()
+        .0.display()
     )]
-    NoCertificate {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    NoCertificate(PathBuf),
     /// The key's file has no key.
     #[error(
         "there is no private key in --tls-key {}: it takes a PEM file with a key that has no password",
-        path.display()
+        .0.display()
     )]
-    NoKey {
-        /// The path of the file.
-        path: PathBuf,
-    },
+    NoKey(PathBuf),
     /// The key does not match the certificate.
     #[error(
         "the key of --tls-key {} is not that of the certificate in --tls-cert {}: it must be that of the first one \
          there",
-        key.display(),
-        certificate.display()
+        .0.tls_key.display(),
+        .0.tls_cert.display()
     )]
-    Mismatch {
-        /// The path of the certificate.
-        certificate: PathBuf,
-        /// The path of the key.
-        key: PathBuf,
-    },
+    Mismatch(TlsArgs),
     /// The TLS library refuses them.
     #[error(
         "cannot serve with --tls-cert {} and --tls-key {}: {source}",
-        certificate.display(),
-        key.display()
+        args.tls_cert.display(),
+        args.tls_key.display()
     )]
     Unusable {
-        /// The path of the certificate.
-        certificate: PathBuf,
-        /// The path of the key.
-        key: PathBuf,
+        /// The options.
+        args: TlsArgs,
         /// The error of the library.
         source: Error,
     },

@@ -2,42 +2,33 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
+use thiserror::Error;
+
+use crate::error::describe;
+
 /// Why a data file cannot be used.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum DataError {
     /// The system, or the database, says so.
+    #[error("{}", describe(.0))]
     Store(redb::Error),
-    /// Its content made the database panic.
+    /// Its content is not valid, or made the database panic.
+    #[error("the file is damaged: {0}")]
     Damaged(String),
     /// There is no file, or another one, where the server had its own.
+    #[error("the file was removed or replaced")]
     Removed,
 }
 
-impl fmt::Display for DataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store(redb::Error::Corrupted(what)) | Self::Damaged(what) => {
-                write!(f, "the file is damaged: {what}")
-            }
-            Self::Store(error) => {
-                let text = error.to_string();
-                // Without the number of the system's error.
-                write!(f, "{}", text.split(" (os error").next().unwrap_or(&text))
-            }
-            Self::Removed => write!(f, "the file was removed or replaced"),
-        }
-    }
-}
-
-impl std::error::Error for DataError {}
-
 impl<E: Into<redb::Error>> From<E> for DataError {
     fn from(error: E) -> Self {
-        Self::Store(error.into())
+        match error.into() {
+            redb::Error::Corrupted(what) => Self::Damaged(what),
+            error => Self::Store(error),
+        }
     }
 }
 

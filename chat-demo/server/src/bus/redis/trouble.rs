@@ -1,11 +1,11 @@
 //! Problems of a Redis that answers: it is full, it is a replica, or its user lacks a right.
 
-use std::fmt;
 use std::mem;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::RedisError;
+use thiserror::Error;
 use tokio::time::Instant;
 
 /// How long a refusal counts that the beats do not see, because another part of a cluster refused.
@@ -24,10 +24,13 @@ struct State {
 }
 
 /// Why a server does not work with Redis.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Trouble {
+    #[error("no connection to Redis")]
     CutOff,
+    #[error("Redis refuses what this server writes: {0}")]
     Refused(String),
+    #[error("Redis refuses subscriptions: {0}")]
     Deaf(String),
 }
 
@@ -84,16 +87,6 @@ impl Troubles {
             return Some(Trouble::CutOff);
         }
         state.deaf.clone().map(Trouble::Deaf)
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CutOff => f.write_str("no connection to Redis"),
-            Self::Refused(why) => write!(f, "Redis refuses what this server writes: {why}"),
-            Self::Deaf(why) => write!(f, "Redis refuses subscriptions: {why}"),
-        }
     }
 }
 
