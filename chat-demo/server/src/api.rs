@@ -154,12 +154,8 @@ fn admin(headers: &HeaderMap, key: &Key) -> Result<Identity, Refusal> {
 
 /// The token that a request brings, if it brings one.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let wrong = || {
-        Refusal::new(
-            ErrorCode::NotAuthenticated,
-            "Authorization is not Bearer TOKEN",
-        )
-    };
+    let message = "Authorization is not Bearer TOKEN";
+    let wrong = || Refusal::new(ErrorCode::NotAuthenticated, message);
     let Some(value) = only(headers, &AUTHORIZATION).map_err(|_| wrong())? else {
         return Ok(None);
     };

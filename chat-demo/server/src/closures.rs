@@ -3,9 +3,11 @@
 use std::hint;
 use std::time::{Duration, Instant};
 
-use anthill::{BuildError, Pool, Priority};
+use anthill::{BuildError, Pool};
 use prometheus_client::metrics::counter::Counter;
 use tokio_util::sync::CancellationToken;
+
+use crate::pools::low;
 
 /// Slots of the subpool, and so closures that run or are queued.
 const SLOTS: usize = 64;
@@ -19,13 +21,10 @@ pub(crate) struct Closures {
 }
 
 impl Closures {
-    /// Adds a subpool of low priority to `pool`, whose closures are busy for `time` each. They
-    /// leave one worker to the rooms, if there are several.
+    /// Adds a subpool of low priority to `pool`, whose closures are busy for `time` each.
     pub(crate) fn new(pool: &Pool, time: Duration) -> Result<Self, BuildError> {
-        let workers = *pool.threads().end();
-        let subpool = pool.subpool().capacity(SLOTS).priority(Priority::Low);
         Ok(Self {
-            pool: subpool.threads((workers - 1).max(1)).build()?,
+            pool: low(pool, SLOTS)?,
             time,
             ran: Counter::default(),
         })

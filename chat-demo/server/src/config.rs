@@ -323,10 +323,8 @@ fn origin(text: &str) -> Result<String, String> {
 }
 
 /// Empty stands for the default.
-fn node_name(text: &str) -> Result<String, String> {
-    if text.is_empty() || chat_demo_client::payload::is_name(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("not 1 to 64 printable bytes".to_owned())
-    }
+fn node_name(text: &str) -> Result<String, &'static str> {
+    let is_name = text.is_empty() || chat_demo_client::payload::is_name(text);
+    let name = is_name.then(|| text.to_owned());
+    name.ok_or("not 1 to 64 printable bytes")
 }

@@ -24,10 +24,11 @@ pub(crate) struct Context {
     state: State,
     /// When the session was last recorded; set after the hello.
     renewed: Option<Instant>,
-    admin: bool,
+    /// Whether the user may send alerts and use the HTTP API.
+    pub(crate) admin: bool,
     rooms: Rooms,
-    /// When the token ends; guests have none.
-    expires: Option<Instant>,
+    /// When the connection has to end, or show a fresh token. Guests have no token.
+    pub(crate) expires: Option<Instant>,
     memberships: Vec<Membership>,
     rate: Rate,
     /// The search that was asked for last.
@@ -87,10 +88,8 @@ impl Context {
             self.open_session().await?;
             self.state = State::Authenticated;
         } else if expires.is_none() || *known != user {
-            return Err(Refusal::new(
-                ErrorCode::BadPayload,
-                "a second hello is not allowed",
-            ));
+            let message = "a second hello is not allowed";
+            return Err(Refusal::new(ErrorCode::BadPayload, message));
         }
         (self.admin, self.rooms, self.expires) = (admin, rooms, expires);
         self.leave_forbidden().await;
@@ -153,20 +152,6 @@ impl Context {
 
     pub(crate) fn is_authenticated(&self) -> bool {
         self.state != State::Opened
-    }
-
-    pub(crate) fn opened(&self) -> Instant {
-        self.connection.opened
-    }
-
-    /// Returns whether the user may send alerts and use the HTTP API.
-    pub(crate) fn is_admin(&self) -> bool {
-        self.admin
-    }
-
-    /// When the connection has to end, or show a fresh token.
-    pub(crate) fn expires(&self) -> Option<Instant> {
-        self.expires
     }
 
     /// Charges the client for a message that goes to others, or refuses it for coming too soon.

@@ -125,7 +125,7 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
     let mut renewal: Option<BoxFuture<'static, _>> = None;
     loop {
         let now = Instant::now();
-        let expires = context.expires();
+        let expires = context.expires;
         if expires.is_some_and(|expires| expires <= now) {
             outbox.end(CloseReason::TokenExpired);
         }

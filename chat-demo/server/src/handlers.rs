@@ -32,10 +32,8 @@ pub(crate) fn handle<'a>(
     Frame { kind, payload }: Frame<'a>,
 ) -> Result<Option<Answer<'a>>, Refusal> {
     if kind != Kind::HELLO && !context.is_authenticated() {
-        return Err(Refusal::new(
-            ErrorCode::NotAuthenticated,
-            "send a hello first",
-        ));
+        let message = "send a hello first";
+        return Err(Refusal::new(ErrorCode::NotAuthenticated, message));
     }
     if !matches!(kind, Kind::HELLO | Kind::HEARTBEAT) {
         context.activate();
@@ -96,11 +94,9 @@ async fn user_state(context: &mut Context, payload: &[u8]) -> Result<(), Refusal
 /// Sends an admin's announcement to every connection.
 async fn alert(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let alert: Alert = context.read(payload)?;
-    if !context.is_admin() {
-        return Err(Refusal::new(
-            ErrorCode::Forbidden,
-            "only admins may send alerts",
-        ));
+    if !context.admin {
+        let message = "only admins may send alerts";
+        return Err(Refusal::new(ErrorCode::Forbidden, message));
     }
     context.node.check_length([&alert.text])?;
     context.charge(Cost::of_message(alert.text.len()))?;
@@ -149,10 +145,8 @@ async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
         return room.greet(connection, seen).await;
     }
     if context.rooms().count() >= context.node.config.max_rooms {
-        return Err(Refusal::new(
-            ErrorCode::Forbidden,
-            "too many rooms; leave one first",
-        ));
+        let message = "too many rooms; leave one first";
+        return Err(Refusal::new(ErrorCode::Forbidden, message));
     }
     let hub = context.node.hub.clone();
     context.enter(hub.join(&room, connection, seen).await?);
@@ -277,10 +271,8 @@ pub(crate) fn check_name(name: &str) -> Result<(), Refusal> {
     if payload::is_name(name) {
         return Ok(());
     }
-    Err(Refusal::new(
-        ErrorCode::BadPayload,
-        "a name has 1 to 64 bytes, no control characters, and is not blank",
-    ))
+    let message = "a name has 1 to 64 bytes, no control characters, and is not blank";
+    Err(Refusal::new(ErrorCode::BadPayload, message))
 }
 
 impl From<TokenError> for Refusal {

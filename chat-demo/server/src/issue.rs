@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::config::parse::duration;
+use crate::config::parse::within;
 use crate::rights::is_pattern;
 use crate::secret::{SecretArgs, SecretError};
 use crate::token::{self, Rights};
@@ -58,24 +58,15 @@ pub fn run(args: &Args) -> Result<String, IssueError> {
 /// Reads how long a token is valid. Its end is a whole second: a shorter time could be over at
 /// once.
 fn lifetime(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        time if time >= Duration::from_secs(1) => Ok(time),
-        _ => Err("too short: use at least 1s".to_owned()),
-    }
+    within(text, Duration::from_secs(1).., "too short: use at least 1s")
 }
 
 fn user(text: &str) -> Result<String, &'static str> {
-    if token::is_user(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("not 1 to 64 printable bytes, or it begins like a guest's")
-    }
+    let error = "not 1 to 64 printable bytes, or it begins like a guest's";
+    token::is_user(text).then(|| text.to_owned()).ok_or(error)
 }
 
 fn pattern(text: &str) -> Result<String, &'static str> {
-    if is_pattern(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("not the name of a room, nor the beginning of names followed by *")
-    }
+    let error = "not the name of a room, nor the beginning of names followed by *";
+    is_pattern(text).then(|| text.to_owned()).ok_or(error)
 }

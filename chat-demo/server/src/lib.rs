@@ -17,8 +17,8 @@
 //! - `door`: sockets that are no connections yet, and which of them make room.
 //! - `metrics`: what is shown of a server. Read from outside, it decides nothing.
 //! - `tuning`: what moves the limits of the pools.
-//! - `pools`: the entrances to the workers.
 //! - `closures`: work that occupies the workers, for debugging.
+//! - `pools`: the entrances to the workers.
 //! - `queue_age`: how long tasks wait for a worker.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
 //! - `bus`, `worker`: what servers have between them that share rooms, and a call on a worker.

@@ -99,7 +99,7 @@ impl Pools {
 }
 
 /// A subpool for work that may wait. It leaves a worker to the rooms, if there are several.
-fn low(pool: &Pool, capacity: usize) -> Result<Pool, BuildError> {
+pub(crate) fn low(pool: &Pool, capacity: usize) -> Result<Pool, BuildError> {
     let workers = *pool.threads().end();
     let low = pool.subpool().capacity(capacity).priority(Priority::Low);
     low.threads((workers - 1).max(1)).build()

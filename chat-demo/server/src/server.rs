@@ -195,12 +195,8 @@ async fn accept(listener: &TcpListener, node: &Arc<Node>) -> Infallible {
 /// Forgets what is too old, while the server serves.
 async fn forget(node: Arc<Node>) {
     let mut ticks = interval(FORGET);
-    while node
-        .draining
-        .run_until_cancelled(ticks.tick())
-        .await
-        .is_some()
-    {
+    let draining = &node.draining;
+    while draining.run_until_cancelled(ticks.tick()).await.is_some() {
         node.hub.history().expire(node.hub.journal().is_some());
         if let Some(journal) = node.hub.journal() {
             let age = node.config.history_age;
@@ -218,14 +214,12 @@ async fn forget(node: Arc<Node>) {
 /// Checks the data file while the server runs, so that a removed file is detected even if no client
 /// publishes.
 async fn watch_data(node: Arc<Node>) {
+    let Some(journal) = node.hub.journal() else {
+        return;
+    };
     let mut ticks = interval(LOOK);
-    while let Some(journal) = node.hub.journal()
-        && node
-            .draining
-            .run_until_cancelled(ticks.tick())
-            .await
-            .is_some()
-    {
+    let draining = &node.draining;
+    while draining.run_until_cancelled(ticks.tick()).await.is_some() {
         journal.check();
     }
 }

@@ -225,11 +225,11 @@ impl Session {
     fn deadline(&self) -> (Instant, CloseReason) {
         let config = &self.context.node.config;
         if !self.context.is_authenticated() {
-            let hello = self.context.opened() + config.hello_timeout;
+            let hello = self.context.connection.opened + config.hello_timeout;
             return (hello, CloseReason::HelloTimeout);
         }
         let idle = self.incoming.last_heard + config.idle_timeout;
-        match self.context.expires() {
+        match self.context.expires {
             Some(expires) if expires < idle => (expires, CloseReason::TokenExpired),
             _ => (idle, CloseReason::Idle),
         }
@@ -237,7 +237,7 @@ impl Session {
 
     /// Returns whether a frame arrived too late.
     fn is_expired(&self) -> bool {
-        let expires = self.context.expires();
+        let expires = self.context.expires;
         expires.is_some_and(|expires| expires <= self.incoming.last_heard)
     }
 

@@ -2,7 +2,7 @@
 
 mod hmac;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use chat_demo_client::payload::is_name;
 use jsonwebtoken::errors::ErrorKind;
@@ -13,6 +13,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use crate::clock::since_epoch;
 use crate::connection::Identity;
 use crate::rights::Rooms;
 
@@ -111,12 +112,6 @@ pub(crate) fn sign(
 /// Whether a token may name a user so.
 pub(crate) fn is_user(name: &str) -> bool {
     is_name(name) && !name.starts_with(GUEST)
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
 }
 
 /// Why a token is not taken.

@@ -1,5 +1,6 @@
 //! Parsers of option values.
 
+use std::ops::RangeBounds;
 use std::time::Duration;
 
 /// What a closure for debugging may take. A drain cannot interrupt one, so it must be short.
@@ -34,21 +35,30 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a time in a range; otherwise, the error is `beyond`.
+pub(crate) fn within(
+    text: &str,
+    range: impl RangeBounds<Duration>,
+    beyond: &str,
+) -> Result<Duration, String> {
+    let time = duration(text)?;
+    let is_within = range.contains(&time);
+    is_within.then_some(time).ok_or_else(|| beyond.to_owned())
+}
+
 /// Reads a time that must not be zero: what it bounds would end before it begins. Clients get some
 /// of these times in whole milliseconds.
 pub(crate) fn positive(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        time if time >= Duration::from_millis(1) => Ok(time),
-        _ => Err("too short: use at least 1ms".to_owned()),
-    }
+    within(
+        text,
+        Duration::from_millis(1)..,
+        "too short: use at least 1ms",
+    )
 }
 
 /// How long one closure is busy.
 pub(crate) fn busy(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        time if (BUSY_MIN..=BUSY_MAX).contains(&time) => Ok(time),
-        _ => Err("out of range: use 1ms to 1s".to_owned()),
-    }
+    within(text, BUSY_MIN..=BUSY_MAX, "out of range: use 1ms to 1s")
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Incoming {
             socket,
             connection: context.connection.clone(),
             node: context.node.clone(),
-            last_heard: context.opened(),
+            last_heard: context.connection.opened,
             turn: 0,
             held_back: false,
             ahead: None,

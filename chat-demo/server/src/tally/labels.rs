@@ -36,20 +36,6 @@ labels! {
 /// Stands for the types that the protocol does not have.
 pub(crate) const UNKNOWN: Kind = Kind(0x00);
 
-/// The index of each type byte in [`Kind::NAMED`]; unknown types have the index after its end.
-static PLACES: [u8; 256] = places();
-
-#[expect(clippy::cast_possible_truncation, reason = "there are few kinds")]
-const fn places() -> [u8; 256] {
-    let mut places = [Kind::NAMED.len() as u8; 256];
-    let mut place = 0;
-    while place < Kind::NAMED.len() {
-        places[Kind::NAMED[place].0.0 as usize] = place as u8;
-        place += 1;
-    }
-    places
-}
-
 impl Label for Kind {
     const KEY: &'static str = "type";
 
@@ -59,7 +45,9 @@ impl Label for Kind {
     }
 
     fn place(self) -> usize {
-        PLACES[usize::from(self.0)].into()
+        let mut named = Self::NAMED.iter();
+        let place = named.position(|(kind, _)| *kind == self);
+        place.unwrap_or(Self::NAMED.len())
     }
 }
 
