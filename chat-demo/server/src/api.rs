@@ -45,7 +45,6 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 /// Bytes of a request around its text.
 const AROUND: usize = 1024;
 
-/// A resource of the API.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
     /// The texts that are published in a room, or searched there.
@@ -66,7 +65,6 @@ impl Resource {
         }
     }
 
-    /// The methods that the resource has.
     pub(crate) fn methods(&self) -> &'static str {
         match self {
             Self::Messages(_) => "GET, POST",
@@ -215,7 +213,6 @@ fn parse(query: &str, room: String) -> Result<Search, Refusal> {
     Ok(search)
 }
 
-/// Searches in a room, and waits for the answer.
 async fn search_as(admin: Identity, search: Search, node: Arc<Node>) -> Result<Value, Refusal> {
     let (connection, user) = connection(admin, &node);
     let (most, _) = connection.outbox.page();

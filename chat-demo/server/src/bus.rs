@@ -22,7 +22,6 @@ pub(crate) use self::redis::Redis;
 /// The result of an operation of a bus.
 pub(crate) type Answer<'a, T> = BoxFuture<'a, Result<T, BusUnavailable>>;
 
-/// The operations of a bus.
 pub(crate) trait Bus: Send + Sync {
     /// Subscribes a listener to a room, or to announcements for all. It catches up first. Dropping
     /// the returned value unsubscribes.
@@ -71,7 +70,6 @@ pub(crate) trait Bus: Send + Sync {
 /// Called with the number of a stored message, or the error. It must not block: other tasks wait.
 pub(crate) type Then = Box<dyn FnOnce(Result<u64, AppendError>) + Send>;
 
-/// A listener of the bus.
 pub(crate) trait BusListener: Send + Sync {
     /// Handles an announcement. Returns when it is enqueued.
     fn on_event(self: Arc<Self>, event: BusEvent) -> BoxFuture<'static, ()>;
@@ -83,7 +81,6 @@ pub(crate) trait BusListener: Send + Sync {
     fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
-/// An announcement.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum BusEvent {
     Message(Announced),
@@ -94,7 +91,6 @@ pub(crate) enum BusEvent {
     Frame(Parcel),
 }
 
-/// A numbered message.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Announced {
     pub(crate) epoch: Epoch,
@@ -124,7 +120,6 @@ pub(crate) struct Page {
     pub(crate) epoch: Option<Epoch>,
     /// The number of the newest message, on this page or not.
     pub(crate) newest: u64,
-    /// The mark of the newest message.
     pub(crate) tip: Option<Mark>,
     /// The mark of the message before the page, if it is stored.
     pub(crate) before: Option<Mark>,

@@ -44,7 +44,6 @@ impl Closures {
         }
     }
 
-    /// Returns how many closures ran.
     pub(crate) fn ran(&self) -> u64 {
         self.ran.get()
     }

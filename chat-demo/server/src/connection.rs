@@ -13,7 +13,6 @@ use crate::outbox::Outbox;
 use crate::rights::Rooms;
 use crate::tally::Tally;
 
-/// The identity of a connection, and its outbox.
 pub(crate) struct Connection {
     /// Unique among the servers of one name.
     pub(crate) id: u64,
@@ -30,7 +29,6 @@ pub(crate) struct Identity {
     pub(crate) user: Arc<str>,
     /// Whether the user may send alerts and use the HTTP API. Guests may not.
     pub(crate) admin: bool,
-    /// Which rooms it may enter.
     pub(crate) rooms: Rooms,
     /// When its token ends; guests have none.
     pub(crate) expires: Option<Instant>,
@@ -66,7 +64,6 @@ impl Connection {
         }
     }
 
-    /// Queues a heartbeat for the client.
     pub(crate) fn send_heartbeat(&self, tally: &Tally) {
         let frame = wire::empty(Kind::HEARTBEAT, self.outbox.subprotocol());
         if self.outbox.push(frame).is_queued() {

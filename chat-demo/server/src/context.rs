@@ -36,7 +36,6 @@ pub(crate) struct Context {
     _registration: Registration,
 }
 
-/// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// The upgrade is done, and a hello has to come in time.
@@ -123,7 +122,6 @@ impl Context {
         Err(Refusal::new(ErrorCode::Forbidden, message).closing(CloseReason::UserConnections))
     }
 
-    /// Returns the session's record.
     fn record(&self) -> Record {
         let user = self.connection.user.get().cloned().unwrap_or_default();
         self.node
@@ -174,7 +172,6 @@ impl Context {
         read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
     }
 
-    /// Sends the client the error of a refused frame.
     pub(crate) fn refuse(&self, refusal: &Refusal) {
         self.connection.refuse(refusal, &self.node.tally);
     }
@@ -188,7 +185,6 @@ impl Context {
         self.membership(name).map(Membership::room)
     }
 
-    /// Refuses a room that the token does not allow.
     pub(crate) fn check_right(&self, room: &str) -> Result<(), Refusal> {
         self.rooms.check(room)
     }

@@ -35,10 +35,8 @@ const RESERVED: [&[u8]; 6] = [
     b"HEAD /metrics ",
 ];
 
-/// The admission of sockets.
 pub(crate) struct Door {
     visitors: Mutex<Visitors>,
-    /// Handshakes of each address.
     addresses: Arc<Directory<Arc<Semaphore>>>,
     /// Handshakes that one address may have at a time.
     each: usize,
@@ -51,14 +49,12 @@ struct Visitors {
     next: u64,
 }
 
-/// One socket.
 struct Visit {
     state: Mutex<(State, Instant)>,
     /// Notified when it has to make room.
     cut: Notify,
 }
 
-/// What a socket does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It has sent nothing.
@@ -67,7 +63,6 @@ pub(crate) enum State {
     Waiting,
     /// It may send a request, or the rest of one.
     Idle,
-    /// It is being answered.
     Busy,
     /// It makes room.
     Cut,
@@ -93,7 +88,6 @@ struct Handshake {
 pub(crate) enum Asks {
     /// Health or figures.
     Reserved,
-    /// Anything else.
     Other,
     /// Nothing: the client is gone.
     Gone,
@@ -197,7 +191,6 @@ impl Visitor {
         }
     }
 
-    /// Waits until the socket has to make room.
     pub(crate) async fn cut(&self) {
         self.visit.cut.notified().await;
     }

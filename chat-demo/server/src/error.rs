@@ -68,7 +68,6 @@ impl Refusal {
         self.code
     }
 
-    /// The payload that says so.
     pub(crate) fn payload(&self) -> payload::Error {
         payload::Error {
             code: self.code.into(),
@@ -157,7 +156,6 @@ pub(crate) enum CloseReason {
 }
 
 impl CloseReason {
-    /// The WebSocket close code.
     pub(crate) fn code(self) -> u16 {
         match self {
             Self::Idle => 1001,
@@ -180,7 +178,6 @@ impl CloseReason {
         self.get_message().expect("each reason has a message")
     }
 
-    /// Whether the farewell begins with a bye.
     pub(crate) fn says_bye(self) -> bool {
         matches!(
             self,

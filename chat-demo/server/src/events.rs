@@ -45,7 +45,6 @@ const HEAD: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
     x-content-type-options: nosniff\r\nconnection: close\r\n\r\n";
 
-/// A reader that has its place in a room.
 pub(crate) struct Reader {
     pub(crate) context: Context,
     /// The connection's place in the pool.
@@ -174,7 +173,6 @@ pub(crate) async fn run(stream: Stream, mut context: Context) {
     let _ = timeout(FINISH, finish).await;
 }
 
-/// The socket of a reader, and what is on its way there.
 struct Feed {
     stream: Stream,
     outbox: Arc<Outbox>,

@@ -31,7 +31,6 @@ const LONGEST: Duration = Duration::from_secs(1);
 const LONGER: f64 = 1.5;
 const SHORTER: f64 = 0.75;
 
-/// The guard of the server's own limits.
 pub(crate) struct Guard {
     limits: Limits,
     state: Mutex<State>,
@@ -48,11 +47,9 @@ pub(crate) struct Limits {
     pub(crate) always_admitted: usize,
 }
 
-/// What is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Pressure {
-    /// Nothing.
     #[default]
     None,
     /// New connections are refused.
@@ -64,7 +61,6 @@ pub(crate) enum Pressure {
 #[derive(Default)]
 struct State {
     pressure: Pressure,
-    /// The last look at the machine.
     machine: Usage,
     /// What the server itself uses, over the last few samples.
     mean: Option<Usage>,
@@ -74,7 +70,6 @@ struct State {
     samples: u32,
 }
 
-/// Which limits were reached.
 #[derive(Clone, Copy, Default)]
 struct Cause {
     cpu: bool,
@@ -141,7 +136,6 @@ impl Guard {
         self.state.lock().pressure
     }
 
-    /// The last look at the machine.
     pub(crate) fn machine(&self) -> Usage {
         self.state.lock().machine
     }
@@ -152,7 +146,6 @@ impl Guard {
             .then(|| self.reason())
     }
 
-    /// How long each publish is held back.
     pub(crate) fn delay(&self) -> Duration {
         // Relaxed: the value stands alone.
         Duration::from_micros(self.delay.load(Ordering::Relaxed))

@@ -35,7 +35,6 @@ pub(crate) fn restored(message: &Message, limit: usize) -> (Duration, &str, Byte
     (Duration::from_millis(age), message.user.as_str(), frame)
 }
 
-/// The logs of all rooms.
 pub(crate) struct History {
     /// Of all logs together.
     budget: Arc<Budget<Log>>,
@@ -65,7 +64,6 @@ impl History {
         log
     }
 
-    /// Returns the log of a room, if there is one.
     pub(crate) fn get(&self, room: &str) -> Option<Arc<Log>> {
         self.logs.lock().get(room).cloned()
     }
@@ -122,7 +120,6 @@ impl History {
             .sum()
     }
 
-    /// How much memory the messages take.
     pub(crate) fn bytes(&self) -> usize {
         self.budget.bytes()
     }

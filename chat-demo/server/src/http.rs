@@ -41,13 +41,11 @@ const LAST_REQUEST: Duration = Duration::from_secs(1);
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// A socket that becomes a connection.
 pub(crate) enum Connected {
     WebSocket(Upgraded),
     Events(Stream, Box<Reader>),
 }
 
-/// A socket that becomes a WebSocket.
 pub(crate) struct Upgraded {
     pub(crate) stream: Stream,
     /// What the client sent right behind its request.
@@ -174,7 +172,6 @@ async fn secure(
     None
 }
 
-/// What a request is answered with.
 enum Answer {
     Reply(Reply),
     /// Serves events until the socket closes.

@@ -20,7 +20,6 @@ use crate::journal::Journal;
 use crate::outbox::Waiting;
 use crate::room::{Common, Listening, Membership, Room, Searched, Searching};
 
-/// All connections of the server.
 pub(crate) struct Hub {
     /// Not held while frames are queued: a broadcast must not block connects.
     connections: Mutex<Connections>,

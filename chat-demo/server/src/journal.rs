@@ -30,7 +30,6 @@ pub(crate) use crate::journal::store::Kept;
 /// Messages that may wait for the next write; more, and their publishers wait.
 const WAITING: usize = 1024;
 
-/// The journal of messages.
 pub(crate) struct Journal {
     orders: Sender<Order>,
     writer: Mutex<Option<thread::JoinHandle<()>>>,

@@ -16,7 +16,6 @@ pub(crate) fn cpus() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Looks at the machine now and then.
 pub(crate) struct Machine {
     system: System,
     /// Processors that this process may use; parts of one where its cgroup has a quota.
@@ -117,7 +116,6 @@ impl Machine {
     }
 }
 
-/// In bytes.
 struct Memory {
     used: u64,
     own: u64,

@@ -33,7 +33,6 @@ use crate::tls::TlsArgs;
 use crate::token::{GUEST, Key};
 use crate::tuning::{self, Tuning};
 
-/// A server with all its state.
 pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) pools: Pools,
@@ -50,9 +49,7 @@ pub(crate) struct Node {
     /// Takes handshakes, where there is a certificate.
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) metrics: Metrics,
-    /// What is done when the server is at its limit.
     pub(crate) guard: Arc<Guard>,
-    /// Closures that occupy the workers, for debugging.
     pub(crate) closures: Option<Closures>,
     /// Cancelled when the server begins to end.
     pub(crate) draining: CancellationToken,

@@ -34,10 +34,8 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(Vec::with_capacity(BATCH));
 }
 
-/// What became of a frame for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pushed {
-    /// It is queued.
     Queued,
     /// It is queued, and the next ones should wait for the client.
     Behind,
@@ -51,17 +49,14 @@ impl Pushed {
     }
 }
 
-/// How much waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) frames: usize,
     pub(crate) bytes: usize,
 }
 
-/// The bounded queue of one client.
 pub(crate) struct Outbox {
     limits: Limits,
-    /// The subprotocol of the client.
     subprotocol: Subprotocol,
     /// Never held during a write: a slow socket must not delay publishers.
     state: Mutex<State>,
@@ -227,7 +222,6 @@ impl Outbox {
         drop(old);
     }
 
-    /// What waits.
     pub(crate) fn waiting(&self) -> Waiting {
         let state = self.state.lock();
         Waiting {
@@ -294,7 +288,6 @@ impl Outbox {
     }
 }
 
-/// An answer that is owed to a client.
 pub(crate) struct Owed(Arc<Outbox>);
 
 impl Drop for Owed {

@@ -26,11 +26,9 @@ pub(crate) struct Pools {
     pub(crate) service: Pool,
     /// Accepted sockets until they have sent something, and health requests.
     pub(crate) door: Pool,
-    /// HTTP connections and handshakes.
     pub(crate) front: Pool,
     /// WebSocket connections and event streams: a slot each, until their end.
     pub(crate) connections: Pool,
-    /// Operations of rooms.
     pub(crate) fanout: Pool,
     /// Pages of history, and lists of members and connections: closures that run after more
     /// urgent work.

@@ -7,7 +7,6 @@ use rlimit::Resource;
 /// The kernel reports CPU time in hundredths of a second.
 const TICKS: f64 = 100.0;
 
-/// What the process has and uses.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Process {
     /// Processor time since the start, the program's and the kernel's for it.
@@ -45,7 +44,6 @@ impl Process {
     }
 }
 
-/// When the machine started, in seconds since the epoch.
 fn boot_seconds() -> Option<f64> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     stat.lines()

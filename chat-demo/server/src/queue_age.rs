@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The queue age of each lane that the server uses.
 #[derive(Default)]
 pub(crate) struct QueueAge {
     futures: Age,
@@ -49,7 +48,6 @@ impl Age {
 }
 
 impl QueueAge {
-    /// Returns the names and the ages of the lanes.
     pub(crate) fn lanes(&self) -> [(&'static str, Duration); 3] {
         [
             ("futures", self.futures.get()),

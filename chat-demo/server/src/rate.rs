@@ -41,7 +41,6 @@ impl Cost {
         Self::ONE.plus(items / ITEMS)
     }
 
-    /// Of so many requests in one.
     pub(crate) fn of_many(requests: usize) -> Self {
         Self::ONE.plus(requests.saturating_sub(1))
     }
@@ -59,7 +58,6 @@ impl Cost {
     }
 }
 
-/// The bounds of a server's clients.
 pub(crate) struct Rates {
     connection: Option<Quota>,
     users: Option<Users>,
@@ -99,7 +97,6 @@ impl Rates {
         }
     }
 
-    /// For a new connection.
     pub(crate) fn connection(&self) -> Rate {
         Rate(self.connection.map(|quota| {
             Box::new(Connection {
@@ -143,7 +140,6 @@ impl Rates {
         }
     }
 
-    /// Charges a user, or returns how long to wait.
     fn charge_user(
         &self,
         user: &str,

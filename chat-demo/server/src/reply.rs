@@ -5,7 +5,6 @@ use http_body_util::Full;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Response, StatusCode};
 
-/// The kind of a body in JSON.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// All there is to say fits in one piece.
@@ -23,7 +22,6 @@ pub(crate) fn new(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>)
     reply
 }
 
-/// An answer in words.
 pub(crate) fn text(status: StatusCode, words: impl Into<Bytes>) -> Reply {
     new(
         status,

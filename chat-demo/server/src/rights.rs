@@ -19,7 +19,6 @@ impl Rooms {
             .then(|| Self(patterns.map(Arc::from)))
     }
 
-    /// Returns whether a pattern matches the room.
     pub(crate) fn allows(&self, room: &str) -> bool {
         let mut patterns = self.0.iter().flat_map(|patterns| patterns.iter());
         self.0.is_none() || patterns.any(|pattern| matches(pattern, room))

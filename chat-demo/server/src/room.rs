@@ -304,7 +304,6 @@ impl Room {
     }
 }
 
-/// A connection's membership. Dropping it leaves the room.
 pub(crate) struct Membership {
     room: Arc<Room>,
     /// What is under way holds one too: the room stays until it has arrived.
@@ -320,7 +319,6 @@ impl Membership {
         &self.room
     }
 
-    /// Publishes a text in the room.
     pub(crate) async fn publish(
         &self,
         from: Arc<Connection>,

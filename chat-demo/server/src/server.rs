@@ -122,7 +122,6 @@ impl Server {
         drain(&self.node)
     }
 
-    /// Runs one of the server's few own tasks.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
         let spawned = self.node.pools.service.spawn_with_handle(task);
         spawned.expect("the server has few tasks of its own")

@@ -181,7 +181,6 @@ impl Session {
         }))
     }
 
-    /// Counts what is no frame of any type.
     fn count_unknown(&self) {
         self.context.node.tally.frames_in.inc(UNKNOWN);
     }
@@ -235,7 +234,6 @@ impl Session {
         }
     }
 
-    /// Returns whether a frame arrived too late.
     fn is_expired(&self) -> bool {
         let expires = self.context.expires;
         expires.is_some_and(|expires| expires <= self.incoming.last_heard)

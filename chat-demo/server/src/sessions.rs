@@ -104,7 +104,6 @@ impl Sessions {
         }
     }
 
-    /// Returns the record of a connection that is active now.
     pub(crate) fn record(&self, user: Arc<str>, id: u64, opened: Instant) -> Record {
         let now = clock::now_ms();
         Record {

@@ -14,7 +14,6 @@ const UNSENT: usize = 16 * 1024;
 /// Boxed where it is large, so that those without TLS do not carry its weight.
 pub(crate) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// The stream of a client that shakes hands.
 pub(crate) async fn secure(socket: TcpStream, tls: &TlsAcceptor) -> io::Result<Stream> {
     let accept = tls.accept_with(socket, |session| session.set_buffer_limit(Some(UNSENT)));
     Ok(Stream::Right(Box::new(accept.await?)))

@@ -18,18 +18,13 @@ pub(crate) use self::latency::Latency;
 /// The counters of a server; a clone counts into the same.
 #[derive(Clone, Default)]
 pub(crate) struct Tally {
-    /// TCP connections.
     pub(crate) accepted: Counter,
-    /// Handshakes that did not become a connection.
     pub(crate) refused: Counts<Refused>,
-    /// Connections that the server ended.
     pub(crate) closed: Counts<CloseReason>,
     /// Frames from clients by kind. Bad frames count as unknown.
     pub(crate) frames_in: Counts<Kind>,
-    /// Frames that were queued for clients.
     pub(crate) frames_out: Counts<Kind>,
     pub(crate) traffic: Traffic,
-    /// Error frames.
     pub(crate) errors: Counts<ErrorCode>,
     /// Texts that got a number.
     pub(crate) messages: Counter,
@@ -38,9 +33,7 @@ pub(crate) struct Tally {
     /// From the moment that a publish was read to the last outbox that its message was put into;
     /// with Redis, until Redis had kept it.
     pub(crate) fanout: Latency,
-    /// Operations that the session store did not do.
     pub(crate) session_failures: Counter,
-    /// Tasks that panicked.
     pub(crate) panics: Counter,
 }
 

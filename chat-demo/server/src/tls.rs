@@ -27,7 +27,6 @@ pub struct TlsArgs {
 }
 
 impl TlsArgs {
-    /// Reads both, and returns an acceptor of handshakes.
     pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
         let certificates = read_certificates(&self.tls_cert)?;
         let key = read_key(&self.tls_key)?;

@@ -25,7 +25,6 @@ const MAX_REMAINING: f64 = 10.0 * 365.0 * 24.0 * 3600.0;
 /// What a token says; other claims are ignored.
 #[derive(Deserialize)]
 struct Claims {
-    /// The user's name.
     #[serde(default)]
     sub: String,
     /// When it ends, in seconds since the epoch; whether it is there is checked before it is used.
@@ -44,7 +43,6 @@ fn patterns<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Vec<String>>, 
     Vec::deserialize(claim).map(Some)
 }
 
-/// Verifies tokens.
 pub(crate) struct Key {
     key: DecodingKey,
     validation: Validation,
@@ -109,12 +107,10 @@ pub(crate) fn sign(
         .expect("claims are plain data, and any bytes are a key")
 }
 
-/// Whether a token may name a user so.
 pub(crate) fn is_user(name: &str) -> bool {
     is_name(name) && !name.starts_with(GUEST)
 }
 
-/// Why a token is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum TokenError {
     #[error("token expired; get a new one")]

@@ -53,7 +53,6 @@ impl Socket {
         Self(Some(websocket(duct, config)))
     }
 
-    /// The next message; nothing after the end.
     pub(crate) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,

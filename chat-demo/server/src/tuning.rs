@@ -21,7 +21,6 @@ const THREADS: usize = 4;
 const LEAST_FANOUT: usize = 16;
 const TIMES_FANOUT: usize = 4;
 
-/// A limit that a policy moves.
 pub(crate) struct Tuning(Mutex<Tuned>);
 
 /// What is moved, and what became of it.
@@ -88,7 +87,6 @@ impl Tuning {
         Some((Self(Mutex::new(tuned)), tuner))
     }
 
-    /// Takes note of a change, and says so.
     fn note(&self, change: &Change) {
         let tuned = &mut *self.0.lock();
         tuned.limit = change.to;
@@ -107,7 +105,6 @@ impl Tuning {
     }
 }
 
-/// Moves the limit until the server drains.
 pub(crate) async fn run(tuning: Arc<Tuning>, mut tuner: Tuner, draining: CancellationToken) {
     let mut ticks = interval(tuner.tick_interval());
     while draining.run_until_cancelled(ticks.tick()).await.is_some() {

@@ -32,7 +32,6 @@ pub(crate) struct Granted {
 }
 
 impl Refused {
-    /// Counts the refusal and returns its answer.
     pub(crate) fn turn_away(self, node: &Node) -> Reply {
         node.tally.refused.inc(self);
         self.reply(node)

@@ -52,7 +52,6 @@ const ANNOUNCED: usize = 4096;
 /// Messages that are kept at least for servers that were cut off, however few a client is shown.
 const KEPT: usize = 4096;
 
-/// The bus over Redis.
 pub(crate) struct Redis {
     shared: Arc<Shared>,
     entries: Sender<Entry>,
@@ -142,18 +141,15 @@ impl Redis {
         reads::first_size(config.redis.redis_reads)
     }
 
-    /// The sessions, in the same Redis.
     pub(crate) fn sessions(&self) -> Box<dyn Store> {
         Box::new(RedisSessions(self.shared.clone()))
     }
 
-    /// Why this server does not work with Redis, if it does not.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         let link = &self.shared.link;
         link.troubles.now(link.is_connected())
     }
 
-    /// How many connections there are to read with.
     pub(crate) fn open_reads(&self) -> u32 {
         self.reads.open()
     }

@@ -10,12 +10,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// How much is kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Messages of one room.
     pub(crate) messages: usize,
-    /// Age of a message.
     pub(crate) age: Duration,
     /// Bytes of all rooms.
     pub(crate) bytes: usize,
@@ -36,7 +33,6 @@ pub(super) trait MakeRoom {
     fn make_room(&self);
 }
 
-/// The memory of all histories.
 pub(super) struct Budget<L> {
     pub(super) limits: Limits,
     uses: Mutex<Uses<L>>,
@@ -52,7 +48,6 @@ struct Uses<L> {
     next: u64,
 }
 
-/// What one user has.
 struct UserUse<L> {
     bytes: usize,
     /// In each room, by the address of its log.
@@ -89,7 +84,6 @@ impl<L: MakeRoom> Budget<L> {
         }
     }
 
-    /// How much all messages take.
     pub(super) fn bytes(&self) -> usize {
         self.uses.lock().bytes
     }

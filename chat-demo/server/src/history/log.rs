@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use super::budget::{Budget, Limits, MakeRoom, Piece};
 use crate::epoch::{Epoch, Position};
 
-/// What was said in one room.
 pub(crate) struct Log {
     me: Weak<Self>,
     budget: Arc<Budget<Self>>,
@@ -23,7 +22,6 @@ pub(super) struct Past {
     epoch: Epoch,
     /// The number of the newest message; 0 before the first.
     pub(super) newest: u64,
-    /// When that was.
     pub(super) at: Instant,
     /// The user who published it.
     pub(super) speaker: Option<Arc<str>>,
@@ -37,7 +35,6 @@ pub(super) struct Past {
     keys: HashMap<Arc<str>, u64>,
 }
 
-/// A message in a log.
 pub(super) struct Kept {
     at: Instant,
     user: Arc<str>,
@@ -77,7 +74,6 @@ impl Log {
         })
     }
 
-    /// Returns the position of the newest message.
     pub(crate) fn newest(&self) -> Position {
         let past = self.past.lock();
         Position {

@@ -12,7 +12,6 @@ use super::log::{Log, is_in_use};
 /// forget them.
 const FREED: usize = 8;
 
-/// A room without members.
 struct Idle {
     name: Arc<str>,
     at: Instant,

@@ -9,7 +9,6 @@ use super::store::Draft;
 use crate::epoch::Epoch;
 use crate::error::Refusal;
 
-/// What the writer does, in order.
 pub(super) enum Order {
     Append(Entry),
     Forget {

@@ -20,14 +20,12 @@ use crate::epoch::{Epoch, Position};
 const MESSAGES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("messages");
 /// The number of a room's newest message, and when that was, in milliseconds since 1970.
 const ROOMS: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("rooms");
-/// The epoch of each room.
 const EPOCHS: TableDefinition<'_, &str, u64> = TableDefinition::new("epochs");
 /// Numbers of the messages that have an idempotency key, by room and key.
 const KEYS: TableDefinition<'_, (&str, &str), u64> = TableDefinition::new("keys");
 /// What of the file is held in memory at most: histories are there already.
 const CACHE: usize = 8 << 20;
 
-/// The data file.
 pub(super) struct Store {
     database: Database,
     /// How many messages of a room are kept.

@@ -18,7 +18,6 @@ use crate::clock;
 /// Messages of one write.
 const BATCH: usize = 512;
 
-/// The thread that writes the data file.
 pub(super) struct Writer {
     path: PathBuf,
     limit: usize,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use chat_demo_client::frame::MAX_PAYLOAD;
 use chat_demo_client::wire;
 
-/// How much may wait for one client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) frames: usize,

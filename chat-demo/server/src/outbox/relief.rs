@@ -6,7 +6,6 @@ use super::Outbox;
 use super::limits::Limits;
 
 impl Outbox {
-    /// Returns whether at least half is filled.
     pub(crate) fn is_half_full(&self) -> bool {
         self.is_filled(2)
     }

@@ -18,7 +18,6 @@ pub(super) const BATCH: usize = 64 * 1024;
 /// An empty queue keeps room for this many frames; what a burst took beyond is given back.
 pub(super) const KEEP: usize = 8;
 
-/// What ended the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     ByServer(CloseReason),
@@ -52,7 +51,6 @@ pub(super) struct State {
     pub(super) relief: Option<Arc<Notify>>,
 }
 
-/// What one write gets.
 pub(super) enum Batch {
     /// A frame that needs no copying.
     One { frame: Bytes, offset: usize },

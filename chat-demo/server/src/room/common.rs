@@ -10,9 +10,7 @@ use crate::journal::Journal;
 use crate::outbox;
 use crate::tally::Tally;
 
-/// What all rooms of a server have in common.
 pub(crate) struct Common {
-    /// Where rooms work.
     pub(crate) fanout: Pool,
     /// Where pages of history and lists of members are encoded, after more urgent work.
     pub(crate) pages: Pool,

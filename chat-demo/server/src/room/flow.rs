@@ -16,7 +16,6 @@ use crate::outbox::{Limits, Outbox};
 /// The part of an outbox that messages under way may fill.
 const SHARE: usize = 8;
 
-/// The back-pressure of one room.
 pub(super) struct Flow {
     credit: Arc<Semaphore>,
     /// All there is of it.

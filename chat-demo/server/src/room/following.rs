@@ -31,7 +31,6 @@ impl State {
         None
     }
 
-    /// The connection to the bus is lost.
     pub(super) fn lose_bus(&mut self) {
         if let Some(replica) = &mut self.replica {
             replica.cut_off = true;

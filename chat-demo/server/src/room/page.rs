@@ -73,7 +73,6 @@ impl Room {
         Ok(())
     }
 
-    /// Sends the list of users to a connection.
     pub(crate) async fn list(self: &Arc<Self>, to: Arc<Connection>) -> Result<(), Refusal> {
         to.outbox.drained().await;
         let common = &self.common;

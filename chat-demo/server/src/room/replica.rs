@@ -4,20 +4,17 @@ use super::source::Newcomer;
 use crate::bus::{Mark, Page};
 use crate::epoch::Epoch;
 
-/// What a room knows of what the bus has.
 #[derive(Default)]
 pub(super) struct Replica {
     /// The epoch of the log in the bus; `None` before the log was read, or when it must be read
     /// again.
     pub(super) epoch: Option<Epoch>,
-    /// The mark of the newest message in the log.
     pub(super) tip: Option<Mark>,
     /// The largest number announced in the epoch.
     pub(super) announced: u64,
     /// The number of the last announcement in the epoch.
     pub(super) last_seen: u64,
     pub(super) reading: Reading,
-    /// Whether the connection to the bus is lost.
     pub(super) cut_off: bool,
     /// Whether this server numbered messages itself.
     pub(super) alone: bool,
@@ -25,7 +22,6 @@ pub(super) struct Replica {
     pub(super) waiting: Vec<Newcomer>,
 }
 
-/// Whether missed messages are being read.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Reading {
     #[default]
@@ -46,7 +42,6 @@ pub(super) struct Asked {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Filled {
     Whole,
-    /// There is more to read.
     InPart,
     /// There is more to take, when the members have read what they have.
     TooFast,
@@ -57,7 +52,6 @@ pub(super) enum Filled {
 
 /// How a page stands to what this server knew when it asked for it.
 pub(super) enum Relation {
-    /// The page continues the log.
     Follows,
     /// It is of another epoch, or begins behind messages that are not kept.
     Apart,

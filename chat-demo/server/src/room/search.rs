@@ -26,7 +26,6 @@ pub(crate) struct Searching {
     _task: JoinHandle<()>,
 }
 
-/// The messages that a search reads.
 pub(crate) enum Searched {
     Log(Arc<Log>),
     /// As read from the bus, the oldest first.

@@ -17,7 +17,6 @@ use crate::tally::Tally;
 /// Keeps a room in its directory until dropped.
 pub(super) type Claimed = Arc<dyn Send + Sync>;
 
-/// A client that joins a room.
 pub(super) struct Newcomer {
     pub(super) connection: Arc<Connection>,
     pub(super) claim: Claimed,
@@ -31,7 +30,6 @@ pub(super) struct Newcomer {
     pub(super) joined: Option<oneshot::Sender<()>>,
 }
 
-/// Where a message comes from.
 pub(super) struct Source {
     pub(super) from: Arc<Connection>,
     /// What it is acknowledged under, if that is wanted.
@@ -62,7 +60,6 @@ impl Source {
         }
     }
 
-    /// Notifies the publisher why its message was not delivered.
     pub(super) fn refuse(self, refusal: Refusal, tally: &Tally) {
         self.from.refuse(&refusal.with_id(self.id), tally);
     }

@@ -92,7 +92,6 @@ impl State {
         members.unwrap_or_else(|| u32::try_from(self.members.len()).unwrap_or(u32::MAX))
     }
 
-    /// How the room stands.
     fn joined(&self, recovered: bool, members: Option<u32>) -> Joined {
         let Position { epoch, seq } = self.log.newest();
         Joined {
@@ -187,7 +186,6 @@ impl State {
         source.acknowledge(&self.name, seq, &self.common.tally);
     }
 
-    /// Appends the next message to the log, and delivers it.
     pub(super) fn next(&mut self, mut message: Message) {
         subprotocol::shorten(&mut message.text, self.common.outbox.longest_text());
         let seq = message.seq;

@@ -41,7 +41,6 @@ pub(super) struct Incoming {
     pub(super) answers_heartbeats: bool,
 }
 
-/// How a wait ended.
 pub(super) enum Waited<T> {
     Done(T),
     /// The time for a request is over.
@@ -187,7 +186,6 @@ impl Incoming {
         self.connection.outbox.clone()
     }
 
-    /// Lets the last bytes out.
     pub(super) async fn finish(&mut self) {
         self.socket.duct().finish().await;
     }

@@ -33,7 +33,6 @@ labels! {
     ErrorCode = "code",
 }
 
-/// Stands for the types that the protocol does not have.
 pub(crate) const UNKNOWN: Kind = Kind(0x00);
 
 impl Label for Kind {

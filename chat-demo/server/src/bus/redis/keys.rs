@@ -41,7 +41,6 @@ impl Keys {
         format!("{}:sent:{server}", self.channel)
     }
 
-    /// Its members.
     pub(super) fn members(&self) -> String {
         format!("{}:members", self.channel)
     }

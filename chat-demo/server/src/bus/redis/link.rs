@@ -21,7 +21,6 @@ const BEAT: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
-/// The link to Redis.
 pub(super) struct Link {
     topology: Topology,
     current: watch::Sender<Option<Line>>,
@@ -54,7 +53,6 @@ impl Link {
         }
     }
 
-    /// The connection, if there is one.
     pub(super) fn now(&self) -> Result<Line, BusUnavailable> {
         self.current.borrow().clone().ok_or(BusUnavailable)
     }
@@ -73,7 +71,6 @@ impl Link {
         self.doubt.notify_one();
     }
 
-    /// Redis did not do something.
     pub(super) fn failed(&self, error: &RedisError) -> BusUnavailable {
         tracing::debug!(%error, "Redis command failed");
         if is_refusal(error) {
@@ -204,7 +201,6 @@ fn is_useless(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) || quotes(error, "READONLY")
 }
 
-/// Whether the user of Redis lacks a right.
 fn is_forbidden(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm)
         || quotes(error, "NOPERM")

@@ -26,7 +26,6 @@ const AT_ONCE: usize = 256;
 type Member = (u64, Arc<str>);
 type ByRoom = HashMap<Arc<str>, HashMap<u64, Arc<str>>>;
 
-/// The members on this server.
 #[derive(Default)]
 pub(super) struct Members {
     here: Mutex<ByRoom>,
@@ -161,13 +160,11 @@ async fn say(
 
 /// A room after a change of its members.
 struct Changed {
-    /// How many there are.
     count: u32,
     /// Where the room stands, if it has an epoch.
     stand: Option<Position>,
 }
 
-/// Adds and removes members of a room.
 async fn change(
     shared: &Shared,
     connection: &mut Connection,

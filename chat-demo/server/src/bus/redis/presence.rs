@@ -11,7 +11,6 @@ use super::topology::Connection;
 /// How long a server that says nothing is remembered, in milliseconds.
 const LIFE_MS: u64 = 10_000;
 
-/// The check for other servers with this server's name.
 pub(super) struct Presence {
     beat: Script,
     /// Names this server, and this life of it.

@@ -28,7 +28,6 @@ const LATE: Duration = Duration::from_secs(60 * 60);
 /// Between two attempts on the same connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A message that is to be kept.
 pub(super) struct Entry {
     keys: Keys,
     bytes: Vec<u8>,
@@ -68,11 +67,9 @@ impl Entry {
     }
 }
 
-/// The queue of messages to append in Redis.
 pub(super) struct Publisher {
     shared: Arc<Shared>,
     entries: Receiver<Entry>,
-    /// Messages sent so far.
     count: u64,
     /// The connection that knows the script.
     known_to: Option<u64>,

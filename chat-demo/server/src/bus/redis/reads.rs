@@ -68,7 +68,6 @@ impl Reads {
         }
     }
 
-    /// How many connections there are.
     pub(super) fn open(&self) -> u32 {
         self.connections.state().connections
     }
@@ -215,7 +214,6 @@ pub(super) async fn size(reads: Pool, most: usize) {
     }
 }
 
-/// How many may read at first.
 pub(super) fn first_size(most: usize) -> usize {
     Size::new(most).now()
 }

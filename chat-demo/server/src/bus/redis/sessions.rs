@@ -12,7 +12,6 @@ use super::topology::Connection;
 use crate::clock;
 use crate::sessions::{Record, Store, StoreError};
 
-/// The session store in Redis.
 pub(super) struct RedisSessions(pub(super) Arc<Shared>);
 
 impl RedisSessions {

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::link::Link;
 use super::scripts::Scripts;
 
-/// What its parts have in common.
 pub(super) struct Shared {
     pub(super) link: Arc<Link>,
     pub(super) scripts: Scripts,

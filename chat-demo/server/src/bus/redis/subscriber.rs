@@ -80,7 +80,6 @@ impl Listeners {
             .collect()
     }
 
-    /// Returns all listeners with their ids and channels.
     fn all(&self) -> Vec<(u64, String, Arc<dyn BusListener>)> {
         let by_channel = self.by_channel.lock();
         let each = by_channel.iter().flat_map(|(channel, listeners)| {
@@ -121,7 +120,6 @@ impl Subscriber {
         }
     }
 
-    /// Runs until the server ends.
     pub(super) async fn run(mut self) {
         let (link, listeners) = (self.link.clone(), self.listeners.clone());
         let mut changes = link.changes();

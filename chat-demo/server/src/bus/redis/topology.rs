@@ -20,7 +20,6 @@ use crate::config::{RedisArgs, RedisError, RedisUrl};
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE: Duration = Duration::from_secs(3);
 
-/// How to connect to Redis: one server, a cluster, or sentinels.
 #[derive(Clone)]
 pub(super) enum Topology {
     One(Box<Client>),
@@ -97,7 +96,6 @@ impl Topology {
 }
 
 impl Connection {
-    /// Subscribes to channels.
     pub(super) async fn subscribe(&mut self, channels: &[&str]) -> RedisResult<()> {
         match self {
             Self::One(one) => one.subscribe(channels).await,

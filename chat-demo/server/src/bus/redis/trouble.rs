@@ -11,7 +11,6 @@ use tokio::time::Instant;
 /// How long a refusal counts that the beats do not see, because another part of a cluster refused.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// The current problems with Redis.
 #[derive(Default)]
 pub(super) struct Troubles(Mutex<State>);
 
@@ -23,7 +22,6 @@ struct State {
     deaf: Option<String>,
 }
 
-/// Why a server does not work with Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Trouble {
     #[error("no connection to Redis")]
@@ -35,7 +33,6 @@ pub(crate) enum Trouble {
 }
 
 impl Troubles {
-    /// Redis refused something.
     pub(super) fn refused(&self, error: &RedisError) {
         let why = describe(error);
         let mut state = self.0.lock();
