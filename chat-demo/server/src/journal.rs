@@ -17,6 +17,7 @@ use chat_demo_client::payload::Message;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::{self, Sender};
 
+use crate::clock;
 use crate::epoch::Position;
 use crate::journal::failure::contain;
 use crate::journal::order::{Entry, Order};
@@ -94,27 +95,26 @@ impl Journal {
             .map_err(|_| JournalError::NotKept)
     }
 
-    /// Removes messages of that age, and rooms for which `forget_room` returns true. Its argument
-    /// tells whether the room was silent for that long.
+    /// Removes messages of that age, and rooms for which `forget_room` returns true, given whether
+    /// the room was silent for that long. It removes an unused room from memory as well.
     pub(crate) async fn forget(
         &self,
         messages: Duration,
         rooms: Duration,
         forget_room: impl Fn(&str, bool) -> bool + Send + 'static,
     ) {
-        let order = Order::Forget {
-            messages,
-            rooms,
-            forget_room: Box::new(forget_room),
-        };
+        let before = |age| clock::now_ms().saturating_sub(clock::millis(age));
+        let (messages, rooms) = (before(messages), before(rooms));
+        let work = move |store: &Store| Ok(store.forget(messages, rooms, forget_room)?);
         // Closed: the server ends.
-        let _ = self.orders.send(order).await;
+        let _ = self.orders.send(Order::Work(Box::new(work))).await;
     }
 
     /// Checks the file soon, to notice its removal in a quiet server as well.
     pub(crate) fn check(&self) {
+        let check = Order::Work(Box::new(|_| Ok(())));
         // Full: it is looked for with the next write.
-        let _ = self.orders.try_send(Order::Check);
+        let _ = self.orders.try_send(check);
     }
 
     /// Whether messages cannot be kept, as far as is known.

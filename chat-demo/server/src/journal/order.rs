@@ -1,23 +1,17 @@
 //! Orders to the writer, and their results.
 
-use std::time::Duration;
-
 use chat_demo_client::payload::{ErrorCode, Message};
 use thiserror::Error;
 
-use super::store::Draft;
+use super::failure::DataError;
+use super::store::{Draft, Store};
 use crate::epoch::Epoch;
 use crate::error::Refusal;
 
 pub(super) enum Order {
     Append(Entry),
-    Forget {
-        messages: Duration,
-        rooms: Duration,
-        forget_room: ForgetRoom,
-    },
-    /// Looks whether the file is there.
-    Check,
+    /// Works on the file, after what was appended before.
+    Work(Work),
     Close,
 }
 
@@ -29,9 +23,7 @@ pub(super) struct Entry {
 
 /// Told that a message has its number and is kept, or that it is not.
 pub(super) type Then = Box<dyn FnOnce(Result<Numbered, JournalError>) + Send>;
-/// Decides whether to remove a room, given whether it was silent for long. It removes an unused
-/// room from memory as well.
-pub(super) type ForgetRoom = Box<dyn Fn(&str, bool) -> bool + Send>;
+pub(super) type Work = Box<dyn FnOnce(&Store) -> Result<(), DataError> + Send>;
 
 /// A message that is kept.
 pub(crate) enum Numbered {

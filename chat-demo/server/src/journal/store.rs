@@ -107,18 +107,16 @@ impl Store {
             .set_cache_size(CACHE)
             .set_check_integrity_on_open(true)
             .create_with_backend(FileBackend::new(file)?)?;
-        // Each table is there from the start, so that readers need not ask.
         let change = begin(&database)?;
-        change.open_table(MESSAGES)?;
-        change.open_table(ROOMS)?;
-        change.open_table(KEYS)?;
         {
-            // A file of an older version has none.
-            let mut epochs = change.open_table(EPOCHS)?;
-            for room in change.open_table(ROOMS)?.iter()? {
+            // Each table is there from the start, so that readers need not ask.
+            let mut tables = Tables::open(&change)?;
+            // A file of an older version has no epochs.
+            for room in tables.rooms.iter()? {
                 let (name, _) = room?;
-                if epochs.get(name.value())?.is_none() {
-                    epochs.insert(name.value(), Epoch::new().to_bits())?;
+                if tables.epochs.get(name.value())?.is_none() {
+                    let epoch = Epoch::new().to_bits();
+                    tables.epochs.insert(name.value(), epoch)?;
                 }
             }
         }
@@ -149,12 +147,7 @@ impl Store {
     ) -> Result<()> {
         let change = begin(&self.database)?;
         {
-            let mut tables = Tables {
-                rooms: change.open_table(ROOMS)?,
-                epochs: change.open_table(EPOCHS)?,
-                messages: change.open_table(MESSAGES)?,
-                keys: change.open_table(KEYS)?,
-            };
+            let mut tables = Tables::open(&change)?;
             for draft in batch {
                 tables.append(draft, self.limit)?;
             }
@@ -170,23 +163,19 @@ impl Store {
         }
         let change = begin(&self.database)?;
         {
-            let mut rooms = change.open_table(ROOMS)?;
-            let mut epochs = change.open_table(EPOCHS)?;
-            let mut messages = change.open_table(MESSAGES)?;
-            let mut keys = change.open_table(KEYS)?;
+            let mut tables = Tables::open(&change)?;
             for (room, &newest) in newest {
                 let room = room.as_str();
-                let Some((last, at)) = rooms.get(room)?.map(|known| known.value()) else {
+                let Some((last, at)) = tables.rooms.get(room)?.map(|known| known.value()) else {
                     continue;
                 };
                 for seq in newest + 1..=last {
-                    remove(&mut messages, &mut keys, room, seq)?;
+                    tables.remove(room, seq)?;
                 }
                 if newest == 0 {
-                    rooms.remove(room)?;
-                    epochs.remove(room)?;
+                    tables.remove_room(room)?;
                 } else if newest < last {
-                    rooms.insert(room, (newest, at))?;
+                    tables.rooms.insert(room, (newest, at))?;
                 }
             }
         }
@@ -204,33 +193,28 @@ impl Store {
         let change = begin(&self.database)?;
         let mut forgotten = 0;
         {
-            let mut rooms = change.open_table(ROOMS)?;
-            let mut epochs = change.open_table(EPOCHS)?;
-            let mut messages = change.open_table(MESSAGES)?;
-            let mut keys = change.open_table(KEYS)?;
-            let mut silent = Vec::new();
-            for room in rooms.iter()? {
+            let mut tables = Tables::open(&change)?;
+            let mut rooms = Vec::new();
+            for room in tables.rooms.iter()? {
                 let (name, newest) = room?;
-                let (newest, at) = newest.value();
-                let is_forgotten = forget_room(name.value(), at < rooms_before);
+                rooms.push((name.value().to_owned(), newest.value()));
+            }
+            for (name, (newest, at)) in rooms {
+                let is_forgotten = forget_room(&name, at < rooms_before);
                 let beyond = if is_forgotten {
                     newest
                 } else {
                     newest.saturating_sub(self.limit)
                 };
-                let old = oldest(&messages, name.value(), beyond, messages_before)?;
+                let old = oldest(&tables.messages, &name, beyond, messages_before)?;
                 forgotten += old.len();
                 for seq in old {
-                    remove(&mut messages, &mut keys, name.value(), seq)?;
+                    tables.remove(&name, seq)?;
                 }
                 if is_forgotten {
-                    silent.push(name.value().to_owned());
+                    tables.remove_room(&name)?;
+                    forgotten += 1;
                 }
-            }
-            forgotten += silent.len();
-            for room in silent {
-                rooms.remove(room.as_str())?;
-                epochs.remove(room.as_str())?;
             }
         }
         if forgotten == 0 {
@@ -272,7 +256,7 @@ fn begin(database: &Database) -> Result<WriteTransaction> {
     Ok(change)
 }
 
-/// The tables, while messages are appended.
+/// The tables during a change.
 struct Tables<'a> {
     rooms: Table<'a, &'static str, (u64, u64)>,
     epochs: Table<'a, &'static str, u64>,
@@ -280,7 +264,16 @@ struct Tables<'a> {
     keys: Table<'a, (&'static str, &'static str), u64>,
 }
 
-impl Tables<'_> {
+impl<'a> Tables<'a> {
+    fn open(change: &'a WriteTransaction) -> Result<Self> {
+        Ok(Self {
+            rooms: change.open_table(ROOMS)?,
+            epochs: change.open_table(EPOCHS)?,
+            messages: change.open_table(MESSAGES)?,
+            keys: change.open_table(KEYS)?,
+        })
+    }
+
     fn append(&mut self, draft: &mut Draft, limit: u64) -> Result<()> {
         let room = draft.message.room.clone();
         let room = room.as_str();
@@ -318,31 +311,33 @@ impl Tables<'_> {
         self.messages
             .insert((room, message.seq), bytes.as_slice())?;
         if let Some(oldest) = message.seq.checked_sub(limit) {
-            remove(&mut self.messages, &mut self.keys, room, oldest)?;
+            self.remove(room, oldest)?;
         }
+        Ok(())
+    }
+
+    /// Removes a message, if it is there, and its key.
+    fn remove(&mut self, room: &str, seq: u64) -> Result<()> {
+        let Some(bytes) = self.messages.remove((room, seq))? else {
+            return Ok(());
+        };
+        let keyed = Keyed::decode(bytes.value()).map_err(|error| corrupted(&error))?;
+        if let Some(key) = keyed.key {
+            self.keys.remove((room, key.as_str()))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is known of a room besides its messages.
+    fn remove_room(&mut self, room: &str) -> Result<()> {
+        self.rooms.remove(room)?;
+        self.epochs.remove(room)?;
         Ok(())
     }
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
-}
-
-/// Removes a message, if it is there, and its key.
-fn remove(
-    messages: &mut Table<'_, (&'static str, u64), &'static [u8]>,
-    keys: &mut Table<'_, (&'static str, &'static str), u64>,
-    room: &str,
-    seq: u64,
-) -> Result<()> {
-    let Some(bytes) = messages.remove((room, seq))? else {
-        return Ok(());
-    };
-    let keyed = Keyed::decode(bytes.value()).map_err(|error| corrupted(&error))?;
-    if let Some(key) = keyed.key {
-        keys.remove((room, key.as_str()))?;
-    }
-    Ok(())
 }
 
 /// The numbers of a room's messages up to one, and of those from before a time. Times rise with the

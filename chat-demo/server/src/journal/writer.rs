@@ -13,7 +13,6 @@ use tokio::sync::mpsc::Receiver;
 use super::failure::{DataError, contain};
 use super::order::{Entry, JournalError, Order};
 use super::store::{Opening, Store};
-use crate::clock;
 
 /// Messages of one write.
 const BATCH: usize = 512;
@@ -54,19 +53,9 @@ impl Writer {
                             next = orders.try_recv().ok();
                         }
                     }
-                    Order::Forget {
-                        messages,
-                        rooms,
-                        forget_room,
-                    } => {
+                    Order::Work(work) => {
                         self.write(&mut batch);
-                        let before = |age| clock::now_ms().saturating_sub(clock::millis(age));
-                        let (messages, rooms) = (before(messages), before(rooms));
-                        self.attempt(|store| Ok(store.forget(messages, rooms, forget_room)?));
-                    }
-                    Order::Check => {
-                        self.write(&mut batch);
-                        self.attempt(|_| Ok(()));
+                        self.attempt(work);
                     }
                     Order::Close => {
                         self.write(&mut batch);
