@@ -31,13 +31,12 @@ use tokio::time::timeout;
 
 use crate::connection::{Connection, Identity};
 use crate::error::Refusal;
-use crate::handlers::check_name;
 use crate::node::Node;
 use crate::origin::only;
 use crate::outbox::Outbox;
 use crate::rate::Cost;
 use crate::reply::{self, JSON, Reply};
-use crate::rights::Rooms;
+use crate::rights::{Rooms, check_name};
 use crate::token::Key;
 
 /// When a client that was refused for the moment should ask again, in seconds.
@@ -106,7 +105,6 @@ async fn handle_request(
     let own = node.clone();
     match resource {
         Resource::Messages(room) => {
-            check_name(&room)?;
             admin.rooms.check(&room)?;
             if request.method() == Method::GET {
                 let search = parse(request.uri().query().unwrap_or_default(), room)?;
@@ -327,7 +325,7 @@ fn table(node: &Node, allowed: &Rooms) -> Value {
 
 /// Returns the reply to a refused request: the payload of an error frame.
 pub(crate) fn refused(refusal: &Refusal) -> Reply {
-    let status = match refusal.code() {
+    let status = match refusal.code {
         ErrorCode::NotAuthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -6,6 +6,7 @@
 
 mod redis;
 
+use std::future::ready;
 use std::sync::{Arc, Weak};
 
 use chat_demo_client::payload::{ErrorCode, Message, Presence};
@@ -74,11 +75,16 @@ pub(crate) trait BusListener: Send + Sync {
     /// Handles an announcement. Returns when it is enqueued.
     fn on_event(self: Arc<Self>, event: BusEvent) -> BoxFuture<'static, ()>;
 
-    /// Reads what was announced before the subscription. Returns when all is read.
-    fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()>;
+    /// Reads what was announced before the subscription, if that is stored. Returns when all is
+    /// read.
+    fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(ready(()))
+    }
 
     /// Called when the connection to the bus is lost.
-    fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()>;
+    fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(ready(()))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

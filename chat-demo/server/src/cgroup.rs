@@ -20,13 +20,8 @@ fn folders(groups: &str) -> Option<Vec<PathBuf>> {
     let group = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
     let folders = Path::new(ROOT).join(group);
     let in_root = |folder: &&Path| folder.starts_with(ROOT);
-    Some(
-        folders
-            .ancestors()
-            .take_while(in_root)
-            .map(Path::to_owned)
-            .collect(),
-    )
+    let folders = folders.ancestors().take_while(in_root);
+    Some(folders.map(Path::to_owned).collect())
 }
 
 /// Time of processors in a period, over the period.

@@ -17,7 +17,7 @@ const SLOTS: usize = 64;
 pub(crate) struct Closures {
     pub(crate) pool: Pool,
     time: Duration,
-    ran: Counter,
+    pub(crate) ran: Counter,
 }
 
 impl Closures {
@@ -42,10 +42,6 @@ impl Closures {
                 }
             });
         }
-    }
-
-    pub(crate) fn ran(&self) -> u64 {
-        self.ran.get()
     }
 }
 

@@ -73,7 +73,7 @@ impl Connection {
 
     /// Sends the client the reason why a frame was refused.
     pub(crate) fn refuse(&self, refusal: &Refusal, tally: &Tally) {
-        tally.errors.inc(refusal.code());
+        tally.errors.inc(refusal.code);
         self.send(&refusal.payload(), tally);
     }
 

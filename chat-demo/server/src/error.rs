@@ -25,12 +25,12 @@ const LONGEST: usize = 200;
 #[derive(Debug, Error)]
 #[error("{code:?}: {message}")]
 pub(crate) struct Refusal {
-    code: ErrorCode,
+    pub(crate) code: ErrorCode,
     message: Cow<'static, str>,
     /// The client's own id of what was refused.
     id: Option<String>,
     /// Set when the connection does not live on.
-    closes: Option<CloseReason>,
+    pub(crate) closes: Option<CloseReason>,
 }
 
 impl Refusal {
@@ -49,11 +49,6 @@ impl Refusal {
         Self { closes, ..self }
     }
 
-    /// What the connection ends for, if it does.
-    pub(crate) fn closes(&self) -> Option<CloseReason> {
-        self.closes
-    }
-
     pub(crate) fn with_id(self, id: Option<String>) -> Self {
         Self { id, ..self }
     }
@@ -62,10 +57,6 @@ impl Refusal {
     pub(crate) fn or_id(self, id: impl FnOnce() -> Option<String>) -> Self {
         let id = self.id.or_else(id);
         Self { id, ..self }
-    }
-
-    pub(crate) fn code(&self) -> ErrorCode {
-        self.code
     }
 
     pub(crate) fn payload(&self) -> payload::Error {

@@ -27,7 +27,7 @@ use crate::api::{bearer, name, refused};
 use crate::context::Context;
 use crate::epoch::{Epoch, Position};
 use crate::error::{CloseReason, Refusal, Refused};
-use crate::handlers::{check_name, identity};
+use crate::handlers::identity;
 use crate::node::Node;
 use crate::origin::{self, only};
 use crate::outbox::{Ended, Outbox};
@@ -71,7 +71,6 @@ pub(crate) async fn answer<B>(
     origin::own(request, &node.config)
         .and_then(|host| origin::check(headers, &host, &node.config))
         .map_err(turn_away)?;
-    check_name(&room).map_err(refuse)?;
     let query = request.uri().query().unwrap_or_default();
     if query.split('&').any(|it| it.starts_with("token=")) {
         let message = "addresses end up in logs: send the token as Authorization: Bearer TOKEN";

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anthill::SlotError;
 use chat_demo_client::frame::{Frame, Kind};
 use chat_demo_client::payload::{
-    self, Alert, ErrorCode, Hello, History, Join, Leave, Members, OrderUpdate, Publish, Search,
-    Typing, UserState, Welcome,
+    Alert, ErrorCode, Hello, History, Join, Leave, Members, OrderUpdate, Publish, Search, Typing,
+    UserState, Welcome,
 };
 use chat_demo_client::wire::Shared;
 use futures_util::future::BoxFuture;
@@ -19,7 +19,7 @@ use crate::epoch::{Epoch, Position};
 use crate::error::{CloseReason, Refusal};
 use crate::node::Node;
 use crate::rate::Cost;
-use crate::rights::Rooms;
+use crate::rights::{Rooms, check_name};
 use crate::room;
 use crate::token::{GUEST, TokenError};
 
@@ -71,7 +71,6 @@ async fn order_update(context: &mut Context, payload: &[u8]) -> Result<(), Refus
     // The members need not know which room is meant when none is named.
     let named = update.room.take();
     let room = named.unwrap_or_else(|| OrderUpdate::DEFAULT_ROOM.to_owned());
-    check_name(&room)?;
     let to = context.room(&room)?;
     context.node.check_length([&update.order, &update.status])?;
     context.charge(Cost::of_message(payload.len()))?;
@@ -130,7 +129,6 @@ async fn hello(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Makes the client a member of a room.
 async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Join { room, after, epoch } = context.read(payload)?;
-    check_name(&room)?;
     context.check_right(&room)?;
     // A number proves nothing without its epoch.
     let epoch = epoch.as_deref().and_then(Epoch::parse);
@@ -156,7 +154,6 @@ async fn join(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Gives membership up.
 async fn leave(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Leave { room } = context.read(payload)?;
-    check_name(&room)?;
     context.pace(Cost::ONE).await;
     // Broadcast to the members, with back-pressure like a message.
     context.room(&room)?.readers().await;
@@ -171,7 +168,6 @@ async fn publish(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let publish: Publish = context.read(payload)?;
     let id = publish.id.clone();
     let refused = |refusal: Refusal| refusal.with_id(id.clone());
-    check_name(&publish.room).map_err(refused)?;
     let membership = context.membership(&publish.room).map_err(refused)?;
     context
         .node
@@ -191,7 +187,6 @@ async fn history(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
         before,
         limit,
     } = context.read(payload)?;
-    check_name(&room)?;
     let (to, limit) = (context.connection.clone(), limit as usize);
     let (most, _) = to.outbox.page();
     let room = context.room(&room)?;
@@ -202,7 +197,6 @@ async fn history(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Lists the users in a room.
 async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Members { room, .. } = context.read(payload)?;
-    check_name(&room)?;
     let room = context.room(&room)?;
     context.pace(Cost::of_answer(room::MAX_LISTED)).await;
     room.list(context.connection.clone()).await
@@ -212,7 +206,6 @@ async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// result.
 async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let search: Search = context.read(payload)?;
-    check_name(&search.room)?;
     context.room(&search.room)?;
     let (most, _) = context.connection.outbox.page();
     context.pace(Cost::of_answer(most)).await;
@@ -222,7 +215,6 @@ async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Sends a typing notice to the other members of a room.
 async fn typing(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let Typing { room, .. } = context.read(payload)?;
-    check_name(&room)?;
     context.room(&room)?;
     context.charge(Cost::ONE)?;
     if let Some(room) = context.begin_typing(&room) {
@@ -264,15 +256,6 @@ fn guest(name: String, node: &Node) -> Result<String, Refusal> {
     let shown = format!("{GUEST}{name}");
     check_name(&shown)?;
     Ok(shown)
-}
-
-/// Checks the name of a room or a user.
-pub(crate) fn check_name(name: &str) -> Result<(), Refusal> {
-    if payload::is_name(name) {
-        return Ok(());
-    }
-    let message = "a name has 1 to 64 bytes, no control characters, and is not blank";
-    Err(Refusal::new(ErrorCode::BadPayload, message))
 }
 
 impl From<TokenError> for Refusal {

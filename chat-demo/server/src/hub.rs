@@ -1,7 +1,6 @@
 //! All connections, and all rooms by name.
 
 use std::collections::HashMap;
-use std::future::ready;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -249,15 +248,6 @@ impl BusListener for Hub {
                 let _ = self.send_to_all(frame).await;
             }
         })
-    }
-
-    /// Broadcasts are not stored.
-    fn catch_up(self: Arc<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(ready(()))
-    }
-
-    fn cut_off(self: Arc<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(ready(()))
     }
 }
 

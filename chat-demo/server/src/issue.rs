@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::config::parse::within;
 use crate::rights::is_pattern;
 use crate::secret::{SecretArgs, SecretError};
-use crate::token::{self, Rights};
+use crate::token;
 
 /// The options of a token.
 #[derive(clap::Args, Debug)]
@@ -47,12 +47,11 @@ pub enum IssueError {
 
 /// Makes the token.
 pub fn run(args: &Args) -> Result<String, IssueError> {
+    let Args {
+        user, admin, rooms, ..
+    } = args;
     let secret = args.secret.read()?.ok_or(IssueError::NoSecret)?;
-    let rights = Rights {
-        admin: args.admin,
-        rooms: &args.rooms,
-    };
-    Ok(token::sign(&secret, &args.user, &rights, args.time))
+    Ok(token::sign(&secret, user, *admin, rooms, args.time))
 }
 
 /// Reads how long a token is valid. Its end is a whole second: a shorter time could be over at

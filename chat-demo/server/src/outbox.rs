@@ -20,7 +20,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use chat_demo_client::subprotocol::Subprotocol;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use self::state::{BATCH, Batch, State, notify, wake};
@@ -105,15 +105,12 @@ impl Outbox {
     /// Queues a frame of little worth, unless the client has a quarter of what it may have. Returns
     /// whether it is queued.
     pub(crate) fn hint(&self, frame: Bytes) -> bool {
-        let mut state = self.state.lock();
+        let state = self.state.lock();
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
         if state.sealed || self.limits.are_filled(1, frames, bytes) {
             return false;
         }
-        let waker = state.waker_for_more();
-        state.append(frame);
-        drop(state);
-        wake(waker);
+        queue(state, frame);
         true
     }
 
@@ -126,10 +123,7 @@ impl Outbox {
         let (frames, bytes) = (state.frames.len() + 1, state.bytes + frame.len());
         // Most often.
         if !self.limits.are_filled(2, frames, bytes) {
-            let waker = state.waker_for_more();
-            state.append(frame);
-            drop(state);
-            wake(waker);
+            queue(state, frame);
             return Pushed::Queued;
         }
         let now = Instant::now();
@@ -144,10 +138,7 @@ impl Outbox {
             released.wake();
             return Pushed::Refused;
         }
-        let waker = state.waker_for_more();
-        state.append(frame);
-        drop(state);
-        wake(waker);
+        queue(state, frame);
         if is_patient && self.limits.are_filled(3, frames, bytes) {
             Pushed::Behind
         } else {
@@ -289,6 +280,13 @@ impl Outbox {
 }
 
 pub(crate) struct Owed(Arc<Outbox>);
+
+fn queue(mut state: MutexGuard<'_, State>, frame: Bytes) {
+    let waker = state.waker_for_more();
+    state.append(frame);
+    drop(state);
+    wake(waker);
+}
 
 impl Drop for Owed {
     fn drop(&mut self) {

@@ -46,10 +46,8 @@ impl Cost {
     }
 
     fn plus(self, more: usize) -> Self {
-        Self(
-            self.0
-                .saturating_add(u32::try_from(more).unwrap_or(u32::MAX)),
-        )
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        Self(self.0.saturating_add(more))
     }
 
     /// No request costs more than a second has, or it would never be served.
@@ -60,27 +58,22 @@ impl Cost {
 
 pub(crate) struct Rates {
     connection: Option<Quota>,
-    users: Option<Users>,
+    users: Option<Limiters<ByUser>>,
 }
 
 type ByUser = RateLimiter<String, HashMapStateStore<String>, MonotonicClock, Middleware>;
 type OfOne = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, Middleware>;
 
-struct Users {
+/// The limiters of one rate.
+struct Limiters<L> {
     quota: Quota,
-    messages: ByUser,
-    requests: ByUser,
+    messages: L,
+    requests: L,
 }
 
 /// The bound of one connection, if there is one; boxed, so that an idle connection without one does
 /// not carry its weight.
-pub(crate) struct Rate(Option<Box<Connection>>);
-
-struct Connection {
-    quota: Quota,
-    messages: OfOne,
-    requests: OfOne,
-}
+pub(crate) struct Rate(Option<Box<Limiters<OfOne>>>);
 
 impl Rates {
     /// With so much a second each; none is bounded by 0. A second's worth may come at once.
@@ -89,7 +82,7 @@ impl Rates {
         let by_user = |quota| RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock);
         Self {
             connection: quota(connection),
-            users: quota(user).map(|quota| Users {
+            users: quota(user).map(|quota| Limiters {
                 quota,
                 messages: by_user(quota),
                 requests: by_user(quota),
@@ -99,7 +92,7 @@ impl Rates {
 
     pub(crate) fn connection(&self) -> Rate {
         Rate(self.connection.map(|quota| {
-            Box::new(Connection {
+            Box::new(Limiters {
                 quota,
                 messages: RateLimiter::direct_with_clock(quota, MonotonicClock),
                 requests: RateLimiter::direct_with_clock(quota, MonotonicClock),
@@ -144,7 +137,7 @@ impl Rates {
         &self,
         user: &str,
         cost: Cost,
-        limiter: impl Fn(&Users) -> &ByUser,
+        limiter: impl Fn(&Limiters<ByUser>) -> &ByUser,
     ) -> Result<(), Duration> {
         let Some(users) = &self.users else {
             return Ok(());
@@ -166,7 +159,11 @@ impl Rates {
 
 impl Rate {
     /// Charges the connection, or returns how long to wait.
-    fn charge(&self, cost: Cost, limiter: impl Fn(&Connection) -> &OfOne) -> Result<(), Duration> {
+    fn charge(
+        &self,
+        cost: Cost,
+        limiter: impl Fn(&Limiters<OfOne>) -> &OfOne,
+    ) -> Result<(), Duration> {
         let Some(connection) = self.0.as_deref() else {
             return Ok(());
         };

@@ -24,14 +24,24 @@ impl Rooms {
         self.0.is_none() || patterns.any(|pattern| matches(pattern, room))
     }
 
-    /// Refuses a room that no pattern matches.
+    /// Refuses a room without a valid name, and a room that no pattern matches.
     pub(crate) fn check(&self, room: &str) -> Result<(), Refusal> {
+        check_name(room)?;
         if self.allows(room) {
             return Ok(());
         }
         let message = format!("the token does not allow the room {room:?}");
         Err(Refusal::new(ErrorCode::Forbidden, message))
     }
+}
+
+/// Checks the name of a room or a user.
+pub(crate) fn check_name(name: &str) -> Result<(), Refusal> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let message = "a name has 1 to 64 bytes, no control characters, and is not blank";
+    Err(Refusal::new(ErrorCode::BadPayload, message))
 }
 
 /// Returns whether a text is the name of a room, or the beginning of names and a `*`.

@@ -82,25 +82,20 @@ impl Key {
     }
 }
 
-/// What a token lets its user do.
-pub(crate) struct Rights<'a> {
-    pub(crate) admin: bool,
-    /// Patterns of the rooms that the user may enter; none for all rooms.
-    pub(crate) rooms: &'a [String],
-}
-
-/// A token for a user that is good for a while.
+/// Returns a token for a user that is good for a while. Without patterns of rooms, it is good for
+/// all.
 pub(crate) fn sign(
     secret: &SecretSlice<u8>,
     user: &str,
-    rights: &Rights<'_>,
+    admin: bool,
+    rooms: &[String],
     time: Duration,
 ) -> String {
     hmac::install();
-    let mut claims =
-        json!({ "sub": user, "exp": (since_epoch() + time).as_secs(), "admin": rights.admin });
-    if !rights.rooms.is_empty() {
-        claims["rooms"] = rights.rooms.into();
+    let expires = (since_epoch() + time).as_secs();
+    let mut claims = json!({ "sub": user, "exp": expires, "admin": admin });
+    if !rooms.is_empty() {
+        claims["rooms"] = rooms.into();
     }
     let key = EncodingKey::from_secret(secret.expose_secret());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)

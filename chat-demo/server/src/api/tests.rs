@@ -35,9 +35,9 @@ async fn list_of_connections_waits_for_its_low_pool() {
 fn unreadable_answer_to_a_search_is_not_uncertain() {
     let unreadable = || Ok(Ok(Bytes::from_static(b"x")));
     let refusal = outcome::<Search>(unreadable(), late).expect_err("it is no answer");
-    assert_eq!(refusal.code(), ErrorCode::Overloaded);
+    assert_eq!(refusal.code, ErrorCode::Overloaded);
     let refusal = outcome::<Ack>(unreadable(), uncertain).expect_err("it is no answer");
-    assert_eq!(refusal.code(), ErrorCode::Uncertain);
+    assert_eq!(refusal.code, ErrorCode::Uncertain);
 }
 
 #[test]

@@ -105,8 +105,6 @@ impl Redis {
             members,
             ..
         } = &redis;
-        let (of_members, for_members, its_ears) =
-            (members.clone(), shared.clone(), listeners.clone());
         let subscriber = Subscriber::new(shared.link.clone(), listeners.clone(), reads.clone());
         let presence = Presence::new(
             shared.scripts.beat.clone(),
@@ -118,9 +116,8 @@ impl Redis {
         redis.run(service, subscriber.run());
         redis.run(service, subscriber::dispatch(pushed, listeners.clone()));
         redis.run(service, Publisher::new(shared.clone(), received).run());
-        redis.run(service, async move {
-            of_members.keep(&for_members, &its_ears).await;
-        });
+        let keeping = members.clone().keep(shared.clone(), listeners.clone());
+        redis.run(service, keeping);
         redis.run(service, reads::size(reads, config.redis.redis_reads));
         Ok(redis)
     }

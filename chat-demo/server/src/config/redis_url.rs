@@ -26,12 +26,6 @@ impl FromStr for RedisUrl {
     }
 }
 
-impl From<String> for RedisUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
 impl From<&str> for RedisUrl {
     fn from(url: &str) -> Self {
         Self(url.to_owned())

@@ -56,16 +56,12 @@ struct UserUse<L> {
 
 /// A message of the log at `room`.
 pub(super) struct Piece<'a, L> {
-    log: &'a Weak<L>,
-    user: &'a str,
-    len: usize,
+    pub(super) log: &'a Weak<L>,
+    pub(super) user: &'a str,
+    pub(super) len: usize,
 }
 
-impl<'a, L> Piece<'a, L> {
-    pub(super) fn new(log: &'a Weak<L>, user: &'a str, len: usize) -> Self {
-        Self { log, user, len }
-    }
-
+impl<L> Piece<'_, L> {
     fn room(&self) -> usize {
         self.log.as_ptr().addr()
     }

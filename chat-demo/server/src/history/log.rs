@@ -157,9 +157,8 @@ impl Log {
     fn keep(&self, past: &mut Past, at: Instant, user: &str, frame: Bytes, key: Option<Arc<str>>) {
         past.at = at;
         let len = Kept::size(&frame, key.as_deref());
-        let user = self
-            .budget
-            .add(&Piece::new(&self.me, user, len), &mut past.place);
+        let log = &self.me;
+        let user = self.budget.add(&Piece { log, user, len }, &mut past.place);
         past.speaker = Some(user.clone());
         past.bytes += len;
         past.messages.push_back(Kept {
@@ -221,7 +220,11 @@ impl Log {
             return;
         };
         past.bytes -= oldest.len();
-        let piece = Piece::new(&self.me, &oldest.user, oldest.len());
+        let piece = Piece {
+            log: &self.me,
+            user: &oldest.user,
+            len: oldest.len(),
+        };
         let is_last = past.messages.is_empty();
         self.budget.remove(&piece, is_last, &mut past.place);
         if let Some(key) = &oldest.key {

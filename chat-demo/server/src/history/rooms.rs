@@ -4,20 +4,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::log::{Log, is_in_use};
 
 /// Of as many rooms as there may be, what is made free at once: to look for them costs more than to
 /// forget them.
 const FREED: usize = 8;
-
-struct Idle {
-    name: Arc<str>,
-    at: Instant,
-    /// The last publisher; `None` in a room without messages.
-    speaker: Option<Arc<str>>,
-}
 
 /// Removes rooms without members beyond `most`. Rooms without messages go first. Then go the
 /// longest silent rooms of the user who was the last publisher in most rooms. So a user who leaves
@@ -32,31 +23,25 @@ pub(super) fn evict(logs: &mut HashMap<Arc<str>, Arc<Log>>, most: usize) -> Vec<
         .filter(|(_, log)| !is_in_use(log))
         .map(|(name, log)| {
             let past = log.past.lock();
-            Idle {
-                name: name.clone(),
-                at: past.at,
-                speaker: past.speaker.clone(),
-            }
+            (Reverse(past.at), name.clone(), past.speaker.clone())
         })
         .collect();
     if idle.len() <= most {
         return Vec::new();
     }
     let excess = idle.len() - (most - most / FREED);
-    idle.sort_unstable_by_key(|room| Reverse(room.at));
+    idle.sort_unstable();
     let mut rooms_of = HashMap::new();
     let mut ranked: Vec<_> = idle
         .into_iter()
-        .map(|room| {
-            let rank = match &room.speaker {
-                None => usize::MAX,
-                Some(speaker) => {
-                    let rooms = rooms_of.entry(speaker.clone()).or_insert(0);
-                    *rooms += 1;
-                    *rooms
-                }
-            };
-            (Reverse(rank), room.at, room.name)
+        .map(|(Reverse(at), name, speaker)| {
+            // A room without messages has no speaker.
+            let rank = speaker.map_or(usize::MAX, |speaker| {
+                let rooms = rooms_of.entry(speaker).or_insert(0);
+                *rooms += 1;
+                *rooms
+            });
+            (Reverse(rank), at, name)
         })
         .collect();
     ranked.sort_unstable();

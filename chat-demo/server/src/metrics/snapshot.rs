@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::live::Live;
 use super::pools::PoolStats;
-use crate::closures::Closures;
 use crate::machine::{Usage, cpus};
 use crate::process::Process;
 use crate::tally::Tally;
@@ -105,7 +104,7 @@ impl Snapshot {
             tuner: live.tuning.as_ref().map(|tuning| tuning.now()),
             redis_up: live.redis.as_ref().map(|redis| redis.trouble().is_none()),
             data_up: hub.journal().map(|journal| !journal.is_failing()),
-            debug_closures: live.closures.as_ref().map(Closures::ran),
+            debug_closures: live.closures.as_ref().map(|closures| closures.ran.get()),
             drops: tally.closed.iter().collect(),
             pools: (live.pools.iter())
                 .map(|(name, pool)| (*name, PoolStats(pool.stats())))

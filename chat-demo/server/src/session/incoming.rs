@@ -177,7 +177,7 @@ impl Incoming {
         let Frame { kind, payload } = frame;
         let refusal = refusal.or_id(|| outbox.subprotocol().read_id(kind, payload));
         self.connection.refuse(&refusal, &self.node.tally);
-        if let Some(reason) = refusal.closes() {
+        if let Some(reason) = refusal.closes {
             outbox.end(reason);
         }
     }

@@ -94,17 +94,17 @@ impl Members {
     }
 
     /// Removes members that left and renews the rest, until the server ends.
-    pub(super) async fn keep(&self, shared: &Shared, listeners: &Listeners) {
+    pub(super) async fn keep(self: Arc<Self>, shared: Arc<Shared>, listeners: Arc<Listeners>) {
         let mut ticks = interval(shared.time_to_live / 3);
         let mut changes = shared.link.changes();
         loop {
             tokio::select! {
-                _ = ticks.tick() => self.renew(shared, listeners).await,
+                _ = ticks.tick() => self.renew(&shared, &listeners).await,
                 // Redis may have lost its data.
-                _ = changes.changed() => self.renew(shared, listeners).await,
+                _ = changes.changed() => self.renew(&shared, &listeners).await,
                 () = self.went.notified() => {}
             }
-            self.forget(shared).await;
+            self.forget(&shared).await;
         }
     }
 
