@@ -2,13 +2,12 @@
 
 mod plots;
 
-use std::{borrow::Borrow, env, time::SystemTime};
+use std::{env, time::SystemTime};
 
 use askama::Template;
-use indicatif::HumanFloatCount;
 use sysinfo::System;
 
-use self::plots::Plot;
+use self::plots::{Plot, number};
 use super::{redact::without_secrets, report::Report, verdict::Limit};
 
 #[derive(Template)]
@@ -69,22 +68,11 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// Formats a number with thousands separated and few significant digits.
-pub(super) fn number(value: impl Borrow<f64>) -> String {
-    let value = *value.borrow();
-    let digits = match value.abs() {
-        100.0.. => 0,
-        10.0.. => 1,
-        _ => 2,
-    };
-    format!("{:.digits$}", HumanFloatCount(value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{
         goals::{Goal, Goals, Step},
-        report::{Moment, PoolMoment, ServerMoment},
+        moments::{Moment, PoolMoment, ServerMoment},
         verdict::Bound,
     };
     use super::*;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, interval, timeout};
 
-use super::report::{PoolMoment, ServerMoment};
+use super::moments::{PoolMoment, ServerMoment};
 
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -3,7 +3,8 @@
 use hdrhistogram::Histogram;
 use tokio::time::{Duration, Instant};
 
-use super::report::{Moment, Report};
+use super::moments::Moment;
+use super::report::Report;
 use super::shared::histogram;
 use super::snapshot::{Snapshot, Sums};
 use super::system::Sampler;

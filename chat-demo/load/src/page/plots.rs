@@ -1,7 +1,8 @@
 //! The plots of a report, drawn as SVG.
 
-use std::{error::Error, ops::Range};
+use std::{borrow::Borrow, error::Error, ops::Range};
 
+use indicatif::HumanFloatCount;
 use plotters::{
     coord::{
         combinators::IntoLogRange,
@@ -15,10 +16,10 @@ use plotters::{
 
 use super::super::{
     goals::Step,
-    report::{Moment, PoolMoment, Report, ServerMoment},
+    moments::{Moment, PoolMoment, ServerMoment},
+    report::Report,
     verdict::Limit,
 };
-use super::number;
 
 /// The size in units of the SVG; the page scales it.
 const SIZE: (u32, u32) = (480, 256);
@@ -373,6 +374,17 @@ fn per_second(name: &'static str, moments: &[Moment], count: fn(&Moment) -> u64)
         (span > 0.0).then(|| (moment.at_s, count(moment) as f64 / span))
     });
     Line::new(name, points)
+}
+
+/// Formats a number with thousands separated and few significant digits.
+pub(crate) fn number(value: impl Borrow<f64>) -> String {
+    let value = *value.borrow();
+    let digits = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        _ => 2,
+    };
+    format!("{:.digits$}", HumanFloatCount(value))
 }
 
 #[cfg(test)]
