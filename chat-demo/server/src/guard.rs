@@ -2,13 +2,12 @@
 //! publishers. It never drops accepted work. Other programs do not count, because refusing clients
 //! does not stop them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use strum::IntoStaticStr;
+use strum::{EnumMessage, IntoStaticStr};
 use tokio::time::{interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -47,14 +46,17 @@ pub(crate) struct Limits {
     pub(crate) always_admitted: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumMessage, IntoStaticStr,
+)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Pressure {
     #[default]
+    #[strum(message = "newcomers are let in again")]
     None,
-    /// New connections are refused.
+    #[strum(message = "newcomers are refused")]
     Refusing,
-    /// Publishers are slowed, too.
+    #[strum(message = "newcomers are refused, and publishers slowed")]
     Slowing,
 }
 
@@ -88,11 +90,8 @@ impl Guard {
     /// Records a measurement. Returns the pressure if it changed.
     pub(crate) fn observe(&self, snapshot: Snapshot) -> Option<Pressure> {
         let mut state = self.state.lock();
-        let Snapshot {
-            machine,
-            own: usage,
-        } = snapshot;
-        state.machine = machine;
+        let usage = snapshot.own;
+        state.machine = snapshot.machine;
         let mean = state.mean.map_or(usage, |mean| mean.toward(usage, WEIGHT));
         state.mean = Some(mean);
         state.samples += 1;
@@ -198,10 +197,12 @@ pub(crate) async fn watch(guard: Arc<Guard>, draining: CancellationToken) {
     // The first comes at once, and there is nothing to see yet.
     ticks.tick().await;
     while draining.run_until_cancelled(ticks.tick()).await.is_some() {
-        match guard.observe(machine.snapshot()) {
-            None => {}
-            Some(Pressure::None) => tracing::info!("{}", Pressure::None),
-            Some(pressure) => tracing::warn!(details = %guard.details(), "{pressure}"),
+        let changed = guard.observe(machine.snapshot());
+        let text = changed.and_then(|pressure| pressure.get_message());
+        match (changed, text.unwrap_or_default()) {
+            (None, _) => {}
+            (Some(Pressure::None), text) => tracing::info!("{text}"),
+            (Some(_), text) => tracing::warn!(details = %guard.details(), "{text}"),
         }
     }
 }
@@ -230,16 +231,6 @@ impl Limits {
 impl Cause {
     fn any(self) -> bool {
         self.cpu || self.memory
-    }
-}
-
-impl fmt::Display for Pressure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "newcomers are let in again",
-            Self::Refusing => "newcomers are refused",
-            Self::Slowing => "newcomers are refused, and publishers slowed",
-        })
     }
 }
 

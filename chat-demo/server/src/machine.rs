@@ -85,7 +85,7 @@ impl Machine {
         } else {
             f64::from(self.system.global_cpu_usage())
         };
-        let Memory { used, own, all } = self.memory(own.resident_bytes);
+        let (used, own, all) = self.memory(own.resident_bytes);
         let usage = |cpu_percent: f64, bytes: u64| Usage {
             cpu_percent: cpu_percent.clamp(0.0, 100.0),
             memory_percent: bytes as f64 / all.max(1) as f64 * 100.0,
@@ -97,29 +97,18 @@ impl Machine {
         }
     }
 
-    fn memory(&self, resident: u64) -> Memory {
+    /// Returns the memory in use, the part of this process, and all that there is.
+    fn memory(&self, resident: u64) -> (u64, u64, u64) {
         let (total, available) = (self.system.total_memory(), self.system.available_memory());
         match self.system.cgroup_limits() {
             // Without its files' pages, which the system takes back when it needs them. All in the
             // cgroup share its limit.
-            Some(limits) if limits.total_memory < total => Memory {
-                used: limits.rss,
-                own: limits.rss,
-                all: limits.total_memory,
-            },
-            _ => Memory {
-                used: total.saturating_sub(available),
-                own: resident,
-                all: total,
-            },
+            Some(limits) if limits.total_memory < total => {
+                (limits.rss, limits.rss, limits.total_memory)
+            }
+            _ => (total.saturating_sub(available), resident, total),
         }
     }
-}
-
-struct Memory {
-    used: u64,
-    own: u64,
-    all: u64,
 }
 
 #[cfg(test)]

@@ -44,15 +44,13 @@ impl Tuning {
         pools: &Pools,
         guard: &Arc<Guard>,
     ) -> Option<(Self, Tuner)> {
+        let most = cpus() * THREADS;
         let (policy, tuner) = match policy {
             TunerPolicy::Off => return None,
             TunerPolicy::Stepped => ("stepped", threads(pools, Stepped::default(), 16)),
             TunerPolicy::HillClimbing => {
-                let most = cpus() * THREADS;
-                (
-                    "hill_climbing",
-                    threads(pools, HillClimbing::default(), most),
-                )
+                let policy = HillClimbing::default();
+                ("hill_climbing", threads(pools, policy, most))
             }
             TunerPolicy::Gradient => {
                 let fanout = &pools.fanout;

@@ -111,7 +111,10 @@ impl Collector for Live {
             figures.count("data_up", help, (!is_failing).into())?;
         }
         let help = "How long a task of this lane waits for a worker.";
-        let mut lanes = figures.family("pool_queue_age", help, SECONDS, MetricType::Gauge)?;
+        let mut lanes =
+            figures
+                .0
+                .encode_descriptor("pool_queue_age", help, SECONDS, MetricType::Gauge)?;
         for (lane, age) in self.queue_age.lanes() {
             let gauge = ConstGauge::new(age.as_secs_f64());
             gauge.encode(lanes.encode_family(&[("lane", lane)])?)?;

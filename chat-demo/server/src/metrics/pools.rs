@@ -58,13 +58,17 @@ pub(super) fn encode(pools: &[(&'static str, Pool)], figures: &mut Figures<'_>) 
     }
     for (name, help) in OF_EACH {
         let full_name = format!("pool_{name}");
-        let mut family = figures.family(&full_name, help, None, MetricType::Gauge)?;
+        let mut family = figures
+            .0
+            .encode_descriptor(&full_name, help, None, MetricType::Gauge)?;
         for (label, stats) in &pools {
             ConstGauge::new(read(stats, name)).encode(family.encode_family(label)?)?;
         }
     }
     let (name, help) = ("pool_rejected_full", "Tasks refused by a full pool.");
-    let mut family = figures.family(name, help, None, MetricType::Counter)?;
+    let mut family = figures
+        .0
+        .encode_descriptor(name, help, None, MetricType::Counter)?;
     for (label, stats) in &pools {
         let counter = ConstCounter::new(read(stats, "rejected_full"));
         counter.encode(family.encode_family(label)?)?;

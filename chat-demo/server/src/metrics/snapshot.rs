@@ -73,7 +73,7 @@ impl Snapshot {
     pub(super) fn new(node: &str, tally: &Tally, live: &Live) -> Self {
         let Live { hub, guard, .. } = live;
         let outboxes = hub.outboxes();
-        let fanout = tally.fanout.quantiles();
+        let [p50, p99, p999] = tally.fanout.quantiles();
         let process = Process::read().unwrap_or_default();
         Self {
             node: node.to_owned(),
@@ -90,9 +90,9 @@ impl Snapshot {
             bytes_out: tally.traffic.bytes_out.get(),
             messages: tally.messages.get(),
             deliveries: tally.deliveries.get(),
-            fanout_p50_ms: millis(fanout.p50),
-            fanout_p99_ms: millis(fanout.p99),
-            fanout_p999_ms: millis(fanout.p999),
+            fanout_p50_ms: millis(p50),
+            fanout_p99_ms: millis(p99),
+            fanout_p999_ms: millis(p999),
             refused: tally.refused.sum(),
             panics: tally.panics.get(),
             machine: MachineSnapshot {

@@ -30,14 +30,6 @@ pub(crate) struct Latency {
     window: Arc<Mutex<Window>>,
 }
 
-/// Percentiles of the recent times; zero without any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Quantiles {
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
-    pub(crate) p999: Duration,
-}
-
 impl Latency {
     /// Notes what began then and has ended now.
     pub(crate) fn record(&self, began: Instant) {
@@ -47,8 +39,8 @@ impl Latency {
         self.window.lock().record(time, now);
     }
 
-    /// Of the last 10 to 20 seconds.
-    pub(crate) fn quantiles(&self) -> Quantiles {
+    /// Returns the percentiles 50, 99 and 99.9 of the last 10 to 20 seconds; zero without any.
+    pub(crate) fn quantiles(&self) -> [Duration; 3] {
         let (newer, older) = {
             let mut window = self.window.lock();
             window.turn(Instant::now());
@@ -107,14 +99,9 @@ impl Window {
     }
 }
 
-fn quantiles(mut all: Recent<u32>, older: &Recent<u32>) -> Quantiles {
+fn quantiles(mut all: Recent<u32>, older: &Recent<u32>) -> [Duration; 3] {
     all.add(older).expect("both are made alike");
-    let at = |quantile| Duration::from_micros(all.value_at_quantile(quantile));
-    Quantiles {
-        p50: at(0.5),
-        p99: at(0.99),
-        p999: at(0.999),
-    }
+    [0.5, 0.99, 0.999].map(|quantile| Duration::from_micros(all.value_at_quantile(quantile)))
 }
 
 #[cfg(test)]
@@ -124,7 +111,7 @@ mod tests {
     impl Window {
         fn p50_millis(&mut self, now: Instant) -> u128 {
             self.turn(now);
-            quantiles(self.newer.clone(), &self.older).p50.as_millis()
+            quantiles(self.newer.clone(), &self.older)[0].as_millis()
         }
     }
 
@@ -155,7 +142,7 @@ mod tests {
         for _ in 0..3 {
             window.record(Duration::from_secs(3600), start + HALF);
         }
-        let Quantiles { p50, p99, p999 } = quantiles(window.newer, &window.older);
+        let [p50, p99, p999] = quantiles(window.newer, &window.older);
         assert_eq!(p50.as_millis(), 1);
         assert!((LONGEST..LONGEST * 11 / 10).contains(&p99), "{p99:?}");
         assert_eq!(p999, p99);
@@ -166,6 +153,6 @@ mod tests {
         let latency = Latency::default();
         let began = Instant::now().checked_sub(Duration::from_millis(40));
         latency.record(began.expect("the clock has run for longer"));
-        assert!(latency.quantiles().p50 >= Duration::from_millis(39));
+        assert!(latency.quantiles()[0] >= Duration::from_millis(39));
     }
 }
