@@ -30,10 +30,10 @@ use self::link::Link;
 use self::members::Members;
 use self::presence::Presence;
 use self::publisher::{Entry, Publisher};
-use self::reads::Reads;
+use self::reads::{Reads, Size};
 use self::scripts::Scripts;
 use self::sessions::RedisSessions;
-use self::shared::{Kept, Shared};
+use self::shared::Shared;
 use self::subscriber::{Listeners, Subscriber};
 use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
@@ -77,11 +77,9 @@ impl Redis {
             server: format!("{}:{:016x}", config.node, fastrand::u64(..)),
             publish,
             remember: REMEMBER.max(config.history_age),
-            kept: Kept {
-                messages: config.history.max(KEPT),
-                recent: config.history,
-                age: config.history_age,
-            },
+            kept: config.history.max(KEPT),
+            recent: config.history,
+            kept_for: config.history_age,
             time_to_live: config.session_ttl,
             presence_limit: config.presence_limit,
         });
@@ -128,14 +126,13 @@ impl Redis {
         let running = async move {
             end.run_until_cancelled(part).await;
         };
-        service
-            .spawn(running)
-            .expect("the server has few tasks of its own");
+        let spawned = service.spawn(running);
+        spawned.expect("the server has few tasks of its own");
     }
 
     /// How many may read at first: the capacity of the pool for it.
     pub(crate) fn first_reads(config: &Config) -> usize {
-        reads::first_size(config.redis.redis_reads)
+        Size::new(config.redis.redis_reads).now()
     }
 
     pub(crate) fn sessions(&self) -> Box<dyn Store> {

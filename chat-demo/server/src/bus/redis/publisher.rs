@@ -177,34 +177,27 @@ impl Publisher {
         if !again {
             self.count += 1;
         }
-        let Shared {
-            scripts,
-            server,
-            publish,
-            kept,
-            remember,
-            ..
-        } = &*self.shared;
+        let shared = &self.shared;
         pipeline
             .ignore_errors()
             .cmd("EVALSHA")
-            .arg(scripts.append.get_hash())
+            .arg(shared.scripts.append.get_hash())
             .arg(4)
             .arg(entry.keys.facts())
             .arg(entry.keys.log())
             .arg(entry.keys.keys())
-            .arg(entry.keys.sent(server))
-            .arg(server)
+            .arg(entry.keys.sent(&shared.server))
+            .arg(&shared.server)
             .arg(*entry.count.get_or_insert(self.count))
             .arg(entry.bytes.as_slice())
             .arg(format!("{:08x}", entry.mark.0))
             .arg(&entry.key)
             .arg(u8::from(again))
-            .arg(kept.messages)
-            .arg(clock::millis(kept.age))
-            .arg(clock::millis(*remember))
+            .arg(shared.kept)
+            .arg(clock::millis(shared.kept_for))
+            .arg(clock::millis(shared.remember))
             .arg(clock::millis(LATE))
-            .arg(*publish)
+            .arg(shared.publish)
             .arg(&entry.keys.channel)
             .arg(Epoch::new().to_string())
             .arg(&[Kind::MESSAGE.0][..])
@@ -225,13 +218,8 @@ impl Publisher {
 
 /// Returns the messages to retry; the rest get an error.
 fn given_up(batch: Vec<Entry>) -> Vec<Entry> {
-    let mut left = Vec::new();
-    for entry in batch {
-        if entry.since.elapsed() < PATIENCE {
-            left.push(entry);
-        } else {
-            entry.refuse();
-        }
-    }
+    let is_young = |entry: &Entry| entry.since.elapsed() < PATIENCE;
+    let (left, old): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_young);
+    old.into_iter().for_each(Entry::refuse);
     left
 }

@@ -79,7 +79,7 @@ impl Reads {
         after: Option<u64>,
     ) -> Result<Page, BusUnavailable> {
         let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
-        let most = after.map_or(shared.kept.recent, |_| AT_ONCE);
+        let most = after.map_or(shared.recent, |_| AT_ONCE);
         let keys = Keys::of(room);
         let read: RedisResult<Read> = shared
             .scripts
@@ -123,7 +123,7 @@ impl Reads {
             .arg("+")
             .arg("-")
             .arg("COUNT")
-            .arg(shared.kept.recent)
+            .arg(shared.recent)
             .query_async(&mut *connection)
             .await;
         let entries = entries.map_err(|error| shared.link.failed(&error))?;
@@ -157,7 +157,7 @@ impl Reads {
 }
 
 /// How many may read at a time: few as long as few do, for each is a connection.
-struct Size {
+pub(super) struct Size {
     steps: [usize; 3],
     step: usize,
     /// Looks in a row with little use.
@@ -166,7 +166,7 @@ struct Size {
 
 impl Size {
     /// Low, medium and high: a quarter, half and all.
-    fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize) -> Self {
         Self {
             steps: [most.div_ceil(4), most.div_ceil(2), most],
             step: 0,
@@ -174,7 +174,7 @@ impl Size {
         }
     }
 
-    fn now(&self) -> usize {
+    pub(super) fn now(&self) -> usize {
         self.steps[self.step]
     }
 
@@ -212,10 +212,6 @@ pub(super) async fn size(reads: Pool, most: usize) {
             reads.set_capacity(capacity);
         }
     }
-}
-
-pub(super) fn first_size(most: usize) -> usize {
-    Size::new(most).now()
 }
 
 #[cfg(test)]

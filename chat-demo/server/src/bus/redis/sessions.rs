@@ -17,35 +17,27 @@ pub(super) struct RedisSessions(pub(super) Arc<Shared>);
 impl RedisSessions {
     async fn try_open(&self, record: &Record, most: usize) -> Result<bool, StoreError> {
         let mut connection = self.connection()?;
-        let Shared {
-            scripts,
-            time_to_live,
-            ..
-        } = &*self.0;
+        let time_to_live = clock::millis(self.0.time_to_live);
+        let scripts = &self.0.scripts;
         let counted: RedisResult<bool> = scripts
             .open_session
             .key(of_user(record))
             .arg(record.name())
-            .arg(clock::millis(*time_to_live))
+            .arg(time_to_live)
             .arg(most)
             .invoke_async(&mut connection)
             .await;
         if !self.checked(counted)? {
             return Ok(false);
         }
-        let Record {
-            user,
-            node,
-            opened,
-            heard,
-            ..
-        } = record;
-        let what = json!({ "user": &**user, "node": &**node, "opened": opened, "heard": heard });
+        let (user, node) = (&*record.user, &*record.node);
+        let (opened, heard) = (record.opened, record.heard);
+        let what = json!({ "user": user, "node": node, "opened": opened, "heard": heard });
         let put: RedisResult<()> = redis::cmd("SET")
             .arg(key(record))
             .arg(what.to_string())
             .arg("PX")
-            .arg(clock::millis(*time_to_live))
+            .arg(time_to_live)
             .query_async(&mut connection)
             .await;
         self.checked(put)?;

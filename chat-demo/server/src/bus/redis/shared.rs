@@ -15,16 +15,11 @@ pub(super) struct Shared {
     pub(super) remember: Duration,
     /// How things are announced.
     pub(super) publish: &'static str,
-    pub(super) kept: Kept,
+    /// Messages of a room that are kept, and how many of them clients are shown.
+    pub(super) kept: usize,
+    pub(super) recent: usize,
+    pub(super) kept_for: Duration,
     /// How long the members and the sessions of a server that is gone are kept.
     pub(super) time_to_live: Duration,
     pub(super) presence_limit: usize,
-}
-
-/// What is kept of a room.
-pub(super) struct Kept {
-    pub(super) messages: usize,
-    /// Of these clients are shown so many.
-    pub(super) recent: usize,
-    pub(super) age: Duration,
 }
