@@ -155,11 +155,8 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let Some(value) = only(headers, &AUTHORIZATION).map_err(|_| wrong())? else {
         return Ok(None);
     };
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|it| it.split_once(' '))
-        .ok_or_else(wrong)?;
+    let value = value.to_str().ok().and_then(|it| it.split_once(' '));
+    let (scheme, token) = value.ok_or_else(wrong)?;
     let is_bearer = scheme.eq_ignore_ascii_case("bearer");
     is_bearer.then_some(Some(token.trim())).ok_or_else(wrong)
 }

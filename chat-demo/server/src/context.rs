@@ -76,12 +76,7 @@ impl Context {
     /// The connection becomes authenticated. A second time only the same user's fresh token is
     /// taken.
     pub(crate) async fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
-        let Identity {
-            user,
-            admin,
-            rooms,
-            expires,
-        } = identity;
+        let Identity { user, expires, .. } = identity;
         let known = self.connection.user.get_or_init(|| user.clone());
         if self.state == State::Opened {
             self.open_session().await?;
@@ -90,7 +85,7 @@ impl Context {
             let message = "a second hello is not allowed";
             return Err(Refusal::new(ErrorCode::BadPayload, message));
         }
-        (self.admin, self.rooms, self.expires) = (admin, rooms, expires);
+        (self.admin, self.rooms, self.expires) = (identity.admin, identity.rooms, expires);
         self.leave_forbidden().await;
         Ok(())
     }
@@ -124,9 +119,8 @@ impl Context {
 
     fn record(&self) -> Record {
         let user = self.connection.user.get().cloned().unwrap_or_default();
-        self.node
-            .sessions
-            .record(user, self.connection.id, self.connection.opened)
+        let Connection { id, opened, .. } = *self.connection;
+        self.node.sessions.record(user, id, opened)
     }
 
     /// Renews the session if it is due, after activity of the client.

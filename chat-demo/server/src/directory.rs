@@ -45,13 +45,11 @@ impl<T> Directory<T> {
             claims: 0,
         });
         entry.claims += 1;
-        (
-            entry.thing.clone(),
-            Claim {
-                directory: self.clone(),
-                name,
-            },
-        )
+        let claim = Claim {
+            directory: self.clone(),
+            name,
+        };
+        (entry.thing.clone(), claim)
     }
 
     /// Returns the thing of that name, if it is claimed. Claims nothing.

@@ -78,10 +78,7 @@ pub(crate) struct Visitor {
 }
 
 /// One of the handshakes of an address.
-struct Handshake {
-    _permit: OwnedSemaphorePermit,
-    _claim: Claim<Arc<Semaphore>>,
-}
+type Handshake = (OwnedSemaphorePermit, Claim<Arc<Semaphore>>);
 
 /// What a socket asks for, as far as its first bytes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,10 +199,7 @@ impl Visitor {
         let (semaphore, claim) = door.addresses.claim(&network(address), make);
         // It is never closed.
         if let Ok(permit) = semaphore.as_ref().clone().acquire_owned().await {
-            *self.handshake.lock() = Some(Handshake {
-                _permit: permit,
-                _claim: claim,
-            });
+            *self.handshake.lock() = Some((permit, claim));
         }
     }
 

@@ -43,6 +43,11 @@ impl Refusal {
         }
     }
 
+    /// Of a request whose handler waited for too long.
+    pub(crate) fn timed_out() -> Self {
+        Self::new(ErrorCode::Overloaded, "request timed out; retry later")
+    }
+
     /// After this the connection ends.
     pub(crate) fn closing(self, reason: CloseReason) -> Self {
         let closes = Some(reason);

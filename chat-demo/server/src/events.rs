@@ -91,9 +91,11 @@ pub(crate) async fn answer<B>(
         context.connection.welcome();
         Ok(())
     };
-    let too_long = |_| Refusal::new(ErrorCode::Overloaded, "request timed out; retry later");
     let joined = timeout(node.config.request_timeout, join).await;
-    joined.map_err(too_long).flatten().map_err(refuse)?;
+    joined
+        .map_err(|_| Refusal::timed_out())
+        .flatten()
+        .map_err(refuse)?;
     Ok(Reader { context, slot })
 }
 

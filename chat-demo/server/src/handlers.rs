@@ -169,10 +169,8 @@ async fn publish(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
     let id = publish.id.clone();
     let refused = |refusal: Refusal| refusal.with_id(id.clone());
     let membership = context.membership(&publish.room).map_err(refused)?;
-    context
-        .node
-        .check_length([&publish.text])
-        .map_err(refused)?;
+    let checked = context.node.check_length([&publish.text]);
+    checked.map_err(refused)?;
     let cost = Cost::of_message(publish.text.len());
     context.charge(cost).map_err(refused)?;
     context.node.guard.hold_back().await;
@@ -182,16 +180,12 @@ async fn publish(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 
 /// Sends again what was said in a room.
 async fn history(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
-    let History {
-        room,
-        before,
-        limit,
-    } = context.read(payload)?;
-    let (to, limit) = (context.connection.clone(), limit as usize);
+    let asked: History = context.read(payload)?;
+    let (to, limit) = (context.connection.clone(), asked.limit as usize);
     let (most, _) = to.outbox.page();
-    let room = context.room(&room)?;
+    let room = context.room(&asked.room)?;
     context.pace(Cost::of_answer(limit.min(most))).await;
-    room.look_back(to, before, limit).await
+    room.look_back(to, asked.before, limit).await
 }
 
 /// Lists the users in a room.

@@ -135,20 +135,16 @@ pub(crate) async fn serve(
         return None;
     }
 
-    let Granted {
-        upgrade,
-        subprotocol,
-        slot,
-    } = granted.lock().take()?;
-    let upgraded = upgrade.await.ok()?;
+    let granted: Granted = granted.lock().take()?;
+    let upgraded = granted.upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<Stream>>().ok()?;
     // Copy the body, or it would keep the buffer of the request.
     let head = Bytes::copy_from_slice(&parts.read_buf);
     Some(Connected::WebSocket(Upgraded {
         stream: parts.io.into_inner(),
         head,
-        subprotocol,
-        slot,
+        subprotocol: granted.subprotocol,
+        slot: granted.slot,
     }))
 }
 

@@ -215,14 +215,10 @@ impl Hub {
         for connection in self.all() {
             let Waiting { frames, bytes } = connection.outbox.waiting();
             let Outboxes { all, most } = &mut outboxes;
-            *all = Waiting {
-                frames: all.frames + frames,
-                bytes: all.bytes + bytes,
-            };
-            *most = Waiting {
-                frames: most.frames.max(frames),
-                bytes: most.bytes.max(bytes),
-            };
+            all.frames += frames;
+            all.bytes += bytes;
+            most.frames = most.frames.max(frames);
+            most.bytes = most.bytes.max(bytes);
         }
         outboxes
     }

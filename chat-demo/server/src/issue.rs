@@ -47,11 +47,14 @@ pub enum IssueError {
 
 /// Makes the token.
 pub fn run(args: &Args) -> Result<String, IssueError> {
-    let Args {
-        user, admin, rooms, ..
-    } = args;
     let secret = args.secret.read()?.ok_or(IssueError::NoSecret)?;
-    Ok(token::sign(&secret, user, *admin, rooms, args.time))
+    Ok(token::sign(
+        &secret,
+        &args.user,
+        args.admin,
+        &args.rooms,
+        args.time,
+    ))
 }
 
 /// Reads how long a token is valid. Its end is a whole second: a shorter time could be over at

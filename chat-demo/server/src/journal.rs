@@ -89,10 +89,8 @@ impl Journal {
             draft: Draft::new(message, key, known),
             then: Box::new(then),
         });
-        self.orders
-            .send(entry)
-            .await
-            .map_err(|_| JournalError::NotKept)
+        let sent = self.orders.send(entry).await;
+        sent.map_err(|_| JournalError::NotKept)
     }
 
     /// Removes messages of that age, and rooms for which `forget_room` returns true, given whether

@@ -38,9 +38,7 @@ pub(crate) fn check(headers: &HeaderMap, host: &Authority, config: &Config) -> R
         Ok(Some(origin)) => origin.to_str().map_err(|_| Refused::Origin)?,
         Err(Several) => return Err(Refused::Origin),
     };
-    let from_here = origin
-        .split_once("://")
-        .is_some_and(|(_, from)| from.eq_ignore_ascii_case(host.as_str()));
+    let from_here = is_at(origin, host);
     let allowed = config.allow_any_origin
         || config
             .allow_origin
@@ -56,15 +54,16 @@ pub(crate) fn check(headers: &HeaderMap, host: &Authority, config: &Config) -> R
 /// 127.0.0.1, and a browser treats its page and a local server as one origin. So a server on a
 /// loopback address accepts only the machine's own names, and those of `--allow-origin`.
 pub(crate) fn is_own(host: &Authority, config: &Config) -> bool {
-    let trusted = |origin: &String| {
-        origin
-            .split_once("://")
-            .is_some_and(|(_, allowed)| allowed.eq_ignore_ascii_case(host.as_str()))
-    };
+    let trusted = |origin: &String| is_at(origin, host);
     !config.listen.is_loopback()
         || config.allow_any_origin
         || is_of_this_machine(host.host())
         || config.allow_origin.iter().any(trusted)
+}
+
+fn is_at(origin: &str, host: &Authority) -> bool {
+    let origin = origin.split_once("://");
+    origin.is_some_and(|(_, name)| name.eq_ignore_ascii_case(host.as_str()))
 }
 
 fn is_of_this_machine(host: &str) -> bool {

@@ -199,14 +199,12 @@ impl Outbox {
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         let ended = state.ended.or(Some(Ended::ByClient));
-        let old = mem::replace(
-            &mut *state,
-            State {
-                ended,
-                sealed: true,
-                ..State::default()
-            },
-        );
+        let empty = State {
+            ended,
+            sealed: true,
+            ..State::default()
+        };
+        let old = mem::replace(&mut *state, empty);
         drop(state);
         notify(old.relief.clone());
         // Frees frames and a waker: not under the lock.

@@ -23,7 +23,7 @@ pub struct SecretArgs {
         env = "CHAT_TOKEN_SECRET",
         hide_env_values = true,
         value_name = "SECRET",
-        value_parser = StringValueParser::new().map(bytes)
+        value_parser = StringValueParser::new().map(|text| SecretSlice::from(text.into_bytes()))
     )]
     pub token_secret: Option<SecretSlice<u8>>,
 
@@ -59,10 +59,6 @@ impl SecretArgs {
             len => Err(SecretError::Short { len }),
         }
     }
-}
-
-fn bytes(text: String) -> SecretSlice<u8> {
-    text.into_bytes().into()
 }
 
 /// Why the secret cannot be used.

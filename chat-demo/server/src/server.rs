@@ -22,7 +22,7 @@ use crate::echo;
 use crate::error::{CloseReason, Refused, ServeError};
 use crate::events::{self, Reader};
 use crate::history::REMEMBER;
-use crate::http::{self, Connected, Upgraded};
+use crate::http::{self, Connected};
 use crate::node::Node;
 use crate::session;
 use crate::worker::on_worker;
@@ -266,18 +266,13 @@ async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>) {
     let connected = http::serve(stream, &node, &visitor, true).await;
     drop(visitor);
     match connected {
+        Some(Connected::WebSocket(upgraded)) if node.config.echo => {
+            let echo = echo::run(upgraded.stream, upgraded.head, node);
+            upgraded.slot.spawn(echo);
+        }
         Some(Connected::WebSocket(upgraded)) => {
-            let Upgraded {
-                stream,
-                head,
-                slot,
-                subprotocol,
-            } = upgraded;
-            if node.config.echo {
-                slot.spawn(echo::run(stream, head, node));
-            } else {
-                slot.spawn(session::run(stream, head, subprotocol, node));
-            }
+            let session = session::run(upgraded.stream, upgraded.head, upgraded.subprotocol, node);
+            upgraded.slot.spawn(session);
         }
         Some(Connected::Events(stream, reader)) => {
             let Reader { context, slot } = *reader;
@@ -300,11 +295,6 @@ fn set_options(stream: &TcpStream) -> io::Result<()> {
 
 /// Closes all connections and waits for them to end.
 fn drain(node: &Node) -> Result<(), ServeError> {
-    let Config {
-        drain_notice,
-        drain_timeout,
-        ..
-    } = node.config;
     let bye = Bye {
         reason: CloseReason::Restart.text().to_owned(),
         reconnect_after_ms: RECONNECT_AFTER_MS,
@@ -312,11 +302,11 @@ fn drain(node: &Node) -> Result<(), ServeError> {
     let queued = node.hub.broadcast(&Shared::new(bye), |_| true);
     tracing::info!(connections = queued, "draining");
     if queued > 0 {
-        thread::sleep(drain_notice);
+        thread::sleep(node.config.drain_notice);
     }
     node.hub.end_all(CloseReason::Restart);
 
-    let deadline = Instant::now() + drain_timeout;
+    let deadline = Instant::now() + node.config.drain_timeout;
     // Handshakes become connections, and connections leave rooms: in this order nothing is refused
     // on its way out.
     for pool in [

@@ -153,7 +153,7 @@ impl Session {
                     return Some(Box::pin(async move {
                         match incoming.until(answer).await {
                             Waited::Done(outcome) => incoming.conclude(outcome, frame),
-                            Waited::TooLong => incoming.conclude(Err(too_long()), frame),
+                            Waited::TooLong => incoming.conclude(Err(Refusal::timed_out()), frame),
                             Waited::Gone => {}
                         }
                         outbox.set_busy(false);
@@ -278,8 +278,7 @@ impl Session {
         });
         let _ = timeout(self.context.node.config.drain_timeout, settled).await;
         outbox.seal();
-        let ended = self.context.connection.outbox.ended();
-        if let Some(Ended::ByServer(reason)) = ended {
+        if let Some(Ended::ByServer(reason)) = outbox.ended() {
             let tally = &self.context.node.tally;
             tally.closed.inc(reason);
             if reason.says_bye() {
@@ -288,17 +287,8 @@ impl Session {
         }
         // A room or a store that does not answer keeps no slot: what is left undone is dropped with
         // the context.
-        let _ = timeout(
-            self.context.node.config.request_timeout,
-            self.context.close(),
-        )
-        .await;
+        let time = self.context.node.config.request_timeout;
+        let _ = timeout(time, self.context.close()).await;
         self.incoming.finish().await;
     }
-}
-
-/// Why a frame is refused whose handler waited for too long.
-fn too_long() -> Refusal {
-    let message = "request timed out; retry later";
-    Refusal::new(ErrorCode::Overloaded, message)
 }

@@ -44,34 +44,28 @@ impl Refused {
             _ => None,
         };
         let words = words.unwrap_or_else(|| self.to_string());
-        let refused = self;
-        let status = match refused {
-            Refused::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
-            Refused::Version
-            | Refused::Host
-            | Refused::Body
-            | Refused::Key
-            | Refused::Subprotocol
-            | Refused::Tls => StatusCode::BAD_REQUEST,
-            Refused::Origin => StatusCode::FORBIDDEN,
-            Refused::Full | Refused::Overloaded | Refused::Draining => {
-                StatusCode::SERVICE_UNAVAILABLE
+        let status = match self {
+            Self::NotWebSocket => StatusCode::UPGRADE_REQUIRED,
+            Self::Version | Self::Host | Self::Body | Self::Key | Self::Subprotocol | Self::Tls => {
+                StatusCode::BAD_REQUEST
             }
-            Refused::Timeout | Refused::Crowded => StatusCode::REQUEST_TIMEOUT,
+            Self::Origin => StatusCode::FORBIDDEN,
+            Self::Full | Self::Overloaded | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout | Self::Crowded => StatusCode::REQUEST_TIMEOUT,
         };
         let mut reply = text(status, format!("{words}\n"));
         let headers = reply.headers_mut();
-        match refused {
-            Refused::NotWebSocket => {
+        match self {
+            Self::NotWebSocket => {
                 headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
                 headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
-            Refused::Full | Refused::Overloaded | Refused::Draining => {
+            Self::Full | Self::Overloaded | Self::Draining => {
                 headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
             }
             // The request has no clear end.
-            Refused::Host | Refused::Body => {
+            Self::Host | Self::Body => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}
@@ -101,19 +95,15 @@ pub(crate) async fn answer(
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     if let Some(subprotocol) = subprotocol {
-        headers.insert(
-            SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(subprotocol.name()),
-        );
+        let name = HeaderValue::from_static(subprotocol.name());
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
     }
-    Ok((
-        reply,
-        Granted {
-            upgrade: hyper::upgrade::on(&mut request),
-            subprotocol: subprotocol.unwrap_or_default(),
-            slot,
-        },
-    ))
+    let granted = Granted {
+        upgrade: hyper::upgrade::on(&mut request),
+        subprotocol: subprotocol.unwrap_or_default(),
+        slot,
+    };
+    Ok((reply, granted))
 }
 
 /// Returns whether the request can be upgraded at all. A request with a body cannot: its body could

@@ -33,7 +33,7 @@ async fn load_from(line: &str, change: impl FnOnce(&mut Config)) -> Report {
 
 fn serve(change: impl FnOnce(&mut Config)) -> Server {
     let mut config = Config {
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into(),
         // Other programs must not make the server refuse connections.
         max_cpu: 0,
         max_memory: 0,

@@ -1,6 +1,6 @@
 //! The address to listen on: a host name or an IP address, and a port.
 
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 /// The addresses that a host name resolves to, in the resolver's order; never empty.
@@ -50,12 +50,6 @@ impl FromStr for ListenAddrs {
 impl From<SocketAddr> for ListenAddrs {
     fn from(address: SocketAddr) -> Self {
         Self(vec![address])
-    }
-}
-
-impl From<(Ipv4Addr, u16)> for ListenAddrs {
-    fn from(address: (Ipv4Addr, u16)) -> Self {
-        SocketAddr::from(address).into()
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::budget::{Budget, Limits, MakeRoom, Piece};
+use super::budget::{Budget, MakeRoom, Piece};
 use crate::epoch::{Epoch, Position};
 
 pub(crate) struct Log {
@@ -168,12 +168,8 @@ impl Log {
             key,
         });
         self.forget_old(past);
-        let Limits {
-            messages,
-            room_bytes,
-            ..
-        } = self.budget.limits;
-        while past.messages.len() > messages || past.bytes > room_bytes {
+        let limits = &self.budget.limits;
+        while past.messages.len() > limits.messages || past.bytes > limits.room_bytes {
             self.forget_oldest(past);
         }
     }

@@ -130,12 +130,9 @@ impl Store {
 
     /// Fails if the file is not the one at `path` any more: what is written to it would be lost.
     pub(super) fn check_place(&self, path: &Path) -> Result<(), DataError> {
-        let there = fs::metadata(path).map_err(|_| DataError::Removed)?;
-        if identity(&there) == self.identity {
-            Ok(())
-        } else {
-            Err(DataError::Removed)
-        }
+        let there = fs::metadata(path).ok();
+        let own = there.filter(|there| identity(there) == self.identity);
+        own.map(drop).ok_or(DataError::Removed)
     }
 
     /// Numbers messages and keeps them: all of them, once this returns, or none. After `on_write`

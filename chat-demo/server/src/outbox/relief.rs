@@ -37,10 +37,8 @@ impl Outbox {
     /// for its patience.
     pub(crate) async fn relieved(&self) {
         while let Some((relief, since)) = self.relief() {
-            if timeout_at(since + self.limits.patience, relief)
-                .await
-                .is_err()
-            {
+            let relieved = timeout_at(since + self.limits.patience, relief).await;
+            if relieved.is_err() {
                 return;
             }
         }

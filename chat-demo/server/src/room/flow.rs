@@ -29,9 +29,7 @@ pub(super) struct Flow {
 }
 
 /// What a message on its way to the members holds.
-pub(super) struct Credit {
-    _permit: Option<OwnedSemaphorePermit>,
-}
+pub(super) type Credit = Option<OwnedSemaphorePermit>;
 
 impl Flow {
     /// For a room whose members have outboxes of these limits.
@@ -53,9 +51,7 @@ impl Flow {
         let permit = self.credit.clone().acquire_many_owned(units).await;
         self.readers().await;
         // It is never closed.
-        Credit {
-            _permit: permit.ok(),
-        }
+        permit.ok()
     }
 
     /// Waits until no member is behind, each for its patience at most.

@@ -80,18 +80,13 @@ impl State {
     /// Takes a message that was announced. Says whether to read what was missed.
     pub(super) fn on_announced(&mut self, announced: Announced) -> bool {
         let newest = self.log.newest().seq;
-        let Announced {
-            epoch,
-            before,
-            message,
-        } = announced;
-        let seq = message.seq;
+        let seq = announced.message.seq;
         // It is read again when they have caught up.
         let is_held_up = self.flow.is_behind();
         let Some(replica) = &mut self.replica else {
             return false;
         };
-        if replica.epoch != Some(epoch) || replica.alone {
+        if replica.epoch != Some(announced.epoch) || replica.alone {
             return replica.miss();
         }
         // Announcements of an epoch come in order, unless the bus went back.
@@ -105,10 +100,10 @@ impl State {
             return false;
         }
         // The mark shows whether this server has the previous message.
-        if is_held_up || seq > newest + 1 || (newest > 0 && before != replica.tip) {
+        if is_held_up || seq > newest + 1 || (newest > 0 && announced.before != replica.tip) {
             return replica.miss();
         }
-        self.follow(message);
+        self.follow(announced.message);
         false
     }
 

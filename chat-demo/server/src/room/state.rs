@@ -65,39 +65,28 @@ impl State {
         let Some(newcomer) = self.ready_for(newcomer) else {
             return;
         };
-        let Newcomer {
-            connection,
-            claim,
-            seen,
-            prepared,
-            members,
-            joined,
-        } = newcomer;
+        let (connection, seen) = (newcomer.connection, newcomer.seen);
         self.send_presence(connection.user(), PresenceEvent::Joined);
-        let id = connection.id;
         let member = Member {
-            connection,
-            _claim: claim,
+            connection: connection.clone(),
+            _claim: newcomer.claim,
         };
-        self.members.insert(id, member);
-        self.greet(&self.members[&id].connection, seen, members, &prepared);
-        if let Some(joined) = joined {
+        self.members.insert(connection.id, member);
+        self.greet(&connection, seen, newcomer.members, &newcomer.prepared);
+        if let Some(joined) = newcomer.joined {
             // The client may have given up meanwhile, and leaves.
             let _ = joined.send(());
         }
     }
 
-    /// How many there are in the room: here, unless it is known how many are on all servers.
-    fn count(&self, members: Option<u32>) -> u32 {
-        members.unwrap_or_else(|| u32::try_from(self.members.len()).unwrap_or(u32::MAX))
-    }
-
     fn joined(&self, recovered: bool, members: Option<u32>) -> Joined {
         let Position { epoch, seq } = self.log.newest();
+        // The members here, unless it is known how many are on all servers.
+        let here = || u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         Joined {
             room: self.name.to_string(),
             seq,
-            members: self.count(members),
+            members: members.unwrap_or_else(here),
             recovered,
             epoch: epoch.to_string(),
         }
@@ -138,9 +127,8 @@ impl State {
 
     pub(super) fn leave(&mut self, id: u64) {
         if let Some(replica) = &mut self.replica {
-            replica
-                .waiting
-                .retain(|newcomer| newcomer.connection.id != id);
+            let waiting = &mut replica.waiting;
+            waiting.retain(|newcomer| newcomer.connection.id != id);
         }
         if let Some(member) = self.members.remove(&id) {
             self.send_presence(member.connection.user(), PresenceEvent::Left);
