@@ -1,10 +1,10 @@
-//! Visitors who talk.
+//! Visitors who chat.
 
 use crate::stage::{Stage, run};
 use crate::window::{ALT, DOWN, ENTER, ESCAPE, TAB, UP};
 
 #[test]
-fn two_windows_hear_each_other_once_and_in_one_order() {
+fn two_windows_get_all_messages_once_in_one_order() {
     run(async {
         let stage = Stage::set();
         let (ann, bob) = (stage.enter("ann").await, stage.enter("bob").await);
@@ -13,8 +13,8 @@ fn two_windows_hear_each_other_once_and_in_one_order() {
             tokio::join!(ann.say(&of_ann), bob.say(&of_bob));
         }
         for window in [&ann, &bob] {
-            window.hears("ann 2").await;
-            window.hears("bob 2").await;
+            window.receives("ann 2").await;
+            window.receives("bob 2").await;
         }
         let texts = ann.texts().await;
         assert_eq!(texts, bob.texts().await);
@@ -50,12 +50,12 @@ fn a_late_comer_sees_what_was_said_and_loads_what_was_said_before() {
             .await;
 
         let bob = stage.enter("bob").await;
-        bob.hears("no. 120").await;
+        bob.receives("no. 120").await;
         let all: Vec<_> = (1..=120).map(|number| format!("no. {number}")).collect();
         bob.see("//*[@id='log'][not(@aria-busy)]").await;
         assert_eq!(bob.texts().await, all[20..]);
         bob.click("//button[.='Earlier messages']").await;
-        bob.hears("no. 1").await;
+        bob.receives("no. 1").await;
         bob.see("//ol[not(@hidden)]/li[@class='older'][@hidden]")
             .await;
         assert_eq!(bob.texts().await, all);
@@ -87,7 +87,7 @@ fn order_updates_are_shown_in_their_room() {
     run(async {
         let stage = Stage::set();
         let ann = stage.enter("ann").await;
-        // A second client, which the page does not know of.
+        // A second client, unknown to the page.
         let script = "
             import('/client.js').then(({ Client }) => {
               const shop = new Client({ name: 'shop' });
@@ -110,7 +110,7 @@ fn a_token_is_taken_out_of_the_address_and_said_to_the_server() {
         let stage = Stage::set();
         let ann = stage.open("/#token=abc.def&room=tea").await;
         ann.see("//h1[.='# tea']").await;
-        // In or refused: the server has seen it.
+        // Joined or refused: the server has handled the frame.
         ann.see("//*[@id='status'][contains(@class, 'up') or contains(@class, 'down')]")
             .await;
         assert_eq!(ann.script("return location.hash").await, "#tea");
@@ -129,7 +129,7 @@ fn names_and_texts_are_never_markup() {
         let bob = stage.enter("bob").await;
         ann.say(text).await;
         for window in [ann, bob] {
-            window.hears(text).await;
+            window.receives(text).await;
             window
                 .see(&format!("//*[@class='head']/b[.='{name}']"))
                 .await;
@@ -152,7 +152,7 @@ fn a_keyboard_is_enough() {
         ann.see("//dialog[not(@open)]").await;
         ann.see("//*[@id='status'][contains(., 'Not connected')]")
             .await;
-        // From the field for texts round to the first thing that can be done about that.
+        // From the text field to the first control.
         for _ in 0..40 {
             let focused = ann
                 .script("return document.activeElement.textContent")
@@ -166,10 +166,10 @@ fn a_keyboard_is_enough() {
         ann.sign_in("ann").await;
 
         ann.press("with enter".chars().chain([ENTER])).await;
-        ann.hears("with enter").await;
+        ann.receives("with enter").await;
         ann.press("with the button".chars().chain([TAB, ENTER]))
             .await;
-        ann.hears("with the button").await;
+        ann.receives("with the button").await;
 
         ann.script("document.getElementById('join-name').focus()")
             .await;
@@ -180,7 +180,7 @@ fn a_keyboard_is_enough() {
         ann.press_with(ALT, DOWN).await;
         ann.see("//h1[.='# tea']").await;
         ann.press("in tea".chars().chain([ENTER])).await;
-        ann.hears("in tea").await;
+        ann.receives("in tea").await;
         ann.close().await;
     });
 }

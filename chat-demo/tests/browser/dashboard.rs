@@ -1,4 +1,4 @@
-//! The server's figures, as they move.
+//! The dashboard shows live figures.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn plots_move_with_what_the_server_does() {
             let course = drawn.attr("d").await.expect("a line").expect("a course");
             watcher.see(&format!("{line}[@d!='{course}']")).await;
         }
-        // There was something to see.
+        // The plots have points.
         watcher
             .see("//section[h3='Messages a second']//*[name()='svg'][not(contains(@aria-label, 'at most 0 '))]")
             .await;
@@ -60,7 +60,7 @@ fn plots_show_slots_workers_lanes_and_latencies() {
         let shown = |title: &str, label: &str, value: &str| {
             format!("//section[h3='{title}']//span[span='{label}'][b{value}]")
         };
-        // One worker is left to the rooms.
+        // One worker remains for the rooms.
         let workers = "Workers, mean of 5 s";
         watcher.see(&shown(workers, "closures", ">0.8")).await;
         watcher.see(&shown(workers, "futures", ">0.2")).await;
@@ -97,7 +97,7 @@ fn the_views_are_pages_of_one_visit() {
         ann.see("//main[@id='chat'][@hidden]").await;
         ann.0.back().await.expect("there is a way back");
         ann.see("//main[@id='chat'][not(@hidden)]").await;
-        // It was the same connection all the time.
+        // The connection did not change.
         ann.is_connected().await;
         ann.say("still here").await;
         ann.close().await;

@@ -1,4 +1,4 @@
-//! The program that browsers are driven by, as long as a test needs it.
+//! Runs chromedriver for a test.
 
 use std::env;
 use std::fs;
@@ -12,7 +12,7 @@ use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-/// What browsers are started with. They are told to talk to nobody but the server.
+/// Options of the browsers. They may connect to no host but the server.
 const ARGUMENTS: [&str; 8] = [
     "--headless=new",
     "--disable-gpu",
@@ -24,13 +24,13 @@ const ARGUMENTS: [&str; 8] = [
     "--window-size=1200,800",
 ];
 
-/// A process that takes its browsers with it when it ends.
+/// A process whose browsers end with it.
 pub(crate) struct Driver {
     process: Child,
-    /// Held open: it goes on to speak.
+    /// Held open, because chromedriver keeps writing.
     _speech: BufReader<ChildStdout>,
     address: String,
-    /// Where browsers keep their things.
+    /// The folder of the browsers' profiles.
     folder: PathBuf,
 }
 
@@ -54,7 +54,7 @@ impl Driver {
             let port = port(&mut speech).inspect_err(|_| _ = process.wait())?;
             Ok((process, speech, port))
         };
-        // Another process may take the port that chromedriver has chosen.
+        // Another process may take the port that chromedriver chose.
         let mut attempts = (0..10).map(|_| start());
         let started = attempts.find_map(|started: Result<_, String>| started.ok());
         let (process, speech, port) = started.expect("chromedriver finds a port");
@@ -66,7 +66,7 @@ impl Driver {
         }
     }
 
-    /// A browser of its own, with one window; `phone` is the width of a phone's screen to show.
+    /// Starts a browser with one window; `phone` is the width of a phone's screen.
     pub(crate) async fn open(&self, phone: Option<u32>) -> Client {
         let mut arguments = ARGUMENTS.to_vec();
         if is_root() {
@@ -94,14 +94,14 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Nothing is left to do about a process that is gone, nor about files that stay.
+        // Ignore errors: the process may be gone, and files may stay.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// `CHROMEWEBDRIVER` names the folder where it is not in the `PATH`.
+/// `CHROMEWEBDRIVER` names the folder if chromedriver is not in the `PATH`.
 fn program() -> PathBuf {
     let folder = env::var_os("CHROMEWEBDRIVER").unwrap_or_default();
     Path::new(&folder).join("chromedriver")
@@ -134,7 +134,7 @@ fn port(speech: &mut impl BufRead) -> Result<u16, String> {
     }
 }
 
-/// Chromium keeps itself in a sandbox that root cannot have.
+/// Root cannot use Chromium's sandbox.
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }

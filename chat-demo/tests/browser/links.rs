@@ -1,4 +1,4 @@
-//! Links that bring a token, and servers that let nobody in.
+//! Links with a token, and servers that refuse guests.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn token(user: &str) -> String {
     issue::run(&args).expect("there is a secret")
 }
 
-/// A server that knows tokens, and lets guests in.
+/// Starts a server with tokens that admits guests.
 fn stage() -> Stage {
     Stage::with(|config| {
         config.secret = secret();
@@ -42,7 +42,7 @@ impl Window {
         self.is_connected().await;
     }
 
-    /// Follows a link to where the window is already.
+    /// Follows a link in the open window.
     async fn follow(&self, link: &str) {
         self.script(&format!("location.hash = '{link}'")).await;
     }
@@ -53,13 +53,13 @@ impl Window {
 }
 
 #[test]
-fn a_link_replaces_nobody_who_does_not_agree() {
+fn link_replaces_the_user_only_after_consent() {
     run(async {
         let stage = stage();
         let link = format!("#token={}&room=tea", token("bob"));
         let ann = stage.enter("ann").await;
         ann.is("guest-ann").await;
-        // In the window itself, and as a page from elsewhere would open it.
+        // In the same window, and from a page of another origin.
         for again in [false, true] {
             if again {
                 ann.go("about:blank").await;
@@ -85,7 +85,7 @@ fn a_link_replaces_nobody_who_does_not_agree() {
 }
 
 #[test]
-fn who_agrees_to_a_link_is_whom_it_names() {
+fn consent_to_a_link_makes_its_user_current() {
     run(async {
         let stage = stage();
         let ann = stage.enter("ann").await;
@@ -95,7 +95,7 @@ fn who_agrees_to_a_link_is_whom_it_names() {
         ann.click("//button[.='Use the token']").await;
         ann.is("bob").await;
         assert_eq!(ann.token().await, bob.as_str());
-        // The same link again replaces nobody.
+        // The same link again changes nothing.
         ann.follow(&format!("#token={bob}&room=tea")).await;
         ann.see("//h1[.='# tea']").await;
         ann.see("//dialog[@id='link-token'][not(@open)]").await;
@@ -105,7 +105,7 @@ fn who_agrees_to_a_link_is_whom_it_names() {
 }
 
 #[test]
-fn a_link_logs_in_who_is_not() {
+fn link_logs_a_new_visitor_in() {
     run(async {
         let stage = stage();
         let bob = stage.open(&format!("/#token={}", token("bob"))).await;
@@ -115,12 +115,12 @@ fn a_link_logs_in_who_is_not() {
 }
 
 #[test]
-fn a_token_in_another_tab_is_somebody_s_as_well() {
+fn token_link_asks_a_visitor_known_in_another_tab() {
     run(async {
         let stage = stage();
         let ann = stage.open(&format!("/#token={}", token("ann"))).await;
         ann.is("ann").await;
-        // A new tab has no token of its own.
+        // A new tab has no token.
         ann.script("sessionStorage.clear()").await;
         ann.go("about:blank").await;
         let bob = format!("http://{}/#token={}", stage.address, token("bob"));
@@ -135,7 +135,7 @@ fn a_token_in_another_tab_is_somebody_s_as_well() {
 }
 
 #[test]
-fn who_is_not_let_in_is_told_why() {
+fn refused_visitor_sees_the_reason() {
     run(async {
         let stage = Stage::with(|config| config.max_connections = 1);
         let ann = stage.enter("ann").await;

@@ -1,4 +1,4 @@
-//! The page as its visitors meet it: in Chromium, driven by `chromedriver`.
+//! The page in Chromium, driven by `chromedriver`.
 
 mod chat;
 mod dashboard;

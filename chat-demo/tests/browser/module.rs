@@ -16,7 +16,7 @@ fn example() -> &'static str {
     behind.split_once("```").expect("its end").0
 }
 
-/// Serves one document to all requests, for as long as the runtime lives.
+/// Serves one document to all requests, as long as the runtime lives.
 async fn serve(listener: TcpListener, document: String) {
     let answer = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{document}",
@@ -25,7 +25,7 @@ async fn serve(listener: TcpListener, document: String) {
     while let Ok((mut browser, _)) = listener.accept().await {
         let answer = answer.clone();
         tokio::spawn(async move {
-            // A browser may open a connection and send nothing.
+            // A browser may open a connection and send no request.
             let asked = browser.read(&mut [0; 16 * 1024]).await;
             if asked.is_ok_and(|len| len > 0) {
                 let _ = browser.write_all(answer.as_bytes()).await;
@@ -57,9 +57,9 @@ fn example_of_the_readme_works_on_an_allowed_origin() {
         guest
             .press("hi from the example".chars().chain([ENTER]))
             .await;
-        bob.hears("hi from the example").await;
+        bob.receives("hi from the example").await;
         guest.see("//li[.='ann: hi from the example']").await;
-        // Its icon is not there.
+        // The page has no icon.
         guest.close_after(|line| line.contains("favicon")).await;
         bob.close().await;
     });

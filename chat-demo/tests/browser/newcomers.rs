@@ -41,7 +41,7 @@ impl Window {
         self.script(&script).await;
     }
 
-    /// Whether the message with this text is marked as the visitor's own.
+    /// Returns whether the message with this text is marked as the visitor's own.
     async fn owns(&self, text: &str) -> bool {
         let item = format!("//li[.//*[@class='text'][.='{text}']][not(@aria-hidden)]");
         let item = self.see(&item).await;
@@ -107,11 +107,11 @@ fn stranger_with_the_same_name_is_not_you() {
         let (ann, stranger) = (stage.enter("ann").await, stage.enter("ann").await);
         ann.say("one").await;
         stranger.say("two").await;
-        ann.hears("two").await;
+        ann.receives("two").await;
         for _ in 0..2 {
             assert!(ann.owns("one").await);
             assert!(!ann.owns("two").await);
-            // It does not stand under the name of the visitor either.
+            // Nor under the visitor's name.
             ann.see("//li[.//*[@class='text'][.='two']][not(contains(@class, 'follows'))]")
                 .await;
             ann.reload().await;
@@ -186,7 +186,7 @@ fn first_row_of_a_cut_list_has_author_and_date() {
                      return first.checkVisibility() && first.querySelector('.head').checkVisibility()
                        && Boolean(first.dataset.day) && document.querySelectorAll('#log .msg').length";
         let rows = ann.script(first).await.as_u64();
-        // Rows of texts that were on their way counted, too.
+        // Rows of texts under way count as well.
         assert!(
             rows.is_some_and(|rows| (400..=500).contains(&rows)),
             "{rows:?}"
@@ -204,8 +204,8 @@ fn earlier_messages_are_offered_only_if_some_are_kept() {
             ann.say(text).await;
         }
         let bob = stage.enter("bob").await;
-        bob.hears("4").await;
-        // The server answers in order: it has answered all that was asked before.
+        bob.receives("4").await;
+        // The server answers in order, so it has answered all earlier requests.
         bob.say("5").await;
         assert_eq!(bob.texts().await, ["3", "4", "5"]);
         bob.see("//ol[not(@hidden)]/li[@class='older'][@hidden]")

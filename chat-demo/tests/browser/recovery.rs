@@ -4,13 +4,13 @@ use crate::relay::Relay;
 use crate::stage::{Stage, run};
 use crate::window::Window;
 
-/// What a browser itself says about a server that it does not reach.
+/// A browser's own message about an unreachable server.
 fn is_about_the_cut(line: &str) -> bool {
     line.contains("WebSocket connection to") || line.contains("/readyz - Failed to load resource")
 }
 
 impl Window {
-    /// Loses its connection, and knows it.
+    /// Cuts the connection, and waits until the page shows it.
     async fn loses(&self, relay: &Relay) {
         relay.cut();
         self.see("//*[@id='status'][contains(@class, 'down')]")
@@ -25,7 +25,7 @@ impl Window {
 }
 
 #[test]
-fn who_comes_back_gets_what_was_missed_and_is_told_so() {
+fn returning_visitor_gets_missed_messages_and_a_notice() {
     run(async {
         let stage = Stage::set();
         let relay = Relay::to(stage.address).await;
@@ -33,16 +33,16 @@ fn who_comes_back_gets_what_was_missed_and_is_told_so() {
         let bob = stage.open_at(relay.address, "/").await;
         bob.sign_in("bob").await;
         ann.says_numbers(1..=1).await;
-        bob.hears("1").await;
+        bob.receives("1").await;
 
         bob.loses(&relay).await;
         ann.says_numbers(2..=4).await;
         relay.mend();
         bob.notices("Recovered 3 messages").await;
-        bob.hears("4").await;
+        bob.receives("4").await;
         bob.is_connected().await;
         ann.says_numbers(5..=5).await;
-        bob.hears("5").await;
+        bob.receives("5").await;
         assert_eq!(bob.texts().await, ["1", "2", "3", "4", "5"]);
         ann.close().await;
         bob.close_after(is_about_the_cut).await;
@@ -50,7 +50,7 @@ fn who_comes_back_gets_what_was_missed_and_is_told_so() {
 }
 
 #[test]
-fn who_comes_back_too_late_is_told_how_much_is_lost() {
+fn late_visitor_sees_how_much_is_lost() {
     run(async {
         let stage = Stage::with(|config| config.history = 2);
         let relay = Relay::to(stage.address).await;
@@ -58,7 +58,7 @@ fn who_comes_back_too_late_is_told_how_much_is_lost() {
         let bob = stage.open_at(relay.address, "/").await;
         bob.sign_in("bob").await;
         ann.says_numbers(1..=1).await;
-        bob.hears("1").await;
+        bob.receives("1").await;
 
         bob.loses(&relay).await;
         ann.says_numbers(2..=6).await;
@@ -104,7 +104,7 @@ fn server_that_forgot_and_overtook_is_found_out() {
         let bob = stage.open_at(relay.address, "/").await;
         bob.sign_in("bob").await;
         ann.says_numbers(1..=2).await;
-        bob.hears("2").await;
+        bob.receives("2").await;
         bob.loses(&relay).await;
         ann.close().await;
         stage.restart().await;
@@ -113,9 +113,9 @@ fn server_that_forgot_and_overtook_is_found_out() {
         relay.mend();
         bob.notices("The room began anew: the server may have lost what is above")
             .await;
-        bob.hears("14").await;
+        bob.receives("14").await;
         ann.says_numbers(15..=15).await;
-        bob.hears("15").await;
+        bob.receives("15").await;
         let expected = ["1", "2", "11", "12", "13", "14", "15"];
         assert_eq!(bob.texts().await, expected);
         ann.close().await;
@@ -137,14 +137,14 @@ fn text_whose_ack_was_lost_is_delivered_once() {
             .send_keys("hello?\u{E007}")
             .await
             .expect("it takes a text");
-        ann.hears("hello?").await;
+        ann.receives("hello?").await;
         bob.loses(&relay).await;
         relay.mend();
         bob.is_connected().await;
         bob.see("//li[.//*[@class='text'][.='hello?']]//*[@class='tick']")
             .await;
         ann.says_numbers(2..=2).await;
-        bob.hears("2").await;
+        bob.receives("2").await;
         for window in [&ann, &bob] {
             assert_eq!(window.texts().await, ["hello?", "2"]);
         }

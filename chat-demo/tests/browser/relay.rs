@@ -1,4 +1,4 @@
-//! A wire between a browser and the server that can be cut, or fall silent.
+//! A relay between a browser and the server that can be cut or stalled.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,9 +11,9 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wire {
     Whole,
-    /// What the server says does not arrive.
+    /// Bytes of the server do not arrive.
     Mute,
-    /// Connections end, also those that are made.
+    /// Connections end, new ones as well.
     Cut,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Runs for as long as the runtime does.
+    /// Runs as long as the runtime.
     pub(crate) async fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -36,12 +36,12 @@ impl Relay {
         Self { address, wire }
     }
 
-    /// Ends all connections, and those that are made until it is mended.
+    /// Ends all connections, and new ones until it is mended.
     pub(crate) fn cut(&self) {
         self.wire.send_replace(Wire::Cut);
     }
 
-    /// Keeps from the browser what the server says.
+    /// Withholds the server's bytes from the browser.
     pub(crate) fn mute(&self) {
         self.wire.send_replace(Wire::Mute);
     }
@@ -65,7 +65,7 @@ async fn carry(browser: TcpStream, server: SocketAddr, mut wire: watch::Receiver
     tokio::select! {
         biased;
         _ = wire.wait_for(|wire| *wire == Wire::Cut) => {}
-        // However it ended, it is what the browser and the server wanted.
+        // Ignore errors: either side may end a connection.
         _ = carried => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Visitors who search, and visitors who see that others write.
+//! Search and typing notices in the page.
 
 use crate::stage::{Stage, run};
 use crate::window::ENTER;
@@ -20,7 +20,7 @@ fn results_come_while_a_visitor_types_and_lead_to_the_message() {
         ann.see("//li[.//*[@class='text'][.='no. 120']]//*[@class='tick']")
             .await;
         let bob = stage.enter("bob").await;
-        bob.hears("no. 120").await;
+        bob.receives("no. 120").await;
         bob.see("//*[@id='log'][not(@aria-busy)]").await;
         let field = bob.see("//input[@id='search']").await;
         field.send_keys("xyz").await.expect("it takes a text");
@@ -29,7 +29,7 @@ fn results_come_while_a_visitor_types_and_lead_to_the_message() {
         field.send_keys("TEA").await.expect("it takes a text");
         let found = "//*[@id='found']//button[bdi='ann'][*[@class='said'][.='Green tea']]";
         bob.click(found).await;
-        // It stands before what was loaded, and has the focus.
+        // The message precedes the loaded ones, and has the focus.
         bob.see("//li[.//*[@class='text'][.='Green tea']][@tabindex='-1']")
             .await;
         let focused = "return document.activeElement.querySelector('.text').textContent";
@@ -54,7 +54,7 @@ fn a_visitor_sees_that_others_write() {
             .send_keys(&ENTER.to_string())
             .await
             .expect("it takes a key");
-        bob.hears("<b>h").await;
+        bob.receives("<b>h").await;
         bob.see("//*[@id='typing'][.='']").await;
         ann.close().await;
         bob.close().await;

@@ -1,4 +1,4 @@
-//! What each test stands on: a server, and browsers to look at it with.
+//! The setting of a test: a server, and browsers that show its page.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use chat_demo_server::server::Server;
 use crate::driver::Driver;
 use crate::window::Window;
 
-/// Runs a test, which must not take for ever.
+/// Runs a test with a time limit.
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -24,7 +24,7 @@ pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     runtime.shutdown_background();
 }
 
-/// Whatever else the machine does meanwhile.
+/// Disables limits that other programs could reach.
 fn settings() -> Config {
     Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
@@ -34,7 +34,7 @@ fn settings() -> Config {
     }
 }
 
-/// Both end with it, whatever the test came to.
+/// A server and its browsers. Dropping this ends both.
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     driver: Driver,
@@ -57,7 +57,7 @@ impl Stage {
         }
     }
 
-    /// Puts a server that knows nothing in the place of the first.
+    /// Replaces the server with an empty server at the same address.
     pub(crate) async fn restart(&mut self) {
         let server = self.server.take().expect("it runs");
         let drained = tokio::task::spawn_blocking(|| server.drain()).await;
@@ -69,26 +69,26 @@ impl Stage {
         self.server = Some(Server::start(config).expect("the port is free again"));
     }
 
-    /// A browser with the server's page.
+    /// Starts a browser with the server's page.
     pub(crate) async fn open(&self, path: &str) -> Window {
         self.open_at(self.address, path).await
     }
 
-    /// A browser that reaches the page by another address.
+    /// Starts a browser that reaches the page by another address.
     pub(crate) async fn open_at(&self, address: SocketAddr, path: &str) -> Window {
         let window = Window(self.driver.open(None).await);
         window.go(&format!("http://{address}{path}")).await;
         window
     }
 
-    /// A phone whose screen is so wide.
+    /// Starts a browser with a phone's screen of this width.
     pub(crate) async fn open_phone(&self, width: u32) -> Window {
         let window = Window(self.driver.open(Some(width)).await);
         window.go(&format!("http://{}/", self.address)).await;
         window
     }
 
-    /// A browser whose visitor has a name and is connected.
+    /// Starts a browser whose visitor has a name and is connected.
     pub(crate) async fn enter(&self, name: &str) -> Window {
         let window = self.open("/").await;
         window.sign_in(name).await;

@@ -1,4 +1,4 @@
-//! A browser's window, and what a visitor does in it.
+//! A browser's window, and the actions of a visitor.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use hyper::Method;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
-/// What is waited for comes within that time, even on a machine that is busy with other things.
+/// The time limit of each wait, long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked for.
+/// The interval of polls.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Keys without a sign, as `WebDriver` names them.
+/// Keys without a character, as `WebDriver` names them.
 pub(crate) const TAB: char = '\u{E004}';
 pub(crate) const ENTER: char = '\u{E007}';
 pub(crate) const ALT: char = '\u{E00A}';
@@ -50,12 +50,12 @@ impl Window {
             .expect("it can be clicked");
     }
 
-    /// The result of a function's body.
+    /// Runs the body of a function, and returns its result.
     pub(crate) async fn script(&self, body: &str) -> Value {
         self.0.execute(body, Vec::new()).await.expect("it runs")
     }
 
-    /// Presses keys, one after the other.
+    /// Presses keys in order.
     pub(crate) async fn press(&self, keys: impl IntoIterator<Item = char>) {
         let mut actions = KeyActions::new("keyboard".to_owned());
         for value in keys {
@@ -69,7 +69,7 @@ impl Window {
             .expect("there are keys");
     }
 
-    /// Presses a key while another one is held.
+    /// Presses a key while another key is held.
     pub(crate) async fn press_with(&self, held: char, key: char) {
         let actions = KeyActions::new("keyboard".to_owned())
             .then(KeyAction::Down { value: held })
@@ -82,7 +82,7 @@ impl Window {
             .expect("there are keys");
     }
 
-    /// Gives a name to the dialog that asks for it.
+    /// Enters a name in the dialog.
     pub(crate) async fn sign_in(&self, name: &str) {
         self.see("//dialog[@open]").await;
         self.press(name.chars().chain([ENTER])).await;
@@ -94,7 +94,7 @@ impl Window {
             .await;
     }
 
-    /// Publishes a text; the server has it when this returns.
+    /// Publishes a text, and waits until the server has it.
     pub(crate) async fn say(&self, text: &str) {
         let field = self.see("//textarea").await;
         field.send_keys(text).await.expect("it takes a text");
@@ -109,7 +109,7 @@ impl Window {
     }
 
     /// Waits for a message.
-    pub(crate) async fn hears(&self, text: &str) {
+    pub(crate) async fn receives(&self, text: &str) {
         self.see(&format!("//*[@class='text'][.='{text}']")).await;
     }
 
@@ -119,13 +119,13 @@ impl Window {
             .await;
     }
 
-    /// Texts in the room that is looked at, from the top.
+    /// Returns the texts of the open room, from the top.
     pub(crate) async fn texts(&self) -> Vec<String> {
         let texts = "return [...document.querySelectorAll('#log ol:not([hidden]) .text')].map(text => text.textContent)";
         serde_json::from_value(self.script(texts).await).expect("texts")
     }
 
-    /// How far the page, or a part of it, could be scrolled sideways; only the rooms may be.
+    /// Returns how far an element can scroll sideways; only the list of rooms may.
     pub(crate) async fn overflow(&self) -> i64 {
         let body = "
             const scrolls = part => ['auto', 'scroll'].includes(getComputedStyle(part).overflowX);
@@ -135,12 +135,12 @@ impl Window {
         self.script(body).await.as_i64().expect("a number")
     }
 
-    /// Closes the window, in whose console there must be nothing.
+    /// Closes the window, and checks that its console is empty.
     pub(crate) async fn close(self) {
         self.close_after(|_| false).await;
     }
 
-    /// Closes the window, in whose console there must be nothing but what is known.
+    /// Closes the window, and checks that its console has only the expected lines.
     pub(crate) async fn close_after(self, known: impl Fn(&str) -> bool) {
         let console = self.0.issue_cmd(Console).await.expect("a console");
         let lines = console.as_array().expect("lines");
@@ -152,7 +152,7 @@ impl Window {
     }
 }
 
-/// Asks for what is in the console, which only Chromium's driver tells.
+/// Requests the console's lines, an extension of Chromium's driver.
 #[derive(Debug)]
 struct Console;
 
