@@ -16,11 +16,11 @@ fn unused_address() -> String {
 #[test]
 fn times_of_zero_are_refused() {
     for option in ["--duration", "--patience", "--find-limit --step"] {
-        let told = refusal(
+        let error = refusal(
             &format!("load --target {} {option} 0s", unused_address()),
             &[],
         );
-        assert!(told.contains("longer than 0s"), "{option}: {told}");
+        assert!(error.contains("longer than 0s"), "{option}: {error}");
     }
 }
 
@@ -34,9 +34,9 @@ fn a_report_that_cannot_be_written_fails_first() {
             unused_address(),
             path.display()
         );
-        let told = refusal(&line, &[]);
+        let error = refusal(&line, &[]);
         let wanted = format!("cannot write `{}`", path.display());
-        assert!(told.contains(&wanted), "{told}");
+        assert!(error.contains(&wanted), "{error}");
     }
 }
 
@@ -47,11 +47,11 @@ fn a_run_that_fails_leaves_the_reports_alone() {
     fs::write(&old, "as before").expect("a file");
     let (old_path, new_path) = (old.display(), new.display());
     let target = unused_address();
-    let told = refusal(
+    let error = refusal(
         &format!("load --target {target} --json {old_path} --html {new_path}"),
         &[],
     );
-    assert!(told.contains("cannot connect"), "{told}");
+    assert!(error.contains("cannot connect"), "{error}");
     assert_eq!(fs::read_to_string(&old).expect("it is there"), "as before");
     assert!(!new.exists(), "an empty report was left");
 }

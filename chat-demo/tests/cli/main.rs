@@ -1,19 +1,19 @@
-//! The command line, as a user types it: what the program accepts, and how it refuses the rest.
+//! The command line: what the program accepts, and how it refuses the rest.
 
 mod load;
 mod serve;
 
 use std::process::{Command, Output, Stdio};
 
-/// A run of the program.
+/// The result of a run.
 struct Run {
-    /// `None` after a signal.
+    /// The exit code; `None` after a signal.
     code: Option<i32>,
-    /// Standard output, then standard error.
+    /// Standard output and standard error.
     text: String,
 }
 
-/// The program with those words and variables, and no other setting from the environment.
+/// Returns the program with these arguments and variables, without others of the environment.
 fn program(words: &str, variables: &[(&str, &str)]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_chat-demo"));
     for (name, _) in std::env::vars_os() {
@@ -42,7 +42,7 @@ fn ended(output: Output) -> Run {
     }
 }
 
-/// Runs the program, which refuses, and returns what it says.
+/// Runs the program, checks that it refuses, and returns its error.
 fn refusal(words: &str, variables: &[(&str, &str)]) -> String {
     let run = run(words, variables);
     let code = run.code.expect("no signal");

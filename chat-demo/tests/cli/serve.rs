@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 
 use crate::{program, refusal};
 
-/// Settings that are refused together: with them, only the settings before these are at stake.
+/// Settings that conflict: with them, the program checks only the settings before these.
 const STOP: &str = "--heartbeat 80s";
 const STOPPED: &str = "--idle-timeout must be longer than --heartbeat";
 
@@ -21,7 +21,7 @@ fn listen_takes_a_host_name() {
     let log = BufReader::new(server.stdout.take().expect("it is piped"));
     let first = log.lines().next().map(|line| line.expect("text"));
     let id = server.id().try_into().expect("a small number");
-    // Without a line the server has ended.
+    // Without a line, the server has ended.
     let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
     let status = server.wait().expect("it is ours");
     let first = first.expect("a line");
@@ -44,16 +44,16 @@ fn flags_in_the_environment_are_yes_or_no() {
         "CHAT_REDIS_CLUSTER",
     ] {
         for off in ["0", "no", "false"] {
-            let told = refusal(STOP, &[(flag, off)]);
-            assert!(told.contains(STOPPED), "{flag}={off}: {told}");
+            let error = refusal(STOP, &[(flag, off)]);
+            assert!(error.contains(STOPPED), "{flag}={off}: {error}");
         }
         for on in ["1", "yes", "true"] {
-            let told = refusal(STOP, &[(flag, on), ("CHAT_REDIS", "redis://127.0.0.1")]);
-            assert!(told.contains(STOPPED), "{flag}={on}: {told}");
+            let error = refusal(STOP, &[(flag, on), ("CHAT_REDIS", "redis://127.0.0.1")]);
+            assert!(error.contains(STOPPED), "{flag}={on}: {error}");
         }
     }
-    let told = refusal("", &[("CHAT_REDIS_CLUSTER", "yes")]);
-    assert!(told.contains("--redis-cluster needs --redis"), "{told}");
+    let error = refusal("", &[("CHAT_REDIS_CLUSTER", "yes")]);
+    assert!(error.contains("--redis-cluster needs --redis"), "{error}");
 }
 
 #[test]
@@ -68,11 +68,11 @@ fn errors_name_the_variable_behind_an_option() {
         ("--redis redis://127.0.0.1", "CHAT_DATA", "chat.redb"),
         ("load --serve", "CHAT_HEARTBEAT", "soon"),
     ] {
-        let told = refusal(words, &[(variable, value)]);
-        assert!(told.contains(variable), "{variable}={value}: {told}");
+        let error = refusal(words, &[(variable, value)]);
+        assert!(error.contains(variable), "{variable}={value}: {error}");
     }
-    let told = refusal("--heartbeat soon", &[("CHAT_HEARTBEAT", "10s")]);
-    assert!(!told.contains("CHAT_HEARTBEAT"), "typed by hand: {told}");
+    let error = refusal("--heartbeat soon", &[("CHAT_HEARTBEAT", "10s")]);
+    assert!(!error.contains("CHAT_HEARTBEAT"), "typed by hand: {error}");
 }
 
 #[test]
@@ -84,16 +84,16 @@ fn times_that_end_at_once_are_refused() {
         ("token --user ann --for 0s", "at least 1s"),
         ("token --user ann --for 999ms", "at least 1s"),
     ] {
-        let told = refusal(words, &[]);
-        assert!(told.contains(least), "{words}: {told}");
+        let error = refusal(words, &[]);
+        assert!(error.contains(least), "{words}: {error}");
     }
 }
 
 #[test]
 fn a_bad_log_filter_is_reported() {
     for bad in ["chat_demo_server=loud", "[", "info,=debug=x"] {
-        let told = refusal("--listen 127.0.0.1:0", &[("RUST_LOG", bad)]);
-        assert!(told.contains("cannot read RUST_LOG"), "{bad}: {told}");
-        assert!(told.contains(bad), "{bad}: {told}");
+        let error = refusal("--listen 127.0.0.1:0", &[("RUST_LOG", bad)]);
+        assert!(error.contains("cannot read RUST_LOG"), "{bad}: {error}");
+        assert!(error.contains(bad), "{bad}: {error}");
     }
 }
