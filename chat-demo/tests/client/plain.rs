@@ -109,7 +109,7 @@ fn each_thing_that_a_server_says_has_its_event() {
 }
 
 #[test]
-fn who_comes_back_gets_what_was_missed() {
+fn returning_client_gets_missed_messages() {
     run(async {
         let server = serve(|_| ());
         let (mut ann, epoch) = enter_in_epoch(&url(&server), "ann").await;
