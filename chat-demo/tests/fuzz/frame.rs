@@ -5,8 +5,8 @@ use chat_demo_client::frame::{CRC_LEN, Frame, HEADER_LEN, Kind};
 /// The receiver's limit.
 pub(crate) const MAX_PAYLOAD: usize = 256;
 
-/// What is a frame is the frame that its content makes. Looks at the bytes as they are, and with
-/// the checksum put right.
+/// Checks that a decoded frame encodes to the same bytes. Tries the bytes unchanged, and with a
+/// correct checksum.
 pub(crate) fn check(bytes: &[u8]) {
     round_trip(bytes);
     if let Some((content, _)) = bytes.split_last_chunk::<CRC_LEN>() {

@@ -1,5 +1,5 @@
-//! What is fuzzed, in a bounded run without a fuzzer: the seeds, and inputs made of them.
-//! `fuzz/README.md` has the rest.
+//! Runs the fuzz targets without a fuzzer: on the seeds, and on mutations of them.
+//! See `fuzz/README.md`.
 
 mod frame;
 mod payload;
@@ -24,7 +24,7 @@ const LIMIT: usize = 64 * 1024;
 /// exist at once, and a list takes half as much again while it grows.
 const BYTES_A_BYTE: u64 = 120;
 
-/// The committed inputs of one target.
+/// Returns the committed inputs of one target.
 fn seeds(of: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fuzz/seeds")
@@ -35,7 +35,7 @@ fn seeds(of: &str) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Seeds with some bytes changed, cut off, or followed by another seed.
+/// Returns seeds with some bytes changed, cut off, or followed by another seed.
 fn inputs(of: &str) -> impl Strategy<Value = Vec<u8>> + use<> {
     let seed = select(seeds(of));
     let changes = prop::collection::vec(any::<(Index, u8)>(), 0..4);
@@ -60,7 +60,7 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..300)
 }
 
-/// Checks the seeds as they are, then `cases` inputs made of them or of nothing.
+/// Checks the seeds, then `cases` mutations of them or random inputs.
 fn try_all(of: &str, cases: u32, check: impl Fn(&[u8])) {
     for seed in seeds(of) {
         check(&seed);
@@ -81,7 +81,7 @@ fn try_all(of: &str, cases: u32, check: impl Fn(&[u8])) {
 fn frames_make_a_round_trip() {
     try_all("frame", 5_000, |bytes| {
         let used = allocation_counter::measure(|| frame::check(bytes));
-        // The bytes with the checksum put right, and the frame encoded again.
+        // The bytes with a correct checksum, and the frame encoded again.
         let allowed = 2 * bytes.len() as u64;
         assert!(used.bytes_max <= allowed, "{used:?} for {}", bytes.len());
     });
@@ -176,7 +176,7 @@ fn conversations_of_any_frames_are_answered_in_whole_frames() {
     assert_no_panics(&target);
 }
 
-/// The pool contains panics, so the server is asked.
+/// The pool contains panics, so read the server's count.
 fn assert_no_panics(target: &Target) {
     let mut stream = TcpStream::connect(target.address()).expect("it listens");
     let request = b"GET /api/stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";

@@ -1,4 +1,4 @@
-//! A server that gets whatever there is, over real sockets; it must answer in whole messages, and
+//! A server that gets arbitrary bytes over real sockets. It must answer in whole messages, and
 //! no handler may panic.
 
 use std::io::{Cursor, Read, Write};
@@ -22,7 +22,7 @@ impl Target {
     pub(crate) fn start() -> Self {
         let config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
-            // Whatever else the machine does meanwhile.
+            // Disables limits that other programs could reach.
             max_cpu: 0,
             max_memory: 0,
             ..Config::default()
@@ -34,7 +34,7 @@ impl Target {
         self.0.address()
     }
 
-    /// A client that sends these bytes behind its handshake, says goodbye and reads to the end.
+    /// Sends bytes after a handshake, then a close, and reads to the end.
     pub(crate) fn stream(&self, bytes: &[u8]) {
         self.converse(bytes, Subprotocol::Json);
     }
@@ -53,7 +53,7 @@ impl Target {
                 }
                 Ok(Message::Close(_) | Message::Ping(_) | Message::Pong(_)) => {}
                 Ok(message) => panic!("not spoken here: {message}"),
-                // The client went without a goodbye, or the server was done with it.
+                // The client left without a close, or the server ended the connection.
                 Err(
                     Error::ConnectionClosed
                     | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
@@ -63,7 +63,7 @@ impl Target {
         }
     }
 
-    /// Clients that say frames behind their hello, one in each subprotocol. In `bytes` each is
+    /// Sends frames after a hello, over one connection for each subprotocol. In `bytes`, each is
     /// kind, length and payload.
     pub(crate) fn conversation(&self, bytes: &[u8]) {
         for subprotocol in Subprotocol::ALL {
@@ -83,7 +83,7 @@ impl Target {
         }
     }
 
-    /// What the server answers behind its own handshake.
+    /// Returns the server's answer after its handshake.
     fn exchange(&self, bytes: &[u8], subprotocol: Subprotocol) -> Vec<u8> {
         let address = self.address();
         let mut stream = TcpStream::connect(address).expect("it listens");
@@ -103,8 +103,8 @@ impl Target {
     }
 }
 
-/// A WebSocket message as a client sends it, with a frame or a text in it; masked with zeros, that
-/// stays as it is.
+/// Returns a WebSocket message with a frame or a text, as a client sends it. The mask is zero, so
+/// the bytes do not change.
 fn said(kind: Kind, payload: &[u8], subprotocol: Subprotocol) -> Vec<u8> {
     let (op, body) = match subprotocol {
         Subprotocol::Text => (0x81, Bytes::copy_from_slice(payload)),
