@@ -2,8 +2,8 @@
 
 use crate::imports::Imports;
 
-/// Returns the modules that are in a circle or between circles, each with those of them that it
-/// imports.
+/// Returns the modules that are in a circle or between circles, with their imports among these
+/// modules.
 pub(crate) fn modules_in_circles(imports: &Imports) -> Imports {
     let mut rest = imports.clone();
     loop {

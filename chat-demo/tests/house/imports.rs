@@ -14,7 +14,7 @@ pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 type Segments = Vec<String>;
 
 /// Reads the crate with this root file, without its tests. A re-export is no import of the module
-/// that it is in, and stands for what it exports.
+/// with it; it stands for the item that it exports.
 pub(crate) fn of_crate(root: &Path) -> Imports {
     let mut modules = Modules::default();
     let folder = root.parent().expect("a file is in a folder");
@@ -33,9 +33,9 @@ pub(crate) fn of_crate(root: &Path) -> Imports {
 
 #[derive(Default)]
 struct Modules {
-    /// What each module refers to, as paths from the root.
+    /// The references of each module, as paths from the root.
     references: BTreeMap<Segments, BTreeSet<Segments>>,
-    /// What the names that a module re-exports stand for.
+    /// The items that each module re-exports, by name.
     exports: BTreeMap<Segments, Segments>,
 }
 
@@ -76,7 +76,7 @@ impl Modules {
         }
     }
 
-    /// The module that a path from the root leads to.
+    /// Returns the module that a path from the root leads to.
     fn resolve(&self, path: &[String]) -> Segments {
         let mut prefixes = (0..=path.len()).rev().map(|len| &path[..len]);
         let module = prefixes.find(|prefix| self.references.contains_key(*prefix));
@@ -92,7 +92,7 @@ impl Modules {
 /// Collects the references of one file.
 struct Reader<'a> {
     module: Segments,
-    /// The modules within the file that are being read.
+    /// The nested modules at the current place in the file.
     inline: Segments,
     children: Vec<String>,
     modules: &'a mut Modules,
@@ -189,7 +189,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         visit::visit_path(self, path);
     }
 
-    /// The arguments of a macro are no paths to the parser.
+    /// The parser sees no paths in the arguments of a macro.
     fn visit_macro(&mut self, item: &'ast Macro) {
         let text = item.tokens.to_string();
         let words: Vec<_> = text.split_whitespace().collect();
@@ -216,7 +216,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
-/// Whether an item is there for tests or documentation alone.
+/// Returns whether an item exists only for tests or documentation.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let list = attribute.meta.require_list();
