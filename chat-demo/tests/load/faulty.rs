@@ -31,7 +31,7 @@ pub(crate) enum Fault {
     NoAck,
     /// Closes all connections instead.
     Disconnect,
-    /// Handles it, and all that follow, only when [`STALLED`] messages have come.
+    /// Handles it, and all that follow, only after [`STALLED`] messages.
     Stall,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Fault {
 pub(crate) struct FaultyServer {
     seq: u64,
     held: Option<Message>,
-    /// What has come during a stall, with the connection that waits for the ack.
+    /// The messages of a stall, with the connections that wait for acks.
     stalled: Vec<(Value, mpsc::UnboundedSender<Message>)>,
     members: Vec<mpsc::UnboundedSender<Message>>,
 }
@@ -76,7 +76,7 @@ impl FaultyServer {
         }
     }
 
-    /// The ack of the newest message.
+    /// Returns the ack of the newest message.
     fn ack(&self, said: &Value) -> Message {
         let ack = json!({ "id": said["id"], "room": said["room"], "seq": self.seq });
         frame(Kind::ACK, &ack)

@@ -20,7 +20,7 @@ fn args(address: SocketAddr, line: &str) -> Args {
     Args::try_parse_from(["load", &target].into_iter().chain(line)).expect("valid options")
 }
 
-/// The report of a run against a real server.
+/// Returns the report of a run against a real server.
 async fn load(line: &str) -> Report {
     load_from(line, |_| ()).await
 }
@@ -43,7 +43,7 @@ fn serve(change: impl FnOnce(&mut Config)) -> Server {
     Server::start(config).expect("a free port")
 }
 
-/// The report of a run with one room, two members and ten messages of one publisher.
+/// Returns the report of a run with one room, two members and ten messages of one publisher.
 async fn report_of_fault(fault: Fault) -> Report {
     let address = FaultyServer::start(fault).await;
     let line = "--connections 2 --rooms 1 --messages 10 --window 4 --patience 2s";

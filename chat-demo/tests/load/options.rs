@@ -93,12 +93,21 @@ async fn the_moments_of_a_run_add_up() {
     assert_eq!(sum(|moment| moment.delivered), report.delivered);
     let last = report.timeline.last().expect("a moment");
     assert_eq!(last.members, 20);
-    let mut told = report
+    let mut figures = report
         .timeline
         .iter()
         .filter_map(|moment| moment.server.as_ref());
-    assert!(told.clone().count() > 0, "the server reports its figures");
-    assert!(told.next_back().expect("some").pools.contains_key("fanout"));
+    assert!(
+        figures.clone().count() > 0,
+        "the server reports its figures"
+    );
+    assert!(
+        figures
+            .next_back()
+            .expect("some")
+            .pools
+            .contains_key("fanout")
+    );
     let (shares, latencies): (Vec<_>, Vec<_>) = report.percentiles.into_iter().unzip();
     assert!(shares.is_sorted() && latencies.is_sorted(), "they rise");
     assert_eq!(latencies.last(), Some(&report.max_ms));

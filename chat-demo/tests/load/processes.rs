@@ -48,7 +48,7 @@ impl Program {
         }
     }
 
-    /// Reads until a line begins so.
+    /// Reads until a line begins with a word.
     async fn until(&mut self, begin: &str) -> String {
         loop {
             let line = self.progress.next_line().await.expect("text");
@@ -64,7 +64,7 @@ impl Program {
         Pid::from_raw(id.try_into().expect("a small number"))
     }
 
-    /// Its processes.
+    /// Returns its worker processes.
     fn children(&self) -> Vec<Pid> {
         let id = self.pid();
         let threads = fs::read_dir(format!("/proc/{id}/task")).expect("it runs");

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Runs `chat-demo load` with those options in a folder.
+/// Runs `chat-demo load` with these options in a folder.
 fn load(folder: &Path, line: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_chat-demo"))
         .arg("load")
@@ -32,7 +32,7 @@ fn refusal(line: &str) -> String {
     text(&output.stderr)
 }
 
-/// The reports of a run: as JSON, and as a page.
+/// Returns the reports of a run: as JSON, and as a page.
 fn reports(line: &str) -> (Output, Value, String) {
     let folder = TempDir::new().expect("a folder");
     let output = load(
@@ -68,12 +68,12 @@ fn the_server_ends_with_the_run() {
         folder.path(),
         "--serve --profile --connections 2 --messages 1",
     );
-    let told = text(&output.stderr);
-    let (_, process) = told.split_once("process ").expect(&told);
-    let (process, _) = process.split_once('\n').expect(&told);
+    let errors = text(&output.stderr);
+    let (_, process) = errors.split_once("process ").expect(&errors);
+    let (process, _) = process.split_once('\n').expect(&errors);
     assert!(
-        told.contains(&format!("-p {process} ")),
-        "how to profile it: {told}"
+        errors.contains(&format!("-p {process} ")),
+        "how to profile it: {errors}"
     );
     assert!(
         !Path::new("/proc").join(process).exists(),
@@ -90,9 +90,9 @@ fn the_server_ends_with_a_run_that_a_signal_ends() {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it is built");
-        let told = BufReader::new(run.stderr.take().expect("it is piped"));
+        let errors = BufReader::new(run.stderr.take().expect("it is piped"));
         let mut process = None;
-        for line in told.lines().map(|line| line.expect("text")) {
+        for line in errors.lines().map(|line| line.expect("text")) {
             if let Some((_, id)) = line.split_once("process ") {
                 process = Some(id.to_owned());
             }
@@ -125,12 +125,12 @@ fn the_limit_of_a_server_is_found() {
     assert_eq!(limit["bound_by"], "nothing", "{limit}");
     let steps = limit["steps"].as_array().expect("the steps");
     assert!(steps.len() >= 2 && steps.iter().all(|step| step["rate"].as_f64() <= Some(40.0)));
-    let told = text(&output.stderr);
-    assert_eq!(told.matches(": holds").count(), steps.len());
-    // Each step tells how long the search will take.
-    let estimates = told.matches("; search 1 of 1, ").count();
-    assert_eq!(estimates, steps.len(), "{told}");
-    assert!(told.contains(" left"), "{told}");
+    let errors = text(&output.stderr);
+    assert_eq!(errors.matches(": holds").count(), steps.len());
+    // Each step reports how long the search will take.
+    let estimates = errors.matches("; search 1 of 1, ").count();
+    assert_eq!(estimates, steps.len(), "{errors}");
+    assert!(errors.contains(" left"), "{errors}");
     assert!(page.contains("The limit is 40 messages a second"), "{page}");
 }
 
@@ -154,18 +154,18 @@ fn conflicting_options_are_refused() {
         "--serve --find-limit --cpu 0",
         "--serve --find-limit --memory 101",
     ] {
-        let told = refusal(line);
-        assert!(told.contains("error: "), "{line}: {told}");
+        let errors = refusal(line);
+        assert!(errors.contains("error: "), "{line}: {errors}");
     }
-    let told = refusal("--connections 2 -- --fanout 7");
-    assert!(told.contains("--serve"), "{told}");
+    let errors = refusal("--connections 2 -- --fanout 7");
+    assert!(errors.contains("--serve"), "{errors}");
 }
 
 #[test]
 fn a_server_that_does_not_start_is_quoted() {
     let wrong = refusal("--serve -- --fan-in 7");
     assert!(wrong.contains("--fan-in"), "{wrong}");
-    // The settings are valid one by one; the server finds that they do not go together.
+    // Each setting is valid alone; the server finds that they conflict.
     let ended = refusal("--serve -- --heartbeat 80s");
     assert!(
         ended.contains("exited during start") && ended.contains("--idle-timeout"),
