@@ -1,4 +1,4 @@
-//! `chat.proto` and the types that the server uses say the same: what one writes the other reads.
+//! `chat.proto` and the server's types match: each reads what the other writes.
 
 mod payloads;
 
@@ -18,7 +18,7 @@ fn schema() -> DescriptorPool {
     DescriptorPool::from_file_descriptor_set(files).expect("it is whole")
 }
 
-/// As the protocol has it in JSON.
+/// Returns a payload in the protocol's JSON.
 fn json<P: Payload>(payload: &P) -> Value {
     serde_json::to_value(payload).expect("plain data")
 }
@@ -49,8 +49,8 @@ impl Check for SameAs {
     }
 }
 
-/// A message of the schema as the protocol has it in JSON: enumerations by the part of their names
-/// that is not their type's.
+/// Returns a message of the schema in the protocol's JSON: enumerations by the part of their names
+/// that is not the name of their type.
 fn named(message: &DynamicMessage) -> Value {
     let options = SerializeOptions::new()
         .use_proto_field_name(true)

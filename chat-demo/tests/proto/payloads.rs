@@ -1,4 +1,4 @@
-//! One of each payload, with all that it can have.
+//! One of each payload, with every field.
 
 use std::fmt::Debug;
 
@@ -12,7 +12,7 @@ pub(crate) trait Check {
     fn one<P: Payload + PartialEq + Debug>(&mut self, name: &'static str, payload: P);
 }
 
-/// One of each payload, with all that it can have.
+/// Returns one of each payload, with every field.
 pub(crate) fn each(check: &mut impl Check) {
     of_both(check);
     of_both_at_last(check);
