@@ -37,7 +37,7 @@ fn with_secret(config: &mut Config) {
     config.allow_guests = true;
 }
 
-/// Returns the numbers of the messages in tea that a search by HTTP finds.
+/// Returns the numbers of the messages in tea that a search over HTTP finds.
 async fn find(node: &Node, query: &str) -> Vec<u64> {
     let path = format!("/api/rooms/tea/messages?{query}");
     let answer = node.get_as(&path, &token()).await;
@@ -68,7 +68,7 @@ fn search_without_members_reads_the_shared_history() {
             .expect("it is connected");
         message(&mut bob).await;
         assert_eq!(find(&two, "text=tea").await, [1]);
-        // From now on the log of this server is out of date.
+        // From now on, the log of this server is outdated.
         drop(bob);
         while !two.get("/api/stats").await.contains(r#""rooms":0"#) {}
         for text in ["coffee", "TEAPOT", "tea"] {
@@ -94,7 +94,7 @@ fn text_that_timed_out_by_http_is_uncertain() {
             let body = r#"{"text":"hi","key":"1"}"#;
             node.post("/api/rooms/tea/messages", &token(), body).await
         };
-        // The server knows that it is connected, and that Redis knows the script.
+        // The server is connected, and Redis has loaded the script.
         let other = r#"{"text":"first"}"#;
         let answer = node.post("/api/rooms/tea/messages", &token(), other).await;
         assert!(answer.ends_with(r#"{"room":"tea","seq":1}"#), "{answer}");
@@ -123,8 +123,11 @@ fn text_published_on_one_server_is_delivered_on_another_once() {
             assert!(answer.ends_with(&expected), "{answer}");
         }
         for text in ["hi", "more"] {
-            let heard = message(&mut bob).await;
-            assert_eq!((heard.user.as_str(), heard.text.as_str()), ("root", text));
+            let received = message(&mut bob).await;
+            assert_eq!(
+                (received.user.as_str(), received.text.as_str()),
+                ("root", text)
+            );
         }
     });
 }

@@ -12,18 +12,18 @@ async fn say(client: &mut Client, room: &str, text: &str) -> u64 {
     loop {
         let published = client.publish(room, text, Some(text)).await;
         published.expect("it is connected");
-        let (mut kept, mut heard) = (None, false);
+        let (mut kept, mut received) = (None, false);
         loop {
             match next(client).await {
                 Event::Ack(ack) => kept = Some(ack.seq),
-                Event::Message(message) => heard |= message.text == text,
+                Event::Message(message) => received |= message.text == text,
                 Event::Error(error) => {
                     assert_eq!(error.code(), ErrorCode::Overloaded, "{error:?}");
                     break;
                 }
                 _ => {}
             }
-            if let (Some(seq), true) = (kept, heard) {
+            if let (Some(seq), true) = (kept, received) {
                 return seq;
             }
         }
@@ -61,7 +61,7 @@ fn without_redis_nothing_can_be_said_and_then_all_goes_on() {
             .await
             .expect("it is connected");
         expect_overloaded(&mut ann).await;
-        // Nor can a room be entered that the server does not know.
+        // A client cannot join a room that is new to the server.
         ann.join("milk", None).await.expect("it is connected");
         expect_overloaded(&mut ann).await;
         ann.members("tea").await.expect("it is connected");
@@ -113,7 +113,7 @@ fn local_rooms_begin_a_new_epoch_when_redis_is_back() {
         assert_ne!(joined.epoch, shared);
         assert_eq!(messages(&mut bob, 1).await, [(alone, "2".to_owned())]);
         redis.start_again().await;
-        // The others have not heard what was said meanwhile.
+        // The other servers lack the messages of the outage.
         let joined = loop {
             if let Event::Joined(joined) = next(&mut bob).await {
                 break joined;

@@ -1,4 +1,4 @@
-//! A Redis that loses its data: rooms begin a new epoch, and all members learn of it.
+//! A Redis that loses its data: rooms begin a new epoch, and the servers notify all members.
 
 use std::time::Duration;
 
@@ -30,37 +30,37 @@ async fn say(client: &mut Client, room: &str, texts: &[&str]) -> Vec<u64> {
     numbers
 }
 
-/// A client that is in a room.
+/// Returns a client that has joined a room.
 async fn listener(node: &Node, name: &str, room: &str) -> Reconnecting {
     let builder = Client::builder(&node.url()).name(name);
     let mut client = builder.reconnecting(Settings::default()).expect("a url");
     client.join(room, None).expect("a good name");
-    while !matches!(told(&mut client).await, News::Joined(_)) {}
+    while !matches!(news(&mut client).await, News::Joined(_)) {}
     client
 }
 
-async fn told(client: &mut Reconnecting) -> News {
+async fn news(client: &mut Reconnecting) -> News {
     client.next().await.expect("not the end").expect("no error")
 }
 
-/// All numbers and texts up to one text, in the epoch that they are of at last, and that epoch.
-async fn heard_until(
+/// Returns all numbers and texts up to one text, in their last epoch, and that epoch.
+async fn received_until(
     client: &mut Reconnecting,
     last: &str,
 ) -> (Option<String>, Vec<(u64, String)>) {
-    let (mut begun, mut heard) = (None, Vec::new());
+    let (mut begun, mut received) = (None, Vec::new());
     loop {
-        match told(client).await {
+        match news(client).await {
             News::Renumbered { epoch, .. } => {
                 begun = Some(epoch);
-                heard.clear();
+                received.clear();
             }
             News::Lost { from, to, .. } => panic!("{from} to {to} are lost"),
             News::Message(message) => {
                 let end = message.text == last;
-                heard.push((message.seq, message.text));
+                received.push((message.seq, message.text));
                 if end {
-                    return (begun, heard);
+                    return (begun, received);
                 }
             }
             _ => {}
@@ -101,7 +101,7 @@ fn flushed_room_begins_anew_for_all_at_once() {
         say(&mut ann, "tea", &["1", "2", "3"]).await;
         for listener in &mut listeners {
             assert_eq!(
-                heard_until(listener, "3").await.1,
+                received_until(listener, "3").await.1,
                 numbered(1, &["1", "2", "3"])
             );
         }
@@ -113,9 +113,9 @@ fn flushed_room_begins_anew_for_all_at_once() {
         );
         let mut epochs = Vec::new();
         for listener in &mut listeners {
-            let (epoch, heard) = heard_until(listener, "g").await;
-            assert_eq!(heard, numbered(1, &texts));
-            epochs.push(epoch.expect("it was told of another epoch"));
+            let (epoch, received) = received_until(listener, "g").await;
+            assert_eq!(received, numbered(1, &texts));
+            epochs.push(epoch.expect("another epoch was announced"));
         }
         assert_eq!(epochs[0], epochs[1]);
         assert_eq!(members(&mut ann, "tea").await, ["ann", "lea", "leo"]);
@@ -159,7 +159,8 @@ fn facts_that_are_evicted_alone_are_restored() {
             assert_eq!(message(&mut bob).await.seq, seq);
         }
         assert_eq!(join(&mut bob, "tea", None).await.epoch, epoch);
-        // With the keys, which have a copy of the epoch, it is another one, and the numbers go on.
+        // With the keys, which have a copy of the epoch, the epoch changes and the numbers
+        // continue.
         redis.ask(&["DEL", "chat:{tea}:facts", "chat:{tea}:keys"]);
         assert_eq!(say(&mut ann, "tea", &["4"]).await, [4]);
         loop {
@@ -190,7 +191,7 @@ fn room_with_members_is_not_forgotten() {
 }
 
 #[test]
-fn silent_server_hears_of_an_epoch_that_began_elsewhere() {
+fn silent_server_learns_of_an_epoch_that_began_elsewhere() {
     run(async {
         let redis = Redis::start().await;
         let (one, two) = (
@@ -208,7 +209,7 @@ fn silent_server_hears_of_an_epoch_that_began_elsewhere() {
     });
 }
 
-/// Waits for word of an epoch.
+/// Waits for an announcement of an epoch.
 async fn until_epoch(client: &mut Client, epoch: &str) {
     loop {
         if let Event::Joined(joined) = next(client).await
@@ -219,7 +220,7 @@ async fn until_epoch(client: &mut Client, epoch: &str) {
     }
 }
 
-/// A Redis that has what it had when it was saved, after a restart.
+/// A Redis with the data of its last save, after a restart.
 async fn forgetful() -> Redis {
     Redis::with(free_address(), &["--appendonly", "no"]).await
 }
@@ -227,8 +228,8 @@ async fn forgetful() -> Redis {
 #[test]
 fn numbers_that_are_given_again_are_of_another_epoch() {
     run(async {
-        // The server that lost the newest messages hears of it when the others are behind it, at
-        // the same, and beyond.
+        // The server that lost the newest messages notices when the others are behind it, at the
+        // same number, and beyond.
         for again in [1, 3, 6] {
             let mut redis = forgetful().await;
             let proxy = Proxy::start(redis.address).await;
@@ -239,7 +240,7 @@ fn numbers_that_are_given_again_are_of_another_epoch() {
             say(&mut ann, "tea", &["1", "2"]).await;
             redis.ask(&["SAVE"]);
             say(&mut ann, "tea", &["3", "4", "5"]).await;
-            heard_until(&mut lea, "5").await;
+            received_until(&mut lea, "5").await;
             proxy.stall();
             redis.kill();
             redis.start_again().await;
@@ -252,9 +253,9 @@ fn numbers_that_are_given_again_are_of_another_epoch() {
             say(&mut bob, "tea", &texts[..again]).await;
             proxy.go_on();
             two.until_ready().await;
-            // Both have begun the same epoch before anybody speaks.
+            // Both servers have begun the same epoch before a client publishes.
             let after = loop {
-                if let News::Renumbered { epoch, .. } = told(&mut lea).await {
+                if let News::Renumbered { epoch, .. } = news(&mut lea).await {
                     break epoch;
                 }
             };
@@ -264,10 +265,13 @@ fn numbers_that_are_given_again_are_of_another_epoch() {
             let mut all = vec!["1", "2"];
             all.extend(&texts[..again]);
             all.push("end");
-            assert_eq!(heard_until(&mut lea, "end").await.1, numbered(1, &all));
-            let (epoch, heard) = heard_until(&mut leo, "end").await;
-            assert_eq!((epoch.as_ref(), heard), (Some(&after), numbered(1, &all)));
-            // What was lost is not taken for what has its numbers now.
+            assert_eq!(received_until(&mut lea, "end").await.1, numbered(1, &all));
+            let (epoch, received) = received_until(&mut leo, "end").await;
+            assert_eq!(
+                (epoch.as_ref(), received),
+                (Some(&after), numbered(1, &all))
+            );
+            // Lost messages are not taken for messages that have their numbers now.
             let seen = Position {
                 epoch: before,
                 seq: 5,
@@ -287,7 +291,7 @@ fn text_that_timed_out_is_uncertain_and_delivered_once() {
         let two = Node::start(&redis.url()).await;
         let mut ann = one.enter("ann", "tea").await;
         let mut bob = two.enter("bob", "tea").await;
-        // The server knows that it is connected, and that Redis knows the script.
+        // The server is connected, and Redis has loaded the script.
         assert_eq!(say(&mut ann, "tea", &["zero"]).await, [1]);
         assert_eq!(message(&mut bob).await.seq, 1);
         proxy.stall();
@@ -307,7 +311,7 @@ fn text_that_timed_out_is_uncertain_and_delivered_once() {
                 _ => {}
             }
         }
-        // What was under way arrives now.
+        // Delayed messages arrive now.
         proxy.go_on();
         one.until_ready().await;
         publish(&mut ann).await;
@@ -321,9 +325,9 @@ fn text_that_timed_out_is_uncertain_and_delivered_once() {
         bob.publish("tea", "two", None)
             .await
             .expect("it is connected");
-        let heard = [message(&mut bob).await, message(&mut bob).await];
+        let received = [message(&mut bob).await, message(&mut bob).await];
         assert_eq!(
-            heard.map(|message| (message.seq, message.text)),
+            received.map(|message| (message.seq, message.text)),
             [(2, "one".to_owned()), (3, "two".to_owned())]
         );
     });
@@ -362,7 +366,7 @@ fn key_is_known_on_each_server() {
 #[test]
 fn key_is_forgotten_with_its_message() {
     run(async {
-        // What Redis keeps of a room at least, for servers that were cut off.
+        // The messages that Redis keeps of a room at least, for servers that were disconnected.
         const KEPT: u64 = 4096;
         let redis = Redis::start().await;
         let node = Node::with(&redis.url(), |config| {
@@ -390,7 +394,7 @@ fn key_is_forgotten_with_its_message() {
         assert_eq!(say(&mut ann, "tea", &["2"]).await, [KEPT + 1]);
         assert_eq!(redis.ask(&["HLEN", "chat:{tea}:keys"]), "1", "the epoch");
         assert_eq!(acked(&mut ann).await, KEPT + 2);
-        // Keys that outlive their messages are of no other ones.
+        // Keys that outlive their messages match no other messages.
         redis.ask(&["DEL", "chat:{tea}:facts", "chat:{tea}:log"]);
         assert_eq!(say(&mut ann, "tea", &["3"]).await, [1]);
         assert_eq!(acked(&mut ann).await, 2);

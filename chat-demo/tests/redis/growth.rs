@@ -27,7 +27,7 @@ fn keys_in_redis_expire_and_do_not_grow() {
         assert!(keys.lines().count() > 2, "{keys}");
         for key in keys.lines() {
             let left: i64 = redis.ask(&["PTTL", key]).parse().expect("a number");
-            // It may have ended since.
+            // The process may have ended since.
             assert!(left > 0 || left == -2, "{key} stays");
         }
     });

@@ -1,4 +1,4 @@
-//! What was acknowledged is not lost, doubled or left out, whatever becomes of Redis and the ways
+//! Acknowledged messages are not lost, doubled or skipped, whatever happens to Redis and the links
 //! to it.
 
 use chat_demo_client::Client;
@@ -10,13 +10,13 @@ use crate::redis::Redis;
 
 const LAST: &str = "the last word";
 
-/// A server whose clients may look back far.
+/// Starts a server with a long history.
 async fn roomy(redis: &str) -> Node {
     Node::with(redis, |config| config.history = 100_000).await
 }
 
-/// Publishers on each server and listeners on each, while something happens; then what was heard is
-/// checked.
+/// Runs publishers and listeners on each server during an event, then checks the received
+/// messages.
 async fn under_load(nodes: &[Node], happens: impl AsyncFnOnce(&Talk)) {
     let talk = Talk::new();
     let mut listeners = Vec::new();

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use chat_demo_client::{Builder, Client, Event, News, Reconnecting, Settings};
 use tokio::task::JoinHandle;
 
-/// What was acknowledged of a room: texts by their numbers.
+/// Acknowledged texts of a room, by number.
 pub(crate) type Acked = BTreeMap<u64, String>;
 
-/// What publishers have in common.
+/// State that publishers share.
 #[derive(Clone)]
 pub(crate) struct Talk(Arc<watch::Sender<Said>>);
 
@@ -39,7 +39,7 @@ impl Talk {
     }
 }
 
-/// Says texts, each once, until the talk ends; says which were acknowledged.
+/// Publishes texts, each once, until the talk ends. Returns the acknowledged texts.
 pub(crate) fn publish(
     mut client: Client,
     room: &str,
@@ -65,7 +65,7 @@ pub(crate) fn publish(
                         talk.0.send_modify(|said| said.acked += 1);
                         break;
                     }
-                    // Whether it was kept is not known.
+                    // The server may have kept it.
                     Event::Error(error) if error.id.as_ref() == Some(&text) => break,
                     _ => {}
                 }
@@ -75,8 +75,8 @@ pub(crate) fn publish(
     })
 }
 
-/// Hears a room to the message with a text, over all connections that it takes; says what it heard,
-/// by numbers.
+/// Reads a room up to the message with a text, over as many connections as needed. Returns the
+/// texts by number.
 pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acked> {
     let (room, last) = (room.to_owned(), last.to_owned());
     tokio::spawn(async move {
@@ -84,7 +84,7 @@ pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acke
             .reconnecting(Settings::default())
             .expect("an address");
         client.join(&room, None).expect("a room");
-        let mut heard = Acked::new();
+        let mut received = Acked::new();
         loop {
             match client
                 .next()
@@ -94,10 +94,10 @@ pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acke
             {
                 News::Message(message) => {
                     let end = message.text == last;
-                    let twice = heard.insert(message.seq, message.text);
+                    let twice = received.insert(message.seq, message.text);
                     assert_eq!(twice, None, "number {} came twice", message.seq);
                     if end {
-                        return heard;
+                        return received;
                     }
                 }
                 News::Lost { .. } | News::Renumbered { .. } => panic!("something is lost"),
@@ -107,18 +107,22 @@ pub(crate) fn listen(client: Builder, room: &str, last: &str) -> JoinHandle<Acke
     })
 }
 
-/// Whether what was heard is without gaps, and has each text once and all that was acknowledged
-/// under its number.
-pub(crate) fn check(heard: &Acked, acked: &Acked) {
-    let (first, last) = (heard.keys().next(), heard.keys().next_back());
+/// Checks that the received messages have no gaps, and have each text once and all acknowledged
+/// texts under their numbers.
+pub(crate) fn check(received: &Acked, acked: &Acked) {
+    let (first, last) = (received.keys().next(), received.keys().next_back());
     let (first, last) = (*first.expect("something"), *last.expect("something"));
-    assert_eq!(heard.len() as u64, last - first + 1, "there are gaps");
+    assert_eq!(received.len() as u64, last - first + 1, "there are gaps");
     let mut by_text = HashMap::new();
-    for (seq, text) in heard {
+    for (seq, text) in received {
         let other = by_text.insert(text, seq);
         assert_eq!(other, None, "{text} has two numbers, {seq} and another");
     }
     for (seq, text) in acked.range(first..) {
-        assert_eq!(heard.get(seq), Some(text), "what was acknowledged as {seq}");
+        assert_eq!(
+            received.get(seq),
+            Some(text),
+            "what was acknowledged as {seq}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Several servers that share their rooms by Redis, with real sockets.
+//! Several servers that share their rooms over Redis, with real sockets.
 
 mod api;
 mod away;

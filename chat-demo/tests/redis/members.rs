@@ -66,9 +66,9 @@ fn members_are_listed_in_order() {
 fn presence_counts_a_user_on_two_servers_once() {
     run(async {
         let redis = Redis::start().await;
-        let told = |config: &mut chat_demo_server::config::Config| config.presence_limit = 10;
-        let one = Node::with(&redis.url(), told).await;
-        let two = Node::with(&redis.url(), told).await;
+        let announced = |config: &mut chat_demo_server::config::Config| config.presence_limit = 10;
+        let one = Node::with(&redis.url(), announced).await;
+        let two = Node::with(&redis.url(), announced).await;
         let mut ann = one.enter("ann", "tea").await;
         let bob_here = one.enter("bob", "tea").await;
         assert_eq!(
@@ -112,14 +112,14 @@ fn members_of_a_dead_server_expire() {
             presence(&mut ann).await,
             (PresenceEvent::Joined, "bob".into())
         );
-        // For the others it is as if its machine had failed.
+        // To the remaining servers, it is a failed machine.
         proxy.stall();
         assert_eq!(
             presence(&mut ann).await,
             (PresenceEvent::Left, "bob".into())
         );
         assert_eq!(members(&mut ann, "tea").await, ["ann"]);
-        // It was only cut off.
+        // It was only disconnected.
         proxy.go_on();
         assert_eq!(
             presence(&mut ann).await,

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Runs a test, which must not take for ever.
+/// Runs a test with a time limit.
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -31,7 +31,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A server that shares its rooms by that Redis, once it is connected.
+    /// Starts a server that shares its rooms over a Redis, and waits until it is connected.
     pub(crate) async fn start(redis: &str) -> Self {
         Self::with(redis, |_| ()).await
     }
@@ -42,13 +42,13 @@ impl Node {
         node
     }
 
-    /// A server that need not be connected.
+    /// Starts a server without waiting for Redis.
     pub(crate) fn cut_off(redis: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             drain_notice: Duration::ZERO,
             presence_limit: 0,
-            // Whatever else the machine does meanwhile.
+            // Disables limits that other programs could reach.
             max_cpu: 0,
             max_memory: 0,
             ..Config::default()
@@ -71,25 +71,25 @@ impl Node {
         builder.connect().await.expect("a welcome")
     }
 
-    /// A client that is in a room.
+    /// Returns a client that has joined a room.
     pub(crate) async fn enter(&self, name: &str, room: &str) -> Client {
         let mut client = self.connect(name).await;
         join(&mut client, room, None).await;
         client
     }
 
-    /// What it answers by HTTP.
+    /// Returns the answer to a GET.
     pub(crate) async fn get(&self, path: &str) -> String {
         self.ask(&format!("GET {path} HTTP/1.1"), "").await
     }
 
-    /// What it answers by HTTP to the bearer of a token.
+    /// Returns the answer to a GET with a token.
     pub(crate) async fn get_as(&self, path: &str, token: &str) -> String {
         let head = format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer {token}");
         self.ask(&head, "").await
     }
 
-    /// What it answers by HTTP to a body.
+    /// Returns the answer to a POST.
     pub(crate) async fn post(&self, path: &str, token: &str, body: &str) -> String {
         let len = body.len();
         let head = format!(
@@ -151,7 +151,7 @@ pub(crate) async fn message(client: &mut Client) -> Message {
     }
 }
 
-/// The numbers and the texts of the next messages.
+/// Returns the numbers and the texts of the next messages.
 pub(crate) async fn messages(client: &mut Client, count: usize) -> Vec<(u64, String)> {
     let mut messages = Vec::new();
     while messages.len() < count {

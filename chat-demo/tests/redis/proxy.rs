@@ -64,7 +64,7 @@ async fn carry(
     }
 }
 
-/// Passes each client on to the first server that takes it.
+/// Connects each client to the first server that accepts it.
 pub(crate) struct Balancer {
     address: SocketAddr,
     passed: Arc<watch::Sender<usize>>,
@@ -104,7 +104,7 @@ impl Balancer {
         format!("ws://{}/ws", self.address)
     }
 
-    /// Waits until so many have been passed on.
+    /// Waits until this many clients have been connected.
     pub(crate) async fn until(&self, count: usize) {
         let mut passed = self.passed.subscribe();
         let enough = passed.wait_for(|passed| *passed >= count).await;

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
-/// Ended with the test, however that ends.
+/// A process of Redis. Dropping this kills it.
 pub(crate) struct Redis {
     pub(crate) address: SocketAddr,
     folder: TempDir,
@@ -25,7 +25,7 @@ impl Redis {
     }
 
     pub(crate) async fn with(address: SocketAddr, options: &[&str]) -> Self {
-        // What was acknowledged is there after a kill.
+        // Acknowledged data must survive a kill.
         let mut all = vec![
             "--save",
             "",
@@ -59,7 +59,7 @@ impl Redis {
         format!("redis://{}", self.address)
     }
 
-    /// As a failed machine ends.
+    /// Kills it, like a failed machine.
     pub(crate) fn kill(&mut self) {
         self.running.kill().expect("it runs");
         self.running.wait().expect("it ran");
@@ -79,7 +79,7 @@ impl Redis {
         }
     }
 
-    /// A command, and the answer as `redis-cli` shows it.
+    /// Runs a command, and returns the answer as `redis-cli` prints it.
     pub(crate) fn ask(&self, command: &[&str]) -> String {
         let port = self.address.port().to_string();
         let asked = Command::new("redis-cli")
@@ -103,7 +103,7 @@ impl Drop for Redis {
 
 fn spawn(address: SocketAddr, folder: &TempDir, options: &[String]) -> Child {
     Command::new("redis-server")
-        // A file of settings is named before all options.
+        // A configuration file must precede all options.
         .args(options)
         .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
         .arg("--dir")

@@ -1,4 +1,4 @@
-//! A Redis that answers, but refuses what the servers need.
+//! A Redis that answers, but refuses commands that the servers need.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::node::{Node, join, next, run};
 use crate::redis::{Redis, free_address};
 
-/// Lets a user in who has those rights only; its address.
+/// Creates a user of Redis with these rights only, and returns its address.
 fn limited(redis: &Redis, rights: &[&str]) -> String {
     let user = ["ACL", "SETUSER", "ann", "reset", "on", ">secret", "~*"];
     assert_eq!(redis.ask(&[&user, rights].concat()), "OK");
@@ -33,10 +33,10 @@ async fn until_trouble(node: &Node, reason: &str) {
     assert!(figures.contains("\nchat_redis_up 0\n"), "{figures}");
 }
 
-/// Whatever a client asks for is refused, and then done when the user of Redis has all rights.
+/// Each request is refused, and succeeds once the user of Redis has all rights.
 async fn refuses_until_it_may(redis: &Redis, rights: &[&str], reason: &str) {
     let node = Node::cut_off(&limited(redis, rights), |config| {
-        // A wait that nothing ends is one that the test does not survive.
+        // A request that waits for this time-out exceeds the time limit of the test.
         config.request_timeout = Duration::from_secs(3600);
     });
     until_trouble(&node, reason).await;
@@ -111,7 +111,7 @@ fn a_read_only_replica_is_reported() {
     });
 }
 
-/// A server as a process, and what it logs.
+/// A server as a process, and its log.
 fn process(args: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
         .args(["--listen", "127.0.0.1:0"])
@@ -125,7 +125,7 @@ fn process(args: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
     (server, BufReader::new(stdout).lines())
 }
 
-/// The line that contains something, once it has come.
+/// Returns the first line that contains a text.
 async fn line(lines: &mut Lines<BufReader<ChildStdout>>, wanted: &str) -> String {
     loop {
         let line = lines.next_line().await.expect("text");
@@ -158,13 +158,16 @@ fn the_log_reports_two_servers_with_one_name() {
         let (mut dead, mut lines) = process(&args);
         line(&mut lines, "connected to Redis").await;
         dead.kill().await.expect("it runs");
-        // One that is started again finds itself alone, and two that run do not.
+        // A restarted server finds no other of its name, and two running ones do.
         let (_one, mut lines_of_one) = process(&args);
         line(&mut lines_of_one, "connected to Redis").await;
         let (_two, mut lines_of_two) = process(&args);
         for lines in [&mut lines_of_one, &mut lines_of_two] {
-            let told = line(lines, "ERROR").await;
-            assert!(told.contains("another server has the same name"), "{told}");
+            let error = line(lines, "ERROR").await;
+            assert!(
+                error.contains("another server has the same name"),
+                "{error}"
+            );
         }
     });
 }

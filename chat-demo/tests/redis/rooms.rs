@@ -29,12 +29,12 @@ fn messages_reach_all_servers_in_one_order() {
                 .await
                 .expect("it is connected");
         }
-        let heard = messages(&mut ann, 100).await;
-        assert_eq!(heard, messages(&mut bob, 100).await);
-        let numbers: Vec<_> = heard.iter().map(|(seq, _)| *seq).collect();
+        let received = messages(&mut ann, 100).await;
+        assert_eq!(received, messages(&mut bob, 100).await);
+        let numbers: Vec<_> = received.iter().map(|(seq, _)| *seq).collect();
         assert_eq!(numbers, (1..=100).collect::<Vec<_>>());
         for who in ["a", "b"] {
-            let said = heard.iter().filter(|(_, text)| text.starts_with(who));
+            let said = received.iter().filter(|(_, text)| text.starts_with(who));
             let said: Vec<_> = said.map(|(_, text)| text.as_str()).collect();
             let order: Vec<_> = (0..50).map(|number| format!("{who}{number}")).collect();
             assert_eq!(said, order);
@@ -61,9 +61,9 @@ fn an_ack_names_the_number_that_all_servers_know() {
             }
         };
         assert_eq!((ack.id.as_str(), ack.seq), ("x", 1));
-        let heard = message(&mut bob).await;
+        let received = message(&mut bob).await;
         assert_eq!(
-            (heard.seq, heard.user.as_str(), heard.room.as_str()),
+            (received.seq, received.user.as_str(), received.room.as_str()),
             (1, "ann", "tea")
         );
     });
@@ -97,7 +97,7 @@ fn a_server_without_the_room_serves_its_history() {
             .expect("it is connected");
         let older: Vec<_> = (1..=2).map(|seq| (seq, seq.to_string())).collect();
         assert_eq!(messages(&mut bob, 2).await, older);
-        // More than a server shows is not recovered.
+        // Messages beyond the history are not recovered.
         let three = Node::with(&redis.url(), |config| config.history = 2).await;
         let mut cat = three.connect("cat").await;
         let joined = join(&mut cat, "tea", at(1)).await;
@@ -126,15 +126,18 @@ fn unnumbered_frames_reach_all_servers() {
         ann.order_update(&update).await.expect("it is connected");
         ann.user_state(State::Busy).await.expect("it is connected");
         for client in [&mut ann, &mut bob] {
-            let Event::OrderUpdate(heard) = next(client).await else {
+            let Event::OrderUpdate(received) = next(client).await else {
                 panic!("not an order")
             };
-            assert_eq!((heard.order.as_str(), heard.status.as_str()), ("7", "sent"));
-            let Event::UserState(heard) = next(client).await else {
+            assert_eq!(
+                (received.order.as_str(), received.status.as_str()),
+                ("7", "sent")
+            );
+            let Event::UserState(received) = next(client).await else {
                 panic!("not a state")
             };
             assert_eq!(
-                (heard.user.as_deref(), heard.state()),
+                (received.user.as_deref(), received.state()),
                 (Some("guest-ann"), State::Busy)
             );
         }

@@ -6,7 +6,7 @@ use chat_demo_client::{Client, Event};
 use crate::node::{Node, message, next, run};
 use crate::redis::Redis;
 
-/// The numbers of the messages that contain a text.
+/// Returns the numbers of the messages that contain a text.
 async fn find(client: &mut Client, text: &str) -> Vec<u64> {
     let search = Search {
         room: "tea".to_owned(),
@@ -32,7 +32,7 @@ fn search_finds_messages_of_other_servers() {
                 .expect("it is connected");
             message(&mut ann).await;
         }
-        // It reads the history when the first member comes.
+        // The server reads the history when the first member joins.
         let two = Node::start(&redis.url()).await;
         let mut bob = two.enter("bob", "tea").await;
         ann.publish("tea", "TEAPOT", None)

@@ -40,13 +40,13 @@ fn members_of_three_servers_get_one_order() {
             });
         }
         let members = entering.join_all().await;
-        let mut hearing = JoinSet::new();
+        let mut listening = JoinSet::new();
         for (number, mut client) in members {
             let room = format!("room-{}", number % ROOMS);
-            // The first three members of a room publish, one of each server.
+            // The first three members of a room publish, one on each server.
             let said = if number / ROOMS < 3 { MESSAGES } else { 0 };
-            hearing.spawn(async move {
-                let mut heard = Vec::new();
+            listening.spawn(async move {
+                let mut received = Vec::new();
                 for count in 0..3 * MESSAGES {
                     if count < said {
                         let text = format!("{number}-{count}");
@@ -56,17 +56,17 @@ fn members_of_three_servers_get_one_order() {
                             .expect("it is connected");
                     }
                     let message = message(&mut client).await;
-                    heard.push((message.seq, message.text));
+                    received.push((message.seq, message.text));
                 }
-                (number % ROOMS, heard)
+                (number % ROOMS, received)
             });
         }
         let mut rooms: BTreeMap<usize, Vec<(u64, String)>> = BTreeMap::new();
-        for (room, heard) in hearing.join_all().await {
-            let numbers = heard.iter().map(|(seq, _)| *seq);
-            assert!(numbers.eq(1..=3 * MESSAGES), "room {room}: {heard:?}");
-            let all = rooms.entry(room).or_insert_with(|| heard.clone());
-            assert_eq!(*all, heard);
+        for (room, received) in listening.join_all().await {
+            let numbers = received.iter().map(|(seq, _)| *seq);
+            assert!(numbers.eq(1..=3 * MESSAGES), "room {room}: {received:?}");
+            let all = rooms.entry(room).or_insert_with(|| received.clone());
+            assert_eq!(*all, received);
         }
         for node in nodes {
             node.stop().await;
@@ -110,8 +110,8 @@ fn the_clients_of_a_server_that_is_killed_recover_on_another() {
         let redis = Redis::start().await;
         let other = Node::with(&redis.url(), |config| config.history = 100_000).await;
         let (mut server, url) = process(&redis.url()).await;
-        // Clients of the first are passed on to another when that is gone, as a load balancer
-        // does it.
+        // Clients of the first server reconnect to another server, as a load balancer would
+        // direct them.
         let balancer = crate::proxy::Balancer::start(&[url, other.url()]).await;
         let listeners: Vec<_> = (0..10)
             .map(|number| {

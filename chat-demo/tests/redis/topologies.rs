@@ -11,7 +11,7 @@ fn rooms_are_spread_over_a_cluster() {
     run(async {
         let mut parts = Vec::new();
         while parts.len() < 3 {
-            // The parts speak among themselves at a port that is larger by so much.
+            // The nodes of a cluster use a second port, higher by this number.
             let address = free_address();
             if address.port() < u16::MAX - 10_000 {
                 let options = [

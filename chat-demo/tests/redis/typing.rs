@@ -35,7 +35,7 @@ fn large_room_announces_no_notices() {
 }
 
 #[test]
-fn members_on_another_server_hear_that_a_user_writes() {
+fn members_on_another_server_get_typing_notices() {
     run(async {
         let redis = Redis::start().await;
         let notices = |config: &mut chat_demo_server::config::Config| config.presence_limit = 10;
@@ -46,15 +46,15 @@ fn members_on_another_server_hear_that_a_user_writes() {
         let (room, user) = ("tea".to_owned(), None);
         let typing = Typing { room, user };
         ann.say(&typing).await.expect("it is connected");
-        let heard = loop {
+        let received = loop {
             match next(&mut bob).await {
                 Event::Typing(typing) => break typing,
                 Event::Presence(_) => {}
                 other => panic!("not a notice: {other:?}"),
             }
         };
-        assert_eq!(heard.user.as_deref(), Some("ann"));
-        // Its own server gets it back from Redis, and does not tell the user.
+        assert_eq!(received.user.as_deref(), Some("ann"));
+        // The user's own server gets the notice from Redis, and does not deliver it.
         ann.publish("tea", "hi", None)
             .await
             .expect("it is connected");
