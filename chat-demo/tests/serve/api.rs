@@ -11,7 +11,7 @@ fn admin() -> String {
 }
 
 impl Server {
-    /// A request of an admin, with a body.
+    /// Sends a request of an admin, with a body.
     async fn api(&self, request: &str, body: &str) -> Response {
         self.api_as(&admin(), request, body).await
     }
@@ -57,7 +57,7 @@ fn admin_publishes_by_http_once_a_key() {
                 (&json!("root"), &json!(text))
             );
         }
-        // A room without members keeps it, too.
+        // A room without members keeps the message as well.
         let answer = server
             .api("POST /api/rooms/empty/messages", r#"{"text":"x"}"#)
             .await;
@@ -140,7 +140,7 @@ fn user_is_disconnected_from_all_its_connections() {
         }
         bob.join("tea").await;
         assert_eq!(server.stats().await["drops"]["disconnected"], 2);
-        // No name is the name of the connections before their hello.
+        // Connections before their hello have no name, so no name matches them.
         let mut silent = server.connect().await;
         server.until(|stats| stats["connections"] == 2).await;
         for name in ["", "%20", "%00"] {

@@ -10,12 +10,12 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Client, Server, run};
 
-/// Reads until so many messages of each room have come, in order.
+/// Reads until this many messages of each room have arrived, in order.
 fn read(mut client: Client, rooms: usize, each: u64) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut newest = vec![0; rooms];
         while newest.iter().any(|seq| *seq < each) {
-            let (kind, payload) = client.hear().await;
+            let (kind, payload) = client.receive().await;
             if kind == Kind::MESSAGE {
                 let room = payload["room"].as_str().expect("a name");
                 let room: usize = room.parse().expect("a number");
@@ -26,7 +26,7 @@ fn read(mut client: Client, rooms: usize, each: u64) -> JoinHandle<()> {
     })
 }
 
-/// Publishes in one go, and reads meanwhile until `count` messages have come.
+/// Publishes in one burst, and reads meanwhile until `count` messages have arrived.
 fn burst(client: Client, room: usize, count: u64) -> JoinHandle<()> {
     let (mut to, mut from) = client.0.split();
     let payload = json!({ "room": room.to_string(), "text": "burst" }).to_string();
@@ -58,8 +58,8 @@ fn burst(client: Client, room: usize, count: u64) -> JoinHandle<()> {
     })
 }
 
-/// Lets one client in each of `rooms` publish in one go, while others read.
-async fn assert_nobody_is_dropped(server: &Server, rooms: usize, each: u64) {
+/// One client in each of `rooms` publishes in one burst, while others read.
+async fn assert_no_client_is_dropped(server: &Server, rooms: usize, each: u64) {
     let mut all = Vec::new();
     for name in 0..3 {
         let mut reader = server.enter(&format!("reader {name}")).await;
@@ -82,9 +82,9 @@ async fn assert_nobody_is_dropped(server: &Server, rooms: usize, each: u64) {
 #[test]
 fn readers_survive_a_burst_in_memory() {
     run(async {
-        assert_nobody_is_dropped(&Server::start(), 1, 5000).await;
+        assert_no_client_is_dropped(&Server::start(), 1, 5000).await;
         let server = Server::with(|config| config.outbox_frames = 16);
-        assert_nobody_is_dropped(&server, 1, 500).await;
+        assert_no_client_is_dropped(&server, 1, 500).await;
     });
 }
 
@@ -93,7 +93,7 @@ fn readers_survive_a_burst_on_disk() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let server = Server::with(|config| config.data = Some(folder.path().join("chat.redb")));
-        assert_nobody_is_dropped(&server, 1, 600).await;
+        assert_no_client_is_dropped(&server, 1, 600).await;
     });
 }
 
@@ -101,7 +101,7 @@ fn readers_survive_a_burst_on_disk() {
 fn readers_survive_bursts_in_many_rooms() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 64);
-        assert_nobody_is_dropped(&server, 8, 300).await;
+        assert_no_client_is_dropped(&server, 8, 300).await;
     });
 }
 
@@ -143,7 +143,7 @@ fn readers_survive_joins_and_leaves() {
 
 /// A client that does not read delays its room once, and is dropped.
 #[test]
-fn who_does_not_read_is_dropped_after_its_time() {
+fn client_that_does_not_read_is_dropped_after_a_time() {
     run(async {
         let server = Server::with(|config| {
             config.outbox_frames = 64;

@@ -1,4 +1,4 @@
-//! Clients that write their bytes themselves, as no WebSocket library would.
+//! Clients that write raw bytes, as no WebSocket library would.
 
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ fn a_client_may_die_at_any_byte() {
                 stats["connections"] == 1 && stats["pools"]["connections"]["in_flight"] == 1
             })
             .await;
-        bob.publish("tea", "anybody?").await;
-        assert_eq!(bob.expect(Kind::MESSAGE).await["text"], "anybody?");
+        bob.publish("tea", "hello?").await;
+        assert_eq!(bob.expect(Kind::MESSAGE).await["text"], "hello?");
         assert_eq!(bob.join("tea").await["members"], 1);
     });
 }
@@ -92,7 +92,7 @@ fn each_byte_of_a_websocket_is_counted_and_none_of_its_request() {
             payload: &[],
         }
         .encode();
-        // One arrives with the request, the other alone.
+        // The first arrives with the request, the second separately.
         let bytes = [request(&server).as_bytes(), &masked(&hello)].concat();
         socket.write_all(&bytes).await.expect("it reads");
         server.until(|stats| stats["frames_in"] == 1).await;
@@ -130,7 +130,7 @@ fn request(server: &Server) -> String {
     )
 }
 
-/// A socket whose upgrade is done.
+/// Returns a socket after its upgrade.
 async fn upgraded(server: &Server) -> TcpStream {
     let mut socket = TcpStream::connect(server.address)
         .await
@@ -154,7 +154,7 @@ async fn upgraded(server: &Server) -> TcpStream {
     socket
 }
 
-/// A short frame as a client sends it; masked with zeros, it stays as it is.
+/// Returns a short frame as a client sends it. The mask is zero, so the bytes do not change.
 fn masked(frame: &[u8]) -> Vec<u8> {
     let len = u8::try_from(frame.len())
         .ok()

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 
 use crate::harness::{Client, Server, run};
 
-/// The answer to a client that was not let in.
+/// Returns the answer to a refused client.
 async fn refusal(server: &Server) -> Response {
     let stream = TcpStream::connect(server.address)
         .await
@@ -55,7 +55,7 @@ fn a_waiting_client_is_admitted_when_a_slot_is_free() {
             .await
             .expect("it listens");
         let waiting = tokio::spawn(Client::over(stream, server.request()));
-        // The newcomer's socket, and the one that asks.
+        // The socket of the new client, and the socket of this request.
         server
             .until(|stats| stats["pools"]["front"]["in_flight"] == 2)
             .await;

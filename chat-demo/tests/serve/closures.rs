@@ -8,10 +8,10 @@ use crate::harness::{Server, run};
 
 /// Messages of each client.
 const MESSAGES: u64 = 50;
-/// Closures that have to run meanwhile.
+/// Closures to run meanwhile.
 const CLOSURES: u64 = 10;
 
-/// Each message is a round trip of its own. A worker that runs the 64 closures before it looks at a
+/// Each message is a round trip of its own. A worker that runs the 64 closures before it polls a
 /// socket takes 640 ms for one, so 100 messages exceed the patience of [`run`].
 #[test]
 fn closures_on_the_only_worker_hold_up_no_chat() {

@@ -118,11 +118,11 @@ fn guests_get_names_of_their_own() {
 }
 
 #[test]
-fn all_members_hear_the_same_order_without_gaps() {
+fn all_members_get_the_same_order_without_gaps() {
     run(async {
         const EACH: u32 = 200;
-        // Room for all: they read only after all is published, and a busy machine may not write
-        // earlier.
+        // The outbox holds all messages: members read only after all are published, and a busy
+        // machine may not write earlier.
         let server = Server::with(|config| config.outbox_frames = 1_000);
         let mut ann = server.enter_room("ann", "tea").await;
         let mut bob = server.enter_room("bob", "tea").await;
@@ -241,7 +241,7 @@ fn a_user_state_goes_to_all_rooms_of_the_user() {
         ann.join("coffee").await;
         ann.say(
             Kind::USER_STATE,
-            json!({ "state": "busy", "user": "somebody else" }),
+            json!({ "state": "busy", "user": "another user" }),
         )
         .await;
         for client in [&mut bob, &mut eve] {

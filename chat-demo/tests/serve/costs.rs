@@ -13,7 +13,7 @@ use crate::subprotocols::Binary;
 /// Requests of each greedy client.
 const REQUESTS: usize = 5000;
 
-/// A client in a room full of long texts.
+/// Returns a client in a room full of long texts.
 async fn enter_full_room(server: &Server, room: &str) -> Binary {
     let mut eve = Binary::enter(server, "eve").await;
     let mut ann = server.enter_room("ann", room).await;
@@ -31,7 +31,7 @@ fn encode<P: Payload>(payload: &P) -> Vec<u8> {
     payload.encode_to_vec()
 }
 
-/// Asks for the history of a room again and again, and reads what comes if `reads`.
+/// Requests the history of a room repeatedly, and reads the answers if `reads`.
 fn ask_on_and_on(client: Binary, room: &str, reads: bool) -> JoinHandle<()> {
     let history = History {
         room: room.to_owned(),
@@ -67,7 +67,7 @@ async fn chat(ann: &mut Client, bob: &mut Client, room: &str) {
     }
 }
 
-/// Each request for all takes milliseconds, so that the rooms would stand still for longer than the
+/// Each request for all messages takes milliseconds, so the rooms would stall for longer than the
 /// patience of [`run`].
 #[test]
 fn history_requests_freeze_no_room() {
@@ -92,7 +92,7 @@ fn history_requests_freeze_no_room() {
     });
 }
 
-/// A worker that encoded all that was asked for would take longer than the patience of [`run`].
+/// A worker that encoded all requested messages would exceed the patience of [`run`].
 #[test]
 fn connection_that_is_gone_costs_nothing() {
     run(async {
@@ -111,8 +111,8 @@ fn connection_that_is_gone_costs_nothing() {
     });
 }
 
-/// Whether somebody who asks again and again is held up: a publish behind all that comes later than
-/// one of another client.
+/// Returns whether repeated requests delay their sender: a publish after all of them is handled
+/// after a publish of another client.
 async fn is_paced(server: &Server, requests: &[(Kind, Value)]) -> bool {
     let mut bob = server.enter_room("bob", "tea").await;
     let mut eve = server.enter_room("eve", "tea").await;
@@ -120,14 +120,14 @@ async fn is_paced(server: &Server, requests: &[(Kind, Value)]) -> bool {
         eve.say(*kind, payload.clone()).await;
     }
     eve.publish("tea", "late").await;
-    // By then the server has read what eve said, if it reads.
+    // By then the server has read eve's frames, if it reads.
     for _ in 0..100 {
         bob.say(Kind::HEARTBEAT, Value::Null).await;
-        while bob.hear().await.0 != Kind::HEARTBEAT {}
+        while bob.receive().await.0 != Kind::HEARTBEAT {}
     }
     bob.publish("tea", "early").await;
     loop {
-        let (kind, payload) = bob.hear().await;
+        let (kind, payload) = bob.receive().await;
         if kind == Kind::MESSAGE {
             return payload["text"] == "early";
         }

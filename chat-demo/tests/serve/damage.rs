@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, run};
 use crate::process::Process;
 
-/// The exit code and the lines of a server that is to fail at start.
+/// Returns the exit code and the output of a server that fails at start.
 fn start(command: &mut Command, path: &Path) -> (Option<i32>, Vec<String>) {
     let output = command
         .args(["--listen", "127.0.0.1:0", "--data"])
@@ -31,7 +31,7 @@ fn server() -> Command {
     Command::new(env!("CARGO_BIN_EXE_chat-demo"))
 }
 
-/// One line, which says what is wrong with which file.
+/// Returns the only line, which names the file and the error.
 fn assert_refused((code, lines): &(Option<i32>, Vec<String>), path: &Path, why: &str) {
     assert_eq!(*code, Some(1), "{lines:?}");
     let [line] = &lines[..] else {
@@ -74,7 +74,7 @@ fn file_without_permission_is_refused_in_one_line() {
     let program = folder.path().join("chat-demo");
     fs::copy(env!("CARGO_BIN_EXE_chat-demo"), &program).expect("there is space");
     let mut command = if is_root {
-        // Root may open everything.
+        // Root may open every file.
         let mut command = Command::new("setpriv");
         command
             .args(["--reuid=65534", "--clear-groups"])
@@ -86,7 +86,7 @@ fn file_without_permission_is_refused_in_one_line() {
     assert_refused(&start(&mut command, &path), &path, "Permission denied");
 }
 
-/// A file with some messages in it.
+/// Returns a file with some messages.
 async fn file(path: &Path) -> Vec<u8> {
     let server = Server::with(|config| config.data = Some(path.to_owned()));
     let mut ann = server.enter_room("ann", "tea").await;
@@ -100,7 +100,7 @@ async fn file(path: &Path) -> Vec<u8> {
     fs::read(path).expect("it is there")
 }
 
-/// The same, of a server that was killed.
+/// Returns the file of a server that was killed.
 async fn killed(path: &Path) -> Vec<u8> {
     let server = Process::serve(&["--data", path.to_str().expect("text")]);
     let mut ann = server.enter_room("ann", "tea").await;
@@ -113,12 +113,12 @@ async fn killed(path: &Path) -> Vec<u8> {
     fs::read(path).expect("it is there")
 }
 
-/// The number that a text gets, or the code of the error.
+/// Returns the number of a text, or the code of the error.
 async fn publish(client: &mut Client, text: &str) -> Result<Value, String> {
     let publish = json!({ "room": "tea", "text": text, "id": "1" });
     client.say(Kind::PUBLISH, publish).await;
     loop {
-        match client.hear().await {
+        match client.receive().await {
             (Kind::ACK, ack) => return Ok(ack["seq"].clone()),
             (Kind::ERROR, error) => {
                 assert_eq!(error["id"], "1");
@@ -129,8 +129,8 @@ async fn publish(client: &mut Client, text: &str) -> Result<Value, String> {
     }
 }
 
-/// Starts a server on a damaged file: it says what is wrong, or has all messages. Says whether it
-/// refused.
+/// Starts a server on a damaged file: it reports the error, or has all messages. Returns whether
+/// it refused.
 async fn check_damaged(path: &Path, content: &[u8], what: &str) -> bool {
     fs::write(path, content).expect("there is space");
     match Server::try_with(|config| config.data = Some(path.to_owned())) {
@@ -160,7 +160,7 @@ fn damaged_file_is_refused_or_whole_wherever_it_is_damaged() {
         let path = folder.path().join("damaged.redb");
         for (whole, how) in [(closed, "closed"), (killed, "killed")] {
             let mut refused = 0;
-            // A step that is no power of two meets each place of a page.
+            // A step that is no power of two reaches each place of a page.
             let offsets = (0..512).chain((512..whole.len()).step_by(whole.len() / 150 + 13));
             for offset in offsets.step_by(5) {
                 let mut content = whole.clone();
@@ -202,7 +202,7 @@ fn file_that_is_removed_is_missed() {
         assert_eq!(publish(&mut ann, "one").await, Ok(json!(1)));
         let away = folder.path().join("away.redb");
         fs::rename(&path, &away).expect("it is there");
-        // The damage is detected in a silent room as well.
+        // The server detects the damage in a silent room as well.
         while server.http("GET /readyz HTTP/1.1").await.status != 503 {}
         let figures = server.http("GET /metrics HTTP/1.1").await.body;
         assert!(figures.contains("\nchat_data_up 0\n"), "{figures}");
@@ -292,10 +292,10 @@ fn each_publish_is_answered_while_the_file_is_damaged() {
         let garbage = vec![0xA5; usize::try_from(len).expect("it is small")];
         file.write_all(&garbage).expect("there is space");
         for _ in 0..20 {
-            // It may be kept, by what is in memory; each text has an answer.
+            // The server may keep it in memory; each text has an answer.
             let _ = publish(&mut ann, &long).await;
         }
-        // The file is opened again, and all of it is looked at.
+        // The server opens the file again, and reads all of it.
         let away = folder.path().join("away.redb");
         fs::rename(&path, &away).expect("it is there");
         while server.http("GET /readyz HTTP/1.1").await.status != 503 {}

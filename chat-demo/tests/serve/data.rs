@@ -19,7 +19,7 @@ fn on(path: &Path) -> Server {
     Server::with(|config| config.data = Some(path.to_owned()))
 }
 
-/// Texts by number, as the server knows them: the newest page first.
+/// Returns texts by number, as the server has them: the newest page first.
 async fn history(client: &mut Client, room: &str) -> BTreeMap<u64, String> {
     let newest = client.join(room).await["seq"].as_u64().expect("a number");
     let mut known = BTreeMap::new();
@@ -37,8 +37,8 @@ async fn history(client: &mut Client, room: &str) -> BTreeMap<u64, String> {
     known
 }
 
-/// Publishes until the connection breaks; tells each text with the number that it was acknowledged
-/// with.
+/// Publishes until the connection breaks. Sends each acknowledged text with its number to a
+/// channel.
 async fn publish_on_and_on(
     client: Client,
     name: usize,
@@ -88,14 +88,18 @@ fn what_was_acknowledged_survives_kill_9() {
         let mut all = BTreeMap::new();
         for round in 0..3 {
             let server = Process::serve(&args);
-            let (tell, mut acked) = mpsc::unbounded_channel();
+            let (sender, mut acked) = mpsc::unbounded_channel();
             let mut publishing = Vec::new();
             for client in 0..4 {
                 let name = round * 10 + client;
                 let client = server.enter_room(&name.to_string(), "tea").await;
-                publishing.push(tokio::spawn(publish_on_and_on(client, name, tell.clone())));
+                publishing.push(tokio::spawn(publish_on_and_on(
+                    client,
+                    name,
+                    sender.clone(),
+                )));
             }
-            drop(tell);
+            drop(sender);
             let enough = all.len() + 200;
             while all.len() < enough {
                 let (seq, text) = acked.recv().await.expect("it goes on and on");
@@ -105,7 +109,7 @@ fn what_was_acknowledged_survives_kill_9() {
             for publishing in publishing {
                 publishing.await.expect("no panic");
             }
-            // What was on its way to us when it died counts too.
+            // Messages that were under way at the kill count as well.
             while let Some((seq, text)) = acked.recv().await {
                 assert_eq!(all.insert(seq, text), None, "{seq} was given twice");
             }
@@ -171,7 +175,7 @@ fn a_file_serves_one_server() {
         let config = config::Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
             data: Some(path.clone()),
-            // Whatever else the machine does meanwhile.
+            // Disables limits that other programs could reach.
             max_cpu: 0,
             max_memory: 0,
             ..config::Config::default()
@@ -185,7 +189,7 @@ fn a_file_serves_one_server() {
     });
 }
 
-/// Lets a process write files of so many bytes.
+/// Limits the files of a process to this many bytes.
 fn limit_files(process: u32, bytes: &str) {
     let limit = format!("--fsize={bytes}:");
     let process = process.to_string();
@@ -200,7 +204,7 @@ fn a_full_disk_fails_only_publishes() {
     run(async {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("chat.redb");
-        // A file that may not grow looks like a full disk, once its signal is not deadly.
+        // A file that cannot grow acts like a full disk, once its signal is ignored.
         let serve = r#"trap "" XFSZ; exec "$0" --listen 127.0.0.1:0 --data "$1""#;
         let server = Process::start(
             Command::new("sh")
@@ -217,7 +221,7 @@ fn a_full_disk_fails_only_publishes() {
                 )
                 .await;
             loop {
-                match client.hear().await {
+                match client.receive().await {
                     (Kind::MESSAGE, _) => {}
                     (Kind::ACK, ack) => return Ok(ack["seq"].as_u64().expect("a number")),
                     (kind, error) => {
@@ -236,7 +240,7 @@ fn a_full_disk_fails_only_publishes() {
                 Err(code) => break code,
             }
         };
-        // Whether it shows before or while the database writes is not told.
+        // The error may show before the database writes, or during it.
         assert!(
             ["overloaded", "uncertain"].contains(&&*refused),
             "{refused}"
@@ -251,7 +255,7 @@ fn a_full_disk_fails_only_publishes() {
 
         limit_files(server.id(), "unlimited");
         let next = loop {
-            // The file is not opened again at once.
+            // The server does not reopen the file at once.
             if let Ok(seq) = publish(&mut ann, kept + 1).await {
                 break seq;
             }

@@ -10,16 +10,16 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Client, Server, run};
 
-/// Handshakes at a time.
+/// Concurrent handshakes.
 const PLACES: usize = 4;
 
-/// Few places, and handshakes that take longer than the patience of [`run`].
+/// Sets few slots, and a handshake time-out beyond the patience of [`run`].
 fn narrow(config: &mut Config) {
     config.max_handshakes = PLACES;
     config.handshake_timeout = Duration::from_secs(120);
 }
 
-/// A socket from a loopback address that has sent so much.
+/// Returns a socket from a loopback address that has sent some bytes.
 async fn socket(server: &Server, from: &str, sent: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let from: SocketAddr = format!("{from}:0").parse().expect("an address");
@@ -31,7 +31,7 @@ async fn socket(server: &Server, from: &str, sent: &str) -> TcpStream {
     socket
 }
 
-/// Many sockets that have sent so much.
+/// Returns many sockets that have sent some bytes.
 async fn crowd(server: &Server, count: usize, from: &str, sent: &str) -> Vec<TcpStream> {
     let mut sockets = Vec::new();
     for _ in 0..count {
@@ -86,7 +86,7 @@ fn one_address_does_not_take_all_handshakes() {
             config.address_handshakes = 2;
         });
         let _halves = crowd(&server, 10, "127.0.0.2", "GET / HTTP/1.1\r\n").await;
-        // Two, and the socket that asks.
+        // Two, and the socket of this request.
         server
             .until(|stats| stats["pools"]["front"]["in_flight"] == 3)
             .await;

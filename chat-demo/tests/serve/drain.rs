@@ -27,7 +27,7 @@ fn a_drain_notifies_closes_and_ends() {
         ended.await.expect("no panic").expect("all have gone");
         assert!(
             TcpStream::connect(address).await.is_err(),
-            "nobody listens any more"
+            "the port is closed"
         );
     });
 }
@@ -72,7 +72,7 @@ fn an_idle_socket_does_not_keep_the_server() {
 }
 
 #[test]
-fn who_waits_for_a_place_is_told_of_the_end() {
+fn waiting_client_is_refused_when_the_server_drains() {
     run(async {
         let server = Server::with(|config| {
             config.max_connections = 1;
@@ -125,7 +125,7 @@ fn a_taken_port_is_reported_in_one_line() {
         let server = Server::start();
         let config = Config {
             listen: server.address.into(),
-            // Whatever else the machine does meanwhile.
+            // Disables limits that other programs could reach.
             max_cpu: 0,
             max_memory: 0,
             ..Config::default()

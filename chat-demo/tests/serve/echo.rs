@@ -21,7 +21,7 @@ impl Client {
     }
 }
 
-/// A piece of a message.
+/// A fragment of a message.
 fn fragment(data: Data, content: impl Into<Bytes>, last: bool) -> Message {
     Message::Frame(Frame::message(content, OpCode::Data(data), last))
 }
@@ -130,7 +130,7 @@ fn websocket_errors_close_with_their_code() {
     run(async {
         let server = echo();
         let cases: [(&[u8], u16); 9] = [
-            // Text that is not UTF-8, whole, cut short by its end, and as the reason of a close.
+            // Text that is not UTF-8: whole, cut short at its end, and as the reason of a close.
             (b"\x81\x82\0\0\0\0\xC3\x28", 1007),
             (b"\x81\x81\0\0\0\0\xC3", 1007),
             (b"\x88\x83\0\0\0\0\x03\xE8\xFF", 1007),
@@ -156,7 +156,7 @@ fn websocket_errors_close_with_their_code() {
 }
 
 #[test]
-fn who_sends_and_does_not_read_is_held_back_and_loses_nothing() {
+fn sender_that_does_not_read_is_delayed_and_loses_nothing() {
     /// More than all buffers on the way hold.
     const MANY: usize = 4096;
 
@@ -177,7 +177,7 @@ fn who_sends_and_does_not_read_is_held_back_and_loses_nothing() {
                 sent += 1;
                 continue;
             }
-            // The server is idle when it has answered twice and read nothing in between.
+            // The server is idle after two answers without a read in between.
             let before = server.stats().await["frames_in"].clone();
             let after = server.stats().await["frames_in"].clone();
             if before == after && client.0.flush().now_or_never().is_none() {
@@ -197,7 +197,7 @@ fn who_sends_and_does_not_read_is_held_back_and_loses_nothing() {
 }
 
 #[test]
-fn who_sends_fragments_without_end_leaves_room_for_others() {
+fn endless_fragments_leave_room_for_other_clients() {
     run(async {
         let server = Server::with(|config| {
             config.echo = true;

@@ -24,7 +24,7 @@ fn text_too_long_in_json_gets_no_number() {
         eve.join("tea", None).await;
         // 44 KB in Protobuf, 264 KB in JSON: more than an outbox.
         eve.say(&publish("\u{1}".repeat(44_000))).await;
-        let refused = eve.hear::<payload::Error>().await;
+        let refused = eve.receive::<payload::Error>().await;
         assert_eq!(refused.code, i32::from(payload::ErrorCode::BadPayload));
         assert_eq!(refused.id.as_deref(), Some("one"));
         let update = OrderUpdate {
@@ -33,12 +33,12 @@ fn text_too_long_in_json_gets_no_number() {
             ..OrderUpdate::default()
         };
         eve.say(&update).await;
-        eve.hear::<payload::Error>().await;
-        // The longest that fits: a control character takes six bytes.
+        eve.receive::<payload::Error>().await;
+        // The longest text that fits: a control character takes six bytes.
         let longest = "\u{1}".repeat(65_536 / 6);
         eve.say(&publish(longest.clone())).await;
-        assert_eq!(eve.hear::<Message>().await.seq, 1);
-        assert_eq!(eve.hear::<Ack>().await.seq, 1);
+        assert_eq!(eve.receive::<Message>().await.seq, 1);
+        assert_eq!(eve.receive::<Ack>().await.seq, 1);
         assert_eq!(bob.expect(Kind::MESSAGE).await["text"], longest);
         assert_eq!(server.stats().await["drops"]["slow_consumer"], 0);
     });
@@ -56,7 +56,7 @@ fn text_too_long_for_a_frame_of_json_is_refused() {
         eve.join("tea", None).await;
         // 18 MB in JSON: more than the length of a frame can say.
         eve.say(&publish("\u{1}".repeat(3_000_000))).await;
-        eve.hear::<payload::Error>().await;
+        eve.receive::<payload::Error>().await;
         bob.publish("tea", "hi").await;
         assert_eq!(bob.expect(Kind::MESSAGE).await["seq"], 1);
         assert_eq!(server.stats().await["panics"], 0);
@@ -73,13 +73,13 @@ fn error_does_not_repeat_all_that_was_wrong() {
         let error = ann.expect_error("bad_payload").await;
         let message = error["message"].as_str().expect("a text");
         assert!(message.len() < 300, "{} bytes", message.len());
-        // Guests are refused before the length of an alert is looked at.
+        // The server refuses guests before it checks the length of an alert.
         let mut eve = Binary::enter(&server, "eve").await;
         let alert = Alert {
             text: "\u{1}".repeat(44_000),
             ..Alert::default()
         };
         eve.say(&alert).await;
-        eve.hear::<payload::Error>().await;
+        eve.receive::<payload::Error>().await;
     });
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, run};
 
 impl Client {
-    /// Publishes so many texts, and reads them.
+    /// Publishes this many texts, and reads them.
     async fn publish_some(&mut self, room: &str, count: usize) {
         for _ in 0..count {
             self.publish(room, "hi").await;

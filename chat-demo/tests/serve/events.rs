@@ -45,7 +45,7 @@ impl Reader {
         Self(lines)
     }
 
-    /// The next event, or nothing at the end.
+    /// Returns the next event, or `None` at the end.
     async fn next(&mut self) -> Option<Event> {
         let (mut id, mut name, mut data) = (None, String::new(), Value::Null);
         while let Some(line) = self.0.next_line().await.expect("text") {
@@ -61,8 +61,8 @@ impl Reader {
     }
 
     async fn expect(&mut self, name: &str) -> (Option<String>, Value) {
-        let (id, heard, data) = self.next().await.expect("not the end");
-        assert_eq!(heard, name, "{data}");
+        let (id, received, data) = self.next().await.expect("not the end");
+        assert_eq!(received, name, "{data}");
         assert_eq!(data["type"], name);
         (id, data)
     }
@@ -86,7 +86,7 @@ fn reader_gets_the_messages_of_a_room() {
                 (&json!("ann"), &json!("hi\nthere"))
             );
         }
-        // It has a place like any other connection.
+        // It takes a slot like any other connection.
         let stats = server.stats().await;
         assert_eq!(stats["connections"], 2, "{stats}");
         drop(reader);
@@ -160,7 +160,7 @@ fn reader_has_the_rights_of_its_token() {
         assert_eq!(get("tea", "", &line).await.status, 403);
         assert_eq!(get("tea", "", "").await.status, 401);
         assert_eq!(get("%00", "", &line).await.status, 400);
-        // An address is no place for a secret.
+        // A URL must not contain a secret.
         let query = format!("?token={}", token(&claims));
         let answer = get("team-red", &query, "").await;
         assert_eq!(answer.status, 401);
@@ -178,7 +178,7 @@ fn reader_has_the_rights_of_its_token() {
 fn page_of_a_rebound_name_gets_no_events() {
     run(async {
         let server = Server::start();
-        // A page asks its own name without an Origin.
+        // A page requests its own origin without an `Origin` header.
         let port = server.address.port();
         for (host, status) in [("evil.example", "403"), ("localhost", "200")] {
             let mut stream = TcpStream::connect(server.address)

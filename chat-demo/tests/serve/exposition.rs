@@ -30,7 +30,7 @@ fn each_figure_has_help_a_type_and_its_unit_in_its_name() {
         for name in figures.names() {
             let of_ours = name.starts_with("chat_") || name.starts_with("process_");
             assert!(of_ours, "{name}");
-            // What a type adds to the name of the figure.
+            // The suffixes that a type adds to the name of a figure.
             let suffixes = ["", "_total", "_bucket", "_sum", "_count"];
             let (figure, suffix) = suffixes
                 .iter()
@@ -58,14 +58,14 @@ fn each_figure_has_help_a_type_and_its_unit_in_its_name() {
     });
 }
 
-/// The words of `text` that are names of figures.
+/// Returns the words of `text` that are names of figures.
 fn figures_in(text: &str) -> impl Iterator<Item = &str> {
     let ours = |word: &&str| word.starts_with("chat_") || word.starts_with("process_");
     text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
         .filter(ours)
 }
 
-/// All values of a key, at any depth.
+/// Returns all values of a key, at any depth.
 fn all<'a>(json: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
     match json {
         Value::Object(fields) => {
@@ -97,7 +97,7 @@ fn the_dashboard_asks_for_figures_that_there_are() {
             shown.extend(asked);
         }
         assert!(shown.len() > 25, "{shown:?}");
-        // Labels are those of the figures, and panels can be told apart.
+        // The labels exist, and the ids of panels differ.
         for label in ["reason", "code", "type", "pool", "le"] {
             let by = format!("{label}=\"");
             assert!(figures.0.keys().any(|series| series.contains(&by)), "{by}");

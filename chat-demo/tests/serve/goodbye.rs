@@ -19,7 +19,7 @@ async fn publish_all(client: &mut Client) {
     }
 }
 
-/// The numbers that were acknowledged up to the end, and the code of that.
+/// Returns the acknowledged numbers up to the end, and the close code.
 async fn acked_to_the_end(client: &mut Client) -> (Vec<u64>, u16) {
     let mut acked = Vec::new();
     loop {
@@ -79,7 +79,7 @@ fn accepted_publishes_are_acknowledged_before_a_restart() {
         assert_eq!(code, 1012);
         drop(ann);
         ended.await.expect("no panic").expect("all have gone");
-        // Each that is kept was acknowledged: there is none of which the client does not know.
+        // Each kept message was acknowledged, so the client knows all of them.
         let server = Server::with(|config| config.data = Some(path));
         let kept = server.enter("bob").await.join("tea").await["seq"].as_u64();
         assert_eq!(Some(acked.len() as u64), kept);

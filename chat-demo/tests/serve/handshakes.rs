@@ -5,11 +5,11 @@ use tokio::net::TcpStream;
 
 use crate::harness::{Server, run};
 
-/// What an upgrade needs besides its first line and its host.
+/// The headers of an upgrade besides its first line and its host.
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// The status that answers a request, and its first words.
+/// Returns the status for a request, and the first words of the body.
 async fn answer(server: &Server, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server.address)
         .await
@@ -73,7 +73,7 @@ fn other_requests_name_one_host_as_well_unless_they_are_old() {
             assert_eq!(status(&server, &two).await, 400, "{path}");
             let none = format!("GET {path} HTTP/1.1\r\n\r\n");
             assert_eq!(status(&server, &none).await, 400, "{path}");
-            // As load balancers ask for health.
+            // A health check of a load balancer.
             let old = format!("GET {path} HTTP/1.0\r\n\r\n");
             assert_eq!(status(&server, &old).await, 200, "{path}");
         }
@@ -132,13 +132,13 @@ fn a_foreign_name_for_this_machine_is_not_the_server_s_own() {
         let (own, foreign) = (format!("localhost:{port}"), format!("evil.example:{port}"));
         assert_eq!(ask(&server, &own, "/ws", &from(&own)).await, 101);
         assert_eq!(ask(&server, &foreign, "/ws", &from(&foreign)).await, 403);
-        // A program that is no browser may call the server what it likes.
+        // A program that is no browser may use any name for the server.
         assert_eq!(ask(&server, &foreign, "/ws", UPGRADE).await, 101);
         for figures in ["/metrics", "/api/stats"] {
             assert_eq!(ask(&server, &own, figures, "").await, 200);
             assert_eq!(ask(&server, &foreign, figures, "").await, 403, "{figures}");
         }
-        // Behind a proxy that passes the name on.
+        // Behind a proxy that keeps the name.
         let proxied = Server::with(|config| {
             config.allow_origin = vec!["https://chat.example".to_owned()];
         });

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-/// Runs a test, which must not take for ever.
+/// Runs a test with a time limit.
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -49,13 +49,13 @@ impl Server {
     pub(crate) fn try_with(change: impl FnOnce(&mut Config)) -> Result<Self, ServeError> {
         let mut config = Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
-            // Whatever else the machine does meanwhile.
+            // Disables limits that other programs could reach.
             max_cpu: 0,
             max_memory: 0,
             ..Config::default()
         };
         config.drain_notice = Duration::ZERO;
-        // So that the next frame is the one that a test is about.
+        // No presence comes between the frames of a test.
         config.presence_limit = 0;
         change(&mut config);
         let server = server::Server::start(config)?;
@@ -83,7 +83,7 @@ impl Server {
             .expect("an upgrade")
     }
 
-    /// A client whose system holds little for it.
+    /// Returns a client with small socket buffers.
     pub(crate) async fn connect_with_small_buffer(&self) -> Client {
         let stream = self.reach_with_small_buffer();
         Client::over(stream, self.request())
@@ -99,7 +99,7 @@ impl Server {
         TcpStream::from_std(socket.into()).expect("a runtime")
     }
 
-    /// A client that has said hello.
+    /// Returns a client that has sent its hello.
     pub(crate) async fn enter(&self, name: &str) -> Client {
         let mut client = self.connect().await;
         client.say(Kind::HELLO, json!({ "name": name })).await;
@@ -107,19 +107,19 @@ impl Server {
         client
     }
 
-    /// A client that is in a room.
+    /// Returns a client that has joined a room.
     pub(crate) async fn enter_room(&self, name: &str, room: &str) -> Client {
         let mut client = self.enter(name).await;
         client.join(room).await;
         client
     }
 
-    /// One HTTP exchange.
+    /// Performs one HTTP exchange.
     pub(crate) async fn http(&self, request: &str) -> Response {
         http(self.address, request).await
     }
 
-    /// One HTTP exchange, of a request that has a body.
+    /// Performs one HTTP exchange with a body.
     pub(crate) async fn http_with_body(&self, request: &str, body: &str) -> Response {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
         exchange_body(stream, &self.address.to_string(), request, body).await
@@ -129,19 +129,19 @@ impl Server {
         serde_json::from_str(&self.http("GET /api/stats HTTP/1.1").await.body).expect("JSON")
     }
 
-    /// Looks until the figures are as wanted.
+    /// Polls until the figures are as expected.
     pub(crate) async fn until(&self, wanted: impl Fn(&Value) -> bool) {
         while !wanted(&self.stats().await) {}
     }
 }
 
-/// One HTTP exchange with a server.
+/// Performs one HTTP exchange with a server.
 pub(crate) async fn http(address: SocketAddr, request: &str) -> Response {
     let stream = TcpStream::connect(address).await.expect("it listens");
     exchange(stream, &address.to_string(), request).await
 }
 
-/// One HTTP exchange over a stream.
+/// Performs one HTTP exchange over a stream.
 pub(crate) async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     host: &str,
@@ -179,7 +179,7 @@ async fn exchange_body(
 
 pub(crate) struct Response {
     pub(crate) status: u16,
-    /// In lower case.
+    /// The head, in lower case.
     pub(crate) head: String,
     pub(crate) body: String,
 }
@@ -211,8 +211,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send(Message::Binary(frame)).await;
     }
 
-    /// The next frame, with `null` for no payload.
-    pub(crate) async fn hear(&mut self) -> (Kind, Value) {
+    /// Returns the next frame, with `null` for no payload.
+    pub(crate) async fn receive(&mut self) -> (Kind, Value) {
         loop {
             match self
                 .0
@@ -236,14 +236,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// The next frame, which has to be of a kind.
+    /// Returns the payload of the next frame, which must be of a kind.
     pub(crate) async fn expect(&mut self, kind: Kind) -> Value {
-        let (heard, payload) = self.hear().await;
-        assert_eq!(heard, kind, "with {payload}");
+        let (received, payload) = self.receive().await;
+        assert_eq!(received, kind, "with {payload}");
         payload
     }
 
-    /// The next frame, which has to be an error.
+    /// Expects an error as the next frame.
     pub(crate) async fn expect_error(&mut self, code: &str) -> Value {
         let error = self.expect(Kind::ERROR).await;
         assert_eq!(error["code"], code, "{error}");
@@ -265,7 +265,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// The end, which has to come next.
+    /// Expects a close as the next frame.
     pub(crate) async fn expect_close(&mut self, code: u16) {
         let message = self
             .0
@@ -289,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             .await;
     }
 
-    /// Goes as a well-mannered client goes.
+    /// Closes the connection with a close frame.
     pub(crate) async fn close(mut self) {
         self.0.close(None).await.expect("the server answers");
         while self.0.next().await.is_some() {}

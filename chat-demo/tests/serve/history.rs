@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, run};
 
 impl Client {
-    /// Joins after a message that was seen, in the epoch of an earlier `joined`.
+    /// Joins after a message, in the epoch of an earlier `joined`.
     async fn come_back(&mut self, room: &str, after: u64, joined: &Value) -> Value {
         let join = json!({ "room": room, "after": after, "epoch": joined["epoch"] });
         self.say(Kind::JOIN, join).await;
@@ -31,7 +31,7 @@ impl Client {
 }
 
 #[test]
-fn who_comes_back_gets_what_was_missed_then_what_is_new() {
+fn returning_client_gets_missed_then_new_messages() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter_room("ann", "tea").await;
@@ -72,13 +72,13 @@ fn a_room_without_members_keeps_its_numbers() {
 }
 
 #[test]
-fn who_comes_too_late_is_told_so() {
+fn late_client_learns_that_messages_are_gone() {
     run(async {
         let server = Server::with(|config| config.history = 2);
         let mut ann = server.enter_room("ann", "tea").await;
         ann.say_numbers("tea", 1..=5).await;
         let seen = ann.join("tea").await;
-        // 3 was seen: 4 and 5 are kept. 2 was seen: 3 is not. 9 cannot have been seen.
+        // After 3, messages 4 and 5 are kept. After 2, message 3 is not. 9 does not exist yet.
         for (after, recovered) in [(3, true), (2, false), (9, false)] {
             let mut bob = server.enter("bob").await;
             let joined = bob.come_back("tea", after, &seen).await;
@@ -101,7 +101,7 @@ fn recovery_larger_than_the_outbox_evicts_no_client() {
         let seen = ann.join("tea").await;
         let mut bob = server.enter("bob").await;
         assert_eq!(bob.come_back("tea", 1, &seen).await["recovered"], false);
-        // By pages it can be had.
+        // Pages return all of it.
         bob.say(
             Kind::HISTORY,
             json!({ "room": "tea", "before": 6, "limit": 4 }),
@@ -131,7 +131,7 @@ fn history_is_for_members() {
 }
 
 impl Client {
-    /// Comes to a room, says one long text, and goes.
+    /// Joins a room, publishes one long text, and leaves.
     async fn pass_by(&mut self, room: &str, text: &str) {
         self.join(room).await;
         self.publish(room, text).await;
@@ -176,7 +176,7 @@ fn rooms_that_were_left_are_bounded() {
         }
         let messages = server.stats().await["history_messages"].as_u64();
         assert!(messages <= Some(3 + 21), "{messages:?}");
-        // Others have left fewer rooms behind than eve.
+        // Other clients have left fewer rooms than eve.
         assert_eq!(ann.join("tea").await["seq"], 3);
         assert_eq!(eve.join("of eve 199").await["seq"], 1);
         assert_eq!(eve.join("of eve 0").await["seq"], 0);

@@ -9,7 +9,7 @@ use crate::harness::{Client, Server, run};
 
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
-/// The status of an upgrade with that header set.
+/// Returns the status of an upgrade with a header set.
 pub(crate) async fn status(server: &Server, header: &'static str, value: &str) -> u16 {
     let mut request: Request = server.request();
     request.headers_mut().insert(
@@ -22,7 +22,7 @@ pub(crate) async fn status(server: &Server, header: &'static str, value: &str) -
     match Client::over(stream, request).await {
         Ok(_) => 101,
         Err(Error::Http(response)) => response.status().as_u16(),
-        // The library's own check of the answer, after a 101.
+        // The library itself checks the answer after a 101.
         Err(error) => panic!("{error}"),
     }
 }

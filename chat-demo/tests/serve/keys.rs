@@ -5,17 +5,18 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, run};
 
-/// What is said to one who publishes, in order: a message by its text, or an ack by its number.
-async fn heard(client: &mut Client, count: usize) -> Vec<Value> {
-    let mut heard = Vec::new();
-    while heard.len() < count {
-        heard.push(match client.hear().await {
+/// Returns the next frames of a publisher, in order: a message by its text, or an ack by its
+/// number.
+async fn received(client: &mut Client, count: usize) -> Vec<Value> {
+    let mut received = Vec::new();
+    while received.len() < count {
+        received.push(match client.receive().await {
             (Kind::MESSAGE, message) => message["text"].clone(),
             (Kind::ACK, ack) => ack["seq"].clone(),
             other => panic!("{other:?}"),
         });
     }
-    heard
+    received
 }
 
 async fn publish(client: &mut Client, room: &str, text: &str, key: &str) {
@@ -23,7 +24,7 @@ async fn publish(client: &mut Client, room: &str, text: &str, key: &str) {
     client.say(Kind::PUBLISH, publish).await;
 }
 
-/// With and without a data file, whatever else the settings are.
+/// Runs a test with and without a data file.
 async fn on_both(history: usize, test: impl AsyncFn(Server)) {
     let folder = tempfile::tempdir().expect("a folder");
     let data = Some(folder.path().join("chat.redb"));
@@ -41,12 +42,12 @@ fn repetition_is_acknowledged_as_the_first() {
         let mut ann = server.enter_room("ann", "tea").await;
         let mut bob = server.enter_room("bob", "tea").await;
         publish(&mut ann, "tea", "one", "k").await;
-        // The second may come before the first has its number.
+        // The second text may arrive before the first has its number.
         publish(&mut ann, "tea", "again", "k").await;
         publish(&mut ann, "tea", "two", "l").await;
         let expected = [json!("one"), json!(1), json!(1), json!("two"), json!(2)];
-        assert_eq!(heard(&mut ann, 5).await, expected);
-        assert_eq!(heard(&mut bob, 2).await, [json!("one"), json!("two")]);
+        assert_eq!(received(&mut ann, 5).await, expected);
+        assert_eq!(received(&mut bob, 2).await, [json!("one"), json!("two")]);
         let stats = server.stats().await;
         assert_eq!(stats["messages"], 2, "a repetition is no message");
     }));
@@ -57,11 +58,11 @@ fn repetition_over_another_connection_is_known() {
     run(on_both(100, async |server| {
         let mut ann = server.enter_room("ann", "tea").await;
         publish(&mut ann, "tea", "one", "k").await;
-        heard(&mut ann, 2).await;
+        received(&mut ann, 2).await;
         ann.close().await;
         let mut ann = server.enter_room("ann", "tea").await;
         publish(&mut ann, "tea", "one", "k").await;
-        assert_eq!(heard(&mut ann, 1).await, [json!(1)]);
+        assert_eq!(received(&mut ann, 1).await, [json!(1)]);
     }));
 }
 
@@ -72,14 +73,14 @@ fn key_is_of_one_user_in_one_room() {
         ann.join("milk").await;
         publish(&mut ann, "tea", "one", "k").await;
         publish(&mut ann, "milk", "other", "k").await;
-        let both = heard(&mut ann, 4).await;
+        let both = received(&mut ann, 4).await;
         assert!(
             both.contains(&json!("one")) && both.contains(&json!("other")),
             "{both:?}"
         );
         let mut bob = server.enter_room("bob", "tea").await;
         publish(&mut bob, "tea", "two", "k").await;
-        assert_eq!(heard(&mut bob, 2).await, [json!("two"), json!(2)]);
+        assert_eq!(received(&mut bob, 2).await, [json!("two"), json!(2)]);
     }));
 }
 
@@ -89,12 +90,12 @@ fn key_is_forgotten_with_its_message() {
         let mut ann = server.enter_room("ann", "tea").await;
         for (text, key) in [("one", "k"), ("two", "l"), ("three", "m")] {
             publish(&mut ann, "tea", text, key).await;
-            heard(&mut ann, 2).await;
+            received(&mut ann, 2).await;
         }
         publish(&mut ann, "tea", "two", "l").await;
-        assert_eq!(heard(&mut ann, 1).await, [json!(2)]);
+        assert_eq!(received(&mut ann, 1).await, [json!(2)]);
         publish(&mut ann, "tea", "one", "k").await;
-        assert_eq!(heard(&mut ann, 2).await, [json!("one"), json!(4)]);
+        assert_eq!(received(&mut ann, 2).await, [json!("one"), json!(4)]);
     }));
 }
 
@@ -109,7 +110,7 @@ fn key_is_kept_in_the_file() {
             publish(&mut ann, "tea", "one", "k").await;
             let first = [json!("one"), json!(1)];
             let expected = if round == 0 { &first[..] } else { &first[1..] };
-            assert_eq!(heard(&mut ann, expected.len()).await, expected);
+            assert_eq!(received(&mut ann, expected.len()).await, expected);
             drop(ann);
             server.stop().await.expect("no panic").expect("drained");
         }
@@ -126,6 +127,6 @@ fn key_of_no_use_is_refused() {
             ann.expect_error("bad_payload").await;
         }
         publish(&mut ann, "tea", "one", &"x".repeat(64)).await;
-        assert_eq!(heard(&mut ann, 2).await, [json!("one"), json!(1)]);
+        assert_eq!(received(&mut ann, 2).await, [json!("one"), json!(1)]);
     });
 }

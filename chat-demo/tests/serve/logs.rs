@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use crate::harness::{Client, run};
 use crate::tls::Identity;
 
-/// The server as a process of its own; ended with the test, however that ends.
+/// A server process. Dropping this ends it.
 struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -45,8 +45,8 @@ impl Process {
     /// Ends the server, and returns the remaining log lines.
     async fn end(mut self) -> Vec<String> {
         let id = self.child.id().expect("it runs").to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(told.expect("there is a kill").success());
+        let signalled = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(signalled.expect("there is a kill").success());
         let mut rest = Vec::new();
         while let Some(line) = self.lines.next_line().await.expect("text") {
             rest.push(line);

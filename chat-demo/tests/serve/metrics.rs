@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::harness::{Server, run};
 use crate::http::status;
 
-/// What `/metrics` says: each series, as it is written, with its value.
+/// Returns the series of `/metrics`, each as written, with its value.
 pub(crate) struct Figures(pub(crate) HashMap<String, f64>);
 
 impl Figures {
@@ -21,7 +21,7 @@ impl Figures {
         *value.unwrap_or_else(|| panic!("no {series} in {:?}", self.0.keys()))
     }
 
-    /// Without labels.
+    /// Returns the name without labels.
     pub(crate) fn names(&self) -> HashSet<&str> {
         self.0.keys().map(|series| name(series)).collect()
     }
@@ -45,7 +45,7 @@ impl Server {
         Figures(figures)
     }
 
-    /// Looks until a figure has a value: what a client has seen may be counted a moment later.
+    /// Polls until a figure has a value: the server may count an event after the client sees it.
     pub(crate) async fn until_figure(&self, series: &str, value: f64) {
         #[expect(clippy::float_cmp, reason = "counts are whole")]
         while self.figures().await.of(series) != value {}
@@ -58,7 +58,7 @@ fn figures_in_json() {
         let server = Server::with(|config| config.max_connections = 7);
         let mut ann = server.enter_room("ann", "tea").await;
         ann.publish("tea", "hi").await;
-        ann.hear().await;
+        ann.receive().await;
         for (name, value) in [
             ("connections", 1),
             ("rooms", 1),
@@ -117,7 +117,7 @@ fn frames_are_counted_by_type() {
         bob.expect_error("unknown_type").await;
         bob.say(Kind::USER_STATE, json!({ "state": "away" })).await;
         ann.expect(Kind::USER_STATE).await;
-        // Back again, for what was said after nothing.
+        // Joins again, and recovers the messages after number 0.
         let join = json!({ "room": "tea", "after": 0, "epoch": epoch });
         ann.say(Kind::JOIN, join).await;
         assert_eq!(ann.expect(Kind::JOINED).await["recovered"], true);
@@ -165,7 +165,7 @@ fn handshakes_are_refused_for_a_reason() {
         let _ann = server.enter("ann").await;
         assert_eq!(status(&server, "accept", "*/*").await, 503);
 
-        // Asked for something, and idle since: no handshake that failed.
+        // It sent one request and is idle since: no failed handshake.
         let mut waste = Vec::new();
         let mut idle = TcpStream::connect(server.address)
             .await
@@ -173,13 +173,13 @@ fn handshakes_are_refused_for_a_reason() {
         let request = "GET /healthz HTTP/1.1\r\nHost: any\r\n\r\n";
         idle.write_all(request.as_bytes()).await.expect("it reads");
         idle.read_to_end(&mut waste).await.expect("it ends");
-        // The socket that asks is the only one.
+        // Only the socket of this request remains.
         let alone = |stats: &Value| stats["pools"]["front"]["in_flight"] == 1;
         server.until(alone).await;
         let timeouts = "chat_handshakes_refused_total{reason=\"timeout\"}";
         server.until_figure(timeouts, 0.0).await;
 
-        // Silent, and stuck in the middle of its request.
+        // A silent socket, and a socket that stops in the middle of its request.
         for begun in ["", "GET /ws HTTP/1.1\r\nHost"] {
             let mut slow = TcpStream::connect(server.address)
                 .await
@@ -215,7 +215,7 @@ fn errors_are_counted_by_code() {
         let mut limited = 0;
         while limited == 0 {
             ann.publish("tea", "hi").await;
-            limited += usize::from(ann.hear().await.0 == Kind::ERROR);
+            limited += usize::from(ann.receive().await.0 == Kind::ERROR);
         }
         ann.send(Message::Binary("no frame".into())).await;
         ann.expect_error("bad_frame").await;
@@ -387,7 +387,7 @@ fn the_process_shows_what_it_uses() {
         let age = now.as_secs_f64() - figures.of("process_start_time_seconds");
         assert!((-1.0..24.0 * 3600.0).contains(&age), "{age} s old");
 
-        // To ask takes processor time.
+        // The request itself takes CPU time.
         let cpu = figures.of("process_cpu_seconds_total");
         while server.figures().await.of("process_cpu_seconds_total") <= cpu {}
         let cpu = stats["cpu_seconds"].as_f64().expect("a number");

@@ -45,7 +45,7 @@ fn a_refused_publish_is_named_by_its_id_if_that_can_be_read() {
             ann.say(Kind::PUBLISH, payload).await;
             assert_eq!(ann.expect_error("bad_payload").await["id"], id);
         }
-        // What is of no type has none.
+        // A frame of an unknown type has no id.
         ann.say(Kind(0x7E), json!({ "id": "6" })).await;
         assert_eq!(ann.expect_error("unknown_type").await["id"], Value::Null);
     });
@@ -196,7 +196,7 @@ fn too_large_a_payload_ends_the_connection() {
             ann.expect_error("too_large").await;
             ann.expect_close(1009).await;
         }
-        // The header alone may lie.
+        // A header alone may be wrong.
         let mut ann = server.enter("ann").await;
         ann.send(Message::Binary(
             vec![0x55, 0xAA, 0x15, 0xFF, 0xFF, 0xFF].into(),
@@ -240,7 +240,7 @@ fn a_client_that_says_nothing_is_sent_away() {
         let server = Server::with(|config| config.hello_timeout = Duration::from_millis(20));
         let mut ann = server.connect().await;
         ann.expect_close(1008).await;
-        // Other frames do not help.
+        // Other frames do not extend the time.
         let mut late = server.connect().await;
         late.say(Kind::HEARTBEAT, Value::Null).await;
         late.expect_close_at_last(1008).await;
@@ -259,7 +259,7 @@ fn a_client_that_falls_silent_is_sent_away() {
 }
 
 #[test]
-fn who_never_reads_is_dropped_and_the_others_lose_nothing() {
+fn client_that_never_reads_is_dropped_alone() {
     run(async {
         let server = Server::with(|config| config.outbox_frames = 64);
         let mut slow = server.connect_with_small_buffer().await;
@@ -281,12 +281,12 @@ fn who_never_reads_is_dropped_and_the_others_lose_nothing() {
         }
         assert_eq!(ann.join("tea").await["members"], 2);
 
-        // What had left before is whole and in order, and then it is told why.
+        // Messages that left before are whole and in order; then the reason follows.
         slow.expect(Kind::WELCOME).await;
         slow.expect(Kind::JOINED).await;
         let mut next = 1;
         let bye = loop {
-            match slow.hear().await {
+            match slow.receive().await {
                 (Kind::MESSAGE, message) => assert_eq!(message["seq"], next),
                 (kind, payload) => {
                     assert_eq!(kind, Kind::BYE);
@@ -324,7 +324,7 @@ fn a_panic_takes_one_connection_and_no_slot() {
                 .await;
             assert_eq!(bob.join("tea").await["members"], 1);
         }
-        bob.publish("tea", "anybody?").await;
+        bob.publish("tea", "hello?").await;
         bob.expect(Kind::MESSAGE).await;
     });
 }

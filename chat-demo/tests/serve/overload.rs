@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::Error;
 
 use crate::harness::{Client, Server, run};
 
-/// Looks now and then, for the server looks at its machine no more often, until the figures are as
-/// wanted.
+/// Polls at an interval until the figures are as expected. The server measures its machine no more
+/// often.
 async fn until(server: &Server, wanted: impl Fn(&Value) -> bool) {
     let mut looks = interval(Duration::from_millis(50));
     while !wanted(&server.stats().await) {
@@ -23,14 +23,14 @@ async fn until(server: &Server, wanted: impl Fn(&Value) -> bool) {
     }
 }
 
-/// What occupies the workers of a server that is told to guard itself.
+/// Sets closures that occupy the workers, and a low CPU limit.
 fn busy(config: &mut Config) {
     config.debug_closures = Some(Duration::from_millis(10));
     config.max_cpu = 5;
     config.always_admit = 1;
 }
 
-/// The answer to one more who would connect.
+/// Returns the answer to another upgrade.
 async fn refusal(server: &Server) -> tokio_tungstenite::tungstenite::http::Response<String> {
     let stream = tokio::net::TcpStream::connect(server.address).await;
     let newcomer = Client::over(stream.expect("it listens"), server.request()).await;
@@ -77,7 +77,7 @@ fn pressure_refuses_connections_then_slows_publishers() {
     });
 }
 
-/// Other programs that have nothing to do but to be busy.
+/// Starts other programs that keep the CPU busy.
 struct Others(Vec<Child>);
 
 impl Others {
@@ -114,7 +114,7 @@ fn other_programs_keep_no_newcomers_out() {
             (config.max_cpu, config.max_memory, config.always_admit) = (max_cpu, max_memory, 0);
         });
         let _others = Others::start();
-        // There is a look every second: more of a busy machine than the guard is patient for.
+        // The server measures every second, so the CPU is busy for longer than the guard tolerates.
         let busy = RefCell::new(BTreeSet::new());
         until(&set, |stats| {
             let uptime = stats["uptime_seconds"].as_f64().expect("a number");
@@ -148,7 +148,7 @@ fn the_machine_is_shown() {
 }
 
 #[test]
-fn a_tuner_moves_a_limit_and_tells() {
+fn tuner_moves_a_limit_and_logs_it() {
     run(async {
         let server = Server::with(|config| {
             config.threads = Some(2);
@@ -157,7 +157,7 @@ fn a_tuner_moves_a_limit_and_tells() {
         let before = server.stats().await;
         assert_eq!(before["tuner"]["policy"], "stepped");
         assert_eq!(before["tuner"]["what"], "threads");
-        // There is little to do: the first step.
+        // The load is low: the first step.
         until(&server, |stats| stats["tuner"]["limit"] == 4).await;
         let tuner = &server.stats().await["tuner"];
         assert_eq!(tuner["changes"], 1);

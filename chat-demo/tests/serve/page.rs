@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::harness::{Server, run};
 
-/// Paths of this server that a file names.
+/// Returns the paths of this server that a file names.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     let strings = text.split('"').skip(1).step_by(2);
     strings.filter(|string| string.starts_with('/') && string.contains('.'))

@@ -26,7 +26,7 @@ fn members_get_joins_and_leaves() {
         ann.expect_presence("bob", "left").await;
         bob.join("tea").await;
         ann.expect_presence("bob", "joined").await;
-        // Without a word.
+        // Without a close.
         drop(bob);
         ann.expect_presence("bob", "left").await;
     });

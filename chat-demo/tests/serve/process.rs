@@ -11,20 +11,20 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::harness::{Client, http};
 
-/// Killed when dropped.
+/// A server process. Dropping this kills it.
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
     child: Child,
-    /// Kept open, because the server keeps writing.
+    /// Held open, because the server keeps writing.
     _log: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
-    /// Starts `command`, which is to become a server, and reads from its log where it listens.
+    /// Starts `command`, which becomes a server, and reads its address from its log.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command
             .env("RUST_LOG", "info")
-            // Whatever else the machine does meanwhile.
+            // Disables limits that other programs could reach.
             .envs([("CHAT_MAX_CPU", "0"), ("CHAT_MAX_MEMORY", "0")])
             .stdout(Stdio::piped())
             .spawn()
@@ -44,7 +44,7 @@ impl Process {
         }
     }
 
-    /// Serves on a free port.
+    /// Starts a server on a free port.
     pub(crate) fn serve(args: &[&str]) -> Self {
         let binary = env!("CARGO_BIN_EXE_chat-demo");
         Self::start(
@@ -58,7 +58,7 @@ impl Process {
         self.child.id()
     }
 
-    /// A client that is in a room.
+    /// Returns a client that has joined a room.
     pub(crate) async fn enter_room(&self, name: &str, room: &str) -> Client {
         let stream = TcpStream::connect(self.address).await.expect("it listens");
         let request = format!("ws://{}/ws", self.address).into_client_request();
@@ -71,13 +71,13 @@ impl Process {
         client
     }
 
-    /// The status and the words that answer a path.
+    /// Returns the status and the body for a path.
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let answer = http(self.address, &format!("GET {path} HTTP/1.1")).await;
         (answer.status, answer.body)
     }
 
-    /// As `kill -9` does.
+    /// Kills it, like `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it is dead");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Client, Server, run};
 
 impl Client {
-    /// Publishes with the number as its id; whether it was acknowledged.
+    /// Publishes with the number as its id. Returns whether it was acknowledged.
     async fn try_publish(&mut self, number: usize) -> bool {
         let id = number.to_string();
         self.say(
@@ -15,7 +15,7 @@ impl Client {
         )
         .await;
         loop {
-            let (kind, payload) = self.hear().await;
+            let (kind, payload) = self.receive().await;
             match kind {
                 Kind::MESSAGE => {}
                 Kind::ACK => return true,
@@ -61,7 +61,7 @@ fn a_user_is_refused_on_all_connections() {
         let mut ann = server.enter_room("ann", "tea").await;
         let mut desk = server.enter_room("ann", "tea").await;
         let mut bob = server.enter_room("bob", "tea").await;
-        // By turns, so that neither has its bound alone.
+        // By turns, so that each has its own bound.
         while ann.try_publish(0).await && desk.try_publish(0).await {}
         assert!(bob.try_publish(0).await);
     });

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::run;
 use crate::tokens::{enter, from_now, start, token};
 
-/// A token for ann that is good for an hour in rooms that match.
+/// Returns a token for ann that is valid for an hour in matching rooms.
 fn token_for(rooms: &[&str]) -> String {
     token(&json!({ "sub": "ann", "exp": from_now(3600), "rooms": rooms }))
 }

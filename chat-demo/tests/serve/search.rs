@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, run};
 
 impl Client {
-    /// The answer to a search.
+    /// Returns the answer to a search.
     async fn search(&mut self, search: Value) -> Value {
         self.say(Kind::SEARCH, search.clone()).await;
         let answer = self.expect(Kind::SEARCH).await;
@@ -16,7 +16,7 @@ impl Client {
         answer
     }
 
-    /// The numbers of the messages of tea that contain a text.
+    /// Returns the numbers of the messages of tea that contain a text.
     async fn find(&mut self, text: &str) -> Vec<u64> {
         let search = json!({ "room": "tea", "text": text });
         numbers(&self.search(search).await)
@@ -85,7 +85,7 @@ fn search_goes_back_by_pages() {
         assert_eq!(numbers(&ann.search(search).await), [88, 89, 90]);
         let search = json!({ "room": "tea", "text": "tea", "limit": 2, "before": 88 });
         assert_eq!(numbers(&ann.search(search).await), [86, 87]);
-        // More than the outbox takes is never asked for by chance.
+        // Without a limit, an answer fits the outbox.
         assert_eq!(ann.find("tea").await, [87, 88, 89, 90]);
         assert_eq!(ann.find("tea 1").await, [16, 17, 18, 19]);
         let search = json!({ "room": "tea", "text": "tea 1", "before": 16 });
@@ -103,7 +103,7 @@ fn answer_is_no_longer_than_the_outbox_takes() {
         let texts = ["a", "b", "c"].map(|letter| letter.repeat(4000) + "tea");
         ann.say_all(&texts.each_ref().map(String::as_str)).await;
         assert_eq!(ann.find("tea").await, [2, 3]);
-        // More than a page, but a search that stops there finds nothing before it.
+        // It exceeds a page, but a search that ended there would find no earlier message.
         ann.say_all(&[&("d".repeat(12_000) + "tea")]).await;
         assert_eq!(ann.find("tea").await, [4]);
         let search = json!({ "room": "tea", "text": "tea", "before": 4 });

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// What the program says with those settings.
+/// Returns the program's output with these settings.
 fn said(args: &[&str], settings: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
         .args(args)
@@ -47,14 +47,23 @@ fn errors_show_no_password_of_redis() {
     ] {
         for by_environment in [true, false] {
             let listen = ["--listen", "127.0.0.1:0"];
-            let told = if by_environment {
+            let output = if by_environment {
                 said(&[&listen, args].concat(), &[("CHAT_REDIS", urls)])
             } else {
                 said(&[&listen, args, &["--redis", urls]].concat(), &[])
             };
-            assert!(told.contains("--"), "nothing is wrong with {urls}: {told}");
-            assert!(!told.contains("hush") && !told.contains("hu#sh"), "{told}");
-            assert!(!told.contains("sh@") && !told.contains(":hu"), "{told}");
+            assert!(
+                output.contains("--"),
+                "nothing is wrong with {urls}: {output}"
+            );
+            assert!(
+                !output.contains("hush") && !output.contains("hu#sh"),
+                "{output}"
+            );
+            assert!(
+                !output.contains("sh@") && !output.contains(":hu"),
+                "{output}"
+            );
         }
     }
 }
@@ -78,8 +87,8 @@ fn a_load_report_shows_no_secrets_of_its_server() {
         "hush-hush-hush-hush-hush-hush-hush",
         "--allow-guests",
     ];
-    let told = said(&args, &[]);
-    assert!(!told.contains("hush"), "{told}");
+    let output = said(&args, &[]);
+    assert!(!output.contains("hush"), "{output}");
     let page = std::fs::read_to_string(html).expect("it was written");
     assert!(page.contains("--token-secret"), "{page}");
     assert!(!page.contains("hush"), "{page}");

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::harness::{Server, run};
 
 impl Server {
-    /// One more of a user who has enough.
+    /// Expects the refusal of another connection of a user.
     async fn refuses(&self, name: &str) {
         let mut client = self.connect().await;
         client.say(Kind::HELLO, json!({ "name": name })).await;
@@ -25,7 +25,7 @@ fn connections_of_a_user_are_bounded() {
         let phone = server.enter("ann").await;
         server.refuses("ann").await;
         let _bob = server.enter("bob").await;
-        // Who was refused took no place, and changed nothing for the others.
+        // A refused client takes no slot, and does not affect the others.
         phone.close().await;
         let _laptop = server.enter("ann").await;
         server.refuses("ann").await;
@@ -35,7 +35,7 @@ fn connections_of_a_user_are_bounded() {
 }
 
 #[test]
-fn who_ends_in_a_panic_takes_no_place() {
+fn connection_that_panics_frees_its_slot() {
     run(async {
         let server = Server::with(|config| {
             config.user_connections = 1;

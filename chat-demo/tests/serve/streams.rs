@@ -37,7 +37,7 @@ impl Piped {
             .stderr(input)
             .spawn()
             .expect("it is built");
-        // The command holds the writing end, too, and would keep the pipe open.
+        // The command also holds the writing end, and would keep the pipe open.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut output = BufReader::new(output);
         let mut line = String::new();
@@ -85,7 +85,7 @@ async fn enter(address: SocketAddr) -> Client {
     client
 }
 
-/// What a client sees of a drain.
+/// Checks the frames that a client gets during a drain.
 async fn expect_drain(mut client: Client) {
     client.expect(Kind::BYE).await;
     client.expect_close(1012).await;
@@ -106,7 +106,7 @@ fn a_server_with_a_closed_log_serves_and_drains() {
             output: BufReader::new(output),
             address,
         };
-        // Each logs its coming and its going.
+        // Each connection logs its start and its end.
         enter(server.address).await.close().await;
         let ann = enter(server.address).await;
         server.signal(Signal::SIGINT);
@@ -156,7 +156,7 @@ fn signals_that_come_together_are_one() {
     run(async {
         let server = Piped::serve(&["--drain-notice", "0ms"]);
         let ann = enter(server.address).await;
-        // As `timeout` does: to the process, and to its group.
+        // As `timeout` does: to the process and to its group.
         server.signal(Signal::SIGTERM);
         server.signal(Signal::SIGINT);
         expect_drain(ann).await;
@@ -185,7 +185,7 @@ fn a_later_second_signal_ends_at_once_with_its_number() {
     });
 }
 
-/// How a command ends whose output nobody reads; and what it says of that, if its errors are read.
+/// Runs a command whose output is closed. Returns its status, and its errors if they are read.
 fn with_closed_output(args: &[&str], errors: bool) -> (ExitStatus, String) {
     let (reader, writer) = pipe().expect("a pipe");
     drop(reader);
@@ -207,11 +207,11 @@ fn with_closed_output(args: &[&str], errors: bool) -> (ExitStatus, String) {
 fn a_token_to_a_closed_output_is_an_error() {
     let secret = "0123456789abcdef0123456789abcdef";
     let args = ["token", "--token-secret", secret, "--user", "ann"];
-    let (status, told) = with_closed_output(&args, true);
+    let (status, errors) = with_closed_output(&args, true);
     assert_eq!(status.code(), Some(1));
     assert!(
-        told.starts_with("chat-demo: cannot write the token: "),
-        "{told}"
+        errors.starts_with("chat-demo: cannot write the token: "),
+        "{errors}"
     );
     let (status, _) = with_closed_output(&args, false);
     assert_eq!((status.code(), status.signal()), (Some(1), None));
@@ -224,10 +224,13 @@ fn a_report_to_a_closed_output_is_still_in_its_file() {
     let json = json.to_str().expect("text");
     let load = "load --serve --connections 2 --messages 1 --json";
     let args: Vec<_> = load.split_whitespace().chain([json]).collect();
-    let (status, told) = with_closed_output(&args, true);
-    assert_eq!(status.code(), Some(1), "{told}");
+    let (status, errors) = with_closed_output(&args, true);
+    assert_eq!(status.code(), Some(1), "{errors}");
     let last = "chat-demo: cannot write the report to standard output: ";
-    assert!(told.lines().any(|line| line.starts_with(last)), "{told}");
+    assert!(
+        errors.lines().any(|line| line.starts_with(last)),
+        "{errors}"
+    );
     assert!(std::fs::exists(json).expect("a folder"));
     let (status, _) = with_closed_output(&args, false);
     assert_eq!(status.code(), Some(1));

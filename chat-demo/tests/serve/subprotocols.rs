@@ -36,7 +36,7 @@ impl Binary {
             token: None,
         };
         client.say(&hello).await;
-        assert_eq!(client.hear::<Welcome>().await.user, name);
+        assert_eq!(client.receive::<Welcome>().await.user, name);
         client
     }
 
@@ -48,7 +48,7 @@ impl Binary {
             epoch,
         })
         .await;
-        self.hear().await
+        self.receive().await
     }
 
     pub(crate) async fn say<P: Payload>(&mut self, payload: &P) {
@@ -61,7 +61,7 @@ impl Binary {
         self.0.send(WsMessage::Binary(frame)).await;
     }
 
-    pub(crate) async fn hear<P: Payload>(&mut self) -> P {
+    pub(crate) async fn receive<P: Payload>(&mut self) -> P {
         let message = self
             .0
             .0
@@ -78,14 +78,14 @@ impl Binary {
     }
 }
 
-/// A client that speaks text, as one types it.
+/// A client with text messages, as typed in a console.
 struct Typist(Client);
 
 impl Typist {
     async fn enter(server: &Server, name: &str) -> Self {
         let mut client = Self(connect(server, Subprotocol::Text).await);
         client.say(json!({ "type": "hello", "name": name })).await;
-        assert_eq!(client.hear().await["user"], name);
+        assert_eq!(client.receive().await["user"], name);
         client
     }
 
@@ -93,7 +93,7 @@ impl Typist {
         self.0.send(WsMessage::text(message.to_string())).await;
     }
 
-    async fn hear(&mut self) -> Value {
+    async fn receive(&mut self) -> Value {
         let message = self
             .0
             .0
@@ -109,7 +109,7 @@ impl Typist {
 }
 
 #[test]
-fn three_subprotocols_meet_in_a_room() {
+fn three_subprotocols_share_a_room() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter_room("ann", "tea").await;
@@ -117,7 +117,7 @@ fn three_subprotocols_meet_in_a_room() {
         assert_eq!(bob.join("tea", None).await.members, 2);
         let mut cat = Typist::enter(&server, "cat").await;
         cat.say(json!({ "type": "join", "room": "tea" })).await;
-        let joined = cat.hear().await;
+        let joined = cat.receive().await;
         assert_eq!(
             (&joined["type"], &joined["members"]),
             (&json!("joined"), &json!(3))
@@ -130,36 +130,36 @@ fn three_subprotocols_meet_in_a_room() {
             key: None,
         };
         bob.say(&publish).await;
-        let heard = ann.expect(Kind::MESSAGE).await;
+        let received = ann.expect(Kind::MESSAGE).await;
         assert_eq!(
-            (&heard["user"], &heard["text"]),
+            (&received["user"], &received["text"]),
             (&json!("bob"), &json!("föö"))
         );
-        let said: Message = bob.hear().await;
+        let said: Message = bob.receive().await;
         assert_eq!((said.seq, said.text.as_str()), (1, "föö"));
         let ack = Ack {
             id: "1".into(),
             room: "tea".into(),
             seq: 1,
         };
-        assert_eq!(bob.hear::<Ack>().await, ack);
-        let typed = cat.hear().await;
+        assert_eq!(bob.receive::<Ack>().await, ack);
+        let typed = cat.receive().await;
         assert_eq!(
             (&typed["type"], &typed["ts"]),
-            (&json!("message"), &heard["ts"])
+            (&json!("message"), &received["ts"])
         );
 
-        // "type" first is a habit, no need.
+        // The field "type" need not be the first.
         cat.say(json!({ "room": "tea", "text": "bar", "type": "publish" }))
             .await;
-        assert_eq!(cat.hear().await["seq"], 2);
+        assert_eq!(cat.receive().await["seq"], 2);
         assert_eq!(ann.expect(Kind::MESSAGE).await["user"], "cat");
-        assert_eq!(bob.hear::<Message>().await.user, "cat");
+        assert_eq!(bob.receive::<Message>().await.user, "cat");
     });
 }
 
 #[test]
-fn what_was_missed_comes_in_the_subprotocol_of_who_missed_it() {
+fn missed_messages_come_in_the_clients_subprotocol() {
     run(async {
         let server = Server::start();
         let mut ann = server.enter("ann").await;
@@ -172,17 +172,17 @@ fn what_was_missed_comes_in_the_subprotocol_of_who_missed_it() {
         let mut bob = Binary::enter(&server, "bob").await;
         let joined = bob.join("tea", Some((0, epoch))).await;
         assert_eq!((joined.seq, joined.recovered), (2, true));
-        let missed: [Message; 2] = [bob.hear().await, bob.hear().await];
+        let missed: [Message; 2] = [bob.receive().await, bob.receive().await];
         assert_eq!(
             missed.map(|message| (message.seq, message.text)),
             [(1, "one".into()), (2, "two".into())]
         );
         let mut cat = Typist::enter(&server, "cat").await;
         cat.say(json!({ "type": "join", "room": "tea" })).await;
-        cat.hear().await;
+        cat.receive().await;
         cat.say(json!({ "type": "history", "room": "tea", "limit": 1 }))
             .await;
-        assert_eq!(cat.hear().await["text"], "two");
+        assert_eq!(cat.receive().await["text"], "two");
     });
 }
 
@@ -195,7 +195,7 @@ fn heartbeats_are_answered_in_each_subprotocol() {
         bob.0.expect(Kind::HEARTBEAT).await;
         let mut cat = Typist::enter(&server, "cat").await;
         cat.say(json!({ "type": "heartbeat" })).await;
-        assert_eq!(cat.hear().await, json!({ "type": "heartbeat" }));
+        assert_eq!(cat.receive().await, json!({ "type": "heartbeat" }));
     });
 }
 
@@ -212,7 +212,7 @@ fn a_bad_payload_is_reported_and_skipped() {
             (r#"{"type":"join"}"#, "bad_payload"),
         ] {
             cat.0.send(WsMessage::text(typed)).await;
-            let error = cat.hear().await;
+            let error = cat.receive().await;
             assert_eq!(
                 (&error["type"], &error["code"]),
                 (&json!("error"), &json!(code)),
@@ -220,7 +220,7 @@ fn a_bad_payload_is_reported_and_skipped() {
             );
         }
         cat.say(json!({ "type": "join", "room": "tea" })).await;
-        assert_eq!(cat.hear().await["type"], "joined");
+        assert_eq!(cat.receive().await["type"], "joined");
     });
 }
 
@@ -235,7 +235,7 @@ fn bad_protobuf_is_reported_and_skipped() {
         }
         .encode();
         bob.0.send(WsMessage::Binary(frame)).await;
-        let error: chat_demo_client::payload::Error = bob.hear().await;
+        let error: chat_demo_client::payload::Error = bob.receive().await;
         assert_eq!(
             error.code(),
             chat_demo_client::payload::ErrorCode::BadPayload
@@ -245,7 +245,7 @@ fn bad_protobuf_is_reported_and_skipped() {
 }
 
 #[test]
-fn who_asked_for_text_may_not_send_frames() {
+fn text_client_may_not_send_frames() {
     run(async {
         let server = Server::start();
         let mut cat = Typist::enter(&server, "cat").await;
@@ -265,8 +265,8 @@ fn a_drain_notifies_each_client_in_its_subprotocol() {
         let mut bob = Binary::enter(&server, "bob").await;
         let mut cat = Typist::enter(&server, "cat").await;
         let stopped = server.stop();
-        assert!(bob.hear::<Bye>().await.reconnect_after_ms > 0);
-        assert_eq!(cat.hear().await["type"], "bye");
+        assert!(bob.receive::<Bye>().await.reconnect_after_ms > 0);
+        assert_eq!(cat.receive().await["type"], "bye");
         bob.0.expect_close(1012).await;
         cat.0.expect_close(1012).await;
         stopped.await.expect("no panic").expect("drained");

@@ -25,10 +25,10 @@ use crate::harness::{Client, Response, Server, exchange, run};
 
 /// The name in the certificate.
 const HOST: &str = "localhost";
-/// How a TLS handshake begins.
+/// The first bytes of a TLS handshake.
 const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03";
 
-/// A certificate and its key, in files, and who trusts it.
+/// A certificate and its key, in files, and a client that trusts it.
 pub(crate) struct Identity {
     folder: TempDir,
     trusted: RootCertStore,
@@ -66,7 +66,7 @@ impl Identity {
     }
 }
 
-/// A server, and what its clients believe.
+/// A server, and the certificates that its clients trust.
 struct Secured {
     server: Server,
     client: Arc<ClientConfig>,
@@ -101,7 +101,7 @@ impl Secured {
         shake(&self.client, socket).await.expect("it is trusted")
     }
 
-    /// A client that is in a room, by way of that socket.
+    /// Returns a client that has joined a room over a socket.
     async fn enter_by(&self, socket: TcpStream, name: &str) -> Client<TlsStream<TcpStream>> {
         let stream = self.shake(socket).await;
         let mut client = Client::over(stream, self.server.request())
@@ -126,12 +126,12 @@ impl Secured {
         serde_json::from_str(&stats.body).expect("JSON")
     }
 
-    /// Looks until the figures are as wanted.
+    /// Polls until the figures are as expected.
     async fn until(&self, wanted: impl Fn(&Value) -> bool) {
         while !wanted(&self.stats().await) {}
     }
 
-    /// Looks until so many have been refused, and says how many for that reason.
+    /// Polls until this many clients have been refused. Returns the number for a reason.
     async fn refused(&self, all: u64, reason: &str) -> u64 {
         self.until(|stats| stats["refused"] == all).await;
         let metrics = self.http("GET /metrics HTTP/1.1").await.body;
@@ -240,11 +240,11 @@ fn a_burst_reaches_a_slow_reader_to_its_last_byte() {
             .enter_by(server.server.reach_with_small_buffer(), "bob")
             .await;
         let mut next = 0;
-        // Where the last byte waits is chance, so there are several.
+        // The last byte waits in a random place, so try several sizes.
         for round in 0..8 {
             let text = |number: usize| format!("{number} {}", "x".repeat(3000 + round * 777));
             let first = next;
-            // Until the way to bob is full.
+            // Until the buffers towards bob are full.
             while server.stats().await["outbox_bytes"].as_u64() < Some(1 << 16) {
                 for _ in 0..16 {
                     ann.publish("tea", &text(next)).await;
@@ -276,7 +276,7 @@ fn a_conversation_ends_with_the_goodbye_of_tls() {
 }
 
 #[test]
-fn who_speaks_no_tls_is_refused_and_who_leaves_is_not() {
+fn only_connections_that_fail_tls_count_as_refused() {
     run(async {
         let server = Secured::start();
         drop(server.reach().await);
@@ -291,14 +291,14 @@ fn who_speaks_no_tls_is_refused_and_who_leaves_is_not() {
         let request = "GET /readyz HTTP/1.1\r\nHost: any\r\n\r\n";
         plain.write_all(request.as_bytes()).await.expect("it reads");
         let mut answer = Vec::new();
-        // Reset or not, it ends.
+        // The connection ends, with or without a reset.
         let _ = plain.read_to_end(&mut answer).await;
         assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
         assert_eq!(server.refused(1, "tls").await, 1);
 
         let distrustful = Arc::new(trusting(RootCertStore::empty(), &TLS13));
         let error = shake(&distrustful, server.reach().await).await;
-        assert!(error.is_err(), "nobody vouches for it");
+        assert!(error.is_err(), "no authority has signed it");
         assert_eq!(server.refused(2, "tls").await, 2);
     });
 }
@@ -334,7 +334,7 @@ fn a_drain_does_not_wait_for_half_a_handshake() {
     });
 }
 
-/// Why a server does not start with these.
+/// Returns why a server does not start with these files.
 fn error(tls_cert: &Path, tls_key: &Path) -> TlsError {
     let config = Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
@@ -342,7 +342,7 @@ fn error(tls_cert: &Path, tls_key: &Path) -> TlsError {
             tls_cert: tls_cert.to_owned(),
             tls_key: tls_key.to_owned(),
         }),
-        // Whatever else the machine does meanwhile.
+        // Disables limits that other programs could reach.
         max_cpu: 0,
         max_memory: 0,
         ..Config::default()
@@ -371,30 +371,30 @@ fn errors_of_certificates_and_keys_are_reported() {
     );
     let foreign = other.args().tls_key;
 
-    let told = |cert: &Path, key: &Path, words: &[&str]| {
+    let refuses = |cert: &Path, key: &Path, words: &[&str]| {
         let error = error(cert, key).to_string();
         for word in words {
             assert!(error.contains(word), "no {word} in: {error}");
         }
     };
-    told(
+    refuses(
         &nowhere,
         &tls_key,
         &["--tls-cert", "nowhere.pem", "No such file"],
     );
-    told(
+    refuses(
         &tls_cert,
         &nowhere,
         &["--tls-key", "nowhere.pem", "No such file"],
     );
-    told(&cut, &tls_key, &["--tls-cert", "cut.pem", "section end"]);
+    refuses(&cut, &tls_key, &["--tls-cert", "cut.pem", "section end"]);
     for no_certificate in [&empty, &tls_key] {
-        told(no_certificate, &tls_key, &["no certificate", "--tls-cert"]);
+        refuses(no_certificate, &tls_key, &["no certificate", "--tls-cert"]);
     }
     for no_key in [&empty, &tls_cert, &locked] {
-        told(&tls_cert, no_key, &["no private key", "--tls-key"]);
+        refuses(&tls_cert, no_key, &["no private key", "--tls-key"]);
     }
-    told(&tls_cert, &locked, &["no password"]);
-    told(&tls_cert, &foreign, &["is not that of the certificate"]);
-    told(&garbage, &tls_key, &["cannot serve", "garbage.pem"]);
+    refuses(&tls_cert, &locked, &["no password"]);
+    refuses(&tls_cert, &foreign, &["is not that of the certificate"]);
+    refuses(&garbage, &tls_key, &["cannot serve", "garbage.pem"]);
 }

@@ -28,7 +28,7 @@ fn start_with_guests() -> Server {
     })
 }
 
-/// The time that many seconds from now.
+/// Returns the time this many seconds from now.
 pub(crate) fn from_now(seconds: i64) -> i64 {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -49,7 +49,7 @@ pub(crate) fn token_of(user: &str) -> String {
     token(&json!({ "sub": user, "exp": from_now(3600) }))
 }
 
-/// Good for a second or two.
+/// Returns an expiry within two seconds.
 fn short_token_of(user: &str) -> String {
     token(&json!({ "sub": user, "exp": from_now(2) }))
 }
@@ -63,7 +63,7 @@ impl Client {
         assert_eq!(self.expect(Kind::WELCOME).await["user"], user);
     }
 
-    /// The end of somebody whose token is over.
+    /// Expects the close of an expired token.
     async fn expect_expiry(&mut self) {
         let bye = self.expect(Kind::BYE).await;
         assert_eq!(bye["reason"], "token expired");
@@ -71,7 +71,7 @@ impl Client {
     }
 }
 
-/// A client that has shown a token.
+/// Returns a client with a token.
 pub(crate) async fn enter(server: &Server, user: &str, token: &str) -> Client {
     let mut client = server.connect().await;
     client.show(token).await;
@@ -88,7 +88,7 @@ fn a_valid_token_names_its_user() {
         ann.publish("tea", "hi").await;
         assert_eq!(ann.expect(Kind::MESSAGE).await["user"], "ann");
 
-        // The name beside it is not asked, nor are the claims that mean nothing here.
+        // The server ignores the name in the hello, and unknown claims.
         let claims = json!({
             "sub": "bob", "exp": from_now(3600), "nbf": from_now(-1), "iss": "us", "aud": ["chat"], "color": 7
         });
@@ -171,7 +171,7 @@ fn guests_are_let_in_where_they_are_allowed_alone() {
         let mut ann = server.connect().await;
         ann.say(Kind::HELLO, json!({ "name": "ann" })).await;
         ann.expect_error("not_authenticated").await;
-        // It may do better.
+        // The client may try again with a valid token.
         ann.show(&token_of("ann")).await;
         ann.expect_welcome("ann").await;
 
@@ -179,9 +179,9 @@ fn guests_are_let_in_where_they_are_allowed_alone() {
         let mut ann = server.connect().await;
         ann.say(Kind::HELLO, json!({ "name": "ann" })).await;
         ann.expect_welcome("guest-ann").await;
-        let mut nobody = server.connect().await;
-        nobody.say(Kind::HELLO, json!({})).await;
-        nobody.expect_welcome("guest-1").await;
+        let mut guest = server.connect().await;
+        guest.say(Kind::HELLO, json!({})).await;
+        guest.expect_welcome("guest-1").await;
     });
 }
 
@@ -202,7 +202,7 @@ fn a_guest_does_not_pass_for_a_user() {
         let mut again = server.connect().await;
         again.say(Kind::HELLO, json!({ "name": "guest-ann" })).await;
         again.expect_welcome("guest-ann").await;
-        // What is put before a name counts.
+        // A prefix of a name counts as part of it.
         let mut long = server.connect().await;
         long.say(Kind::HELLO, json!({ "name": "x".repeat(59) }))
             .await;
@@ -228,7 +228,7 @@ fn a_server_without_a_secret_refuses_tokens() {
 }
 
 #[test]
-fn an_admin_s_alert_reaches_everybody_and_others_may_not() {
+fn only_alerts_of_admins_reach_all_connections() {
     run(async {
         let server = start_with_guests();
         let alert = json!({ "level": "critical", "text": "fire" });
@@ -265,7 +265,7 @@ fn an_alert_waits_for_a_hello() {
                 .await;
             root.expect(Kind::ALERT).await;
         }
-        // An answer of the server comes after what it had queued before.
+        // An answer of the server follows the frames that it had queued before.
         silent.say(Kind::HEARTBEAT, Value::Null).await;
         silent.expect_error("not_authenticated").await;
         refused.show(&token_of("eve")).await;
@@ -322,13 +322,13 @@ fn a_fresh_token_prolongs_a_connection() {
         ann.show(&fresh).await;
         ann.expect_welcome("ann").await;
 
-        // What ended by itself came later than the time of ann's first token.
+        // The connection outlived the time of ann's first token.
         bob.expect_expiry().await;
         ann.say(Kind::ALERT, alert).await;
         ann.expect(Kind::ALERT).await;
         assert_eq!(ann.join("tea").await["members"], 1);
 
-        // It may also shorten.
+        // A new token may also shorten the time.
         ann.show(&short_token_of("ann")).await;
         ann.expect_welcome("ann").await;
         ann.expect_expiry().await;
@@ -359,7 +359,7 @@ fn a_second_hello_does_not_change_the_user() {
             }
             client.join("tea").await;
         }
-        // One that is no good shows that somebody is not who they say.
+        // An invalid token ends an authenticated connection.
         ann.show("a.b.c").await;
         ann.expect_error("not_authenticated").await;
         ann.expect_close(1008).await;

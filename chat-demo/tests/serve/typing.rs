@@ -10,11 +10,11 @@ impl Client {
         self.say(Kind::TYPING, json!({ "room": room })).await;
     }
 
-    /// The next message that is no notice, and how many notices came before.
+    /// Returns the next message that is no notice, and the number of notices before it.
     async fn notices(&mut self) -> (usize, Value) {
         let mut notices = 0;
         loop {
-            match self.hear().await {
+            match self.receive().await {
                 (Kind::TYPING, notice) => {
                     assert_eq!(notice, json!({ "room": "tea", "user": "ann" }));
                     notices += 1;
@@ -38,7 +38,7 @@ async fn enter(server: &Server, name: &str) -> Client {
 }
 
 #[test]
-fn others_hear_that_a_user_writes_but_not_all_the_time() {
+fn typing_notices_reach_other_members_at_a_limited_rate() {
     run(async {
         let server = start();
         let mut ann = enter(&server, "ann").await;
@@ -90,7 +90,7 @@ fn large_room_has_no_notices() {
         ann.publish("tea", "hi").await;
         for other in &mut others {
             loop {
-                match other.hear().await.0 {
+                match other.receive().await.0 {
                     Kind::PRESENCE => {}
                     kind => break assert_eq!(kind, Kind::MESSAGE),
                 }
