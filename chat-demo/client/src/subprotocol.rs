@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::frame::Kind;
-use crate::payload::Payload;
+use crate::payload::{Payload, Search};
 
 /// The most bytes that one byte of text takes in JSON: `\u0001`.
 const ESCAPED: usize = 6;
@@ -39,12 +40,36 @@ impl Subprotocol {
 
     /// Reads a payload.
     pub fn read<P: Payload>(self, bytes: &[u8]) -> Result<P, PayloadError> {
-        let payload: P = match self {
-            Self::Json | Self::Text => serde_json::from_slice(bytes)?,
-            Self::Protobuf => P::decode(bytes)?,
-        };
+        let payload: P = self.decode(bytes)?;
         payload.check().map_err(PayloadError::Meaning)?;
         Ok(payload)
+    }
+
+    /// Reads a search of a client. Refuses `messages` before it decodes them: an empty message has
+    /// two bytes, and takes 88 in memory.
+    pub fn read_search(self, bytes: &[u8]) -> Result<Search, PayloadError> {
+        /// The messages without their content, which take no memory.
+        #[derive(Deserialize, prost::Message)]
+        struct Answer {
+            #[serde(default)]
+            #[prost(message, repeated, tag = "5")]
+            messages: Vec<()>,
+        }
+        let Answer { messages } = self.decode(bytes)?;
+        if !messages.is_empty() {
+            return Err(PayloadError::Meaning("a request has no messages"));
+        }
+        self.read(bytes)
+    }
+
+    fn decode<P: prost::Message + Default + DeserializeOwned>(
+        self,
+        bytes: &[u8],
+    ) -> Result<P, PayloadError> {
+        Ok(match self {
+            Self::Json | Self::Text => serde_json::from_slice(bytes)?,
+            Self::Protobuf => P::decode(bytes)?,
+        })
     }
 
     /// Appends a payload.

@@ -162,8 +162,7 @@ impl Context {
 
     /// Reads what came in a frame.
     pub(crate) fn read<P: Payload>(&self, payload: &[u8]) -> Result<P, Refusal> {
-        let read = self.subprotocol().read(payload);
-        read.map_err(|error| Refusal::new(ErrorCode::BadPayload, error.to_string()))
+        Ok(self.subprotocol().read(payload)?)
     }
 
     pub(crate) fn refuse(&self, refusal: &Refusal) {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use anthill::SlotError;
 use chat_demo_client::frame::{Frame, Kind};
 use chat_demo_client::payload::{
-    Alert, ErrorCode, Hello, History, Join, Leave, Members, OrderUpdate, Publish, Search, Typing,
+    Alert, ErrorCode, Hello, History, Join, Leave, Members, OrderUpdate, Publish, Typing,
     UserState, Welcome,
 };
+use chat_demo_client::subprotocol::PayloadError;
 use chat_demo_client::wire::Shared;
 use futures_util::future::BoxFuture;
 
@@ -199,7 +200,7 @@ async fn members(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 /// Searches in a room's history. Returns when the search is in the pool, without waiting for its
 /// result.
 async fn search(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
-    let search: Search = context.read(payload)?;
+    let search = context.subprotocol().read_search(payload)?;
     context.room(&search.room)?;
     let (most, _) = context.connection.outbox.page();
     context.pace(Cost::of_answer(most)).await;
@@ -255,6 +256,12 @@ fn guest(name: String, node: &Node) -> Result<String, Refusal> {
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         Self::new(ErrorCode::NotAuthenticated, error.to_string()).closing(CloseReason::BadToken)
+    }
+}
+
+impl From<PayloadError> for Refusal {
+    fn from(error: PayloadError) -> Self {
+        Self::new(ErrorCode::BadPayload, error.to_string())
     }
 }
 

@@ -82,6 +82,17 @@ async fn next_search_cancels_the_one_before() {
 }
 
 #[tokio::test]
+async fn search_with_messages_is_refused() {
+    let mut fixture = fixture().await;
+    let message = json!({ "room": "", "seq": 1, "user": "", "text": "", "ts": 1 });
+    let search = json!({ "room": "tea", "text": "one", "messages": [message] }).to_string();
+    say(&mut fixture.client, Kind::SEARCH, search.as_bytes()).await;
+    let (kind, error) = hear(&mut fixture.client).await;
+    assert_eq!(kind, Kind::ERROR);
+    assert!(error.contains("bad_payload"), "{error}");
+}
+
+#[tokio::test]
 async fn search_of_a_client_that_left_is_not_begun() {
     let mut fixture = fixture().await;
     fixture.search("one").await;
