@@ -220,6 +220,8 @@ mod tests {
         ] {
             assert!(page.contains(text), "{text} is missing");
         }
+        let fallback = "Queued tasks wait for a thread";
+        assert!(!page.contains(fallback), "a plot has no text of its own");
     }
 
     #[test]

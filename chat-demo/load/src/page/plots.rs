@@ -56,7 +56,6 @@ const POOL: [(&str, PoolFigure); 5] = [
 #[derive(Clone, Debug)]
 pub(super) struct Plot {
     pub(super) title: String,
-    pub(super) reading: &'static str,
     /// Whether points are drawn as dots, because their order means nothing.
     pub(super) dots: bool,
     pub(super) lines: Vec<Line>,
@@ -120,15 +119,9 @@ impl Axis {
 }
 
 impl Plot {
-    fn new(
-        title: impl Into<String>,
-        reading: &'static str,
-        (x, y): (Axis, Axis),
-        lines: Vec<Line>,
-    ) -> Self {
+    fn new(title: impl Into<String>, (x, y): (Axis, Axis), lines: Vec<Line>) -> Self {
         Self {
             title: title.into(),
-            reading,
             dots: false,
             lines,
             limit: None,
@@ -222,8 +215,6 @@ pub(super) fn of_run(report: &Report) -> Vec<Plot> {
     let mut plots = vec![
         Plot::new(
             "Latency over time",
-            "Each point is half a second. Level lines are good. A p99 that climbs at the same \
-             load means that messages pile up.",
             (SECONDS, Axis::Log("ms")),
             vec![
                 latency("p50", |moment| moment.p50_ms),
@@ -233,21 +224,16 @@ pub(super) fn of_run(report: &Report) -> Vec<Plot> {
         ),
         Plot::new(
             "Distribution of the latency",
-            "At 100 stands the latency that one of 100 deliveries exceeded. A line that climbs \
-             early has many slow deliveries.",
             (Axis::Log("one delivery of so many"), Axis::Log("ms")),
             vec![Line::new("all deliveries", slower)],
         ),
         Plot::new(
             "Messages sent",
-            "The messages of all publishers. A dip means that the server delayed publishers.",
             (SECONDS, Axis::Linear("messages a second")),
             vec![per_second("sent", moments, |moment| moment.sent)],
         ),
         Plot::new(
             "Deliveries",
-            "The deliveries to all members: messages sent, times the members of a room. If they \
-             fall behind, the server or the network is too slow.",
             (SECONDS, Axis::Linear("deliveries a second")),
             vec![per_second("delivered", moments, |moment| moment.delivered)],
         ),
@@ -273,8 +259,6 @@ fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
     };
     plots.push(Plot::new(
         "Processors",
-        "100 % is one processor for the server, and all processors for its machine. High latency \
-         without a busy machine means that messages wait for something else.",
         (SECONDS, Axis::Linear("%")),
         vec![
             line("the server", |server| Some(server.cpu_percent)),
@@ -283,7 +267,6 @@ fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
     ));
     plots.push(Plot::new(
         "Memory of the server",
-        "Resident memory. A level line is good. A line that climbs with the load will hit a limit.",
         (SECONDS, Axis::Linear("MiB")),
         vec![line("resident", |server| {
             Some(server.rss_bytes as f64 / MIB)
@@ -291,8 +274,6 @@ fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
     ));
     plots.push(Plot::new(
         "Frames that wait for clients",
-        "Encoded frames that the sockets of the clients did not take yet. Many of them mean slow \
-         clients, or a server without CPU time to write.",
         (SECONDS, Axis::Log("frames")),
         vec![line("frames", |server| Some(server.outbox_frames as f64))],
     ));
@@ -306,25 +287,9 @@ fn of_server(moments: &[Moment], plots: &mut Vec<Plot>) {
         });
         let axes = (SECONDS, Axis::Log("tasks, threads"));
         let title = format!("Pool “{name}”");
-        let mut plot = Plot::new(title, reading_of(name), axes, lines.into());
+        let mut plot = Plot::new(title, axes, lines.into());
         plot.goal = Some((format!("capacity {capacity}"), *capacity as f64));
         plots.push(plot);
-    }
-}
-
-fn reading_of(pool: &str) -> &'static str {
-    match pool {
-        "connections" => {
-            "A task for each connection. Many queued tasks over a long time mean that the \
-             processors are the limit."
-        }
-        "fanout" => {
-            "The messages of rooms. Publishers wait when the tasks in flight reach the capacity: \
-             that is back-pressure."
-        }
-        "front" => "Handshakes: busy while clients connect, idle afterwards.",
-        "service" => "Background tasks of the server.",
-        _ => "Queued tasks wait for a thread, waiting tasks for a slot of the pool.",
     }
 }
 
@@ -335,7 +300,6 @@ pub(super) fn of_search(limit: &Limit) -> Vec<Plot> {
     };
     let latency = Plot::new(
         "Rate and latency",
-        "Each dot is a step of the search. Where the dots shoot up, messages pile up.",
         (RATE, Axis::Log("p99 in ms")),
         vec![
             dots("met the goals", |step| step.held().then_some(step.p99_ms)),
@@ -344,8 +308,6 @@ pub(super) fn of_search(limit: &Limit) -> Vec<Plot> {
     );
     let resources = Plot::new(
         "Rate and resources",
-        "The same steps. If the processors reach their goal first, they are the limit. If \
-         neither does, messages wait for something else.",
         (RATE, Axis::Linear("% of the machine")),
         vec![
             dots("processors", |step| step.cpu_percent),

@@ -45,7 +45,7 @@ fn zeros_have_a_place_on_a_logarithmic_axis() {
     for values in [&[0.0, 30.0][..], &[0.0], &[1000.0], &[]] {
         let points = values.iter().map(|y| (1.0, *y));
         let lines = vec![Line::new("ms", points)];
-        let plot = Plot::new("Latency", "", (SECONDS, Axis::Log("ms")), lines);
+        let plot = Plot::new("Latency", (SECONDS, Axis::Log("ms")), lines);
         let svg = plot.svg().expect("it is drawn");
         let huge = svg.split('"').filter_map(|part| part.parse().ok());
         assert!(huge.map(f64::abs).all(|at| at < 1000.0), "{svg}");
