@@ -146,12 +146,6 @@ impl Outbox {
         }
     }
 
-    /// Returns whether as many frames, or as many bytes, are queued.
-    pub(crate) fn holds(&self, frames: usize, bytes: usize) -> bool {
-        let state = self.state.lock();
-        state.frames.len() >= frames || state.bytes >= bytes
-    }
-
     /// Lets out what is queued and what is owed, then the reason's farewell, and takes nothing
     /// more.
     pub(crate) fn end(&self, reason: CloseReason) {
