@@ -37,7 +37,7 @@ pub(crate) fn restored(message: &Message, limit: usize) -> (Duration, &str, Byte
 
 pub(crate) struct History {
     /// Of all logs together.
-    budget: Arc<Budget<Log>>,
+    budget: Arc<Budget>,
     logs: Mutex<HashMap<Arc<str>, Arc<Log>>>,
 }
 

@@ -28,55 +28,52 @@ pub(crate) struct Limits {
 const FREED: usize = 8;
 
 /// A log that takes from a budget.
-pub(super) trait MakeRoom {
+pub(super) trait MakeRoom: Send + Sync {
     /// Forgets the oldest message, because others need its memory.
     fn make_room(&self);
 }
 
-pub(super) struct Budget<L> {
+pub(super) struct Budget {
     pub(super) limits: Limits,
-    uses: Mutex<Uses<L>>,
+    uses: Mutex<Uses>,
 }
 
-struct Uses<L> {
+#[derive(Default)]
+struct Uses {
     /// Of all messages.
     bytes: usize,
-    users: HashMap<Arc<str>, UserUse<L>>,
+    users: HashMap<Arc<str>, UserUse>,
     /// Rooms with messages, the longest silent first.
-    rooms: BTreeMap<u64, Weak<L>>,
+    rooms: BTreeMap<u64, Weak<dyn MakeRoom>>,
     /// The place of the next message in that order.
     next: u64,
 }
 
-struct UserUse<L> {
+#[derive(Default)]
+struct UserUse {
     bytes: usize,
     /// In each room, by the address of its log.
-    rooms: HashMap<usize, (usize, Weak<L>)>,
+    rooms: HashMap<usize, (usize, Weak<dyn MakeRoom>)>,
 }
 
 /// A message of the log at `room`.
-pub(super) struct Piece<'a, L> {
-    pub(super) log: &'a Weak<L>,
+pub(super) struct Piece<'a> {
+    pub(super) log: &'a Weak<dyn MakeRoom>,
     pub(super) user: &'a str,
     pub(super) len: usize,
 }
 
-impl<L> Piece<'_, L> {
+impl Piece<'_> {
     fn room(&self) -> usize {
         self.log.as_ptr().addr()
     }
 }
 
-impl<L: MakeRoom> Budget<L> {
+impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            uses: Mutex::new(Uses {
-                bytes: 0,
-                users: HashMap::new(),
-                rooms: BTreeMap::new(),
-                next: 0,
-            }),
+            uses: Mutex::default(),
         }
     }
 
@@ -86,7 +83,7 @@ impl<L: MakeRoom> Budget<L> {
 
     /// Counts a message, and moves its room to the end of the line at `place`. Returns its user's
     /// name, shared.
-    pub(super) fn add(&self, piece: &Piece<'_, L>, place: &mut Option<u64>) -> Arc<str> {
+    pub(super) fn add(&self, piece: &Piece<'_>, place: &mut Option<u64>) -> Arc<str> {
         let uses = &mut *self.uses.lock();
         uses.bytes += piece.len;
         if let Some(place) = place.replace(uses.next) {
@@ -98,10 +95,7 @@ impl<L: MakeRoom> Budget<L> {
             Some((name, _)) => name.clone(),
             None => Arc::from(piece.user),
         };
-        let user = uses.users.entry(name.clone()).or_insert_with(|| UserUse {
-            bytes: 0,
-            rooms: HashMap::new(),
-        });
+        let user = uses.users.entry(name.clone()).or_default();
         user.bytes += piece.len;
         let room = user.rooms.entry(piece.room());
         room.or_insert_with(|| (0, piece.log.clone())).0 += piece.len;
@@ -109,7 +103,7 @@ impl<L: MakeRoom> Budget<L> {
     }
 
     /// Counts a message no more. A room without messages leaves its `place`.
-    pub(super) fn remove(&self, piece: &Piece<'_, L>, is_last: bool, place: &mut Option<u64>) {
+    pub(super) fn remove(&self, piece: &Piece<'_>, is_last: bool, place: &mut Option<u64>) {
         let uses = &mut *self.uses.lock();
         uses.bytes -= piece.len;
         if is_last && let Some(place) = place.take() {
@@ -164,7 +158,7 @@ impl<L: MakeRoom> Budget<L> {
     }
 
     /// Forgets the oldest message of the room that is found, until none is.
-    fn free(&self, find: impl Fn(&Uses<L>) -> Option<Weak<L>>) {
+    fn free(&self, find: impl Fn(&Uses) -> Option<Weak<dyn MakeRoom>>) {
         loop {
             let found = find(&self.uses.lock());
             // A log that ends takes its messages out itself.

@@ -12,8 +12,8 @@ use super::budget::{Budget, MakeRoom, Piece};
 use crate::epoch::{Epoch, Position};
 
 pub(crate) struct Log {
-    me: Weak<Self>,
-    budget: Arc<Budget<Self>>,
+    me: Weak<dyn MakeRoom>,
+    budget: Arc<Budget>,
     pub(super) past: Mutex<Past>,
 }
 
@@ -57,8 +57,8 @@ impl Kept {
 
 impl Log {
     /// An empty log, which takes from `budget`.
-    pub(super) fn new(budget: Arc<Budget<Self>>) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
+    pub(super) fn new(budget: Arc<Budget>) -> Arc<Self> {
+        Arc::new_cyclic(|me: &Weak<Self>| Self {
             me: me.clone(),
             budget,
             past: Mutex::new(Past {
