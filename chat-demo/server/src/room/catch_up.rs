@@ -19,12 +19,6 @@ const PACE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Room {
-    fn ask_to_catch_up(self: Arc<Self>) {
-        if let Some(bus) = self.common.bus.clone() {
-            bus.catch_up(self);
-        }
-    }
-
     /// Enqueues an operation of the room and waits for its result; `None` when the server ends.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
@@ -102,19 +96,16 @@ impl BusListener for Room {
     fn on_event(self: Arc<Self>, event: BusEvent) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let room = self.clone();
-            let handle = move |state: &mut State| match event {
-                BusEvent::Message(announced) => {
-                    if state.on_announced(announced) {
-                        room.ask_to_catch_up();
-                    }
+            let handle = move |state: &mut State| {
+                let is_behind = match event {
+                    BusEvent::Message(announced) => state.on_announced(announced),
+                    BusEvent::Stand(stand) => state.compare(stand),
+                    BusEvent::Frame(frame) => return state.deliver_frame(&frame),
+                    BusEvent::Presence(presence) => return state.deliver_presence(presence),
+                };
+                if is_behind && let Some(bus) = room.common.bus.clone() {
+                    bus.catch_up(room);
                 }
-                BusEvent::Stand(stand) => {
-                    if state.compare(stand) {
-                        room.ask_to_catch_up();
-                    }
-                }
-                BusEvent::Frame(frame) => state.deliver_frame(&frame),
-                BusEvent::Presence(presence) => state.deliver_presence(presence),
             };
             // Ignore an error: the strand is closed, and the server ends.
             let _ = self.send(handle).await;

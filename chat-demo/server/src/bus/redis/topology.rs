@@ -63,24 +63,21 @@ impl Topology {
         pushes: Option<P>,
     ) -> RedisResult<Connection> {
         let connecting = async {
-            let mut config = AsyncConnectionConfig::new()
+            let config = AsyncConnectionConfig::new()
                 .set_connection_timeout(Some(CONNECT))
                 .set_response_timeout(Some(RESPONSE));
+            let config = |pushes| match pushes {
+                Some(pushes) => config.set_push_sender(pushes),
+                None => config,
+            };
             Ok(match self {
                 Self::One(client) => {
-                    if let Some(pushes) = pushes {
-                        config = config.set_push_sender(pushes);
-                    }
-                    Connection::One(
-                        client
-                            .get_multiplexed_async_connection_with_config(&config)
-                            .await?,
-                    )
+                    let config = config(pushes);
+                    let client = client.get_multiplexed_async_connection_with_config(&config);
+                    Connection::One(client.await?)
                 }
                 Self::Sentinels(sentinels) => {
-                    if let Some(pushes) = pushes {
-                        config = config.set_push_sender(pushes);
-                    }
+                    let config = config(pushes);
                     let mut sentinels = sentinels.lock().await;
                     Connection::One(sentinels.get_async_connection_with_config(&config).await?)
                 }
