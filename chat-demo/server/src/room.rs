@@ -33,7 +33,6 @@ use crate::error::Refusal;
 use crate::history::Log;
 use crate::journal::{JournalError, Numbered};
 use crate::room::flow::Flow;
-use crate::room::replica::Replica;
 use crate::room::source::{Claimed, Newcomer, Source};
 use crate::room::state::State;
 
@@ -157,8 +156,7 @@ impl Room {
     /// Returns the log, unless it lacks what the bus has because no member has joined here yet.
     pub(crate) fn current_log(&self) -> Option<Arc<Log>> {
         let state = self.state.lock();
-        let is_current = state.replica.as_ref().is_none_or(Replica::is_known);
-        is_current.then(|| self.log.clone())
+        state.replica.is_known().then(|| self.log.clone())
     }
 
     /// Returns the numbers of the connections that are members.

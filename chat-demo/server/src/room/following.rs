@@ -18,9 +18,7 @@ use crate::history;
 impl State {
     /// Returns the client if it can join now. Otherwise, the client waits or is refused.
     pub(super) fn ready_for(&mut self, newcomer: Newcomer) -> Option<Newcomer> {
-        let Some(replica) = &mut self.replica else {
-            return Some(newcomer);
-        };
+        let replica = &mut self.replica;
         if replica.is_known() {
             return Some(newcomer);
         }
@@ -32,22 +30,17 @@ impl State {
     }
 
     pub(super) fn lose_bus(&mut self) {
-        if let Some(replica) = &mut self.replica {
-            replica.cut_off = true;
-            if !replica.is_known() {
-                self.without_bus();
-            }
+        self.replica.cut_off = true;
+        if !self.replica.is_known() {
+            self.without_bus();
         }
     }
 
     /// Resolves waiting joins: refuses them, or lets the room begin locally.
     fn without_bus(&mut self) {
         let alone = self.goes_on_alone();
-        let Some(replica) = &mut self.replica else {
-            return;
-        };
-        replica.alone = alone;
-        let waiting = mem::take(&mut replica.waiting);
+        self.replica.alone = alone;
+        let waiting = mem::take(&mut self.replica.waiting);
         for newcomer in waiting.into_iter().filter(|_| alone) {
             self.join(newcomer);
         }
@@ -57,9 +50,7 @@ impl State {
     /// have an epoch of their own.
     pub(super) fn is_alone(&mut self) -> bool {
         let may = self.goes_on_alone();
-        let Some(replica) = &mut self.replica else {
-            return true;
-        };
+        let replica = &mut self.replica;
         if may && replica.cut_off && !replica.alone {
             replica.alone = true;
             self.log.fork();
@@ -83,9 +74,7 @@ impl State {
         let seq = announced.message.seq;
         // It is read again when they have caught up.
         let is_held_up = self.flow.is_behind();
-        let Some(replica) = &mut self.replica else {
-            return false;
-        };
+        let replica = &mut self.replica;
         if replica.epoch != Some(announced.epoch) || replica.alone {
             return replica.miss();
         }
@@ -110,28 +99,21 @@ impl State {
     /// Compares where the room stands in the bus. Says whether to read what was missed.
     pub(super) fn compare(&mut self, stand: Position) -> bool {
         let newest = self.log.newest().seq;
-        let Some(replica) = &mut self.replica else {
-            return false;
-        };
-        let is_up_to_date = replica.epoch == Some(stand.epoch) && stand.seq <= newest;
-        !is_up_to_date && replica.miss()
+        let is_current = self.replica.epoch == Some(stand.epoch) && stand.seq <= newest;
+        !is_current && self.replica.miss()
     }
 
     /// Delivers the message that follows the newest.
     fn follow(&mut self, message: Message) {
-        if let Some(replica) = &mut self.replica {
-            replica.tip = Some(Mark::of(&message));
-        }
+        self.replica.tip = Some(Mark::of(&message));
         self.next(message);
     }
 
     /// Begins to catch up, unless the room is reading already.
     pub(super) fn begin_reading(&mut self) -> bool {
-        let Some(replica) = &mut self.replica else {
-            return false;
-        };
-        let first = replica.reading == Reading::Idle;
-        replica.reading = if first {
+        let reading = &mut self.replica.reading;
+        let first = *reading == Reading::Idle;
+        *reading = if first {
             Reading::Active
         } else {
             Reading::AndAgain
@@ -141,21 +123,17 @@ impl State {
 
     /// The message after which there is something to read; none for the newest.
     pub(super) fn read_after(&self) -> Option<Asked> {
-        let replica = self.replica.as_ref()?;
+        let replica = &self.replica;
         let known = replica.epoch.is_some() && !replica.alone;
-        known.then(|| Asked {
-            seq: self.log.newest().seq,
-            mark: replica.tip,
-        })
+        let (seq, mark) = (self.log.newest().seq, replica.tip);
+        known.then_some(Asked { seq, mark })
     }
 
     /// Ends a complete read. Returns whether more was requested meanwhile.
     pub(super) fn end_reading(&mut self) -> bool {
-        let Some(replica) = &mut self.replica else {
-            return false;
-        };
-        let again = replica.reading == Reading::AndAgain;
-        replica.reading = if again {
+        let reading = &mut self.replica.reading;
+        let again = *reading == Reading::AndAgain;
+        *reading = if again {
             Reading::Active
         } else {
             Reading::Idle
@@ -165,9 +143,7 @@ impl State {
 
     /// Handles a read that failed part of the way.
     pub(super) fn give_up_reading(&mut self) {
-        if let Some(replica) = &mut self.replica {
-            replica.reading = Reading::Idle;
-        }
+        self.replica.reading = Reading::Idle;
     }
 
     /// Takes what was read after the newest message, or lately. Members get it no faster than they
@@ -181,9 +157,7 @@ impl State {
         members: Option<u32>,
     ) -> Filled {
         let before = self.log.newest().seq;
-        let Some(replica) = &mut self.replica else {
-            return Filled::Whole;
-        };
+        let replica = &mut self.replica;
         replica.cut_off = false;
         let newest = page.newest;
         let Some(asked) = asked else {
@@ -215,9 +189,7 @@ impl State {
     /// How far it came, from one number, by a page that knows of another.
     fn filled(&mut self, before: u64, newest: u64) -> Filled {
         let now = self.log.newest().seq;
-        let Some(replica) = &mut self.replica else {
-            return Filled::Whole;
-        };
+        let replica = &mut self.replica;
         if now == before && now >= newest {
             // What was announced beyond is not there.
             replica.announced = now;
@@ -239,14 +211,12 @@ impl State {
         let epoch = page.epoch.unwrap_or_else(Epoch::new);
         let seq = page.newest;
         self.log.begin_at(Position { epoch, seq }, messages);
-        let mut waiting = Vec::new();
-        if let Some(replica) = &mut self.replica {
-            replica.epoch = Some(epoch);
-            replica.tip = page.tip;
-            replica.alone = false;
-            (replica.announced, replica.last_seen) = (0, 0);
-            waiting = mem::take(&mut replica.waiting);
-        }
+        let replica = &mut self.replica;
+        replica.epoch = Some(epoch);
+        replica.tip = page.tip;
+        replica.alone = false;
+        (replica.announced, replica.last_seen) = (0, 0);
+        let waiting = mem::take(&mut replica.waiting);
         self.begin_anew(members);
         for newcomer in waiting {
             self.join(newcomer);

@@ -16,7 +16,7 @@ pub(super) struct Replica {
     pub(super) last_seen: u64,
     pub(super) reading: Reading,
     pub(super) cut_off: bool,
-    /// Whether this server numbered messages itself.
+    /// Whether this server numbers messages itself, as it always does without a bus.
     pub(super) alone: bool,
     /// Clients that joined before the state of the room is known.
     pub(super) waiting: Vec<Newcomer>,
@@ -60,6 +60,13 @@ pub(super) enum Relation {
 }
 
 impl Replica {
+    pub(super) fn new(has_bus: bool) -> Self {
+        Self {
+            alone: !has_bus,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn relation(&self, page: &Page, asked: Asked) -> Relation {
         let is_new = page.newest == 0 && asked.seq == 0;
         if page.epoch != self.epoch && !(is_new && page.epoch.is_none()) {

@@ -28,8 +28,8 @@ pub(super) struct State {
     pub(super) members: HashMap<u64, Member>,
     /// Assigns the numbers without a bus; outlives the room.
     pub(super) log: Arc<Log>,
-    /// How the log stands to what the bus has, if there is one.
-    pub(super) replica: Option<Replica>,
+    /// How the log stands to what the bus has.
+    pub(super) replica: Replica,
     pub(super) common: Arc<Common>,
     pub(super) flow: Arc<Flow>,
 }
@@ -44,7 +44,7 @@ impl State {
     pub(super) fn new(name: Arc<str>, log: Arc<Log>, common: Arc<Common>, flow: Arc<Flow>) -> Self {
         Self {
             log,
-            replica: common.bus.is_some().then(Replica::default),
+            replica: Replica::new(common.bus.is_some()),
             name,
             members: HashMap::new(),
             common,
@@ -126,10 +126,8 @@ impl State {
     }
 
     pub(super) fn leave(&mut self, id: u64) {
-        if let Some(replica) = &mut self.replica {
-            let waiting = &mut replica.waiting;
-            waiting.retain(|newcomer| newcomer.connection.id != id);
-        }
+        let waiting = &mut self.replica.waiting;
+        waiting.retain(|newcomer| newcomer.connection.id != id);
         if let Some(member) = self.members.remove(&id) {
             self.send_presence(member.connection.user(), PresenceEvent::Left);
         }
@@ -237,7 +235,7 @@ impl State {
     fn send_presence(&mut self, user: &str, event: PresenceEvent) {
         let mut members = self.members.values();
         // The bus knows the first and the last connection over all servers.
-        if self.replica.is_some()
+        if self.common.bus.is_some()
             || self.members.len() > self.common.presence_limit
             || members.any(|member| member.connection.user() == user)
         {
