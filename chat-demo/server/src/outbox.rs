@@ -23,7 +23,7 @@ use chat_demo_client::subprotocol::Subprotocol;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use self::state::{BATCH, Batch, State, notify, wake};
+use self::state::{BATCH, Batch, State};
 use crate::error::CloseReason;
 
 pub(crate) use self::limits::Limits;
@@ -98,7 +98,7 @@ impl Outbox {
             state.behind_since.get_or_insert_with(Instant::now);
         }
         drop(state);
-        wake(waker);
+        waker.wake();
         true
     }
 
@@ -182,11 +182,9 @@ impl Outbox {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock();
         change(&mut state);
-        let released = state.ended.is_some().then(|| state.release());
+        let released = state.ended.map(|_| state.release());
         drop(state);
-        if let Some(released) = released {
-            released.wake();
-        }
+        released.unwrap_or_default().wake();
     }
 
     /// Drops the queue: the connection has ended.
@@ -198,10 +196,10 @@ impl Outbox {
             sealed: true,
             ..State::default()
         };
-        let old = mem::replace(&mut *state, empty);
+        let mut old = mem::replace(&mut *state, empty);
         drop(state);
-        notify(old.relief.clone());
-        // Frees frames and a waker: not under the lock.
+        old.release().wake();
+        // Frees frames: not under the lock.
         drop(old);
     }
 
@@ -254,9 +252,9 @@ impl Outbox {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     Poll::Ready(Ok(len)) => {
                         state.advance(len);
-                        let relief = state.relieve(&self.limits);
+                        let released = state.relieve(&self.limits);
                         drop(state);
-                        notify(relief);
+                        released.wake();
                     }
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
@@ -277,7 +275,7 @@ fn queue(mut state: MutexGuard<'_, State>, frame: Bytes) {
     let waker = state.waker_for_more();
     state.append(frame);
     drop(state);
-    wake(waker);
+    waker.wake();
 }
 
 impl Drop for Owed {

@@ -61,8 +61,10 @@ pub(super) enum Batch {
 impl State {
     /// Whom to wake for more frames. With frames ahead of them the future is awake, or waits for
     /// the socket: it will come by.
-    pub(super) fn waker_for_more(&mut self) -> Option<Waker> {
-        self.frames.is_empty().then(|| self.waker.take())?
+    pub(super) fn waker_for_more(&mut self) -> Released {
+        let waker = self.frames.is_empty().then(|| self.waker.take()).flatten();
+        let relief = None;
+        Released { waker, relief }
     }
 
     pub(super) fn append(&mut self, frame: Bytes) {
@@ -163,23 +165,19 @@ impl State {
     }
 
     /// Notes that a client has caught up; returns whom to notify.
-    pub(super) fn relieve(&mut self, limits: &Limits) -> Option<Arc<Notify>> {
+    pub(super) fn relieve(&mut self, limits: &Limits) -> Released {
         if self.behind_since.is_none() || limits.are_filled(2, self.frames.len(), self.bytes) {
-            return None;
+            return Released::default();
         }
         self.behind_since = None;
-        self.relief.take()
+        let (waker, relief) = (None, self.relief.take());
+        Released { waker, relief }
     }
 }
 
-/// Wakes the connection's future. Callers release the lock first, because the future may run at once.
-pub(super) fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
-/// Whom to wake when an outbox changes, once its lock is released.
+/// The connection's future and the publishers to wake when an outbox changes. Callers release the
+/// lock first, because these may run at once.
+#[derive(Default)]
 pub(super) struct Released {
     waker: Option<Waker>,
     relief: Option<Arc<Notify>>,
@@ -187,14 +185,11 @@ pub(super) struct Released {
 
 impl Released {
     pub(super) fn wake(self) {
-        wake(self.waker);
-        notify(self.relief);
-    }
-}
-
-/// Notifies waiting publishers. Callers release the lock first, because publishers may run at once.
-pub(super) fn notify(relief: Option<Arc<Notify>>) {
-    if let Some(relief) = relief {
-        relief.notify_waiters();
+        if let Some(waker) = self.waker {
+            waker.wake();
+        }
+        if let Some(relief) = self.relief {
+            relief.notify_waiters();
+        }
     }
 }
