@@ -56,7 +56,10 @@ pub trait Store: Send + Sync {
     fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// Renews a session, and restores it if it has expired.
-    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>>;
+    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
+        let opened = self.open(record, 0);
+        Box::pin(async { opened.await.map(drop) })
+    }
 
     /// Forgets the record, if it is there.
     fn close(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>>;

@@ -64,11 +64,6 @@ impl Store for Memory {
         Box::pin(ready(Ok(true)))
     }
 
-    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.records.lock().insert(key(&record), record.heard);
-        Box::pin(ready(Ok(())))
-    }
-
     fn close(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
         self.records.lock().remove(&key(&record));
         Box::pin(ready(Ok(())))

@@ -15,47 +15,6 @@ use crate::sessions::{Record, Store, StoreError};
 pub(super) struct RedisSessions(pub(super) Arc<Shared>);
 
 impl RedisSessions {
-    async fn try_open(&self, record: &Record, most: usize) -> Result<bool, StoreError> {
-        let mut connection = self.connection()?;
-        let time_to_live = clock::millis(self.0.time_to_live);
-        let scripts = &self.0.scripts;
-        let counted: RedisResult<bool> = scripts
-            .open_session
-            .key(of_user(record))
-            .arg(record.name())
-            .arg(time_to_live)
-            .arg(most)
-            .invoke_async(&mut connection)
-            .await;
-        if !self.checked(counted)? {
-            return Ok(false);
-        }
-        let (user, node) = (&*record.user, &*record.node);
-        let (opened, heard) = (record.opened, record.heard);
-        let what = json!({ "user": user, "node": node, "opened": opened, "heard": heard });
-        let put: RedisResult<()> = redis::cmd("SET")
-            .arg(key(record))
-            .arg(what.to_string())
-            .arg("PX")
-            .arg(time_to_live)
-            .query_async(&mut connection)
-            .await;
-        self.checked(put)?;
-        Ok(true)
-    }
-
-    async fn forget(&self, record: &Record) -> Result<(), StoreError> {
-        let mut connection = self.connection()?;
-        let mut uncount = redis::cmd("ZREM");
-        uncount.arg(of_user(record)).arg(record.name());
-        let mut delete = redis::cmd("DEL");
-        delete.arg(key(record));
-        for command in [uncount, delete] {
-            self.checked(command.query_async::<()>(&mut connection).await)?;
-        }
-        Ok(())
-    }
-
     fn connection(&self) -> Result<Connection, StoreError> {
         let line = self.0.link.now();
         line.map(|line| line.connection)
@@ -76,15 +35,48 @@ impl RedisSessions {
 
 impl Store for RedisSessions {
     fn open(&self, record: Record, most: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(async move { self.try_open(&record, most).await })
-    }
-
-    fn renew(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move { self.try_open(&record, 0).await.map(drop) })
+        Box::pin(async move {
+            let mut connection = self.connection()?;
+            let time_to_live = clock::millis(self.0.time_to_live);
+            let scripts = &self.0.scripts;
+            let counted: RedisResult<bool> = scripts
+                .open_session
+                .key(of_user(&record))
+                .arg(record.name())
+                .arg(time_to_live)
+                .arg(most)
+                .invoke_async(&mut connection)
+                .await;
+            if !self.checked(counted)? {
+                return Ok(false);
+            }
+            let (user, node) = (&*record.user, &*record.node);
+            let (opened, heard) = (record.opened, record.heard);
+            let what = json!({ "user": user, "node": node, "opened": opened, "heard": heard });
+            let put: RedisResult<()> = redis::cmd("SET")
+                .arg(key(&record))
+                .arg(what.to_string())
+                .arg("PX")
+                .arg(time_to_live)
+                .query_async(&mut connection)
+                .await;
+            self.checked(put)?;
+            Ok(true)
+        })
     }
 
     fn close(&self, record: Record) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(async move { self.forget(&record).await })
+        Box::pin(async move {
+            let mut connection = self.connection()?;
+            let mut uncount = redis::cmd("ZREM");
+            uncount.arg(of_user(&record)).arg(record.name());
+            let mut delete = redis::cmd("DEL");
+            delete.arg(key(&record));
+            for command in [uncount, delete] {
+                self.checked(command.query_async::<()>(&mut connection).await)?;
+            }
+            Ok(())
+        })
     }
 }
 
