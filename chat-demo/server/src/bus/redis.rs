@@ -97,25 +97,16 @@ impl Redis {
             end: CancellationToken::new(),
             shared,
         };
-        let Self {
-            shared,
-            listeners,
-            members,
-            ..
-        } = &redis;
+        let (shared, listeners) = (&redis.shared, &redis.listeners);
         let subscriber = Subscriber::new(shared.link.clone(), listeners.clone(), reads.clone());
-        let presence = Presence::new(
-            shared.scripts.beat.clone(),
-            shared.server.clone(),
-            publish,
-            &config.node,
-        );
+        let (beat, server) = (shared.scripts.beat.clone(), shared.server.clone());
+        let presence = Presence::new(beat, server, publish, &config.node);
         redis.run(service, shared.link.clone().keep(presence, pushes));
         redis.run(service, subscriber.run());
         redis.run(service, subscriber::dispatch(pushed, listeners.clone()));
         redis.run(service, Publisher::new(shared.clone(), received).run());
-        let keeping = members.clone().keep(shared.clone(), listeners.clone());
-        redis.run(service, keeping);
+        let members = redis.members.clone();
+        redis.run(service, members.keep(shared.clone(), listeners.clone()));
         redis.run(service, reads::size(reads, config.redis.redis_reads));
         Ok(redis)
     }
@@ -229,9 +220,10 @@ impl Bus for Redis {
     fn enter<'a>(&'a self, room: &'a Arc<str>, member: &'a Connection) -> Answer<'a, u32> {
         let user = member.user.get().cloned().unwrap_or_default();
         Box::pin(async move {
-            self.members
-                .enter(&self.shared, room, member.id, &user)
-                .await
+            let Self {
+                members, shared, ..
+            } = self;
+            members.enter(shared, room, member.id, &user).await
         })
     }
 

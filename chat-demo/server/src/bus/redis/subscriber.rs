@@ -26,6 +26,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The listeners of one channel, with their ids.
 type OfChannel = Vec<(u64, Weak<dyn BusListener>)>;
 
+/// A listener with its id and its channel.
+type Registered = (u64, String, Arc<dyn BusListener>);
+
 /// The listeners of all channels.
 #[derive(Default)]
 pub(super) struct Listeners {
@@ -80,7 +83,7 @@ impl Listeners {
             .collect()
     }
 
-    fn all(&self) -> Vec<(u64, String, Arc<dyn BusListener>)> {
+    fn all(&self) -> Vec<Registered> {
         let by_channel = self.by_channel.lock();
         let each = by_channel.iter().flat_map(|(channel, listeners)| {
             listeners
@@ -182,14 +185,9 @@ impl Subscriber {
         if mem::take(&mut self.deaf) {
             self.notified.clear();
         }
-        let mut known = HashSet::new();
-        for (id, _, listener) in all {
-            known.insert(id);
-            if !self.notified.contains(&id) {
-                self.send_to_read(listener).await;
-            }
+        for listener in self.not_notified(all) {
+            self.send_to_read(listener).await;
         }
-        self.notified = known;
         Ok(())
     }
 
@@ -204,14 +202,17 @@ impl Subscriber {
     }
 
     async fn cut_off(&mut self) {
-        let mut known = HashSet::new();
-        for (id, _, listener) in self.listeners.all() {
-            known.insert(id);
-            if !self.notified.contains(&id) {
-                listener.cut_off().await;
-            }
+        for listener in self.not_notified(self.listeners.all()) {
+            listener.cut_off().await;
         }
-        self.notified = known;
+    }
+
+    /// Returns the listeners to notify of the current state, and records all as notified.
+    fn not_notified(&mut self, all: Vec<Registered>) -> Vec<Arc<dyn BusListener>> {
+        let ids = all.iter().map(|(id, ..)| *id).collect();
+        let notified = mem::replace(&mut self.notified, ids);
+        let new = all.into_iter().filter(|(id, ..)| !notified.contains(id));
+        new.map(|(.., listener)| listener).collect()
     }
 
     /// Lets a listener catch up when the pool has a slot: thousands may need to at once.
