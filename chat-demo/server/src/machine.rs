@@ -64,7 +64,7 @@ impl Machine {
             processors: cgroup::processors().unwrap_or_else(|| cpus() as f64),
             before: (
                 Instant::now(),
-                Process::read().map_or(0.0, |own| own.cpu_seconds),
+                Process::read().unwrap_or_default().cpu_seconds,
             ),
         }
     }

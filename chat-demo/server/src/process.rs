@@ -3,9 +3,7 @@
 use std::fs;
 
 use rlimit::Resource;
-
-/// The kernel reports CPU time in hundredths of a second.
-const TICKS: f64 = 100.0;
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Process {
@@ -24,32 +22,23 @@ pub(crate) struct Process {
 impl Process {
     /// How things stand; nothing where there is no `/proc` of Linux's kind.
     pub(crate) fn read() -> Option<Self> {
-        let stat = fs::read_to_string("/proc/self/stat").ok()?;
-        // The second field is the program's name in brackets and may hold anything. Behind it the
-        // twelfth and the thirteenth are the times, the twentieth is the start.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let fields: Vec<_> = fields.split_whitespace().collect();
-        let seconds = |field: usize| Some(fields.get(field)?.parse::<f64>().ok()? / TICKS);
-        let status = fs::read_to_string("/proc/self/status").ok()?;
-        let bytes = |name| Some(number(&status, name)? * 1024);
+        let id = sysinfo::get_current_pid().ok()?;
+        let what = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        let mut system = System::new();
+        let processes = ProcessesToUpdate::Some(&[id]);
+        system.refresh_processes_specifics(processes, false, what.with_tasks());
+        let process = system.process(id)?;
         Some(Self {
-            cpu_seconds: seconds(11)? + seconds(12)?,
-            start_seconds: boot_seconds()? + seconds(19)?,
-            resident_bytes: bytes("VmRSS:")?,
-            virtual_bytes: bytes("VmSize:")?,
-            threads: number(&status, "Threads:")?,
+            cpu_seconds: process.accumulated_cpu_time() as f64 / 1000.0,
+            start_seconds: process.start_time() as f64,
+            resident_bytes: process.memory(),
+            virtual_bytes: process.virtual_memory(),
+            // The first thread is the process itself.
+            threads: process.tasks()?.len() as u64 + 1,
             open_files: open_files()?,
             max_files: Resource::NOFILE.get_soft().ok()?,
         })
     }
-}
-
-fn boot_seconds() -> Option<f64> {
-    let stat = fs::read_to_string("/proc/stat").ok()?;
-    stat.lines()
-        .find_map(|line| line.strip_prefix("btime "))?
-        .parse()
-        .ok()
 }
 
 fn open_files() -> Option<u64> {
@@ -62,12 +51,6 @@ fn open_files() -> Option<u64> {
     let entries = fs::read_dir("/proc/self/fd").ok()?;
     // One is open for this look.
     Some(entries.count() as u64 - 1)
-}
-
-/// The number behind a name at the beginning of a line.
-fn number(lines: &str, name: &str) -> Option<u64> {
-    let rest = lines.lines().find_map(|line| line.strip_prefix(name))?;
-    rest.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -31,6 +31,16 @@ fn figures_of_the_process_are_plausible() {
 }
 
 #[test]
+fn threads_are_those_of_the_system() {
+    let start = Instant::now();
+    let listed = || fs::read_dir("/proc/self/task").expect("a folder").count();
+    // Other tests start and end threads meanwhile.
+    while read().threads != listed() as u64 {
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", read());
+    }
+}
+
+#[test]
 fn memory_and_threads_that_are_taken_show() {
     let before = read();
     let memory = vec![1_u8; 64 << 20];
