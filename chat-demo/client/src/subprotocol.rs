@@ -13,7 +13,7 @@ use crate::payload::{Payload, Search};
 const ESCAPED: usize = 6;
 
 /// The subprotocol of a connection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Subprotocol {
     /// Binary frames with JSON payloads.
     #[default]

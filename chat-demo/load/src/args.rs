@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chat_demo_client::subprotocol::Subprotocol;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use humantime::parse_duration;
 use serde::{Deserialize, Serialize};
 
 use super::goals::Goals;
-use super::parse::{at_least_one, rate, share, some_time};
+use super::parse::{at_least_one, encoding, rate, share, some_time};
 use super::serve::ServeArgs;
 
 /// Messages for each room without `--messages` and `--duration`.
@@ -63,8 +63,8 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 100, value_parser = clap::value_parser!(u32).range(48..=1_000_000))]
     pub size: u32,
     /// How payloads are encoded
-    #[arg(long, value_name = "ENCODING", default_value = "json")]
-    pub encoding: Encoding,
+    #[arg(long, value_name = "ENCODING", default_value = "json", value_parser = encoding())]
+    pub encoding: Subprotocol,
     /// Share of the remaining clients that read too slowly, like 5%
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     pub slow_readers: f64,
@@ -120,27 +120,6 @@ pub struct LimitArgs {
     /// Number of searches; the median counts
     #[arg(long, value_name = "N", default_value = "3", value_parser = at_least_one, requires = "find_limit")]
     pub repeat: usize,
-}
-
-/// How payloads are encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-pub enum Encoding {
-    /// chat.json.v1
-    Json,
-    /// chat.protobuf.v1
-    Protobuf,
-    /// chat.text
-    Text,
-}
-
-impl From<Encoding> for Subprotocol {
-    fn from(encoding: Encoding) -> Self {
-        match encoding {
-            Encoding::Json => Self::Json,
-            Encoding::Protobuf => Self::Protobuf,
-            Encoding::Text => Self::Text,
-        }
-    }
 }
 
 impl Args {

@@ -43,7 +43,7 @@ use self::pace::Load;
 use self::report_file::ReportFile;
 use self::run::Run;
 
-pub use self::args::{Args, Encoding, LimitArgs};
+pub use self::args::{Args, LimitArgs};
 pub use self::error::LoadError;
 pub use self::goals::{Goal, Goals, Step};
 pub use self::interrupts::is_ignored;
@@ -70,9 +70,8 @@ pub fn run(args: &Args) -> Result<ExitCode, LoadError> {
             .map(|()| ExitCode::SUCCESS)
             .map_err(LoadError::Processes);
     }
-    let open = |path| ReportFile::open(path);
-    let json = args.json.as_ref().map(open).transpose()?;
-    let html = args.html.as_ref().map(open).transpose()?;
+    let json = args.json.as_ref().map(ReportFile::open).transpose()?;
+    let html = args.html.as_ref().map(ReportFile::open).transpose()?;
     let report = match runtime.block_on(measure(args.clone())) {
         Err(error @ LoadError::Interrupted) => {
             console::note(format_args!("chat-demo: {error}"));

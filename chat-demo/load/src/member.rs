@@ -98,7 +98,7 @@ async fn introduce(shared: &Shared, number: usize, role: Role) -> Result<Client,
     let buffer = (role == Role::Slow).then_some(SMALL_BUFFER);
     let connected = sources::connect(plan, number, buffer).await;
     let stream = connected.map_err(|error| format!("cannot connect: {error}"))?;
-    let subprotocol = plan.args.encoding.into();
+    let subprotocol = plan.args.encoding;
     let opened = Client::open_speaking(stream, &plan.args.target, &hello, subprotocol).await;
     opened.map_err(text)
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chat_demo_client::subprotocol::Subprotocol;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use humantime::parse_duration;
 
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
@@ -10,6 +12,19 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Reads the short name of a subprotocol.
+pub(super) fn encoding() -> impl TypedValueParser<Value = Subprotocol> {
+    let all = ["json", "protobuf", "text"]
+        .into_iter()
+        .zip(Subprotocol::ALL);
+    let values = all.clone();
+    let values = values.map(|(short, full)| PossibleValue::new(short).help(full.name()));
+    PossibleValuesParser::new(values).map(move |name| {
+        let named = all.clone().find(|(short, _)| *short == name);
+        named.expect("the parser takes no other name").1
+    })
 }
 
 pub(super) fn rate(text: &str) -> Result<f64, String> {
