@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use chat_demo_client::payload::{self, Bye, ErrorCode};
 use chat_demo_client::subprotocol::Subprotocol;
 use chat_demo_client::wire;
-use strum::{EnumMessage, IntoStaticStr, VariantArray};
+use strum::{EnumMessage, EnumProperty, IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use crate::config::RedisError;
@@ -120,53 +120,46 @@ pub(crate) enum Refused {
 }
 
 /// Why the server, not the client, ends a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, IntoStaticStr, VariantArray)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, EnumMessage, EnumProperty, IntoStaticStr, VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum CloseReason {
-    #[strum(message = "no hello in time")]
+    #[strum(message = "no hello in time", props(code = 1008))]
     HelloTimeout,
-    #[strum(message = "no frame within the idle timeout")]
+    #[strum(message = "no frame within the idle timeout", props(code = 1001))]
     Idle,
     /// What came is not a frame, or not WebSocket: the stream cannot be trusted.
-    #[strum(message = "bad frame")]
+    #[strum(message = "bad frame", props(code = 1002))]
     BadFrame,
-    #[strum(message = "wrong message type: text for chat.text, binary otherwise")]
+    #[strum(
+        message = "wrong message type: text for chat.text, binary otherwise",
+        props(code = 1003)
+    )]
     Unsupported,
     /// Of a text message, or of the reason of a close.
-    #[strum(message = "text is not UTF-8")]
+    #[strum(message = "text is not UTF-8", props(code = 1007))]
     NotUtf8,
-    #[strum(message = "payload too large")]
+    #[strum(message = "payload too large", props(code = 1009))]
     TooLarge,
-    #[strum(message = "invalid token")]
+    #[strum(message = "invalid token", props(code = 1008))]
     BadToken,
-    #[strum(message = "token expired")]
+    #[strum(message = "token expired", props(code = 1008))]
     TokenExpired,
-    #[strum(message = "too many connections of this user")]
+    #[strum(message = "too many connections of this user", props(code = 1008))]
     UserConnections,
-    #[strum(message = "client too slow")]
+    #[strum(message = "client too slow", props(code = 1008))]
     SlowConsumer,
-    #[strum(message = "disconnected by an admin")]
+    #[strum(message = "disconnected by an admin", props(code = 1008))]
     Disconnected,
-    #[strum(message = "server restart")]
+    #[strum(message = "server restart", props(code = 1012))]
     Restart,
 }
 
 impl CloseReason {
     pub(crate) fn code(self) -> u16 {
-        match self {
-            Self::Idle => 1001,
-            Self::BadFrame => 1002,
-            Self::Unsupported => 1003,
-            Self::NotUtf8 => 1007,
-            Self::HelloTimeout
-            | Self::BadToken
-            | Self::TokenExpired
-            | Self::UserConnections
-            | Self::SlowConsumer
-            | Self::Disconnected => 1008,
-            Self::TooLarge => 1009,
-            Self::Restart => 1012,
-        }
+        let code = self.get_int("code").expect("each reason has a code");
+        u16::try_from(code).expect("a code has four digits")
     }
 
     /// Returns the reason for people.
@@ -246,4 +239,17 @@ pub enum ServeError {
 pub(crate) fn describe(error: &impl Display) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_close_reason_has_a_code_and_a_text() {
+        for reason in CloseReason::VARIANTS {
+            assert!((1001..=1012).contains(&reason.code()), "{reason:?}");
+            assert!(!reason.text().is_empty(), "{reason:?}");
+        }
+    }
 }
