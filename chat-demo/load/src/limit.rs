@@ -19,7 +19,7 @@ const SHORT_STRIDE: f64 = 1.1;
 const MAX_TRIALS: u32 = 60;
 
 /// The rates that a search may propose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Range {
     /// Where the first search begins.
     pub(super) first: f64,
@@ -105,7 +105,7 @@ impl Searches {
 }
 
 /// One search: raises the rate until it breaks, narrows the gap by halves, then confirms the limit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Search {
     range: Range,
     rate: f64,
@@ -125,12 +125,7 @@ impl Search {
             range,
             rate: first.clamp(range.lowest, range.highest),
             stride,
-            held: None,
-            broken: None,
-            votes: (0, 0),
-            confirming: false,
-            over: false,
-            trials: 0,
+            ..Self::default()
         }
     }
 

@@ -88,10 +88,8 @@ impl Run {
 
     /// Waits until each client has joined or failed. Returns the seconds.
     pub(super) async fn connect(&mut self) -> f64 {
-        let (mut progress, all) = (
-            Progress::new("connecting", None),
-            self.args.connections as u64,
-        );
+        let mut progress = Progress::new("connecting", None);
+        let all = self.args.connections as u64;
         loop {
             self.tick.tick().await;
             let Snapshot { joined, failed, .. } = self.workers.snapshot();

@@ -55,8 +55,8 @@ impl ServeArgs {
             return Ok(None);
         }
         let server = Server::start(self).await?;
-        let Server { url, .. } = &server;
-        console::note(format_args!("serving: {url}, process {}", server.id()));
+        let (url, id) = (&server.url, server.id());
+        console::note(format_args!("serving: {url}, process {id}"));
         if self.profile {
             console::note(server.how_to_profile());
         }

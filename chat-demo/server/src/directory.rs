@@ -45,11 +45,8 @@ impl<T> Directory<T> {
             claims: 0,
         });
         entry.claims += 1;
-        let claim = Claim {
-            directory: self.clone(),
-            name,
-        };
-        (entry.thing.clone(), claim)
+        let directory = self.clone();
+        (entry.thing.clone(), Claim { directory, name })
     }
 
     /// Returns the thing of that name, if it is claimed. Claims nothing.

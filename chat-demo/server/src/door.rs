@@ -25,15 +25,8 @@ use crate::directory::{Claim, Directory};
 
 /// How long a socket that has sent something may take before it makes room.
 const GRACE: Duration = Duration::from_secs(1);
-/// Requests that are answered without a slot of `front`.
-const RESERVED: [&[u8]; 6] = [
-    b"GET /healthz ",
-    b"HEAD /healthz ",
-    b"GET /readyz ",
-    b"HEAD /readyz ",
-    b"GET /metrics ",
-    b"HEAD /metrics ",
-];
+/// The paths of requests that are answered without a slot of `front`.
+const RESERVED: [&[u8]; 3] = [b"/healthz ", b"/readyz ", b"/metrics "];
 
 pub(crate) struct Door {
     visitors: Mutex<Visitors>,
@@ -226,7 +219,9 @@ pub(crate) async fn first_bytes(socket: &TcpStream, is_plain: bool) -> Asks {
 }
 
 fn is_reserved(bytes: &[u8]) -> bool {
-    RESERVED.iter().any(|request| bytes.starts_with(request))
+    let path = bytes.strip_prefix(b"GET ");
+    let path = path.or_else(|| bytes.strip_prefix(b"HEAD "));
+    path.is_some_and(|path| RESERVED.iter().any(|reserved| path.starts_with(reserved)))
 }
 
 /// What is one address for a bound: a client has a whole network of IPv6.

@@ -268,8 +268,7 @@ fn tells_figures(request: &Request<Incoming>) -> bool {
 
 fn method_not_allowed(allowed: &'static str) -> Reply {
     let mut reply = reply::text(StatusCode::METHOD_NOT_ALLOWED, format!("use {allowed}\n"));
-    reply
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
+    let headers = reply.headers_mut();
+    headers.insert(ALLOW, HeaderValue::from_static(allowed));
     reply
 }

@@ -73,10 +73,8 @@ impl Hub {
             connection.outbox.end(reason);
         }
         connections.open.insert(id, connection);
-        Registration {
-            hub: self.clone(),
-            id,
-        }
+        let hub = self.clone();
+        Registration { hub, id }
     }
 
     /// Broadcasts a frame to every client that has sent a hello, on all servers.

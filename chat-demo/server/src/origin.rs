@@ -39,11 +39,8 @@ pub(crate) fn check(headers: &HeaderMap, host: &Authority, config: &Config) -> R
         Err(Several) => return Err(Refused::Origin),
     };
     let from_here = is_at(origin, host);
-    let allowed = config.allow_any_origin
-        || config
-            .allow_origin
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(origin));
+    let is_origin = |allowed: &String| allowed.eq_ignore_ascii_case(origin);
+    let allowed = config.allow_any_origin || config.allow_origin.iter().any(is_origin);
     if allowed || from_here && is_own(host, config) {
         return Ok(());
     }

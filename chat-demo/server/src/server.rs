@@ -97,11 +97,7 @@ impl Server {
             }
         }));
         let node = &server.node.config.node;
-        let scheme = if server.node.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = server.node.tls.as_ref().map_or("http", |_| "https");
         tracing::info!(node, url = %format_args!("{scheme}://{address}"), "listening");
         Ok(server)
     }
@@ -285,11 +281,8 @@ async fn greet(stream: TcpStream, visitor: Visitor, node: Arc<Node>) {
 fn set_options(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(
-        &TcpKeepalive::new()
-            .with_time(KEEPALIVE)
-            .with_interval(KEEPALIVE_INTERVAL),
-    )?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+    socket.set_tcp_keepalive(&keepalive.with_interval(KEEPALIVE_INTERVAL))?;
     socket.set_tcp_notsent_lowat(UNSENT)
 }
 

@@ -80,7 +80,13 @@ pub(crate) async fn answer(
     node: &Node,
     deadline: Instant,
 ) -> Result<(Reply, Granted), Refused> {
-    check_http(&request)?;
+    if request.version() < Version::HTTP_11 {
+        return Err(Refused::Version);
+    }
+    // A body could be read as frames.
+    if !request.body().is_end_stream() {
+        return Err(Refused::Body);
+    }
     let headers = request.headers();
     let accept = check_handshake(headers)?;
     let host = origin::host(&request)?.ok_or(Refused::Host)?;
@@ -104,18 +110,6 @@ pub(crate) async fn answer(
         slot,
     };
     Ok((reply, granted))
-}
-
-/// Returns whether the request can be upgraded at all. A request with a body cannot: its body could
-/// be read as frames.
-fn check_http(request: &Request<Incoming>) -> Result<(), Refused> {
-    if request.version() < Version::HTTP_11 {
-        return Err(Refused::Version);
-    }
-    if !request.body().is_end_stream() {
-        return Err(Refused::Body);
-    }
-    Ok(())
 }
 
 /// Whether the request is an RFC 6455 handshake; its answer to the key.

@@ -31,7 +31,7 @@ pub(super) struct Made {
 }
 
 /// The client's place in a room.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Place {
     room: String,
     /// How many messages may wait for missing earlier messages.
@@ -83,13 +83,7 @@ impl Place {
             max_held,
             newest: seen.as_ref().map_or(0, |seen| seen.seq),
             last: seen,
-            held: BTreeMap::new(),
-            announced: false,
-            joined: false,
-            recovery: None,
-            asks: VecDeque::new(),
-            requested: VecDeque::new(),
-            page: Vec::new(),
+            ..Self::default()
         }
     }
 

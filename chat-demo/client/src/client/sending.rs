@@ -25,7 +25,7 @@ use crate::{
 const BATCH: usize = 32;
 
 /// Frames in the order of the calls.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sending {
     max_unsent: usize,
     /// The server's payload limit, after its welcome.
@@ -59,10 +59,8 @@ impl Sending {
         Self {
             max_unsent,
             max_payload: u32::MAX,
-            unsent: VecDeque::new(),
-            unanswered: BTreeMap::new(),
-            last_id: 0,
             prefix: RandomState::new().build_hasher().finish(),
+            ..Self::default()
         }
     }
 

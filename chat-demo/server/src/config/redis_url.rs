@@ -1,8 +1,6 @@
 //! URLs of Redis, which may contain a password.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::str::FromStr;
 
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisResult};
 
@@ -18,14 +16,6 @@ impl RedisUrl {
 }
 
 /// Each text is taken: an error here would show it.
-impl FromStr for RedisUrl {
-    type Err = Infallible;
-
-    fn from_str(url: &str) -> Result<Self, Infallible> {
-        Ok(Self(url.to_owned()))
-    }
-}
-
 impl From<&str> for RedisUrl {
     fn from(url: &str) -> Self {
         Self(url.to_owned())

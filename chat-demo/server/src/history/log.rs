@@ -76,10 +76,8 @@ impl Log {
 
     pub(crate) fn newest(&self) -> Position {
         let past = self.past.lock();
-        Position {
-            epoch: past.epoch,
-            seq: past.newest,
-        }
+        let (epoch, seq) = (past.epoch, past.newest);
+        Position { epoch, seq }
     }
 
     /// Numbers a message of a user, and keeps the bytes that `make` makes of it. A repetition finds
@@ -216,12 +214,9 @@ impl Log {
             return;
         };
         past.bytes -= oldest.len();
-        let piece = Piece {
-            log: &self.me,
-            user: &oldest.user,
-            len: oldest.len(),
-        };
+        let (log, user, len) = (&self.me, &*oldest.user, oldest.len());
         let is_last = past.messages.is_empty();
+        let piece = Piece { log, user, len };
         self.budget.remove(&piece, is_last, &mut past.place);
         if let Some(key) = &oldest.key {
             past.keys.remove(key);

@@ -25,18 +25,14 @@ pub(super) fn registry(tally: &Tally, live: &Live) -> Registry {
     let chat = registry.sub_registry_with_prefix("chat");
     register(chat, tally.clone());
     chat.register_collector(Box::new(live.clone()));
-    registry
-        .sub_registry_with_prefix("process")
-        .register_collector(Box::new(OfProcess));
+    let process = registry.sub_registry_with_prefix("process");
+    process.register_collector(Box::new(OfProcess));
     registry
 }
 
 fn register(chat: &mut Registry, tally: Tally) {
-    chat.register(
-        "sockets_accepted",
-        "TCP connections accepted",
-        tally.accepted,
-    );
+    let help = "TCP connections accepted";
+    chat.register("sockets_accepted", help, tally.accepted);
     let help = "Handshakes that did not become a connection, by reason";
     chat.register("handshakes_refused", help, tally.refused);
     let help = "Connections ended by the server, by reason";
