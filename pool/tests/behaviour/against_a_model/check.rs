@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use anthill::{JoinHandle, Stats};
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
-use super::model::{Model, Reply, Stage};
+use super::model::{Model, Reply};
 use super::op::{Act, Op, Settings};
 use super::real::Real;
+use super::task::Stage;
 
 /// Whether a case has failed. Later cases only search for a smaller failure.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
@@ -55,11 +56,11 @@ impl Run {
         model.queue.next_turn();
         let mut subject = None;
         let (expected, actual) = match op {
-            Op::Submit(way, kind, inside) => {
+            Op::Submit(way, kind, terms, inside) => {
                 let running = model.subjects(Act::Return);
                 subject = inside.and_then(|number| pick(&running, number));
-                model.submit(way, kind, subject.is_some());
-                real.submit(way, kind, subject);
+                model.submit(way, kind, terms, subject.is_some());
+                real.submit(way, kind, terms, subject);
                 (Reply::Done, Reply::Done)
             }
             Op::On(act, number) => {
@@ -177,7 +178,8 @@ impl Run {
     /// Checks that nothing is left after the end.
     pub(crate) fn end(self) -> TestCaseResult {
         let stats = self.real.pool().stats();
-        let ended = stats.completed + stats.panicked + stats.cancelled + stats.discarded;
+        let dropped = stats.cancelled + stats.discarded + stats.expired;
+        let ended = stats.completed + stats.panicked + dropped;
         let alive = self.real.board.notes().alive;
         let left = (stats.in_flight, stats.waiting, stats.queued, stats.threads);
         if (stats.accepted, left, alive) == (ended, (0, 0, 0, 0), 0) {
@@ -218,6 +220,7 @@ fn expected_stats(model: &Model, actual: Stats) -> Stats {
     stats.panicked = model.books.panicked;
     stats.cancelled = model.books.cancelled;
     stats.discarded = model.books.discarded;
+    stats.expired = model.books.expired;
     stats.rejected_full = model.books.full;
     stats.rejected_closed = model.books.closed;
     stats.rejected_timeout = model.books.timeout;

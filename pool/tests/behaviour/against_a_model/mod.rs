@@ -10,13 +10,15 @@ mod model;
 mod op;
 mod real;
 mod schedule;
+mod task;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use self::check::Run;
-use self::model::{Model, Stage};
+use self::model::Model;
 use self::op::{Act, Op, Settings};
+use self::task::Stage;
 
 /// The most operations of a case.
 const LONGEST: usize = 60;

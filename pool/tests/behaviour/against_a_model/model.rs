@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use anthill::{ReopenError, SlotError};
 
-use super::board::Answer;
-use super::op::{Act, Kind, Settings, Way};
+use super::op::{Act, Kind, Settings, Terms, Way};
 use super::schedule::Queue;
+use super::task::{Books, End, Stage, Task};
 
 /// What an operation returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,77 +20,6 @@ pub(crate) enum Reply {
     Reopened(Result<(), ReopenError>),
     /// Whether every task has ended.
     Shut(bool),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    Returned,
-    Panicked,
-    /// The task was cancelled, discarded, or can no longer be woken.
-    Undone,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
-    /// Its submitter waits for a slot.
-    InLine,
-    /// Its submitter is a future that was woken and has not been polled since. Holds a slot if the answer is `Ok`.
-    Told(Answer),
-    NeverIn,
-    Queued,
-    Running,
-    Suspended,
-    Ended(End),
-}
-
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each may be so without the others"
-)]
-pub(crate) struct Task {
-    pub(crate) way: Way,
-    pub(crate) kind: Kind,
-    pub(crate) stage: Stage,
-    pub(crate) answer: Option<Answer>,
-    /// The test holds its handle.
-    pub(crate) handle: bool,
-    /// The test holds its waker.
-    pub(crate) waker: bool,
-    /// A future that was woken while it was being polled.
-    pub(crate) woken: bool,
-    /// A future in the queue or on its way to it that will not run, because it was cancelled or can
-    /// no longer be woken.
-    pub(crate) dead: bool,
-    /// Its captures were dropped before it ended.
-    pub(crate) gone: bool,
-}
-
-impl Task {
-    /// Whether its captures must have been dropped by now, without its having run to the end.
-    pub(crate) fn must_be_gone(&self) -> bool {
-        matches!(self.stage, Stage::NeverIn | Stage::Ended(End::Undone))
-    }
-
-    /// Whether its handle is finished.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.dead || matches!(self.stage, Stage::Ended(_))
-    }
-}
-
-/// The counters of `Stats`, and the calls of the panic handler.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Books {
-    pub(crate) accepted: u64,
-    pub(crate) completed: u64,
-    pub(crate) panicked: u64,
-    pub(crate) cancelled: u64,
-    pub(crate) discarded: u64,
-    pub(crate) reported: u64,
-    pub(crate) full: u64,
-    pub(crate) closed: u64,
-    pub(crate) timeout: u64,
-    pub(crate) would_deadlock: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -131,11 +60,12 @@ impl Model {
     }
 
     /// Submits the next task, from a worker or from elsewhere.
-    pub(crate) fn submit(&mut self, way: Way, kind: Kind, on_worker: bool) {
+    pub(crate) fn submit(&mut self, way: Way, kind: Kind, terms: Terms, on_worker: bool) {
         let id = self.tasks.len();
         self.tasks.push(Task {
             way,
             kind,
+            terms,
             stage: Stage::InLine,
             answer: None,
             handle: false,
@@ -151,8 +81,10 @@ impl Model {
         };
         if self.closed {
             self.refuse(id, SlotError::Closed);
-        } else if self.in_flight < self.capacity && self.line.is_empty() {
-            self.in_flight += 1;
+        } else if self.asks_too_much(id) {
+            self.refuse(id, SlotError::TooMany);
+        } else if self.has_free(id) && self.line.is_empty() {
+            self.in_flight += terms.slots;
             self.accept(id, on_worker);
         } else if !waits {
             self.refuse(id, SlotError::Full);
@@ -167,12 +99,22 @@ impl Model {
         }
     }
 
+    /// Whether the request exceeds the capacity. One slot never does: capacity 0 pauses the pool.
+    fn asks_too_much(&self, id: usize) -> bool {
+        let slots = self.tasks[id].terms.slots;
+        slots > 1 && slots > self.capacity
+    }
+
+    fn has_free(&self, id: usize) -> bool {
+        self.capacity.saturating_sub(self.in_flight) >= self.tasks[id].terms.slots
+    }
+
     fn refuse(&mut self, id: usize, refused: SlotError) {
         self.tasks[id].stage = Stage::NeverIn;
         self.tasks[id].answer = Some(Err(refused));
         let books = &mut self.books;
         match refused {
-            SlotError::Full => books.full += 1,
+            SlotError::Full | SlotError::TooMany => books.full += 1,
             SlotError::Closed => books.closed += 1,
             SlotError::Timeout => books.timeout += 1,
             SlotError::WouldDeadlock => books.would_deadlock += 1,
@@ -200,12 +142,18 @@ impl Model {
         } else {
             self.books.cancelled += 1;
         }
-        self.drop_task(id);
+        self.drop_task(id, End::Undone);
     }
 
-    fn drop_task(&mut self, id: usize) {
-        self.tasks[id].stage = Stage::Ended(End::Undone);
-        self.release();
+    /// Drops a task that a worker reaches too late.
+    pub(crate) fn expire(&mut self, id: usize) {
+        self.books.expired += 1;
+        self.drop_task(id, End::Expired);
+    }
+
+    fn drop_task(&mut self, id: usize, end: End) {
+        self.tasks[id].stage = Stage::Ended(end);
+        self.release(id);
     }
 
     fn end(&mut self, id: usize, end: End) {
@@ -218,21 +166,21 @@ impl Model {
             self.books.reported += u64::from(!task.handle);
         }
         self.queue.ended(task.kind);
-        self.release();
+        self.release(id);
     }
 
-    fn release(&mut self) {
-        self.in_flight -= 1;
+    fn release(&mut self, id: usize) {
+        self.in_flight -= self.tasks[id].terms.slots;
         self.serve();
     }
 
     /// Grants free slots to waiting submitters.
     fn serve(&mut self) {
-        while self.in_flight < self.capacity {
-            let Some(id) = self.line.pop_front() else {
-                return;
-            };
-            self.in_flight += 1;
+        while let Some(&id) = self.line.front()
+            && self.has_free(id)
+        {
+            self.line.pop_front();
+            self.in_flight += self.tasks[id].terms.slots;
             if self.tasks[id].way == Way::Async {
                 self.tasks[id].stage = Stage::Told(Ok(()));
             } else {
@@ -268,7 +216,9 @@ impl Model {
                 let stage = std::mem::replace(&mut task.stage, Stage::NeverIn);
                 self.line.retain(|&waits| waits != id);
                 if stage == Stage::Told(Ok(())) {
-                    self.release();
+                    self.release(id);
+                } else {
+                    self.serve();
                 }
             }
             Act::Return => self.end(id, End::Returned),
@@ -323,7 +273,7 @@ impl Model {
         if !task.kind.is_future() {
             // Its slot is released at once. The husk stays in the queue until a worker removes it.
             self.books.cancelled += 1;
-            self.drop_task(id);
+            self.drop_task(id, End::Undone);
             return true;
         }
         task.dead = true;
@@ -340,6 +290,11 @@ impl Model {
         } else {
             usize::MAX
         };
+        let (too_many, line) = std::mem::take(&mut self.line)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(|&id| self.asks_too_much(id));
+        self.line = line;
+        self.turn_away(too_many, SlotError::TooMany);
         self.serve();
         Reply::Done
     }
@@ -356,14 +311,19 @@ impl Model {
 
     pub(crate) fn close(&mut self) -> Reply {
         self.closed = true;
-        for id in std::mem::take(&mut self.line) {
+        let line = std::mem::take(&mut self.line);
+        self.turn_away(line, SlotError::Closed);
+        Reply::Done
+    }
+
+    fn turn_away(&mut self, waiting: VecDeque<usize>, refused: SlotError) {
+        for id in waiting {
             if self.tasks[id].way == Way::Async {
-                self.tasks[id].stage = Stage::Told(Err(SlotError::Closed));
+                self.tasks[id].stage = Stage::Told(Err(refused));
             } else {
-                self.refuse(id, SlotError::Closed);
+                self.refuse(id, refused);
             }
         }
-        Reply::Done
     }
 
     pub(crate) fn discard(&mut self) -> Reply {

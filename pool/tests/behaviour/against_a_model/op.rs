@@ -26,6 +26,22 @@ pub(crate) enum Way {
     Async,
 }
 
+/// What a submitter asks for its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// The number of slots.
+    pub(crate) slots: usize,
+    /// Whether the task has expired when it is submitted.
+    pub(crate) late: bool,
+}
+
+impl Terms {
+    pub(crate) const DEFAULT: Self = Self {
+        slots: 1,
+        late: false,
+    };
+}
+
 /// What is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -75,8 +91,9 @@ pub(crate) enum Act {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    /// Submits a task. With a number, the submit happens inside the running task with that number, if there is one.
-    Submit(Way, Kind, Option<usize>),
+    /// Submits a task. With a number, the submit happens inside the running task with that number,
+    /// if there is one.
+    Submit(Way, Kind, Terms, Option<usize>),
     /// Applies the operation to one of the tasks that it can be applied to. The number is taken
     /// modulo their count. Without such a task nothing happens.
     On(Act, usize),
@@ -114,9 +131,9 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
 pub(crate) fn op() -> impl Strategy<Value = Op> {
     let inside = prop_oneof![5 => Just(None), 1 => number().prop_map(Some)];
     prop_oneof![
-        30 => (way(), kind(), inside).prop_map(|(way, kind, inside)| {
+        30 => (way(), kind(), terms(), inside).prop_map(|(way, kind, terms, inside)| {
             // A future that submits is polled by the test and not by a task.
-            Op::Submit(way, kind, inside.filter(|_| way != Way::Async))
+            Op::Submit(way, kind, terms, inside.filter(|_| way != Way::Async))
         }),
         55 => (act(), number()).prop_map(|(act, number)| Op::On(act, number)),
         5 => capacity().prop_map(Op::Tune),
@@ -150,6 +167,12 @@ fn kind() -> impl Strategy<Value = Kind> {
         4 => Just(Kind::FutureWithHandle),
         3 => (0..STRANDS).prop_map(Kind::OfStrand),
     ]
+}
+
+fn terms() -> impl Strategy<Value = Terms> {
+    let slots = prop_oneof![3 => Just(1_usize), 2 => 2..=4_usize];
+    let other = (slots, prop::bool::weighted(0.4)).prop_map(|(slots, late)| Terms { slots, late });
+    prop_oneof![2 => Just(Terms::DEFAULT), 1 => other]
 }
 
 fn act() -> impl Strategy<Value = Act> {

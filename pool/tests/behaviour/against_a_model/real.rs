@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anthill::{JoinError, JoinHandle, Pool, ShutdownError, SlotError, Strand};
+use anthill::{JoinError, JoinHandle, Pool, Reserve, ShutdownError, Slot, SlotError, Strand};
 
 use super::board::{Board, Gated, Order};
-use super::model::{End, Reply};
-use super::op::{Act, Kind, STRANDS, Settings, Way};
+use super::model::Reply;
+use super::op::{Act, Kind, STRANDS, Settings, Terms, Way};
+use super::task::End;
 
 /// What a submit returns: a handle if the task has one.
 type Told = Result<Option<JoinHandle<usize>>, SlotError>;
@@ -86,18 +87,18 @@ impl Real {
     }
 
     /// Submits the next task without waiting. The answer goes to the board.
-    pub(crate) fn submit(&mut self, way: Way, kind: Kind, inside: Option<usize>) {
+    pub(crate) fn submit(&mut self, way: Way, kind: Kind, terms: Terms, inside: Option<usize>) {
         let (task, doors, board) = (self.board.add(), self.doors.clone(), self.board.clone());
         let id = task.id;
         if way == Way::Async {
             let asking = Asking {
-                future: Box::pin(doors.ask_async(kind, task)),
+                future: Box::pin(doors.ask_async(kind, terms, task)),
                 woken: Arc::default(),
             };
             self.asking.insert(id, asking);
             return self.poll(id);
         }
-        let ask = move || board.answer(id, doors.ask(way, kind, task));
+        let ask = move || board.answer(id, doors.ask(way, kind, terms, task));
         match inside {
             Some(running) => self.board.order(running, Order::Do(Box::new(ask))),
             None => _ = thread::spawn(ask),
@@ -181,92 +182,94 @@ fn let_go(id: usize, handle: JoinHandle<usize>) -> Option<End> {
             End::Panicked
         }
         Err(JoinError::Cancelled) => End::Undone,
+        Err(JoinError::Expired) => End::Expired,
         Err(other) => panic!("no such end: {other}"),
     })
 }
 
-fn without_handle(told: Result<(), impl Into<SlotError>>) -> Told {
-    told.map(|()| None).map_err(Into::into)
+fn without_handle(told: Result<(), SlotError>) -> Told {
+    told.map(|()| None)
 }
 
 impl Doors {
     /// Submits by the given way.
-    fn ask(&self, way: Way, kind: Kind, task: Gated) -> Told {
-        let (pool, now) = (&self.pool, Duration::ZERO);
-        match (kind, way) {
-            (_, Way::Async) => unreachable!("that one is polled"),
-            (Kind::Closure, Way::Try) => without_handle(pool.try_submit(task.silent_closure())),
-            (Kind::Closure, Way::Plain) => without_handle(pool.submit(task.silent_closure())),
-            (Kind::Closure, Way::Timeout) => without_handle(
-                pool.slot()
-                    .wait_timeout(now)
-                    .map(|slot| slot.submit(task.silent_closure())),
-            ),
-            (Kind::Future, Way::Try) => without_handle(pool.try_spawn(task.silent())),
-            (Kind::Future, Way::Plain) => without_handle(pool.spawn(task.silent())),
-            (Kind::Future, Way::Timeout) => without_handle(
-                pool.slot()
-                    .wait_timeout(now)
-                    .map(|slot| slot.spawn(task.silent())),
-            ),
-            (Kind::ClosureWithHandle, Way::Plain) => {
-                pool.submit_with_handle(task.closure()).map(Some)
+    fn ask(&self, way: Way, kind: Kind, terms: Terms, task: Gated) -> Told {
+        if terms == Terms::DEFAULT {
+            match way {
+                Way::Plain => return self.ask_plainly(kind, task),
+                Way::Try if !kind.has_handle() => return self.ask_at_once(kind, task),
+                _ => {}
             }
-            (Kind::FutureWithHandle, Way::Plain) => pool.spawn_with_handle(task).map(Some),
-            (Kind::ClosureWithHandle, Way::Try) => pool
-                .try_slot()
-                .map(|slot| Some(slot.submit_with_handle(task.closure()))),
-            (Kind::FutureWithHandle, Way::Try) => pool
-                .try_slot()
-                .map(|slot| Some(slot.spawn_with_handle(task))),
-            (Kind::ClosureWithHandle, Way::Timeout) => pool
-                .slot()
-                .wait_timeout(now)
-                .map(|slot| Some(slot.submit_with_handle(task.closure()))),
-            (Kind::FutureWithHandle, Way::Timeout) => pool
-                .slot()
-                .wait_timeout(now)
-                .map(|slot| Some(slot.spawn_with_handle(task))),
-            (Kind::OfStrand(strand), way) => {
-                let (strand, closure) = (&self.strands[strand], task.silent_closure());
-                without_handle(match way {
-                    Way::Try => strand.try_submit(closure).map_err(SlotError::from),
-                    Way::Timeout => strand
-                        .slot()
-                        .wait_timeout(now)
-                        .map(|slot| slot.submit(closure)),
-                    Way::Plain | Way::Async => strand.submit(closure),
-                })
+        }
+        let reserve = self.reserve(kind, terms);
+        let slot = match way {
+            Way::Try => self.try_reserve(kind, terms)?,
+            Way::Plain => reserve.wait()?,
+            Way::Timeout => reserve.wait_timeout(Duration::ZERO)?,
+            Way::Async => unreachable!("that one is polled"),
+        };
+        Ok(submit_into(slot, kind, terms, task))
+    }
+
+    /// Submits by the methods that reserve no slot first.
+    fn ask_plainly(&self, kind: Kind, task: Gated) -> Told {
+        let pool = &self.pool;
+        match kind {
+            Kind::Closure => without_handle(pool.submit(task.silent_closure())),
+            Kind::Future => without_handle(pool.spawn(task.silent())),
+            Kind::ClosureWithHandle => pool.submit_with_handle(task.closure()).map(Some),
+            Kind::FutureWithHandle => pool.spawn_with_handle(task).map(Some),
+            Kind::OfStrand(strand) => {
+                without_handle(self.strands[strand].submit(task.silent_closure()))
             }
         }
     }
 
-    async fn ask_async(self, kind: Kind, task: Gated) -> Told {
+    /// Submits by the methods that return the task if the pool refuses it.
+    fn ask_at_once(&self, kind: Kind, task: Gated) -> Told {
         let pool = &self.pool;
+        without_handle(match kind {
+            Kind::Future => pool.try_spawn(task.silent()).map_err(SlotError::from),
+            Kind::OfStrand(strand) => self.strands[strand]
+                .try_submit(task.silent_closure())
+                .map_err(SlotError::from),
+            _ => pool
+                .try_submit(task.silent_closure())
+                .map_err(SlotError::from),
+        })
+    }
+
+    async fn ask_async(self, kind: Kind, terms: Terms, task: Gated) -> Told {
+        let slot = self.reserve(kind, terms).await?;
+        Ok(submit_into(slot, kind, terms, task))
+    }
+
+    fn reserve(&self, kind: Kind, terms: Terms) -> Reserve<'_> {
         match kind {
-            Kind::Closure => without_handle(
-                pool.slot()
-                    .await
-                    .map(|slot| slot.submit(task.silent_closure())),
-            ),
-            Kind::Future => without_handle(pool.slot().await.map(|slot| slot.spawn(task.silent()))),
-            Kind::ClosureWithHandle => {
-                let slot = pool.slot().await?;
-                Ok(Some(slot.submit_with_handle(task.closure())))
-            }
-            Kind::FutureWithHandle => {
-                let slot = pool.slot().await?;
-                Ok(Some(slot.spawn_with_handle(task)))
-            }
-            Kind::OfStrand(strand) => {
-                let strand = &self.strands[strand];
-                without_handle(
-                    strand
-                        .slot()
-                        .await
-                        .map(|slot| slot.submit(task.silent_closure())),
-                )
-            }
+            Kind::OfStrand(strand) => self.strands[strand].slots(terms.slots),
+            _ => self.pool.slots(terms.slots),
         }
     }
+
+    fn try_reserve(&self, kind: Kind, terms: Terms) -> Result<Slot<'_>, SlotError> {
+        match kind {
+            Kind::OfStrand(strand) => self.strands[strand].try_slots(terms.slots),
+            _ => self.pool.try_slots(terms.slots),
+        }
+    }
+}
+
+fn submit_into(slot: Slot<'_>, kind: Kind, terms: Terms, task: Gated) -> Option<JoinHandle<usize>> {
+    let slot = if terms.late {
+        slot.expires_at(Instant::now())
+    } else {
+        slot
+    };
+    match kind {
+        Kind::Closure | Kind::OfStrand(_) => slot.submit(task.silent_closure()),
+        Kind::Future => slot.spawn(task.silent()),
+        Kind::ClosureWithHandle => return Some(slot.submit_with_handle(task.closure())),
+        Kind::FutureWithHandle => return Some(slot.spawn_with_handle(task)),
+    }
+    None
 }

@@ -7,8 +7,9 @@
 use anthill::Stats;
 
 use super::board::Event;
-use super::model::{Model, Stage};
+use super::model::Model;
 use super::op::{Kind, STRANDS};
+use super::task::{Stage, Task};
 
 /// An item of the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,14 +173,13 @@ impl Line {
 impl Model {
     /// Counts running tasks, and workers that are on a strand.
     pub(crate) fn busy(&self) -> usize {
-        let running = |task: &&super::model::Task| task.stage == Stage::Running;
+        let running = |task: &&Task| task.stage == Stage::Running;
         self.tasks.iter().filter(running).count() + self.queue.between()
     }
 
     /// Counts running closures, and workers that are on a strand.
     fn occupied(&self) -> usize {
-        let running =
-            |task: &&super::model::Task| task.stage == Stage::Running && !task.kind.is_future();
+        let running = |task: &&Task| task.stage == Stage::Running && !task.kind.is_future();
         self.tasks.iter().filter(running).count() + self.queue.between()
     }
 
@@ -256,7 +256,7 @@ impl Model {
     /// Whether the task is dropped, and ends, when a worker takes it.
     fn is_lost_by_worker(&self, id: usize) -> bool {
         let task = &self.tasks[id];
-        task.stage == Stage::Queued && (task.dead || self.discarding)
+        task.stage == Stage::Queued && (task.dead || task.terms.late || self.discarding)
     }
 
     fn come_for(&mut self, item: Item) -> Result<(), String> {
@@ -288,7 +288,7 @@ impl Model {
     }
 
     fn begin(&mut self, id: usize) -> Result<(), String> {
-        if self.tasks[id].stage != Stage::Queued || self.tasks[id].dead || self.discarding {
+        if self.tasks[id].stage != Stage::Queued || self.is_lost_by_worker(id) {
             return Err("it is not to run".to_owned());
         }
         self.come_for_task(id)?;
@@ -311,7 +311,12 @@ impl Model {
                 let turn = self.queue.turn;
                 self.queue.strands[strand].step(turn);
             }
-            self.undo(id);
+            let task = &self.tasks[id];
+            if task.dead || self.discarding {
+                self.undo(id);
+            } else {
+                self.expire(id);
+            }
         } else if !self.tasks[id].must_be_gone() {
             return Err("it is to be kept".to_owned());
         }
