@@ -145,3 +145,17 @@ fn subpool_ends_before_its_pool() {
         closer.join().unwrap();
     });
 }
+
+#[test]
+fn pool_that_has_ended_starts_no_thread() {
+    check(|| {
+        let pool = keeping(1..=1).capacity(1).build().unwrap();
+        let other = beside(&pool, |pool| {
+            pool.shutdown().wait().unwrap();
+            assert_eq!(pool.stats().threads, 0);
+        });
+        // The submit may ask for a thread after the worker has run the task and left.
+        let _or_closed = pool.try_submit(|| ());
+        other.join().unwrap();
+    });
+}

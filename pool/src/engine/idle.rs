@@ -165,15 +165,16 @@ impl Idle {
         self.load().wants_help(lane, self.max())
     }
 
-    /// P4, O4, F4: picks a worker to help, after `wants_help` returned true.
+    /// P4, O4, F4: picks a worker to help, after `wants_help` returned true. A pool that has ended
+    /// starts no thread.
     #[inline]
-    pub fn recruit(&self, lane: Lane) -> Recruit {
-        self.recruit_by(lane, Stack::pop)
+    pub fn recruit(&self, lane: Lane, has_ended: impl FnOnce() -> bool) -> Recruit {
+        self.recruit_by(lane, has_ended, Stack::pop)
     }
 
     /// Picks a worker other than the sleeper in the reactor, which is the caller.
-    pub fn recruit_other(&self, lane: Lane) -> Recruit {
-        self.recruit_by(lane, |stack| stack.sleepers.pop())
+    pub fn recruit_other(&self, lane: Lane, has_ended: impl FnOnce() -> bool) -> Recruit {
+        self.recruit_by(lane, has_ended, |stack| stack.sleepers.pop())
     }
 
     #[expect(
@@ -184,6 +185,7 @@ impl Idle {
     fn recruit_by(
         &self,
         lane: Lane,
+        has_ended: impl FnOnce() -> bool,
         pop: impl FnOnce(&mut Stack) -> Option<Arc<Parker>>,
     ) -> Recruit {
         let mut stack = self.stack.lock();
@@ -196,7 +198,9 @@ impl Idle {
             return Recruit::Wake(parker);
         }
         let max = self.max();
-        if census.may_start(lane, max, stack.has_extra) {
+        // Under the lock: `is_deserted` either counts the thread, or ran after the end of the pool
+        // and before this.
+        if census.may_start(lane, max, stack.has_extra) && !has_ended() {
             stack.has_extra |= census.live() >= max;
             self.update(LIVE + SEARCHING, 0);
             return Recruit::Start;
@@ -214,10 +218,11 @@ impl Idle {
         parker
     }
 
-    /// Counts a thread that the caller then starts. Returns false if there are enough.
-    pub fn enlist(&self) -> bool {
+    /// Counts a thread that the caller then starts. Returns false if there are enough, or if the
+    /// pool has ended.
+    pub fn enlist(&self, has_ended: impl FnOnce() -> bool) -> bool {
         let _stack = self.stack.lock();
-        let may_start = self.live() < self.max();
+        let may_start = self.live() < self.max() && !has_ended();
         if may_start {
             self.update(LIVE + SEARCHING, 0);
         }

@@ -211,7 +211,8 @@ impl Scheduler {
         // P2: pairs with S2, F2 and O2.
         fence(Ordering::SeqCst);
         if self.idle.wants_help(lane) {
-            self.act(self.idle.recruit_other(lane));
+            let recruit = self.idle.recruit_other(lane, || self.has_ended());
+            self.act(recruit);
         }
     }
 
@@ -246,7 +247,7 @@ impl Scheduler {
     /// Wakes a sleeper or starts a thread, unless a worker searches already or enough are awake.
     #[cold]
     fn help(&self, lane: Lane) {
-        self.act(self.idle.recruit(lane));
+        self.act(self.idle.recruit(lane, || self.has_ended()));
     }
 
     #[expect(

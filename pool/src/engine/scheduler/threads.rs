@@ -21,7 +21,7 @@ pub enum Leave {
 impl Scheduler {
     /// Starts threads until `count` are live.
     pub fn start_threads(&self, count: usize) -> std::io::Result<()> {
-        while self.idle.live() < count && self.idle.enlist() {
+        while self.idle.live() < count && self.idle.enlist(|| self.has_ended()) {
             self.start_thread()
                 .inspect_err(|_| self.do_without_thread())?;
         }
@@ -59,6 +59,10 @@ impl Scheduler {
             Err(error) => {
                 self.threads.start_failures.add();
                 self.idle.dismiss(false);
+                // A shutdown may wait for the thread, and no other thread may be left to wake it.
+                if self.has_ended() {
+                    self.watchers.notify_all();
+                }
                 Err(error)
             }
         }
