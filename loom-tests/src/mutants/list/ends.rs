@@ -46,6 +46,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I8",
+        fault: "a refused thread that a shutdown waits for notifies no waiter",
+        file: "engine/scheduler/threads.rs",
+        find: "self.watchers.notify_all();",
+        replace: "",
+        killer: Model("refused"),
+    },
+    Mutant {
+        invariant: "I8",
+        fault: "a late submit starts a thread after the end of the pool",
+        file: "engine/idle.rs",
+        find: " && !has_ended() {",
+        replace: " {",
+        killer: Model("close"),
+    },
+    Mutant {
+        invariant: "I8",
         fault: "the last task of a closed entrance notifies no waiter",
         file: "engine/scheduler/closing.rs",
         find: "self.watchers.notify_all();\n    }",
