@@ -83,10 +83,10 @@ fn refused_thread_start_wakes_the_sleeping_worker() {
 #[test]
 fn refused_start_after_the_last_task_ends_the_shutdown() {
     check(|| {
-        // The first worker may run both tasks and leave before the second submit asks for a thread.
-        // The refused thread counts as live meanwhile, so the shutdown waits for it.
+        // The first worker may run both tasks and leave while the second submit starts a thread,
+        // which counts as live, so the shutdown waits for it.
         refuse_thread_starts(1..usize::MAX);
-        let pool = pool(2, 1);
+        let pool = pool(2, 2);
         let other = beside(&pool, |pool| pool.shutdown().wait().unwrap());
         let _or_closed = (pool.try_submit(|| ()), pool.try_submit(|| ()));
         other.join().unwrap();
