@@ -165,8 +165,8 @@ impl Idle {
         self.load().wants_help(lane, self.max())
     }
 
-    /// P4, O4, F4: picks a worker to help, after `wants_help` returned true. A pool that has ended
-    /// starts no thread.
+    /// P4, O4, F4: picks a worker to help, after `wants_help` returned true. Starts no thread if
+    /// the pool has ended.
     #[inline]
     pub fn recruit(&self, lane: Lane, has_ended: impl FnOnce() -> bool) -> Recruit {
         self.recruit_by(lane, has_ended, Stack::pop)

@@ -222,7 +222,8 @@ impl Scheduler {
         fence(Ordering::SeqCst);
         for lane in Lane::ALL {
             if self.idle.wants_help(lane) && self.queues.has_work(lane) {
-                self.help(lane);
+                // Also after the end of the pool: a cancelled closure may be left in a queue.
+                self.act(self.idle.recruit(lane, || false));
             }
         }
     }
