@@ -41,7 +41,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         fault: "a submitter of a full pool reclaims released slots only once",
         file: "admission/slots.rs",
         find: "if self.reclaim(line) => {}",
-        replace: "=> {\n                    let _ = self.reclaim(line);\n                    return self.take(|_| true);\n                }",
+        replace: "=> {\n                    let _ = self.reclaim(line);\n                    return self.take(count, |_| true);\n                }",
         killer: Model("capacity"),
     },
     Mutant {
