@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "a waiter that is granted a slot is not woken",
-        file: "admission/slots.rs",
+        file: "admission/slots/line.rs",
         find: "waiter.wake();",
         replace: "drop(waiter);",
         killer: Model("waiting"),
@@ -266,6 +266,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "admission/slots/line.rs",
         find: "is_some_and(|request| request.count > 1)",
         replace: "is_some_and(|_| false)",
+        killer: Model("weights"),
+    },
+    Mutant {
+        invariant: "I17",
+        fault: "a request that a lowered capacity refuses is not woken",
+        file: "admission/slots.rs",
+        find: "waiter.wake();",
+        replace: "drop(waiter);",
         killer: Model("weights"),
     },
     Mutant {
