@@ -29,8 +29,13 @@ fn assert_is_a_test(file: &str, name: &str) {
     let path = workspace().join(file);
     let text = fs::read_to_string(path.with_extension("rs"));
     let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
-    let test = format!("#[test]\nfn {name}() {{");
-    assert!(text.contains(&test), "{file} has no test {name}");
+    let tests = [
+        format!("#[test]\nfn {name}() {{"),
+        // Of tokio.
+        format!("]\nasync fn {name}() {{"),
+    ];
+    let is_there = tests.iter().any(|test| text.contains(test));
+    assert!(is_there, "{file} has no test {name}");
 }
 
 #[test]
