@@ -117,3 +117,27 @@ impl Peer for Channel {
         self.0.send(Box::new(task)).expect("the threads run");
     }
 }
+
+/// The same with a channel of kanal.
+pub(crate) struct Kanal(kanal::Sender<Job>);
+
+impl Peer for Kanal {
+    const NAME: &'static str = "kanal";
+    const BOUNDS: bool = true;
+
+    fn new(threads: usize, capacity: Option<usize>) -> Self {
+        let (jobs, queue) = match capacity {
+            Some(capacity) => kanal::bounded::<Job>(capacity.saturating_sub(threads)),
+            None => kanal::unbounded(),
+        };
+        for _ in 0..threads {
+            let queue = queue.clone();
+            thread::spawn(move || queue.for_each(|job| job()));
+        }
+        Self(jobs)
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        self.0.send(Box::new(task)).expect("the threads run");
+    }
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anthill::{Builder, Pool};
 use async_executor::Executor;
 use tokio::runtime::{self, Runtime};
+use tokio::sync::Semaphore;
 
 use super::{Expiring, Futures, Peer, Timers};
 
@@ -107,6 +108,34 @@ impl Timers for Tokio {
     }
 }
 
+/// tokio's `spawn` behind tokio's own semaphore, which keeps waiting submitters in order.
+pub(crate) struct TokioSemaphore {
+    tokio: Tokio,
+    permits: Arc<Semaphore>,
+}
+
+impl Peer for TokioSemaphore {
+    const NAME: &'static str = "tokio-semaphore";
+    const CRATE: &'static str = "tokio";
+    const BOUNDS: bool = true;
+
+    fn new(threads: usize, capacity: Option<usize>) -> Self {
+        let permits = capacity.unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            tokio: Tokio::new(threads, None),
+            permits: Arc::new(Semaphore::new(permits)),
+        }
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        let permit = futures_lite::future::block_on(Arc::clone(&self.permits).acquire_owned());
+        self.tokio.submit(move || {
+            task();
+            drop(permit);
+        });
+    }
+}
+
 /// tokio's `spawn_blocking`.
 pub(crate) struct TokioBlocking(Runtime);
 
@@ -174,6 +203,33 @@ impl Peer for AsyncExecutor {
 impl Futures for AsyncExecutor {
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(future).detach();
+    }
+}
+
+/// async-executor behind the semaphore of async-lock, as in smol.
+pub(crate) struct AsyncLock {
+    executor: AsyncExecutor,
+    permits: Arc<async_lock::Semaphore>,
+}
+
+impl Peer for AsyncLock {
+    const NAME: &'static str = "async-lock";
+    const BOUNDS: bool = true;
+
+    fn new(threads: usize, capacity: Option<usize>) -> Self {
+        let permits = async_lock::Semaphore::new(capacity.unwrap_or(usize::MAX));
+        Self {
+            executor: AsyncExecutor::new(threads, None),
+            permits: Arc::new(permits),
+        }
+    }
+
+    fn submit(&self, task: impl FnOnce() + Send + 'static) {
+        let permit = self.permits.acquire_arc_blocking();
+        self.executor.submit(move || {
+            task();
+            drop(permit);
+        });
     }
 }
 

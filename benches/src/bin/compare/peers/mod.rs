@@ -10,8 +10,10 @@ use std::future::Future;
 use std::time::Duration;
 
 pub(crate) use self::bounded::Bounded;
-pub(crate) use self::closures::{Channel, Executors, Rayon, RustyPool, Threadpool};
-pub(crate) use self::futures::{Anthill, AsyncExecutor, Tokio, TokioBlocking};
+pub(crate) use self::closures::{Channel, Executors, Kanal, Rayon, RustyPool, Threadpool};
+pub(crate) use self::futures::{
+    Anthill, AsyncExecutor, AsyncLock, Tokio, TokioBlocking, TokioSemaphore,
+};
 
 /// A pool that runs closures.
 pub(crate) trait Peer: Send + Sync + Sized + 'static {

@@ -24,8 +24,8 @@ use std::thread;
 
 use crate::meter::{Figures, Meter};
 use crate::peers::{
-    Anthill, AsyncExecutor, Bounded, Channel, Executors, Peer, Rayon, RustyPool, Threadpool, Tokio,
-    TokioBlocking,
+    Anthill, AsyncExecutor, AsyncLock, Bounded, Channel, Executors, Kanal, Peer, Rayon, RustyPool,
+    Threadpool, Tokio, TokioBlocking, TokioSemaphore,
 };
 use crate::tally::Tally;
 
@@ -116,12 +116,15 @@ fn runners<W: ClosureWork>() -> Vec<Runner> {
     vec![
         runner::<W, Anthill>(),
         runner::<W, Channel>(),
+        runner::<W, Kanal>(),
         runner::<W, Executors>(),
         runner::<W, RustyPool>(),
         runner::<W, Threadpool>(),
         runner::<W, Rayon>(),
         runner::<W, AsyncExecutor>(),
+        runner::<W, AsyncLock>(),
         runner::<W, Tokio>(),
+        runner::<W, TokioSemaphore>(),
         runner::<W, TokioBlocking>(),
     ]
 }
