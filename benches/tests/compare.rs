@@ -11,11 +11,12 @@ use std::thread;
 use serde_json::Value;
 
 /// All pools that run closures.
-const CLOSURES: [&str; 9] = [
+const CLOSURES: [&str; 10] = [
     "anthill",
     "async-executor",
     "crossbeam-channel",
     "executors",
+    "kanal",
     "rayon",
     "rusty_pool",
     "threadpool",
@@ -69,10 +70,20 @@ fn every_peer_runs_every_work_that_it_supports() {
     let folder = tempfile::tempdir().expect("a folder");
     let records = records(folder.path(), &["--connections", "2", "--rounds", "2"]);
 
-    for work in ["spin1us", "spin10us", "latency", "waiting", "idle"] {
+    for work in ["latency", "waiting", "idle"] {
         assert_eq!(peers(&records, work), each(CLOSURES, 1), "{work}");
     }
-    assert_eq!(peers(&records, "noop"), each(CLOSURES, 12));
+    for (work, cases) in [("noop", 12), ("spin1us", 1), ("spin10us", 1)] {
+        let mut bounded = each(CLOSURES, cases);
+        bounded.extend(each(["async-lock", "tokio-semaphore"], cases));
+        assert_eq!(peers(&records, work), bounded, "{work}");
+    }
+    let growth = peers(&records, "growth");
+    // One case fewer if the machine has as many processors as a case has workers.
+    let cases = growth["anthill"];
+    assert!([17, 18].contains(&cases), "{cases}");
+    let grown = ["anthill", "crossbeam-channel", "kanal", "tokio-semaphore"];
+    assert_eq!(growth, each(grown, cases));
     let mut tree = each(CLOSURES, 1);
     tree.insert("rayon-scope".to_owned(), 1);
     assert_eq!(peers(&records, "tree"), tree);
@@ -142,7 +153,7 @@ fn assert_shape(record: &Value) {
         "waiting" => (&counted, false),
         "idle" => (&["cpu_percent"], false),
         "expiry" => (&["times_expiry"], false),
-        "map" => (&timed, false),
+        "growth" | "map" => (&timed, false),
         "echo" => (&["ops_per_cpu_s", "ops_per_s", "p50_ns", "p99_ns"], false),
         "mixed" => (
             &["p50_ns", "p999_ns", "timer_p99_ns", "closures_per_s"],
@@ -327,6 +338,8 @@ fn readme_plots_show_the_recorded_figures() {
             "--from",
             "results/noop.json",
             "--from",
+            "results/growth.json",
+            "--from",
             "results/mixed.json",
         ])
         .arg("--plots")
@@ -336,8 +349,12 @@ fn readme_plots_show_the_recorded_figures() {
         .expect("the program runs");
     let errors = String::from_utf8_lossy(&drawn.stderr);
     assert!(drawn.status.success(), "{errors}");
-    for name in ["noop.svg", "noop-dark.svg", "mixed.svg", "mixed-dark.svg"] {
-        let drawn = fs::read_to_string(folder.path().join(name)).expect("the plot was drawn");
+    let plots = ["noop", "growth", "mixed"];
+    for name in plots
+        .map(|plot| [format!("{plot}.svg"), format!("{plot}-dark.svg")])
+        .concat()
+    {
+        let drawn = fs::read_to_string(folder.path().join(&name)).expect("the plot was drawn");
         let kept = fs::read_to_string(root.join("../docs/images").join(name));
         let kept = kept.expect("the plot is in the repository");
         assert!(

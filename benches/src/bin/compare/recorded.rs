@@ -22,8 +22,9 @@ pub(crate) struct Figures {
     work: String,
     #[serde(rename = "impl")]
     pub(crate) peer: String,
-    capacity: Option<usize>,
-    producers: usize,
+    pub(crate) capacity: Option<usize>,
+    pub(crate) producers: usize,
+    pub(crate) threads: usize,
     wire: Option<String>,
     pub(crate) busy_us: Option<u64>,
     #[serde(flatten)]
@@ -60,6 +61,12 @@ impl Recorded {
             one.work == "noop" && one.capacity == Some(capacity) && one.producers == producers
         };
         self.0.iter().filter(of_case).collect()
+    }
+
+    /// Returns the `growth` records of one peer.
+    pub(crate) fn growth(&self, peer: &str) -> Vec<&Figures> {
+        let of_peer = |one: &&Figures| one.work == "growth" && one.peer == peer;
+        self.0.iter().filter(of_peer).collect()
     }
 
     /// Returns the `mixed` records over TCP, in the order of the closures' length.

@@ -5,7 +5,7 @@ use std::error::Error;
 use plotters::prelude::*;
 
 use super::theme::Theme;
-use super::{Area, drawn, title};
+use super::{Area, drawn, name_lines};
 use crate::recorded::{Figures, Recorded};
 
 const SIZE: (u32, u32) = (860, 360);
@@ -35,7 +35,8 @@ pub(super) fn plot(recorded: &Recorded, theme: &Theme) -> Result<Option<String>,
         for (area, (figure, heading)) in areas.iter().zip(PANELS) {
             panel(area, figure, heading, &lines, theme)?;
         }
-        name_lines(&legend, &lines, theme)
+        let names = lines.iter().map(|line| (line.peer, line.colour));
+        name_lines(&legend, names.rev(), theme)
     })?;
     Ok(Some(svg))
 }
@@ -121,19 +122,6 @@ fn panel(
             .map(|&point| Circle::new(point, width + 1, line.colour.filled()));
         chart.draw_series(dots.collect::<Vec<_>>())?;
         chart.draw_series(LineSeries::new(points, line.colour.stroke_width(width)))?;
-    }
-    Ok(())
-}
-
-fn name_lines(area: &Area<'_>, lines: &[Line<'_>], theme: &Theme) -> Result<(), Box<dyn Error>> {
-    let font = ("sans-serif", 13).into_font().color(&theme.text);
-    let mut at = 20;
-    for line in lines.iter().rev() {
-        let stroke = line.colour.stroke_width(4);
-        area.draw(&PathElement::new([(at, 14), (at + 18, 14)], stroke))?;
-        let name = title(line.peer);
-        area.draw(&Text::new(name.to_owned(), (at + 24, 8), font.clone()))?;
-        at += 52 + 7 * i32::try_from(name.len())?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! The plots of the README: SVG files for a light and a dark page, drawn from recorded figures.
+//! The plots of the README and the documents: SVG files for a light and a dark page, drawn from recorded figures.
 
+mod growth;
 mod mixed;
 mod noop;
 mod theme;
@@ -23,6 +24,7 @@ pub(crate) fn write(recorded: &Recorded, folder: &Path) -> Result<(), Box<dyn Er
     for theme in [Theme::light(), Theme::dark()] {
         for (name, svg) in [
             ("noop", noop::plot(recorded, &theme)?),
+            ("growth", growth::plot(recorded, &theme)?),
             ("mixed", mixed::plot(recorded, &theme)?),
         ] {
             if let Some(svg) = svg {
@@ -48,15 +50,35 @@ fn drawn(
     Ok(svg)
 }
 
+/// Draws a legend of peers and the colours of their lines.
+fn name_lines<'a>(
+    area: &Area<'_>,
+    lines: impl Iterator<Item = (&'a str, RGBColor)>,
+    theme: &Theme,
+) -> Result<(), Box<dyn Error>> {
+    let font = ("sans-serif", 13).into_font().color(&theme.text);
+    let mut at = 20;
+    for (peer, colour) in lines {
+        let stroke = colour.stroke_width(4);
+        area.draw(&PathElement::new([(at, 14), (at + 18, 14)], stroke))?;
+        let name = title(peer);
+        area.draw(&Text::new(name.to_owned(), (at + 24, 8), font.clone()))?;
+        at += 52 + 7 * i32::try_from(name.len())?;
+    }
+    Ok(())
+}
+
 /// Returns the name of a peer for readers.
 fn title(peer: &str) -> &str {
     match peer {
         "ants" => "ants (Go)",
         "async-executor-blocking" => "async-executor + blocking",
         "crossbeam-channel" => "crossbeam-channel + threads",
+        "kanal" => "kanal + threads",
         "tokio-blocking" => "tokio + spawn_blocking",
         "tokio-inline" => "tokio, closures inline",
         "tokio-rayon" => "tokio + rayon",
+        "tokio-semaphore" => "tokio + its semaphore",
         name => name,
     }
 }

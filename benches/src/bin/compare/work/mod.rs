@@ -4,6 +4,7 @@ mod blocking;
 mod case;
 mod echo;
 mod expiry;
+mod growth;
 mod idle;
 mod latency;
 mod map;
@@ -58,8 +59,9 @@ pub(crate) struct Shown {
 }
 
 /// All works, in the order of measurement.
-pub(crate) static ALL: [Work; 15] = [
+pub(crate) static ALL: [Work; 16] = [
     noop::WORK,
+    growth::WORK,
     spin::ONE_US,
     spin::TEN_US,
     map::WORK,
@@ -122,11 +124,16 @@ fn runners<W: ClosureWork>() -> Vec<Runner> {
         runner::<W, Threadpool>(),
         runner::<W, Rayon>(),
         runner::<W, AsyncExecutor>(),
-        runner::<W, AsyncLock>(),
         runner::<W, Tokio>(),
-        runner::<W, TokioSemaphore>(),
         runner::<W, TokioBlocking>(),
     ]
+}
+
+/// Returns all pools that run closures, and those behind the semaphores that their users take.
+fn bounded_runners<W: ClosureWork>() -> Vec<Runner> {
+    let mut runners = runners::<W>();
+    runners.extend([runner::<W, AsyncLock>(), runner::<W, TokioSemaphore>()]);
+    runners
 }
 
 /// Returns a pool that is never dropped.

@@ -11,7 +11,7 @@ pub(super) const WORK: Work = Work {
     about: "Closures that do nothing, submitted from outside",
     cases,
     label,
-    runners: super::runners::<Noop>,
+    runners: super::bounded_runners::<Noop>,
     max_rounds: usize::MAX,
     counts_allocations: true,
     is_server: false,
@@ -44,7 +44,7 @@ fn label(case: &Case) -> String {
     format!("{bound}, {} producer{plural}", case.producers)
 }
 
-struct Noop;
+pub(super) struct Noop;
 
 impl ClosureWork for Noop {
     fn run<P: Peer>(case: &Case) -> io::Result<Figures> {
