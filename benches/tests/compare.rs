@@ -338,8 +338,6 @@ fn readme_plots_show_the_recorded_figures() {
             "--from",
             "results/noop.json",
             "--from",
-            "results/growth.json",
-            "--from",
             "results/mixed.json",
         ])
         .arg("--plots")
@@ -349,12 +347,8 @@ fn readme_plots_show_the_recorded_figures() {
         .expect("the program runs");
     let errors = String::from_utf8_lossy(&drawn.stderr);
     assert!(drawn.status.success(), "{errors}");
-    let plots = ["noop", "growth", "mixed"];
-    for name in plots
-        .map(|plot| [format!("{plot}.svg"), format!("{plot}-dark.svg")])
-        .concat()
-    {
-        let drawn = fs::read_to_string(folder.path().join(&name)).expect("the plot was drawn");
+    for name in ["noop.svg", "noop-dark.svg", "mixed.svg", "mixed-dark.svg"] {
+        let drawn = fs::read_to_string(folder.path().join(name)).expect("the plot was drawn");
         let kept = fs::read_to_string(root.join("../docs/images").join(name));
         let kept = kept.expect("the plot is in the repository");
         assert!(
@@ -369,7 +363,13 @@ fn figures_of_a_run_are_plotted_later() {
     let folder = tempfile::tempdir().expect("a folder");
     records(
         folder.path(),
-        &["noop", "mixed", "--only", "anthill,tokio-rayon"],
+        &[
+            "noop",
+            "growth",
+            "mixed",
+            "--only",
+            "anthill,kanal,tokio-rayon",
+        ],
     );
     let json = folder.path().join("figures.json");
     let output = Command::new(env!("CARGO_BIN_EXE_compare"))
@@ -381,6 +381,10 @@ fn figures_of_a_run_are_plotted_later() {
     assert!(output.status.success(), "{errors}");
     let plot = fs::read_to_string(folder.path().join("mixed-dark.svg")).expect("a plot");
     assert!(plot.contains("tokio + rayon"), "{plot}");
+    let plot = fs::read_to_string(folder.path().join("growth.svg")).expect("a plot");
+    for shown in ["ns against workers", "kanal + threads", "10M"] {
+        assert!(plot.contains(shown), "{shown}: {plot}");
+    }
 }
 
 #[test]
