@@ -338,6 +338,8 @@ fn readme_plots_show_the_recorded_figures() {
             "--from",
             "results/noop.json",
             "--from",
+            "results/growth.json",
+            "--from",
             "results/mixed.json",
         ])
         .arg("--plots")
@@ -347,7 +349,14 @@ fn readme_plots_show_the_recorded_figures() {
         .expect("the program runs");
     let errors = String::from_utf8_lossy(&drawn.stderr);
     assert!(drawn.status.success(), "{errors}");
-    for name in ["noop.svg", "noop-dark.svg", "mixed.svg", "mixed-dark.svg"] {
+    for name in [
+        "noop.svg",
+        "noop-dark.svg",
+        "growth.svg",
+        "growth-dark.svg",
+        "mixed.svg",
+        "mixed-dark.svg",
+    ] {
         let drawn = fs::read_to_string(folder.path().join(name)).expect("the plot was drawn");
         let kept = fs::read_to_string(root.join("../docs/images").join(name));
         let kept = kept.expect("the plot is in the repository");
