@@ -4,6 +4,7 @@ mod api;
 mod away;
 mod epochs;
 mod growth;
+mod keys;
 mod links;
 mod load;
 mod members;

@@ -5,18 +5,9 @@ use std::time::Duration;
 use chat_demo_client::payload::{Presence, PresenceEvent};
 use chat_demo_client::{Client, Event};
 
-use crate::node::{Node, join, next, run};
+use crate::node::{Node, join, members, next, run};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
-
-async fn members(client: &mut Client, room: &str) -> Vec<String> {
-    client.members(room).await.expect("it is connected");
-    loop {
-        if let Event::Members(members) = next(client).await {
-            return members.users;
-        }
-    }
-}
 
 async fn presence(client: &mut Client) -> (PresenceEvent, String) {
     match next(client).await {

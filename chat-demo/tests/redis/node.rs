@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chat_demo_client::payload::{Joined, Message};
+use chat_demo_client::payload::{Ack, Joined, Message};
 use chat_demo_client::{Client, Event, Position};
 use chat_demo_server::config::Config;
 use chat_demo_server::server::Server;
@@ -159,4 +159,38 @@ pub(crate) async fn messages(client: &mut Client, count: usize) -> Vec<(u64, Str
         messages.push((seq, text));
     }
     messages
+}
+
+/// Returns the next ack, and skips other frames but errors.
+pub(crate) async fn ack(client: &mut Client) -> Ack {
+    loop {
+        match next(client).await {
+            Event::Ack(ack) => return ack,
+            Event::Error(error) => panic!("{error:?}"),
+            _ => {}
+        }
+    }
+}
+
+/// Publishes texts, and waits for the number of each.
+pub(crate) async fn say(client: &mut Client, room: &str, texts: &[&str]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for text in texts {
+        let published = client.publish(room, text, Some(text)).await;
+        published.expect("it is connected");
+        let ack = ack(client).await;
+        assert_eq!(ack.id, *text);
+        numbers.push(ack.seq);
+    }
+    numbers
+}
+
+/// Returns the members of a room, in the order of the answer.
+pub(crate) async fn members(client: &mut Client, room: &str) -> Vec<String> {
+    client.members(room).await.expect("it is connected");
+    loop {
+        if let Event::Members(members) = next(client).await {
+            return members.users;
+        }
+    }
 }

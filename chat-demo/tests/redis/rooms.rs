@@ -8,7 +8,7 @@ use chat_demo_server::config::Config;
 use chat_demo_server::issue;
 use chat_demo_server::secret::SecretArgs;
 
-use crate::node::{Node, join, message, messages, next, run};
+use crate::node::{Node, ack, join, message, messages, next, run};
 use crate::redis::Redis;
 
 #[test]
@@ -55,11 +55,7 @@ fn an_ack_names_the_number_that_all_servers_know() {
         ann.publish("tea", "hi", Some("x"))
             .await
             .expect("it is connected");
-        let ack = loop {
-            if let Event::Ack(ack) = next(&mut ann).await {
-                break ack;
-            }
-        };
+        let ack = ack(&mut ann).await;
         assert_eq!((ack.id.as_str(), ack.seq), ("x", 1));
         let received = message(&mut bob).await;
         assert_eq!(

@@ -1,0 +1,113 @@
+//! Idempotency keys on several servers.
+
+use chat_demo_client::payload::ErrorCode;
+use chat_demo_client::{Client, Event};
+
+use crate::node::{Node, ack, message, next, run, say};
+use crate::proxy::Proxy;
+use crate::redis::Redis;
+
+/// Publishes one text with one key.
+async fn publish(client: &mut Client) {
+    let published = client.publish_with_key("tea", "one", Some("1"), Some("k"));
+    published.await.expect("it is connected");
+}
+
+#[test]
+fn text_that_timed_out_is_uncertain_and_delivered_once() {
+    run(async {
+        let redis = Redis::start().await;
+        let proxy = Proxy::start(redis.address).await;
+        let one = Node::start(&proxy.url()).await;
+        let two = Node::start(&redis.url()).await;
+        let mut ann = one.enter("ann", "tea").await;
+        let mut bob = two.enter("bob", "tea").await;
+        // The server is connected, and Redis has loaded the script.
+        assert_eq!(say(&mut ann, "tea", &["zero"]).await, [1]);
+        assert_eq!(message(&mut bob).await.seq, 1);
+        proxy.stall();
+        publish(&mut ann).await;
+        loop {
+            match next(&mut ann).await {
+                Event::Error(error) => {
+                    assert_eq!(error.code(), ErrorCode::Uncertain, "{error:?}");
+                    assert_eq!(error.id.as_deref(), Some("1"));
+                    break;
+                }
+                Event::Ack(ack) => panic!("{ack:?}"),
+                _ => {}
+            }
+        }
+        // Delayed messages arrive now.
+        proxy.go_on();
+        one.until_ready().await;
+        publish(&mut ann).await;
+        assert_eq!(ack(&mut ann).await.seq, 2);
+        bob.publish("tea", "two", None)
+            .await
+            .expect("it is connected");
+        let received = [message(&mut bob).await, message(&mut bob).await];
+        assert_eq!(
+            received.map(|message| (message.seq, message.text)),
+            [(2, "one".to_owned()), (3, "two".to_owned())]
+        );
+    });
+}
+
+#[test]
+fn key_is_known_on_each_server() {
+    run(async {
+        let redis = Redis::start().await;
+        let (one, two) = (
+            Node::start(&redis.url()).await,
+            Node::start(&redis.url()).await,
+        );
+        for node in [&one, &two] {
+            let mut ann = node.enter("ann", "tea").await;
+            publish(&mut ann).await;
+            assert_eq!(ack(&mut ann).await.seq, 1);
+        }
+        let mut bob = two.enter("bob", "tea").await;
+        let published = bob.publish_with_key("tea", "two", None, Some("k"));
+        published.await.expect("it is connected");
+        assert_eq!(message(&mut bob).await.seq, 2, "it is another user's");
+        assert_eq!(
+            redis.ask(&["HLEN", "chat:{tea}:keys"]),
+            "3",
+            "the epoch, and two keys"
+        );
+    });
+}
+
+#[test]
+fn key_is_forgotten_with_its_message() {
+    run(async {
+        // The messages that Redis keeps of a room at least, for servers that were disconnected.
+        const KEPT: u64 = 4096;
+        let redis = Redis::start().await;
+        let node = Node::with(&redis.url(), |config| {
+            config.outbox_frames = 20_000;
+            config.outbox_bytes = 64 << 20;
+        })
+        .await;
+        let mut ann = node.enter("ann", "tea").await;
+        let acked = async |client: &mut Client| {
+            publish(client).await;
+            ack(client).await.seq
+        };
+        assert_eq!((acked(&mut ann).await, acked(&mut ann).await), (1, 1));
+        for _ in 1..KEPT {
+            ann.publish("tea", "hi", None)
+                .await
+                .expect("it is connected");
+        }
+        assert_eq!(acked(&mut ann).await, 1, "it is the oldest that is kept");
+        assert_eq!(say(&mut ann, "tea", &["2"]).await, [KEPT + 1]);
+        assert_eq!(redis.ask(&["HLEN", "chat:{tea}:keys"]), "1", "the epoch");
+        assert_eq!(acked(&mut ann).await, KEPT + 2);
+        // Keys that outlive their messages match no other messages.
+        redis.ask(&["DEL", "chat:{tea}:facts", "chat:{tea}:log"]);
+        assert_eq!(say(&mut ann, "tea", &["3"]).await, [1]);
+        assert_eq!(acked(&mut ann).await, 2);
+    });
+}
