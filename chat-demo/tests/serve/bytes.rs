@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chat_demo_client::frame::{Frame, Kind};
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::harness::{Server, run};
+use crate::harness::{Server, read_until, run};
 
 #[test]
 fn a_client_may_die_at_any_byte() {
@@ -54,24 +54,15 @@ fn a_client_may_die_at_any_byte() {
 fn frames_that_come_with_the_request_are_not_lost() {
     run(async {
         let server = Server::start();
-        let mut socket = TcpStream::connect(server.address)
-            .await
-            .expect("it listens");
         let hello = Frame {
             kind: Kind::HELLO,
             payload: b"{}",
         }
         .encode();
         let bytes = [request(&server).as_bytes(), &masked(&hello)].concat();
-        socket.write_all(&bytes).await.expect("it reads");
-        let mut seen = Vec::new();
-        while !seen.windows(7).any(|window| window == b"guest-1") {
-            assert_ne!(
-                socket.read_buf(&mut seen).await.expect("an answer"),
-                0,
-                "ended early"
-            );
-        }
+        let mut socket = server.send(&bytes).await;
+        let is_welcome = |seen: &[u8]| seen.windows(7).any(|window| window == b"guest-1");
+        read_until(&mut socket, is_welcome).await;
     });
 }
 
@@ -79,9 +70,6 @@ fn frames_that_come_with_the_request_are_not_lost() {
 fn each_byte_of_a_websocket_is_counted_and_none_of_its_request() {
     run(async {
         let server = Server::start();
-        let mut socket = TcpStream::connect(server.address)
-            .await
-            .expect("it listens");
         let hello = Frame {
             kind: Kind::HELLO,
             payload: b"{}",
@@ -94,18 +82,11 @@ fn each_byte_of_a_websocket_is_counted_and_none_of_its_request() {
         .encode();
         // The first arrives with the request, the second separately.
         let bytes = [request(&server).as_bytes(), &masked(&hello)].concat();
-        socket.write_all(&bytes).await.expect("it reads");
+        let mut socket = server.send(&bytes).await;
         server.until(|stats| stats["frames_in"] == 1).await;
         let bytes = masked(&heartbeat);
         socket.write_all(&bytes).await.expect("it reads");
-        let mut seen = Vec::new();
-        while !seen.ends_with(&heartbeat) {
-            assert_ne!(
-                socket.read_buf(&mut seen).await.expect("an answer"),
-                0,
-                "ended early"
-            );
-        }
+        let seen = read_until(&mut socket, |seen| seen.ends_with(&heartbeat)).await;
         let head = seen.windows(4).position(|window| window == b"\r\n\r\n");
         let head = head.expect("an end of the head") + 4;
         let (sent, got) = (masked(&hello).len() + bytes.len(), seen.len() - head);
@@ -132,21 +113,8 @@ fn request(server: &Server) -> String {
 
 /// Returns a socket after its upgrade.
 async fn upgraded(server: &Server) -> TcpStream {
-    let mut socket = TcpStream::connect(server.address)
-        .await
-        .expect("it listens");
-    socket
-        .write_all(request(server).as_bytes())
-        .await
-        .expect("it reads");
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        assert_ne!(
-            socket.read_buf(&mut head).await.expect("an answer"),
-            0,
-            "ended early"
-        );
-    }
+    let mut socket = server.send(request(server).as_bytes()).await;
+    let head = read_until(&mut socket, |seen| seen.ends_with(b"\r\n\r\n")).await;
     let head = String::from_utf8(head).expect("text").to_ascii_lowercase();
     assert!(head.starts_with("http/1.1 101"), "{head}");
     // The example of RFC 6455.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_demo_client::frame::Kind;
 use chat_demo_server::config::{Config, WhenFull};
 use chat_demo_server::error::ServeError;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::harness::{Server, run};
@@ -79,15 +79,9 @@ fn waiting_client_is_refused_when_the_server_drains() {
             config.when_full = WhenFull::Wait;
         });
         let ann = server.enter("ann").await;
-        let mut waiting = TcpStream::connect(server.address)
-            .await
-            .expect("it listens");
         let request = "GET /ws HTTP/1.1\r\nHost: any\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        waiting
-            .write_all(request.as_bytes())
-            .await
-            .expect("it reads");
+        let mut waiting = server.send(request.as_bytes()).await;
         server
             .until(|stats| stats["pools"]["connections"]["waiting"] == 1)
             .await;

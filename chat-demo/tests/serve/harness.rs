@@ -91,6 +91,13 @@ impl Server {
             .expect("an upgrade")
     }
 
+    /// Returns a socket that has sent these bytes.
+    pub(crate) async fn send(&self, bytes: &[u8]) -> TcpStream {
+        let mut socket = TcpStream::connect(self.address).await.expect("it listens");
+        socket.write_all(bytes).await.expect("it reads");
+        socket
+    }
+
     pub(crate) fn reach_with_small_buffer(&self) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_recv_buffer_size(4096).expect("an open socket");
@@ -175,6 +182,16 @@ async fn exchange_body(
         head: head.to_ascii_lowercase(),
         body: body.to_owned(),
     }
+}
+
+/// Reads until the bytes are as expected, and returns them.
+pub(crate) async fn read_until(socket: &mut TcpStream, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut seen = Vec::new();
+    while !wanted(&seen) {
+        let read = socket.read_buf(&mut seen).await.expect("an answer");
+        assert_ne!(read, 0, "ended at {:?}", String::from_utf8_lossy(&seen));
+    }
+    seen
 }
 
 pub(crate) struct Response {

@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use chat_demo_client::frame::Kind;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::{Server, run};
@@ -167,11 +166,8 @@ fn handshakes_are_refused_for_a_reason() {
 
         // It sent one request and is idle since: no failed handshake.
         let mut waste = Vec::new();
-        let mut idle = TcpStream::connect(server.address)
-            .await
-            .expect("it listens");
-        let request = "GET /healthz HTTP/1.1\r\nHost: any\r\n\r\n";
-        idle.write_all(request.as_bytes()).await.expect("it reads");
+        let request = b"GET /healthz HTTP/1.1\r\nHost: any\r\n\r\n";
+        let mut idle = server.send(request).await;
         idle.read_to_end(&mut waste).await.expect("it ends");
         // Only the socket of this request remains.
         let alone = |stats: &Value| stats["pools"]["front"]["in_flight"] == 1;
@@ -181,10 +177,7 @@ fn handshakes_are_refused_for_a_reason() {
 
         // A silent socket, and a socket that stops in the middle of its request.
         for begun in ["", "GET /ws HTTP/1.1\r\nHost"] {
-            let mut slow = TcpStream::connect(server.address)
-                .await
-                .expect("it listens");
-            slow.write_all(begun.as_bytes()).await.expect("it reads");
+            let mut slow = server.send(begun.as_bytes()).await;
             let _ = slow.read_to_end(&mut waste).await;
         }
         server.until_figure(timeouts, 2.0).await;
