@@ -1,4 +1,4 @@
-//! Every test and model exists that the guide from ants and the list of bugs found name.
+//! The tests and models that the guide from ants and FOUND.md name exist.
 
 use std::fs;
 
