@@ -34,7 +34,7 @@ fn two_windows_get_all_messages_once_in_one_order() {
 }
 
 #[test]
-fn a_late_comer_sees_what_was_said_and_loads_what_was_said_before() {
+fn late_comer_sees_the_newest_and_loads_earlier_messages() {
     run(async {
         let stage = Stage::with(|config| config.history = 200);
         let ann = stage.enter("ann").await;
