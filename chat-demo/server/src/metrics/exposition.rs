@@ -33,11 +33,11 @@ pub(super) fn registry(tally: &Tally, live: &Live) -> Registry {
 fn register(chat: &mut Registry, tally: Tally) {
     let help = "TCP connections accepted";
     chat.register("sockets_accepted", help, tally.accepted);
-    let help = "Handshakes that did not become a connection, by reason";
+    let help = "Handshakes refused or failed, by reason";
     chat.register("handshakes_refused", help, tally.refused);
-    let help = "Connections ended by the server, by reason";
+    let help = "Connections closed by the server, by reason";
     chat.register("connections_closed", help, tally.closed);
-    let help = "Messages received from clients, by the type of their frame";
+    let help = "Frames received from clients, by type";
     chat.register("frames_in", help, tally.frames_in);
     let help = "Frames queued for clients, by type";
     chat.register("frames_out", help, tally.frames_out);
@@ -45,68 +45,69 @@ fn register(chat: &mut Registry, tally: Tally) {
     chat.register_with_unit("traffic_in", help, Unit::Bytes, tally.traffic.bytes_in);
     let help = "Bytes written to connections";
     chat.register_with_unit("traffic_out", help, Unit::Bytes, tally.traffic.bytes_out);
-    let help = "Frames refused with an error, by code";
+    let help = "Requests refused with an error frame, by code";
     chat.register("errors", help, tally.errors);
-    chat.register("messages", "Texts published", tally.messages);
-    let help = "Frames that rooms put into outboxes";
+    chat.register("messages", "Messages published", tally.messages);
+    let help = "Frames that rooms queued for their members";
     chat.register("deliveries", help, tally.deliveries);
-    let help = "From the moment that a publish was read to the last outbox that its message was put into; with Redis, until Redis had kept it";
+    let help = "Time from reading a publish to queueing it for the last member, or to storing it in Redis, in seconds";
     chat.register_with_unit("fanout", help, Unit::Seconds, tally.fanout.histogram);
-    let help = "Operations that the session store did not do";
+    let help = "Operations of the session store that failed";
     chat.register("session_failures", help, tally.session_failures);
-    chat.register("panics", "Panics contained by the pools", tally.panics);
+    chat.register("panics", "Panics in tasks of the pools", tally.panics);
 }
 
 impl Collector for Live {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut figures = Figures(encoder);
         let hub = &self.hub;
-        figures.count("connections", "Open connections.", hub.connections())?;
+        let help = "Open connections: WebSocket connections and event streams.";
+        figures.count("connections", help, hub.connections())?;
         figures.count("rooms", "Rooms with members.", hub.rooms())?;
-        let help = "Messages kept for clients that reconnect.";
+        let help = "Messages kept in memory for clients that reconnect.";
         figures.count("history_messages", help, hub.history().messages())?;
-        let help = "Memory of the messages kept for clients that reconnect.";
+        let help = "Size of the messages kept in memory, in bytes.";
         figures.gauge("history", help, BYTES, hub.history().bytes())?;
         let Outboxes { all, most } = hub.outboxes();
-        let help = "Frames that wait in all outboxes together.";
+        let help = "Frames queued for all clients.";
         figures.count("outbox_frames", help, all.frames)?;
-        let help = "Bytes that wait in all outboxes together.";
+        let help = "Bytes queued for all clients.";
         figures.gauge("outbox", help, BYTES, all.bytes)?;
-        let help = "Frames that wait in the fullest outbox.";
+        let help = "Frames queued for the client with the most of them.";
         figures.count("outbox_max_frames", help, most.frames)?;
-        let help = "Bytes that wait in the fullest outbox.";
+        let help = "Bytes queued for the client with the most of them.";
         figures.gauge("outbox_max", help, BYTES, most.bytes)?;
 
         let usage = self.guard.machine();
         let ratio = Some(&Unit::Other("ratio".to_owned()));
-        let help = "Processors in use, of those that the server may use.";
+        let help = "CPU load of the machine or cgroup, from 0 to 1.";
         figures.gauge("machine_cpu", help, ratio, usage.cpu_percent / 100.0)?;
-        let help = "Memory in use, of what there is.";
+        let help = "Memory use of the machine or cgroup, from 0 to 1.";
         figures.gauge("machine_memory", help, ratio, usage.memory_percent / 100.0)?;
-        let help = "What is done against too much to do: 1 when newcomers are refused, 2 when publishers are slowed, too.";
+        let help = "Overload protection: 0 when inactive, 1 when new connections are refused, 2 when publishers are slowed as well.";
         figures.count("pressure", help, self.guard.pressure() as usize)?;
-        let help = "How long each publish is held back.";
+        let help = "Delay of each publish by overload protection, in seconds.";
         let delay = self.guard.delay().as_secs_f64();
         figures.gauge("publish_delay", help, SECONDS, delay)?;
 
         if let Some(tuning) = &self.tuning {
             let tuned = tuning.now();
-            let help = "Where the limit stands that the tuner moves.";
+            let help = "Current value of the limit that the tuner adjusts.";
             figures.count("tuner_limit", help, tuned.limit)?;
-            let help = "How often the tuner has moved it, trials apart.";
+            let help = "Changes of a limit by the tuner, without trials.";
             figures.counter("tuner_changes", help, None, tuned.changes)?;
         }
         if let Some(redis) = &self.redis {
-            let help = "Whether Redis does what this server asks of it.";
+            let help = "1 when Redis is connected and accepts writes and subscriptions, else 0.";
             figures.count("redis_up", help, redis.trouble().is_none().into())?;
-            let help = "Connections to Redis for reading old messages.";
+            let help = "Open connections to Redis that read old messages.";
             figures.gauge("redis_read_connections", help, None, redis.open_reads())?;
         }
         if let Some(is_failing) = hub.journal().map(Journal::is_failing) {
-            let help = "Whether messages can be kept in the data file.";
+            let help = "1 when messages can be written to the data file, else 0.";
             figures.count("data_up", help, (!is_failing).into())?;
         }
-        let help = "How long a task of this lane waits for a worker.";
+        let help = "Time that a task of this lane waits for a worker, in seconds.";
         let mut lanes =
             figures
                 .0
@@ -119,7 +120,7 @@ impl Collector for Live {
     }
 }
 
-/// The process, under the names that all clients of Prometheus use.
+/// The process, under the names that all Prometheus clients use.
 #[derive(Debug)]
 struct OfProcess;
 
@@ -129,18 +130,18 @@ impl Collector for OfProcess {
             return Ok(());
         };
         let mut figures = Figures(encoder);
-        let help = "Processor time used, the program's and the kernel's for it.";
+        let help = "User and system CPU time used, in seconds.";
         figures.counter("cpu", help, SECONDS, process.cpu_seconds)?;
-        let help = "When the process started, since the epoch.";
+        let help = "Start time of the process since the Unix epoch, in seconds.";
         figures.gauge("start_time", help, SECONDS, process.start_seconds)?;
-        let help = "Resident memory.";
+        let help = "Resident memory, in bytes.";
         figures.gauge("resident_memory", help, BYTES, process.resident_bytes)?;
-        let help = "Virtual memory.";
+        let help = "Virtual memory, in bytes.";
         figures.gauge("virtual_memory", help, BYTES, process.virtual_bytes)?;
-        figures.gauge("threads", "Threads.", None, process.threads)?;
-        let help = "Open file descriptors.";
+        figures.gauge("threads", "Number of threads.", None, process.threads)?;
+        let help = "Number of open file descriptors.";
         figures.gauge("open_fds", help, None, process.open_files)?;
-        let help = "How many file descriptors may be open.";
+        let help = "Maximum number of open file descriptors.";
         figures.gauge("max_fds", help, None, process.max_files)
     }
 }

@@ -17,30 +17,30 @@ type Figure = (&'static str, &'static str);
 
 /// What each pool has for itself.
 const OF_EACH: [Figure; 4] = [
-    ("capacity", "Slots of the pool."),
-    ("in_flight", "Slots taken."),
-    ("free", "Slots free."),
+    ("capacity", "Slots of the pool, free or in use."),
+    ("in_flight", "Slots in use."),
+    ("free", "Free slots."),
     ("waiting", "Submitters that wait for a slot."),
 ];
 /// Figures of the shared workers, exported once so that sums do not count them per pool.
 const OF_ALL: [Figure; 11] = [
-    ("running", "Tasks on a worker."),
-    ("running_closures", "Workers inside a closure."),
-    ("running_futures", "Workers polling a future."),
-    ("in_reactor", "Workers waiting in the reactor."),
-    ("queued", "Tasks ready to run."),
-    ("queued_futures", "Futures ready to run."),
-    ("queued_high", "Closures of high priority ready to run."),
-    ("queued_normal", "Closures of normal priority ready to run."),
-    ("queued_low", "Closures of low priority ready to run."),
+    ("running", "Tasks that run on a worker."),
+    ("running_closures", "Workers that run a closure."),
+    ("running_futures", "Workers that poll a future."),
+    ("in_reactor", "Workers that wait for I/O in the reactor."),
+    ("queued", "Tasks that wait for a worker."),
+    ("queued_futures", "Queued futures, woken or new."),
+    ("queued_high", "Queued closures of high priority."),
+    ("queued_normal", "Queued closures of normal priority."),
+    ("queued_low", "Queued closures of low priority."),
     ("threads", "Worker threads."),
     ("idle_threads", "Worker threads without work."),
 ];
 const COUNTS_OF_ALL: [Figure; 4] = [
     ("accepted", "Tasks accepted."),
-    ("completed", "Tasks that returned."),
-    ("panicked", "Tasks ended by a panic."),
-    ("wakeups", "Sleeping workers woken."),
+    ("completed", "Tasks that returned without a panic."),
+    ("panicked", "Tasks that ended with a panic."),
+    ("wakeups", "Wake-ups of sleeping workers."),
 ];
 
 pub(super) fn encode(pools: &[(&'static str, Pool)], figures: &mut Figures<'_>) -> fmt::Result {
