@@ -52,11 +52,11 @@ pub(crate) struct Limits {
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Pressure {
     #[default]
-    #[strum(message = "newcomers are let in again")]
+    #[strum(message = "new connections are accepted again")]
     None,
-    #[strum(message = "newcomers are refused")]
+    #[strum(message = "new connections are refused")]
     Refusing,
-    #[strum(message = "newcomers are refused, and publishers slowed")]
+    #[strum(message = "new connections are refused, and publishers are slowed")]
     Slowing,
 }
 
