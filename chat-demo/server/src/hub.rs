@@ -158,8 +158,10 @@ impl Hub {
         search: Search,
         deadline: Instant,
     ) -> Result<Searching, Refusal> {
-        let listening = self.rooms.get(&search.room);
-        let current = listening.and_then(|listening| listening.room.current_log());
+        let current = match self.rooms.get(&search.room) {
+            Some(listening) => listening.room.current_log().await,
+            None => None,
+        };
         let searched = match current {
             Some(log) => Searched::Log(log),
             None => self.common.stored(&search.room).await?,

@@ -154,9 +154,9 @@ impl Room {
     }
 
     /// Returns the log, unless it lacks what the bus has because no member has joined here yet.
-    pub(crate) fn current_log(&self) -> Option<Arc<Log>> {
-        let state = self.state.lock();
-        state.replica.is_known().then(|| self.log.clone())
+    pub(crate) async fn current_log(self: &Arc<Self>) -> Option<Arc<Log>> {
+        let is_known = self.ask(|state| state.replica.is_known()).await?;
+        is_known.then(|| self.log.clone())
     }
 
     /// Returns the numbers of the connections that are members.
