@@ -249,8 +249,7 @@ impl Feed {
 fn write_event(text: &[u8], epoch: &mut String, out: &mut BytesMut) {
     #[derive(Deserialize)]
     struct Frame<'a> {
-        #[serde(rename = "type")]
-        #[serde(borrow)]
+        #[serde(rename = "type", borrow)]
         kind: Cow<'a, str>,
         seq: Option<u64>,
         epoch: Option<String>,
