@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! Each module uses those below it, never those above. `error` only re-exports an error of `journal`.
+//! Each module uses only modules below it. The exception is `error`, which re-exports an error of
+//! `journal`.
 //!
 //! - [`issue`]: makes tokens.
 //! - [`server`]: start, accept, drain.
@@ -10,7 +11,7 @@
 //! - `echo`: what stands in its place for conformance tests.
 //! - `http`, `page`: requests, metrics, and the page.
 //! - `events`, `api`: a room as a stream of events, and the HTTP API.
-//! - `upgrade`, `origin`, `reply`: WebSocket upgrades, who may ask for them, and answers.
+//! - `upgrade`, `origin`, `reply`: WebSocket upgrades, checks of the origin, and replies.
 //! - `handlers`: the type byte picks a handler.
 //! - `context`: a connection as its handlers see it.
 //! - `node`: what all connections of a server share.
@@ -21,7 +22,7 @@
 //! - `pools`: the entrances to the workers.
 //! - `queue_age`: how long tasks wait for a worker.
 //! - `hub`, `room`, `directory`: all connections, and rooms by name.
-//! - `bus`, `worker`: what servers have between them that share rooms, and a call on a worker.
+//! - `bus`, `worker`: the link between servers that share rooms, and a call on a worker.
 //! - `history`, `journal`: what was said in rooms lately, in memory and on disk.
 //! - `epoch`: which numbering of a room a number belongs to.
 //! - `guard`: what is done when the server is at its limit.
