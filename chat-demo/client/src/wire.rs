@@ -33,6 +33,10 @@ pub fn message<P: Payload>(payload: &P, subprotocol: Subprotocol) -> Bytes {
 /// Encodes a message from another server for the log; replaces a text over `limit`.
 #[must_use]
 pub fn restored(message: &Message, limit: usize) -> Bytes {
+    // Nearly all messages fit, so do not copy them.
+    if subprotocol::fit([message.text.as_str()], limit) {
+        return self::message(message, Subprotocol::Json);
+    }
     let mut message = message.clone();
     subprotocol::shorten(&mut message.text, limit);
     self::message(&message, Subprotocol::Json)
