@@ -48,13 +48,15 @@ impl Subprotocol {
     /// Reads a search of a client. Refuses `messages` before it decodes them: an empty message has
     /// two bytes, and takes 88 in memory.
     pub fn read_search(self, bytes: &[u8]) -> Result<Search, PayloadError> {
-        /// The messages without their content, which take no memory.
         #[derive(Deserialize, prost::Message)]
         struct Answer {
             #[serde(default)]
             #[prost(message, repeated, tag = "5")]
-            messages: Vec<()>,
+            messages: Vec<Content>,
         }
+        /// The content of a message, which is ignored and takes no memory.
+        #[derive(Deserialize, prost::Message)]
+        struct Content {}
         let Answer { messages } = self.decode(bytes)?;
         if !messages.is_empty() {
             return Err(PayloadError::Meaning("a request has no messages"));
@@ -216,6 +218,27 @@ mod tests {
             Subprotocol::Json.read_id(Kind::JOIN, br#"{"id":"7"}"#),
             None
         );
+    }
+
+    #[test]
+    fn a_search_request_with_messages_is_refused() {
+        let mut search = Search {
+            room: "tea".to_owned(),
+            text: "milk".to_owned(),
+            ..Search::default()
+        };
+        for subprotocol in Subprotocol::ALL {
+            let read = |search: &Search| {
+                let mut payload = Vec::new();
+                subprotocol.write(search, &mut payload);
+                subprotocol.read_search(&payload)
+            };
+            search.messages.clear();
+            assert_eq!(read(&search).expect("a request"), search);
+            search.messages.push(Message::default());
+            let refused = read(&search).expect_err("an answer");
+            assert_eq!(refused.to_string(), "a request has no messages");
+        }
     }
 
     #[test]
