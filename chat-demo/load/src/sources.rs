@@ -26,8 +26,8 @@ pub(super) async fn connect(
         socket.set_recv_buffer_size(buffer)?;
     }
     if plan.args.sources > 1 {
-        // `bind` would reserve a port for one connection, and search longer the more ports are used.
-        // `connect` shares a port between targets. Other systems choose the port in `bind`.
+        // `bind` would reserve a port for one connection, and search longer the more ports are
+        // used. `connect` shares a port between targets. Other systems choose the port in `bind`.
         #[cfg(target_os = "linux")]
         setsockopt(&socket, IpBindAddressNoPort, &true)?;
         let host = client % usize::from(plan.args.sources) + 1;
