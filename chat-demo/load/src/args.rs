@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn encodings_have_the_names_of_subprotocols() {
+        for (name, subprotocol) in [
+            ("json", Subprotocol::Json),
+            ("protobuf", Subprotocol::Protobuf),
+            ("text", Subprotocol::Text),
+        ] {
+            let args = args(&format!("--encoding {name}")).expect("valid");
+            assert_eq!(args.encoding, subprotocol);
+        }
+    }
+
+    #[test]
     fn invalid_options_are_refused() {
         for line in [
             "--connections 0",

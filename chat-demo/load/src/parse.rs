@@ -14,16 +14,16 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Reads the short name of a subprotocol.
+/// Reads the short name of a subprotocol, like `json` for `chat.json.v1`.
 pub(super) fn encoding() -> impl TypedValueParser<Value = Subprotocol> {
-    let all = ["json", "protobuf", "text"]
-        .into_iter()
-        .zip(Subprotocol::ALL);
-    let values = all.clone();
-    let values = values.map(|(short, full)| PossibleValue::new(short).help(full.name()));
+    let short = |subprotocol: &Subprotocol| subprotocol.name().split('.').nth(1);
+    let all = Subprotocol::ALL.into_iter();
+    let values = all.clone().filter_map(|subprotocol| {
+        Some(PossibleValue::new(short(&subprotocol)?).help(subprotocol.name()))
+    });
     PossibleValuesParser::new(values).map(move |name| {
-        let named = all.clone().find(|(short, _)| *short == name);
-        named.expect("the parser takes no other name").1
+        let named = all.clone().find(|known| short(known) == Some(&name));
+        named.expect("the parser refuses unknown names")
     })
 }
 
@@ -35,7 +35,7 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Above 0 and up to 100, with or without a `%`.
+/// Reads a percentage above 0 and up to 100, with or without a `%`.
 pub(super) fn percent(text: &str) -> Result<f64, &'static str> {
     number(text.strip_suffix('%').unwrap_or(text), 100.0)
         .filter(|percent| *percent > 0.0)
@@ -50,12 +50,12 @@ pub(super) fn some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads such a time in milliseconds.
+/// Reads a time in which something must happen, in milliseconds.
 pub(super) fn some_ms(text: &str) -> Result<f64, String> {
     some_time(text).map(|time| time.as_secs_f64() * 1000.0)
 }
 
-/// From 0 to 1, or from 0% to 100%.
+/// Reads a share from 0 to 1, or from 0% to 100%.
 pub(super) fn share(text: &str) -> Result<f64, &'static str> {
     let share = match text.strip_suffix('%') {
         Some(percent) => number(percent, 100.0).map(|percent| percent / 100.0),
@@ -64,7 +64,7 @@ pub(super) fn share(text: &str) -> Result<f64, &'static str> {
     share.ok_or("not a share, like 0.05 or 5%")
 }
 
-/// A number from 0 to `most`.
+/// Reads a number from 0 to `most`.
 fn number(text: &str, most: f64) -> Option<f64> {
     let number = text.parse().ok();
     number.filter(|number| (0.0..=most).contains(number))
