@@ -189,6 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn goals_are_options_of_a_search() {
+        let given = args("--find-limit --p99 20ms --cpu 70% --memory 60").expect("valid");
+        let expected = Goals {
+            p99_ms: 20.0,
+            cpu_percent: 70.0,
+            memory_percent: 60.0,
+        };
+        assert_eq!(given.limit.goals, expected);
+        for goal in ["--p99 20ms", "--cpu 70%", "--memory 60"] {
+            assert!(args(goal).is_err(), "{goal} passed without a search");
+        }
+    }
+
+    #[test]
     fn invalid_options_are_refused() {
         for line in [
             "--connections 0",
