@@ -265,6 +265,16 @@ mod tests {
     }
 
     #[test]
+    fn stored_texts_over_the_limit_are_replaced() {
+        for (len, fits) in [(100, true), (101, false)] {
+            let message = said(len);
+            let stored: payload::Message = kept(&restored(&message, 100));
+            assert_eq!(stored == message, fits, "{len} bytes");
+            assert!(stored.text.len() <= 100, "{len} bytes");
+        }
+    }
+
+    #[test]
     fn payloads_of_each_length_are_one_websocket_message() {
         for subprotocol in Subprotocol::ALL {
             for len in lengths() {
