@@ -165,16 +165,23 @@ impl Idle {
         self.load().wants_help(lane, self.max())
     }
 
-    /// P4, O4, F4: picks a worker to help, after `wants_help` returned true. Starts no thread if
-    /// the pool has ended.
+    /// F4: picks a worker to help, after `wants_help` returned true and a queue had work. Also
+    /// starts a thread in an ended pool, or entries of cancelled closures stay in the queues.
+    pub fn recruit(&self, lane: Lane) -> Recruit {
+        self.recruit_by(lane, || false, Stack::pop)
+    }
+
+    /// P4, O4: picks a worker to help, after `wants_help` returned true. Starts no thread if the
+    /// pool has ended.
     #[inline]
-    pub fn recruit(&self, lane: Lane, has_ended: impl FnOnce() -> bool) -> Recruit {
+    pub fn recruit_unless(&self, lane: Lane, has_ended: impl FnOnce() -> bool) -> Recruit {
         self.recruit_by(lane, has_ended, Stack::pop)
     }
 
-    /// Picks a worker other than the sleeper in the reactor, which is the caller.
-    pub fn recruit_other(&self, lane: Lane, has_ended: impl FnOnce() -> bool) -> Recruit {
-        self.recruit_by(lane, has_ended, |stack| stack.sleepers.pop())
+    /// Picks a worker other than the sleeper in the reactor, which is the caller. It is live, so a
+    /// shutdown also waits for a thread that it starts.
+    pub fn recruit_other(&self, lane: Lane) -> Recruit {
+        self.recruit_by(lane, || false, |stack| stack.sleepers.pop())
     }
 
     #[expect(

@@ -211,8 +211,7 @@ impl Scheduler {
         // P2: pairs with S2, F2 and O2.
         fence(Ordering::SeqCst);
         if self.idle.wants_help(lane) {
-            let recruit = self.idle.recruit_other(lane, || self.has_ended());
-            self.act(recruit);
+            self.act(self.idle.recruit_other(lane));
         }
     }
 
@@ -222,8 +221,7 @@ impl Scheduler {
         fence(Ordering::SeqCst);
         for lane in Lane::ALL {
             if self.idle.wants_help(lane) && self.queues.has_work(lane) {
-                // Also after the end of the pool: a cancelled closure may be left in a queue.
-                self.act(self.idle.recruit(lane, || false));
+                self.act(self.idle.recruit(lane));
             }
         }
     }
@@ -248,7 +246,7 @@ impl Scheduler {
     /// Wakes a sleeper or starts a thread, unless a worker searches already or enough are awake.
     #[cold]
     fn help(&self, lane: Lane) {
-        self.act(self.idle.recruit(lane, || self.has_ended()));
+        self.act(self.idle.recruit_unless(lane, || self.has_ended()));
     }
 
     #[expect(
