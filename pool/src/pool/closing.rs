@@ -29,9 +29,9 @@ impl Pool {
     /// are left.
     ///
     /// On a pool the calling thread drops the tasks before it returns, unless a worker is just
-    /// taking one. On a subpool the workers drop each task when they reach it, and so they do with
-    /// tasks that are submitted later into a slot reserved before. Tasks behind a suspended future
-    /// of a strand are dropped after that future ends.
+    /// taking one. On a subpool the workers drop each task when they reach it. They also drop a task
+    /// that is submitted after the discard into a slot reserved before. Tasks behind a suspended
+    /// future of a strand are dropped after that future ends.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
