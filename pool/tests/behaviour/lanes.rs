@@ -219,15 +219,11 @@ fn tasks_behind_a_blocked_task_are_not_starved() {
 #[cfg(feature = "tokio")]
 mod with_a_reactor {
     use super::*;
+    use crate::with_tokio::timer;
 
     fn pool(threads: usize) -> Pool {
         let builder = Pool::builder().capacity(10_000).threads(0..=threads);
         builder.tokio().build().unwrap()
-    }
-
-    /// A timer of the reactor. It is under test, and no test uses it to order events.
-    async fn timer() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) enum End {
 pub(crate) enum Stage {
     /// Its submitter waits for a slot.
     InLine,
-    /// Its submitter is a future that was woken and has not been polled since. Holds a slot if the answer is `Ok`.
+    /// Its submitter is a future that was woken and has not been polled since. Holds a slot if the
+    /// answer is `Ok`.
     Told(Answer),
     NeverIn,
     Queued,

@@ -10,9 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 
-use super::{pool, run};
+use super::{pool, run, timer};
 use crate::support::eventually;
 
 #[test]
@@ -41,10 +40,10 @@ fn exiting_worker_hands_the_reactor_over() {
     let own = pool.clone();
     let (begun, begins) = std::sync::mpsc::channel();
     let waits = run(&pool, async move {
-        sleep(Duration::from_millis(1)).await;
+        timer().await;
         own.submit_with_handle(move || {
             begun.send(()).unwrap();
-            Handle::current().block_on(sleep(Duration::from_millis(1)));
+            Handle::current().block_on(timer());
         })
     });
     begins.recv().unwrap();
@@ -61,7 +60,7 @@ fn task_may_drop_the_last_handle() {
         let own = pool.clone();
         let start = pool.clone();
         let last = async move {
-            sleep(Duration::from_millis(1)).await;
+            timer().await;
             drop(own);
             tell.send(()).unwrap();
         };
@@ -86,9 +85,9 @@ fn sockets_and_timers_resume_after_a_reopen() {
     let handle = run(&pool, async { Handle::current() });
     let (tell, told) = std::sync::mpsc::channel();
     pool.shutdown().wait().unwrap();
-    // Taken, and asleep until there is a worker again.
+    // Accepted, but not polled until a worker starts.
     drop(handle.spawn(async move {
-        sleep(Duration::from_millis(1)).await;
+        timer().await;
         tell.send(()).unwrap();
     }));
     pool.reopen().unwrap();
@@ -129,10 +128,7 @@ fn shutdown_may_be_awaited_on_the_reactor_thread() {
         let builder = Pool::builder().threads(0..=2);
         let pool = builder.tokio_handle(Handle::current()).build().unwrap();
         for _ in 0..10 {
-            pool.slot()
-                .await
-                .map(|slot| slot.spawn(sleep(Duration::from_millis(1))))
-                .unwrap();
+            pool.slot().await.map(|slot| slot.spawn(timer())).unwrap();
         }
         pool.shutdown().await.unwrap();
         assert_eq!((pool.stats().completed, pool.stats().threads), (10, 0));

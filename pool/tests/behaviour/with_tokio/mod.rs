@@ -5,7 +5,11 @@ mod lifetime;
 mod reactor;
 mod tasks;
 
+use std::future::pending;
+use std::time::Duration;
+
 use anthill::Pool;
+use tokio::time::timeout;
 
 use crate::support::eventually;
 
@@ -17,6 +21,12 @@ fn pool(threads: usize) -> Pool {
 /// The result of a future that runs in the pool.
 fn run<T: Send + 'static>(pool: &Pool, future: impl Future<Output = T> + Send + 'static) -> T {
     pool.spawn_with_handle(future).unwrap().wait().unwrap()
+}
+
+/// Ends when a timer of the reactor fires. For tests of timers, not to order events.
+pub(crate) async fn timer() {
+    let fired = timeout(Duration::from_millis(1), pending::<()>()).await;
+    assert!(fired.is_err());
 }
 
 /// Waits until every worker is parked, one of them in the reactor.
