@@ -94,22 +94,16 @@ impl Peer for Executors {
 /// Threads that receive boxed closures from a crossbeam-channel: the usual way without a pool.
 pub(crate) struct Channel(crossbeam_channel::Sender<Job>);
 
-type Job = Box<dyn FnOnce() + Send>;
-
 impl Peer for Channel {
     const NAME: &'static str = "crossbeam-channel";
     const BOUNDS: bool = true;
 
     fn new(threads: usize, capacity: Option<usize>) -> Self {
-        let (jobs, queue) = match capacity {
-            // Each thread holds one more task than the channel.
-            Some(capacity) => crossbeam_channel::bounded::<Job>(capacity.saturating_sub(threads)),
+        let (jobs, queue) = match length(threads, capacity) {
+            Some(length) => crossbeam_channel::bounded(length),
             None => crossbeam_channel::unbounded(),
         };
-        for _ in 0..threads {
-            let queue = queue.clone();
-            thread::spawn(move || queue.into_iter().for_each(|job| job()));
-        }
+        receive(threads, &queue);
         Self(jobs)
     }
 
@@ -126,18 +120,30 @@ impl Peer for Kanal {
     const BOUNDS: bool = true;
 
     fn new(threads: usize, capacity: Option<usize>) -> Self {
-        let (jobs, queue) = match capacity {
-            Some(capacity) => kanal::bounded::<Job>(capacity.saturating_sub(threads)),
+        let (jobs, queue) = match length(threads, capacity) {
+            Some(length) => kanal::bounded(length),
             None => kanal::unbounded(),
         };
-        for _ in 0..threads {
-            let queue = queue.clone();
-            thread::spawn(move || queue.for_each(|job| job()));
-        }
+        receive(threads, &queue);
         Self(jobs)
     }
 
     fn submit(&self, task: impl FnOnce() + Send + 'static) {
         self.0.send(Box::new(task)).expect("the threads run");
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Returns the length of a channel for at most `capacity` tasks. Each thread holds one more.
+fn length(threads: usize, capacity: Option<usize>) -> Option<usize> {
+    Some(capacity?.saturating_sub(threads))
+}
+
+/// Starts threads that run what they receive.
+fn receive(threads: usize, queue: &(impl IntoIterator<Item = Job> + Clone + Send + 'static)) {
+    for _ in 0..threads {
+        let queue = queue.clone();
+        thread::spawn(move || queue.into_iter().for_each(|job| job()));
     }
 }

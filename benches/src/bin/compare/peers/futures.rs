@@ -129,6 +129,7 @@ impl Peer for TokioSemaphore {
 
     fn submit(&self, task: impl FnOnce() + Send + 'static) {
         let permit = futures_lite::future::block_on(Arc::clone(&self.permits).acquire_owned());
+        let permit = permit.expect("the semaphore is not closed");
         self.tokio.submit(move || {
             task();
             drop(permit);

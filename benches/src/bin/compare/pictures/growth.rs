@@ -5,7 +5,7 @@ use std::error::Error;
 use plotters::prelude::*;
 
 use super::theme::Theme;
-use super::{Area, drawn, name_lines};
+use super::{Area, draw_line, drawn, name_lines, style};
 use crate::recorded::{Figures, Recorded};
 
 const SIZE: (u32, u32) = (860, 320);
@@ -44,7 +44,6 @@ const PANELS: [Panel; 3] = [
 struct Line<'a> {
     peer: &'static str,
     colour: RGBColor,
-    width: u32,
     records: Vec<&'a Figures>,
 }
 
@@ -61,7 +60,6 @@ pub(super) fn plot(recorded: &Recorded, theme: &Theme) -> Result<Option<String>,
         Line {
             peer,
             colour: *colour.unwrap_or(&theme.peer),
-            width: if ours { 4 } else { 2 },
             records: recorded.growth(peer),
         }
     });
@@ -98,7 +96,6 @@ fn draw(
     lines: &[Line<'_>],
     theme: &Theme,
 ) -> Result<(), Box<dyn Error>> {
-    let font = |size: u32| ("sans-serif", size).into_font().color(&theme.text);
     let lines = lines.iter().map(|line| (line, points(panel, line)));
     let lines = lines.collect::<Vec<_>>();
     let all = lines.iter().flat_map(|(_, points)| points);
@@ -107,26 +104,21 @@ fn draw(
     });
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .caption(format!("ns against {}", panel.heading), font(16))
+        .caption(
+            format!("ns against {}", panel.heading),
+            ("sans-serif", 16).into_font().color(&theme.text),
+        )
         .x_label_area_size(28)
         .y_label_area_size(56)
         .build_cartesian_2d((least * 0.8..most * 1.25).log_scale(), AXIS.log_scale())?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(theme.grid)
-        .light_line_style(TRANSPARENT)
-        .axis_style(theme.grid)
-        .label_style(font(13))
-        .x_labels(6)
+    let mut mesh = chart.configure_mesh();
+    style(&mut mesh, theme);
+    mesh.x_labels(6)
         .x_label_formatter(&|at| short(*at))
         .y_label_formatter(&|at| short(*at))
         .draw()?;
     for (line, points) in lines {
-        let dot = |&point: &(f64, f64)| Circle::new(point, line.width, line.colour.filled());
-        chart.draw_series(points.iter().map(dot).collect::<Vec<_>>())?;
-        let stroke = line.colour.stroke_width(line.width);
-        chart.draw_series(LineSeries::new(points, stroke))?;
+        draw_line(&mut chart, (line.peer, line.colour), points)?;
     }
     Ok(())
 }

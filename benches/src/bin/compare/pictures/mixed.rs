@@ -5,7 +5,7 @@ use std::error::Error;
 use plotters::prelude::*;
 
 use super::theme::Theme;
-use super::{Area, drawn, name_lines};
+use super::{Area, draw_line, drawn, name_lines, style};
 use crate::recorded::{Figures, Recorded};
 
 const SIZE: (u32, u32) = (860, 360);
@@ -75,7 +75,6 @@ fn panel(
     lines: &[Line<'_>],
     theme: &Theme,
 ) -> Result<(), Box<dyn Error>> {
-    let font = |size: u32| ("sans-serif", size).into_font().color(&theme.text);
     let lengths = lines.iter().map(|line| line.records.len()).max();
     let last = lengths.unwrap_or(1).saturating_sub(1) as f64;
     let labels = lines.iter().max_by_key(|line| line.records.len());
@@ -93,35 +92,22 @@ fn panel(
     };
     let mut chart = ChartBuilder::on(area)
         .margin(10)
-        .caption(heading, font(16))
+        .caption(heading, ("sans-serif", 16).into_font().color(&theme.text))
         .x_label_area_size(44)
         .y_label_area_size(56)
         .build_cartesian_2d(-0.2..last + 0.2, AXIS.log_scale())?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(theme.grid)
-        .light_line_style(TRANSPARENT)
-        .axis_style(theme.grid)
-        .label_style(font(13))
-        .x_labels(lengths.unwrap_or(1))
+    let mut mesh = chart.configure_mesh();
+    style(&mut mesh, theme);
+    mesh.x_labels(lengths.unwrap_or(1))
         .x_label_formatter(&|at| length(*at))
         .x_desc("closures that fill the pool")
         .y_label_formatter(&|at| at.to_string())
         .draw()?;
     for line in lines {
-        let width = if line.peer == "anthill" { 4 } else { 2 };
-        let points = line
-            .records
-            .iter()
-            .enumerate()
-            .filter_map(|(at, record)| Some((at as f64, record.median(figure)? / 1e6)));
-        let points = points.collect::<Vec<_>>();
-        let dots = points
-            .iter()
-            .map(|&point| Circle::new(point, width + 1, line.colour.filled()));
-        chart.draw_series(dots.collect::<Vec<_>>())?;
-        chart.draw_series(LineSeries::new(points, line.colour.stroke_width(width)))?;
+        let records = line.records.iter().enumerate();
+        let points =
+            records.filter_map(|(at, record)| Some((at as f64, record.median(figure)? / 1e6)));
+        draw_line(&mut chart, (line.peer, line.colour), points.collect())?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The plots of the README and the documents: SVG files for a light and a dark page, drawn from recorded figures.
+//! The plots of the README and the documents: SVG files for a light and a dark page, drawn from
+//! recorded figures.
 
 mod growth;
 mod mixed;
@@ -9,7 +10,9 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::Ranged;
 use plotters::prelude::*;
 
 use crate::recorded::Recorded;
@@ -48,6 +51,30 @@ fn drawn(
         root.present()?;
     }
     Ok(svg)
+}
+
+/// Sets what the meshes of all plots with lines share.
+fn style<X: Ranged, Y: Ranged>(mesh: &mut MeshStyle<'_, '_, X, Y, SVGBackend<'_>>, theme: &Theme) {
+    mesh.disable_x_mesh()
+        .bold_line_style(theme.grid)
+        .light_line_style(TRANSPARENT)
+        .axis_style(theme.grid)
+        .label_style(("sans-serif", 13).into_font().color(&theme.text));
+}
+
+/// Draws a line of a peer with a dot at each point. The pool's line is thicker.
+fn draw_line<X: Ranged<ValueType = f64>, Y: Ranged<ValueType = f64>>(
+    chart: &mut ChartContext<'_, SVGBackend<'_>, Cartesian2d<X, Y>>,
+    (peer, colour): (&str, RGBColor),
+    points: Vec<(f64, f64)>,
+) -> Result<(), Box<dyn Error>> {
+    let width = if peer == "anthill" { 4 } else { 2 };
+    let dots = points
+        .iter()
+        .map(|&point| Circle::new(point, width + 1, colour.filled()));
+    chart.draw_series(dots.collect::<Vec<_>>())?;
+    chart.draw_series(LineSeries::new(points, colour.stroke_width(width)))?;
+    Ok(())
 }
 
 /// Draws a legend of peers and the colours of their lines.
