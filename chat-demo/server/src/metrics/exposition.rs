@@ -50,7 +50,7 @@ fn register(chat: &mut Registry, tally: Tally) {
     chat.register("messages", "Messages published", tally.messages);
     let help = "Frames that rooms queued for their members";
     chat.register("deliveries", help, tally.deliveries);
-    let help = "Time from reading a publish to queueing it for the last member, or to storing it in Redis, in seconds";
+    let help = "Seconds from a publish until it is queued for all members, or stored in Redis";
     chat.register_with_unit("fanout", help, Unit::Seconds, tally.fanout.histogram);
     let help = "Operations of the session store that failed";
     chat.register("session_failures", help, tally.session_failures);
@@ -84,7 +84,7 @@ impl Collector for Live {
         figures.gauge("machine_cpu", help, ratio, usage.cpu_percent / 100.0)?;
         let help = "Memory use of the machine or cgroup, from 0 to 1.";
         figures.gauge("machine_memory", help, ratio, usage.memory_percent / 100.0)?;
-        let help = "Overload protection: 0 when inactive, 1 when new connections are refused, 2 when publishers are slowed as well.";
+        let help = "Overload protection: 0 none, 1 refuses connections, 2 also slows publishes.";
         figures.count("pressure", help, self.guard.pressure() as usize)?;
         let help = "Delay of each publish by overload protection, in seconds.";
         let delay = self.guard.delay().as_secs_f64();
