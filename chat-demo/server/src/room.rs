@@ -33,7 +33,7 @@ use crate::error::Refusal;
 use crate::history::Log;
 use crate::journal::{JournalError, Numbered};
 use crate::room::flow::Flow;
-use crate::room::source::{Claimed, Newcomer, Source};
+use crate::room::source::{Claimed, Joining, Source};
 use crate::room::state::State;
 
 pub(crate) use crate::room::common::Common;
@@ -115,7 +115,7 @@ impl Room {
         let (joined, on_join) = bus.map(|_| oneshot::channel()).unzip();
         // Notify the members, with back-pressure like a message.
         let credit = self.flow.enter(0).await;
-        let newcomer = Newcomer {
+        let joining = Joining {
             claim,
             prepared: self.prepare(&connection, seen).await?,
             members: self.register(&connection).await,
@@ -124,7 +124,7 @@ impl Room {
             joined,
         };
         let join = move |state: &mut State| {
-            state.join(newcomer);
+            state.join(joining);
             drop(credit);
         };
         self.send(join).await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chat_demo_client::payload::Message;
 
 use super::replica::{Asked, Filled, Reading, Relation};
-use super::source::{Newcomer, Source};
+use super::source::{Joining, Source};
 use super::state::State;
 use crate::bus::{Announced, BusUnavailable, Mark, Page};
 use crate::epoch::{Epoch, Position};
@@ -17,12 +17,12 @@ use crate::history;
 
 impl State {
     /// Returns the client if it can join now. Otherwise, the client waits or is refused.
-    pub(super) fn ready_for(&mut self, newcomer: Newcomer) -> Option<Newcomer> {
+    pub(super) fn ready_for(&mut self, joining: Joining) -> Option<Joining> {
         let replica = &mut self.replica;
         if replica.is_known() {
-            return Some(newcomer);
+            return Some(joining);
         }
-        replica.waiting.push(newcomer);
+        replica.waiting.push(joining);
         if replica.cut_off {
             self.without_bus();
         }
@@ -41,8 +41,8 @@ impl State {
         let alone = self.goes_on_alone();
         self.replica.alone = alone;
         let waiting = mem::take(&mut self.replica.waiting);
-        for newcomer in waiting.into_iter().filter(|_| alone) {
-            self.join(newcomer);
+        for joining in waiting.into_iter().filter(|_| alone) {
+            self.join(joining);
         }
     }
 
@@ -218,8 +218,8 @@ impl State {
         (replica.announced, replica.last_seen) = (0, 0);
         let waiting = mem::take(&mut replica.waiting);
         self.begin_anew(members);
-        for newcomer in waiting {
-            self.join(newcomer);
+        for joining in waiting {
+            self.join(joining);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What this server knows of a room that the bus numbers.
 
-use super::source::Newcomer;
+use super::source::Joining;
 use crate::bus::{Mark, Page};
 use crate::epoch::Epoch;
 
@@ -19,7 +19,7 @@ pub(super) struct Replica {
     /// Whether this server numbers messages itself, as it always does without a bus.
     pub(super) alone: bool,
     /// Clients that joined before the state of the room is known.
-    pub(super) waiting: Vec<Newcomer>,
+    pub(super) waiting: Vec<Joining>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

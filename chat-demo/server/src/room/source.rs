@@ -17,7 +17,7 @@ use crate::tally::Tally;
 /// Keeps a room in its directory until dropped.
 pub(super) type Claimed = Arc<dyn Send + Sync>;
 
-pub(super) struct Newcomer {
+pub(super) struct Joining {
     pub(super) connection: Arc<Connection>,
     pub(super) claim: Claimed,
     /// The last message that it saw.

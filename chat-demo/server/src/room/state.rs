@@ -12,7 +12,7 @@ use super::common::Common;
 use super::flow::Flow;
 use super::prepared::Prepared;
 use super::replica::Replica;
-use super::source::{Claimed, Newcomer, Source};
+use super::source::{Claimed, Joining, Source};
 use crate::connection::Connection;
 use crate::epoch::{Epoch, Position};
 use crate::history::Log;
@@ -57,23 +57,23 @@ impl State {
         self.members.len()
     }
 
-    pub(super) fn join(&mut self, newcomer: Newcomer) {
-        if newcomer.connection.outbox.ended().is_some() {
+    pub(super) fn join(&mut self, joining: Joining) {
+        if joining.connection.outbox.ended().is_some() {
             // It has departed already, maybe before it came.
             return;
         }
-        let Some(newcomer) = self.ready_for(newcomer) else {
+        let Some(joining) = self.ready_for(joining) else {
             return;
         };
-        let (connection, seen) = (newcomer.connection, newcomer.seen);
+        let (connection, seen) = (joining.connection, joining.seen);
         self.send_presence(connection.user(), PresenceEvent::Joined);
         let member = Member {
             connection: connection.clone(),
-            _claim: newcomer.claim,
+            _claim: joining.claim,
         };
         self.members.insert(connection.id, member);
-        self.greet(&connection, seen, newcomer.members, &newcomer.prepared);
-        if let Some(joined) = newcomer.joined {
+        self.greet(&connection, seen, joining.members, &joining.prepared);
+        if let Some(joined) = joining.joined {
             // The client may have given up meanwhile, and leaves.
             let _ = joined.send(());
         }
@@ -127,7 +127,7 @@ impl State {
 
     pub(super) fn leave(&mut self, id: u64) {
         let waiting = &mut self.replica.waiting;
-        waiting.retain(|newcomer| newcomer.connection.id != id);
+        waiting.retain(|joining| joining.connection.id != id);
         if let Some(member) = self.members.remove(&id) {
             self.send_presence(member.connection.user(), PresenceEvent::Left);
         }

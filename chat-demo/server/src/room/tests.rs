@@ -26,8 +26,8 @@ struct Fixture {
     fanout: Pool,
 }
 
-fn newcomer(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Newcomer {
-    Newcomer {
+fn joining(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Joining {
+    Joining {
         connection: connection.clone(),
         claim,
         seen: None,
@@ -69,7 +69,7 @@ fn fixture() -> Fixture {
     let room = listening.room.clone();
     let claim = Arc::new(claim);
     let joined = claim.clone();
-    room.apply(|state| state.join(newcomer(&connection, joined)));
+    room.apply(|state| state.join(joining(&connection, joined)));
     let membership = Membership {
         room,
         claim,
@@ -123,7 +123,7 @@ fn who_is_gone_before_it_comes_does_not_become_a_member() {
     connection.outbox.abandon();
     drop(membership);
     let (_, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common())));
-    room.apply(|state| state.join(newcomer(&connection, Arc::new(claim))));
+    room.apply(|state| state.join(joining(&connection, Arc::new(claim))));
     assert_eq!(room.state.lock().members(), 0);
     assert_eq!(rooms.len(), 0);
 }
