@@ -18,8 +18,8 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const INDEX: &str = include_str!("../page/index.html");
 
-/// The module that pages of other origins import, too.
-const CLIENT: &str = "/client.js";
+/// The module that pages of other origins import, too, and what it imports.
+const PUBLIC: [&str; 2] = ["/client.js", "/frames.js"];
 
 /// Path, kind and text of each file.
 const FILES: &[(&str, &str, &str)] = &[
@@ -34,7 +34,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/style.css", CSS, include_str!("../page/style.css")),
     ("/dashboard.css", CSS, include_str!("../page/dashboard.css")),
     ("/chat.js", SCRIPT, include_str!("../page/chat.js")),
-    (CLIENT, SCRIPT, include_str!("../page/client.js")),
+    ("/client.js", SCRIPT, include_str!("../page/client.js")),
     ("/composer.js", SCRIPT, include_str!("../page/composer.js")),
     (
         "/dashboard.js",
@@ -42,6 +42,7 @@ const FILES: &[(&str, &str, &str)] = &[
         include_str!("../page/dashboard.js"),
     ),
     ("/elements.js", SCRIPT, include_str!("../page/elements.js")),
+    ("/frames.js", SCRIPT, include_str!("../page/frames.js")),
     ("/log.js", SCRIPT, include_str!("../page/log.js")),
     ("/plot.js", SCRIPT, include_str!("../page/plot.js")),
     ("/room.js", SCRIPT, include_str!("../page/room.js")),
@@ -58,7 +59,7 @@ pub(crate) fn file(path: &str) -> Option<Reply> {
     let headers = reply.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if path == CLIENT {
+    if PUBLIC.contains(&path) {
         // Public text. The WebSocket checks where a page comes from.
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }

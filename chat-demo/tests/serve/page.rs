@@ -46,7 +46,12 @@ fn every_file_that_the_page_needs_is_served_as_what_it_is() {
 fn pages_of_other_origins_may_import_the_client_only() {
     run(async {
         let server = Server::start();
-        for (path, is_open) in [("/client.js", true), ("/chat.js", false), ("/", false)] {
+        for (path, is_open) in [
+            ("/client.js", true),
+            ("/frames.js", true),
+            ("/chat.js", false),
+            ("/", false),
+        ] {
             let file = server.http(&format!("GET {path} HTTP/1.1")).await;
             let header = "access-control-allow-origin: *";
             assert_eq!(file.head.contains(header), is_open, "{path}: {}", file.head);
