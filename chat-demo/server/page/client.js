@@ -46,6 +46,8 @@ export class Membership {
   epoch;
   /** The number of the newest message received. Lower it to receive later messages again on the next connection. */
   last = 0;
+  /** Whether the server has not answered a join. */
+  _joining = false;
   /** Questions for history that the server has not answered. */
   _asked = [];
 
@@ -156,7 +158,8 @@ export class Client extends EventTarget {
 
   /**
    * Publishes a text in a room that was joined. The text is sent when the room is joined, and sent again with the same
-   * key until the server answers. Rejects with a `ClientError`.
+   * key until the server answers. Rejects with a `ClientError`, also if the server refuses the join. After a refused
+   * join, the next text joins again.
    *
    * @param {string} room
    * @param {string} text
@@ -170,7 +173,9 @@ export class Client extends EventTarget {
     return new Promise((resolve, reject) => {
       const entry = { payload, attempts: 0, user: undefined, resolve, reject };
       this.#unanswered.set(id, entry);
-      if (this.#rooms.get(room).joined) this.#send(entry);
+      const membership = this.#rooms.get(room);
+      if (membership.joined) this.#send(entry);
+      else if (this.#welcome && !membership._joining) this.#join(membership);
     });
   }
 
@@ -238,7 +243,10 @@ export class Client extends EventTarget {
     this.#emit("welcome", welcome);
   }
 
-  #join({ room, epoch, last }) { this.send("join", epoch === undefined ? { room } : { room, after: last, epoch }); }
+  #join(membership) {
+    const { room, epoch, last } = membership;
+    membership._joining = this.send("join", epoch === undefined ? { room } : { room, after: last, epoch });
+  }
 
   /** Handles the answer to a join, the mark behind a history, or the start of a new epoch. */
   #joined(joined) {
@@ -254,6 +262,7 @@ export class Client extends EventTarget {
     for (const question of room._asked) question.stale = true;
     const missed = known && !anew ? joined.seq - room.last : 0;
     room.joined = true;
+    room._joining = false;
     room.epoch = joined.epoch;
     if (!joined.recovered) room.last = joined.seq;
     this.#emit("joined", { ...joined, missed, anew });
@@ -283,9 +292,23 @@ export class Client extends EventTarget {
   #refusal({ code, message, id }) {
     const entry = this.#unanswered.get(id);
     if (!this.#welcome) this.#refused(message || code);
-    else if (!entry) this.#emit("error", { code, message: message || code });
+    else if (!entry) {
+      this.#emit("error", { code, message: message || code });
+      this.#joinsRefused(code, message || code);
+    }
     else if (code === "uncertain") this.#send(entry);
     else this.#settle(id, new ClientError(code, message || code, entry.attempts > 1));
+  }
+
+  /** Refuses the texts that wait for a join: the server does not say which request it refused. */
+  #joinsRefused(code, message) {
+    for (const room of this.#rooms.values()) {
+      if (!room._joining) continue;
+      room._joining = false;
+      for (const [id, { payload, attempts }] of this.#unanswered) {
+        if (payload.room === room.room) this.#settle(id, new ClientError(code, message, attempts > 0));
+      }
+    }
   }
 
   #settle(id, error, ack) {
@@ -304,7 +327,7 @@ export class Client extends EventTarget {
     if (!socket) return;
     socket.close();
     for (const room of this.#rooms.values()) {
-      room.joined = false;
+      room.joined = room._joining = false;
       for (const { reject } of room._asked.splice(0)) reject(new ClientError("disconnected", "the connection was lost"));
     }
     this.#emit("lost", { reason });
@@ -342,7 +365,7 @@ export class Client extends EventTarget {
     try {
       const options = { cache: "no-store", signal: AbortSignal.timeout(REASON_MS) };
       const answer = await fetch(new URL("/readyz", this.#server), options);
-      return answer.status === 503 ? `The server takes no newcomers: ${(await answer.text()).trim()}` : "";
+      return answer.status === 503 ? `The server refuses new connections: ${(await answer.text()).trim()}` : "";
     } catch {
       return "";
     }

@@ -50,7 +50,7 @@ export class Composer {
     item.setAttribute("aria-hidden", "true"); // a screen reader reads it once, when it is a message
     log.insert(room, item);
     log.toBottom();
-    if (!room.joined) return this.#fail(entry, { message: "no connection" });
+    if (this.#client.user === undefined) return this.#fail(entry, { message: "no connection" });
     try {
       const { seq } = await this.#client.publish(room.name, text, { key });
       log.remove(item);

@@ -18,11 +18,15 @@ fn secret() -> SecretArgs {
 }
 
 fn token(user: &str) -> String {
+    token_for(user, &[])
+}
+
+fn token_for(user: &str, rooms: &[&str]) -> String {
     let args = issue::Args {
         secret: secret(),
         user: user.to_owned(),
         admin: false,
-        rooms: Vec::new(),
+        rooms: rooms.iter().map(ToString::to_string).collect(),
         time: Duration::from_secs(3600),
     };
     issue::run(&args).expect("there is a secret")
@@ -135,6 +139,30 @@ fn token_link_asks_a_visitor_known_in_another_tab() {
 }
 
 #[test]
+fn text_for_a_room_that_the_token_forbids_is_refused() {
+    run(async {
+        let stage = Stage::with(|config| config.secret = secret());
+        let link = format!("/#token={}&room=staff", token_for("ann", &["tea"]));
+        let ann = stage.open(&link).await;
+        ann.is("ann").await;
+        ann.see("//*[@id='log'][contains(., 'The server refused: ')]")
+            .await;
+        // A later text joins again, and gets the answer.
+        for _ in 0..2 {
+            let field = ann.see("//textarea").await;
+            field.send_keys("hi\u{E007}").await.expect("it takes keys");
+            let item = "//li[.//*[@class='text'][.='hi']]";
+            let why = "[contains(., 'Not sent: ')][not(contains(., 'no connection'))]";
+            ann.see(&format!("{item}{why}")).await;
+            ann.click("//button[.='Discard']").await;
+            ann.see("//*[@id='log'][not(.//*[@class='text'][.='hi'])]")
+                .await;
+        }
+        ann.close().await;
+    });
+}
+
+#[test]
 fn refused_visitor_sees_the_reason() {
     run(async {
         let stage = Stage::with(|config| config.max_connections = 1);
@@ -142,7 +170,7 @@ fn refused_visitor_sees_the_reason() {
         let bob = stage.open("/").await;
         bob.see("//dialog[@open]").await;
         bob.press("bob\u{E007}".chars()).await;
-        bob.see("//*[@id='status'][contains(., 'The server takes no newcomers: all connections are taken')]")
+        bob.see("//*[@id='status'][contains(., 'The server refuses new connections: all connections are taken')]")
             .await;
         ann.close().await;
         bob.is_connected().await;

@@ -96,6 +96,33 @@ fn a_text_that_could_not_be_sent_is_sent_by_hand() {
 }
 
 #[test]
+fn text_sent_before_the_answer_to_a_join_arrives() {
+    run(async {
+        let stage = Stage::set();
+        let relay = Relay::to(stage.address).await;
+        let bob = stage.open_at(relay.address, "/").await;
+        bob.sign_in("bob").await;
+        bob.loses(&relay).await;
+        // The observer runs after the frame that connects, and before the frame that joins.
+        let script = "
+            const status = document.getElementById('status'), text = document.getElementById('text');
+            const observer = new MutationObserver(() => {
+              if (!status.classList.contains('up')) return;
+              observer.disconnect();
+              text.value = 'early';
+              text.form.requestSubmit();
+            });
+            observer.observe(status, { attributes: true });";
+        bob.script(script).await;
+        relay.mend();
+        bob.see("//li[.//*[@class='text'][.='early']]//*[@class='tick']")
+            .await;
+        assert_eq!(bob.texts().await, ["early"]);
+        bob.close_after(is_about_the_cut).await;
+    });
+}
+
+#[test]
 fn server_that_forgot_and_overtook_is_found_out() {
     run(async {
         let mut stage = Stage::set();
