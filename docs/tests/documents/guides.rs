@@ -1,4 +1,4 @@
-//! The tests and models that the guide from ants and FOUND.md name exist.
+//! Tests and models that the guides name exist.
 
 use std::fs;
 

@@ -31,8 +31,7 @@
 //! occupied. A producer of a future does P1 to P4 with the same condition. The fences P2 and O2 are
 //! ordered: either O3 sees the future, or P3 sees that all are occupied. If no worker sleeps, one
 //! thread beyond `max` is started, which cannot occupy itself while `max` others are occupied. It
-//! stays until it expires, mostly in the reactor; otherwise each short closure would start a
-//! thread.
+//! stays until it expires, mostly in the reactor, or each short closure would start a thread.
 //!
 //! **Closures left to occupied workers run.** A producer that sees `max` occupied workers wakes
 //! none. A worker that cannot occupy itself sleeps despite waiting closures. An occupied worker
