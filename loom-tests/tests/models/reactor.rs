@@ -182,9 +182,11 @@ fn second_task_of_an_event_is_offered_to_other_workers() {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=2).capacity(2)).build().unwrap();
         let (send, wait) = channel();
+        let (polls, is_polled) = channel();
         let (first, second) = (device.clone().event(), device.clone().event());
         // The worker that runs this future blocks until the other future has run.
         pool.spawn(async move {
+            polls.send(()).unwrap();
             first.await;
             wait.recv().unwrap();
         })
@@ -194,6 +196,8 @@ fn second_task_of_an_event_is_offered_to_other_workers() {
             send.send(()).unwrap();
         })
         .unwrap();
+        // The other worker starts for the second future. Both sleep before the event.
+        is_polled.recv().unwrap();
         device.happen();
         pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
