@@ -141,6 +141,19 @@ fn worker_may_discard_its_own_pool() {
 }
 
 #[test]
+fn worker_that_discards_another_pool_stays_a_worker() {
+    let (pool, other) = (pool(1, 1), pool(1, 1));
+    let own = pool.clone();
+    let (said, heard) = mpsc::channel();
+    pool.submit(move || {
+        other.discard();
+        said.send(own.slot().wait().map(drop)).unwrap();
+    })
+    .unwrap();
+    assert_eq!(heard.recv().unwrap(), Err(SlotError::WouldDeadlock));
+}
+
+#[test]
 fn wait_for_a_discarded_task_does_not_run_it() {
     let pool = pool(8, 2);
     let side = pool.subpool().capacity(4).build().unwrap();
