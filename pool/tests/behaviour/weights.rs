@@ -134,18 +134,21 @@ fn large_request_that_gives_up_lets_the_next_go_on() {
 fn smaller_capacity_refuses_waiting_requests_beyond_it() {
     let pool = pool(4, 1);
     let held = pool.slots(3).wait().unwrap();
-    let large = {
-        let pool = pool.clone();
-        thread::spawn(move || pool.slots(4).wait().map(drop))
-    };
+    let large = [1, 2].map(|waiting| {
+        let own = pool.clone();
+        let large = thread::spawn(move || own.slots(4).wait().map(drop));
+        eventually(|| pool.stats().waiting == waiting);
+        large
+    });
     let small = {
         let pool = pool.clone();
-        eventually(|| pool.stats().waiting == 1);
         thread::spawn(move || pool.slots(3).wait().map(drop))
     };
-    eventually(|| pool.stats().waiting == 2);
+    eventually(|| pool.stats().waiting == 3);
     pool.set_capacity(3);
-    assert_eq!(large.join().unwrap(), Err(SlotError::TooMany));
+    for large in large {
+        assert_eq!(large.join().unwrap(), Err(SlotError::TooMany));
+    }
     assert_eq!(pool.stats().waiting, 1);
     drop(held);
     assert_eq!(small.join().unwrap(), Ok(()));

@@ -159,10 +159,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I4",
         fault: "only one waiter is served when several slots are free",
-        file: "admission/slots.rs",
+        file: "admission/slots/line.rs",
         find: "waiter.wake();",
         replace: "return waiter.wake();",
         killer: Test("tune"),
+    },
+    Mutant {
+        invariant: "I17",
+        fault: "a smaller capacity wakes only one of the requests that it refuses",
+        file: "admission/slots.rs",
+        find: "waiter.wake();",
+        replace: "return waiter.wake();",
+        killer: Test("weights"),
     },
     Mutant {
         invariant: "I4",
