@@ -6,16 +6,18 @@ use std::process::Command;
 
 use crate::records;
 
+/// The files with the recorded figures.
+const RESULTS: [&str; 4] = ["closures", "growth", "mixed", "chat"];
 /// The plots of the README and the documents.
-const PLOTS: [&str; 3] = ["noop", "growth", "mixed"];
+const PLOTS: [&str; 4] = ["noop", "growth", "mixed", "chat"];
 
 #[test]
 fn kept_plots_show_the_recorded_figures() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().expect("a folder");
-    let from = |plot| ["--from".to_owned(), format!("results/{plot}.json")];
+    let from = |file| ["--from".to_owned(), format!("results/{file}.json")];
     let drawn = Command::new(env!("CARGO_BIN_EXE_compare"))
-        .args(PLOTS.map(from).concat())
+        .args(RESULTS.map(from).concat())
         .arg("--plots")
         .arg(folder.path())
         .current_dir(root)

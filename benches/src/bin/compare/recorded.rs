@@ -16,15 +16,21 @@ struct Run {
     records: Vec<Figures>,
 }
 
-/// One peer in one case.
+/// One peer in one case. A work without a dimension has 0 or `None` for it.
 #[derive(Deserialize)]
 pub(crate) struct Figures {
     work: String,
     #[serde(rename = "impl")]
     pub(crate) peer: String,
     pub(crate) capacity: Option<usize>,
+    #[serde(default)]
     pub(crate) producers: usize,
+    #[serde(default)]
     pub(crate) threads: usize,
+    /// Clients of the chat server.
+    pub(crate) connections: Option<usize>,
+    /// Members of each room of the chat server.
+    pub(crate) members: Option<usize>,
     wire: Option<String>,
     pub(crate) busy_us: Option<u64>,
     #[serde(flatten)]
@@ -67,6 +73,11 @@ impl Recorded {
     pub(crate) fn growth(&self, peer: &str) -> Vec<&Figures> {
         let of_peer = |one: &&Figures| one.work == "growth" && one.peer == peer;
         self.0.iter().filter(of_peer).collect()
+    }
+
+    /// Returns the records of a work.
+    pub(crate) fn of(&self, work: &str) -> Vec<&Figures> {
+        self.0.iter().filter(|one| one.work == work).collect()
     }
 
     /// Returns the `mixed` records over TCP, in the order of the closures' length.

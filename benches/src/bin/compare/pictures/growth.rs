@@ -5,7 +5,7 @@ use std::error::Error;
 use plotters::prelude::*;
 
 use super::theme::Theme;
-use super::{Area, draw_line, drawn, name_lines, style};
+use super::{Area, draw_line, drawn, name_lines, short, style};
 use crate::recorded::{Figures, Recorded};
 
 const SIZE: (u32, u32) = (860, 320);
@@ -121,15 +121,4 @@ fn draw(
         draw_line(&mut chart, (line.peer, line.colour), points)?;
     }
     Ok(())
-}
-
-/// Formats a number of an axis.
-fn short(number: f64) -> String {
-    if number >= 1e6 {
-        format!("{}M", number / 1e6)
-    } else if number >= 1e3 {
-        format!("{}k", number / 1e3)
-    } else {
-        number.to_string()
-    }
 }

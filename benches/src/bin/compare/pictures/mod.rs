@@ -1,6 +1,7 @@
 //! The plots of the README and the documents: SVG files for a light and a dark page, drawn from
 //! recorded figures.
 
+mod chat;
 mod growth;
 mod mixed;
 mod noop;
@@ -29,6 +30,7 @@ pub(crate) fn write(recorded: &Recorded, folder: &Path) -> Result<(), Box<dyn Er
             ("noop", noop::plot(recorded, &theme)?),
             ("growth", growth::plot(recorded, &theme)?),
             ("mixed", mixed::plot(recorded, &theme)?),
+            ("chat", chat::plot(recorded, &theme)?),
         ] {
             if let Some(svg) = svg {
                 let file = format!("{name}{}.svg", theme.suffix);
@@ -93,6 +95,17 @@ fn name_lines<'a>(
         at += 52 + 7 * i32::try_from(name.len())?;
     }
     Ok(())
+}
+
+/// Formats a number of an axis.
+fn short(number: f64) -> String {
+    if number >= 1e6 {
+        format!("{}M", number / 1e6)
+    } else if number >= 1e3 {
+        format!("{}k", number / 1e3)
+    } else {
+        number.to_string()
+    }
 }
 
 /// Returns the name of a peer for readers.
