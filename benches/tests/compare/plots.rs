@@ -9,7 +9,7 @@ use crate::records;
 /// The files with the recorded figures.
 const RESULTS: [&str; 4] = ["closures", "growth", "mixed", "chat"];
 /// The plots of the README and the documents.
-const PLOTS: [&str; 4] = ["noop", "growth", "mixed", "chat"];
+const PLOTS: [&str; 4] = ["noop", "growth", "mixed", "chat-plot"];
 
 #[test]
 fn kept_plots_show_the_recorded_figures() {

@@ -30,7 +30,7 @@ pub(crate) fn write(recorded: &Recorded, folder: &Path) -> Result<(), Box<dyn Er
             ("noop", noop::plot(recorded, &theme)?),
             ("growth", growth::plot(recorded, &theme)?),
             ("mixed", mixed::plot(recorded, &theme)?),
-            ("chat", chat::plot(recorded, &theme)?),
+            ("chat-plot", chat::plot(recorded, &theme)?),
         ] {
             if let Some(svg) = svg {
                 let file = format!("{name}{}.svg", theme.suffix);
@@ -112,9 +112,11 @@ fn short(number: f64) -> String {
 fn title(peer: &str) -> &str {
     match peer {
         "ants" => "ants (Go)",
+        "async-lock" => "async-executor + async_lock",
         "async-executor-blocking" => "async-executor + blocking",
         "crossbeam-channel" => "crossbeam-channel + threads",
         "kanal" => "kanal + threads",
+        "pond" => "pond (Go)",
         "tokio-blocking" => "tokio + spawn_blocking",
         "tokio-inline" => "tokio, closures inline",
         "tokio-rayon" => "tokio + rayon",
