@@ -1,5 +1,5 @@
 /**
- * A client of chat-demo for browsers, without dependencies. `PROTOCOL.md` describes the wire.
+ * A client of chat-demo for browsers. It needs only `frames.js` beside it. `PROTOCOL.md` describes the wire.
  *
  * `Client` keeps one WebSocket open: it reconnects, joins its rooms again and receives what it
  * missed. A text is published once, however often the connection is lost before the ack.

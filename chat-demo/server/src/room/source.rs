@@ -17,6 +17,7 @@ use crate::tally::Tally;
 /// Keeps a room in its directory until dropped.
 pub(super) type Claimed = Arc<dyn Send + Sync>;
 
+/// A connection that joins the room.
 pub(super) struct Joining {
     pub(super) connection: Arc<Connection>,
     pub(super) claim: Claimed,
