@@ -61,29 +61,26 @@ impl Recorded {
         Ok(Self(all))
     }
 
+    /// Returns the records of a work.
+    pub(crate) fn of<'a>(&'a self, work: &'a str) -> impl Iterator<Item = &'a Figures> {
+        self.0.iter().filter(move |one| one.work == work)
+    }
+
     /// Returns the `noop` records of one bounded case.
     pub(crate) fn noop(&self, capacity: usize, producers: usize) -> Vec<&Figures> {
-        let of_case = |one: &&Figures| {
-            one.work == "noop" && one.capacity == Some(capacity) && one.producers == producers
-        };
-        self.0.iter().filter(of_case).collect()
+        let of_case = |one: &&Figures| one.capacity == Some(capacity) && one.producers == producers;
+        self.of("noop").filter(of_case).collect()
     }
 
     /// Returns the `growth` records of one peer.
     pub(crate) fn growth(&self, peer: &str) -> Vec<&Figures> {
-        let of_peer = |one: &&Figures| one.work == "growth" && one.peer == peer;
-        self.0.iter().filter(of_peer).collect()
-    }
-
-    /// Returns the records of a work.
-    pub(crate) fn of(&self, work: &str) -> Vec<&Figures> {
-        self.0.iter().filter(|one| one.work == work).collect()
+        self.of("growth").filter(|one| one.peer == peer).collect()
     }
 
     /// Returns the `mixed` records over TCP, in the order of the closures' length.
     pub(crate) fn mixed(&self) -> Vec<&Figures> {
-        let over_tcp = |one: &&Figures| one.work == "mixed" && one.wire.as_deref() == Some("tcp");
-        let mut records = self.0.iter().filter(over_tcp).collect::<Vec<_>>();
+        let over_tcp = |one: &&Figures| one.wire.as_deref() == Some("tcp");
+        let mut records = self.of("mixed").filter(over_tcp).collect::<Vec<_>>();
         records.sort_by_key(|one| one.busy_us);
         records
     }

@@ -38,7 +38,7 @@ const PANELS: [Panel; 2] = [
 
 /// Returns the plot, or `None` if its figures were not recorded.
 pub(super) fn plot(recorded: &Recorded, theme: &Theme) -> Result<Option<String>, Box<dyn Error>> {
-    let lines = PANELS.map(|panel| points(&panel, &recorded.of(panel.work)));
+    let lines = PANELS.map(|panel| points(&panel, recorded.of(panel.work)));
     if lines.iter().all(Vec::is_empty) {
         return Ok(None);
     }
@@ -53,9 +53,9 @@ pub(super) fn plot(recorded: &Recorded, theme: &Theme) -> Result<Option<String>,
 }
 
 /// Returns the points of a line, from left to right.
-fn points(panel: &Panel, records: &[&Figures]) -> Vec<(f64, f64)> {
-    let point = |one: &&Figures| Some(((panel.at)(one)? as f64, one.median(panel.figure)?));
-    let mut points = records.iter().filter_map(point).collect::<Vec<_>>();
+fn points<'a>(panel: &Panel, records: impl Iterator<Item = &'a Figures>) -> Vec<(f64, f64)> {
+    let point = |one: &'a Figures| Some(((panel.at)(one)? as f64, one.median(panel.figure)?));
+    let mut points = records.filter_map(point).collect::<Vec<_>>();
     points.sort_by(|(one, _), (next, _)| one.total_cmp(next));
     points
 }
