@@ -3,9 +3,9 @@
 mod chat;
 mod dashboard;
 mod driver;
+mod first_steps;
 mod links;
 mod module;
-mod newcomers;
 mod recovery;
 mod relay;
 mod search;

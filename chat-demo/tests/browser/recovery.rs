@@ -30,8 +30,7 @@ fn returning_visitor_gets_missed_messages_and_a_notice() {
         let stage = Stage::set();
         let relay = Relay::to(stage.address).await;
         let ann = stage.enter("ann").await;
-        let bob = stage.open_at(relay.address, "/").await;
-        bob.sign_in("bob").await;
+        let bob = stage.enter_at(relay.address, "bob").await;
         ann.says_numbers(1..=1).await;
         bob.receives("1").await;
 
@@ -55,8 +54,7 @@ fn late_visitor_sees_how_much_is_lost() {
         let stage = Stage::with(|config| config.history = 2);
         let relay = Relay::to(stage.address).await;
         let ann = stage.enter("ann").await;
-        let bob = stage.open_at(relay.address, "/").await;
-        bob.sign_in("bob").await;
+        let bob = stage.enter_at(relay.address, "bob").await;
         ann.says_numbers(1..=1).await;
         bob.receives("1").await;
 
@@ -75,8 +73,7 @@ fn a_text_that_could_not_be_sent_is_sent_by_hand() {
     run(async {
         let stage = Stage::set();
         let relay = Relay::to(stage.address).await;
-        let bob = stage.open_at(relay.address, "/").await;
-        bob.sign_in("bob").await;
+        let bob = stage.enter_at(relay.address, "bob").await;
         bob.loses(&relay).await;
         let field = bob.see("//textarea").await;
         field
@@ -100,8 +97,7 @@ fn text_sent_before_the_answer_to_a_join_arrives() {
     run(async {
         let stage = Stage::set();
         let relay = Relay::to(stage.address).await;
-        let bob = stage.open_at(relay.address, "/").await;
-        bob.sign_in("bob").await;
+        let bob = stage.enter_at(relay.address, "bob").await;
         bob.loses(&relay).await;
         // The observer runs after the frame that connects, and before the frame that joins.
         let script = "
@@ -128,8 +124,7 @@ fn server_that_forgot_and_overtook_is_found_out() {
         let mut stage = Stage::set();
         let relay = Relay::to(stage.address).await;
         let ann = stage.enter("ann").await;
-        let bob = stage.open_at(relay.address, "/").await;
-        bob.sign_in("bob").await;
+        let bob = stage.enter_at(relay.address, "bob").await;
         ann.says_numbers(1..=2).await;
         bob.receives("2").await;
         bob.loses(&relay).await;
@@ -156,8 +151,7 @@ fn text_whose_ack_was_lost_is_delivered_once() {
         let stage = Stage::set();
         let relay = Relay::to(stage.address).await;
         let ann = stage.enter("ann").await;
-        let bob = stage.open_at(relay.address, "/").await;
-        bob.sign_in("bob").await;
+        let bob = stage.enter_at(relay.address, "bob").await;
         relay.mute();
         let field = bob.see("//textarea").await;
         field

@@ -90,7 +90,12 @@ impl Stage {
 
     /// Starts a browser whose visitor has a name and is connected.
     pub(crate) async fn enter(&self, name: &str) -> Window {
-        let window = self.open("/").await;
+        self.enter_at(self.address, name).await
+    }
+
+    /// The same by another address of the page.
+    pub(crate) async fn enter_at(&self, address: SocketAddr, name: &str) -> Window {
+        let window = self.open_at(address, "/").await;
         window.sign_in(name).await;
         window
     }

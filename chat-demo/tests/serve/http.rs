@@ -47,7 +47,7 @@ fn pages_and_health() {
 }
 
 #[test]
-fn a_server_is_ready_while_newcomers_find_a_place() {
+fn a_server_is_ready_while_it_accepts_connections() {
     run(async {
         let server = Server::with(|config| config.max_connections = 1);
         let ready = server.http("GET /readyz HTTP/1.1").await;

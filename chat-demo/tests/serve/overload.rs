@@ -102,7 +102,7 @@ impl Drop for Others {
 }
 
 #[test]
-fn other_programs_keep_no_newcomers_out() {
+fn other_programs_keep_no_connections_out() {
     run(async {
         let set = Server::with(|config| (config.max_cpu, config.always_admit) = (50, 0));
         let as_it_comes = Server::with(|config| {
