@@ -253,16 +253,14 @@ impl Idle {
         }
     }
 
-    /// Starts a search unless half of the threads, or of the CPUs, search already. More searching
-    /// workers would only take CPU time from the others.
+    /// Starts a search, unless enough workers search already.
     #[must_use]
     pub fn begin_search(&self) -> bool {
-        let census = self.load();
-        if 2 * census.searching() >= census.live().min(processors()) {
-            return false;
+        let may_search = self.load().may_search(processors());
+        if may_search {
+            self.update(SEARCHING, 0);
         }
-        self.update(SEARCHING, 0);
-        true
+        may_search
     }
 
     /// F1: ends a search that found a task. On true it was the last one, and the caller does F2 to

@@ -54,6 +54,13 @@ impl Census {
         self.awake() == self.occupied()
     }
 
+    /// Whether an awake worker may search: as many as half of the threads, or of the CPUs. More would
+    /// take CPU time from the others. Two may always search, or each short task wakes a worker.
+    pub fn may_search(self, processors: usize) -> bool {
+        let half = self.live().min(processors).div_ceil(2);
+        self.searching() < half.max(2)
+    }
+
     /// Whether pushed work needs another worker, if at most `max` may be occupied.
     pub fn wants_help(self, lane: Lane, max: usize) -> bool {
         self.searching() == 0
