@@ -124,7 +124,7 @@ impl Entrance {
         }
         // Check before joining the line, or a panic leaves a waiter there that takes a slot.
         blocking::check();
-        let mut spin = Spin::submitter();
+        let mut spin = Spin::submitter(self.slots.capacity());
         while spin.turn() {
             if !self.slots.seem_free() {
                 continue;

@@ -11,6 +11,13 @@ const SUBMITTER: u32 = 3 * WORKER;
 /// Checks between two yields. A yield lets the awaited thread run if it needs this core.
 const YIELD: u32 = 16;
 
+/// Checks between two yields of a submitter behind a backlog. The workers have work for a while, so
+/// they need the core more.
+const YIELD_TO_BACKLOG: u32 = 8;
+
+/// The fewest tasks that count as a backlog.
+const BACKLOG: usize = 32;
+
 /// Spin hints between two checks: 10 to 200 ns, depending on the CPU.
 const PAUSE: u32 = 4;
 
@@ -20,22 +27,28 @@ const PAUSE: u32 = 4;
 #[derive(Debug)]
 pub struct Spin {
     left: u32,
+    /// Checks between two yields.
+    interval: u32,
 }
 
 impl Spin {
     /// The budget of a worker that waits for a task.
     pub fn worker() -> Self {
-        Self::with(WORKER)
+        Self::with(WORKER, YIELD)
     }
 
-    /// The budget of a submitter that waits for a slot.
-    pub fn submitter() -> Self {
-        Self::with(SUBMITTER)
+    /// The budget of a submitter that waits for one of `capacity` slots.
+    pub fn submitter(capacity: usize) -> Self {
+        let has_backlog = capacity >= BACKLOG;
+        Self::with(
+            SUBMITTER,
+            if has_backlog { YIELD_TO_BACKLOG } else { YIELD },
+        )
     }
 
-    fn with(checks: u32) -> Self {
+    fn with(checks: u32, interval: u32) -> Self {
         let left = if thread::may_spin() { checks } else { 0 };
-        Self { left }
+        Self { left, interval }
     }
 
     /// Pauses before the next check. Returns false when the budget is spent.
@@ -44,7 +57,7 @@ impl Spin {
             return false;
         }
         self.left -= 1;
-        if self.left % YIELD == 0 {
+        if self.left % self.interval == 0 {
             thread::yield_now();
         } else {
             for _ in 0..PAUSE {
