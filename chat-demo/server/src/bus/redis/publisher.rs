@@ -7,7 +7,7 @@ use std::time::Duration;
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
 use futures_util::future::join_all;
-use redis::{ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind};
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 
@@ -54,6 +54,16 @@ impl Entry {
             count: None,
             is_uncertain: false,
         }
+    }
+
+    /// Adds it to the call for its room. `next` becomes its number on this server, unless it has one.
+    fn add_to(&mut self, call: &mut Cmd, next: u64) {
+        let is_again = self.count.is_some();
+        call.arg(*self.count.get_or_insert(next))
+            .arg(self.bytes.as_slice())
+            .arg(format!("{:08x}", self.mark.0))
+            .arg(&self.key)
+            .arg(u8::from(is_again));
     }
 
     /// Reports that it has no number.
@@ -116,34 +126,34 @@ impl Publisher {
         let Some(line) = self.line().await else {
             return given_up(batch);
         };
-        // What is of one room goes together: nothing else keeps it in order.
-        let mut rooms: BTreeMap<String, (Pipeline, Vec<usize>)> = BTreeMap::new();
+        // What is of one room goes in one call, which keeps its order.
+        let mut rooms: BTreeMap<String, (Cmd, Vec<usize>)> = BTreeMap::new();
         for (index, entry) in batch.iter_mut().enumerate() {
-            let (pipeline, indices) = rooms.entry(entry.keys.channel.clone()).or_default();
-            self.append(pipeline, entry);
+            let channel = entry.keys.channel.clone();
+            let new = || (self.append(&entry.keys), Vec::new());
+            let (call, indices) = rooms.entry(channel).or_insert_with(new);
+            self.count += u64::from(entry.count.is_none());
+            entry.add_to(call, self.count);
             indices.push(index);
         }
-        let sending = rooms.into_values().map(|(pipeline, indices)| {
+        let sending = rooms.into_values().map(|(call, indices)| {
             let mut connection = line.connection.clone();
-            async move { (pipeline.query_async(&mut connection).await, indices) }
+            async move { (call.query_async(&mut connection).await, indices) }
         });
         let mut seqs = vec![None; batch.len()];
-        for (results, indices) in join_all(sending).await {
-            let results: RedisResult<Vec<RedisResult<u64>>> = results;
-            match results {
-                Ok(results) => {
-                    for (index, result) in indices.into_iter().zip(results) {
-                        seqs[index] = match result {
-                            Ok(seq) => Some(seq),
-                            Err(error) if self.is_final(&error) => Some(0),
-                            Err(_) => None,
-                        };
+        for (answer, indices) in join_all(sending).await {
+            let answer: RedisResult<Vec<u64>> = answer;
+            match answer {
+                Ok(answer) => {
+                    for (index, seq) in indices.into_iter().zip(answer) {
+                        seqs[index] = Some(seq);
                     }
                 }
                 Err(error) => {
-                    self.is_final(&error);
+                    let is_final = self.is_final(&error);
                     for index in indices {
-                        batch[index].is_uncertain = true;
+                        batch[index].is_uncertain |= !is_answer(&error);
+                        seqs[index] = is_final.then_some(0);
                     }
                 }
             }
@@ -170,38 +180,27 @@ impl Publisher {
         Some(line)
     }
 
-    /// Adds a command that returns the message's number in its room, or 0 if the message is too
-    /// old.
-    fn append(&mut self, pipeline: &mut Pipeline, entry: &mut Entry) {
-        let again = entry.count.is_some();
-        if !again {
-            self.count += 1;
-        }
+    /// Begins a call that returns the numbers of messages in their room, 0 for one that is too old.
+    fn append(&self, keys: &Keys) -> Cmd {
         let shared = &self.shared;
-        pipeline
-            .ignore_errors()
-            .cmd("EVALSHA")
-            .arg(shared.scripts.append.get_hash())
+        let mut call = redis::cmd("EVALSHA");
+        call.arg(shared.scripts.append.get_hash())
             .arg(4)
-            .arg(entry.keys.facts())
-            .arg(entry.keys.log())
-            .arg(entry.keys.keys())
-            .arg(entry.keys.sent(&shared.server))
+            .arg(keys.facts())
+            .arg(keys.log())
+            .arg(keys.keys())
+            .arg(keys.sent(&shared.server))
             .arg(&shared.server)
-            .arg(*entry.count.get_or_insert(self.count))
-            .arg(entry.bytes.as_slice())
-            .arg(format!("{:08x}", entry.mark.0))
-            .arg(&entry.key)
-            .arg(u8::from(again))
             .arg(shared.kept)
             .arg(clock::millis(shared.kept_for))
             .arg(clock::millis(shared.remember))
             .arg(clock::millis(LATE))
             .arg(shared.publish)
-            .arg(&entry.keys.channel)
+            .arg(&keys.channel)
             .arg(Epoch::new().to_string())
             .arg(&[Kind::MESSAGE.0][..])
             .arg(&[Kind::JOINED.0][..]);
+        call
     }
 
     /// Returns whether Redis has refused a message and would refuse it again, for example because
@@ -214,6 +213,11 @@ impl Publisher {
                 | ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm)
         )
     }
+}
+
+/// Returns whether Redis has answered, so that the messages are not kept.
+fn is_answer(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Extension | ErrorKind::Server(_))
 }
 
 /// Returns the messages to retry; the rest get an error.

@@ -1,59 +1,96 @@
--- Numbers a message, keeps it and announces it. Returns its number, or that of the message with the same key; 0 if it
--- came too late.
--- KEYS: the room's facts, its messages, their keys, the last message of this server. ARGV: server, the message's number
--- there, the message, its mark, its key or '', whether it is tried again, messages to keep, their age in ms, life of the
--- facts in ms, life of the server's number in ms, publish command, channel, a new epoch, the first byte of the
--- announcement of a message, that of an epoch.
+-- Numbers messages of one server for one room, keeps and announces them. Returns for each its number, or that of the
+-- message with the same key; 0 if it came too late.
+-- KEYS: the room's facts, its messages, their keys, the last message of this server. ARGV: server, messages to keep, their
+-- age in ms, life of the facts in ms, life of the server's number in ms, publish command, channel, a new epoch, the first
+-- byte of the announcement of a message, that of an epoch; then for each message, in order: its number on the server,
+-- the message, its mark, its key or '', whether it is tried again.
 local facts, log, keys, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local count, message, mark, key = tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
-local most, publish, channel = tonumber(ARGV[7]), ARGV[11], ARGV[12]
-local origin = ARGV[1] .. ':' .. ARGV[2]
+local server, most, age, publish, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], ARGV[7]
+local FIRST, STEP = 11, 5
+-- Trim after so many messages: to find the keys of what is over costs a read.
+local TRIM = 64
+local last = tonumber(redis.call('GET', sent) or 0)
+local before, epoch, start, seq, tip = last
 
--- A connection that was cut may deliver late what was sent again since.
-if count <= tonumber(redis.call('GET', sent) or 0) then
-  if ARGV[6] == '1' then
-    for _, entry in ipairs(redis.call('XREVRANGE', log, '+', '-')) do
-      if field(entry, 'o') == origin then
-        return number(entry)
-      end
+local function kept_from(origin)
+  for _, entry in ipairs(redis.call('XREVRANGE', log, '+', '-')) do
+    if field(entry, 'o') == origin then
+      return number(entry)
     end
   end
-  return 0
 end
 
-if key ~= '' then
+local function kept_with(key)
   local first = redis.call('HGET', keys, key)
   local entry = first and redis.call('XRANGE', log, first .. '-0', first .. '-0')[1]
   -- Another message may have its number, if the messages were lost and the keys were not.
-  if entry and field(entry, 'k') == key then
-    redis.call('SET', sent, count, 'PX', ARGV[10])
-    return tonumber(first)
-  end
+  return entry and field(entry, 'k') == key and tonumber(first)
 end
 
-local epoch, seq, tip = stand(facts, log, keys, ARGV[13], ARGV[9], publish, channel, ARGV[15])
-if not epoch then
+local function append(origin, message, mark, key)
+  seq = seq + 1
+  local digits = string.format('%d', seq)
+  local added = redis.pcall('XADD', log, digits .. '-0', 'o', origin, 'm', message, 't', mark, 'k', key)
+  if type(added) == 'table' and added.err then
+    return 0
+  end
+  if key ~= '' then
+    redis.call('HSET', keys, '', epoch, key, digits)
+  end
+  redis.call(publish, channel, ARGV[9] .. epoch .. ':' .. digits .. ':' .. tip .. ':' .. message)
+  tip = mark
   return seq
 end
-seq = seq + 1
-redis.call('HSET', facts, 'seq', seq, 'tip', mark)
-redis.call('SET', sent, count, 'PX', ARGV[10])
-local over = redis.call('XLEN', log) + 1 - most
-if over > 0 then
-  for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', over)) do
-    local old = field(entry, 'k')
-    if old and old ~= '' then
-      redis.call('HDEL', keys, old)
+
+local seqs = {}
+for i = FIRST, #ARGV, STEP do
+  local count, message, mark, key = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local origin = server .. ':' .. ARGV[i]
+  local answer
+  if count <= before then
+    -- A connection that was cut may deliver late what was sent again since.
+    answer = ARGV[i + 4] == '1' and kept_from(origin) or 0
+  else
+    last = count
+    answer = key ~= '' and kept_with(key)
+    if not answer then
+      if not epoch then
+        epoch, start, tip = stand(facts, log, keys, ARGV[8], ARGV[4], publish, channel, ARGV[10])
+        if not epoch then
+          return start
+        end
+        seq = start
+      end
+      answer = append(origin, message, mark, key)
     end
   end
+  seqs[#seqs + 1] = answer
 end
-redis.call('XADD', log, 'MAXLEN', most, seq .. '-0', 'o', origin, 'm', message, 't', mark, 'k', key)
-redis.call('HSET', keys, '', epoch)
-if key ~= '' then
-  redis.call('HSET', keys, key, seq)
+
+if epoch then
+  -- First: Redis does not refuse, even if it is full, what a script does after its first write.
+  redis.call('HSET', facts, 'seq', seq, 'tip', tip)
+  redis.call('PEXPIRE', facts, ARGV[4])
+  redis.call('PEXPIRE', log, age)
+  if redis.call('PEXPIRE', keys, age) == 0 then
+    redis.call('HSET', keys, '', epoch)
+    redis.call('PEXPIRE', keys, age)
+  end
+  local over = 0
+  if math.floor(seq / TRIM) > math.floor(start / TRIM) then
+    over = redis.call('XLEN', log) - most
+  end
+  if over > 0 then
+    for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', over)) do
+      local old = field(entry, 'k')
+      if old and old ~= '' then
+        redis.call('HDEL', keys, old)
+      end
+    end
+    redis.call('XTRIM', log, 'MAXLEN', most)
+  end
 end
-redis.call('PEXPIRE', log, ARGV[8])
-redis.call('PEXPIRE', keys, ARGV[8])
-redis.call('PEXPIRE', facts, ARGV[9])
-redis.call(publish, channel, ARGV[14] .. epoch .. ':' .. seq .. ':' .. tip .. ':' .. message)
-return seq
+if last > before then
+  redis.call('SET', sent, last, 'PX', ARGV[5])
+end
+return seqs
