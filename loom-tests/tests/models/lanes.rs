@@ -223,6 +223,38 @@ fn future_runs_beside_closures_that_resubmit_themselves() {
     });
 }
 
+/// Yields more often than a worker runs tasks between two checks beyond its local queues.
+async fn yield_often() {
+    for _ in 0..8 {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+#[test]
+fn future_runs_after_a_worker_stepped_aside() {
+    check_within(1, || {
+        let pool = pool(2, 1);
+        let (send, wait) = channel();
+        pool.submit(move || wait.recv().unwrap()).unwrap();
+        // Begins beside the closure, on a second thread. When the closure has ended, the first
+        // thread may take it over, and then leave it to the second.
+        pool.spawn(async move {
+            send.send(()).unwrap();
+            yield_often().await;
+        })
+        .unwrap();
+        end(&pool, 2);
+    });
+}
+
 #[test]
 fn raised_limit_allows_another_thread_for_futures() {
     check_within(0, || {

@@ -31,7 +31,9 @@
 //! occupied. A producer of a future does P1 to P4 with the same condition. The fences P2 and O2 are
 //! ordered: either O3 sees the future, or P3 sees that all are occupied. If no worker sleeps, one
 //! thread beyond `max` is started, which cannot occupy itself while `max` others are occupied. It
-//! stays until it expires, mostly in the reactor, or each short closure would start a thread.
+//! stays until it expires, or each short closure would start a thread. But once a worker is free
+//! again, one of them sleeps despite waiting futures and events: S3 ignores these if
+//! [`Idle::wants_poller`] is false. The other worker runs them, or checks for them in its O3 or S3.
 //!
 //! **Closures left to occupied workers run.** A producer that sees `max` occupied workers wakes
 //! none. A worker that cannot occupy itself sleeps despite waiting closures. An occupied worker
@@ -54,6 +56,7 @@
 //! because the reactor may have been left to it.
 
 mod census;
+mod queries;
 mod stack;
 
 use crossbeam_utils::CachePadded;
@@ -120,16 +123,6 @@ impl Idle {
         self.update_surplus(&mut stack);
     }
 
-    /// Returns the minimum of threads and the maximum of occupied workers.
-    pub fn limits(&self) -> (usize, usize) {
-        (self.fewest(), self.max())
-    }
-
-    /// Returns the minimum of threads.
-    pub fn fewest(&self) -> usize {
-        self.fewest.load(Ordering::Relaxed)
-    }
-
     fn max(&self) -> usize {
         // Relaxed: where order matters, the caller has a fence or the stack lock.
         self.max.load(Ordering::Relaxed)
@@ -146,22 +139,6 @@ impl Idle {
             self.census
                 .fetch_add(plus.wrapping_sub(minus), Ordering::Relaxed),
         )
-    }
-
-    /// Returns the number of threads, including threads that are starting.
-    pub fn live(&self) -> usize {
-        self.load().live()
-    }
-
-    /// Returns the numbers of all and of sleeping threads at one instant.
-    pub fn threads(&self) -> (usize, usize) {
-        let census = self.load();
-        (census.live(), census.sleeping())
-    }
-
-    /// P3: returns whether pushed work needs another worker. A fence must precede the call.
-    pub fn wants_help(&self, lane: Lane) -> bool {
-        self.load().wants_help(lane, self.max())
     }
 
     /// F4: picks a worker to help, after `wants_help` returned true and a queue had work. Also
@@ -302,11 +279,6 @@ impl Idle {
         self.update(0, OCCUPIED);
     }
 
-    /// Returns whether an unoccupied worker may occupy itself.
-    pub fn may_occupy(&self) -> bool {
-        self.load().occupied() < self.max()
-    }
-
     /// S1: adds the caller to the stack, or as the sleeper in the reactor that it holds. The caller
     /// then does S2 to S4. Returns true if too many threads are live: the caller must then retire,
     /// because a lower limit wakes only workers that sleep already.
@@ -331,11 +303,6 @@ impl Idle {
             self.update(if to_search { SEARCHING } else { 0 }, SLEEPING);
         }
         found
-    }
-
-    /// Returns a hint that too many threads are live.
-    pub fn has_surplus(&self) -> bool {
-        self.surplus.load(Ordering::Relaxed)
     }
 
     /// Updates the surplus hint after a change of `live` or of a limit.

@@ -113,15 +113,21 @@ impl Worker {
         self.seat.set_occupancy(Occupancy::Free);
         // The worker counts as searching now, so producers leave tasks in transit to it. Its exit
         // checks for work left behind.
+        self.leave_futures();
         if let Some(own) = &self.seat.own {
-            while let Some(task) = own.pop_outlined(Lane::Futures) {
-                scheduler.queues.push_future(task);
-            }
             while let Some(task) = own.pop_outlined(Lane::Closures) {
                 scheduler.queues.push_closure(task, Priority::Normal);
             }
         }
         true
+    }
+
+    /// Moves the local futures to the shared queue. The caller's next check for work finds them.
+    fn leave_futures(&self) {
+        let Some(own) = &self.seat.own else { return };
+        while let Some(task) = own.pop_outlined(Lane::Futures) {
+            self.seat.scheduler.queues.push_future(task);
+        }
     }
 
     /// How the census counts this worker.
@@ -170,7 +176,7 @@ impl Worker {
     /// Returns whether to search again before going to sleep, after a search found no task.
     fn go_on_searching(&mut self) -> bool {
         let reactor = self.seat.scheduler.settings.reactor.as_ref();
-        if reactor.is_some_and(|reactor| !reactor.is_held()) {
+        if self.may_step_aside() || reactor.is_some_and(|reactor| !reactor.is_held()) {
             // Go to sleep in the free reactor, where events arrive. S3 checks every queue before
             // that.
             return false;
@@ -212,14 +218,22 @@ impl Worker {
         self.moved = true;
         let scheduler = &self.seat.scheduler;
         let idle = &scheduler.idle;
-        let held = self.try_hold_reactor();
+        // A worker that steps aside leaves the reactor, or each event would wake it.
+        let held = if self.may_step_aside() {
+            None
+        } else {
+            self.try_hold_reactor()
+        };
         let surplus = idle.announce(&self.parker, was, held.is_some());
         // S2: pairs with P2.
         fence(Ordering::SeqCst);
         let reactor = scheduler.settings.reactor.as_ref();
         let may_hold = held.is_none() && reactor.is_some_and(|reactor| !reactor.is_held());
-        let has_work = self.has_runnable(|lane| scheduler.queues.has_work(lane));
-        if has_work || scheduler.has_ended() || surplus || may_hold {
+        let has_work = self.has_runnable(|lane| match lane {
+            Lane::Futures => (may_hold || scheduler.queues.has_work(lane)) && idle.wants_poller(),
+            Lane::Closures => scheduler.queues.has_work(lane),
+        });
+        if has_work || scheduler.has_ended() || surplus {
             self.withdraw();
             return self.wake_reason();
         }
@@ -240,6 +254,15 @@ impl Worker {
         // panic handler submits.
         self.seat.report(ended);
         wake
+    }
+
+    /// Whether this worker may sleep despite waiting futures: it only polls futures, and enough
+    /// others are awake. More threads than `max` would take CPU time from each other.
+    fn may_step_aside(&self) -> bool {
+        let scheduler = &self.seat.scheduler;
+        self.seat.occupancy() == Occupancy::Free
+            && scheduler.idle.is_crowded()
+            && !scheduler.queues.has_work(Lane::Closures)
     }
 
     /// Whether there is work that this worker may run. Counting closures that it may not run would

@@ -46,6 +46,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I15",
+        fault: "a worker steps aside although no other polls futures",
+        file: "engine/worker.rs",
+        find: " && idle.wants_poller()",
+        replace: " && false",
+        killer: Model("lanes"),
+    },
+    Mutant {
+        invariant: "I15",
+        fault: "a worker steps aside although all others are occupied",
+        file: "engine/idle/census.rs",
+        find: "self.awake() > max && self.occupied() < max",
+        replace: "self.awake() > max",
+        killer: Model("reactor"),
+    },
+    Mutant {
+        invariant: "I15",
         fault: "a sleeping worker still counts as occupied",
         file: "engine/idle.rs",
         find: "SLEEPING, was.counts()",

@@ -64,8 +64,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "I14",
         fault: "a worker goes to sleep although the reactor is free",
         file: "engine/worker.rs",
-        find: "surplus || may_hold",
-        replace: "surplus",
+        find: "(may_hold || scheduler.queues.has_work(lane))",
+        replace: "scheduler.queues.has_work(lane)",
         killer: Model("reactor"),
     },
     Mutant {

@@ -66,8 +66,18 @@ impl Census {
         self.searching() == 0
             && match lane {
                 Lane::Closures => self.awake() < max && self.occupied() < max,
-                Lane::Futures => self.awake() < max || self.all_occupied(),
+                Lane::Futures => self.wants_poller(max),
             }
+    }
+
+    /// Whether too few workers are awake to poll futures.
+    pub fn wants_poller(self, max: usize) -> bool {
+        self.awake() < max || self.all_occupied()
+    }
+
+    /// Whether more than `max` workers are awake, and two of them are free to poll futures.
+    pub fn is_crowded(self, max: usize) -> bool {
+        self.awake() > max && self.occupied() < max
     }
 
     /// Whether a thread may be started. Only for futures, while all others are occupied, one extra

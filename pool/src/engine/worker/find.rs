@@ -103,6 +103,10 @@ impl Worker {
     fn find_elsewhere(&mut self) -> Option<Task<Seat>> {
         if self.fairness.ran >= OUTSIDE_INTERVAL {
             self.check_outside();
+            if self.may_step_aside() {
+                self.leave_futures();
+                return None;
+            }
         }
         if self.fairness.row < FUTURES_IN_ROW {
             if let Some(task) = self.next_future() {
