@@ -31,9 +31,10 @@
 //! occupied. A producer of a future does P1 to P4 with the same condition. The fences P2 and O2 are
 //! ordered: either O3 sees the future, or P3 sees that all are occupied. If no worker sleeps, one
 //! thread beyond `max` is started, which cannot occupy itself while `max` others are occupied. It
-//! stays until it expires, or each short closure would start a thread. But once a worker is free
-//! again, one of them sleeps despite waiting futures and events: S3 ignores these if
-//! [`Idle::wants_poller`] is false. The other worker runs them, or checks for them in its O3 or S3.
+//! stays until it expires, or each short closure would start a thread. While more than `max` workers
+//! are awake and two of them are free, a free worker sleeps despite waiting futures and events: S3
+//! counts these only if [`Idle::wants_poller`]. The free worker that stays awake runs them, or finds
+//! them in its O3 or S3.
 //!
 //! **Closures left to occupied workers run.** A producer that sees `max` occupied workers wakes
 //! none. A worker that cannot occupy itself sleeps despite waiting closures. An occupied worker

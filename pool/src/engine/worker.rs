@@ -177,8 +177,8 @@ impl Worker {
     fn go_on_searching(&mut self) -> bool {
         let reactor = self.seat.scheduler.settings.reactor.as_ref();
         if self.may_step_aside() || reactor.is_some_and(|reactor| !reactor.is_held()) {
-            // Go to sleep in the free reactor, where events arrive. S3 checks every queue before
-            // that.
+            // Step aside, or go to sleep in the free reactor, where events arrive. S3 checks every
+            // queue before that.
             return false;
         }
         if !self.searching {

@@ -15,7 +15,7 @@ const YIELD: u32 = 16;
 /// they need the core more.
 const YIELD_TO_BACKLOG: u32 = 8;
 
-/// The fewest tasks that count as a backlog.
+/// The lowest capacity at which the tasks of a full pool count as a backlog.
 const BACKLOG: usize = 32;
 
 /// Spin hints between two checks: 10 to 200 ns, depending on the CPU.
@@ -39,11 +39,12 @@ impl Spin {
 
     /// The budget of a submitter that waits for one of `capacity` slots.
     pub fn submitter(capacity: usize) -> Self {
-        let has_backlog = capacity >= BACKLOG;
-        Self::with(
-            SUBMITTER,
-            if has_backlog { YIELD_TO_BACKLOG } else { YIELD },
-        )
+        let interval = if capacity < BACKLOG {
+            YIELD
+        } else {
+            YIELD_TO_BACKLOG
+        };
+        Self::with(SUBMITTER, interval)
     }
 
     fn with(checks: u32, interval: u32) -> Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anthill::{Pool, Priority};
 
-use crate::support::{Gate, eventually, yield_now};
+use crate::support::{Gate, PATIENCE, eventually, yield_now};
 
 /// Fills every worker with a closure that waits at the gate.
 fn hold_all(pool: &Pool, gate: &Gate) {
@@ -65,6 +65,38 @@ fn future_woken_by_a_running_closure_runs_at_once() {
     task.wait().unwrap();
     gate.open();
     closure.unwrap().wait().unwrap();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn thread_beyond_the_limit_sleeps_once_a_worker_is_free() {
+    let pool = Pool::builder()
+        .capacity(100)
+        .threads(0..=1)
+        .idle_expiry(PATIENCE)
+        .build()
+        .unwrap();
+    let (gate, polls) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+    let end = Arc::new(AtomicBool::new(false));
+    hold_all(&pool, &gate);
+    for _ in 0..8 {
+        let (polls, end) = (polls.clone(), end.clone());
+        let future = async move {
+            while !end.load(Ordering::Relaxed) {
+                polls.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
+        };
+        pool.spawn(future).unwrap();
+    }
+    eventually(|| polls.load(Ordering::Relaxed) > 0);
+    assert_eq!(pool.stats().threads, 2);
+    gate.open();
+    eventually(|| pool.stats().idle_threads == 1);
+    let before = polls.load(Ordering::Relaxed);
+    eventually(|| polls.load(Ordering::Relaxed) > before + 10_000);
+    assert_eq!(pool.stats().idle_threads, 1);
+    end.store(true, Ordering::Relaxed);
     pool.shutdown().wait().unwrap();
 }
 

@@ -54,8 +54,8 @@ impl Census {
         self.awake() == self.occupied()
     }
 
-    /// Whether an awake worker may search: as many as half of the threads, or of the CPUs. More would
-    /// take CPU time from the others. Two may always search, or each short task wakes a worker.
+    /// Whether one more worker may search. At most half of the threads, or of the CPUs, search: more
+    /// would take CPU time from the others. Two may always search, or each short task wakes a worker.
     pub fn may_search(self, processors: usize) -> bool {
         let half = self.live().min(processors).div_ceil(2);
         self.searching() < half.max(2)
@@ -98,5 +98,22 @@ impl Awake {
     pub fn counts(self) -> u64 {
         let count = |counted, unit| if counted { unit } else { 0 };
         count(self.searching, SEARCHING) + count(self.occupied, OCCUPIED)
+    }
+}
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_workers_or_half_of_them_may_search() {
+        let may_search = |searching, live, processors| {
+            Census(searching * SEARCHING + live * LIVE).may_search(processors)
+        };
+        assert!(may_search(1, 2, 2));
+        assert!(!may_search(2, 2, 2));
+        assert!(may_search(3, 8, 64));
+        assert!(!may_search(4, 8, 64));
+        assert!(!may_search(4, 64, 8));
     }
 }
