@@ -112,6 +112,11 @@ fn messages_sent_together_keep_order_and_keys() {
         }
         let received: Vec<_> = received.iter().map(|(text, seq)| (&**text, *seq)).collect();
         assert_eq!(received, expected);
+        // Each call asks once for the last message of the server.
+        let stats = redis.ask(&["INFO", "commandstats"]);
+        let (_, calls) = stats.split_once("cmdstat_get:calls=").expect("calls");
+        let calls: usize = calls.split(',').next().unwrap().parse().expect("a number");
+        assert!(calls < 2 * texts.len(), "{calls} calls");
     });
 }
 

@@ -56,7 +56,7 @@ impl Entry {
         }
     }
 
-    /// Adds it to the call for its room. `next` becomes its number on this server, unless it has one.
+    /// Adds the message to the call for its room, with the number `next` unless it has one.
     fn add_to(&mut self, call: &mut Cmd, next: u64) {
         let is_again = self.count.is_some();
         call.arg(*self.count.get_or_insert(next))
@@ -126,7 +126,7 @@ impl Publisher {
         let Some(line) = self.line().await else {
             return given_up(batch);
         };
-        // What is of one room goes in one call, which keeps its order.
+        // Send the messages of a room in one call, or they may lose their order.
         let mut rooms: BTreeMap<String, (Cmd, Vec<usize>)> = BTreeMap::new();
         for (index, entry) in batch.iter_mut().enumerate() {
             let channel = entry.keys.channel.clone();
@@ -152,7 +152,7 @@ impl Publisher {
                 Err(error) => {
                     let is_final = self.is_final(&error);
                     for index in indices {
-                        batch[index].is_uncertain |= !is_answer(&error);
+                        batch[index].is_uncertain |= !is_reply(&error);
                         seqs[index] = is_final.then_some(0);
                     }
                 }
@@ -180,7 +180,8 @@ impl Publisher {
         Some(line)
     }
 
-    /// Begins a call that returns the numbers of messages in their room, 0 for one that is too old.
+    /// Creates the call for a room, to which messages are added. For each it returns the number in
+    /// the room, or 0 if the message is too old.
     fn append(&self, keys: &Keys) -> Cmd {
         let shared = &self.shared;
         let mut call = redis::cmd("EVALSHA");
@@ -215,8 +216,8 @@ impl Publisher {
     }
 }
 
-/// Returns whether Redis has answered, so that the messages are not kept.
-fn is_answer(error: &RedisError) -> bool {
+/// Returns whether the error is a reply of Redis, so that the messages are not stored.
+fn is_reply(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Extension | ErrorKind::Server(_))
 }
 

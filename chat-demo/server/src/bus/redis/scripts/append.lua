@@ -1,5 +1,5 @@
--- Numbers messages of one server for one room, keeps and announces them. Returns for each its number, or that of the
--- message with the same key; 0 if it came too late.
+-- Numbers messages of one server for one room, keeps and announces them. Returns for each message its number, or the
+-- number of the message with the same key, or 0 if it came too late or could not be kept.
 -- KEYS: the room's facts, its messages, their keys, the last message of this server. ARGV: server, messages to keep, their
 -- age in ms, life of the facts in ms, life of the server's number in ms, publish command, channel, a new epoch, the first
 -- byte of the announcement of a message, that of an epoch; then for each message, in order: its number on the server,
@@ -7,7 +7,7 @@
 local facts, log, keys, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local server, most, age, publish, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], ARGV[7]
 local FIRST, STEP = 11, 5
--- Trim after so many messages: to find the keys of what is over costs a read.
+-- Messages between two trims: a trim reads each old message for its key.
 local TRIM = 64
 local last = tonumber(redis.call('GET', sent) or 0)
 local before, epoch, start, seq, tip = last
@@ -32,6 +32,8 @@ local function append(origin, message, mark, key)
   local digits = string.format('%d', seq)
   local added = redis.pcall('XADD', log, digits .. '-0', 'o', origin, 'm', message, 't', mark, 'k', key)
   if type(added) == 'table' and added.err then
+    -- If Redis is full, the write of the facts below is refused, too, and with it the whole call. If the log is ahead of
+    -- the facts, the next number is free.
     return 0
   end
   if key ~= '' then
@@ -68,7 +70,7 @@ for i = FIRST, #ARGV, STEP do
 end
 
 if epoch then
-  -- First: Redis does not refuse, even if it is full, what a script does after its first write.
+  -- Before `PEXPIRE`: Redis refuses no write of a script after the first one that it allows.
   redis.call('HSET', facts, 'seq', seq, 'tip', tip)
   redis.call('PEXPIRE', facts, ARGV[4])
   redis.call('PEXPIRE', log, age)
