@@ -1,5 +1,6 @@
 //! The bounded queue of one client. Pushing never waits; the connection's future writes. Everything
-//! queued is sent in one write.
+//! queued is sent in one write. After a write of several frames, the next write waits for a turn of
+//! the other tasks, which may queue more.
 //!
 //! | filled to | |
 //! |---|---|
@@ -238,6 +239,11 @@ impl Outbox {
                     state.wait(cx);
                     return Poll::Pending;
                 }
+                if state.gathers() {
+                    drop(state);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 let batch = state.begin_write(scratch);
                 drop(state);
 
@@ -288,5 +294,7 @@ impl Drop for Owed {
     }
 }
 
+#[cfg(test)]
+mod gather_tests;
 #[cfg(test)]
 mod tests;
