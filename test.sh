@@ -68,6 +68,14 @@ on_tokio() {
     cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "$target" -- -D warnings
 }
 
+# Each model in a process of its own: in one process, they wait for each other to map and unmap the stacks of loom's threads.
+models() {
+    local binary
+    binary=$(loom cargo test -p loom-tests --profile loom --test models --no-run --locked 2>&1 | tee /dev/stderr |
+        sed -n 's/.*Executable tests\/models.*(\(.*\))$/\1/p')
+    "$binary" --list --format terse | sed -n 's/: test$//p' | xargs -n 1 -P "$(nproc)" "$binary" --exact
+}
+
 step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool" --locked -- -D warnings
 step 'lints of the server on tokio' on_tokio
@@ -81,7 +89,8 @@ step 'instruction counts of the hot paths' cargo run --quiet --release -p instru
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
 step 'lints of the models' loom cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
 step 'the models on the plain deque compile' plain cargo check --quiet -p loom-tests --tests --locked
-step 'models: every schedule' loom cargo test -p loom-tests --profile loom --tests --locked
+step 'tests of the proofs' loom cargo test -p loom-tests --profile loom --lib --bins --locked
+step 'models: every schedule' models
 step 'lints of the crowds' shuttle cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
 step 'crowds: random schedules' shuttle cargo test -p loom-tests --profile loom --test crowds --locked
 
