@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
+# Each crate is built once here, and its incremental state would take as much room as all the rest.
+export CARGO_INCREMENTAL=0
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 
