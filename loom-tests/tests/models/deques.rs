@@ -11,7 +11,7 @@ mod real {
 use crossbeam_deque::Steal;
 use proptest::prelude::*;
 
-/// An operation on the common queue or on one of the local queues `Mine` and `Yours`.
+/// An operation on the shared queue or on one of the local queues `Mine` and `Yours`.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Push,

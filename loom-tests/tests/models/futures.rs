@@ -82,7 +82,7 @@ fn future_that_keeps_waking_itself_delays_no_closure() {
         let (over, polls) = (Record::new(), Record::new());
         let (seen, count) = (over.clone(), polls.clone());
         let (send, polled) = channel();
-        // The future stays in the worker's own queue, while the closure is in the common queue.
+        // The future stays in the worker's own queue, while the closure is in the shared queue.
         pool.spawn(poll_fn(move |cx| {
             if seen.count() > 0 {
                 return Poll::Ready(());

@@ -18,7 +18,7 @@ pub use uses::Uses;
 use crate::engine::lane::Lane;
 use crate::engine::priority::Priority;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::{Injector, Mutex, SWEEP_COMMON, Steal, figures};
+use crate::sync::{Injector, Mutex, SWEEP_SHARED, Steal, figures};
 
 /// The maximum of local queues. A thief checks each of them.
 const LOCALS: usize = 64;
@@ -38,7 +38,7 @@ pub struct Queues<T> {
     vacant: Mutex<Vec<Own<T>>>,
     /// The number of workers that share the tasks of a shared queue.
     workers: usize,
-    /// Closures that were cancelled since the last sweep of the common queues.
+    /// Closures that were cancelled since the last sweep of the shared queues.
     cancelled: figures::AtomicUsize,
 }
 
@@ -109,15 +109,16 @@ impl<T> Queues<T> {
         self.closures[priority as usize].push(task);
     }
 
-    /// Removes from a common queue the closures that `take` takes, if enough were cancelled. The others keep their order;
-    /// a worker that looks meanwhile may find nothing. Returns whether a task was put back, of which it has to be notified.
+    /// Passes each closure of a shared queue to `take` and keeps those that it gives back, in their
+    /// order. Does nothing until enough closures were cancelled. Other workers may see an empty
+    /// queue meanwhile. Returns whether a closure was pushed back; the caller must then notify.
     ///
-    /// Without it, a submitter that cancels the oldest closure for each new one would fill the memory while all workers
-    /// are busy.
+    /// Without it, a submitter that cancels the oldest closure for each new one would fill the
+    /// memory while all workers are busy.
     pub fn sweep(&self, priority: Priority, mut take: impl FnMut(T) -> Option<T>) -> bool {
         let queue = &self.closures[priority as usize];
         let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
-        if cancelled < SWEEP_COMMON.max(queue.len() / 2) {
+        if cancelled < SWEEP_SHARED.max(queue.len() / 2) {
             return false;
         }
         self.cancelled.store(0, Ordering::Relaxed);

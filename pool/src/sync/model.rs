@@ -15,7 +15,7 @@ pub(crate) const BLOCKED_INTERVAL: u32 = 1;
 pub(crate) const FUTURES_IN_ROW: u32 = 2;
 pub(crate) const BUDGET: usize = 2;
 pub(crate) const SWEEP: usize = 1;
-pub(crate) const SWEEP_COMMON: usize = 1;
+pub(crate) const SWEEP_SHARED: usize = 1;
 pub(crate) const MIN_CALLS: usize = 1;
 
 /// The part of `parking_lot::Mutex` that the pool uses: no poisoning.

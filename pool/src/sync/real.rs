@@ -22,8 +22,8 @@ pub(crate) const BUDGET: usize = 64;
 /// Tasks run in place before a worker sweeps their stubs from its queue, at least.
 pub(crate) const SWEEP: usize = 64;
 
-/// After so many cancelled closures, at least, what is left of them is removed from a common queue.
-pub(crate) const SWEEP_COMMON: usize = 1024;
+/// The fewest cancelled closures after which a shared queue is swept.
+pub(crate) const SWEEP_SHARED: usize = 1024;
 
 /// The fewest calls of `Strands::strand` between two searches for unneeded strands.
 pub(crate) const MIN_CALLS: usize = 64;

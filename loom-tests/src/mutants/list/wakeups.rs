@@ -182,7 +182,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I16",
-        fault: "a worker with local futures does not check the common queue",
+        fault: "a worker with local futures does not check the shared queue",
         file: "engine/worker/find.rs",
         find: "queues.refill(Lane::Futures, own);",
         replace: "",
