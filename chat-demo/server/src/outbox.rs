@@ -239,7 +239,7 @@ impl Outbox {
                     state.wait(cx);
                     return Poll::Pending;
                 }
-                if state.gathers() {
+                if mem::take(&mut state.gathers) && state.ended.is_none() {
                     drop(state);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;

@@ -33,10 +33,8 @@ pub(super) struct State {
     pub(super) offset: usize,
     /// How many frames the write in progress may have begun: an eviction must leave them.
     pub(super) in_write: usize,
-    /// Whether the last write carried several frames.
-    pub(super) wrote_several: bool,
-    /// Whether the queued frames have waited a turn for more.
-    pub(super) has_gathered: bool,
+    /// Whether the next write waits for a turn of the other tasks.
+    pub(super) gathers: bool,
     /// The connection's future, when it waits.
     pub(super) waker: Option<Waker>,
     /// Returns what ended the connection, if it has ended. Queued frames can still be taken.
@@ -119,14 +117,6 @@ impl State {
         }
     }
 
-    /// Returns whether the queued frames wait for a turn of the other tasks, once. After several
-    /// frames in a write, more are likely to come, and a write costs far more than a turn.
-    pub(super) fn gathers(&mut self) -> bool {
-        let gathers = self.wrote_several && !self.has_gathered && self.ended.is_none();
-        self.has_gathered |= gathers;
-        gathers
-    }
-
     pub(super) fn begin_write(&mut self, scratch: &mut Vec<u8>) -> Batch {
         scratch.clear();
         let mut skip = self.offset;
@@ -142,8 +132,10 @@ impl State {
                 break;
             }
         }
-        self.wrote_several = self.in_write > 1;
-        if self.wrote_several {
+        // After several frames in a write, more are likely to come, and a write costs far more than
+        // a turn.
+        self.gathers = self.in_write > 1;
+        if self.gathers {
             return Batch::Many;
         }
         self.in_write = 1;
@@ -164,11 +156,8 @@ impl State {
             self.offset -= frame.len();
             self.frames.pop_front();
         }
-        if self.frames.is_empty() {
-            self.has_gathered = false;
-            if self.frames.capacity() > KEEP {
-                self.frames = VecDeque::new();
-            }
+        if self.frames.is_empty() && self.frames.capacity() > KEEP {
+            self.frames = VecDeque::new();
         }
     }
 
