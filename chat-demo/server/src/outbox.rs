@@ -239,7 +239,7 @@ impl Outbox {
                     state.wait(cx);
                     return Poll::Pending;
                 }
-                if mem::take(&mut state.gathers) && state.ended.is_none() {
+                if state.gathers() {
                     drop(state);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
@@ -258,6 +258,7 @@ impl Outbox {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     Poll::Ready(Ok(len)) => {
                         state.advance(len);
+                        state.may_gather = matches!(batch, Batch::Many) && state.frames.is_empty();
                         let released = state.relieve(&self.limits);
                         drop(state);
                         released.wake();

@@ -33,8 +33,8 @@ pub(super) struct State {
     pub(super) offset: usize,
     /// How many frames the write in progress may have begun: an eviction must leave them.
     pub(super) in_write: usize,
-    /// Whether the next write waits for a turn of the other tasks.
-    pub(super) gathers: bool,
+    /// Whether the next write may wait for a turn of the other tasks.
+    pub(super) may_gather: bool,
     /// The connection's future, when it waits.
     pub(super) waker: Option<Waker>,
     /// Returns what ended the connection, if it has ended. Queued frames can still be taken.
@@ -117,6 +117,13 @@ impl State {
         }
     }
 
+    /// Returns whether the frames wait for a turn of the other tasks. Each write that empties the
+    /// queue of several frames allows it once: more are likely to come, and a write costs far more
+    /// than a turn.
+    pub(super) fn gathers(&mut self) -> bool {
+        mem::take(&mut self.may_gather) && self.ended.is_none() && self.behind_since.is_none()
+    }
+
     pub(super) fn begin_write(&mut self, scratch: &mut Vec<u8>) -> Batch {
         scratch.clear();
         let mut skip = self.offset;
@@ -132,10 +139,7 @@ impl State {
                 break;
             }
         }
-        // After several frames in a write, more are likely to come, and a write costs far more than
-        // a turn.
-        self.gathers = self.in_write > 1;
-        if self.gathers {
+        if self.in_write > 1 {
             return Batch::Many;
         }
         self.in_write = 1;
