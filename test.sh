@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
-# Each crate is built once here, and its incremental state would take as much room as all the rest.
+# The state for incremental builds would double the size of `target`.
 export CARGO_INCREMENTAL=0
 mkdir -p "$logs"
 rm -f "$logs"/*.log
@@ -70,14 +70,6 @@ on_tokio() {
     cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "$target" -- -D warnings
 }
 
-# Each model in a process of its own: in one process, they wait for each other to map and unmap the stacks of loom's threads.
-models() {
-    local binary
-    binary=$(loom cargo test -p loom-tests --profile loom --test models --no-run --locked 2>&1 | tee /dev/stderr |
-        sed -n 's/.*Executable tests\/models.*(\(.*\))$/\1/p')
-    "$binary" --list --format terse | sed -n 's/: test$//p' | xargs -n 1 -P "$(nproc)" "$binary" --exact
-}
-
 step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool" --locked -- -D warnings
 step 'lints of the server on tokio' on_tokio
@@ -91,8 +83,7 @@ step 'instruction counts of the hot paths' cargo run --quiet --release -p instru
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
 step 'lints of the models' loom cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
 step 'the models on the plain deque compile' plain cargo check --quiet -p loom-tests --tests --locked
-step 'tests of the proofs' loom cargo test -p loom-tests --profile loom --lib --bins --locked
-step 'models: every schedule' models
+step 'models: every schedule' cargo run --quiet -p loom-tests --locked -- models
 step 'lints of the crowds' shuttle cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
 step 'crowds: random schedules' shuttle cargo test -p loom-tests --profile loom --test crowds --locked
 

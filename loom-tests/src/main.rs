@@ -1,6 +1,7 @@
-//! Two proofs that take longer than the tests, and the tables of their results.
+//! The models, two proofs that take longer, and the tables of their results.
 //!
 //! ```console
+//! cargo run -p loom-tests -- models              # every model as a test, several at a time
 //! cargo run -p loom-tests -- mutants             # seeded faults: which model or test finds each
 //! cargo run -p loom-tests -- mutants I4          # only faults whose name, invariant or model file contains `I4`
 //! cargo run -p loom-tests -- mutants --only NAME # one fault, with its diff and a schedule in which it fails
@@ -8,8 +9,9 @@
 //! cargo run -p loom-tests -- explore             # every model with one preemption more than in the tests
 //! ```
 //!
-//! With `--write` the results go into `loom-tests/REPORT.md`.
+//! With `--write` the results of the proofs go into `loom-tests/REPORT.md`.
 
+mod every_model;
 mod explore;
 mod mutants;
 mod report;
@@ -17,8 +19,8 @@ mod report;
 use std::error::Error;
 use std::process::ExitCode;
 
-const USAGE: &str =
-    "usage: cargo run -p loom-tests -- mutants [NAME]... [--write | --each | --only]
+const USAGE: &str = "usage: cargo run -p loom-tests -- models
+       cargo run -p loom-tests -- mutants [NAME]... [--write | --each | --only]
        cargo run -p loom-tests -- explore [--write]";
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         _ => return refuse(USAGE),
     };
     let ran = match (words.split_first(), option) {
+        (Some((word, [])), None) if word == "models" => every_model::run_all(),
         (Some((word, names)), Some("--each")) if word == "mutants" => mutants::run_each(names),
         (Some((word, names)), Some("--only")) if word == "mutants" => mutants::run_only(names),
         (Some((word, names)), None | Some("--write")) if word == "mutants" => {

@@ -1,0 +1,151 @@
+//! Runs the tests of this package under loom, each in a process of its own and several at a time.
+//! In one process, models wait for each other to map and unmap the stacks of loom's threads.
+
+use std::error::Error;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::Outcome;
+use crate::report::workspace;
+
+/// A test and the binary that has it.
+struct Test {
+    binary: PathBuf,
+    name: String,
+}
+
+pub(crate) fn run_all() -> Outcome {
+    let mut tests = Vec::new();
+    for binary in build()? {
+        tests.append(&mut list(&binary)?);
+    }
+    if !tests.iter().any(|test| test.name.contains("::")) {
+        return Err("the build has no models".into());
+    }
+    let (waiting, failed) = (Mutex::new(tests.iter()), Mutex::new(Vec::new()));
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let Some(test) = waiting.lock().expect("no thread panics").next() else {
+                        return;
+                    };
+                    if let Err(report) = run(test) {
+                        failed.lock().expect("no thread panics").push(report);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner()?;
+    for report in &failed {
+        println!("\n{report}");
+    }
+    let result = if failed.is_empty() { "ok" } else { "FAILED" };
+    let passed = tests.len() - failed.len();
+    println!(
+        "\ntest result: {result}. {passed} passed; {} failed",
+        failed.len()
+    );
+    Ok(failed.is_empty())
+}
+
+/// Builds the tests under loom. Returns their binaries.
+fn build() -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| workspace().join("target"));
+    let output = Command::new(env!("CARGO"))
+        .current_dir(workspace())
+        .args(["test", "--locked", "--profile", "loom", "-p", "loom-tests"])
+        .args([
+            "--tests",
+            "--no-run",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .env("RUSTFLAGS", "--cfg anthill_loom")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_DIR", target.join("loom"))
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err("the models do not compile".into());
+    }
+    Ok(binaries(&String::from_utf8(output.stdout)?))
+}
+
+/// Reads the paths of executables from cargo's messages.
+fn binaries(messages: &str) -> Vec<PathBuf> {
+    let path = |message: &str| {
+        let (_, rest) = message.split_once("\"executable\":\"")?;
+        let (path, _) = rest.split_once('"')?;
+        Some(PathBuf::from(path))
+    };
+    messages.lines().filter_map(path).collect()
+}
+
+/// Returns the tests of a binary.
+fn list(binary: &Path) -> Result<Vec<Test>, Box<dyn Error>> {
+    let output = Command::new(binary)
+        .args(["--list", "--format", "terse"])
+        .output()?;
+    let tests = String::from_utf8(output.stdout)?;
+    let names = tests.lines().filter_map(|line| line.strip_suffix(": test"));
+    let tests = names.map(|name| Test {
+        binary: binary.to_owned(),
+        name: name.to_owned(),
+    });
+    Ok(tests.collect())
+}
+
+/// Runs a test, and prints its line. Returns all its output if it fails.
+fn run(test: &Test) -> Result<(), String> {
+    let Test { binary, name } = test;
+    let output = Command::new(binary)
+        .current_dir(workspace().join("loom-tests"))
+        .args(["--exact", name])
+        .output()
+        .map_err(|error| format!("{}: {error}", binary.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    // A test that does not exist succeeds.
+    if output.status.success() && text.contains("1 passed") {
+        println!("test {name} ... ok");
+        return Ok(());
+    }
+    println!("test {name} ... FAILED");
+    Err(format!(
+        "{name}: {}\n{text}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binaries_are_read_from_messages() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+            {\"reason\":\"compiler-artifact\",\"executable\":\"/target/models-1\",\"fresh\":true}\n\
+            {\"reason\":\"build-finished\",\"success\":true}\n";
+        assert_eq!(binaries(messages), [PathBuf::from("/target/models-1")]);
+    }
+
+    #[test]
+    fn test_that_does_not_exist_fails() {
+        let binary = std::env::current_exe().unwrap();
+        let test = |name: &str| Test {
+            binary: binary.clone(),
+            name: name.to_owned(),
+        };
+        let exists = "every_model::tests::binaries_are_read_from_messages";
+        assert_eq!(run(&test(exists)), Ok(()));
+        let error = run(&test("no_such_test")).unwrap_err();
+        assert!(error.starts_with("no_such_test: exit status: 0"), "{error}");
+    }
+}
