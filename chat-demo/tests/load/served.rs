@@ -84,7 +84,9 @@ fn the_server_ends_with_the_run() {
 #[test]
 fn the_server_ends_with_a_run_that_a_signal_ends() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP] {
-        let mut run = Command::new(env!("CARGO_BIN_EXE_chat-demo"))
+        // Tests that run under `nohup` pass on an ignored SIGHUP.
+        let mut run = Command::new("env")
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_chat-demo")])
             .args("load --serve --connections 2 --messages 1 --hold 1h".split(' '))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
