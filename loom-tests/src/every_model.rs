@@ -2,14 +2,15 @@
 //! In one process, models wait for each other to map and unmap the stacks of loom's threads.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
-use crate::Outcome;
 use crate::report::workspace;
+use crate::{Outcome, cargo};
 
 /// A test and the binary that has it.
 struct Test {
@@ -17,12 +18,20 @@ struct Test {
     name: String,
 }
 
+impl Test {
+    /// Whether it belongs to `tests/models`, and not to this program.
+    fn is_model(&self) -> bool {
+        let file = self.binary.file_name().and_then(OsStr::to_str);
+        file.is_some_and(|file| file.starts_with("models-"))
+    }
+}
+
 pub(crate) fn run_all() -> Outcome {
     let mut tests = Vec::new();
     for binary in build()? {
         tests.append(&mut list(&binary)?);
     }
-    if !tests.iter().any(|test| test.name.contains("::")) {
+    if !tests.iter().any(Test::is_model) {
         return Err("the build has no models".into());
     }
     let (waiting, failed) = (Mutex::new(tests.iter()), Mutex::new(Vec::new()));
@@ -56,21 +65,12 @@ pub(crate) fn run_all() -> Outcome {
 
 /// Builds the tests under loom. Returns their binaries.
 fn build() -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| workspace().join("target"));
-    let output = Command::new(env!("CARGO"))
-        .current_dir(workspace())
-        .args(["test", "--locked", "--profile", "loom", "-p", "loom-tests"])
+    let output = cargo::test("--cfg anthill_loom")
         .args([
             "--tests",
             "--no-run",
-            "--message-format",
-            "json-render-diagnostics",
+            "--message-format=json-render-diagnostics",
         ])
-        .env("RUSTFLAGS", "--cfg anthill_loom")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_DIR", target.join("loom"))
-        .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
         return Err("the models do not compile".into());
@@ -93,6 +93,9 @@ fn list(binary: &Path) -> Result<Vec<Test>, Box<dyn Error>> {
     let output = Command::new(binary)
         .args(["--list", "--format", "terse"])
         .output()?;
+    if !output.status.success() {
+        return Err(format!("{} lists no tests: {}", binary.display(), output.status).into());
+    }
     let tests = String::from_utf8(output.stdout)?;
     let names = tests.lines().filter_map(|line| line.strip_suffix(": test"));
     let tests = names.map(|name| Test {
@@ -134,6 +137,17 @@ mod tests {
             {\"reason\":\"compiler-artifact\",\"executable\":\"/target/models-1\",\"fresh\":true}\n\
             {\"reason\":\"build-finished\",\"success\":true}\n";
         assert_eq!(binaries(messages), [PathBuf::from("/target/models-1")]);
+    }
+
+    #[test]
+    fn tests_of_this_program_are_no_models() {
+        let own = list(&std::env::current_exe().unwrap()).unwrap();
+        assert!(!own.is_empty() && !own.iter().any(Test::is_model));
+        let model = Test {
+            binary: "/target/models-1".into(),
+            name: "waiting::line".into(),
+        };
+        assert!(model.is_model());
     }
 
     #[test]

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use crate::Outcome;
-use crate::report::{self, workspace};
+use crate::report;
+use crate::{Outcome, cargo};
 
 /// How many seconds more than in the tests a model may take with one preemption more.
 const PATIENCE: f64 = 4.0;
@@ -125,18 +123,11 @@ impl Run {
         words: &[&str],
         settings: &[(&str, &str)],
     ) -> Result<(Results, bool), Box<dyn Error>> {
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let target = target.unwrap_or_else(|| workspace().join("target"));
-        let output = Command::new(env!("CARGO"))
-            .current_dir(workspace())
-            .args(["test", "--quiet", "--locked", "--profile", "loom"])
-            .args(["-p", "loom-tests", "--test", self.binary(), "--"])
+        let output = cargo::test(self.flags)
+            .args(["--quiet", "--test", self.binary(), "--"])
             .args(["--nocapture", "--test-threads=1", "--format=pretty"])
             .args(words)
             .envs(settings.iter().copied())
-            .env("RUSTFLAGS", self.flags)
-            .env("CARGO_TARGET_DIR", target.join("loom"))
-            .stderr(Stdio::inherit())
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         Ok((parse(&text), output.status.success()))

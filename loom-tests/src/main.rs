@@ -11,6 +11,7 @@
 //!
 //! With `--write` the results of the proofs go into `loom-tests/REPORT.md`.
 
+mod cargo;
 mod every_model;
 mod explore;
 mod mutants;
