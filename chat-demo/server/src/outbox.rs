@@ -1,6 +1,6 @@
 //! The bounded queue of one client. Pushing never waits; the connection's future writes. Everything
-//! queued is sent in one write. After a write of several frames, the next write waits for a turn of
-//! the other tasks, which may queue more.
+//! queued is sent in one write. After a write that emptied the queue of several frames, the next
+//! write waits for a turn of the other tasks, which may queue more.
 //!
 //! | filled to | |
 //! |---|---|

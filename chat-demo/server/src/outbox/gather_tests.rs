@@ -1,8 +1,9 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::Waker;
 use std::time::Duration;
 
+use super::tests::Wakes;
 use super::*;
 
 const LIMITS: Limits = Limits {
@@ -10,15 +11,6 @@ const LIMITS: Limits = Limits {
     bytes: 100,
     patience: Duration::ZERO,
 };
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Polls once, with a socket that takes `room` bytes. Returns what each write carried, and whether
 /// the task woke itself.

@@ -117,9 +117,9 @@ impl State {
         }
     }
 
-    /// Returns whether the frames wait for a turn of the other tasks. Each write that empties the
-    /// queue of several frames allows it once: more are likely to come, and a write costs far more
-    /// than a turn.
+    /// Returns whether the frames wait for a turn of the other tasks, at most once after each write
+    /// that emptied the queue of several frames. More are then likely to come, and a write costs far
+    /// more than a turn. A client that is behind does not wait, or it might be evicted.
     pub(super) fn gathers(&mut self) -> bool {
         mem::take(&mut self.may_gather) && self.ended.is_none() && self.behind_since.is_none()
     }

@@ -29,7 +29,7 @@ impl Outbox {
 }
 
 #[derive(Default)]
-struct Wakes(AtomicUsize);
+pub(super) struct Wakes(pub(super) AtomicUsize);
 
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
