@@ -42,22 +42,22 @@ macro_rules! run {
         fn $deque(operations: &[Operation]) -> Seen {
             use $deque::{Injector, Local, Stealer};
 
-            let common = Injector::new();
+            let shared = Injector::new();
             let (mine, yours) = (Local::new_fifo(), Local::new_fifo());
             let stealers: [Stealer<usize>; 2] = [mine.stealer(), yours.stealer()];
             let mut seen = Seen::new();
             for (value, operation) in operations.iter().enumerate() {
                 let taken = match *operation {
                     Operation::Push => {
-                        common.push(value);
+                        shared.push(value);
                         None
                     }
-                    Operation::Take => stolen(common.steal()),
+                    Operation::Take => stolen(shared.steal()),
                     Operation::TakeBatch(most) => {
-                        stolen(common.steal_batch_with_limit_and_pop(&mine, most))
+                        stolen(shared.steal_batch_with_limit_and_pop(&mine, most))
                     }
                     Operation::Refill(most) => {
-                        stolen(common.steal_batch_with_limit(&mine, most)).map(|()| value)
+                        stolen(shared.steal_batch_with_limit(&mine, most)).map(|()| value)
                     }
                     Operation::PushMine => {
                         mine.push(value);
@@ -73,11 +73,11 @@ macro_rules! run {
                     Operation::StealBatchOfYours => stolen(stealers[1].steal_batch_and_pop(&mine)),
                 };
                 seen.push(taken);
-                seen.push(Some(common.len()));
+                seen.push(Some(shared.len()));
                 seen.extend(stealers.iter().map(|stealer| Some(stealer.len())));
                 seen.extend([&mine, &yours].map(|local| Some(local.len())));
                 let empty = [
-                    common.is_empty(),
+                    shared.is_empty(),
                     mine.is_empty(),
                     yours.is_empty(),
                     stealers[0].is_empty(),
@@ -91,7 +91,7 @@ macro_rules! run {
             while let Some(value) = yours.pop() {
                 seen.push(Some(value));
             }
-            while let Some(value) = stolen(common.steal()) {
+            while let Some(value) = stolen(shared.steal()) {
                 seen.push(Some(value));
             }
             seen

@@ -109,9 +109,10 @@ impl<T> Queues<T> {
         self.closures[priority as usize].push(task);
     }
 
-    /// Passes each closure of a shared queue to `take` and keeps those that it gives back, in their
-    /// order. Does nothing until enough closures were cancelled. Other workers may see an empty
-    /// queue meanwhile. Returns whether a closure was pushed back; the caller must then notify.
+    /// Pops each closure of a shared queue and pushes it back unless `take` consumes it, so the
+    /// order stays. Does nothing until enough closures were cancelled. Other workers may see an
+    /// empty queue meanwhile. Returns whether a closure was pushed back; the caller must then
+    /// notify.
     ///
     /// Without it, a submitter that cancels the oldest closure for each new one would fill the
     /// memory while all workers are busy.
