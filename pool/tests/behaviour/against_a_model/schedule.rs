@@ -229,9 +229,10 @@ impl Model {
             }
             .map_err(|why| format!("{event:?}: {why}"))?;
         }
-        self.remove_husks(stats.queued);
         // If none was enqueued again, a worker is free for it, and the model is not settled.
         while self.queue.end_slice() {}
+        // After the strands, because each that is enqueued again is counted, too.
+        self.remove_husks(stats.queued);
         Ok(())
     }
 
