@@ -78,14 +78,17 @@ fn build() -> Result<Vec<PathBuf>, Box<dyn Error>> {
     Ok(binaries(&String::from_utf8(output.stdout)?))
 }
 
-/// Reads the paths of executables from cargo's messages.
+/// Reads the paths of test binaries from cargo's messages. Cargo builds this program for them, too.
 fn binaries(messages: &str) -> Vec<PathBuf> {
     let path = |message: &str| {
         let (_, rest) = message.split_once("\"executable\":\"")?;
         let (path, _) = rest.split_once('"')?;
         Some(PathBuf::from(path))
     };
-    messages.lines().filter_map(path).collect()
+    let tests = messages
+        .lines()
+        .filter(|message| message.contains("\"test\":true"));
+    tests.filter_map(path).collect()
 }
 
 /// Returns the tests of a binary.
@@ -133,8 +136,9 @@ mod tests {
 
     #[test]
     fn binaries_are_read_from_messages() {
-        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
-            {\"reason\":\"compiler-artifact\",\"executable\":\"/target/models-1\",\"fresh\":true}\n\
+        let messages = "{\"profile\":{\"test\":false},\"executable\":null}\n\
+            {\"profile\":{\"test\":false},\"executable\":\"/target/loom-tests\"}\n\
+            {\"profile\":{\"test\":true},\"executable\":\"/target/models-1\",\"fresh\":true}\n\
             {\"reason\":\"build-finished\",\"success\":true}\n";
         assert_eq!(binaries(messages), [PathBuf::from("/target/models-1")]);
     }
