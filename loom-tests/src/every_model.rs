@@ -85,9 +85,12 @@ fn binaries(messages: &str) -> Vec<PathBuf> {
         let (path, _) = rest.split_once('"')?;
         Some(PathBuf::from(path))
     };
-    let tests = messages
-        .lines()
-        .filter(|message| message.contains("\"test\":true"));
+    let is_test = |message: &&str| {
+        let profile = message.split_once("\"profile\":{");
+        let profile = profile.and_then(|(_, rest)| rest.split_once('}'));
+        profile.is_some_and(|(profile, _)| profile.contains("\"test\":true"))
+    };
+    let tests = messages.lines().filter(is_test);
     tests.filter_map(path).collect()
 }
 
@@ -137,7 +140,7 @@ mod tests {
     #[test]
     fn binaries_are_read_from_messages() {
         let messages = "{\"profile\":{\"test\":false},\"executable\":null}\n\
-            {\"profile\":{\"test\":false},\"executable\":\"/target/loom-tests\"}\n\
+            {\"target\":{\"test\":true},\"profile\":{\"test\":false},\"executable\":\"/target/loom-tests\"}\n\
             {\"profile\":{\"test\":true},\"executable\":\"/target/models-1\",\"fresh\":true}\n\
             {\"reason\":\"build-finished\",\"success\":true}\n";
         assert_eq!(binaries(messages), [PathBuf::from("/target/models-1")]);
