@@ -133,13 +133,19 @@ impl Server {
     }
 
     pub(crate) async fn stats(&self) -> Value {
-        serde_json::from_str(&self.http("GET /api/stats HTTP/1.1").await.body).expect("JSON")
+        stats(self.address).await
     }
 
     /// Polls until the figures are as expected.
     pub(crate) async fn until(&self, wanted: impl Fn(&Value) -> bool) {
         while !wanted(&self.stats().await) {}
     }
+}
+
+/// Returns a server's figures.
+pub(crate) async fn stats(address: SocketAddr) -> Value {
+    let answer = http(address, "GET /api/stats HTTP/1.1").await;
+    serde_json::from_str(&answer.body).expect("JSON")
 }
 
 /// Performs one HTTP exchange with a server.

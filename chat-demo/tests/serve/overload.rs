@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
@@ -12,13 +13,14 @@ use serde_json::{Value, json};
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::harness::{Client, Server, run};
+use crate::harness::{Client, Server, run, stats};
+use crate::process::Process;
 
 /// Polls at an interval until the figures are as expected. The server measures its machine no more
 /// often.
-async fn until(server: &Server, wanted: impl Fn(&Value) -> bool) {
+async fn until(address: SocketAddr, wanted: impl Fn(&Value) -> bool) {
     let mut looks = interval(Duration::from_millis(50));
-    while !wanted(&server.stats().await) {
+    while !wanted(&stats(address).await) {
         looks.tick().await;
     }
 }
@@ -46,7 +48,7 @@ fn pressure_refuses_connections_then_slows_publishers() {
     run(async {
         let server = Server::with(busy);
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
-        until(&server, |stats| stats["pressure"] == "refusing").await;
+        until(server.address, |stats| stats["pressure"] == "refusing").await;
         // A few connections are always admitted.
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
         let mut ann = server.enter_room("ann", "tea").await;
@@ -63,7 +65,7 @@ fn pressure_refuses_connections_then_slows_publishers() {
         let series = "chat_handshakes_refused_total{reason=\"overloaded\"}";
         server.until_figure(series, 1.0).await;
 
-        until(&server, |stats| stats["pressure"] == "slowing").await;
+        until(server.address, |stats| stats["pressure"] == "slowing").await;
         ann.publish("tea", "milk?").await;
         let said = ann.expect(Kind::MESSAGE).await;
         assert_eq!(said["text"], "milk?");
@@ -104,19 +106,26 @@ impl Drop for Others {
 #[test]
 fn other_programs_keep_no_connections_out() {
     run(async {
-        let set = Server::with(|config| (config.max_cpu, config.always_admit) = (50, 0));
-        let as_it_comes = Server::with(|config| {
-            let Config {
-                max_cpu,
-                max_memory,
-                ..
-            } = Config::default();
-            (config.max_cpu, config.max_memory, config.always_admit) = (max_cpu, max_memory, 0);
-        });
+        // In processes of their own, because the guard measures all of the process.
+        let set = Process::serve(&["--max-cpu", "50", "--always-admit", "0"]);
+        let Config {
+            max_cpu,
+            max_memory,
+            ..
+        } = Config::default();
+        let (max_cpu, max_memory) = (max_cpu.to_string(), max_memory.to_string());
+        let as_it_comes = Process::serve(&[
+            "--max-cpu",
+            &max_cpu,
+            "--max-memory",
+            &max_memory,
+            "--always-admit",
+            "0",
+        ]);
         let _others = Others::start();
         // The server measures every second, so the CPU is busy for longer than the guard tolerates.
         let busy = RefCell::new(BTreeSet::new());
-        until(&set, |stats| {
+        until(set.address, |stats| {
             let uptime = stats["uptime_seconds"].as_f64().expect("a number");
             if stats["machine"]["cpu_percent"].as_f64() > Some(90.0) {
                 busy.borrow_mut().insert(uptime.round().to_string());
@@ -125,8 +134,8 @@ fn other_programs_keep_no_connections_out() {
         })
         .await;
         for server in [set, as_it_comes] {
-            assert_eq!(server.stats().await["pressure"], "none");
-            server.enter("ann").await;
+            assert_eq!(stats(server.address).await["pressure"], "none");
+            server.enter_room("ann", "tea").await;
         }
     });
 }
@@ -135,7 +144,10 @@ fn other_programs_keep_no_connections_out() {
 fn the_machine_is_shown() {
     run(async {
         let server = Server::start();
-        until(&server, |stats| stats["machine"]["memory_bytes"] != 0).await;
+        until(server.address, |stats| {
+            stats["machine"]["memory_bytes"] != 0
+        })
+        .await;
         let stats = server.stats().await;
         assert!(stats["machine"]["cpus"].as_u64() >= Some(1));
         for percent in ["cpu_percent", "memory_percent"] {
@@ -158,7 +170,7 @@ fn tuner_moves_a_limit_and_logs_it() {
         assert_eq!(before["tuner"]["policy"], "stepped");
         assert_eq!(before["tuner"]["what"], "threads");
         // The load is low: the first step.
-        until(&server, |stats| stats["tuner"]["limit"] == 4).await;
+        until(server.address, |stats| stats["tuner"]["limit"] == 4).await;
         let tuner = &server.stats().await["tuner"];
         assert_eq!(tuner["changes"], 1);
         let last = tuner["last"].as_str().expect("text");
