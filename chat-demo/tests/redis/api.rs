@@ -7,7 +7,7 @@ use chat_demo_server::issue;
 use chat_demo_server::secret::SecretArgs;
 use serde_json::Value;
 
-use crate::node::{Node, message, run};
+use crate::node::{Node, message, run, until};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 
@@ -70,7 +70,7 @@ fn search_without_members_reads_the_shared_history() {
         assert_eq!(find(&two, "text=tea").await, [1]);
         // From now on, the log of this server is outdated.
         drop(bob);
-        while !two.get("/api/stats").await.contains(r#""rooms":0"#) {}
+        until(async || two.get("/api/stats").await.contains(r#""rooms":0"#)).await;
         for text in ["coffee", "TEAPOT", "tea"] {
             ann.publish("tea", text, None)
                 .await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_demo_client::payload::{Presence, PresenceEvent};
 use chat_demo_client::{Client, Event};
 
-use crate::node::{Node, join, members, next, run};
+use crate::node::{Node, join, members, next, run, until};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 
@@ -35,7 +35,7 @@ fn members_are_counted_and_listed_over_all_servers() {
             assert_eq!(members(client, "tea").await, ["ann", "bob"]);
         }
         bob.leave("tea").await.expect("it is connected");
-        while members(&mut ann, "tea").await != ["ann"] {}
+        until(async || members(&mut ann, "tea").await == ["ann"]).await;
     });
 }
 

@@ -10,7 +10,7 @@ use chat_demo_server::config::Config;
 use chat_demo_server::server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 
 /// Runs a test with a time limit.
 pub(crate) fn run<F: Future<Output = ()>>(test: F) {
@@ -116,16 +116,25 @@ impl Node {
     }
 
     pub(crate) async fn until_ready(&self) {
-        while !self.is_ready().await {}
+        until(async || self.is_ready().await).await;
     }
 
     pub(crate) async fn until_cut_off(&self) {
-        while self.is_ready().await {}
+        until(async || !self.is_ready().await).await;
     }
 
     pub(crate) async fn stop(self) {
         let drain = tokio::task::spawn_blocking(|| self.server.drain());
         drain.await.expect("no panic").expect("all leave");
+    }
+}
+
+/// Polls until a condition holds.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    // The pauses leave the processors to the servers.
+    let mut looks = interval(Duration::from_millis(10));
+    while !holds().await {
+        looks.tick().await;
     }
 }
 

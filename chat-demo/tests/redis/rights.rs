@@ -8,7 +8,7 @@ use chat_demo_client::{Client, Event};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::node::{Node, join, next, run};
+use crate::node::{Node, join, next, run, until};
 use crate::redis::{Redis, free_address};
 
 /// Creates a user of Redis with these rights only, and returns its address.
@@ -27,7 +27,7 @@ async fn expect_overloaded(client: &mut Client) {
 
 /// Waits until `/readyz` gives a reason, and checks that the figures agree.
 async fn until_trouble(node: &Node, reason: &str) {
-    while !node.get("/readyz").await.contains(reason) {}
+    until(async || node.get("/readyz").await.contains(reason)).await;
     assert!(node.get("/readyz").await.starts_with("HTTP/1.1 503"));
     let figures = node.get("/metrics").await;
     assert!(figures.contains("\nchat_redis_up 0\n"), "{figures}");

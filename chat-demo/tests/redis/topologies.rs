@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::node::{Node, messages, run};
+use crate::node::{Node, messages, run, until};
 use crate::redis::{Redis, free_address};
 
 #[test]
@@ -36,7 +36,7 @@ fn rooms_are_spread_over_a_cluster() {
             String::from_utf8_lossy(&made.stdout)
         );
         for part in &parts {
-            while !part.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {}
+            until(async || part.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).await;
         }
         let urls: Vec<_> = parts.iter().map(Redis::url).collect();
         let in_cluster = |config: &mut chat_demo_server::config::Config| {

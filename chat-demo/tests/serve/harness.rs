@@ -14,6 +14,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio::time::interval;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -138,7 +139,7 @@ impl Server {
 
     /// Polls until the figures are as expected.
     pub(crate) async fn until(&self, wanted: impl Fn(&Value) -> bool) {
-        while !wanted(&self.stats().await) {}
+        until(async || wanted(&self.stats().await)).await;
     }
 }
 
@@ -146,6 +147,15 @@ impl Server {
 pub(crate) async fn stats(address: SocketAddr) -> Value {
     let answer = http(address, "GET /api/stats HTTP/1.1").await;
     serde_json::from_str(&answer.body).expect("JSON")
+}
+
+/// Polls until a condition holds.
+pub(crate) async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    // The pauses leave the processors to the server.
+    let mut looks = interval(Duration::from_millis(10));
+    while !holds().await {
+        looks.tick().await;
+    }
 }
 
 /// Performs one HTTP exchange with a server.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::{Server, run};
+use crate::harness::{Server, run, until};
 use crate::http::status;
 
 /// Returns the series of `/metrics`, each as written, with its value.
@@ -47,7 +47,7 @@ impl Server {
     /// Polls until a figure has a value: the server may count an event after the client sees it.
     pub(crate) async fn until_figure(&self, series: &str, value: f64) {
         #[expect(clippy::float_cmp, reason = "counts are whole")]
-        while self.figures().await.of(series) != value {}
+        until(async || self.figures().await.of(series) == value).await;
     }
 }
 

@@ -1,29 +1,17 @@
 //! A server at its limit, and limits that adapt to the load.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
 use chat_demo_server::config::{Config, TunerPolicy};
-use serde_json::{Value, json};
-use tokio::time::interval;
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::harness::{Client, Server, run, stats};
+use crate::harness::{Client, Server, run, stats, until};
 use crate::process::Process;
-
-/// Polls at an interval until the figures are as expected. The server measures its machine no more
-/// often.
-async fn until(address: SocketAddr, wanted: impl Fn(&Value) -> bool) {
-    let mut looks = interval(Duration::from_millis(50));
-    while !wanted(&stats(address).await) {
-        looks.tick().await;
-    }
-}
 
 /// Sets closures that occupy the workers, and a low CPU limit.
 fn busy(config: &mut Config) {
@@ -48,7 +36,7 @@ fn pressure_refuses_connections_then_slows_publishers() {
     run(async {
         let server = Server::with(busy);
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
-        until(server.address, |stats| stats["pressure"] == "refusing").await;
+        server.until(|stats| stats["pressure"] == "refusing").await;
         // A few connections are always admitted.
         assert_eq!(server.http("GET /readyz HTTP/1.1").await.status, 200);
         let mut ann = server.enter_room("ann", "tea").await;
@@ -65,7 +53,7 @@ fn pressure_refuses_connections_then_slows_publishers() {
         let series = "chat_handshakes_refused_total{reason=\"overloaded\"}";
         server.until_figure(series, 1.0).await;
 
-        until(server.address, |stats| stats["pressure"] == "slowing").await;
+        server.until(|stats| stats["pressure"] == "slowing").await;
         ann.publish("tea", "milk?").await;
         let said = ann.expect(Kind::MESSAGE).await;
         assert_eq!(said["text"], "milk?");
@@ -124,13 +112,14 @@ fn other_programs_keep_no_connections_out() {
         ]);
         let _others = Others::start();
         // The server measures every second, so the CPU is busy for longer than the guard tolerates.
-        let busy = RefCell::new(BTreeSet::new());
-        until(set.address, |stats| {
+        let mut busy = BTreeSet::new();
+        until(async || {
+            let stats = stats(set.address).await;
             let uptime = stats["uptime_seconds"].as_f64().expect("a number");
             if stats["machine"]["cpu_percent"].as_f64() > Some(90.0) {
-                busy.borrow_mut().insert(uptime.round().to_string());
+                busy.insert(uptime.round().to_string());
             }
-            busy.borrow().len() == 10
+            busy.len() == 10
         })
         .await;
         for server in [set, as_it_comes] {
@@ -144,10 +133,9 @@ fn other_programs_keep_no_connections_out() {
 fn the_machine_is_shown() {
     run(async {
         let server = Server::start();
-        until(server.address, |stats| {
-            stats["machine"]["memory_bytes"] != 0
-        })
-        .await;
+        server
+            .until(|stats| stats["machine"]["memory_bytes"] != 0)
+            .await;
         let stats = server.stats().await;
         assert!(stats["machine"]["cpus"].as_u64() >= Some(1));
         for percent in ["cpu_percent", "memory_percent"] {
@@ -170,7 +158,7 @@ fn tuner_moves_a_limit_and_logs_it() {
         assert_eq!(before["tuner"]["policy"], "stepped");
         assert_eq!(before["tuner"]["what"], "threads");
         // The load is low: the first step.
-        until(server.address, |stats| stats["tuner"]["limit"] == 4).await;
+        server.until(|stats| stats["tuner"]["limit"] == 4).await;
         let tuner = &server.stats().await["tuner"];
         assert_eq!(tuner["changes"], 1);
         let last = tuner["last"].as_str().expect("text");

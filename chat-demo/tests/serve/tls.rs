@@ -21,7 +21,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 
-use crate::harness::{Client, Response, Server, exchange, run};
+use crate::harness::{Client, Response, Server, exchange, run, until};
 
 /// The name in the certificate.
 const HOST: &str = "localhost";
@@ -128,7 +128,7 @@ impl Secured {
 
     /// Polls until the figures are as expected.
     async fn until(&self, wanted: impl Fn(&Value) -> bool) {
-        while !wanted(&self.stats().await) {}
+        until(async || wanted(&self.stats().await)).await;
     }
 
     /// Polls until this many clients have been refused. Returns the number for a reason.
