@@ -227,11 +227,11 @@
 //! `runtime.spawn`, at level trace, of the target `anthill::task`. If no subscriber enables them,
 //! a task costs one pointer and one check more.
 //!
-//! # What is proven
+//! # What is model-checked
 //!
 //! The pool's protocols (slots, waiting, waking, expiry, close) are model-checked with loom on this
-//! very code. [crossbeam-deque](crossbeam_deque), [`parking_lot`] and [async-task](async_task) are
-//! trusted.
+//! very code. The standard library, [crossbeam-deque](crossbeam_deque), [`parking_lot`],
+//! [async-task](async_task) and tokio are trusted.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(docsrs, doc(auto_cfg(hide(anthill_loom, anthill_shuttle))))]
 #![allow(

@@ -13,9 +13,9 @@
 //! | [`Aimd`] | reported failures | the capacity | a shared resource refuses or times out under overload |
 //! | [`HillClimbing`] | whether more threads raise the throughput | the threads | many short tasks block |
 //!
-//! No policy beats a fixed limit that is right. `tests/tuner` runs them all against a simulated
-//! service whose load and dependency change. `pool/docs/tuner.md` in the repository has the
-//! results.
+//! No policy beats a fixed limit that is right. `tests/behaviour/tuner` runs them all against a
+//! simulated service whose load and dependency change. `pool/docs/tuner.md` in the repository has
+//! the results.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,4 +1,4 @@
-//! I7: a task submitted during a close is either run or handed back.
+//! I7: a task submitted during a close is run or refused.
 //! I8: shutdown returns after every accepted task has ended, panic handlers included.
 
 use anthill::SlotError;
