@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Every check that needs stable Rust (rustup's default profile), a browser, Redis and valgrind: format, lints, docs, tests,
-# instruction counts, models. In a terminal it prints one line for each step, and the output of a step that fails. Elsewhere,
-# or with VERBOSE=1, it prints all output.
+# The checks of a change, which need stable Rust (rustup's default profile), a browser and Redis: format, lints, docs, tests,
+# models. With --all, as in CI, also the benches, the crowds and, with valgrind, the instruction counts. In a terminal it
+# prints one line for each step, and the output of a step that fails. Elsewhere, or with VERBOSE=1, it prints all output.
 set -euo pipefail
 cd "$(dirname "$0")"
+case "$*" in
+    '') all= ;;
+    --all) all=1 ;;
+    *) echo "unknown arguments: $*; the only option is --all"; exit 2 ;;
+esac
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
 # The state for incremental builds would double the size of `target`.
 export CARGO_INCREMENTAL=0
+# Tests of the chat mostly wait for servers and browsers.
+export RUST_TEST_THREADS=$((2 * $(getconf _NPROCESSORS_ONLN)))
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 
@@ -16,7 +23,7 @@ for tool in cargo-fmt cargo-clippy; do
 done
 
 number=0
-steps=$(grep -c '^step ' "$0")
+steps=$(grep -cE "^(step${all:+|full}) " "$0")
 # step TITLE COMMAND...
 step() {
     local title=$1 log begin=$SECONDS
@@ -38,12 +45,15 @@ step() {
     fi
 }
 
+# A step only with --all.
+full() { if [ -n "$all" ]; then step "$@"; fi; }
+
 # The tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the
 # folder of Chromium's driver if that is not in the PATH.
 missing=()
 command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null || missing+=(chromium chromium-driver)
 command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
-command -v valgrind >/dev/null || missing+=(valgrind)
+[ -z "$all" ] || command -v valgrind >/dev/null || missing+=(valgrind)
 install() {
     apt-get update --quiet
     DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes "${missing[@]}"
@@ -58,7 +68,7 @@ fi
 
 # One build of the pool, with all its features, serves its own tests and those of what uses it.
 pool=anthill/futures,anthill/hyper,anthill/metrics,anthill/stream,anthill/tokio,anthill/tower,anthill/tracing,anthill/tuner
-tested=(-p anthill -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p benches -p docs
+tested=(-p anthill -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p docs ${all:+-p benches}
     --features "$pool" --locked)
 loom() { RUSTFLAGS='--cfg anthill_loom' CARGO_TARGET_DIR=$target/loom "$@"; }
 plain() { RUSTFLAGS='--cfg anthill_loom --cfg anthill_plain_deque' CARGO_TARGET_DIR=$target/loom "$@"; }
@@ -72,20 +82,20 @@ on_tokio() {
 
 step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool" --locked -- -D warnings
-step 'lints of the server on tokio' on_tokio
+full 'lints of the server on tokio' on_tokio
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --features "$pool" --locked
 step 'the pool without features' cargo check --quiet -p anthill --all-targets --locked
 step 'build of the tests' cargo test --quiet "${tested[@]}" --no-run
 step 'tests of the pool, the chat and the documents' cargo test "${tested[@]}"
 # Of the same packages, so that nothing is built twice.
-step 'each benchmark once' cargo test --quiet "${tested[@]}" --bench engine
-step 'instruction counts of the hot paths' cargo run --quiet --release -p instructions --locked
+full 'each benchmark once' cargo test --quiet "${tested[@]}" --bench engine
+full 'instruction counts of the hot paths' cargo run --quiet --release -p instructions --locked
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
-step 'lints of the models' loom cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
-step 'the models on the plain deque compile' plain cargo check --quiet -p loom-tests --tests --locked
+full 'lints of the models' loom cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
+full 'the models on the plain deque compile' plain cargo check --quiet -p loom-tests --tests --locked
 step 'models: every schedule' cargo run --quiet -p loom-tests --locked -- models
-step 'lints of the crowds' shuttle cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
-step 'crowds: random schedules' shuttle cargo test -p loom-tests --profile loom --test crowds --locked
+full 'lints of the crowds' shuttle cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
+full 'crowds: random schedules' shuttle cargo test -p loom-tests --profile loom --test crowds --locked
 
 passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' "$logs"/*.log | awk '{ sum += $1 } END { print sum + 0 }')
 printf '\nall %d steps passed in %d min %d s: %d tests and models\n' "$steps" $((SECONDS / 60)) $((SECONDS % 60)) "$passed"
