@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt::Write;
 
 use crate::report;
 use crate::{Outcome, cargo};
@@ -62,13 +61,14 @@ struct Explored {
 /// By the name of the model.
 type Results = BTreeMap<String, Explored>;
 
-pub(crate) fn run_all(write: bool) -> Outcome {
+/// Runs the models whose names contain one of `names`; all models if there are no names.
+pub(crate) fn run(names: &[String], write: bool) -> Outcome {
     let mut models: BTreeMap<String, Vec<(usize, Explored)>> = BTreeMap::new();
     let mut as_tests = Results::new();
     let mut passed = true;
     for (column, run) in RUNS.iter().enumerate() {
         eprintln!("== {}", run.title);
-        let (results, ok) = run.results(&as_tests)?;
+        let (results, ok) = run.results(names, &as_tests)?;
         passed &= ok;
         for (model, explored) in &results {
             println!("{}: {model}: {}", run.title, explored.cell());
@@ -80,18 +80,24 @@ pub(crate) fn run_all(write: bool) -> Outcome {
         }
     }
     if write && passed {
-        let table = table(&models)?;
-        report::write("explored", |_| table)?;
+        report::write("explored", |old| {
+            table(if names.is_empty() { "" } else { old }, &models)
+        })?;
     }
     Ok(passed)
 }
 
 impl Run {
     /// Runs the models. Returns their results and whether all of them passed.
-    fn results(&self, as_tests: &Results) -> Result<(Results, bool), Box<dyn Error>> {
+    fn results(
+        &self,
+        names: &[String],
+        as_tests: &Results,
+    ) -> Result<(Results, bool), Box<dyn Error>> {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         match self.how {
-            How::AsTests => self.output(&[], &[]),
-            How::Schedules(count) => self.output(&[], &[("ANTHILL_SCHEDULES", count)]),
+            How::AsTests => self.output(&names, &[]),
+            How::Schedules(count) => self.output(&names, &[("ANTHILL_SCHEDULES", count)]),
             How::Further => {
                 let (mut results, mut passed) = (Results::new(), true);
                 for (model, explored) in as_tests {
@@ -195,34 +201,47 @@ impl Explored {
     }
 }
 
-fn table(models: &BTreeMap<String, Vec<(usize, Explored)>>) -> Result<String, std::fmt::Error> {
-    let mut table = String::from("| model |");
-    for run in &RUNS {
-        write!(table, " {} |", run.title)?;
-    }
-    writeln!(table, "\n|---|{}", "---|".repeat(RUNS.len()))?;
-    let mut sums = [(0, 0.0); RUNS.len()];
+/// The table of all models. Rows without new results are those of the old table.
+fn table(old: &str, models: &BTreeMap<String, Vec<(usize, Explored)>>) -> String {
+    let mut rows: BTreeMap<String, Vec<String>> = old.lines().filter_map(parse_row).collect();
     for (model, cells) in models {
-        write!(table, "| `{model}` |")?;
-        for (column, sum) in sums.iter_mut().enumerate() {
-            let cell = cells.iter().find(|(place, _)| *place == column);
-            let explored = cell.map(|(_, explored)| *explored);
-            write!(
-                table,
-                " {} |",
-                explored.map_or(String::new(), Explored::cell)
-            )?;
-            sum.0 += explored.map_or(0, |explored| explored.executions);
-            sum.1 += explored.map_or(0.0, |explored| explored.seconds);
+        let mut row = vec![String::new(); RUNS.len()];
+        for (column, explored) in cells {
+            row[*column] = explored.cell();
         }
-        writeln!(table)?;
+        rows.insert(model.clone(), row);
     }
-    write!(table, "| all {} |", models.len())?;
-    for (executions, seconds) in sums {
-        write!(table, " {executions}, {seconds:.0} s |")?;
+    let line = |head: &str, cells: &[String]| format!("| {head} | {} |\n", cells.join(" | "));
+    let titles = RUNS.map(|run| run.title.to_owned());
+    let mut table = line("model", &titles) + &format!("|---|{}\n", "---|".repeat(RUNS.len()));
+    for (model, row) in &rows {
+        table += &line(&format!("`{model}`"), row);
     }
-    writeln!(table)?;
-    Ok(table)
+    let sums: Vec<_> = (0..RUNS.len())
+        .map(|column| sum(rows.values().map(|row| row[column].as_str())))
+        .collect();
+    table + &line(&format!("all {}", rows.len()), &sums)
+}
+
+/// Reads a model's name and cells.
+fn parse_row(line: &str) -> Option<(String, Vec<String>)> {
+    let (model, cells) = line.strip_prefix("| `")?.split_once("` |")?;
+    let cells: Vec<_> = cells.split('|').take(RUNS.len()).collect();
+    let cells = cells.iter().map(|cell| cell.trim().to_owned());
+    Some((model.to_owned(), cells.collect()))
+}
+
+/// The cell with the executions and the seconds of a column.
+fn sum<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let (mut executions, mut seconds) = (0, 0.0);
+    for cell in cells {
+        let mut words = cell.split([' ', ',']).filter(|word| !word.is_empty());
+        let first = words.next().and_then(|word| word.parse::<u64>().ok());
+        let number = words.take_while(|word| *word != "s").last();
+        executions += first.unwrap_or(0);
+        seconds += number.and_then(|word| word.parse().ok()).unwrap_or(0.0);
+    }
+    format!("{executions}, {seconds:.0} s")
 }
 
 #[cfg(test)]
@@ -242,5 +261,28 @@ mod tests {
         assert_eq!(models.len(), 2);
         assert_eq!(models["a"].cell(), "600 at 2, 40.2 s, not all");
         assert_eq!(models["b"].cell(), "20, 0.5 s");
+    }
+
+    #[test]
+    fn rows_without_new_results_stay() {
+        let explored = |executions| Explored {
+            executions,
+            seconds: 1.5,
+            bound: Some(2),
+            all: true,
+        };
+        let row = |model: &str, executions| (model.to_owned(), vec![(0, explored(executions))]);
+        let old = table("", &[row("a", 10), row("b", 20)].into());
+        let new = table(&old, &[row("b", 300), row("c", 4000)].into());
+        let rows: Vec<_> = new.lines().skip(2).collect();
+        assert_eq!(
+            rows,
+            [
+                "| `a` | 10 at 2, 1.5 s |  |  |  |",
+                "| `b` | 300 at 2, 1.5 s |  |  |  |",
+                "| `c` | 4000 at 2, 1.5 s |  |  |  |",
+                "| all 3 | 4310, 4 s | 0, 0 s | 0, 0 s | 0, 0 s |",
+            ]
+        );
     }
 }

@@ -7,6 +7,7 @@
 //! cargo run -p loom-tests -- mutants --only NAME # one fault, with its diff and a schedule in which it fails
 //! cargo run -p loom-tests -- mutants --each      # every model alone: which models find a fault, and which find none
 //! cargo run -p loom-tests -- explore             # every model with one preemption more than in the tests
+//! cargo run -p loom-tests -- explore waiting::   # only models whose name contains `waiting::`
 //! ```
 //!
 //! With `--write` the results of the proofs go into `loom-tests/REPORT.md`.
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo run -p loom-tests -- models
        cargo run -p loom-tests -- mutants [NAME]... [--write | --each | --only]
-       cargo run -p loom-tests -- explore [--write]";
+       cargo run -p loom-tests -- explore [NAME]... [--write]";
 
 fn main() -> ExitCode {
     let (options, words): (Vec<_>, Vec<_>) = std::env::args()
@@ -40,8 +41,8 @@ fn main() -> ExitCode {
         (Some((word, names)), None | Some("--write")) if word == "mutants" => {
             mutants::run_all(names, option.is_some())
         }
-        (Some((word, [])), None | Some("--write")) if word == "explore" => {
-            explore::run_all(option.is_some())
+        (Some((word, names)), None | Some("--write")) if word == "explore" => {
+            explore::run(names, option.is_some())
         }
         _ => return refuse(USAGE),
     };
