@@ -179,6 +179,8 @@ fn blocked_closure_does_not_stop_events() {
 #[test]
 fn second_task_of_an_event_is_offered_to_other_workers() {
     check_within(1, || {
+        // What precedes the event is in other models.
+        loom::stop_exploring();
         let device = Device::new();
         let pool = device.reactor(keeping(0..=2).capacity(2)).build().unwrap();
         let (send, wait) = channel();
@@ -198,6 +200,7 @@ fn second_task_of_an_event_is_offered_to_other_workers() {
         .unwrap();
         // The other worker starts for the second future. Both sleep before the event.
         is_polled.recv().unwrap();
+        loom::explore();
         device.happen();
         pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
@@ -300,9 +303,12 @@ fn expired_worker_passes_on_the_reactor() {
 #[test]
 fn worker_going_to_sleep_sees_the_reactor_is_free() {
     check_within(1, || {
+        // What precedes the second worker and follows the closure is in other models.
+        loom::stop_exploring();
         let device = Device::new();
         let pool = device.reactor(keeping(0..=2).capacity(3)).build().unwrap();
         let (send, wait) = channel();
+        let (ends, has_ended) = channel();
         let next = device.clone().one_of(1);
         pool.spawn(async move {
             next.await;
@@ -316,11 +322,15 @@ fn worker_going_to_sleep_sees_the_reactor_is_free() {
             slot.submit(move || {
                 happens.happen_as(1);
                 wait.recv().unwrap();
+                ends.send(()).unwrap();
             });
         });
+        loom::explore();
         // Starts the other worker.
         pool.submit(|| ()).unwrap();
         device.happen();
+        has_ended.recv().unwrap();
+        loom::stop_exploring();
         pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (3, 0));
     });
