@@ -84,7 +84,7 @@ step 'format' cargo fmt --all --check
 step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool" --locked -- -D warnings
 full 'lints of the server on tokio' on_tokio
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --features "$pool" --locked
-step 'the pool without features' cargo check --quiet -p anthill --all-targets --locked
+full 'the pool without features' cargo check --quiet -p anthill --all-targets --locked
 step 'build of the tests' cargo test --quiet "${tested[@]}" --no-run
 step 'tests of the pool, the chat and the documents' cargo test "${tested[@]}"
 # Of the same packages, so that nothing is built twice.
