@@ -65,7 +65,7 @@ impl Tree {
         let workspace = workspace();
         let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
         let target = target.unwrap_or_else(|| workspace.join("target"));
-        let folder = target.join("mutants");
+        let folder = std::path::absolute(target.join("mutants"))?;
         let root = folder.join("tree");
         if root.exists() {
             fs::remove_dir_all(&root)?;
@@ -220,7 +220,12 @@ impl Tree {
 
     fn cargo(&self, killer: Killer) -> Command {
         let mut command = Command::new(env!("CARGO"));
-        command.current_dir(&self.root).arg("test");
+        command
+            .current_dir(&self.root)
+            .arg("test")
+            // The caller's may be those of the models.
+            .env_remove("RUSTFLAGS")
+            .env_remove("CARGO_ENCODED_RUSTFLAGS");
         match killer {
             Killer::Model(_) => command
                 .args(["--profile", "loom", "-p", "loom-tests", "--test", "models"])

@@ -1,131 +1,14 @@
 //! I14: a submit wakes the worker in the reactor, and a free worker holds the reactor while an event is awaited.
 
-use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::task::{Poll, Wake, Waker};
+mod device;
 
-use anthill::{Builder, Reactor};
+use std::future::poll_fn;
+use std::task::Poll;
+
 use loom::sync::mpsc::channel;
-use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 use loom_tests::{Record, check, check_within, expiring, keeping};
 
-/// A waker that calls a closure once.
-struct Act(std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>);
-
-impl Wake for Act {
-    fn wake(self: std::sync::Arc<Self>) {
-        let act = self.0.lock().unwrap().take();
-        act.expect("the waker is woken once")();
-    }
-}
-
-/// A device with two events, and the reactor that waits for them.
-#[derive(Clone)]
-struct Device {
-    state: Arc<(Mutex<State>, Condvar)>,
-    /// How often a second thread entered the reactor.
-    crowded: Record,
-}
-
-#[derive(Default)]
-struct State {
-    rung: bool,
-    inside: bool,
-    happened: [bool; 2],
-    /// The wakers of each event.
-    waiting: [Vec<Waker>; 2],
-    /// The wakers of events that have happened.
-    ready: VecDeque<Waker>,
-}
-
-impl Device {
-    fn new() -> Self {
-        Self {
-            state: Arc::new((Mutex::new(State::default()), Condvar::new())),
-            crowded: Record::new(),
-        }
-    }
-
-    fn happen(&self) {
-        self.happen_as(0);
-    }
-
-    fn happen_as(&self, event: usize) {
-        let mut state = self.state.0.lock().unwrap();
-        state.happened[event] = true;
-        let waiting = std::mem::take(&mut state.waiting[event]);
-        state.ready.extend(waiting);
-        self.state.1.notify_one();
-    }
-
-    /// Calls `act` at that event, on the thread in the reactor.
-    fn on_event(&self, event: usize, act: impl FnOnce() + Send + 'static) {
-        let act = Act(std::sync::Mutex::new(Some(Box::new(act))));
-        let waker = Waker::from(std::sync::Arc::new(act));
-        self.state.0.lock().unwrap().waiting[event].push(waker);
-    }
-
-    async fn event(self) {
-        self.one_of(0).await;
-    }
-
-    async fn one_of(self, event: usize) {
-        poll_fn(|cx| {
-            let mut state = self.state.0.lock().unwrap();
-            if state.happened[event] {
-                return Poll::Ready(());
-            }
-            state.waiting[event].push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Enters the reactor, which only one thread may do at a time.
-    fn enter(&self) -> MutexGuard<'_, State> {
-        let mut state = self.state.0.lock().unwrap();
-        if std::mem::replace(&mut state.inside, true) {
-            self.crowded.add();
-        }
-        state
-    }
-
-    fn reactor(&self, builder: Builder) -> Builder {
-        let device = self.clone();
-        builder.reactor(move || Ok(device.clone()))
-    }
-}
-
-impl Reactor for Device {
-    fn park(&self) {
-        let mut state = self.enter();
-        loop {
-            if let Some(waker) = state.ready.pop_front() {
-                drop(state);
-                waker.wake();
-                state = self.state.0.lock().unwrap();
-            } else if std::mem::take(&mut state.rung) {
-                break;
-            } else {
-                state = self.state.1.wait(state).unwrap();
-            }
-        }
-        state.inside = false;
-    }
-
-    fn unpark(&self) {
-        self.state.0.lock().unwrap().rung = true;
-        self.state.1.notify_one();
-    }
-
-    fn poll(&self) {
-        let ready = std::mem::take(&mut self.enter().ready);
-        for waker in ready {
-            waker.wake();
-        }
-        self.state.0.lock().unwrap().inside = false;
-    }
-}
+use device::Device;
 
 #[test]
 fn worker_going_to_sleep_sees_an_event() {
@@ -378,5 +261,29 @@ fn task_submitted_inside_the_reactor_is_offered_to_others() {
         device.happen();
         pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (1, 0));
+    });
+}
+
+#[test]
+fn worker_that_polled_the_reactor_leaves_it_attended() {
+    check_within(0, || {
+        let device = Device::new();
+        let pool = device.reactor(keeping(0..=2).capacity(6)).build().unwrap();
+        // After four tasks a worker polls the reactor. Meanwhile the other one may become occupied.
+        for _ in 0..4 {
+            pool.submit(|| ()).unwrap();
+        }
+        for event in 0..2 {
+            let (send, wait) = channel();
+            device.on_event(event, move || send.send(()).unwrap());
+            let happens = device.clone();
+            pool.submit(move || {
+                happens.happen_as(event);
+                wait.recv().unwrap();
+            })
+            .unwrap();
+        }
+        pool.shutdown().wait().unwrap();
+        assert_eq!((pool.stats().completed, device.crowded.count()), (6, 0));
     });
 }

@@ -184,3 +184,18 @@ fn ended_subpool_leaves_other_subpools_registered() {
         assert!(other.is_closed());
     });
 }
+
+#[test]
+fn task_submitted_during_a_reopen_is_run() {
+    check(|| {
+        let pool = pool(1, 1);
+        pool.close();
+        let ran = Record::new();
+        let task = ran.task();
+        let submitter = beside(&pool, move |pool| pool.try_submit(task).is_ok());
+        pool.reopen().unwrap();
+        let accepted = usize::from(submitter.join().unwrap());
+        pool.shutdown().wait().unwrap();
+        assert_eq!(ran.count(), accepted);
+    });
+}

@@ -156,4 +156,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         replace: "false",
         killer: Test("discard"),
     },
+    Mutant {
+        invariant: "I6",
+        fault: "a worker that expires returns its queue after it stopped counting",
+        file: "engine/worker.rs",
+        find: "drop(self.seat);\n        scheduler.dismiss(why);",
+        replace: "scheduler.dismiss(why);\n        drop(self.seat);",
+        killer: Model("refused"),
+    },
+    Mutant {
+        invariant: "I13",
+        fault: "a reopened entrance accepts tasks before it is counted",
+        file: "engine/scheduler/closing.rs",
+        find: "self.open.fetch_add(1, Ordering::AcqRel);\n        entrance.reopened.add();\n        if !entrance.slots.reopen() {",
+        replace: "entrance.reopened.add();\n        let was_drained = entrance.slots.reopen();\n        self.open.fetch_add(1, Ordering::AcqRel);\n        if !was_drained {",
+        killer: Model("reopen"),
+    },
 ];

@@ -124,4 +124,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         replace: "true {\n            self.state.store(place, Ordering::Relaxed);",
         killer: Model("reactor"),
     },
+    Mutant {
+        invariant: "I14",
+        fault: "no fence P2 after the worker in the reactor queues a task",
+        file: "engine/scheduler.rs",
+        find: "fn notify_by_event(&self, lane: Lane) {\n        // P2: pairs with S2, F2 and O2.\n        fence(Ordering::SeqCst);",
+        replace: "fn notify_by_event(&self, lane: Lane) {",
+        killer: Model("reactor"),
+    },
+    Mutant {
+        invariant: "I14",
+        fault: "an occupied worker that polled the reactor leaves it to none",
+        file: "engine/worker/find.rs",
+        find: "self.newly_occupied |= self.seat.occupancy().is_counted();",
+        replace: "",
+        killer: Model("reactor"),
+    },
 ];
