@@ -2,7 +2,7 @@
 //! I8: shutdown returns after every accepted task has ended, panic handlers included.
 
 use anthill::SlotError;
-use loom_tests::{Record, beside, check, expiring, keeping, pool};
+use loom_tests::{Record, beside, check, check_within, expiring, keeping, pool};
 
 #[test]
 fn closure_submitted_during_close_is_run_or_refused() {
@@ -148,7 +148,8 @@ fn subpool_ends_before_its_pool() {
 
 #[test]
 fn pool_that_has_ended_starts_no_thread() {
-    check(|| {
+    // With two preemptions, no thread starts between the end and the count.
+    check_within(3, || {
         let pool = keeping(1..=1).capacity(1).build().unwrap();
         let other = beside(&pool, |pool| {
             pool.shutdown().wait().unwrap();
