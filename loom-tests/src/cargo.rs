@@ -1,14 +1,19 @@
 //! Calls cargo for the tests of this package.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{self, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::report::workspace;
 
-/// Returns a `cargo test` of this package, built with these flags for rustc. Its errors are shown.
-pub(crate) fn test(flags: &str) -> Command {
+/// Returns the folder for builds, as an absolute path: cargo runs in other folders.
+pub(crate) fn target() -> io::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| workspace().join("target"));
+    path::absolute(target.unwrap_or_else(|| workspace().join("target")))
+}
+
+/// Returns a `cargo test` of this package, built with these flags for rustc. Its errors are shown.
+pub(crate) fn test(flags: &str) -> io::Result<Command> {
     let mut command = Command::new(env!("CARGO"));
     command
         .current_dir(workspace())
@@ -16,7 +21,7 @@ pub(crate) fn test(flags: &str) -> Command {
         .env("RUSTFLAGS", flags)
         // It would replace `RUSTFLAGS`.
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_DIR", target.join("loom"))
+        .env("CARGO_TARGET_DIR", target()?.join("loom"))
         .stderr(Stdio::inherit());
-    command
+    Ok(command)
 }

@@ -65,7 +65,7 @@ pub(crate) fn run_all() -> Outcome {
 
 /// Builds the tests under loom. Returns their binaries.
 fn build() -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let output = cargo::test("--cfg anthill_loom")
+    let output = cargo::test("--cfg anthill_loom")?
         .args([
             "--tests",
             "--no-run",

@@ -79,6 +79,9 @@ pub(crate) fn run(names: &[String], write: bool) -> Outcome {
             as_tests = results;
         }
     }
+    if models.is_empty() {
+        return Err(format!("no model is named {}", names.join(" ")).into());
+    }
     if write && passed {
         report::write("explored", |old| {
             table(if names.is_empty() { "" } else { old }, &models)
@@ -129,7 +132,7 @@ impl Run {
         words: &[&str],
         settings: &[(&str, &str)],
     ) -> Result<(Results, bool), Box<dyn Error>> {
-        let output = cargo::test(self.flags)
+        let output = cargo::test(self.flags)?
             .args(["--quiet", "--test", self.binary(), "--"])
             .args(["--nocapture", "--test-threads=1", "--format=pretty"])
             .args(words)

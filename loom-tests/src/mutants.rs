@@ -95,7 +95,7 @@ impl Killer {
 }
 
 /// The mutants whose invariant, fault or killer contains one of `names`; all mutants if there are no names.
-fn chosen(names: &[String]) -> Vec<&'static Mutant> {
+fn chosen(names: &[String]) -> Result<Vec<&'static Mutant>, String> {
     let is_chosen = |mutant: &&Mutant| {
         let killer = mutant.killer.to_string();
         let texts = [mutant.invariant, mutant.fault, &killer];
@@ -104,7 +104,11 @@ fn chosen(names: &[String]) -> Vec<&'static Mutant> {
                 .iter()
                 .any(|name| texts.iter().any(|text| text.contains(name)))
     };
-    list::all().filter(is_chosen).collect()
+    let chosen: Vec<_> = list::all().filter(is_chosen).collect();
+    if chosen.is_empty() {
+        return Err(format!("no fault is named {}", names.join(" ")));
+    }
+    Ok(chosen)
 }
 
 /// How long each killer may take. A mutant counts as hanging after several times the time without a mutant.
@@ -128,7 +132,7 @@ fn patience(
 
 /// Tries the chosen mutants, each until the first model or test fails.
 pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
-    let mutants = chosen(names);
+    let mutants = chosen(names)?;
     let tree = Tree::copy()?;
     let patience = patience(&tree, &mutants)?;
     let mut rows = Vec::new();
@@ -152,7 +156,7 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
 /// Runs every model or test of each killer alone, because loom ends the process at the first failure, and reports the
 /// models that find no fault.
 pub(crate) fn run_each(names: &[String]) -> Outcome {
-    let mutants = chosen(names);
+    let mutants = chosen(names)?;
     let tree = Tree::copy()?;
     let patience = patience(&tree, &mutants)?;
     let (mut blind, mut seeing) = (BTreeSet::new(), BTreeSet::new());
@@ -182,9 +186,8 @@ pub(crate) fn run_each(names: &[String]) -> Outcome {
 /// Tries one mutant, and prints its diff, the model or test that fails, and its output with the
 /// schedule.
 pub(crate) fn run_only(names: &[String]) -> Outcome {
-    let mutant = match chosen(names)[..] {
+    let mutant = match chosen(names)?[..] {
         [mutant] => mutant,
-        [] => return Err(format!("no fault is named {}", names.join(" ")).into()),
         ref several => {
             let faults: Vec<_> = several.iter().map(|mutant| mutant.fault).collect();
             return Err(format!("name one of these faults:\n{}", faults.join("\n")).into());
@@ -226,5 +229,25 @@ impl std::fmt::Display for Killer {
             Self::Crowd => f.write_str("loom-tests/tests/crowds.rs"),
             Self::Test(file) => write!(f, "pool/tests/behaviour/{file}.rs"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fault_that_does_not_exist_is_an_error() {
+        let error = chosen(&["no such fault".into()]).err();
+        assert_eq!(error.as_deref(), Some("no fault is named no such fault"));
+    }
+
+    #[test]
+    fn example_of_the_readme_names_one_fault() {
+        let path = report::workspace().join("loom-tests/README.md");
+        let readme = fs::read_to_string(path).unwrap();
+        let (_, rest) = readme.split_once("mutants --only \"").unwrap();
+        let (name, _) = rest.split_once('"').unwrap();
+        assert_eq!(chosen(&[name.to_owned()]).unwrap().len(), 1, "{name}");
     }
 }

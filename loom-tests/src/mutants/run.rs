@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Killer, Mutant};
+use crate::cargo;
 use crate::report::workspace;
 
 /// How long a killer may take without a mutant.
@@ -63,9 +64,7 @@ impl Tree {
     /// Copies the workspace without its history and its builds.
     pub(crate) fn copy() -> io::Result<Self> {
         let workspace = workspace();
-        let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-        let target = target.unwrap_or_else(|| workspace.join("target"));
-        let folder = std::path::absolute(target.join("mutants"))?;
+        let folder = cargo::target()?.join("mutants");
         let root = folder.join("tree");
         if root.exists() {
             fs::remove_dir_all(&root)?;
