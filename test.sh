@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The checks of a change, which need stable Rust (rustup's default profile), a browser and Redis: format, lints, docs, tests,
-# models. With --all, as in CI, also the benches, the crowds and, with valgrind, the instruction counts. In a terminal it
-# prints one line for each step, and the output of a step that fails. Elsewhere, or with VERBOSE=1, it prints all output.
+# The checks of a change, which need only stable Rust (rustup's default profile): format, lints, docs, tests, models. With
+# --all, as in CI, also what needs a browser, Redis and valgrind, the benches and the crowds. In a terminal it prints one line
+# for each step, and the output of a step that fails. Elsewhere, or with VERBOSE=1, it prints all output.
 set -euo pipefail
 cd "$(dirname "$0")"
 case "$*" in
@@ -13,7 +13,7 @@ target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
 # The state for incremental builds would double the size of `target`.
 export CARGO_INCREMENTAL=0
-# Tests of the chat mostly wait for servers and browsers.
+# Tests of the chat mostly wait for servers.
 export RUST_TEST_THREADS=$((2 * $(getconf _NPROCESSORS_ONLN)))
 mkdir -p "$logs"
 rm -f "$logs"/*.log
@@ -48,12 +48,14 @@ step() {
 # A step only with --all.
 full() { if [ -n "$all" ]; then step "$@"; fi; }
 
-# The tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the
+# Tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the
 # folder of Chromium's driver if that is not in the PATH.
 missing=()
-command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null || missing+=(chromium chromium-driver)
-command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
-[ -z "$all" ] || command -v valgrind >/dev/null || missing+=(valgrind)
+if [ -n "$all" ]; then
+    command -v "${CHROMEWEBDRIVER:+$CHROMEWEBDRIVER/}chromedriver" >/dev/null || missing+=(chromium chromium-driver)
+    command -v redis-server >/dev/null && command -v redis-cli >/dev/null || missing+=(redis-server)
+    command -v valgrind >/dev/null || missing+=(valgrind)
+fi
 install() {
     apt-get update --quiet
     DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes "${missing[@]}"
@@ -68,8 +70,9 @@ fi
 
 # One build of the pool, with all its features, serves its own tests and those of what uses it.
 pool=anthill/futures,anthill/hyper,anthill/metrics,anthill/stream,anthill/tokio,anthill/tower,anthill/tracing,anthill/tuner
+services=chat-demo/browser-and-redis-tests
 tested=(-p anthill -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p docs ${all:+-p benches}
-    --features "$pool" --locked)
+    --features "$pool${all:+,$services}" --locked)
 loom() { RUSTFLAGS='--cfg anthill_loom' CARGO_TARGET_DIR=$target/loom "$@"; }
 plain() { RUSTFLAGS='--cfg anthill_loom --cfg anthill_plain_deque' CARGO_TARGET_DIR=$target/loom "$@"; }
 shuttle() { RUSTFLAGS='--cfg anthill_shuttle' CARGO_TARGET_DIR=$target/loom "$@"; }
@@ -81,7 +84,7 @@ on_tokio() {
 }
 
 step 'format' cargo fmt --all --check
-step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool" --locked -- -D warnings
+step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool,$services" --locked -- -D warnings
 full 'lints of the server on tokio' on_tokio
 step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --features "$pool" --locked
 full 'the pool without features' cargo check --quiet -p anthill --all-targets --locked
