@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
+use crate::task::unwind;
 
 /// A queue of entries, and the number of its attendants.
 ///
@@ -12,13 +13,19 @@ use crate::sync::Mutex;
 /// least one attendant exists.
 pub struct Backlog<T>(Mutex<State<T>>);
 
+/// An entry that may be ended before an attendant takes it.
+pub trait Entry {
+    /// Returns whether it was ended. It may then only be dropped.
+    fn is_spent(&mut self) -> bool;
+}
+
 struct State<T> {
     waiting: VecDeque<T>,
     attendants: u32,
     most: u32,
 }
 
-impl<T> Backlog<T> {
+impl<T: Entry> Backlog<T> {
     /// Creates a backlog with at most `attendants` attendants at once.
     pub fn new(attendants: u32) -> Self {
         Self(Mutex::new(State {
@@ -32,7 +39,7 @@ impl<T> Backlog<T> {
     /// already counted.
     #[must_use = "without the counted attendant the entry waits forever"]
     pub fn push(&self, entry: T) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.with_room();
         state.waiting.push_back(entry);
         state.enlist()
     }
@@ -44,12 +51,28 @@ impl<T> Backlog<T> {
     /// scheduled. The pool could then end before it receives the new attendant.
     #[must_use = "a returned entry is not queued"]
     pub fn push_beyond_limit(&self, entry: T) -> Option<T> {
-        let mut state = self.0.lock();
+        let mut state = self.with_room();
         if state.enlist() {
             return Some(entry);
         }
         state.waiting.push_back(entry);
         None
+    }
+
+    /// Locks the state for a push. Removes spent entries before the queue would have to grow, or
+    /// they would fill the memory while the attendants are busy.
+    fn with_room(&self) -> MutexGuard<'_, State<T>> {
+        let mut state = self.0.lock();
+        if state.waiting.len() == state.waiting.capacity() {
+            let spent = state.remove_spent();
+            if !spent.is_empty() {
+                // Outside of the lock: a drop may run code of the user.
+                drop(state);
+                unwind::catch(|| drop(spent)).unwrap_or_else(unwind::discard);
+                state = self.0.lock();
+            }
+        }
+        state
     }
 
     /// Takes the next entry for an attendant. On `None` the attendant is no longer counted and must
@@ -84,6 +107,26 @@ impl<T> Backlog<T> {
     }
 }
 
+impl<T: Entry> State<T> {
+    /// Removes the spent entries. Leaves as much room as entries, so that each push costs a bounded
+    /// time.
+    fn remove_spent(&mut self) -> Vec<T> {
+        let mut spent = Vec::new();
+        for _ in 0..self.waiting.len() {
+            let Some(mut entry) = self.waiting.pop_front() else {
+                break;
+            };
+            if entry.is_spent() {
+                spent.push(entry);
+            } else {
+                self.waiting.push_back(entry);
+            }
+        }
+        self.waiting.reserve(self.waiting.len());
+        spent
+    }
+}
+
 impl<T> State<T> {
     /// Counts one more attendant and returns true, unless the limit is reached.
     fn enlist(&mut self) -> bool {
@@ -115,6 +158,29 @@ impl<T> fmt::Debug for Backlog<T> {
 #[cfg(all(test, not(anthill_loom)))]
 mod tests {
     use super::*;
+
+    /// Zeros are spent.
+    impl Entry for u32 {
+        fn is_spent(&mut self) -> bool {
+            *self == 0
+        }
+    }
+
+    #[test]
+    fn spent_entries_do_not_pile_up() {
+        let backlog = Backlog::new(1);
+        assert!(backlog.push(1), "the attendant is busy from here on");
+        for entry in 2..6 {
+            assert!(!backlog.push(entry));
+            (0..1_000).for_each(|_| assert!(!backlog.push(0)));
+        }
+        let len = backlog.len();
+        assert!(len < 64, "{len} entries, and five of them live");
+        let live: Vec<_> = (0..len)
+            .filter_map(|_| backlog.take().filter(|entry| *entry > 0))
+            .collect();
+        assert_eq!(live, [1, 2, 3, 4, 5]);
+    }
 
     #[test]
     fn attendants_stay_within_their_limit() {

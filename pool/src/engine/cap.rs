@@ -5,7 +5,7 @@
 //! runs one waiting closure. It then queues again behind the other closures of its priority, so
 //! that a limited subpool gets the same turns as an unlimited one.
 
-use crate::engine::backlog::Backlog;
+use crate::engine::backlog::{Backlog, Entry};
 use crate::engine::entrance::Entrance;
 use crate::engine::gate::Gate;
 use crate::engine::scheduler;
@@ -14,6 +14,12 @@ use crate::task::Task;
 
 /// The closures that wait at an entrance with a limit.
 pub type Cap = Backlog<Task<Seat>>;
+
+impl Entry for Task<Seat> {
+    fn is_spent(&mut self) -> bool {
+        self.is_spent()
+    }
+}
 
 impl Entrance {
     /// Limits the closures to `threads` workers at once.
@@ -85,5 +91,31 @@ impl Gate {
         if let Some(task) = self.cap().and_then(Cap::take) {
             self.attend(task, seat);
         }
+    }
+}
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests {
+    use super::*;
+    use crate::task::Work;
+
+    struct Spent;
+
+    impl Work<Seat> for Spent {
+        fn run(self, _: &Seat) {}
+
+        fn is_spent(&mut self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn spent_closures_do_not_pile_up() {
+        let cap = Cap::new(1);
+        assert!(cap.push_beyond_limit(Task::new(|_: &Seat| ())).is_some());
+        for _ in 0..1_000 {
+            assert!(cap.push_beyond_limit(Task::new(Spent)).is_none());
+        }
+        assert!(cap.len() < 64, "{} closures", cap.len());
     }
 }

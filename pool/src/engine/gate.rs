@@ -8,7 +8,6 @@ use std::task::{Context, Poll};
 use crate::admission::{Joined, NoSlot};
 use crate::engine::context::{Context as TaskContext, ContextJob};
 use crate::engine::entrance::{Entrance, Patience};
-use crate::engine::lane::Lane;
 use crate::engine::priority::Priority;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::seat::Seat;
@@ -109,16 +108,6 @@ impl Gate {
     pub fn priority(&self) -> Priority {
         let subpool = self.subpool.as_ref();
         subpool.map_or(Priority::Normal, |entrance| entrance.priority)
-    }
-
-    /// Removes cancelled closures from the queue if there may be many. Call it after a cancel, or
-    /// they pile up.
-    pub fn sweep(&self) {
-        let (scheduler, priority) = (&self.scheduler, self.priority());
-        let drop_spent = |task| scheduler.drop_spent(task);
-        if scheduler.queues.sweep(priority, drop_spent) {
-            scheduler.notify(Lane::Closures);
-        }
     }
 
     /// Wraps a closure that holds a slot of this entrance in a task.

@@ -16,16 +16,16 @@ mod queues;
 mod scheduler;
 mod seat;
 mod settings;
+mod sweep;
 pub(crate) mod worker;
 pub(crate) mod worker_thread;
 
-pub(crate) use backlog::Backlog;
+pub(crate) use backlog::{Backlog, Entry};
 pub(crate) use context::{Capture, Context};
 pub(crate) use entrance::{Entrance, Patience};
 pub(crate) use future::{Runnable, spawn};
 pub(crate) use gate::{Enter, Gate};
 pub(crate) use held::HeldSlot;
-pub(crate) use lane::Lane;
 pub(crate) use options::{Expiring, ExpiringFuture, Options, Worn};
 pub use priority::Priority;
 pub(crate) use scheduler::{ClosureTurn, OnClose, Scheduler, run};

@@ -38,8 +38,8 @@ pub struct Queues<T> {
     vacant: Mutex<Vec<Own<T>>>,
     /// The number of workers that share the tasks of a shared queue.
     workers: usize,
-    /// Closures that were cancelled since the last sweep of the shared queues.
-    cancelled: figures::AtomicUsize,
+    /// Closures that were ended out of turn since the last sweep of the shared queues.
+    spent: figures::AtomicUsize,
 }
 
 impl<T> Queues<T> {
@@ -58,7 +58,7 @@ impl<T> Queues<T> {
             claimed: AtomicUsize::new(0),
             vacant: Mutex::new(vacant),
             workers: max_threads.min(LOCALS),
-            cancelled: figures::AtomicUsize::new(0),
+            spent: figures::AtomicUsize::new(0),
         }
     }
 
@@ -109,26 +109,27 @@ impl<T> Queues<T> {
         self.closures[priority as usize].push(task);
     }
 
-    /// Pops each closure of a shared queue and pushes it back unless `take` consumes it, so the
-    /// order stays. Does nothing until enough closures were cancelled. Other workers may see an
-    /// empty queue meanwhile. Returns whether a closure was pushed back; the caller must then
-    /// notify.
+    /// Counts closures that were ended out of turn. Once they may be half of the closures in the
+    /// shared queues, pops each of those and pushes it back unless `take` consumes it. Returns
+    /// whether a closure was pushed back; the caller must then notify.
     ///
-    /// Without it, a submitter that cancels the oldest closure for each new one would fill the
-    /// memory while all workers are busy.
-    pub fn sweep(&self, priority: Priority, mut take: impl FnMut(T) -> Option<T>) -> bool {
-        let queue = &self.closures[priority as usize];
-        let cancelled = self.cancelled.fetch_add(1, Ordering::Relaxed) + 1;
-        if cancelled < SWEEP_SHARED.max(queue.len() / 2) {
+    /// Other workers may see an empty queue meanwhile, and may take a closure whose predecessors
+    /// are then pushed back behind it.
+    pub fn sweep(&self, count: usize, mut take: impl FnMut(T) -> Option<T>) -> bool {
+        let spent = self.spent.fetch_add(count, Ordering::Relaxed) + count;
+        let len: usize = self.closures.iter().map(Injector::len).sum();
+        if spent < SWEEP_SHARED.max(len / 2) {
             return false;
         }
-        self.cancelled.store(0, Ordering::Relaxed);
+        self.spent.store(0, Ordering::Relaxed);
         let mut has_put_back = false;
-        for _ in 0..queue.len() {
-            let Some(task) = steal_one(queue) else { break };
-            if let Some(task) = take(task) {
-                queue.push(task);
-                has_put_back = true;
+        for queue in &self.closures {
+            for _ in 0..queue.len() {
+                let Some(task) = steal_one(queue) else { break };
+                if let Some(task) = take(task) {
+                    queue.push(task);
+                    has_put_back = true;
+                }
             }
         }
         has_put_back

@@ -28,7 +28,7 @@ pub struct Seat {
     /// What runs here, and the entrance of that task.
     activity: Arc<Activity>,
     events: Cell<Events>,
-    /// The number of tasks that were ended in place since the own queue was last swept.
+    /// The number of closures that this worker ended out of turn since it last swept.
     pub spent: Cell<usize>,
     /// The thread's next seat up its stack. A worker of one pool may do a job of another pool that
     /// has no thread.

@@ -5,9 +5,8 @@ use std::rc::Rc;
 
 use crate::engine::ClosureTurn;
 use crate::engine::Entrance;
-use crate::engine::Lane;
 use crate::engine::Seat;
-use crate::sync::{Arc, SWEEP};
+use crate::sync::Arc;
 use crate::task::End;
 
 /// A worker whose task waits for another task of the same entrance. It may run that task in place.
@@ -50,24 +49,6 @@ impl Helper {
         }
         turn.settle(end(&turn, discards));
         drop(turn);
-        self.sweep();
-    }
-
-    /// Removes tasks that were ended in place from the own queue, because the worker may not pop
-    /// from it for long. Waits until they may be half of the queue, so that the cost per task is
-    /// bounded.
-    fn sweep(&self) {
-        let Some(own) = &self.seat.own else { return };
-        let spent = self.seat.spent.get() + 1;
-        self.seat.spent.set(spent);
-        if spent < SWEEP.max(own.len(Lane::Closures) / 2) {
-            return;
-        }
-        self.seat.spent.set(0);
-        let scheduler = &self.seat.scheduler;
-        let has_put_back = own.sweep(Lane::Closures, |task| scheduler.drop_spent(task));
-        if has_put_back {
-            scheduler.notify(Lane::Closures);
-        }
+        self.seat.scheduler.sweep();
     }
 }

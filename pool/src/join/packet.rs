@@ -224,7 +224,7 @@ impl<R: Resting<T>, T> Packet<R, T> {
             slot.end(&End::Cancelled);
         });
         drop(slot);
-        gate.sweep();
+        gate.scheduler.sweep();
         if let Err(payload) = dropped {
             resume_unwind(payload);
         }

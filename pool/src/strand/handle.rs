@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::engine::Backlog;
+use crate::engine::Entry;
 use crate::engine::Gate;
 use crate::engine::Runnable;
 use crate::engine::Seat;
@@ -56,13 +57,23 @@ struct Line {
     gate: Gate,
     /// Has one attendant: a task of the pool that runs or is queued, or the strand's future until
     /// it ends.
-    inbox: Backlog<Entry>,
+    inbox: Backlog<StrandTask>,
 }
 
 /// One task of a strand.
-enum Entry {
+enum StrandTask {
     Closure(Task<Seat>),
     Future(Runnable),
+}
+
+impl Entry for StrandTask {
+    fn is_spent(&mut self) -> bool {
+        match self {
+            Self::Closure(task) => task.is_spent(),
+            // A cancelled future keeps its slot until its turn, so the capacity bounds them.
+            Self::Future(_) => false,
+        }
+    }
 }
 
 impl Pool {
@@ -99,7 +110,7 @@ impl Strand {
 
     /// Appends a closure that holds a slot.
     pub(crate) fn push_closure(&self, job: impl Job) {
-        push(&self.0, Entry::Closure(self.0.gate.task(job)));
+        push(&self.0, StrandTask::Closure(self.0.gate.task(job)));
     }
 
     /// Appends a future that holds a slot.
@@ -110,7 +121,7 @@ impl Strand {
     {
         let turn = Turn(Arc::clone(&self.0));
         let runnable = self.0.gate.runnable(InTurn { future, turn });
-        push(&self.0, Entry::Future(runnable));
+        push(&self.0, StrandTask::Future(runnable));
     }
 
     /// Returns whether the caller has the last reference: no other handle, and no tasks.
@@ -139,7 +150,7 @@ impl Strand {
     }
 }
 
-fn push(line: &Arc<Line>, entry: Entry) {
+fn push(line: &Arc<Line>, entry: StrandTask) {
     if line.inbox.push(entry) {
         schedule(line);
     }
@@ -167,7 +178,7 @@ fn run(line: &Arc<Line>, seat: &Seat) {
         match entry {
             // A panic of the closure is caught deeper. `run` also catches a panic from dropping its
             // captures, which must not end the strand.
-            Entry::Closure(task) => {
+            StrandTask::Closure(task) => {
                 crate::engine::run(task, seat);
                 if slice.get_or_insert_with(Slice::begin).is_over() {
                     if line.inbox.has_more() {
@@ -177,7 +188,7 @@ fn run(line: &Arc<Line>, seat: &Seat) {
                 }
             }
             // The strand goes on when the future drops its `Turn`.
-            Entry::Future(runnable) => {
+            StrandTask::Future(runnable) => {
                 crate::engine::spawn(&line.gate.scheduler, runnable);
                 return;
             }

@@ -19,10 +19,10 @@ pub(crate) const FUTURES_IN_ROW: u32 = 16;
 /// Closures that a strand runs before other tasks of its worker get a turn.
 pub(crate) const BUDGET: usize = 64;
 
-/// Tasks run in place before a worker sweeps their stubs from its queue, at least.
+/// The fewest closures that a worker ends out of turn before it sweeps its queue.
 pub(crate) const SWEEP: usize = 64;
 
-/// The fewest cancelled closures after which a shared queue is swept.
+/// The fewest closures that are ended out of turn before the shared queues are swept.
 pub(crate) const SWEEP_SHARED: usize = 1024;
 
 /// The fewest calls of `Strands::strand` between two searches for unneeded strands.

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::task::Poll;
 
-use anthill::JoinError;
+use anthill::{JoinError, Priority};
 
 use crate::support::{Gate, block_on, eventually, pool};
 
@@ -100,6 +100,57 @@ fn cancelled_closure_releases_slot_and_memory_at_once() {
     gate.open();
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 1);
+}
+
+/// How many entries may be left of 10,000 closures that were ended out of turn.
+const LEFT: usize = 2_000;
+
+#[test]
+fn cancelled_closures_of_a_strand_do_not_pile_up() {
+    let (pool, gate) = (pool(3, 1), Gate::new());
+    let strand = pool.strand();
+    strand.submit(gate.waiter()).unwrap();
+    for _ in 0..10_000 {
+        let queued = strand.submit_with_handle(|| ()).unwrap();
+        assert!(queued.cancel());
+    }
+    assert_eq!(pool.in_flight(), 1);
+    let queued = strand.queued();
+    assert!(queued < LEFT, "{queued} are left in the strand");
+    gate.open();
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 1);
+}
+
+#[test]
+fn closures_that_a_closure_cancels_do_not_pile_up() {
+    let pool = pool(3, 1);
+    let own = pool.clone();
+    let canceller = pool.submit_with_handle(move || {
+        for _ in 0..10_000 {
+            let queued = own.submit_with_handle(|| ()).unwrap();
+            assert!(queued.cancel());
+        }
+        own.stats().queued
+    });
+    let queued = canceller.unwrap().wait().unwrap();
+    assert!(queued < LEFT, "{queued} are left in the worker's queue");
+}
+
+#[test]
+fn closures_with_a_priority_that_run_in_place_do_not_pile_up() {
+    let pool = pool(3, 1);
+    let subpool = pool.subpool().priority(Priority::High).build().unwrap();
+    let own = subpool.clone();
+    let joiner = subpool.submit_with_handle(move || {
+        for number in 0..10_000 {
+            let child = own.submit_with_handle(move || number).unwrap();
+            assert_eq!(child.wait().unwrap(), number);
+        }
+        own.stats().queued
+    });
+    let queued = joiner.unwrap().wait().unwrap();
+    assert!(queued < LEFT, "{queued} are left in the shared queue");
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         invariant: "I1",
         fault: "a sweep notifies no worker of tasks that it puts back",
-        file: "join/helper.rs",
+        file: "engine/sweep.rs",
         find: "if has_put_back",
         replace: "if has_put_back && false",
         killer: Model("together"),

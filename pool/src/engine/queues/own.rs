@@ -55,9 +55,9 @@ impl<T> Own<T> {
         self.queue(lane).len()
     }
 
-    /// Pops each task of a lane and pushes it back unless `take` consumes it, so the order stays.
-    /// Other workers may see an empty queue meanwhile. Returns whether a task was pushed back; the
-    /// caller must then notify.
+    /// Pops each task of a lane and pushes it back unless `take` consumes it. Other workers may see
+    /// an empty queue meanwhile. Returns whether a task was pushed back; the caller must then
+    /// notify.
     pub fn sweep(&self, lane: Lane, mut take: impl FnMut(T) -> Option<T>) -> bool {
         let queue = self.queue(lane);
         let mut has_put_back = false;
