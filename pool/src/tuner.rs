@@ -86,7 +86,8 @@ const READINGS: u32 = 10;
 pub enum Target {
     /// The number of slots: [`Pool::set_capacity`].
     Capacity,
-    /// The most threads, for the pool and its subpools: [`Pool::set_threads`]. The minimum stays.
+    /// The most threads, for the pool and its subpools: [`Pool::set_threads`]. A limit
+    /// below the minimum lowers the minimum too, until the limit rises again.
     Threads,
 }
 
@@ -113,6 +114,8 @@ pub struct Tuner {
     pool: Pool,
     target: Target,
     control: Control,
+    /// The minimum of threads while the limit allows it.
+    min_threads: usize,
     /// The length of a sample.
     interval: Duration,
 }
@@ -138,6 +141,7 @@ impl Tuner {
             pool: pool.clone(),
             target,
             control: control.into().or_bounds_around(target.limit(pool)),
+            min_threads: *pool.threads().start(),
             interval: Duration::from_millis(500),
         }
     }
@@ -215,8 +219,22 @@ impl Tuner {
             .meter
             .read(&self.pool.stats(), Instant::now(), limit, self.interval)?;
         let change = self.control.observe(limit, &sample)?;
-        self.target.set(&self.pool, change.to);
+        match self.target {
+            Target::Capacity => self.pool.set_capacity(change.to),
+            Target::Threads => self.set_threads(change.to),
+        }
         Some(change)
+    }
+
+    fn set_threads(&mut self, limit: usize) {
+        let (min, max) = self.pool.threads().into_inner();
+        if min != self.min_threads.min(max) {
+            // Somebody else has set it since.
+            self.min_threads = min;
+        }
+        // The pool refuses only more threads than it supports. The limit then stays, and the next
+        // sample reads it.
+        let _ = self.pool.set_threads(self.min_threads.min(limit)..=limit);
     }
 
     /// Starts a thread that calls [`tick`](Self::tick) at the right interval, and calls `on_change`
@@ -262,18 +280,6 @@ impl Target {
         match self {
             Self::Capacity => pool.capacity(),
             Self::Threads => *pool.threads().end(),
-        }
-    }
-
-    fn set(self, pool: &Pool, limit: usize) {
-        match self {
-            Self::Capacity => pool.set_capacity(limit),
-            Self::Threads => {
-                let fewest = (*pool.threads().start()).min(limit);
-                // The pool refuses only more threads than it supports. The limit then stays, and
-                // the next sample reads it.
-                let _ = pool.set_threads(fewest..=limit);
-            }
         }
     }
 }

@@ -95,11 +95,14 @@ where
     /// # Panics
     ///
     /// The same as [`wait`](Self::wait).
-    pub fn wait_timeout(self, timeout: Duration) -> Result<T, RunError> {
-        match Instant::now().checked_add(timeout) {
-            Some(deadline) => self.wait_deadline(deadline),
-            None => self.wait(),
+    pub fn wait_timeout(mut self, timeout: Duration) -> Result<T, RunError> {
+        if let Some(deadline) = Instant::now().checked_add(timeout) {
+            return self.wait_deadline(deadline);
         }
+        // Beyond the range of the clock: it never ends.
+        let (reserve, f) = self.take_unpolled();
+        let task = reserve.wait_timeout(timeout)?.submit_with_handle(f);
+        Ok(task.wait()?)
     }
 
     /// Blocks the calling thread until the closure has ended, at the latest until `deadline`.
@@ -130,7 +133,7 @@ where
         match task.wait_deadline(deadline) {
             Ok(result) => Ok(result?),
             Err(task) => {
-                task.cancel();
+                task.cancel_reporting();
                 Err(RunError::Timeout)
             }
         }
@@ -174,7 +177,7 @@ where
 impl<F, T> Drop for Run<'_, F, T> {
     fn drop(&mut self) {
         if let State::Runs(task) = &self.0 {
-            task.cancel();
+            task.cancel_reporting();
         }
     }
 }

@@ -173,7 +173,8 @@ impl Control {
 
     /// Bounds the limit by four times the limit that it has, unless bounds were set.
     pub(super) fn or_bounds_around(mut self, limit: usize) -> Self {
-        self.bounds.get_or_insert(1..=limit.saturating_mul(4));
+        self.bounds
+            .get_or_insert(1..=limit.saturating_mul(4).max(1));
         self
     }
 

@@ -108,6 +108,52 @@ fn run_that_times_out_in_the_queue_never_begins() {
 }
 
 #[test]
+fn longest_timeout_waits_in_a_nonblocking_pool() {
+    let pool = Pool::builder().capacity(1).nonblocking(true).build();
+    let pool = pool.unwrap();
+    let held = pool.try_slot().unwrap();
+    let sum = thread::scope(|scope| {
+        let waits = scope.spawn(|| pool.run(|| 6 * 7).wait_timeout(Duration::MAX));
+        eventually(|| pool.stats().waiting == 1);
+        drop(held);
+        waits.join().unwrap()
+    });
+    assert_eq!(sum.unwrap(), 42);
+}
+
+#[test]
+fn panicking_drop_of_a_dropped_run_is_reported() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("in a drop"));
+        }
+    }
+
+    let (report, reports) = mpsc::channel();
+    let pool = Pool::builder()
+        .capacity(2)
+        .threads(1..=1)
+        .panic_handler(move |panic| report.send(panic).unwrap())
+        .build()
+        .unwrap();
+    let gate = Gate::new();
+    occupy(&pool, &gate);
+    let bomb = Bomb;
+    let mut queued = pool.run(move || drop(bomb));
+    assert!(poll_once(&mut queued).is_pending());
+    drop(queued);
+    assert_eq!(reports.recv().unwrap().message(), Some("in a drop"));
+    let bomb = Bomb;
+    let late = pool.run(move || drop(bomb)).wait_timeout(Duration::ZERO);
+    assert!(matches!(late, Err(RunError::Timeout)));
+    assert_eq!(reports.recv().unwrap().message(), Some("in a drop"));
+    assert_eq!(pool.in_flight(), 1);
+    gate.open();
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
 fn dropped_run_never_begins_its_closure() {
     let (pool, gate) = (pool(2, 1), Gate::new());
     occupy(&pool, &gate);

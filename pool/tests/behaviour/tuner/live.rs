@@ -1,11 +1,14 @@
 //! A tuner and a real pool.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use anthill::Pool;
-use anthill::tuner::{Aimd, Control, Fixed, Probe, Reason, Stepped, Target, Tuner};
+use anthill::tuner::{
+    Aimd, Control, Fixed, Policy, Probe, Proposal, Reason, Sample, Stepped, Target, Tuner,
+};
 
 /// One percent each.
 struct Load(AtomicUsize);
@@ -28,6 +31,19 @@ impl Load {
 /// Ticks until there is a change; not for ever.
 fn change(tuner: &mut Tuner) -> Option<anthill::tuner::Change> {
     (0..1000).find_map(|_| tuner.tick())
+}
+
+/// Proposes what it is told.
+struct Obedient(Arc<AtomicUsize>);
+
+impl Policy for Obedient {
+    fn propose(&mut self, _: &Sample, _: &RangeInclusive<usize>) -> Option<Proposal> {
+        Some(Proposal {
+            limit: self.0.load(Ordering::Relaxed),
+            reason: Reason::Bounds,
+            at_once: true,
+        })
+    }
 }
 
 #[test]
@@ -70,6 +86,30 @@ fn tuner_moves_the_threads_and_keeps_the_minimum() {
         "the fewest are no more than the most"
     );
     pool.shutdown().wait().unwrap();
+
+    let pool = Pool::builder().threads(4..=8).build().unwrap();
+    let wanted = Arc::new(AtomicUsize::new(2));
+    let policy = Obedient(Arc::clone(&wanted));
+    let mut tuner = Tuner::new(&pool, Target::Threads, policy);
+    assert_eq!(change(&mut tuner).unwrap().to, 2);
+    assert_eq!(pool.threads(), 2..=2);
+    wanted.store(6, Ordering::Relaxed);
+    assert_eq!(change(&mut tuner).unwrap().to, 6);
+    assert_eq!(pool.threads(), 4..=6, "the minimum returns with the limit");
+    pool.set_threads(1..=6).unwrap();
+    wanted.store(8, Ordering::Relaxed);
+    assert_eq!(change(&mut tuner).unwrap().to, 8);
+    assert_eq!(pool.threads(), 1..=8, "others may change the minimum");
+    pool.shutdown().wait().unwrap();
+}
+
+#[test]
+fn tuner_of_a_pool_without_capacity_raises_it() {
+    let pool = Pool::builder().capacity(1).build().unwrap();
+    pool.set_capacity(0);
+    let mut tuner = Tuner::new(&pool, Target::Capacity, Fixed(9));
+    assert_eq!(change(&mut tuner).unwrap().to, 1);
+    assert_eq!(pool.capacity(), 1);
 }
 
 #[test]
