@@ -36,7 +36,7 @@
 //! | [`Pool::try_submit`], [`Pool::try_spawn`] | never block; return a refused task |
 //! | [`Pool::run`] | a value: reserve a slot, run a closure, return its result |
 //! | [`Pool::slot`], [`Pool::try_slot`] | a value, or at once: a [`Slot`], with a name and a time to expire for the task |
-//! | [`Pool::slots`], [`Pool::try_slots`] | several slots for one task, for bounds in bytes |
+//! | [`Pool::slots`], [`Pool::try_slots`] | several slots for one task, for bounds in MiB or KiB |
 //! | [`JoinHandle`] | a value: the result, the panic or the cancellation; cancels |
 //! | [`Group`] | a value: the results of many handles in order; stops at the first error |
 //! | [`Pool::map`] | an iterator or stream over results: lazy, ordered, bounded |
@@ -202,15 +202,16 @@
 //!
 //! # Panics
 //!
-//! A panic of a task is caught on the worker, counted, and passed to the [panic
-//! handler](Builder::panic_handler). This needs unwinding: with `panic = "abort"` a panic in a task
-//! ends the program.
+//! A panic of a task is caught on the worker and counted. It goes to the task's [`JoinHandle`],
+//! scope or map, otherwise to the [panic handler](Builder::panic_handler). Panics in a map are not
+//! counted, because its items are not tasks of their own. This needs unwinding: a panic in a task
+//! ends a program that is built with `panic = "abort"`.
 //!
 //! # Features
 //!
 //! | feature | |
 //! |---|---|
-//! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task |
+//! | `tokio` | `Builder::tokio`: an idle worker drives tokio's sockets, timers and signals, which work in every task. Calls that would block a thread of tokio panic |
 //! | `tuner` | module `tuner`: the capacity, or the threads, follow the load |
 //! | `stream` | `Pool::map_stream`: a parallel map over a stream |
 //! | `futures`, `hyper` | `futures::task::Spawn`, `hyper::rt::Executor` for [`Pool`] |

@@ -19,7 +19,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// Runs the futures of a service in a pool. Needs the feature `tower`.
 ///
 /// `poll_ready` reserves a slot, so the layer composes with others. A ready service keeps the slot
-/// until it is called or dropped. Under `load_shed` a full pool refuses a request at once.
+/// until it is called or dropped. A service that was not ready stays in line, and takes a slot even
+/// if it is not polled again: do not keep one. Under `load_shed` a full pool refuses a request at
+/// once.
 /// `timeout` limits the time from the slot to the response. Dropping a response future cancels its
 /// request.
 ///

@@ -25,7 +25,8 @@ pub enum SlotError {
     /// No slot came free before the deadline.
     Timeout,
     /// A worker of this pool would have blocked until a slot is free, and only this worker may be
-    /// able to free one. Use `try_submit` or `try_slot`; in a future, await the slot.
+    /// able to free one. Use `try_submit` or `try_slot`. A future can await a slot, but holds
+    /// its own meanwhile: if all slots are held by such futures, they wait for ever.
     WouldDeadlock,
     /// [`slots`](crate::Pool::slots) asked for more slots than the capacity, or the capacity shrank
     /// below the request while it waited.

@@ -26,7 +26,8 @@ use crate::join::watch::Watch;
 ///
 /// In every other case the wait blocks the worker: for a future, for a task of a strand, for a task
 /// of another entrance (a subpool, or its pool), and with a timeout. If all workers block like
-/// this, they deadlock.
+/// this, they deadlock. A task of a strand that waits for a later task of that strand waits for
+/// ever, also if it awaits.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -190,8 +191,8 @@ impl<T> JoinHandle<T> {
         self.watch.run_here();
     }
 
-    /// Makes the handle cancel its task when it is dropped: a closure that has not begun is dropped,
-    /// and a future is dropped when it is next suspended. A closure that runs goes on.
+    /// Makes the handle cancel its task when it is dropped: a closure that has not begun is
+    /// dropped, and a future is dropped when it is next suspended. A closure that runs goes on.
     ///
     /// A server uses it for work whose client may leave: if the client's request is dropped while
     /// the work waits in the queue, the work costs nothing.

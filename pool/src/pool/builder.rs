@@ -115,6 +115,9 @@ impl Builder {
     /// at once (its end). For closures that block, use as many as may block at once. With a
     /// [reactor](Self::reactor) at least one worker stays.
     ///
+    /// [`build`](Self::build) returns [`NoThreads`](BuildError::NoThreads) if the range ends at 0
+    /// or is empty, and [`TooManyThreads`](BuildError::TooManyThreads) if it ends above 65,534.
+    ///
     /// Default: from 0 to the number of CPUs that the process may use. That respects its affinity
     /// and, on Linux, the CPU quota of its cgroup, rounded up.
     ///
@@ -151,9 +154,10 @@ impl Builder {
         self
     }
 
-    /// Sets whether [`Pool::submit`], [`Pool::spawn`], their variants with a handle and `.wait()`
-    /// of [`Pool::slot`] return `Full` instead of blocking. Waits with a timeout or deadline, and
-    /// awaits, still wait. Default: false.
+    /// Sets whether calls that block for a slot without a time limit return `Full` instead:
+    /// [`Pool::submit`], [`Pool::spawn`], their variants with a handle, `Scope::submit`, and
+    /// `.wait()` of [`Pool::slot`], [`Pool::slots`] and [`Pool::run`]. Waits with a timeout or
+    /// deadline, and awaits, still wait. Default: false.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -207,7 +211,9 @@ impl Builder {
         self
     }
 
-    /// Sets the handler for panics of tasks. The worker that ran the task calls it while the task
+    /// Sets the handler for panics of tasks. A panic of a task with a
+    /// [`JoinHandle`](crate::JoinHandle) goes to the handle instead, unless that was dropped, and
+    /// one of a scope or a map to its caller. The worker that ran the task calls it while the task
     /// still holds its slot. No lock is held, so the handler may use the pool. A panic of the
     /// handler is caught and counted in [`Stats::handler_panics`](crate::Stats::handler_panics).
     /// Default: none, see [`TaskPanic`].

@@ -7,8 +7,8 @@ use crate::pool::handle::Pool;
 /// Closing and reopening.
 impl Pool {
     /// Closes the pool: it accepts no more tasks, and waiting submitters get `Closed`. Accepted
-    /// tasks run to their end. Does not block. Closes the pool's subpools too. Closing again does
-    /// nothing.
+    /// tasks run to their end. Does not block. A pool closes its subpools too; a subpool closes
+    /// alone. Closing again does nothing.
     ///
     /// ```
     /// # fn main() -> Result<(), anthill::BuildError> {
@@ -29,9 +29,9 @@ impl Pool {
     /// are left.
     ///
     /// On a pool the calling thread drops the tasks before it returns, unless a worker is just
-    /// taking one. On a subpool the workers drop each task when they reach it. They also drop a task
-    /// that is submitted after the discard into a slot reserved before. Tasks behind a suspended
-    /// future of a strand are dropped after that future ends.
+    /// taking one. On a subpool the workers drop each task when they reach it. They also drop a
+    /// task that is submitted after the discard into a slot reserved before. Tasks of a strand
+    /// behind its running closure or its future are dropped after that ends.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,8 +11,8 @@ impl Pool {
     /// guard in `main`.
     ///
     /// The drop closes the pool but does not block where it could wait for itself: on a worker of
-    /// the pool, in a task of tokio, and on a current-thread runtime of tokio. Await
-    /// [`shutdown`](Self::shutdown) there.
+    /// the pool, and with the feature `tokio` also in a task of tokio, on a current-thread runtime
+    /// of tokio, and on a worker that drives tokio. Await [`shutdown`](Self::shutdown) there.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

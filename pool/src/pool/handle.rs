@@ -44,7 +44,7 @@ use crate::sync::Arc;
 /// # Order
 ///
 /// Woken futures run before closures. Closures that one thread submits to one pool or subpool start
-/// roughly in that order, and exactly in that order with one worker.
+/// roughly in that order, and with one worker exactly in that order unless closures are cancelled.
 ///
 /// A task sees everything that happened before it was submitted. A thread or future that sees the
 /// task's end, for example after `shutdown`, sees the task's effects.
@@ -167,8 +167,8 @@ impl Pool {
 /// Resizing and statistics.
 impl Pool {
     /// Changes the capacity. Waiting submitters get new slots at once. After shrinking, the pool
-    /// accepts nothing until enough tasks have ended; accepted tasks are not affected. `usize::MAX`
-    /// is unlimited. With 0 the pool accepts nothing until the next call.
+    /// accepts nothing until enough tasks have ended; accepted tasks are not affected. From 2³¹ − 1
+    /// on it is unlimited. With 0 the pool accepts nothing until the next call.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -201,8 +201,8 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// The errors of [`Builder::threads`]; nothing changes then. A thread that fails to start is no
-    /// error here: [`Stats::thread_start_failures`] counts it.
+    /// The errors that [`Builder::threads`] names; nothing changes then. A thread that fails to
+    /// start is no error here: [`Stats::thread_start_failures`] counts it.
     pub fn set_threads(&self, threads: RangeInclusive<usize>) -> Result<(), BuildError> {
         let (min, max) = threads.into_inner();
         check_threads(min, max)?;

@@ -17,9 +17,10 @@ impl Pool {
     /// Closes the pool and returns a value that waits for its end: await it, or block a thread with
     /// its `wait`.
     ///
-    /// The pool has ended when every accepted task has ended, its panic handler has returned, and
-    /// all threads have exited. A subpool has no threads of its own, so its shutdown waits only for
-    /// tasks. To drop tasks that have not begun, call [`discard`](Self::discard) first.
+    /// The pool has ended when every accepted task has ended, its panic handler has returned, every
+    /// reserved slot is used or dropped, and all threads have exited. A subpool has no threads of
+    /// its own, so its shutdown waits only for tasks. To drop tasks that have not begun, call
+    /// [`discard`](Self::discard) first.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -18,7 +18,7 @@ impl Pool {
     /// a closed pool is closed from the start.
     ///
     /// A subpool of a subpool is an entrance to the same pool. The capacity, priority and thread
-    /// limit of the outer subpool do not apply to it.
+    /// limit of the outer subpool do not apply to it, nor do its close, discard and shutdown.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -76,7 +76,7 @@ impl SubpoolBuilder<'_> {
     /// Sets how many tasks may be in the subpool at once, from acceptance to their end. Default:
     /// 1024.
     ///
-    /// `usize::MAX` is unlimited. [`Pool::set_capacity`] changes the capacity later.
+    /// From 2³¹ − 1 on it is unlimited. [`Pool::set_capacity`] changes the capacity later.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

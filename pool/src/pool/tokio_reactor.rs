@@ -51,7 +51,8 @@ impl Builder {
     ///
     /// A future must not compute or block for long between two awaits, because it occupies its
     /// worker. While closures occupy the other workers, it delays every event of the pool, as on a
-    /// runtime of tokio. Move long work into a closure: `pool.run(f).await`.
+    /// runtime of tokio. Move long work into a closure of a
+    /// [subpool](crate::Pool::subpool): `cpu.run(f).await`.
     /// `Handle::block_on` inside a future waits forever; await instead.
     ///
     /// tokio's cooperative budget makes its own tasks yield. It does not apply to tasks of the
@@ -71,9 +72,9 @@ impl Builder {
     /// When the last handle of the pool is dropped, the reactor ends. It drops the remaining tasks
     /// of tokio; sockets return errors, and polling a timer panics, as tokio documents.
     ///
-    /// Two things keep the reactor and its file descriptors alive. One is a waker of a pool task.
-    /// The other is a task of tokio that never ends and holds a handle of the pool or waits for a
-    /// pool task.
+    /// Until then the reactor and its file descriptors are kept by each `JoinHandle`, `Group`,
+    /// `Strand`, `Strands`, owned `Slot` and waker of a pool task. A task of tokio that never ends
+    /// and holds one of these keeps them for ever.
     pub fn tokio(self) -> Self {
         self.reactor(TokioReactor::new)
     }

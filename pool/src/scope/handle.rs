@@ -42,7 +42,8 @@ impl Pool {
     ///
     /// If `f` or a task of the scope panics, the panic resumes here after all tasks have ended. Of
     /// several panics one resumes, and the pool's panic handler receives the others. Also panics if
-    /// a [`discard`](Self::discard) dropped tasks of the scope, because their work is missing.
+    /// a [`discard`](Self::discard) dropped tasks of the scope, because their work is missing. With
+    /// the feature `tokio`, also if the calling thread drives async tasks of tokio.
     pub fn scope<'env, F, R>(&self, f: F) -> R
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
@@ -186,9 +187,9 @@ impl<'scope> Scope<'scope, '_> {
         // `AllEnded` is created before the user's function is called, so its drop runs on every exit
         // path of `Pool::scope`. The drop returns only when as many tasks have ended as were added:
         // here, before a stub can run, by the user's function or by a task that it waits for.
-        // SAFETY: What `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned or
-        // unwound. `Pool::scope` does neither before the drop of `AllEnded` has returned, and a task
-        // ends, in `Gathering::end`, only after it was run or dropped.
+        // SAFETY: What `f` borrows lives for `'scope`, which ends after `Pool::scope` has returned
+        // or unwound. `Pool::scope` does neither before the drop of `AllEnded` has returned, and a
+        // task ends, in `Gathering::end`, only after it was run or dropped.
         let task = unsafe {
             match self.gate.context() {
                 None => Task::erased(|(): &()| f()),

@@ -18,7 +18,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 /// tasks. It is then removed, and the next use of its key creates a new one.
 ///
 /// [`strand`](Self::strand) searches for unneeded strands, once in as many calls as there are
-/// strands. So there are at most twice as many strands as were in use at the last search.
+/// strands, and at least 64. So there are at most twice as many strands as were in use at the last
+/// search, or 64 more.
 ///
 /// The key's `Hash` and `Clone` run outside the lock of the map and may use the map. Its `Eq` runs
 /// under the lock, and deadlocks if it uses the map.

@@ -78,8 +78,8 @@ impl<'a> Slot<'a> {
         self.target.take().expect("a slot is used once, by value")
     }
 
-    /// Hands the slot to its task, with options that differ from the defaults. Callers box the task,
-    /// so that the compiler generates the code for it once and not for each closure.
+    /// Hands the slot to its task, with options that differ from the defaults. Callers box the
+    /// task, so that the compiler generates the code for it once and not for each closure.
     fn take_with_options<T>(&mut self, submit: impl FnOnce(Target<'a>, ExpiresAt, Worn) -> T) -> T {
         let target = self.take();
         let _naming = trace::naming(self.options.name.as_ref());
@@ -87,8 +87,8 @@ impl<'a> Slot<'a> {
         submit(target, limit, worn)
     }
 
-    /// Returns a slot that does not borrow the handle. It keeps neither the pool open nor its
-    /// threads alive.
+    /// Returns a slot that does not borrow the handle. It does not keep the pool open. The end of
+    /// the pool waits for it, as for every slot, and so do the threads that stay when idle.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -221,9 +221,9 @@ macro_rules! verbs {
             /// Returns a value that reserves `count` slots at once for one task: await it, or block
             /// a thread with its `wait`. The task holds them until it ends.
             ///
-            /// Slots can so stand for something else than tasks, such as bytes or megabytes of a
-            /// decoder. A large request keeps its place in line: smaller ones behind it wait until
-            /// it has all its slots. It holds none while it waits, so requests do not deadlock.
+            /// Slots can so stand for something else than tasks, such as the MiB of a decoder. A
+            /// large request keeps its place in line: smaller ones behind it wait until it has all
+            /// its slots. It holds none while it waits, so requests do not deadlock.
             ///
             /// ```
             /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

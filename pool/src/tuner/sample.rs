@@ -10,8 +10,10 @@ const MIN_TASKS: u64 = 10;
 
 /// What a pool did during a short time.
 ///
-/// If the limit is the capacity, the figures are those of the tuner's pool or subpool. If the limit
-/// is the threads, they are those of the pool and all of its subpools.
+/// If the limit is the capacity, `ended`, `in_flight` and `waiting` are those of the tuner's pool
+/// or subpool. `ended` and the latency then assume that each task has one slot. If the limit is the
+/// threads, `ended` and `in_flight` are those of the pool and all of its subpools. `running`,
+/// `queued` and `expired` always are.
 ///
 /// ```
 /// use std::time::Duration;
