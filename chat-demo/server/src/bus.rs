@@ -31,6 +31,9 @@ pub(crate) trait Bus: Send + Sync {
     /// Makes a listener that missed something catch up again.
     fn catch_up(&self, listener: Arc<dyn BusListener>);
 
+    /// Makes it catch up again after `wait`, which holds up no other listener.
+    fn catch_up_after(&self, wait: BoxFuture<'static, ()>, listener: Arc<dyn BusListener>);
+
     /// Numbers, stores and announces a message, unless a message with the same `key` exists. Waits
     /// for space in the queue. Calls `then` in the order of the numbers.
     fn append(&self, message: Message, key: Option<String>, then: Then) -> Answer<'_, ()>;

@@ -21,6 +21,7 @@ use anthill::{JoinHandle, Pool};
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
 use chat_demo_client::wire::Parcel;
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -58,6 +59,8 @@ pub(crate) struct Redis {
     listeners: Arc<Listeners>,
     members: Arc<Members>,
     reads: Arc<Reads>,
+    /// Listeners that wait before they read again: at most one for each room.
+    waits: Pool,
     away: WhenAway,
     end: CancellationToken,
 }
@@ -86,6 +89,8 @@ impl Redis {
         let args = config.redis.clone();
         // On a worker, because it needs timers from the start.
         let connections = on_worker(service, move || Reads::new(topology, &args));
+        let waits = service.subpool().capacity(usize::MAX).build();
+        let waits = waits.expect("a subpool without a limit of threads");
         let (entries, received) = mpsc::channel(WAITING);
         let (pushes, pushed) = mpsc::channel(ANNOUNCED);
         let redis = Self {
@@ -93,6 +98,7 @@ impl Redis {
             listeners: Arc::default(),
             members: Arc::default(),
             reads: Arc::new(connections),
+            waits,
             away: config.redis.redis_away,
             end: CancellationToken::new(),
             shared,
@@ -164,6 +170,15 @@ impl Bus for Redis {
 
     fn catch_up(&self, listener: Arc<dyn BusListener>) {
         self.listeners.catch_up(listener);
+    }
+
+    fn catch_up_after(&self, wait: BoxFuture<'static, ()>, listener: Arc<dyn BusListener>) {
+        let listeners = self.listeners.clone();
+        // Ignore an error: the pool is closed, and the server ends.
+        let _ = self.waits.spawn(async move {
+            wait.await;
+            listeners.catch_up(listener);
+        });
     }
 
     fn append(&self, message: Message, key: Option<String>, then: Then) -> Answer<'_, ()> {

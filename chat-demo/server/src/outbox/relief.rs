@@ -6,8 +6,11 @@ use super::Outbox;
 use super::limits::Limits;
 
 impl Outbox {
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.is_filled(2)
+    /// Returns whether at least half is filled, and the client has patience left.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        let state = self.state.lock();
+        let since = state.behind_since.filter(|_| !state.sealed);
+        since.is_some_and(|since| since.elapsed() < self.limits.patience)
     }
 
     /// Returns whether so much is queued that the client should read before it asks for more.

@@ -14,9 +14,6 @@ use crate::bus::{Bus, BusEvent, BusListener, BusUnavailable};
 
 /// The pause between two attempts to read.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How often to check whether members have read their messages, and how long they have.
-const PACE: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Room {
     /// Enqueues an operation of the room and waits for its result; `None` when the server ends.
@@ -33,14 +30,27 @@ impl Room {
     /// Stops reading, and tries again later if the bus is up.
     async fn try_later(self: Arc<Self>, bus: Arc<dyn Bus>) -> Option<()> {
         self.ask(State::lose_bus).await?;
-        self.ask(State::give_up_reading).await?;
         // Without the bus, `catch_up` follows its return. A room without members reads nothing.
         if bus.is_up() && Arc::strong_count(&self) > 1 {
-            sleep(PAUSE).await;
-            // Queue behind the other rooms: a failing read must not keep a slot.
-            bus.catch_up(self);
+            self.read_after(bus, sleep(PAUSE));
+            return Some(());
         }
-        Some(())
+        self.ask(State::give_up_reading).await
+    }
+
+    /// Reads on after `wait`, behind the other rooms: this one must not keep a slot meanwhile.
+    fn read_after(
+        self: Arc<Self>,
+        bus: Arc<dyn Bus>,
+        wait: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let room = self.clone();
+        let wait = async move {
+            wait.await;
+            // Until now what was missed did not begin another read.
+            room.ask(State::give_up_reading).await;
+        };
+        bus.catch_up_after(Box::pin(wait), self);
     }
 
     /// Reads until nothing is missing; `None` if the bus is unavailable, or the server ends.
@@ -49,7 +59,6 @@ impl Room {
         if !self.ask(State::begin_reading).await? {
             return Some(());
         }
-        let mut waited = Duration::ZERO;
         loop {
             let (asked, empty) = self
                 .ask(|state| (state.read_after(), state.is_empty()))
@@ -67,9 +76,8 @@ impl Room {
             let Ok((page, members)) = read else {
                 return self.try_later(bus).await;
             };
-            let hurry = waited >= PATIENCE;
             let filled = self
-                .ask(move |state| state.fill(page, asked, hurry, members))
+                .ask(move |state| state.fill(page, asked, members))
                 .await?;
             match filled {
                 Filled::WentBack(epoch) => {
@@ -82,10 +90,12 @@ impl Room {
                         return Some(());
                     }
                 }
-                Filled::InPart => waited = Duration::ZERO,
+                Filled::InPart => {}
                 Filled::TooFast => {
-                    sleep(PACE).await;
-                    waited += PACE;
+                    if let Some(slow) = self.ask(|state| state.slow_member()).await? {
+                        self.read_after(bus, async move { slow.relieved().await });
+                        return Some(());
+                    }
                 }
             }
         }

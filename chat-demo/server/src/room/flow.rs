@@ -85,13 +85,13 @@ impl Flow {
         }
     }
 
-    /// Returns whether members were behind at the last delivery and are still.
+    /// Returns whether members were behind at the last delivery and are still waited for.
     pub(super) fn is_behind(&self) -> bool {
         if !self.is_behind.load(Ordering::Acquire) {
             return false;
         }
         let mut behind = self.behind.lock();
-        behind.retain(|outbox| !outbox.is_sealed() && outbox.is_half_full());
+        behind.retain(|outbox| outbox.is_waited_for());
         self.is_behind.store(!behind.is_empty(), Ordering::Release);
         !behind.is_empty()
     }

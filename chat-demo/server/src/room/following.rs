@@ -1,6 +1,8 @@
 //! A room whose messages are numbered by the bus.
 
 #[cfg(test)]
+mod pace_tests;
+#[cfg(test)]
 mod tests;
 
 use std::mem;
@@ -147,13 +149,12 @@ impl State {
     }
 
     /// Takes what was read after the newest message, or lately. Members get it no faster than they
-    /// read, if there is time for that. `members` is how many there are on all servers, if that is
-    /// known.
+    /// read, as long as their patience lasts. `members` is how many there are on all servers, if
+    /// that is known.
     pub(super) fn fill(
         &mut self,
         page: Page,
         asked: Option<Asked>,
-        hurry: bool,
         members: Option<u32>,
     ) -> Filled {
         let before = self.log.newest().seq;
@@ -176,7 +177,7 @@ impl State {
             }
         }
         for message in page.messages {
-            if !hurry && self.is_a_member_behind() {
+            if self.slow_member().is_some() {
                 return Filled::TooFast;
             }
             if message.seq == self.log.newest().seq + 1 {

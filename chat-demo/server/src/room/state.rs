@@ -16,7 +16,7 @@ use super::source::{Claimed, Joining, Source};
 use crate::connection::Connection;
 use crate::epoch::{Epoch, Position};
 use crate::history::Log;
-use crate::outbox::Pushed;
+use crate::outbox::{Outbox, Pushed};
 
 /// Larger rooms do not list their members: the answer to one would cost more than a thousand
 /// messages.
@@ -185,10 +185,13 @@ impl State {
         self.members.is_empty()
     }
 
-    /// Whether a member has not yet read much of what it was given.
-    pub(super) fn is_a_member_behind(&self) -> bool {
-        let mut members = self.members.values();
-        members.any(|member| member.connection.outbox.is_half_full())
+    /// Returns the outbox of a member that is behind and has patience left.
+    pub(super) fn slow_member(&self) -> Option<Arc<Outbox>> {
+        let mut outboxes = self
+            .members
+            .values()
+            .map(|member| &member.connection.outbox);
+        outboxes.find(|outbox| outbox.is_waited_for()).cloned()
     }
 
     /// Queues a payload for each member except `user`. A member whose outbox takes no more frames

@@ -55,14 +55,25 @@ impl Room {
 }
 
 impl State {
-    /// Queues a frame of another server for the members.
+    /// Queues a frame of another server for the members, unless it is one too many. Its publisher
+    /// does not wait for these members, and must not evict them.
     pub(super) fn deliver_frame(&mut self, frame: &Parcel) {
         if frame.kind() == Kind::TYPING
             && let Ok(typing) = Subprotocol::Protobuf.read(frame.bytes())
         {
             return self.deliver_typing(typing);
         }
-        self.deliver(frame, None);
+        let outboxes = self
+            .members
+            .values()
+            .map(|member| &member.connection.outbox);
+        let offered = outboxes.filter(|outbox| {
+            let encoded = frame.encoded(outbox.subprotocol()).clone();
+            outbox.offer(vec![encoded])
+        });
+        let queued = offered.count();
+        self.common.tally.deliveries.inc_by(queued as u64);
+        self.common.tally.frames_out.inc_by(frame.kind(), queued);
     }
 
     /// Queues a notice for members that are not behind. Large rooms have neither notices nor

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anthill::Pool;
 use chat_demo_client::wire::Parcel;
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
@@ -26,6 +27,8 @@ impl Bus for Silent {
     }
 
     fn catch_up(&self, _: Arc<dyn BusListener>) {}
+
+    fn catch_up_after(&self, _: BoxFuture<'static, ()>, _: Arc<dyn BusListener>) {}
 
     fn append(&self, _: Message, _: Option<String>, _: Then) -> Answer<'_, ()> {
         Box::pin(std::future::ready(Err(BusUnavailable)))
@@ -76,7 +79,7 @@ const LIMITS: outbox::Limits = outbox::Limits {
     patience: Duration::ZERO,
 };
 
-fn state() -> State {
+pub(super) fn state() -> State {
     let limits = Limits {
         messages: 1000,
         age: Duration::from_secs(3600),
@@ -134,7 +137,7 @@ fn announced_in(number: u64, telling: &str, seq: u64) -> Announced {
 }
 
 /// What the bus has of a room: `kept` of its newest messages.
-fn page(number: u64, newest: u64, kept: u64, asked: Option<Asked>, most: usize) -> Page {
+pub(super) fn page(number: u64, newest: u64, kept: u64, asked: Option<Asked>, most: usize) -> Page {
     page_of(number, "", newest, kept, asked, most)
 }
 
@@ -166,7 +169,7 @@ fn read(state: &mut State, number: u64, newest: u64, kept: u64, most: usize) {
         // Of the newest all that is shown comes at once.
         let most = if after.is_some() { most } else { usize::MAX };
         let page = page(number, newest, kept, after, most);
-        if state.fill(page, after, false, None) == Filled::Whole {
+        if state.fill(page, after, None) == Filled::Whole {
             return;
         }
     }
@@ -229,7 +232,7 @@ proptest! {
                 Step::Ask(_) => {}
                 Step::Arrive => {
                     if let Some((page, after)) = asked.take() {
-                        state.fill(page, after, false, None);
+                        state.fill(page, after, None);
                         state.end_reading();
                     }
                 }
@@ -299,7 +302,7 @@ fn announcements_during_the_first_read_are_read_next() {
     let after = state.read_after();
     let empty = page(0, 0, 0, after, 10);
     assert!(!state.on_announced(announced(1)) && !state.on_announced(announced(2)));
-    assert_eq!(state.fill(empty, after, false, None), Filled::Whole);
+    assert_eq!(state.fill(empty, after, None), Filled::Whole);
     assert!(state.end_reading(), "there is more to read");
     read(&mut state, 1, 2, 10, 10);
     assert_eq!(delivered(&state), [1, 2]);
@@ -354,7 +357,7 @@ fn numbers_that_went_back_are_noticed_by_a_read() {
     for newest in [3, 4] {
         let page = page_of(1, "again", newest, 10, asked, 10);
         let went_back = Filled::WentBack(epoch(1));
-        assert_eq!(state.fill(page, asked, false, None), went_back, "{newest}");
+        assert_eq!(state.fill(page, asked, None), went_back, "{newest}");
     }
 }
 
@@ -365,7 +368,7 @@ fn numbers_that_were_overtaken_are_noticed_by_a_read() {
         let asked = state.read_after();
         let page = page_of(1, "again", newest, 10, asked, 10);
         let went_back = Filled::WentBack(epoch(1));
-        assert_eq!(state.fill(page, asked, false, None), went_back, "{newest}");
+        assert_eq!(state.fill(page, asked, None), went_back, "{newest}");
         assert_eq!(delivered(&state), [1, 2, 3, 4, 5]);
     }
 }
