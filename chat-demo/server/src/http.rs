@@ -68,7 +68,13 @@ pub(crate) async fn serve(
     let stream = match &node.tls {
         None => Stream::Left(socket),
         // Boxed, because only handshakes need the space.
-        Some(tls) => Box::pin(secure(socket, tls, node, deadline)).await?,
+        Some(tls) => tokio::select! {
+            stream = Box::pin(secure(socket, tls, node, deadline)) => stream?,
+            () = visitor.cut() => {
+                node.tally.refused.inc(Refused::Crowded);
+                return None;
+            }
+        },
     };
     let granted = Mutex::new(None);
     let reader = Mutex::new(None);

@@ -40,6 +40,26 @@ fn members_are_counted_and_listed_over_all_servers() {
 }
 
 #[test]
+fn a_member_that_leaves_and_returns_at_once_stays_listed() {
+    run(async {
+        let redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let mut ann = node.enter("ann", "tea").await;
+        let mut bob = node.connect("bob").await;
+        let mut cat = node.enter("cat", "tea").await;
+        for _ in 0..20 {
+            join(&mut bob, "tea", None).await;
+            ann.leave("tea").await.expect("it is connected");
+            join(&mut ann, "tea", None).await;
+            // Those that left are removed in order: once bob is gone, nothing removes ann.
+            bob.leave("tea").await.expect("it is connected");
+            until(async || !members(&mut cat, "tea").await.contains(&"bob".to_owned())).await;
+            until(async || members(&mut cat, "tea").await == ["ann", "cat"]).await;
+        }
+    });
+}
+
+#[test]
 fn members_are_listed_in_order() {
     run(async {
         let redis = Redis::start().await;

@@ -8,7 +8,7 @@ use chat_demo_server::config::Config;
 use chat_demo_server::issue;
 use chat_demo_server::secret::SecretArgs;
 
-use crate::node::{Node, ack, join, message, messages, next, run};
+use crate::node::{Node, ack, join, message, messages, next, run, say};
 use crate::redis::Redis;
 
 #[test]
@@ -98,6 +98,21 @@ fn a_server_without_the_room_serves_its_history() {
         let mut cat = three.connect("cat").await;
         let joined = join(&mut cat, "tea", at(1)).await;
         assert_eq!((joined.seq, joined.recovered), (5, false));
+    });
+}
+
+#[test]
+fn a_server_that_keeps_no_history_joins_a_room_with_messages() {
+    run(async {
+        let redis = Redis::start().await;
+        let one = Node::start(&redis.url()).await;
+        let mut ann = one.enter("ann", "tea").await;
+        say(&mut ann, "tea", &["hi"]).await;
+        let two = Node::with(&redis.url(), |config| config.history = 0).await;
+        let mut bob = two.connect("bob").await;
+        assert_eq!(join(&mut bob, "tea", None).await.seq, 1);
+        say(&mut ann, "tea", &["there"]).await;
+        assert_eq!(message(&mut bob).await.seq, 2);
     });
 }
 

@@ -108,12 +108,27 @@ impl Members {
         }
     }
 
-    /// Removes members that left. Members that cannot be removed now expire.
+    /// Removes members that left and did not come back. Members that cannot be removed now expire.
     pub(super) async fn forget(&self, shared: &Shared) {
         let gone = mem::take(&mut *self.gone.lock());
-        for (room, members) in gone {
-            say(shared, &room, members, false).await;
+        for (room, mut members) in gone {
+            members.retain(|id, _| !self.has(&room, *id));
+            if members.is_empty() {
+                continue;
+            }
+            say(shared, &room, members.clone(), false).await;
+            // Came back meanwhile, and may have been put down before they were removed.
+            members.retain(|id, _| self.has(&room, *id));
+            if !members.is_empty() {
+                say(shared, &room, members, true).await;
+            }
         }
+    }
+
+    fn has(&self, room: &str, id: u64) -> bool {
+        let here = self.here.lock();
+        here.get(room)
+            .is_some_and(|members| members.contains_key(&id))
     }
 
     async fn renew(&self, shared: &Shared, listeners: &Listeners) {

@@ -117,6 +117,10 @@ impl Reads {
         shared: &Shared,
         room: &str,
     ) -> Result<Vec<Message>, BusUnavailable> {
+        if shared.recent == 0 {
+            // Redis does not take a count of 0.
+            return Ok(Vec::new());
+        }
         let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
         let entries: RedisResult<Vec<Entry>> = redis::cmd("XREVRANGE")
             .arg(Keys::of(room).log())

@@ -9,9 +9,11 @@ if not epoch then
   -- Nothing can be written: the room has no epoch yet, and no message.
   return {'', 0, '', '', {}}
 end
-local entries
+local entries = {}
 local mark = ''
-if after == '' then
+if after == '' and ARGV[2] == '0' then
+  -- Redis does not take a count of 0.
+elseif after == '' then
   entries = redis.call('XREVRANGE', log, '+', '-', 'COUNT', ARGV[2])
   for i = 1, math.floor(#entries / 2) do
     entries[i], entries[#entries + 1 - i] = entries[#entries + 1 - i], entries[i]
