@@ -32,18 +32,14 @@ impl Room {
         self.ask(State::lose_bus).await?;
         // Without the bus, `catch_up` follows its return. A room without members reads nothing.
         if bus.is_up() && Arc::strong_count(&self) > 1 {
-            self.read_after(bus, sleep(PAUSE));
+            self.read_later(&*bus, sleep(PAUSE));
             return Some(());
         }
         self.ask(State::give_up_reading).await
     }
 
     /// Reads on after `wait`, behind the other rooms: this one must not keep a slot meanwhile.
-    fn read_after(
-        self: Arc<Self>,
-        bus: Arc<dyn Bus>,
-        wait: impl Future<Output = ()> + Send + 'static,
-    ) {
+    fn read_later(self: Arc<Self>, bus: &dyn Bus, wait: impl Future<Output = ()> + Send + 'static) {
         let room = self.clone();
         let wait = async move {
             wait.await;
@@ -93,7 +89,7 @@ impl Room {
                 Filled::InPart => {}
                 Filled::TooFast => {
                     if let Some(slow) = self.ask(|state| state.slow_member()).await? {
-                        self.read_after(bus, async move { slow.relieved().await });
+                        self.read_later(&*bus, async move { slow.relieved().await });
                         return Some(());
                     }
                 }
