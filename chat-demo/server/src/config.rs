@@ -114,8 +114,8 @@ pub struct Config {
     #[arg(long, value_name = "N", default_value = "0")]
     pub connection_rate: u32,
 
-    /// Messages a second that one user may send over all connections, and as many other requests; 0
-    /// for no limit
+    /// Messages a second that one user may send over all connections to this server, and as many
+    /// other requests; 0 for no limit
     #[arg(long, value_name = "N", default_value = "0")]
     pub user_rate: u32,
 
@@ -159,11 +159,11 @@ pub struct Config {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub slow_timeout: Duration,
 
-    /// Maximum number of frames that wait for one client
+    /// Maximum number of frames that wait for one client; twice as many for --slow-timeout
     #[arg(long, value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,
 
-    /// Maximum number of bytes that wait for one client
+    /// Maximum number of bytes that wait for one client; twice as many for --slow-timeout
     #[arg(long, value_name = "BYTES", default_value = "262144", value_parser = count)]
     pub outbox_bytes: usize,
 
