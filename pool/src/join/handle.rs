@@ -160,7 +160,8 @@ impl<T> JoinHandle<T> {
     /// Cancels the task if it is not running: a closure that has not begun, or a future between two
     /// polls. Returns whether it cancelled the task. The handle then returns
     /// [`JoinError::Cancelled`]. A closure is dropped and its slot released before this returns. A
-    /// future is dropped by the next free worker; one that waits in a strand, when its turn comes.
+    /// future is dropped by the next free worker. A future that waits in a strand is dropped when
+    /// its turn comes.
     ///
     /// # Panics
     ///
@@ -179,11 +180,6 @@ impl<T> JoinHandle<T> {
     #[expect(clippy::must_use_candidate, reason = "it is called for its effect")]
     pub fn cancel(&self) -> bool {
         self.watch.cancel()
-    }
-
-    /// The same, but a panic of the closure's drop goes to the panic handler.
-    pub(crate) fn cancel_reporting(&self) {
-        self.watch.cancel_reporting();
     }
 
     /// Runs the closure here, if this is a worker of its pool and it has not begun.

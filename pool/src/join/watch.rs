@@ -66,13 +66,6 @@ impl<T> Watch<T> {
         self.packet.cancel(&self.gate)
     }
 
-    /// Cancels a task that is not running, and reports a panic of a dropped capture.
-    pub fn cancel_reporting(&self) {
-        if let Err(payload) = unwind::catch(|| self.cancel()) {
-            self.gate.scheduler.report(payload);
-        }
-    }
-
     /// Cancels the task on behalf of a dropped handle. Reports a panic of a dropped capture, which
     /// must not unwind out of a drop.
     pub fn cancel_dropped(&self) {

@@ -32,7 +32,11 @@ use crate::submit::slot::Slot;
 pub struct Run<'a, F, T>(State<'a, F, T>);
 
 enum State<'a, F, T> {
-    Reserves { reserve: Reserve<'a>, f: F },
+    Reserves {
+        reserve: Reserve<'a>,
+        f: F,
+    },
+    /// The handle cancels its task on drop.
     Runs(JoinHandle<T>),
     Done,
 }
@@ -99,7 +103,7 @@ where
         if let Some(deadline) = Instant::now().checked_add(timeout) {
             return self.wait_deadline(deadline);
         }
-        // Beyond the range of the clock: it never ends.
+        // The timeout is beyond the range of the clock, so it never ends.
         let (reserve, f) = self.take_unpolled();
         let task = reserve.wait_timeout(timeout)?.submit_with_handle(f);
         Ok(task.wait()?)
@@ -130,13 +134,8 @@ where
     pub fn wait_deadline(mut self, deadline: Instant) -> Result<T, RunError> {
         let (reserve, f) = self.take_unpolled();
         let task = reserve.wait_deadline(deadline)?.submit_with_handle(f);
-        match task.wait_deadline(deadline) {
-            Ok(result) => Ok(result?),
-            Err(task) => {
-                task.cancel_reporting();
-                Err(RunError::Timeout)
-            }
-        }
+        let ended = task.cancel_on_drop().wait_deadline(deadline);
+        Ok(ended.map_err(|_| RunError::Timeout)??)
     }
 
     fn take_unpolled(&mut self) -> (Reserve<'a>, F) {
@@ -148,7 +147,7 @@ where
 
     fn begin(&mut self, slot: Slot<'_>) {
         if let State::Reserves { f, .. } = std::mem::replace(&mut self.0, State::Done) {
-            self.0 = State::Runs(slot.submit_with_handle(f));
+            self.0 = State::Runs(slot.submit_with_handle(f).cancel_on_drop());
         }
     }
 }
@@ -171,14 +170,6 @@ where
         let result = ready!(Pin::new(task).poll(cx));
         self.0 = State::Done;
         Poll::Ready(Ok(result?))
-    }
-}
-
-impl<F, T> Drop for Run<'_, F, T> {
-    fn drop(&mut self) {
-        if let State::Runs(task) = &self.0 {
-            task.cancel_reporting();
-        }
     }
 }
 
