@@ -117,8 +117,8 @@ impl<T> Queues<T> {
     /// are then pushed back behind it.
     pub fn sweep(&self, count: usize, mut take: impl FnMut(T) -> Option<T>) -> bool {
         let spent = self.spent.fetch_add(count, Ordering::Relaxed) + count;
-        let len: usize = self.closures.iter().map(Injector::len).sum();
-        if spent < SWEEP_SHARED.max(len / 2) {
+        let len = || self.closures.iter().map(Injector::len).sum::<usize>();
+        if spent < SWEEP_SHARED || spent < len() / 2 {
             return false;
         }
         self.spent.store(0, Ordering::Relaxed);

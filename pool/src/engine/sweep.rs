@@ -7,9 +7,9 @@ use crate::engine::seat::Seat;
 use crate::sync::SWEEP;
 
 impl Scheduler {
-    /// Call it after a closure was ended out of turn. Searches the shared queues, and the queue of
-    /// the calling worker, once such entries may be half of a queue. Each entry therefore costs a
-    /// bounded time.
+    /// Counts a closure that was ended out of turn. Searches the queue of the calling worker and
+    /// the shared queues once such closures may be half of their entries, so that each closure
+    /// costs a bounded time.
     pub fn sweep(&self) {
         let drop_spent = |task| self.drop_spent(task);
         let (count, mut has_put_back) = match Seat::top().filter(|seat| seat.scheduler.is(self)) {
