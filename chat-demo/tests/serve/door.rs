@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::harness::{Client, Server, run};
+use crate::tls::{HALF_A_HELLO, Secured};
 
 /// Concurrent handshakes.
 const PLACES: usize = 4;
@@ -55,6 +56,20 @@ fn silent_sockets_do_not_block_others() {
         let server = Server::with(narrow);
         let _silent = crowd(&server, 200, "127.0.0.1", "").await;
         assert_all_get_in(&server).await;
+    });
+}
+
+#[test]
+fn unfinished_tls_handshakes_do_not_block_others() {
+    run(async {
+        let secured = Secured::with(narrow);
+        let mut halves = Vec::new();
+        for _ in 0..30 {
+            let mut socket = secured.reach().await;
+            socket.write_all(HALF_A_HELLO).await.expect("it is open");
+            halves.push(socket);
+        }
+        assert_eq!(secured.http("GET / HTTP/1.1").await.status, 200);
     });
 }
 

@@ -26,7 +26,7 @@ use crate::harness::{Client, Response, Server, exchange, run, until};
 /// The name in the certificate.
 const HOST: &str = "localhost";
 /// The first bytes of a TLS handshake.
-const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03";
+pub(crate) const HALF_A_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03";
 
 /// A certificate and its key, in files, and a client that trusts it.
 pub(crate) struct Identity {
@@ -67,7 +67,7 @@ impl Identity {
 }
 
 /// A server, and the certificates that its clients trust.
-struct Secured {
+pub(crate) struct Secured {
     server: Server,
     client: Arc<ClientConfig>,
 }
@@ -77,7 +77,7 @@ impl Secured {
         Self::with(|_| ())
     }
 
-    fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let identity = Identity::new();
         let server = Server::with(|config| {
             config.tls = Some(identity.args());
@@ -91,7 +91,7 @@ impl Secured {
         }
     }
 
-    async fn reach(&self) -> TcpStream {
+    pub(crate) async fn reach(&self) -> TcpStream {
         TcpStream::connect(self.server.address)
             .await
             .expect("it listens")
@@ -117,7 +117,7 @@ impl Secured {
         self.enter_by(self.reach().await, name).await
     }
 
-    async fn http(&self, request: &str) -> Response {
+    pub(crate) async fn http(&self, request: &str) -> Response {
         exchange(self.shake(self.reach().await).await, HOST, request).await
     }
 
