@@ -229,7 +229,7 @@ impl Tuner {
     fn set_threads(&mut self, limit: usize) {
         let (min, max) = self.pool.threads().into_inner();
         if min != self.min_threads.min(max) {
-            // Somebody else has set it since.
+            // Another caller has set the minimum since.
             self.min_threads = min;
         }
         // The pool refuses only more threads than it supports. The limit then stays, and the next

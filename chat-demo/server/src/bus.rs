@@ -31,7 +31,7 @@ pub(crate) trait Bus: Send + Sync {
     /// Makes a listener that missed something catch up again.
     fn catch_up(&self, listener: Arc<dyn BusListener>);
 
-    /// Makes it catch up again after `wait`, which holds up no other listener.
+    /// Makes a listener catch up again after `wait`. Other listeners do not wait meanwhile.
     fn catch_up_after(&self, wait: BoxFuture<'static, ()>, listener: Arc<dyn BusListener>);
 
     /// Numbers, stores and announces a message, unless a message with the same `key` exists. Waits

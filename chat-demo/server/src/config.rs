@@ -159,11 +159,13 @@ pub struct Config {
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
     pub slow_timeout: Duration,
 
-    /// Maximum number of frames that wait for one client; twice as many for --slow-timeout
+    /// Maximum number of frames that wait for one client; up to twice as many during
+    /// --slow-timeout
     #[arg(long, value_name = "N", default_value = "256", value_parser = count)]
     pub outbox_frames: usize,
 
-    /// Maximum number of bytes that wait for one client; twice as many for --slow-timeout
+    /// Maximum number of bytes that wait for one client; up to twice as many during
+    /// --slow-timeout
     #[arg(long, value_name = "BYTES", default_value = "262144", value_parser = count)]
     pub outbox_bytes: usize,
 

@@ -51,7 +51,7 @@ fn a_member_that_leaves_and_returns_at_once_stays_listed() {
             join(&mut bob, "tea", None).await;
             ann.leave("tea").await.expect("it is connected");
             join(&mut ann, "tea", None).await;
-            // Those that left are removed in order: once bob is gone, nothing removes ann.
+            // Members are removed in the order in which they left: after bob, nothing removes ann.
             bob.leave("tea").await.expect("it is connected");
             until(async || !members(&mut cat, "tea").await.contains(&"bob".to_owned())).await;
             until(async || members(&mut cat, "tea").await == ["ann", "cat"]).await;

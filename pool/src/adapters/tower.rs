@@ -20,10 +20,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// `poll_ready` reserves a slot, so the layer composes with others. A ready service keeps the slot
 /// until it is called or dropped. A service that was not ready stays in line, and takes a slot even
-/// if it is not polled again: do not keep one. Under `load_shed` a full pool refuses a request at
-/// once.
-/// `timeout` limits the time from the slot to the response. Dropping a response future cancels its
-/// request.
+/// if it is not polled again: do not keep such a service. Under `load_shed` a full pool refuses a
+/// request at once. `timeout` limits the time from the slot to the response. Dropping a response
+/// future cancels its request.
 ///
 /// ```
 /// use anthill::PoolLayer;

@@ -18,8 +18,8 @@ use crate::task::{End, Job, Turn};
 /// [`Pool::times`](crate::Pool::times).
 ///
 /// A closure that runs in place inside another task, or is never run, is not included. A future
-/// that panics, or is dropped before it completes, may be included in `queue_wait` only. One that
-/// expires, or is cancelled through its handle, may be included in both.
+/// that panics, or is dropped before it completes, may be included in `queue_wait` only. A future
+/// that expires, or is cancelled through its handle, may be included in both.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

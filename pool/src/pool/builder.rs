@@ -212,11 +212,11 @@ impl Builder {
     }
 
     /// Sets the handler for panics of tasks. A panic of a task with a
-    /// [`JoinHandle`](crate::JoinHandle) goes to the handle instead, unless that was dropped, and
-    /// one of a scope or a map to its caller. The worker that ran the task calls it while the task
-    /// still holds its slot. No lock is held, so the handler may use the pool. A panic of the
-    /// handler is caught and counted in [`Stats::handler_panics`](crate::Stats::handler_panics).
-    /// Default: none, see [`TaskPanic`].
+    /// [`JoinHandle`](crate::JoinHandle) goes to the handle instead, unless that was dropped. A
+    /// panic in a scope or a map goes to its caller. The worker that ran the task calls it while
+    /// the task still holds its slot. No lock is held, so the handler may use the pool. A panic of
+    /// the handler is caught and counted in
+    /// [`Stats::handler_panics`](crate::Stats::handler_panics). Default: none, see [`TaskPanic`].
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -52,7 +52,7 @@ impl Builder {
     /// A future must not compute or block for long between two awaits, because it occupies its
     /// worker. While closures occupy the other workers, it delays every event of the pool, as on a
     /// runtime of tokio. Move long work into a closure of a
-    /// [subpool](crate::Pool::subpool): `cpu.run(f).await`.
+    /// [subpool](crate::Pool::subpool), here `cpu`: `cpu.run(f).await`.
     /// `Handle::block_on` inside a future waits forever; await instead.
     ///
     /// tokio's cooperative budget makes its own tasks yield. It does not apply to tasks of the

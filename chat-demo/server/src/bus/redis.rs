@@ -90,7 +90,7 @@ impl Redis {
         // On a worker, because it needs timers from the start.
         let connections = on_worker(service, move || Reads::new(topology, &args));
         let waits = service.subpool().capacity(usize::MAX).build();
-        let waits = waits.expect("a subpool without a limit of threads");
+        let waits = waits.expect("all settings are valid");
         let (entries, received) = mpsc::channel(WAITING);
         let (pushes, pushed) = mpsc::channel(ANNOUNCED);
         let redis = Self {

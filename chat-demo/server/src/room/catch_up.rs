@@ -38,12 +38,12 @@ impl Room {
         self.ask(State::give_up_reading).await
     }
 
-    /// Reads on after `wait`, behind the other rooms: this one must not keep a slot meanwhile.
+    /// Reads again after `wait`, behind the other rooms. The room keeps no slot meanwhile.
     fn read_later(self: Arc<Self>, bus: &dyn Bus, wait: impl Future<Output = ()> + Send + 'static) {
         let room = self.clone();
         let wait = async move {
             wait.await;
-            // Until now what was missed did not begin another read.
+            // Until here, a missed message starts no second read.
             room.ask(State::give_up_reading).await;
         };
         bus.catch_up_after(Box::pin(wait), self);

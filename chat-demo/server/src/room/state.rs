@@ -185,13 +185,15 @@ impl State {
         self.members.is_empty()
     }
 
+    pub(super) fn outboxes(&self) -> impl Iterator<Item = &Arc<Outbox>> {
+        let members = self.members.values();
+        members.map(|member| &member.connection.outbox)
+    }
+
     /// Returns the outbox of a member that is behind and has patience left.
     pub(super) fn slow_member(&self) -> Option<Arc<Outbox>> {
-        let mut outboxes = self
-            .members
-            .values()
-            .map(|member| &member.connection.outbox);
-        outboxes.find(|outbox| outbox.is_waited_for()).cloned()
+        let slow = self.outboxes().find(|outbox| outbox.is_waited_for());
+        slow.cloned()
     }
 
     /// Queues a payload for each member except `user`. A member whose outbox takes no more frames

@@ -55,19 +55,15 @@ impl Room {
 }
 
 impl State {
-    /// Queues a frame of another server for the members, unless it is one too many. Its publisher
-    /// does not wait for these members, and must not evict them.
+    /// Queues a frame of another server for each member whose outbox has space. Its publisher does
+    /// not wait for these members, so it must not evict them.
     pub(super) fn deliver_frame(&mut self, frame: &Parcel) {
         if frame.kind() == Kind::TYPING
             && let Ok(typing) = Subprotocol::Protobuf.read(frame.bytes())
         {
             return self.deliver_typing(typing);
         }
-        let outboxes = self
-            .members
-            .values()
-            .map(|member| &member.connection.outbox);
-        let offered = outboxes.filter(|outbox| {
+        let offered = self.outboxes().filter(|outbox| {
             let encoded = frame.encoded(outbox.subprotocol()).clone();
             outbox.offer(vec![encoded])
         });

@@ -33,10 +33,10 @@ fn change(tuner: &mut Tuner) -> Option<anthill::tuner::Change> {
     (0..1000).find_map(|_| tuner.tick())
 }
 
-/// Proposes what it is told.
-struct Obedient(Arc<AtomicUsize>);
+/// Proposes the stored limit.
+struct Stored(Arc<AtomicUsize>);
 
-impl Policy for Obedient {
+impl Policy for Stored {
     fn propose(&mut self, _: &Sample, _: &RangeInclusive<usize>) -> Option<Proposal> {
         Some(Proposal {
             limit: self.0.load(Ordering::Relaxed),
@@ -89,7 +89,7 @@ fn tuner_moves_the_threads_and_keeps_the_minimum() {
 
     let pool = Pool::builder().threads(4..=8).build().unwrap();
     let wanted = Arc::new(AtomicUsize::new(2));
-    let policy = Obedient(Arc::clone(&wanted));
+    let policy = Stored(Arc::clone(&wanted));
     let mut tuner = Tuner::new(&pool, Target::Threads, policy);
     assert_eq!(change(&mut tuner).unwrap().to, 2);
     assert_eq!(pool.threads(), 2..=2);

@@ -108,7 +108,7 @@ impl Members {
         }
     }
 
-    /// Removes members that left and did not come back. Members that cannot be removed now expire.
+    /// Removes members that left and did not rejoin. Members that cannot be removed now expire.
     pub(super) async fn forget(&self, shared: &Shared) {
         let gone = mem::take(&mut *self.gone.lock());
         for (room, mut members) in gone {
@@ -117,7 +117,7 @@ impl Members {
                 continue;
             }
             say(shared, &room, members.clone(), false).await;
-            // Came back meanwhile, and may have been put down before they were removed.
+            // Members that rejoined meanwhile may have been registered before the removal.
             members.retain(|id, _| self.has(&room, *id));
             if !members.is_empty() {
                 say(shared, &room, members, true).await;

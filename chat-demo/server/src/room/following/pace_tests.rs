@@ -74,7 +74,7 @@ async fn member_that_reads_is_not_evicted_however_long_it_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn member_that_does_not_read_is_waited_for_until_its_patience_is_over() {
+async fn member_that_does_not_read_is_awaited_for_its_patience() {
     let (mut state, outbox) = room_with_a_member();
     assert_eq!(catch_up(&mut state, 100), Filled::TooFast);
     tokio::time::advance(LIMITS.patience / 2).await;
