@@ -232,8 +232,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         invariant: "run",
         fault: "a dropped `Run` does not cancel its closure",
         file: "submit/run.rs",
-        find: "if let State::Runs(task) = &self.0 {\n            task",
-        replace: "if let State::Runs(task) = &self.0 && false {\n            task",
+        find: "State::Runs(slot.submit_with_handle(f).cancel_on_drop())",
+        replace: "State::Runs(slot.submit_with_handle(f))",
         killer: Model("results"),
     },
 ];
