@@ -46,6 +46,8 @@ export class Membership {
   epoch;
   /** The number of the newest message received. Lower it to receive later messages again on the next connection. */
   last = 0;
+  /** The number of the newest message that the server has sent or reported. */
+  _newest = 0;
   /** Whether the server has not answered a join. */
   _joining = false;
   /** Questions for history that the server has not answered. */
@@ -63,7 +65,7 @@ export class Membership {
  * |---|---|
  * | `connecting` | `again`: whether an attempt went before |
  * | `welcome` | the server's `welcome` |
- * | `joined` | the server's `joined`; `missed`: messages since the last one seen; `anew`: whether the epoch is another |
+ * | `joined` | the server's `joined`; `missed`: messages since the last one seen; `anew`: whether the epoch is another. It also comes when the server itself missed messages |
  * | `message` | a new message, each once and in order: `room`, `seq`, `user`, `text`, `ts` |
  * | `presence`, `members`, `user_state`, `order_update`, `alert`, `search`, `typing`, `bye` | the frame's payload |
  * | `error` | a refusal that belongs to no `publish`: `code`, `message` |
@@ -248,22 +250,25 @@ export class Client extends EventTarget {
     membership._joining = this.send("join", epoch === undefined ? { room } : { room, after: last, epoch });
   }
 
-  /** Handles the answer to a join, the mark behind a history, or the start of a new epoch. */
+  /** Handles the answer to a join, the mark behind a history, a new epoch, or messages that the server itself missed. */
   #joined(joined) {
     const room = this.#rooms.get(joined.room);
     if (!room) return;
     const known = room.epoch !== undefined, anew = known && room.epoch !== joined.epoch;
-    if (room.joined && !anew) {
+    // The answer to a question follows all messages up to its number.
+    const skipped = joined.seq > room._newest;
+    if (room.joined && !anew && !skipped) {
       const { messages, stale, resolve, reject } = room._asked.shift() ?? {};
       if (stale) reject(new ClientError("new_epoch", "the room began a new epoch"));
       else resolve?.(messages);
       return;
     }
-    for (const question of room._asked) question.stale = true;
+    if (anew) for (const question of room._asked) question.stale = true;
     const missed = known && !anew ? joined.seq - room.last : 0;
     room.joined = true;
     room._joining = false;
     room.epoch = joined.epoch;
+    room._newest = joined.seq;
     if (!joined.recovered) room.last = joined.seq;
     this.#emit("joined", { ...joined, missed, anew });
     for (const entry of this.#unanswered.values()) if (entry.payload.room === joined.room) this.#send(entry);
@@ -271,6 +276,7 @@ export class Client extends EventTarget {
 
   #message(message) {
     const room = this.#rooms.get(message.room);
+    if (room) room._newest = Math.max(room._newest, message.seq);
     if (message.seq > room?.last) {
       room.last = message.seq;
       this.#emit("message", message);

@@ -48,7 +48,7 @@ export class Room {
     this.#gap = undefined;
   }
 
-  /** Handles a join, and the start of a new epoch. */
+  /** Handles a join, the start of a new epoch, and messages that the server itself missed. */
   onJoined({ seq, epoch, members, recovered, missed, anew }) {
     this.members = members;
     this.users = [];
@@ -151,10 +151,11 @@ export class Room {
     const pane = this.list.parentElement;
     pane.setAttribute("aria-busy", "true"); // a screen reader does not read a whole page
     this.#offer(undefined);
-    const messages = await this.#request(PAGE), gap = this.#gap, edge = this.#edge;
+    const open = this.#gap, messages = await this.#request(PAGE), gap = this.#gap, edge = this.#edge;
     pane.removeAttribute("aria-busy");
     if (!messages) return;
     for (const message of messages) this.add(message);
+    if (gap !== open) return void this.#load(); // the answer precedes the gap
     if (gap && this.#edge < edge && this.#edge > gap.after + 1) return void this.#load();
     if (gap) this.#closeGap(gap);
     this.#probe();
@@ -166,6 +167,7 @@ export class Room {
     const edge = this.#edge;
     if (edge <= 1 || !Number.isFinite(edge)) return this.#offer(false);
     const older = await this.#request(1);
+    if (this.#gap) return void this.#load();
     if (older && edge === this.#edge) this.#offer(older.length > 0);
   }
 

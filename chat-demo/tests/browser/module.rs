@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -62,5 +63,47 @@ fn example_of_the_readme_works_on_an_allowed_origin() {
         // The page has no icon.
         guest.close_after(|line| line.contains("favicon")).await;
         bob.close().await;
+    });
+}
+
+#[test]
+fn messages_that_the_server_missed_are_reported() {
+    run(async {
+        let stage = Stage::set();
+        let window = stage.open("/").await;
+        // A server behind Redis may miss messages of an epoch. This one says so between a question and its answer.
+        let script = r#"return (async () => {
+            const { Client } = await import("/client.js"), { encode } = await import("/frames.js");
+            let server;
+            globalThis.WebSocket = class {
+              static OPEN = 1;
+              readyState = 1;
+              constructor() { server = this; }
+              send() {}
+              close() {}
+              say(name, payload) { this.onmessage({ data: encode(name, payload).buffer }); }
+            };
+            const client = new Client({ name: "ann" }), seen = [];
+            client.addEventListener("joined", ({ detail }) => seen.push([detail.seq, detail.missed, detail.anew]));
+            client.addEventListener("message", ({ detail }) => seen.push(detail.seq));
+            client.join("tea");
+            client.connect();
+            server.say("welcome", { user: "ann", heartbeat_ms: 1000, max_payload: 1000 });
+            const joined = seq => server.say("joined", { room: "tea", seq, epoch: "e", members: 1, recovered: false });
+            const message = seq => server.say("message", { room: "tea", seq, user: "bob", text: "", ts: 0 });
+            joined(2);
+            message(3);
+            const asked = client.history("tea");
+            joined(7);
+            message(8);
+            message(1);
+            joined(8);
+            const answer = await asked;
+            client.close();
+            return [seen, answer.map(({ seq }) => seq)];
+        })()"#;
+        let expected = json!([[[2, 0, false], 3, [7, 4, false], 8], [1]]);
+        assert_eq!(window.script(script).await, expected);
+        window.close().await;
     });
 }

@@ -75,12 +75,9 @@ impl Replica {
         if page.newest < asked.seq {
             return Relation::WentBack;
         }
-        if asked.seq > 0 && page.before != asked.mark {
-            // Not kept any more, or another message with the same number.
-            return match page.before {
-                None => Relation::Apart,
-                Some(_) => Relation::WentBack,
-            };
+        // A message that expired has no mark any more, but the one behind it still follows.
+        if asked.seq > 0 && page.before.is_some() && page.before != asked.mark {
+            return Relation::WentBack;
         }
         let first = page.messages.first();
         if page.newest > asked.seq && first.is_none_or(|first| first.seq > asked.seq + 1) {

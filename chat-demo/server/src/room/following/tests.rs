@@ -266,6 +266,11 @@ fn messages_deleted_from_the_bus_are_skipped() {
         (delivered(&state), state.log.newest().seq),
         (vec![7, 8, 9], 9)
     );
+    // What follows the newest is delivered, although the newest is gone.
+    let asked = state.read_after();
+    let filled = state.fill(page(1, 11, 2, asked, 10), asked, None);
+    assert_eq!(filled, Filled::Whole);
+    assert_eq!(delivered(&state), [7, 8, 9, 10, 11]);
     // All of it may be too old.
     read(&mut state, 1, 20, 0, 10);
     assert_eq!((delivered(&state), state.log.newest().seq), (vec![], 20));
