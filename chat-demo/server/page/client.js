@@ -297,7 +297,9 @@ export class Client extends EventTarget {
 
   #refusal({ code, message, id }) {
     const entry = this.#unanswered.get(id);
-    if (!this.#welcome) this.#refused(message || code);
+    if (!this.#welcome) {
+      if (code !== "overloaded") this.#refused(message || code); // the close that follows says to try again
+    }
     else if (!entry) {
       this.#emit("error", { code, message: message || code });
       this.#joinsRefused(code, message || code);

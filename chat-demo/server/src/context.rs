@@ -111,10 +111,10 @@ impl Context {
         }
         self.renewed = None;
         let message = format!(
-            "a user may have {} connections at a time: close another first",
+            "a user may have {} connections at a time: close another, or wait until a lost one times out",
             self.node.config.user_connections
         );
-        Err(Refusal::new(ErrorCode::Forbidden, message).closing(CloseReason::UserConnections))
+        Err(Refusal::new(ErrorCode::Overloaded, message).closing(CloseReason::UserConnections))
     }
 
     fn record(&self) -> Record {

@@ -146,7 +146,8 @@ pub(crate) enum CloseReason {
     BadToken,
     #[strum(message = "token expired", props(code = 1008))]
     TokenExpired,
-    #[strum(message = "too many connections of this user", props(code = 1008))]
+    /// One of them may be of a network that the client has left.
+    #[strum(message = "too many connections of this user", props(code = 1013))]
     UserConnections,
     #[strum(message = "client too slow", props(code = 1008))]
     SlowConsumer,

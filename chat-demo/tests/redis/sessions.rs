@@ -33,10 +33,11 @@ fn the_connections_of_a_user_are_bounded_over_all_servers() {
         let two = Node::with(&redis.url(), one_each).await;
         let ann = one.connect("ann").await;
         let again = Client::builder(&two.url()).name("ann").connect().await;
-        assert!(
-            matches!(again, Err(ClientError::Refused { .. })),
-            "{again:?}"
-        );
+        let Err(error @ ClientError::Refused(_)) = again else {
+            panic!("not refused")
+        };
+        // The other connection may be lost, and the server not know it yet.
+        assert!(!error.is_final(), "{error}");
         ann.close().await.expect("it is connected");
         let mut third = loop {
             if let Ok(client) = Client::builder(&two.url()).name("ann").connect().await {

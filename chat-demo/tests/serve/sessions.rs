@@ -12,8 +12,8 @@ impl Server {
     async fn refuses(&self, name: &str) {
         let mut client = self.connect().await;
         client.say(Kind::HELLO, json!({ "name": name })).await;
-        client.expect_error("forbidden").await;
-        client.expect_close(1008).await;
+        client.expect_error("overloaded").await;
+        client.expect_close(1013).await;
     }
 }
 
