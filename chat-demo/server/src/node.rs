@@ -120,6 +120,8 @@ impl Node {
             Some(redis) => redis.sessions(),
             None => Box::new(Memory::new(config.session_ttl)),
         };
+        // Servers that share rooms count from different numbers.
+        let first_guest = redis.as_ref().map_or(0, |_| fastrand::u32(..).into());
         let hub = Hub::new(Common {
             fanout: pools.fanout.clone(),
             pages: pools.pages.clone(),
@@ -166,7 +168,7 @@ impl Node {
             draining,
             // Each life of a server counts from elsewhere.
             connections: AtomicU64::new(u64::from(fastrand::u32(..)) << 32),
-            guests: AtomicU64::new(0),
+            guests: AtomicU64::new(first_guest),
         })
     }
 

@@ -1,5 +1,6 @@
 //! A room that is on several servers is one room.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chat_demo_client::payload::{Level, OrderUpdate, State};
@@ -39,6 +40,20 @@ fn messages_reach_all_servers_in_one_order() {
             let order: Vec<_> = (0..50).map(|number| format!("{who}{number}")).collect();
             assert_eq!(said, order);
         }
+    });
+}
+
+#[test]
+fn guests_without_names_are_distinct_on_all_servers() {
+    run(async {
+        let redis = Redis::start().await;
+        let mut names = HashSet::new();
+        for _ in 0..3 {
+            let node = Node::start(&redis.url()).await;
+            let (one, two) = (node.connect("").await, node.connect("").await);
+            names.extend([one, two].map(|client| client.welcome().user.clone()));
+        }
+        assert_eq!(names.len(), 6, "{names:?}");
     });
 }
 
