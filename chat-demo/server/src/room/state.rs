@@ -199,6 +199,22 @@ impl State {
     /// Queues a payload for each member except `user`. A member whose outbox takes no more frames
     /// leaves the room.
     pub(super) fn deliver(&mut self, payload: &impl Delivery, except: Option<&str>) {
+        let mut gone = self.queue_for_all(payload, except);
+        // Not by recursion, because all members may be gone at once.
+        while let Some(member) = gone.pop() {
+            let user = member.connection.user();
+            if gone.iter().any(|other| other.connection.user() == user) {
+                continue;
+            }
+            if let Some(left) = self.presence(user, PresenceEvent::Left) {
+                gone.extend(self.queue_for_all(&left, None));
+            }
+        }
+    }
+
+    /// Queues a payload for each member except `user`. Removes and returns the members whose outbox
+    /// takes no more frames.
+    fn queue_for_all(&mut self, payload: &impl Delivery, except: Option<&str>) -> Vec<Member> {
         let (mut gone, mut behind) = (Vec::new(), Vec::new());
         let mut queued = 0;
         for (id, member) in &self.members {
@@ -218,9 +234,8 @@ impl State {
         self.flow.note(behind);
         self.common.tally.deliveries.inc_by(queued as u64);
         self.common.tally.frames_out.inc_by(payload.kind(), queued);
-        for id in gone {
-            self.leave(id);
-        }
+        let gone = gone.into_iter();
+        gone.filter_map(|id| self.members.remove(&id)).collect()
     }
 
     /// Those in the room, or nothing if they are too many.
@@ -238,19 +253,25 @@ impl State {
 
     /// Sends the presence of a user to the members: only for its first and last connection.
     fn send_presence(&mut self, user: &str, event: PresenceEvent) {
+        if let Some(presence) = self.presence(user, event) {
+            self.deliver(&presence, None);
+        }
+    }
+
+    /// What the members are told of a user's first and last connection.
+    fn presence(&self, user: &str, event: PresenceEvent) -> Option<Shared<Presence>> {
         let mut members = self.members.values();
         // The bus knows the first and the last connection over all servers.
         if self.common.bus.is_some()
             || self.members.len() > self.common.presence_limit
             || members.any(|member| member.connection.user() == user)
         {
-            return;
+            return None;
         }
-        let presence = Presence {
+        Some(Shared::new(Presence {
             room: self.name.to_string(),
             user: user.to_owned(),
             event: event.into(),
-        };
-        self.deliver(&Shared::new(presence), None);
+        }))
     }
 }

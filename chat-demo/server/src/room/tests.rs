@@ -127,3 +127,49 @@ fn who_is_gone_before_it_comes_does_not_become_a_member() {
     assert_eq!(room.state.lock().members(), 0);
     assert_eq!(rooms.len(), 0);
 }
+
+#[test]
+fn members_that_are_gone_at_once_leave_once_each() {
+    const USERS: u64 = 300;
+    let limits = outbox::Limits {
+        frames: 10_000,
+        bytes: 1 << 20,
+        ..LIMITS
+    };
+    let common = Arc::new(Common {
+        presence_limit: usize::MAX,
+        ..Arc::into_inner(common()).expect("the only one")
+    });
+    let rooms = Arc::new(Directory::new());
+    let (listening, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common)));
+    let claim = Arc::new(claim);
+    let connect = |id: u64, user: String| {
+        let connection = Arc::new(Connection::new(id, Outbox::new(limits, Subprotocol::Json)));
+        connection.user.set(user.into()).expect("it has no name");
+        let joining = joining(&connection, claim.clone());
+        listening.room.apply(|state| state.join(joining));
+        connection
+    };
+    let stays = connect(0, "ann".to_owned());
+    // Each user has two connections.
+    let go: Vec<_> = (1..=2 * USERS)
+        .map(|id| connect(id, format!("user {}", id / 2)))
+        .collect();
+    let before = stays.outbox.waiting().frames;
+    for connection in &go {
+        connection.outbox.abandon();
+    }
+    let room = listening.room.clone();
+    // One call for each member would need more stack.
+    let delivery = std::thread::Builder::new()
+        .stack_size(256 << 10)
+        .spawn(move || {
+            room.apply(|state| {
+                state.begin_anew(None);
+                assert_eq!(state.members(), 1);
+            });
+        });
+    delivery.expect("a thread").join().expect("it delivers");
+    let users = usize::try_from(USERS).expect("a small number") + 1;
+    assert_eq!(stays.outbox.waiting().frames - before, 1 + users);
+}
