@@ -63,17 +63,31 @@ pub fn run_two_in_a_row(pool: &Pool) {
     assert_eq!(ran.count(), 2);
 }
 
-/// Submits two tasks from two threads at once, shuts the pool down, and asserts that each ran once.
+/// Submits two tasks from two threads at once, and asserts that each ran once. How the pool shuts down after them is not
+/// explored.
 ///
 /// # Panics
 ///
 /// If a task has not run once.
 pub fn run_two_at_once(pool: &Pool) {
-    let ran = Record::new();
-    let task = ran.task();
-    let submitter = beside(pool, move |pool| pool.submit(task).unwrap());
-    pool.submit(ran.task()).unwrap();
+    let (ran, (done, ended)) = (Record::new(), channel());
+    let (first, second, done_too) = (ran.task(), ran.task(), done.clone());
+    let submitter = beside(pool, move |pool| {
+        let task = move || {
+            first();
+            done.send(()).unwrap();
+        };
+        pool.submit(task).unwrap();
+    });
+    let task = move || {
+        second();
+        done_too.send(()).unwrap();
+    };
+    pool.submit(task).unwrap();
     submitter.join().unwrap();
+    ended.recv().unwrap();
+    ended.recv().unwrap();
+    loom::stop_exploring();
     pool.shutdown().wait().unwrap();
     assert_eq!(ran.count(), 2);
 }

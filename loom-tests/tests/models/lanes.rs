@@ -246,11 +246,12 @@ fn future_runs_after_a_worker_stepped_aside() {
         pool.submit(move || wait.recv().unwrap()).unwrap();
         // Begins beside the closure, on a second thread. When the closure has ended, the first
         // thread may take it over, and then leave it to the second.
-        pool.spawn(async move {
+        let future = pool.spawn_with_handle(async move {
             send.send(()).unwrap();
             yield_often().await;
-        })
-        .unwrap();
+        });
+        future.unwrap().wait().unwrap();
+        loom::stop_exploring();
         end(&pool, 2);
     });
 }

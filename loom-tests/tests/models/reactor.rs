@@ -27,9 +27,11 @@ fn submit_wakes_the_worker_in_the_reactor() {
     check_within(1, || {
         let device = Device::new();
         let pool = device.reactor(keeping(0..=1).capacity(2)).build().unwrap();
-        pool.spawn(device.clone().event()).unwrap();
+        let event = pool.spawn_with_handle(device.clone().event()).unwrap();
         let happens = device.clone();
         pool.submit(move || happens.happen()).unwrap();
+        event.wait().unwrap();
+        loom::stop_exploring();
         pool.shutdown().wait().unwrap();
         assert_eq!((pool.stats().completed, device.crowded.count()), (2, 0));
     });

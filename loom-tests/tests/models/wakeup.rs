@@ -45,9 +45,16 @@ fn task_behind_a_blocked_task_runs_on_another_worker() {
     check(|| {
         let pool = pool(2, 2);
         let (send, wait) = channel();
+        let (done, has_ended) = channel();
         // Blocks until the second task runs: a worker that takes both must offer the other to another worker.
-        pool.submit(move || wait.recv().unwrap()).unwrap();
+        pool.submit(move || {
+            wait.recv().unwrap();
+            done.send(()).unwrap();
+        })
+        .unwrap();
         pool.submit(move || send.send(()).unwrap()).unwrap();
+        has_ended.recv().unwrap();
+        loom::stop_exploring();
         pool.shutdown().wait().unwrap();
         assert_eq!(pool.stats().completed, 2);
     });
