@@ -121,6 +121,39 @@ fn messages_sent_together_keep_order_and_keys() {
 }
 
 #[test]
+fn large_messages_are_kept_up_to_their_bytes() {
+    run(async {
+        // What Redis keeps of a room at least, and the length of a text.
+        const KEPT: usize = 4 << 20;
+        const LEN: usize = 30_000;
+        let redis = Redis::start().await;
+        let node = Node::start(&redis.url()).await;
+        let mut ann = node.enter("ann", "tea").await;
+        let count = |of: &[&str]| redis.ask(of).parse::<usize>().expect("a number");
+        let kept = || count(&["XLEN", "chat:{tea}:log"]);
+        publish(&mut ann).await;
+        ack(&mut ann).await;
+        let text = "x".repeat(LEN);
+        for _ in 0..2 * KEPT / LEN {
+            say(&mut ann, "tea", &[&text]).await;
+            assert!(kept() <= 1 + KEPT / LEN, "{}", kept());
+        }
+        assert!(kept() >= KEPT * 3 / 4 / LEN, "{}", kept());
+        assert_eq!(count(&["HLEN", "chat:{tea}:keys"]), 1, "the epoch");
+        // What is not counted any more is counted again.
+        let before = kept();
+        redis.ask(&["HDEL", "chat:{tea}:facts", "bytes"]);
+        say(&mut ann, "tea", &["hi"]).await;
+        let bytes = count(&["HGET", "chat:{tea}:facts", "bytes"]);
+        assert!(bytes > before * LEN && bytes < KEPT, "{bytes}");
+        // Messages that expired are not counted.
+        redis.ask(&["DEL", "chat:{tea}:log"]);
+        say(&mut ann, "tea", &["hi"]).await;
+        assert!(count(&["HGET", "chat:{tea}:facts", "bytes"]) < LEN);
+    });
+}
+
+#[test]
 fn key_is_forgotten_with_its_message() {
     run(async {
         // The messages that Redis keeps of a room at least, for servers that were disconnected.

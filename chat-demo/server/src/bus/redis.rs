@@ -52,6 +52,8 @@ const WAITING: usize = 1024;
 const ANNOUNCED: usize = 4096;
 /// Messages that are kept at least for servers that were cut off, however few a client is shown.
 const KEPT: usize = 4096;
+/// Bytes of the messages of a room that are kept at least.
+const KEPT_BYTES: usize = 4 << 20;
 
 pub(crate) struct Redis {
     shared: Arc<Shared>,
@@ -81,6 +83,7 @@ impl Redis {
             publish,
             remember: REMEMBER.max(config.history_age),
             kept: config.history.max(KEPT),
+            kept_bytes: config.history_room_bytes.max(KEPT_BYTES),
             recent: config.history,
             kept_for: config.history_age,
             time_to_live: config.session_ttl,

@@ -200,7 +200,8 @@ impl Publisher {
             .arg(&keys.channel)
             .arg(Epoch::new().to_string())
             .arg(&[Kind::MESSAGE.0][..])
-            .arg(&[Kind::JOINED.0][..]);
+            .arg(&[Kind::JOINED.0][..])
+            .arg(shared.kept_bytes);
         call
     }
 

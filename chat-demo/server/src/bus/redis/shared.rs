@@ -15,8 +15,9 @@ pub(super) struct Shared {
     pub(super) remember: Duration,
     /// How things are announced.
     pub(super) publish: &'static str,
-    /// Messages of a room that are kept, and how many of them clients are shown.
+    /// Messages of a room that are kept, their bytes, and how many of them clients are shown.
     pub(super) kept: usize,
+    pub(super) kept_bytes: usize,
     pub(super) recent: usize,
     pub(super) kept_for: Duration,
     /// How long the members and the sessions of a server that is gone are kept.
