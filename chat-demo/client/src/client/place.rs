@@ -123,8 +123,8 @@ impl Place {
         }
     }
 
-    /// Handles the state of the room. The server sends it after the join, after each page, and when
-    /// the room begins a new epoch.
+    /// Handles the state of the room. The server sends it after the join, after each page, when the
+    /// room begins a new epoch, and when the server itself has missed messages.
     pub(super) fn on_joined(&mut self, joined: Joined, made: &mut Made) {
         if !mem::replace(&mut self.joined, true) {
             self.arrive(joined, made);
@@ -143,6 +143,11 @@ impl Place {
             }
             return self.arrive(joined, made);
         }
+        if joined.seq > self.newest {
+            // An answer follows all messages up to its number, so the server has missed these.
+            self.newest = joined.seq;
+            return self.advance(made);
+        }
         match self.asks.pop_front() {
             // The newest is still missing, so the server has deleted the messages.
             Some(Ask::Missing(to)) if self.missing().is_some_and(|gap| gap.1 == to) => {
@@ -157,7 +162,6 @@ impl Place {
             }
             Some(Ask::Missing(_) | Ask::Outdated) | None => {}
         }
-        self.newest = self.newest.max(joined.seq);
         self.advance(made);
     }
 

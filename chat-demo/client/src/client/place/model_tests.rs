@@ -13,6 +13,8 @@ use crate::frame::{Frame, MAX_PAYLOAD};
 enum Step {
     /// Other members publish so many messages.
     Publish(u64),
+    /// They do, and the server misses them.
+    Miss(u64),
     /// The server handles so many frames.
     Handle(usize),
     /// The client receives so many frames.
@@ -26,6 +28,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1..10_u64).prop_map(Step::Publish),
+        1 => (1..10_u64).prop_map(Step::Miss),
         4 => (1..4_usize).prop_map(Step::Handle),
         4 => (1..9_usize).prop_map(Step::Receive),
         1 => Just(Step::Cut),
@@ -61,6 +64,19 @@ impl Server {
         }
     }
 
+    fn miss(&mut self, count: u64) {
+        self.newest += count;
+        if self.is_member {
+            self.send_joined(false);
+        }
+    }
+
+    fn send_joined(&mut self, recovered: bool) {
+        self.to_client.push_back(json!({
+            "room": "tea", "seq": self.newest, "members": 1, "recovered": recovered, "epoch": "e"
+        }));
+    }
+
     fn handle_frame(&mut self, frame: &Bytes) {
         let frame = Frame::decode(frame, MAX_PAYLOAD).expect("a frame");
         let asked: Value = serde_json::from_slice(frame.payload).expect("JSON");
@@ -70,10 +86,7 @@ impl Server {
                 |&seq: &u64| self.newest - seq <= self.kept && self.newest - seq <= self.fits;
             let after = after.filter(kept);
             self.is_member = true;
-            self.to_client.push_back(json!({
-                "room": "tea", "seq": self.newest, "members": 1, "recovered": after.is_some(),
-                "epoch": "e"
-            }));
+            self.send_joined(after.is_some());
             if let Some(after) = after {
                 self.send(after + 1..=self.newest);
             }
@@ -100,6 +113,7 @@ impl World {
     fn act(&mut self, step: Step) {
         match step {
             Step::Publish(count) => self.server.publish(count),
+            Step::Miss(count) => self.server.miss(count),
             Step::Handle(count) => {
                 let count = count.min(self.made.frames.len());
                 for frame in self.made.frames.drain(..count) {
