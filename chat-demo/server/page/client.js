@@ -151,8 +151,10 @@ export class Client extends EventTarget {
 
   /** Leaves a room. @param {string} room */
   leave(room) {
+    const membership = this.#rooms.get(room);
     this.#rooms.delete(room);
     this.send("leave", { room });
+    for (const { reject } of membership?._asked ?? []) reject(new ClientError("not_member", "the room was left"));
     for (const [id, { payload, attempts }] of this.#unanswered) {
       if (payload.room === room) this.#settle(id, new ClientError("not_member", "the room was left", attempts > 0));
     }
@@ -264,12 +266,13 @@ export class Client extends EventTarget {
       return;
     }
     if (anew) for (const question of room._asked) question.stale = true;
-    const missed = known && !anew ? joined.seq - room.last : 0;
+    // A server that is behind sends messages again that another has sent.
+    const missed = known && !anew ? Math.max(0, joined.seq - room.last) : 0;
     room.joined = true;
     room._joining = false;
     room.epoch = joined.epoch;
     room._newest = joined.seq;
-    if (!joined.recovered) room.last = joined.seq;
+    if (!joined.recovered) room.last = known && !anew ? Math.max(room.last, joined.seq) : joined.seq;
     this.#emit("joined", { ...joined, missed, anew });
     for (const entry of this.#unanswered.values()) if (entry.payload.room === joined.room) this.#send(entry);
   }
@@ -298,7 +301,8 @@ export class Client extends EventTarget {
   #refusal({ code, message, id }) {
     const entry = this.#unanswered.get(id);
     if (!this.#welcome) {
-      if (code !== "overloaded") this.#refused(message || code); // the close that follows says to try again
+      if (code === "overloaded") this.#lost(message || code);
+      else this.#refused(message || code);
     }
     else if (!entry) {
       this.#emit("error", { code, message: message || code });

@@ -14,6 +14,8 @@ export class Room {
   #edge = Infinity;
   /** Missed messages that are being loaded: those after one number, up to another. */
   #gap;
+  /** Counts what ends a load: a gap behind the loaded messages, and each new start. */
+  #turn = 0;
   /** Whether the server keeps older messages; `undefined` if not known. */
   #older;
   #loading = false;
@@ -65,7 +67,10 @@ export class Room {
       this.#startOver(`You missed ${amount(missed, "message")}: here are the newest`);
     } else {
       // The server may still send page by page what it did not send at once.
-      if (missed > 0) this.#gap = { after: seq - missed, upTo: seq };
+      if (missed > 0) {
+        this.#gap = { after: this.#gap?.after ?? seq - missed, upTo: seq };
+        this.#turn++;
+      }
       this.#edge = seq + 1;
     }
     if (seq > 0) this.#load();
@@ -75,8 +80,8 @@ export class Room {
   add(message) {
     const { seq, user, text, ts } = message, item = Object.assign(log.message(user, text, ts), { seq });
     if (this.#own.numbers.includes(seq) || this.#mine(user)) log.markOwn(item);
-    if (!log.insert(this, item)) return;
     if (seq > (this.#gap?.after ?? 0)) this.#edge = Math.min(this.#edge, seq);
+    if (!log.insert(this, item)) return;
     this.#shown(this, message);
   }
 
@@ -133,6 +138,7 @@ export class Room {
     log.notice(this, why);
     this.#edge = Infinity;
     this.#gap = undefined;
+    this.#turn++;
     this.#offer(false);
   }
 
@@ -151,11 +157,11 @@ export class Room {
     const pane = this.list.parentElement;
     pane.setAttribute("aria-busy", "true"); // a screen reader does not read a whole page
     this.#offer(undefined);
-    const open = this.#gap, messages = await this.#request(PAGE), gap = this.#gap, edge = this.#edge;
+    const turn = this.#turn, messages = await this.#request(PAGE), gap = this.#gap, edge = this.#edge;
     pane.removeAttribute("aria-busy");
     if (!messages) return;
+    if (turn !== this.#turn) return void this.#load();
     for (const message of messages) this.add(message);
-    if (gap !== open) return void this.#load(); // the answer precedes the gap
     if (gap && this.#edge < edge && this.#edge > gap.after + 1) return void this.#load();
     if (gap) this.#closeGap(gap);
     this.#probe();
@@ -166,8 +172,8 @@ export class Room {
     if (this.#older !== undefined || this.#gap) return;
     const edge = this.#edge;
     if (edge <= 1 || !Number.isFinite(edge)) return this.#offer(false);
-    const older = await this.#request(1);
-    if (this.#gap) return void this.#load();
+    const turn = this.#turn, older = await this.#request(1);
+    if (older && turn !== this.#turn) return void this.#load();
     if (older && edge === this.#edge) this.#offer(older.length > 0);
   }
 

@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn each_close_reason_has_a_code_and_a_text() {
         for reason in CloseReason::VARIANTS {
-            assert!((1001..=1012).contains(&reason.code()), "{reason:?}");
+            assert!((1001..=1013).contains(&reason.code()), "{reason:?}");
             assert!(!reason.text().is_empty(), "{reason:?}");
         }
     }
