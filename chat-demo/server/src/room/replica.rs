@@ -75,7 +75,7 @@ impl Replica {
         if page.newest < asked.seq {
             return Relation::WentBack;
         }
-        // A message that expired has no mark any more, but the one behind it still follows.
+        // An expired message has no mark any more, but the next message still follows it.
         if asked.seq > 0 && page.before.is_some() && page.before != asked.mark {
             return Relation::WentBack;
         }

@@ -203,10 +203,9 @@ impl State {
         // Not by recursion, because all members may be gone at once.
         while let Some(member) = gone.pop() {
             let user = member.connection.user();
-            if gone.iter().any(|other| other.connection.user() == user) {
-                continue;
-            }
-            if let Some(left) = self.presence(user, PresenceEvent::Left) {
+            if let Some(left) = self.presence(user, PresenceEvent::Left)
+                && !gone.iter().any(|other| other.connection.user() == user)
+            {
                 gone.extend(self.queue_for_all(&left, None));
             }
         }
@@ -251,14 +250,14 @@ impl State {
         self.deliver(&presence, Some(&presence.payload().user));
     }
 
-    /// Sends the presence of a user to the members: only for its first and last connection.
+    /// Sends the presence of a user to the members, if it concerns them.
     fn send_presence(&mut self, user: &str, event: PresenceEvent) {
         if let Some(presence) = self.presence(user, event) {
             self.deliver(&presence, None);
         }
     }
 
-    /// What the members are told of a user's first and last connection.
+    /// Returns what to send to the members: only for a user's first and last connection.
     fn presence(&self, user: &str, event: PresenceEvent) -> Option<Shared<Presence>> {
         let mut members = self.members.values();
         // The bus knows the first and the last connection over all servers.
