@@ -53,7 +53,7 @@ const ANNOUNCED: usize = 4096;
 /// Messages that are kept at least for servers that were cut off, however few a client is shown.
 const KEPT: usize = 4096;
 /// Bytes of the messages of a room that are kept at least.
-const KEPT_BYTES: usize = 4 << 20;
+const KEPT_BYTES: usize = 8 << 20;
 
 pub(crate) struct Redis {
     shared: Arc<Shared>,

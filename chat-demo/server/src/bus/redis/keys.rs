@@ -21,7 +21,7 @@ impl Keys {
         }
     }
 
-    /// Its epoch, its newest number, and the mark of that message.
+    /// Its epoch, its newest number, the mark of that message, and the bytes of all that are kept.
     pub(super) fn facts(&self) -> String {
         format!("{}:facts", self.channel)
     }

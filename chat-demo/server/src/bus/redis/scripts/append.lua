@@ -8,7 +8,7 @@ local facts, log, keys, sent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local server, most, age, publish, channel = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[6], ARGV[7]
 local most_bytes = tonumber(ARGV[11])
 local FIRST, STEP = 12, 5
--- Messages between two trims: a trim reads each old message for its key.
+-- Messages between two trims by number, and messages that a trim reads at once, for their keys.
 local TRIM = 64
 -- What is added to the log, in messages and bytes.
 local added, added_bytes = 0, 0
@@ -48,7 +48,7 @@ local function append(origin, message, mark, key)
   return seq
 end
 
--- Returns the bytes of the messages in the log, which has `len`.
+-- Returns the bytes of the messages in the log. `len` is their number.
 local function size(len)
   local known = redis.call('HGET', facts, 'bytes')
   if len == added then
@@ -124,10 +124,10 @@ if epoch then
   end
   local due = math.floor(seq / TRIM) > math.floor(start / TRIM)
   local over = due and len - most or 0
-  if over > 0 or bytes > most_bytes then
-    -- Of too many bytes an eighth is freed, so that the next message is not too many again.
-    local room = bytes > most_bytes and most_bytes - math.floor(most_bytes / 8) or bytes
-    len, bytes = trim(over, room, len, bytes)
+  -- An eighth more than is kept, so that not every message causes a trim.
+  local is_large = bytes > most_bytes + math.floor(most_bytes / 8)
+  if over > 0 or is_large then
+    len, bytes = trim(over, is_large and most_bytes or bytes, len, bytes)
     redis.call('HSET', facts, 'bytes', bytes)
   end
 end
