@@ -1,7 +1,7 @@
 //! I6 for surplus workers: after the thread limit falls, exactly the surplus leaves, and strands no task.
 
 use loom::sync::mpsc::channel;
-use loom_tests::{Record, busy, check_within, keeping, pool};
+use loom_tests::{busy, check_within, keeping, pool};
 
 #[test]
 fn surplus_worker_returns_its_tasks() {
