@@ -300,10 +300,8 @@ export class Client extends EventTarget {
 
   #refusal({ code, message, id }) {
     const entry = this.#unanswered.get(id);
-    if (!this.#welcome) {
-      if (code === "overloaded") this.#lost(message || code);
-      else this.#refused(message || code);
-    }
+    if (!this.#welcome && code === "overloaded") this.#lost(message || code);
+    else if (!this.#welcome) this.#refused(message || code);
     else if (!entry) {
       this.#emit("error", { code, message: message || code });
       this.#joinsRefused(code, message || code);

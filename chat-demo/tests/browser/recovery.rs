@@ -2,7 +2,7 @@
 
 use crate::relay::Relay;
 use crate::stage::{Stage, run};
-use crate::window::Window;
+use crate::window::{ENTER, Window};
 
 /// A browser's own message about an unreachable server.
 fn is_about_the_cut(line: &str) -> bool {
@@ -65,6 +65,23 @@ fn late_visitor_sees_how_much_is_lost() {
         assert_eq!(bob.texts().await, ["1", "5", "6"]);
         ann.close().await;
         bob.close_after(is_about_the_cut).await;
+    });
+}
+
+#[test]
+fn visitor_with_too_many_connections_gets_in_later() {
+    run(async {
+        let stage = Stage::with(|config| config.user_connections = 1);
+        let desk = stage.enter("ann").await;
+        let phone = stage.open("/").await;
+        phone.see("//dialog[@open]").await;
+        phone.press("ann".chars().chain([ENTER])).await;
+        phone
+            .see("//*[@id='status'][contains(., 'a user may have 1 connections')]")
+            .await;
+        desk.close().await;
+        phone.is_connected().await;
+        phone.close().await;
     });
 }
 
