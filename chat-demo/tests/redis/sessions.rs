@@ -36,7 +36,7 @@ fn the_connections_of_a_user_are_bounded_over_all_servers() {
         let Err(error @ ClientError::Refused(_)) = again else {
             panic!("not refused")
         };
-        // The other connection may be lost, and the server not know it yet.
+        // The first connection may be lost although the server has not noticed.
         assert!(!error.is_final(), "{error}");
         ann.close().await.expect("it is connected");
         let mut third = loop {
