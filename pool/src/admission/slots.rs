@@ -228,14 +228,14 @@ impl Slots {
         // and `load`.
         let released = Word(self.released.fetch_and(!COUNT_MASK, Ordering::Acquire));
         let count = released.0 & COUNT_MASK;
-        if count > 0 {
+        if count != 0 {
             let acquired = Word(self.submit.acquired.fetch_sub(count, Ordering::Release));
             debug_assert!(
                 acquired.count() >= released.count(),
                 "a slot was released twice"
             );
         }
-        count > 0
+        count != 0
     }
 
     /// Releases slots. Returns true, once, for the last slot of a closed pool.

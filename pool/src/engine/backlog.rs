@@ -157,6 +157,9 @@ impl<T> fmt::Debug for Backlog<T> {
 
 #[cfg(all(test, not(anthill_loom)))]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Weak};
+
     use super::*;
 
     /// Zeros are spent.
@@ -180,6 +183,49 @@ mod tests {
             .filter_map(|_| backlog.take().filter(|entry| *entry > 0))
             .collect();
         assert_eq!(live, [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn entries_are_checked_only_when_the_queue_is_full() {
+        let backlog = Backlog::new(1);
+        assert!(backlog.push(1), "the attendant is busy from here on");
+        let lens = [(); 100].map(|()| (backlog.push(0), backlog.len()).1);
+        assert!(lens.contains(&3), "each push checks each entry: {lens:?}");
+    }
+
+    /// Notes whether the lock is free while it is dropped.
+    struct Spent(Weak<Backlog<Self>>, Arc<AtomicBool>);
+
+    impl Entry for Spent {
+        fn is_spent(&mut self) -> bool {
+            true
+        }
+    }
+
+    impl Drop for Spent {
+        fn drop(&mut self) {
+            let is_free = |backlog: Arc<Backlog<Self>>| backlog.0.try_lock().is_some();
+            if self.0.upgrade().is_some_and(is_free) {
+                self.1.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[test]
+    fn spent_entries_are_dropped_outside_of_the_lock() {
+        let (backlog, was_free) = (Arc::new(Backlog::new(1)), Arc::default());
+        let spent = || Spent(Arc::downgrade(&backlog), Arc::clone(&was_free));
+        assert!(backlog.push(spent()), "the attendant is busy from here on");
+        (0..100).for_each(|_| assert!(!backlog.push(spent())));
+        assert!(was_free.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn debug_shows_the_counts() {
+        let backlog = Backlog::new(2);
+        assert!(backlog.push(1));
+        let shown = format!("{backlog:?}");
+        assert_eq!(shown, "Backlog { waiting: 1, attendants: 1, most: 2 }");
     }
 
     #[test]

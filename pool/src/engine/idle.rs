@@ -364,3 +364,6 @@ impl Idle {
         }
     }
 }
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests;

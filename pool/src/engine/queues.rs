@@ -284,3 +284,6 @@ fn repeat<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
 fn steal_one<T>(queue: &Injector<T>) -> Option<T> {
     repeat(|| queue.steal())
 }
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests;

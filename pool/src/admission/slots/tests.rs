@@ -129,3 +129,24 @@ fn largest_capacity_is_unlimited() {
     let slots = Slots::new(usize::MAX);
     assert_eq!(slots.capacity(), usize::MAX);
 }
+
+#[test]
+fn slots_are_taken_without_reclaiming() {
+    let slots = Slots::new(2);
+    assert!(slots.take_free(2));
+    assert!(!slots.take_free(1));
+    assert!(!slots.release(2));
+    assert!(!slots.take_free(1), "released slots are not reclaimed");
+    assert_eq!(slots.try_acquire(1), Ok(()));
+    assert!(slots.take_free(1));
+}
+
+#[test]
+fn only_requests_for_several_slots_may_be_too_large() {
+    let slots = Slots::new(0);
+    assert_eq!(slots.try_acquire(1), Err(NoSlot::Full));
+    assert_eq!(slots.try_acquire(2), Err(NoSlot::TooMany));
+    slots.tune(2);
+    assert_eq!(slots.try_acquire(3), Err(NoSlot::TooMany));
+    assert_eq!(slots.try_acquire(2), Ok(()));
+}

@@ -116,4 +116,89 @@ mod tests {
         assert!(!may_search(4, 8, 64));
         assert!(!may_search(4, 64, 8));
     }
+
+    /// What a census says in a pool with a limit of two occupied workers.
+    #[derive(Debug, PartialEq, Eq)]
+    struct Says {
+        /// For the tasks of which lanes a worker is woken, and for which a thread may be started.
+        help: &'static [Lane],
+        start: &'static [Lane],
+        /// Which threads may be started beside the extra one.
+        start_beside_extra: &'static [Lane],
+        crowded: bool,
+    }
+
+    const NEITHER: &[Lane] = &[];
+    const FUTURES: &[Lane] = &[Lane::Futures];
+    const BOTH: &[Lane] = &Lane::ALL;
+
+    fn says(live: u64, sleeping: u64, occupied: u64) -> Says {
+        let census = Census(live * LIVE + sleeping * SLEEPING + occupied * OCCUPIED);
+        let which = |answer: &dyn Fn(Lane) -> bool| match Lane::ALL.map(answer) {
+            [false, false] => NEITHER,
+            [true, false] => FUTURES,
+            [true, true] => BOTH,
+            [false, true] => panic!("closures alone"),
+        };
+        let searching = Census(census.0 + SEARCHING);
+        assert_eq!(which(&|lane| searching.wants_help(lane, 2)), NEITHER);
+        Says {
+            help: which(&|lane| census.wants_help(lane, 2)),
+            start: which(&|lane| census.may_start(lane, 2, false)),
+            start_beside_extra: which(&|lane| census.may_start(lane, 2, true)),
+            crowded: census.is_crowded(2),
+        }
+    }
+
+    #[test]
+    fn workers_below_the_limit_want_help_and_threads() {
+        let all = Says {
+            help: BOTH,
+            start: BOTH,
+            start_beside_extra: BOTH,
+            crowded: false,
+        };
+        for census in [(0, 0, 0), (1, 0, 0), (1, 1, 0), (1, 0, 1)] {
+            let (live, sleeping, occupied) = census;
+            assert_eq!(says(live, sleeping, occupied), all, "{census:?}");
+        }
+    }
+
+    #[test]
+    fn workers_at_the_limit_want_no_threads() {
+        let none = Says {
+            help: NEITHER,
+            start: NEITHER,
+            start_beside_extra: NEITHER,
+            crowded: false,
+        };
+        assert_eq!(says(2, 1, 0), Says { help: BOTH, ..none });
+        assert_eq!(says(3, 2, 0), Says { help: BOTH, ..none });
+        for census in [(2, 0, 0), (2, 0, 1), (3, 1, 1), (3, 0, 2)] {
+            let (live, sleeping, occupied) = census;
+            assert_eq!(says(live, sleeping, occupied), none, "{census:?}");
+        }
+    }
+
+    #[test]
+    fn one_thread_is_wanted_for_futures_while_all_are_occupied() {
+        for census in [(2, 0, 2), (3, 1, 2), (3, 0, 3)] {
+            let (live, sleeping, occupied) = census;
+            let futures = Says {
+                help: FUTURES,
+                start: FUTURES,
+                start_beside_extra: NEITHER,
+                crowded: false,
+            };
+            assert_eq!(says(live, sleeping, occupied), futures, "{census:?}");
+        }
+    }
+
+    #[test]
+    fn workers_beyond_the_limit_are_crowded_if_two_are_free() {
+        for census in [(3, 0, 0), (3, 0, 1), (4, 1, 1)] {
+            let (live, sleeping, occupied) = census;
+            assert!(says(live, sleeping, occupied).crowded, "{census:?}");
+        }
+    }
 }
