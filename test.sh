@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# The checks of a change, which need only stable Rust (rustup's default profile): format, lints, docs, tests, models. With
-# --all, as in CI, also what needs a browser, Redis and valgrind, the benches and the crowds. In a terminal it prints one line
-# for each step, and the output of a step that fails. Elsewhere, or with VERBOSE=1, it prints all output.
+# The checks of a change, which need only stable Rust. Alone it runs the tests and the models; with --lints what rustfmt, clippy
+# and rustdoc say; with --all, as in CI, both, and what needs a browser, Redis and valgrind, the benches and the crowds. In a
+# terminal it prints one line for each step, and the output of a step that fails. Elsewhere, or with VERBOSE=1, it prints all
+# output.
 set -euo pipefail
 cd "$(dirname "$0")"
 case "$*" in
-    '') all= ;;
-    --all) all=1 ;;
-    *) echo "unknown arguments: $*; the only option is --all"; exit 2 ;;
+    '') kinds='check' all= ;;
+    --lints) kinds='lint' all= ;;
+    --all) kinds='check|lint|full' all=1 ;;
+    *) echo "unknown arguments: $*; the options are --lints and --all"; exit 2 ;;
 esac
 target=${CARGO_TARGET_DIR:-target}
 logs=$target/test-logs
@@ -18,12 +20,14 @@ export RUST_TEST_THREADS=$((2 * $(getconf _NPROCESSORS_ONLN)))
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 
-for tool in cargo-fmt cargo-clippy; do
-    command -v "$tool" >/dev/null || { echo "missing: $tool; install it with 'rustup component add ${tool#cargo-}'"; exit 1; }
-done
+if [[ $kinds == *lint* ]]; then
+    for tool in cargo-fmt cargo-clippy; do
+        command -v "$tool" >/dev/null || { echo "missing: $tool; install it with 'rustup component add ${tool#cargo-}'"; exit 1; }
+    done
+fi
 
 number=0
-steps=$(grep -cE "^(step${all:+|full}) " "$0")
+steps=$(grep -cE "^($kinds) '" "$0")
 # step TITLE COMMAND...
 step() {
     local title=$1 log begin=$SECONDS
@@ -45,8 +49,10 @@ step() {
     fi
 }
 
-# A step only with --all.
-full() { if [ -n "$all" ]; then step "$@"; fi; }
+# Steps of one kind.
+check() { [[ $kinds != *check* ]] || step "$@"; }
+lint() { [[ $kinds != *lint* ]] || step "$@"; }
+full() { [[ $kinds != *full* ]] || step "$@"; }
 
 # Tests of the chat drive Chromium and start a Redis of their own; callgrind counts instructions. CHROMEWEBDRIVER names the
 # folder of Chromium's driver if that is not in the PATH.
@@ -83,22 +89,23 @@ on_tokio() {
     cargo clippy --quiet --manifest-path benches/chat-on-tokio/Cargo.toml --target-dir "$target" -- -D warnings
 }
 
-step 'format' cargo fmt --all --check
-step 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool,$services" --locked -- -D warnings
+lint 'format' cargo fmt --all --check
+lint 'lints' cargo clippy --quiet --workspace --all-targets --features "$pool,$services" --locked -- -D warnings
 full 'lints of the server on tokio' on_tokio
-step 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --features "$pool" --locked
+lint 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps --features "$pool" --locked
 full 'the pool without features' cargo check --quiet -p anthill --all-targets --locked
-step 'build of the tests' cargo test --quiet "${tested[@]}" --no-run
-step 'tests of the pool, the chat and the documents' cargo test "${tested[@]}"
+check 'build of the tests' cargo test --quiet "${tested[@]}" --no-run
+check 'tests of the pool, the chat and the documents' cargo test "${tested[@]}"
 # Of the same packages, so that nothing is built twice.
 full 'each benchmark once' cargo test --quiet "${tested[@]}" --bench engine
 full 'instruction counts of the hot paths' cargo run --quiet --release -p instructions --locked
 # The models replace the pool's atomics, locks and threads, so they are builds of their own.
 full 'lints of the models' loom cargo clippy --quiet -p anthill -p loom-tests --tests --locked -- -D warnings
 full 'the models on the plain deque compile' plain cargo check --quiet -p loom-tests --tests --locked
-step 'models: every schedule' cargo run --quiet -p loom-tests --locked -- models
+check 'models: every schedule' cargo run --quiet -p loom-tests --locked -- models
 full 'lints of the crowds' shuttle cargo clippy --quiet -p loom-tests --tests --locked -- -D warnings
 full 'crowds: random schedules' shuttle cargo test -p loom-tests --profile loom --test crowds --locked
 
 passed=$(sed -n 's/^test result: ok\. \([0-9]*\) passed.*/\1/p' "$logs"/*.log | awk '{ sum += $1 } END { print sum + 0 }')
-printf '\nall %d steps passed in %d min %d s: %d tests and models\n' "$steps" $((SECONDS / 60)) $((SECONDS % 60)) "$passed"
+[ "$passed" = 0 ] && tests= || tests=": $passed tests and models"
+printf '\nall %d steps passed in %d min %d s%s\n' "$steps" $((SECONDS / 60)) $((SECONDS % 60)) "$tests"
