@@ -150,3 +150,18 @@ fn only_requests_for_several_slots_may_be_too_large() {
     assert_eq!(slots.try_acquire(3), Err(NoSlot::TooMany));
     assert_eq!(slots.try_acquire(2), Ok(()));
 }
+
+#[test]
+fn slots_are_taken_at_once_after_the_line_has_emptied() {
+    let slots = Slots::new(2);
+    slots.try_acquire(2).unwrap();
+    let (_, ticket) = join(&slots);
+    assert!(slots.leave_line(ticket));
+    slots.tune(3);
+    assert!(slots.take_free(1));
+    join(&slots);
+    slots.tune(4);
+    assert_eq!(slots.waiting(), 0);
+    slots.tune(5);
+    assert!(slots.take_free(1));
+}

@@ -44,9 +44,11 @@ impl Census {
         self.field(48)
     }
 
-    /// Workers that do not sleep.
+    /// Workers that do not sleep. They include the occupied workers.
     fn awake(self) -> usize {
-        self.live() - self.sleeping()
+        let awake = self.live() - self.sleeping();
+        debug_assert!(self.occupied() <= awake, "an occupied worker sleeps");
+        awake
     }
 
     /// Whether every awake worker is occupied.
@@ -65,7 +67,7 @@ impl Census {
     pub fn wants_help(self, lane: Lane, max: usize) -> bool {
         self.searching() == 0
             && match lane {
-                Lane::Closures => self.awake() < max && self.occupied() < max,
+                Lane::Closures => self.awake() < max,
                 Lane::Futures => self.wants_poller(max),
             }
     }
