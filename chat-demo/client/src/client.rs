@@ -35,6 +35,7 @@ mod builder;
 mod connection;
 mod error;
 mod event;
+mod link;
 mod news;
 mod place;
 mod position;

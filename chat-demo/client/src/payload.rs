@@ -3,6 +3,7 @@
 
 mod close;
 mod codes;
+mod error;
 #[macro_use]
 mod kinds;
 mod limits;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use self::close::Close;
 use self::codes::Named;
 pub use self::codes::{ErrorCode, Level, PresenceEvent, State};
+pub use self::error::Error;
 pub use self::limits::{MAX_KEY, MAX_NAME, MAX_SEARCH, is_name};
 use crate::frame::Kind;
 
@@ -224,22 +226,6 @@ pub struct Ack {
     /// The number that the message bears.
     #[prost(uint64, tag = "3")]
     pub seq: u64,
-}
-
-/// Why a frame was refused.
-#[derive(Clone, PartialEq, Eq, prost::Message, Serialize, Deserialize)]
-pub struct Error {
-    /// The reason for programs.
-    #[serde(with = "Named::<ErrorCode>")]
-    #[prost(enumeration = "ErrorCode", tag = "1")]
-    pub code: i32,
-    /// The reason for people.
-    #[prost(string, tag = "2")]
-    pub message: String,
-    /// The id from [`Publish::id`], if the refused frame had one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[prost(string, optional, tag = "3")]
-    pub id: Option<String>,
 }
 
 /// The new status of an order, for the members of a room.

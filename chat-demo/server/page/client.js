@@ -50,6 +50,8 @@ export class Membership {
   _newest = 0;
   /** Whether the server has not answered a join. */
   _joining = false;
+  /** Joins that were refused in a row. */
+  _refusals = 0;
   /** Questions for history that the server has not answered. */
   _asked = [];
 
@@ -68,7 +70,7 @@ export class Membership {
  * | `joined` | the server's `joined`; `missed`: messages since the last one seen; `anew`: whether the epoch is another. It also comes when the server itself missed messages |
  * | `message` | a new message, each once and in order: `room`, `seq`, `user`, `text`, `ts` |
  * | `presence`, `members`, `user_state`, `order_update`, `alert`, `search`, `typing`, `bye` | the frame's payload |
- * | `error` | a refusal that belongs to no `publish`: `code`, `message` |
+ * | `error` | a refusal that belongs to no `publish`: `code`, `message`; `room` if it was not joined, or left |
  * | `malformed` | `message`: what is wrong with a frame of the server |
  * | `lost` | `reason`; empty if the client ended the connection |
  * | `waiting` | `ms` until the next attempt; once a second |
@@ -162,8 +164,7 @@ export class Client extends EventTarget {
 
   /**
    * Publishes a text in a room that was joined. The text is sent when the room is joined, and sent again with the same
-   * key until the server answers. Rejects with a `ClientError`, also if the server refuses the join. After a refused
-   * join, the next text joins again.
+   * key until the server answers. Rejects with a `ClientError`, also if the server refuses the join.
    *
    * @param {string} room
    * @param {string} text
@@ -270,6 +271,7 @@ export class Client extends EventTarget {
     const missed = known && !anew ? Math.max(0, joined.seq - room.last) : 0;
     room.joined = true;
     room._joining = false;
+    room._refusals = 0;
     room.epoch = joined.epoch;
     room._newest = joined.seq;
     if (!joined.recovered) room.last = known && !anew ? Math.max(room.last, joined.seq) : joined.seq;
@@ -298,27 +300,33 @@ export class Client extends EventTarget {
     return entry.attempts++;
   }
 
-  #refusal({ code, message, id }) {
+  #refusal({ code, message, id, room }) {
     const entry = this.#unanswered.get(id);
     if (!this.#welcome && code === "overloaded") this.#lost(message || code);
     else if (!this.#welcome) this.#refused(message || code);
     else if (!entry) {
-      this.#emit("error", { code, message: message || code });
-      this.#joinsRefused(code, message || code);
+      this.#emit("error", { code, message: message || code, room });
+      this.#notJoined(this.#rooms.get(room), code, message || code);
     }
     else if (code === "uncertain") this.#send(entry);
     else this.#settle(id, new ClientError(code, message || code, entry.attempts > 1));
   }
 
-  /** Refuses the texts that wait for a join: the server does not say which request it refused. */
-  #joinsRefused(code, message) {
-    for (const room of this.#rooms.values()) {
-      if (!room._joining) continue;
-      room._joining = false;
-      for (const [id, { payload, attempts }] of this.#unanswered) {
-        if (payload.room === room.room) this.#settle(id, new ClientError(code, message, attempts > 0));
-      }
+  /** Handles a refused join: refuses what waits for it, and joins later if the server is overloaded. */
+  #notJoined(membership, code, message) {
+    // Without this mark, the end of the history would not show.
+    if (membership?.joined) membership._asked.shift()?.reject(new ClientError(code, message));
+    if (!membership?._joining) return;
+    membership._joining = false;
+    for (const [id, { payload, attempts }] of this.#unanswered) {
+      if (payload.room === membership.room) this.#settle(id, new ClientError(code, message, attempts > 0));
     }
+    const socket = this.#socket;
+    const join = () => {
+      const isHere = socket === this.#socket && this.#rooms.get(membership.room) === membership;
+      if (isHere && !membership.joined && !membership._joining) this.#join(membership);
+    };
+    if (code === "overloaded") setTimeout(join, delay(membership._refusals++));
   }
 
   #settle(id, error, ack) {
@@ -356,11 +364,9 @@ export class Client extends EventTarget {
   #lost(reason) {
     if (this.#welcome && Date.now() - this.#welcomedAt > STEADY_MS) this.#attempt = 0;
     const notBefore = this.#farewell?.reconnect_after_ms ?? 0;
-    // Jitter spreads the clients of a server that restarts.
-    const jitter = 0.5 + Math.random() / 2;
-    const delay = notBefore + jitter * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempt++);
+    const due = Date.now() + notBefore + delay(this.#attempt++);
     this.#end(reason);
-    this.#wait(Date.now() + delay);
+    this.#wait(due);
   }
 
   #wait(due) {
@@ -380,6 +386,12 @@ export class Client extends EventTarget {
       return "";
     }
   }
+}
+
+/** Returns the ms to wait after a number of failures. Jitter spreads the clients of a server that restarts. */
+function delay(failures) {
+  const jitter = 0.5 + Math.random() / 2;
+  return jitter * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
 }
 
 /** Returns a random key for `publish`. */

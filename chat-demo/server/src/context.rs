@@ -96,8 +96,9 @@ impl Context {
         let forbidden = |it: &mut Membership| !rooms.allows(it.room().name());
         let left: Vec<_> = self.memberships.extract_if(.., forbidden).collect();
         for membership in left {
-            if let Err(refusal) = self.rooms.check(membership.room().name()) {
-                self.refuse(&refusal);
+            let room = membership.room().name();
+            if let Err(refusal) = self.rooms.check(room) {
+                self.refuse(&refusal.with_room(Some(room.to_owned())));
             }
             membership.leave().await;
         }

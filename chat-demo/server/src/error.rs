@@ -29,6 +29,8 @@ pub(crate) struct Refusal {
     message: Cow<'static, str>,
     /// The client's own id of what was refused.
     id: Option<String>,
+    /// The room that the client has not joined, or has left, because of it.
+    room: Option<String>,
     /// Set when the connection does not live on.
     pub(crate) closes: Option<CloseReason>,
 }
@@ -39,6 +41,7 @@ impl Refusal {
             code,
             message: cut(message.into()),
             id: None,
+            room: None,
             closes: None,
         }
     }
@@ -58,6 +61,10 @@ impl Refusal {
         Self { id, ..self }
     }
 
+    pub(crate) fn with_room(self, room: Option<String>) -> Self {
+        Self { room, ..self }
+    }
+
     /// With an id, unless it has one.
     pub(crate) fn or_id(self, id: impl FnOnce() -> Option<String>) -> Self {
         let id = self.id.or_else(id);
@@ -69,6 +76,7 @@ impl Refusal {
             code: self.code.into(),
             message: self.message.to_string(),
             id: self.id.clone(),
+            room: self.room.clone(),
         }
     }
 }

@@ -66,23 +66,33 @@ fn example_of_the_readme_works_on_an_allowed_origin() {
     });
 }
 
+/// Returns a script in which `server` is the other end of the client's connection.
+fn scripted(test: &str) -> String {
+    r#"return (async () => {
+            const { Client } = await import("/client.js"), { decode, encode } = await import("/frames.js");
+            let server;
+            globalThis.WebSocket = class {
+              static OPEN = 1;
+              readyState = 1;
+              heard = [];
+              constructor() { server = this; }
+              send(frame) { this.heard.push(decode(frame.buffer)); this.onheard?.(); }
+              close() {}
+              say(name, payload) { this.onmessage({ data: encode(name, payload).buffer }); }
+            };"#
+        .to_owned()
+        + test
+        + "})()"
+}
+
 #[test]
 fn messages_that_the_server_missed_are_reported() {
     run(async {
         let stage = Stage::set();
         let window = stage.open("/").await;
         // A server behind Redis may miss messages of an epoch. This one says so between a question and its answer.
-        let script = r#"return (async () => {
-            const { Client } = await import("/client.js"), { encode } = await import("/frames.js");
-            let server;
-            globalThis.WebSocket = class {
-              static OPEN = 1;
-              readyState = 1;
-              constructor() { server = this; }
-              send() {}
-              close() {}
-              say(name, payload) { this.onmessage({ data: encode(name, payload).buffer }); }
-            };
+        let script = scripted(
+            r#"
             const client = new Client({ name: "ann" }), seen = [];
             client.addEventListener("joined", ({ detail }) => seen.push([detail.seq, detail.missed, detail.anew]));
             client.addEventListener("message", ({ detail }) => seen.push(detail.seq));
@@ -101,9 +111,49 @@ fn messages_that_the_server_missed_are_reported() {
             const answer = await asked;
             client.close();
             return [seen, answer.map(({ seq }) => seq)];
-        })()"#;
+        "#,
+        );
         let expected = json!([[[2, 0, false], 3, [7, 4, false], 8], [1]]);
-        assert_eq!(window.script(script).await, expected);
+        assert_eq!(window.script(&script).await, expected);
+        window.close().await;
+    });
+}
+
+#[test]
+fn refused_join_is_repeated_and_fails_what_waits_for_it() {
+    run(async {
+        let stage = Stage::set();
+        let window = stage.open("/").await;
+        let script = scripted(
+            r#"
+            const client = new Client({ name: "ann" });
+            client.join("tea");
+            client.connect();
+            server.say("welcome", { user: "ann", heartbeat_ms: 60000, max_payload: 1000 });
+            const joins = () => server.heard.filter(([name]) => name === "join").length;
+            const joined = () => server.say("joined", { room: "tea", seq: 2, epoch: "e", members: 1, recovered: false });
+            const refuse = room => server.say("error", { code: "overloaded", message: "", room });
+            const codes = [];
+            const failed = promise => promise.catch(({ code }) => codes.push(code));
+            const text = failed(client.publish("tea", "hi"));
+            refuse("coffee");
+            refuse("tea");
+            await text;
+            const before = joins();
+            await new Promise(resolve => { server.onheard = resolve; });
+            joined();
+            const asked = failed(client.history("tea"));
+            refuse("tea");
+            await asked;
+            const answer = client.history("tea");
+            joined();
+            const messages = await answer;
+            client.close();
+            return [codes, before, joins(), messages];
+        "#,
+        );
+        let expected = json!([["overloaded", "overloaded"], 1, 4, []]);
+        assert_eq!(window.script(&script).await, expected);
         window.close().await;
     });
 }

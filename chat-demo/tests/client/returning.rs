@@ -4,14 +4,14 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
-use chat_demo_client::{Client, ClientError, News, Settings};
-use serde_json::json;
+use chat_demo_client::{Client, ClientError, News, Position, Settings};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::{
     Speaker, drain, events_until, next, reconnecting, run, serve, serve_again, url,
 };
-use crate::peer::Peer;
+use crate::peer::{Guest, Peer};
 use crate::proxy::Proxy;
 
 #[test]
@@ -177,5 +177,80 @@ fn unreadable_frame_is_reported_and_skipped() {
         });
         assert!(matches!(event, News::Unreadable(_)), "{event:?}");
         events_until(&mut ann, "other Unknown").await;
+    });
+}
+
+/// Answers the next frame, a join, and returns it.
+async fn answer_join(guest: &mut Guest, is_refused: bool) -> Value {
+    let join = guest.expect(Kind::JOIN).await;
+    if is_refused {
+        let error = json!({ "code": "overloaded", "message": "", "room": "tea" });
+        guest.say(Kind::ERROR, error).await;
+    } else {
+        let joined =
+            json!({ "room": "tea", "seq": 3, "members": 1, "recovered": false, "epoch": "e" });
+        guest.say(Kind::JOINED, joined).await;
+    }
+    join
+}
+
+#[test]
+fn join_refused_for_now_is_repeated() {
+    run(async {
+        let peer = Peer::start().await;
+        let mut ann = reconnecting(&peer.url);
+        let seen = Position {
+            epoch: "e".to_owned(),
+            seq: 3,
+        };
+        ann.join("tea", Some(seen)).expect("a good name");
+        ann.join("coffee", None).expect("a good name");
+        let serving = async {
+            let mut guest = peer.welcome(30_000, 75_000).await;
+            // Rooms are joined in the order of their names.
+            guest.expect(Kind::JOIN).await;
+            let first = answer_join(&mut guest, true).await;
+            let again = [
+                answer_join(&mut guest, true).await,
+                answer_join(&mut guest, false).await,
+            ];
+            assert_eq!(again, [first.clone(), first]);
+            guest
+        };
+        let (_guest, events) = tokio::join!(serving, events_until(&mut ann, "joined"));
+        let refused = events
+            .iter()
+            .filter(|event| event.starts_with("other Error"));
+        assert_eq!((refused.count(), events.len()), (2, 4), "{events:?}");
+    });
+}
+
+#[test]
+fn page_whose_end_was_refused_comes_over_the_next_connection() {
+    run(async {
+        let peer = Peer::start().await;
+        let mut ann = reconnecting(&peer.url);
+        ann.join("tea", None).expect("a good name");
+        ann.history("tea", None, 2).expect("a member");
+        let serving = async {
+            for is_refused in [true, false] {
+                let mut guest = peer.welcome(30_000, 75_000).await;
+                answer_join(&mut guest, false).await;
+                guest.expect(Kind::HISTORY).await;
+                if !is_refused {
+                    let message =
+                        json!({ "room": "tea", "seq": 2, "user": "ida", "text": "", "ts": 0 });
+                    guest.say(Kind::MESSAGE, message).await;
+                }
+                answer_join(&mut guest, is_refused).await;
+                if !is_refused {
+                    return guest;
+                }
+            }
+            unreachable!("the last connection is returned");
+        };
+        let (_guest, events) = tokio::join!(serving, events_until(&mut ann, "history"));
+        assert_eq!(events.last().map(String::as_str), Some("history 2"));
+        assert!(events.contains(&"disconnected".to_owned()), "{events:?}");
     });
 }

@@ -190,6 +190,7 @@ fn of_servers(check: &mut impl Check) {
                 code: code.into(),
                 message: text(),
                 id: Some(text()),
+                room: Some(text()),
             },
         );
     }

@@ -131,7 +131,8 @@ fn rooms_of_one_connection_are_limited() {
         let server = Server::with(|config| config.max_rooms = 1);
         let mut ann = server.enter_room("ann", "tea").await;
         ann.say(Kind::JOIN, json!({ "room": "coffee" })).await;
-        ann.expect_error("forbidden").await;
+        let refused = ann.expect_error("forbidden").await;
+        assert_eq!(refused["room"], "coffee");
         ann.say(Kind::LEAVE, json!({ "room": "tea" })).await;
         ann.join("coffee").await;
     });

@@ -155,6 +155,7 @@ mod tests {
             code: code.into(),
             message: String::new(),
             id: None,
+            room: None,
         })
     }
 

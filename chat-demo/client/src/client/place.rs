@@ -46,6 +46,8 @@ pub(super) struct Place {
     announced: bool,
     /// Whether the server has answered the join on this connection.
     joined: bool,
+    /// Whether it has refused the join for now.
+    pub(super) refused: bool,
     /// The recovery in progress.
     recovery: Option<Recovery>,
     /// The requests that this connection has not answered yet, in order.
@@ -97,14 +99,22 @@ impl Place {
         }
     }
 
-    /// Handles a new connection: joins the room.
+    /// Handles a new connection, or the time to try again: joins the room.
     pub(super) fn connected(&mut self, made: &mut Made) {
+        self.refused = false;
         self.join(self.last.clone(), made);
+    }
+
+    /// Handles a join that was refused for now. Returns false if it was to mark the end of a page.
+    pub(super) fn on_not_joined(&mut self) -> bool {
+        self.refused = !self.joined;
+        self.refused
     }
 
     /// Handles a lost connection: drops the requests that it has not answered.
     pub(super) fn disconnected(&mut self) {
         self.joined = false;
+        self.refused = false;
         self.recovery = None;
         self.asks.clear();
         self.page.clear();

@@ -9,17 +9,16 @@ use std::{
     time::Duration,
 };
 
-use fastrand::Rng;
 use futures_util::Stream;
-use futures_util::future::BoxFuture;
 use serde::Serialize;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::sleep;
 
 use super::{
     builder::Builder,
     connection::Connection,
     error::{ClientError, Result},
     event::{Event, Received, read_event},
+    link::{Link, Open},
     news::News,
     place::{Made, Place},
     position::Position,
@@ -27,7 +26,11 @@ use super::{
     settings::Settings,
     stream,
 };
-use crate::{backoff::Backoff, frame::Kind, payload, payload::Close};
+use crate::{
+    backoff::Backoff,
+    frame::Kind,
+    payload::{self, Close, ErrorCode},
+};
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
 ///
@@ -96,20 +99,6 @@ pub struct Reconnecting {
     user: Option<String>,
 }
 
-enum Link {
-    Waiting(Pin<Box<Sleep>>),
-    Connecting(BoxFuture<'static, Result<Connection>>),
-    Open(Box<Open>),
-    Over,
-}
-
-struct Open {
-    connection: Connection,
-    since: Instant,
-    /// The wait that the server asked for.
-    stay_away: Duration,
-}
-
 impl Builder {
     /// Creates a client that reconnects. It does nothing before `next` is awaited.
     ///
@@ -117,7 +106,7 @@ impl Builder {
     pub fn reconnecting(self, settings: Settings) -> Result<Reconnecting> {
         stream::target(&self.url)?;
         Ok(Reconnecting {
-            backoff: Backoff::new(settings.first_wait, settings.longest_wait, Rng::new()),
+            backoff: settings.backoff(),
             link: Link::Connecting(Box::pin(self.clone().dial())),
             builder: self,
             places: BTreeMap::new(),
@@ -134,8 +123,8 @@ impl Reconnecting {
     /// [`position`](Self::position) of an earlier process, the messages since then follow. Has no
     /// effect if the room is joined.
     ///
-    /// An error of the server does not name the room: it arrives as [`News::Other`], and the client
-    /// joins again over the next connection.
+    /// If the server refuses the join, its error arrives as [`News::Other`]. The client then joins
+    /// again: after a wait if the server is overloaded, otherwise over the next connection.
     pub fn join(&mut self, room: &str, seen: Option<Position>) -> Result<()> {
         if !payload::is_name(room) {
             return Err(ClientError::RoomName(room.to_owned()));
@@ -240,11 +229,8 @@ impl Reconnecting {
     fn connected(&mut self, connection: Connection) {
         let welcome = connection.welcome.clone();
         self.sending.max_payload = welcome.max_payload;
-        self.link = Link::Open(Box::new(Open {
-            connection,
-            since: Instant::now(),
-            stay_away: Duration::ZERO,
-        }));
+        let open = Open::new(connection, self.settings.backoff());
+        self.link = Link::Open(Box::new(open));
         let user = self.user.replace(welcome.user.clone());
         let connected = match &user {
             Some(_) => News::Reconnected,
@@ -296,6 +282,28 @@ impl Reconnecting {
         wait
     }
 
+    /// Handles a join that the server may accept later.
+    fn on_not_joined(&mut self, room: &str, error: &payload::Error) {
+        let (Some(place), Link::Open(open)) = (self.places.get_mut(room), &mut self.link) else {
+            return;
+        };
+        if place.on_not_joined() {
+            open.join_later();
+        } else {
+            // The end of a page does not come. The next connection requests the page again.
+            self.disconnected(ClientError::Refused(error.clone()));
+        }
+    }
+
+    /// Joins the rooms again that the server has refused.
+    fn join_again(&mut self) {
+        let mut made = Made::default();
+        for place in self.places.values_mut().filter(|place| place.refused) {
+            place.connected(&mut made);
+        }
+        self.take_made(made);
+    }
+
     fn on_received(&mut self, received: Received) {
         match received {
             Received::Frame(Kind::HEARTBEAT, _) => {}
@@ -322,7 +330,14 @@ impl Reconnecting {
                 }
             }
             Event::Ack(ack) => made.news.extend(self.sending.acked(ack)),
-            Event::Error(error) => made.news.extend(self.sending.refused(error)),
+            Event::Error(error) => {
+                if error.code() == ErrorCode::Overloaded
+                    && let Some(room) = &error.room
+                {
+                    self.on_not_joined(room, &error);
+                }
+                made.news.extend(self.sending.refused(error));
+            }
             other => {
                 if let (Event::Bye(bye), Link::Open(open)) = (&other, &mut self.link) {
                     open.stay_away = Duration::from_millis(bye.reconnect_after_ms);
@@ -354,6 +369,10 @@ impl Stream for Reconnecting {
                     Err(error) => this.not_connected(error),
                 },
                 Link::Open(open) => {
+                    if open.poll_join(cx).is_ready() {
+                        this.join_again();
+                        continue;
+                    }
                     this.sending.poll(&mut open.connection, cx);
                     match ready!(open.connection.poll_receive(cx)) {
                         Some(Ok(received)) => this.on_received(received),

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
+
+use crate::backoff::Backoff;
+
 /// Settings of a [`Reconnecting`](super::Reconnecting) client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -27,5 +31,12 @@ impl Default for Settings {
             max_unsent: 1_000,
             max_held: 10_000,
         }
+    }
+}
+
+impl Settings {
+    /// Creates the waits between attempts.
+    pub(super) fn backoff(&self) -> Backoff {
+        Backoff::new(self.first_wait, self.longest_wait, Rng::new())
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use chat_demo_client::frame::{Frame, Kind};
+use chat_demo_client::payload::Join;
 use chat_demo_client::subprotocol::{self, Subprotocol};
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -175,7 +176,11 @@ impl Incoming {
         };
         let outbox = &self.connection.outbox;
         let Frame { kind, payload } = frame;
-        let refusal = refusal.or_id(|| outbox.subprotocol().read_id(kind, payload));
+        let mut refusal = refusal.or_id(|| outbox.subprotocol().read_id(kind, payload));
+        if kind == Kind::JOIN {
+            let join = outbox.subprotocol().read::<Join>(payload);
+            refusal = refusal.with_room(join.ok().map(|join| join.room));
+        }
         self.connection.refuse(&refusal, &self.node.tally);
         if let Some(reason) = refusal.closes {
             outbox.end(reason);
