@@ -49,7 +49,7 @@ local function append(origin, message, mark, key)
 end
 
 -- Returns the bytes of the messages in the log. `len` is their number.
-local function size(len)
+local function bytes_kept(len)
   local known = redis.call('HGET', facts, 'bytes')
   if len == added then
     return added_bytes
@@ -67,7 +67,7 @@ end
 -- left of `len` messages and `size` bytes. The newest stays.
 local function trim(over, bytes, len, size)
   while len > 1 and (over > 0 or size > bytes) do
-    local before = len
+    local untrimmed = len
     for _, entry in ipairs(redis.call('XRANGE', log, '-', '+', 'COUNT', TRIM)) do
       if len == 1 or over <= 0 and size <= bytes then
         break
@@ -78,7 +78,7 @@ local function trim(over, bytes, len, size)
         redis.call('HDEL', keys, old)
       end
     end
-    if len == before then
+    if len == untrimmed then
       break
     end
     redis.call('XTRIM', log, 'MAXLEN', len)
@@ -113,7 +113,7 @@ end
 
 if epoch then
   local len = redis.call('XLEN', log)
-  local bytes = size(len)
+  local bytes = bytes_kept(len)
   -- Before `PEXPIRE`: Redis refuses no write of a script after the first one that it allows.
   redis.call('HSET', facts, 'seq', seq, 'tip', tip, 'bytes', bytes)
   redis.call('PEXPIRE', facts, ARGV[4])
