@@ -138,6 +138,26 @@ fn closures_that_a_closure_cancels_do_not_pile_up() {
 }
 
 #[test]
+fn queue_is_searched_when_half_of_it_may_be_cancelled() {
+    let pool = pool(302, 1);
+    let own = pool.clone();
+    let canceller = pool.submit_with_handle(move || {
+        (0..300).for_each(|_| own.submit(|| ()).unwrap());
+        [298, 1].map(|more| {
+            for _ in 0..more {
+                let queued = own.submit_with_handle(|| ()).unwrap();
+                assert!(queued.cancel());
+            }
+            own.stats().queued
+        })
+    });
+    let left = canceller.unwrap().wait().unwrap();
+    assert_eq!(left, [598, 300]);
+    pool.shutdown().wait().unwrap();
+    assert_eq!(pool.stats().completed, 301);
+}
+
+#[test]
 fn closures_with_a_priority_that_run_in_place_do_not_pile_up() {
     let pool = pool(3, 1);
     let subpool = pool.subpool().priority(Priority::High).build().unwrap();

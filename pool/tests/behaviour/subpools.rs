@@ -117,6 +117,25 @@ fn high_closure_overtakes_a_backlog() {
 }
 
 #[test]
+fn high_closure_of_a_worker_overtakes_its_own_queue() {
+    let (pool, order) = (pool(100, 1), Order::default());
+    let (own, high, later) = (
+        pool.clone(),
+        prioritized(&pool, Priority::High),
+        order.clone(),
+    );
+    let task = move || {
+        for _ in 0..10 {
+            own.submit(later.task(Priority::Normal)).unwrap();
+        }
+        high.submit(later.task(Priority::High)).unwrap();
+    };
+    pool.submit_with_handle(task).unwrap().wait().unwrap();
+    pool.shutdown().wait().unwrap();
+    assert_eq!(order.counts(1), [1, 0, 0]);
+}
+
+#[test]
 fn endless_streams_do_not_starve_a_low_closure() {
     fn stream(subpool: &Pool, ended: Arc<AtomicUsize>) {
         if ended.load(Ordering::SeqCst) == 0 {
