@@ -140,7 +140,6 @@ impl<F: Future> Future for WornFuture<F> {
 }
 
 /// A named task that has begun and not ended. Its pool lists it.
-#[derive(Debug)]
 struct Begun {
     scheduler: Scheduler,
     ticket: u64,

@@ -10,7 +10,6 @@ pub use running::{ClosureTurn, run};
 pub use threads::Leave;
 use watchers::Watchers;
 
-use std::fmt;
 use std::ops::Deref;
 
 use crossbeam_utils::CachePadded;
@@ -68,14 +67,6 @@ pub struct Shared {
     pub started: thread::Started,
     pub watchers: Arc<Watchers>,
     pub indexes: Indexes,
-}
-
-impl fmt::Debug for Scheduler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scheduler")
-            .field("name", &self.settings.name)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Scheduler {
