@@ -67,3 +67,22 @@ impl AtExit for Watchers {
         }
     }
 }
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removed_waiter_is_dropped() {
+        let watchers = Watchers::new();
+        let [one, other] = [(); 2].map(|()| Arc::new(Waiter::thread()));
+        watchers.add(&one);
+        watchers.add(&other);
+        watchers.remove(&one);
+        assert_eq!([&one, &other].map(Arc::strong_count), [1, 2]);
+        watchers.notify_all();
+        assert_eq!(other.outcome(), Some(Outcome::Granted));
+        assert_eq!(one.outcome(), None);
+        assert_eq!(Arc::strong_count(&other), 1);
+    }
+}
