@@ -196,6 +196,26 @@ fn new_future_runs_beside_a_future_that_wakes_itself() {
     });
 }
 
+#[test]
+fn closure_behind_a_blocked_closure_runs_beside_a_future() {
+    check_within(0, || {
+        let pool = pool(3, 2);
+        let runs = spawn_until_run(&pool);
+        let own = pool.clone();
+        let closure = move || {
+            let (send, wait) = channel();
+            let child = move || {
+                runs();
+                send.send(()).unwrap();
+            };
+            own.submit(child).unwrap();
+            wait.recv().unwrap();
+        };
+        pool.submit_with_handle(closure).unwrap().wait().unwrap();
+        end(&pool, 3);
+    });
+}
+
 /// Submits a closure that submits itself again until `ran` is set.
 fn submit_until(pool: &Pool, ran: Record) {
     let own = pool.clone();

@@ -197,57 +197,6 @@ fn closures_run_beside_futures_that_never_stop_yielding() {
     }
 }
 
-#[test]
-fn tasks_behind_a_blocked_task_run_on_a_busy_worker() {
-    let (pool, gate) = (crate::support::pool(1_000, 2), Gate::new());
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = stop.clone();
-    // One worker always has a future to poll.
-    pool.spawn(async move {
-        while !stopped.load(Ordering::Relaxed) {
-            yield_now().await;
-        }
-    })
-    .unwrap();
-    // The other worker takes these together, and blocks in the first of them.
-    pool.submit(gate.waiter()).unwrap();
-    let (done, end) = mpsc::channel();
-    for _ in 0..100 {
-        let done = done.clone();
-        pool.submit(move || done.send(()).unwrap()).unwrap();
-    }
-    for _ in 0..100 {
-        end.recv().unwrap();
-    }
-    gate.open();
-    stop.store(true, Ordering::Relaxed);
-    pool.shutdown().wait().unwrap();
-}
-
-#[test]
-fn tasks_behind_a_blocked_task_are_not_starved() {
-    let (pool, gate) = (crate::support::pool(1_000, 2), Gate::new());
-    let go = Gate::new();
-    // Both workers wait while the queue fills.
-    for _ in 0..2 {
-        pool.submit(go.waiter()).unwrap();
-    }
-    pool.submit(gate.waiter()).unwrap();
-    let ran = Arc::new(AtomicUsize::new(0));
-    for _ in 0..100 {
-        let ran = ran.clone();
-        pool.submit(move || _ = ran.fetch_add(1, Ordering::SeqCst))
-            .unwrap();
-    }
-    go.open();
-    // Others keep coming meanwhile.
-    while ran.load(Ordering::SeqCst) < 100 {
-        pool.submit(|| ()).unwrap();
-    }
-    gate.open();
-    pool.shutdown().wait().unwrap();
-}
-
 #[cfg(feature = "tokio")]
 mod with_a_reactor {
     use super::*;

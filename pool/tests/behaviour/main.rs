@@ -7,6 +7,7 @@ mod against_a_model;
 mod ants_bugs;
 mod ants_parity;
 mod api;
+mod blocked;
 mod cancel;
 mod context;
 mod discard;

@@ -134,6 +134,22 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I16",
+        fault: "a worker that polls futures steals no closure behind a blocked one",
+        file: "engine/worker/find.rs",
+        find: "!self.seat.may_run_closures() {",
+        replace: "self.seat.occupancy() != Occupancy::Occupied {",
+        killer: Model("lanes"),
+    },
+    Mutant {
+        invariant: "I16",
+        fault: "no worker steals what waits behind a blocked closure",
+        file: "engine/worker/find.rs",
+        find: "self.steal_from_blocked();",
+        replace: "",
+        killer: Test("blocked"),
+    },
+    Mutant {
+        invariant: "I16",
         fault: "a worker beyond the limit never sleeps while closures are queued",
         file: "engine/worker.rs",
         find: "(has_work(Lane::Closures) && self.seat.may_run_closures())",

@@ -289,9 +289,10 @@ impl Worker {
             // It made progress since the last check.
             return;
         }
-        let may_run_closures = self.seat.occupancy() == Occupancy::Occupied;
         for lane in Lane::ALL {
-            if lane == Lane::Closures && !may_run_closures {
+            // A worker that only polls futures will occupy itself. It would find no closures else,
+            // because it does not search while futures keep coming.
+            if lane == Lane::Closures && !self.seat.may_run_closures() {
                 continue;
             }
             if let Some(task) = scheduler.queues.steal_from(victim, lane, own) {
