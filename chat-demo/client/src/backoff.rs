@@ -45,8 +45,13 @@ impl Backoff {
     /// failure.
     pub fn lasted(&mut self, time: Duration) {
         if time >= self.longest {
-            self.failures = 0;
+            self.reset();
         }
+    }
+
+    /// Resets the bound.
+    pub fn reset(&mut self) {
+        self.failures = 0;
     }
 }
 

@@ -48,10 +48,8 @@ export class Membership {
   last = 0;
   /** The number of the newest message that the server has sent or reported. */
   _newest = 0;
-  /** Whether the server has not answered a join. */
-  _joining = false;
-  /** Joins that were refused in a row. */
-  _refusals = 0;
+  /** Whether the server has not answered a join; how many it has refused in a row; the timer of the next. */
+  _joining = false; _refusals = 0; _retry;
   /** Questions for history that the server has not answered. */
   _asked = [];
 
@@ -156,15 +154,15 @@ export class Client extends EventTarget {
     const membership = this.#rooms.get(room);
     this.#rooms.delete(room);
     this.send("leave", { room });
-    for (const { reject } of membership?._asked ?? []) reject(new ClientError("not_member", "the room was left"));
-    for (const [id, { payload, attempts }] of this.#unanswered) {
-      if (payload.room === room) this.#settle(id, new ClientError("not_member", "the room was left", attempts > 0));
-    }
+    if (!membership) return;
+    clearTimeout(membership._retry);
+    this.#fail(membership, "not_member", "the room was left");
   }
 
   /**
    * Publishes a text in a room that was joined. The text is sent when the room is joined, and sent again with the same
-   * key until the server answers. Rejects with a `ClientError`, also if the server refuses the join.
+   * key until the server answers. Rejects with a `ClientError`, also if the server refuses the join. After a refused
+   * join, the next text joins again.
    *
    * @param {string} room
    * @param {string} text
@@ -250,6 +248,7 @@ export class Client extends EventTarget {
 
   #join(membership) {
     const { room, epoch, last } = membership;
+    clearTimeout(membership._retry);
     membership._joining = this.send("join", epoch === undefined ? { room } : { room, after: last, epoch });
   }
 
@@ -269,11 +268,8 @@ export class Client extends EventTarget {
     if (anew) for (const question of room._asked) question.stale = true;
     // A server that is behind sends messages again that another has sent.
     const missed = known && !anew ? Math.max(0, joined.seq - room.last) : 0;
-    room.joined = true;
-    room._joining = false;
-    room._refusals = 0;
-    room.epoch = joined.epoch;
-    room._newest = joined.seq;
+    clearTimeout(room._retry);
+    Object.assign(room, { joined: true, _joining: false, _refusals: 0, epoch: joined.epoch, _newest: joined.seq });
     if (!joined.recovered) room.last = known && !anew ? Math.max(room.last, joined.seq) : joined.seq;
     this.#emit("joined", { ...joined, missed, anew });
     for (const entry of this.#unanswered.values()) if (entry.payload.room === joined.room) this.#send(entry);
@@ -312,21 +308,23 @@ export class Client extends EventTarget {
     else this.#settle(id, new ClientError(code, message || code, entry.attempts > 1));
   }
 
-  /** Handles a refused join: refuses what waits for it, and joins later if the server is overloaded. */
+  /** Handles a refused join: fails what waits for it, and joins later if the server is overloaded. */
   #notJoined(membership, code, message) {
+    if (!membership) return;
+    const asked = membership._asked;
     // Without this mark, the end of the history would not show.
-    if (membership?.joined) membership._asked.shift()?.reject(new ClientError(code, message));
-    if (!membership?._joining) return;
-    membership._joining = false;
+    if (membership.joined && asked.length && code !== "forbidden") return asked.shift().reject(new ClientError(code, message));
+    membership.joined = membership._joining = false;
+    this.#fail(membership, code, message);
+    clearTimeout(membership._retry);
+    if (code === "overloaded") membership._retry = setTimeout(() => this.#join(membership), delay(membership._refusals++));
+  }
+
+  #fail({ room, _asked }, code, message) {
+    for (const { reject } of _asked.splice(0)) reject(new ClientError(code, message));
     for (const [id, { payload, attempts }] of this.#unanswered) {
-      if (payload.room === membership.room) this.#settle(id, new ClientError(code, message, attempts > 0));
+      if (payload.room === room) this.#settle(id, new ClientError(code, message, attempts > 0));
     }
-    const socket = this.#socket;
-    const join = () => {
-      const isHere = socket === this.#socket && this.#rooms.get(membership.room) === membership;
-      if (isHere && !membership.joined && !membership._joining) this.#join(membership);
-    };
-    if (code === "overloaded") setTimeout(join, delay(membership._refusals++));
   }
 
   #settle(id, error, ack) {
@@ -346,6 +344,7 @@ export class Client extends EventTarget {
     socket.close();
     for (const room of this.#rooms.values()) {
       room.joined = room._joining = false;
+      clearTimeout(room._retry);
       for (const { reject } of room._asked.splice(0)) reject(new ClientError("disconnected", "the connection was lost"));
     }
     this.#emit("lost", { reason });

@@ -54,7 +54,8 @@ fn fresh_token_with_fewer_rooms_takes_its_user_out() {
         ann.join("team-red").await;
         let fresh = token_for(&["lobby"]);
         ann.say(Kind::HELLO, json!({ "token": fresh })).await;
-        ann.expect_error("forbidden").await;
+        let left = ann.expect_error("forbidden").await;
+        assert_eq!(left["room"], "team-red");
         ann.expect(Kind::WELCOME).await;
         ann.publish("team-red", "hi").await;
         ann.expect_error("forbidden").await;

@@ -1,6 +1,7 @@
 //! The state of the connection of a reconnecting client.
 
 use std::{
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -26,8 +27,19 @@ pub(super) struct Open {
     pub(super) stay_away: Duration,
     /// The waits before refused joins are repeated.
     backoff: Backoff,
-    /// The present one of them.
+    /// The wait in progress.
     wait: Option<Pin<Box<Sleep>>>,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting(_) => "Waiting",
+            Self::Connecting(_) => "Connecting",
+            Self::Open(_) => "Open",
+            Self::Over => "Over",
+        })
+    }
 }
 
 impl Open {
@@ -47,7 +59,13 @@ impl Open {
         self.wait.get_or_insert_with(wait);
     }
 
-    /// Ready when the refused joins are due.
+    /// Ends the wait, because no room is left to join.
+    pub(super) fn all_joined(&mut self) {
+        self.wait = None;
+        self.backoff.reset();
+    }
+
+    /// Returns ready once refused joins are due.
     pub(super) fn poll_join(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(wait) = &mut self.wait else {
             return Poll::Pending;

@@ -46,7 +46,7 @@ pub(super) struct Place {
     announced: bool,
     /// Whether the server has answered the join on this connection.
     joined: bool,
-    /// Whether it has refused the join for now.
+    /// Whether the server has refused the join on this connection for now.
     pub(super) refused: bool,
     /// The recovery in progress.
     recovery: Option<Recovery>,
@@ -99,8 +99,8 @@ impl Place {
         }
     }
 
-    /// Handles a new connection, or the time to try again: joins the room.
-    pub(super) fn connected(&mut self, made: &mut Made) {
+    /// Joins the room, on a new connection or after a refusal.
+    pub(super) fn join_room(&mut self, made: &mut Made) {
         self.refused = false;
         self.join(self.last.clone(), made);
     }
@@ -111,7 +111,7 @@ impl Place {
         self.refused
     }
 
-    /// Handles a lost connection: drops the requests that it has not answered.
+    /// Handles a lost connection or membership: drops the requests that were not answered.
     pub(super) fn disconnected(&mut self) {
         self.joined = false;
         self.refused = false;
@@ -136,6 +136,7 @@ impl Place {
     /// Handles the state of the room. The server sends it after the join, after each page, when the
     /// room begins a new epoch, and when the server itself has missed messages.
     pub(super) fn on_joined(&mut self, joined: Joined, made: &mut Made) {
+        self.refused = false;
         if !mem::replace(&mut self.joined, true) {
             self.arrive(joined, made);
             for index in 0..self.requested.len() {

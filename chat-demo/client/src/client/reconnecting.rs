@@ -2,8 +2,8 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt,
     future::{Future, poll_fn},
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -86,6 +86,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct Reconnecting {
     builder: Builder,
     settings: Settings,
@@ -135,7 +136,7 @@ impl Reconnecting {
         let mut place = Place::new(room, seen, self.settings.max_held);
         if matches!(self.link, Link::Open(_)) {
             let mut made = Made::default();
-            place.connected(&mut made);
+            place.join_room(&mut made);
             self.take_made(made);
         }
         self.places.insert(room.to_owned(), place);
@@ -246,7 +247,7 @@ impl Reconnecting {
         // Join the rooms first, because texts need a membership.
         let mut made = Made::default();
         for place in self.places.values_mut() {
-            place.connected(&mut made);
+            place.join_room(&mut made);
         }
         self.sending.put_first(made.frames);
     }
@@ -282,24 +283,31 @@ impl Reconnecting {
         wait
     }
 
-    /// Handles a join that the server may accept later.
-    fn on_not_joined(&mut self, room: &str, error: &payload::Error) {
-        let (Some(place), Link::Open(open)) = (self.places.get_mut(room), &mut self.link) else {
+    /// Handles an error, which is about a join if it names a room.
+    fn on_not_joined(&mut self, error: payload::Error) {
+        let place = error
+            .room
+            .as_ref()
+            .and_then(|room| self.places.get_mut(room));
+        let (Some(place), Link::Open(open)) = (place, &mut self.link) else {
             return;
         };
-        if place.on_not_joined() {
+        if error.code() != ErrorCode::Overloaded {
+            // The next connection may have another token.
+            place.disconnected();
+        } else if place.on_not_joined() {
             open.join_later();
         } else {
-            // The end of a page does not come. The next connection requests the page again.
-            self.disconnected(ClientError::Refused(error.clone()));
+            // The next connection requests the page again.
+            self.disconnected(ClientError::Unmarked(error));
         }
     }
 
-    /// Joins the rooms again that the server has refused.
+    /// Repeats the refused joins.
     fn join_again(&mut self) {
         let mut made = Made::default();
         for place in self.places.values_mut().filter(|place| place.refused) {
-            place.connected(&mut made);
+            place.join_room(&mut made);
         }
         self.take_made(made);
     }
@@ -328,15 +336,17 @@ impl Reconnecting {
                 if let Some(place) = self.places.get_mut(&joined.room) {
                     place.on_joined(joined, &mut made);
                 }
+                if let Link::Open(open) = &mut self.link
+                    && !self.places.values().any(|place| place.refused)
+                {
+                    open.all_joined();
+                }
             }
             Event::Ack(ack) => made.news.extend(self.sending.acked(ack)),
             Event::Error(error) => {
-                if error.code() == ErrorCode::Overloaded
-                    && let Some(room) = &error.room
-                {
-                    self.on_not_joined(room, &error);
-                }
-                made.news.extend(self.sending.refused(error));
+                made.news.extend(self.sending.refused(error.clone()));
+                self.take_made(mem::take(&mut made));
+                self.on_not_joined(error);
             }
             other => {
                 if let (Event::Bye(bye), Link::Open(open)) = (&other, &mut self.link) {
@@ -383,16 +393,5 @@ impl Stream for Reconnecting {
                 Link::Over => return Poll::Ready(None),
             }
         }
-    }
-}
-
-impl fmt::Debug for Reconnecting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reconnecting")
-            .field("builder", &self.builder)
-            .field("settings", &self.settings)
-            .field("rooms", &self.places.keys())
-            .field("unsettled", &self.unsettled())
-            .finish_non_exhaustive()
     }
 }

@@ -9,8 +9,8 @@ use crate::backoff::Backoff;
 /// Settings of a [`Reconnecting`](super::Reconnecting) client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The first wait before reconnecting is random up to this bound; each failure doubles the
-    /// bound.
+    /// The first wait before reconnecting, or repeating a refused join, is random up to this bound;
+    /// each failure doubles the bound.
     pub first_wait: Duration,
     /// The largest bound. A connection that lasted this long resets it.
     pub longest_wait: Duration,

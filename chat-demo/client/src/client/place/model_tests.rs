@@ -137,7 +137,7 @@ impl World {
                 self.server.to_client.clear();
                 self.server.is_member = false;
                 self.place.disconnected();
-                self.place.connected(&mut self.made);
+                self.place.join_room(&mut self.made);
             }
             Step::Request(before) => {
                 self.place.request(Some(before), 5, &mut self.made);
@@ -182,7 +182,7 @@ proptest! {
             histories: 0,
             recoveries: 0,
         };
-        world.place.connected(&mut world.made);
+        world.place.join_room(&mut world.made);
         let mut requested = 0;
         for step in steps {
             requested += usize::from(matches!(step, Step::Request(_)));

@@ -31,14 +31,14 @@ impl Room {
             place: Place::new("tea", after.map(at), max_held),
             made: Made::default(),
         };
-        room.place.connected(&mut room.made);
+        room.place.join_room(&mut room.made);
         assert_eq!(room.asked(), [join(after)]);
         room
     }
 
     fn reconnect(&mut self) {
         self.place.disconnected();
-        self.place.connected(&mut self.made);
+        self.place.join_room(&mut self.made);
     }
 
     fn rejoined(&mut self, seq: u64, recovered: bool) {
@@ -389,4 +389,14 @@ fn a_new_epoch_is_detected_while_connected() {
     assert_eq!(room.news(), ["1", "2", "recovered 2"]);
     room.say([3]);
     assert_eq!(room.news(), ["3"]);
+}
+
+#[test]
+fn join_that_succeeds_after_its_refusal_is_not_repeated() {
+    let mut room = Room::new(None, 1000);
+    assert!(room.place.on_not_joined() && room.place.refused);
+    room.rejoined(3, false);
+    assert!(!room.place.refused);
+    assert!(!room.place.on_not_joined(), "it marked the end of a page");
+    assert!(!room.place.refused);
 }
