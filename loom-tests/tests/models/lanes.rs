@@ -160,10 +160,17 @@ fn closures_running_at_once_stay_within_the_thread_limit() {
 }
 
 /// Spawns a future that wakes itself until the returned closure has run.
-fn spawn_until_run(pool: &Pool) -> impl FnOnce() + Send + 'static {
+fn spawn_until_run(
+    pool: &Pool,
+    begin: impl FnOnce() + Send + 'static,
+) -> impl FnOnce() + Send + 'static {
     let ran = Record::new();
     let runs = ran.task();
+    let mut begin = Some(begin);
     pool.spawn(poll_fn(move |cx| {
+        if let Some(begin) = begin.take() {
+            begin();
+        }
         if ran.count() > 0 {
             return Poll::Ready(());
         }
@@ -179,7 +186,7 @@ fn spawn_until_run(pool: &Pool) -> impl FnOnce() + Send + 'static {
 fn closure_runs_beside_a_future_that_wakes_itself() {
     check(|| {
         let pool = pool(2, 1);
-        let runs = spawn_until_run(&pool);
+        let runs = spawn_until_run(&pool, || ());
         pool.submit(runs).unwrap();
         end(&pool, 2);
     });
@@ -189,30 +196,48 @@ fn closure_runs_beside_a_future_that_wakes_itself() {
 fn new_future_runs_beside_a_future_that_wakes_itself() {
     check(|| {
         let pool = pool(2, 1);
-        let runs = spawn_until_run(&pool);
+        let runs = spawn_until_run(&pool, || ());
         // No closure is queued, so no other worker looks for work.
         pool.spawn(async move { runs() }).unwrap();
         end(&pool, 2);
     });
 }
 
+/// Blocks a closure until the closure that it submits, `runs`, has run.
+fn block_until_run(pool: &Pool, runs: impl FnOnce() + Send + 'static) {
+    let own = pool.clone();
+    let closure = move || {
+        let (send, wait) = channel();
+        let child = move || {
+            runs();
+            send.send(()).unwrap();
+        };
+        own.submit(child).unwrap();
+        wait.recv().unwrap();
+    };
+    pool.submit_with_handle(closure).unwrap().wait().unwrap();
+    loom::stop_exploring();
+}
+
 #[test]
 fn closure_behind_a_blocked_closure_runs_beside_a_future() {
     check_within(0, || {
         let pool = pool(3, 2);
-        let runs = spawn_until_run(&pool);
-        let own = pool.clone();
-        let closure = move || {
-            let (send, wait) = channel();
-            let child = move || {
-                runs();
-                send.send(()).unwrap();
-            };
-            own.submit(child).unwrap();
-            wait.recv().unwrap();
-        };
-        pool.submit_with_handle(closure).unwrap().wait().unwrap();
+        let runs = spawn_until_run(&pool, || ());
+        block_until_run(&pool, runs);
         end(&pool, 3);
+    });
+}
+
+#[test]
+fn closure_behind_a_blocked_closure_runs_beside_a_join() {
+    check_within(0, || {
+        let pool = pool(4, 2);
+        let own = pool.clone();
+        let join = move || own.submit_with_handle(|| ()).unwrap().wait().unwrap();
+        let runs = spawn_until_run(&pool, join);
+        block_until_run(&pool, runs);
+        end(&pool, 4);
     });
 }
 

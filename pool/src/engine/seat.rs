@@ -105,7 +105,9 @@ impl Seat {
         match self.occupancy.get() {
             Occupancy::Occupied => true,
             Occupancy::NoWorker => false,
-            Occupancy::Free | Occupancy::InPlace => self.scheduler.idle.may_occupy(),
+            Occupancy::Free => self.scheduler.idle.may_occupy(false),
+            // It first ends the occupancy that it has.
+            Occupancy::InPlace => self.scheduler.idle.may_occupy(true),
         }
     }
 

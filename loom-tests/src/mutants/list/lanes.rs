@@ -142,6 +142,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         invariant: "I16",
+        fault: "a worker occupied in place steals no closure behind a blocked one",
+        file: "engine/seat.rs",
+        find: "may_occupy(true)",
+        replace: "may_occupy(false)",
+        killer: Model("lanes"),
+    },
+    Mutant {
+        invariant: "I16",
         fault: "no worker steals what waits behind a blocked closure",
         file: "engine/worker/find.rs",
         find: "self.steal_from_blocked();",

@@ -41,9 +41,9 @@ impl Idle {
         self.load().is_crowded(self.max())
     }
 
-    /// Returns whether an unoccupied worker may occupy itself.
-    pub fn may_occupy(&self) -> bool {
-        self.load().occupied() < self.max()
+    /// Returns whether a worker may occupy itself. `is_counted` if the count includes it already.
+    pub fn may_occupy(&self, is_counted: bool) -> bool {
+        self.load().occupied() < self.max() + usize::from(is_counted)
     }
 
     /// Returns a hint that too many threads are live.

@@ -290,8 +290,8 @@ impl Worker {
             return;
         }
         for lane in Lane::ALL {
-            // A worker that only polls futures will occupy itself. It would find no closures else,
-            // because it does not search while futures keep coming.
+            // A worker that polls futures may occupy itself for them. Without this steal, they wait
+            // while futures keep coming, because such a worker does not search.
             if lane == Lane::Closures && !self.seat.may_run_closures() {
                 continue;
             }
