@@ -28,6 +28,7 @@ fn joined_closure_has_released_its_slot() {
     check(|| {
         let pool = pool(1, 1);
         pool.submit_with_handle(|| ()).unwrap().wait().unwrap();
+        assert_eq!(pool.stats().running_closures, 0);
         assert_is_over(&pool);
     });
 }
