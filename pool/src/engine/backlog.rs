@@ -157,7 +157,7 @@ impl<T> fmt::Debug for Backlog<T> {
 
 #[cfg(all(test, not(anthill_loom)))]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Weak};
 
     use super::*;
@@ -193,8 +193,8 @@ mod tests {
         assert!(lens.contains(&3), "each push checks each entry: {lens:?}");
     }
 
-    /// Notes whether the lock is free while it is dropped.
-    struct Spent(Weak<Backlog<Self>>, Arc<AtomicBool>);
+    /// Counts its drops while the lock is free, and while it is not.
+    struct Spent(Weak<Backlog<Self>>, Arc<[AtomicUsize; 2]>);
 
     impl Entry for Spent {
         fn is_spent(&mut self) -> bool {
@@ -204,20 +204,27 @@ mod tests {
 
     impl Drop for Spent {
         fn drop(&mut self) {
-            let is_free = |backlog: Arc<Backlog<Self>>| backlog.0.try_lock().is_some();
-            if self.0.upgrade().is_some_and(is_free) {
-                self.1.store(true, Ordering::Relaxed);
+            if let Some(backlog) = self.0.upgrade() {
+                let is_locked = backlog.0.try_lock().is_none();
+                self.1[usize::from(is_locked)].fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
     #[test]
     fn spent_entries_are_dropped_outside_of_the_lock() {
-        let (backlog, was_free) = (Arc::new(Backlog::new(1)), Arc::default());
-        let spent = || Spent(Arc::downgrade(&backlog), Arc::clone(&was_free));
+        let (backlog, drops) = (
+            Arc::new(Backlog::new(1)),
+            Arc::<[AtomicUsize; 2]>::default(),
+        );
+        let spent = || Spent(Arc::downgrade(&backlog), Arc::clone(&drops));
         assert!(backlog.push(spent()), "the attendant is busy from here on");
         (0..100).for_each(|_| assert!(!backlog.push(spent())));
-        assert!(was_free.load(Ordering::Relaxed));
+        let [free, locked] = [0, 1].map(|index: usize| drops[index].load(Ordering::Relaxed));
+        assert!(
+            free > 0 && locked == 0,
+            "{free} drops, {locked} under the lock"
+        );
     }
 
     #[test]

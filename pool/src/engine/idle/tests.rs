@@ -135,7 +135,7 @@ fn lower_limit_retires_as_many_threads_as_are_too_many() {
 }
 
 #[test]
-fn only_free_thread_is_not_the_one_that_retires() {
+fn only_free_thread_does_not_retire() {
     let idle = Idle::new(0, 2);
     start_occupied(&idle);
     start_occupied(&idle);
