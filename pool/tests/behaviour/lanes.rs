@@ -1,7 +1,7 @@
 //! Futures run while closures occupy every worker, and closures run while futures keep coming.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use anthill::{Pool, Priority};
@@ -199,6 +199,8 @@ fn closures_run_beside_futures_that_never_stop_yielding() {
 
 #[cfg(feature = "tokio")]
 mod with_a_reactor {
+    use std::sync::mpsc;
+
     use super::*;
     use crate::with_tokio::timer;
 
