@@ -57,7 +57,9 @@ const events = {
     if (!room.users.includes(user)) room.askMembers();
     rooms.paint();
   },
-  error({ message }) { log.notice(rooms.active, `The server refused: ${message}`, { bad: true }); },
+  error({ message, room, again }) {
+    if (!again) log.notice(rooms.get(room) ?? rooms.active, `The server refused: ${message}`, { bad: true });
+  },
   presence(presence) {
     const room = rooms.get(presence.room), { user, event } = presence;
     if (!room || user === rooms.me) return;

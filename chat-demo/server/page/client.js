@@ -68,7 +68,7 @@ export class Membership {
  * | `joined` | the server's `joined`; `missed`: messages since the last one seen; `anew`: whether the epoch is another. It also comes when the server itself missed messages |
  * | `message` | a new message, each once and in order: `room`, `seq`, `user`, `text`, `ts` |
  * | `presence`, `members`, `user_state`, `order_update`, `alert`, `search`, `typing`, `bye` | the frame's payload |
- * | `error` | a refusal that belongs to no `publish`: `code`, `message`; `room` if it was not joined, or left |
+ * | `error` | a refusal that belongs to no `publish`: `code`, `message`; `room` if it was not joined, or left; `again`: whether its last join was refused, too |
  * | `malformed` | `message`: what is wrong with a frame of the server |
  * | `lost` | `reason`; empty if the client ended the connection |
  * | `waiting` | `ms` until the next attempt; once a second |
@@ -301,8 +301,9 @@ export class Client extends EventTarget {
     if (!this.#welcome && code === "overloaded") this.#lost(message || code);
     else if (!this.#welcome) this.#refused(message || code);
     else if (!entry) {
-      this.#emit("error", { code, message: message || code, room });
-      this.#notJoined(this.#rooms.get(room), code, message || code);
+      const membership = this.#rooms.get(room);
+      this.#emit("error", { code, message: message || code, room, again: membership?._refusals > 0 });
+      this.#notJoined(membership, code, message || code);
     }
     else if (code === "uncertain") this.#send(entry);
     else this.#settle(id, new ClientError(code, message || code, entry.attempts > 1));

@@ -133,7 +133,9 @@ fn refused_join_is_repeated_and_fails_what_waits_for_it() {
             const joins = () => server.heard.filter(([name]) => name === "join").length;
             const joined = () => server.say("joined", { room: "tea", seq: 2, epoch: "e", members: 1, recovered: false });
             const refuse = room => server.say("error", { code: "overloaded", message: "", room });
-            const codes = [];
+            const codes = [], again = [];
+            client.addEventListener("error", ({ detail }) => again.push(detail.again));
+            const heard = () => new Promise(resolve => { server.onheard = resolve; });
             const failed = promise => promise.catch(({ code }) => codes.push(code));
             const text = failed(client.publish("tea", "hi"));
             refuse("coffee");
@@ -142,7 +144,9 @@ fn refused_join_is_repeated_and_fails_what_waits_for_it() {
             refuse("tea");
             await text;
             const before = joins();
-            await new Promise(resolve => { server.onheard = resolve; });
+            await heard();
+            refuse("tea");
+            await heard();
             joined();
             const asked = failed(client.history("tea"));
             refuse("tea");
@@ -151,10 +155,17 @@ fn refused_join_is_repeated_and_fails_what_waits_for_it() {
             joined();
             const messages = await answer;
             client.close();
-            return [codes, early, before, joins(), messages];
+            return [codes, early, before, joins(), again, messages];
         "#,
         );
-        let expected = json!([["overloaded", "overloaded"], 0, 1, 4, []]);
+        let expected = json!([
+            ["overloaded", "overloaded"],
+            0,
+            1,
+            5,
+            [false, false, true, false],
+            []
+        ]);
         assert_eq!(window.script(&script).await, expected);
         window.close().await;
     });
