@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Changes each function and operator of the pool's core with cargo-mutants, and prints the changes that no test finds. The
-# pool's own tests try each change, then the models those that are left. Takes the options of cargo-mutants that select
+# pool's own tests try each change. The models try the changes that are left. Takes the options of cargo-mutants that select
 # changes, such as `--shard 0/8` or `--re Idle::retire`. A run takes some hours.
 set -euo pipefail
 cd "$(dirname "$0")/.."

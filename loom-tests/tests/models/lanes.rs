@@ -159,7 +159,7 @@ fn closures_running_at_once_stay_within_the_thread_limit() {
     });
 }
 
-/// Spawns a future that wakes itself until the returned closure has run.
+/// Spawns a future that calls `begin`, and then wakes itself until the returned closure has run.
 fn spawn_until_run(
     pool: &Pool,
     begin: impl FnOnce() + Send + 'static,
