@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     hash::{BuildHasher, Hasher, RandomState},
     mem,
     task::{Context, Poll},
@@ -25,7 +26,7 @@ use crate::{
 const BATCH: usize = 32;
 
 /// Frames in the order of the calls.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Sending {
     max_unsent: usize,
     /// The server's payload limit, after its welcome.
@@ -38,7 +39,6 @@ pub(super) struct Sending {
     prefix: u64,
 }
 
-#[derive(Debug)]
 enum Unsent {
     /// Frames to drop with the connection.
     Frame(Bytes),
@@ -47,7 +47,6 @@ enum Unsent {
 }
 
 /// A text with its key, the same in each attempt.
-#[derive(Debug)]
 struct Text {
     frame: Bytes,
     /// Whether an earlier attempt had no answer.
@@ -198,5 +197,28 @@ impl Text {
             is_repeated: true,
             ..self
         }
+    }
+}
+
+/// Omits the frames: one may have a token.
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending")
+            .field("unsettled", &self.unsettled())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_not_shown() {
+        let mut sending = Sending::new(1);
+        let hello = serde_json::json!({ "token": "secret" });
+        sending.send(Kind::HELLO, &hello).expect("there is room");
+        let shown = format!("{sending:?}");
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }
