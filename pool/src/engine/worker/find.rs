@@ -114,9 +114,6 @@ impl Worker {
             }
         }
         if let Some(task) = self.next_closure() {
-            // The local futures now wait for this closure, so other workers must be notified of
-            // them.
-            self.moved |= self.fairness.row >= FUTURES_IN_ROW;
             self.fairness.record(Lane::Closures);
             return Some(task);
         }
