@@ -298,3 +298,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(all(test, not(anthill_loom)))]
+mod tests;
