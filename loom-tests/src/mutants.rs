@@ -41,6 +41,14 @@ impl Mutant {
         format!("| {invariant} | {fault} | `{file}` |")
     }
 
+    /// The model or test that found it, according to the table.
+    fn last_found_by(&self, table: &str) -> Option<String> {
+        let begin = self.row();
+        let row = table.lines().find(|line| line.starts_with(&begin))?;
+        let name = row[begin.len()..].split('`').nth(1)?;
+        Some(name.to_owned())
+    }
+
     /// The change as a unified diff of one hunk.
     fn diff(&self) -> Result<String, Box<dyn Error>> {
         let path = report::workspace().join("pool/src").join(self.file);
@@ -121,7 +129,7 @@ fn patience(
         if let Entry::Vacant(entry) = patience.entry(mutant.killer) {
             tree.build(mutant.killer)?;
             let begin = Instant::now();
-            if tree.run(mutant.killer, run::PATIENCE)? != Verdict::Survived {
+            if tree.run(mutant.killer, None, run::PATIENCE)? != Verdict::Survived {
                 return Err(format!("{} fails without a mutant", mutant.killer).into());
             }
             entry.insert(Duration::from_secs(15) + 3 * begin.elapsed());
@@ -130,14 +138,16 @@ fn patience(
     Ok(patience)
 }
 
-/// Tries the chosen mutants, each until the first model or test fails.
+/// Tries the chosen mutants, each until the first model or test fails. The one that failed in the last run is the first.
 pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     let mutants = chosen(names)?;
+    let table = report::read("mutants")?;
     let tree = Tree::copy()?;
     let patience = patience(&tree, &mutants)?;
     let mut rows = Vec::new();
     for mutant in &mutants {
-        let verdict = tree.try_mutant(mutant, patience[&mutant.killer])?;
+        let first = mutant.last_found_by(&table);
+        let verdict = tree.try_mutant(mutant, first.as_deref(), patience[&mutant.killer])?;
         println!("{}: {}: {verdict}", mutant.invariant, mutant.fault);
         rows.push((*mutant, verdict));
     }
@@ -196,7 +206,8 @@ pub(crate) fn run_only(names: &[String]) -> Outcome {
     let tree = Tree::copy()?;
     println!("{}: {}\n{}", mutant.invariant, mutant.fault, mutant.diff()?);
     println!("building {}", mutant.killer);
-    let verdict = tree.try_mutant(mutant, run::PATIENCE)?;
+    let first = mutant.last_found_by(&report::read("mutants")?);
+    let verdict = tree.try_mutant(mutant, first.as_deref(), run::PATIENCE)?;
     println!("{verdict}");
     let Verdict::Killed { test, .. } = &verdict else {
         return Ok(false);

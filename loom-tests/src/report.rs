@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The table between the marks of `name`.
-#[cfg(test)]
 pub(crate) fn read(name: &str) -> Result<String, Box<dyn Error>> {
     Ok(text(name)?[1].clone())
 }

@@ -83,9 +83,14 @@ impl Tree {
         })
     }
 
-    /// Applies a mutant, runs its killer, and removes the mutant.
-    pub(crate) fn try_mutant(&self, mutant: &Mutant, patience: Duration) -> io::Result<Verdict> {
-        let verdict = self.with(mutant, || self.run(mutant.killer, patience))?;
+    /// Applies a mutant, runs its killer, the model or test `first` before the others, and removes the mutant.
+    pub(crate) fn try_mutant(
+        &self,
+        mutant: &Mutant,
+        first: Option<&str>,
+        patience: Duration,
+    ) -> io::Result<Verdict> {
+        let verdict = self.with(mutant, || self.run(mutant.killer, first, patience))?;
         Ok(verdict.unwrap_or(Verdict::Unapplied))
     }
 
@@ -138,10 +143,22 @@ impl Tree {
             .success())
     }
 
-    /// Builds and runs a killer. A run that takes longer than `patience` counts as a failure.
-    pub(crate) fn run(&self, killer: Killer, patience: Duration) -> io::Result<Verdict> {
+    /// Builds and runs a killer, its model or test `first` before the others. A run that takes longer than `patience`
+    /// counts as a failure.
+    pub(crate) fn run(
+        &self,
+        killer: Killer,
+        first: Option<&str>,
+        patience: Duration,
+    ) -> io::Result<Verdict> {
         if !self.build(killer)? {
             return Ok(Verdict::Unbuilt);
+        }
+        if let Some(first) = first {
+            let verdict = self.test(killer, &["--exact", first], patience)?;
+            if verdict != Verdict::Survived {
+                return Ok(verdict);
+            }
         }
         self.test(killer, &[&module(killer)], patience)
     }

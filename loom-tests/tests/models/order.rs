@@ -8,7 +8,7 @@ use std::pin::pin;
 use anthill::{Pool, Slot};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom_tests::{Record, beside, check, check_within, other, poll_once, pool};
+use loom_tests::{Record, beside, check, check_within, keeping, other, poll_once, pool};
 
 /// A word, and a task that writes 1 into it.
 fn word() -> (Arc<AtomicUsize>, impl FnOnce() + Send + 'static) {
@@ -123,6 +123,22 @@ fn shutdown_sees_writes_of_tasks_on_two_workers() {
         pool.submit(write_second).unwrap();
         pool.shutdown().wait().unwrap();
         assert!(is_written(&first) && is_written(&second));
+    });
+}
+
+#[test]
+fn shutdown_sees_writes_of_a_stop_hook() {
+    check(|| {
+        let (word, write) = word();
+        let write = std::sync::Mutex::new(Some(write));
+        let builder = keeping(0..=1).capacity(1).on_thread_stop(move |_| {
+            let write = write.lock().unwrap().take().expect("one thread runs");
+            write();
+        });
+        let pool = builder.build().unwrap();
+        pool.submit(|| ()).unwrap();
+        pool.shutdown().wait().unwrap();
+        assert!(is_written(&word));
     });
 }
 
