@@ -85,6 +85,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         killer: Model("order"),
     },
     Mutant {
+        invariant: "order",
+        fault: "a shutdown sees the last thread leave without an acquire",
+        file: "engine/idle.rs",
+        find: "self.live() == 0 && {",
+        replace: "self.live() == 0 || {",
+        killer: Model("order"),
+    },
+    Mutant {
         invariant: "I13",
         fault: "no fence between a change of `open` or the census and a check of the other",
         file: "engine/scheduler/threads.rs",
