@@ -5,10 +5,10 @@
 mod list;
 mod run;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -120,22 +120,31 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Mutant>, String> {
 }
 
 /// How long each killer may take. A mutant counts as hanging after several times the time without a mutant.
-fn patience(
-    tree: &Tree,
-    mutants: &[&Mutant],
-) -> Result<BTreeMap<Killer, Duration>, Box<dyn Error>> {
-    let mut patience = BTreeMap::new();
-    for mutant in mutants {
-        if let Entry::Vacant(entry) = patience.entry(mutant.killer) {
-            tree.build(mutant.killer)?;
-            let begin = Instant::now();
-            if tree.run(mutant.killer, None, run::PATIENCE)? != Verdict::Survived {
-                return Err(format!("{} fails without a mutant", mutant.killer).into());
-            }
-            entry.insert(Duration::from_secs(15) + 3 * begin.elapsed());
+#[derive(Default)]
+struct Patience(BTreeMap<Killer, Duration>);
+
+impl Patience {
+    fn with(&mut self, killer: Killer, tree: &Tree) -> Result<Duration, Box<dyn Error>> {
+        if let Some(patience) = self.0.get(&killer) {
+            return Ok(*patience);
         }
+        tree.build(killer)?;
+        let begin = Instant::now();
+        if tree.run(killer, run::PATIENCE)? != Verdict::Survived {
+            return Err(format!("{killer} fails without a mutant").into());
+        }
+        let patience = Duration::from_secs(15) + 3 * begin.elapsed();
+        self.0.insert(killer, patience);
+        Ok(patience)
     }
-    Ok(patience)
+}
+
+/// Tries a mutant with the model or test that found it in the last run.
+fn tried_by_last(mutant: &Mutant, table: &str, tree: &Tree) -> io::Result<Verdict> {
+    match mutant.last_found_by(table) {
+        Some(test) => tree.try_test(mutant, &test),
+        None => Ok(Verdict::Survived),
+    }
 }
 
 /// Tries the chosen mutants, each until the first model or test fails. The one that failed in the last run is the first.
@@ -143,11 +152,13 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     let mutants = chosen(names)?;
     let table = report::read("mutants")?;
     let tree = Tree::copy()?;
-    let patience = patience(&tree, &mutants)?;
+    let mut patience = Patience::default();
     let mut rows = Vec::new();
     for mutant in &mutants {
-        let first = mutant.last_found_by(&table);
-        let verdict = tree.try_mutant(mutant, first.as_deref(), patience[&mutant.killer])?;
+        let verdict = match tried_by_last(mutant, &table, &tree)? {
+            Verdict::Survived => tree.try_mutant(mutant, patience.with(mutant.killer, &tree)?)?,
+            verdict => verdict,
+        };
         println!("{}: {}: {verdict}", mutant.invariant, mutant.fault);
         rows.push((*mutant, verdict));
     }
@@ -168,11 +179,11 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
 pub(crate) fn run_each(names: &[String]) -> Outcome {
     let mutants = chosen(names)?;
     let tree = Tree::copy()?;
-    let patience = patience(&tree, &mutants)?;
+    let mut patience = Patience::default();
     let (mut blind, mut seeing) = (BTreeSet::new(), BTreeSet::new());
     let mut survivors = 0;
     for mutant in &mutants {
-        let verdicts = tree.try_each(mutant, patience[&mutant.killer])?;
+        let verdicts = tree.try_each(mutant, patience.with(mutant.killer, &tree)?)?;
         let killed = |verdict: &Verdict| matches!(verdict, Verdict::Killed { .. });
         let (killers, others): (Vec<_>, Vec<_>) = verdicts
             .into_iter()
@@ -206,8 +217,10 @@ pub(crate) fn run_only(names: &[String]) -> Outcome {
     let tree = Tree::copy()?;
     println!("{}: {}\n{}", mutant.invariant, mutant.fault, mutant.diff()?);
     println!("building {}", mutant.killer);
-    let first = mutant.last_found_by(&report::read("mutants")?);
-    let verdict = tree.try_mutant(mutant, first.as_deref(), run::PATIENCE)?;
+    let verdict = match tried_by_last(mutant, &report::read("mutants")?, &tree)? {
+        Verdict::Survived => tree.try_mutant(mutant, run::PATIENCE)?,
+        verdict => verdict,
+    };
     println!("{verdict}");
     let Verdict::Killed { test, .. } = &verdict else {
         return Ok(false);

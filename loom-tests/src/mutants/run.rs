@@ -16,6 +16,9 @@ use crate::report::workspace;
 /// How long a killer may take without a mutant.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How long one model or test may take, several times the time of the slowest without a mutant.
+const PATIENCE_FOR_ONE: Duration = Duration::from_secs(90);
+
 /// What became of a mutant.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -83,14 +86,20 @@ impl Tree {
         })
     }
 
-    /// Applies a mutant, runs its killer, the model or test `first` before the others, and removes the mutant.
-    pub(crate) fn try_mutant(
-        &self,
-        mutant: &Mutant,
-        first: Option<&str>,
-        patience: Duration,
-    ) -> io::Result<Verdict> {
-        let verdict = self.with(mutant, || self.run(mutant.killer, first, patience))?;
+    /// Applies a mutant, runs its killer, and removes the mutant.
+    pub(crate) fn try_mutant(&self, mutant: &Mutant, patience: Duration) -> io::Result<Verdict> {
+        let verdict = self.with(mutant, || self.run(mutant.killer, patience))?;
+        Ok(verdict.unwrap_or(Verdict::Unapplied))
+    }
+
+    /// Applies a mutant, runs one model or test of its killer, and removes the mutant.
+    pub(crate) fn try_test(&self, mutant: &Mutant, test: &str) -> io::Result<Verdict> {
+        let verdict = self.with(mutant, || {
+            if !self.build(mutant.killer)? {
+                return Ok(Verdict::Unbuilt);
+            }
+            self.test(mutant.killer, &["--exact", test], PATIENCE_FOR_ONE)
+        })?;
         Ok(verdict.unwrap_or(Verdict::Unapplied))
     }
 
@@ -143,22 +152,10 @@ impl Tree {
             .success())
     }
 
-    /// Builds and runs a killer, its model or test `first` before the others. A run that takes longer than `patience`
-    /// counts as a failure.
-    pub(crate) fn run(
-        &self,
-        killer: Killer,
-        first: Option<&str>,
-        patience: Duration,
-    ) -> io::Result<Verdict> {
+    /// Builds and runs a killer. A run that takes longer than `patience` counts as a failure.
+    pub(crate) fn run(&self, killer: Killer, patience: Duration) -> io::Result<Verdict> {
         if !self.build(killer)? {
             return Ok(Verdict::Unbuilt);
-        }
-        if let Some(first) = first {
-            let verdict = self.test(killer, &["--exact", first], patience)?;
-            if verdict != Verdict::Survived {
-                return Ok(verdict);
-            }
         }
         self.test(killer, &[&module(killer)], patience)
     }
