@@ -8,6 +8,7 @@ mod variables;
 
 use std::env::{self, VarError};
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
@@ -18,7 +19,9 @@ use chat_demo_server::issue;
 use chat_demo_server::server::{Server, raise_open_files};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use self::cli::{Cli, Command};
 use self::signals::Ending;
@@ -101,31 +104,43 @@ fn run(config: Config) -> Result<(), ServeError> {
 }
 
 /// Reads from `RUST_LOG` which log lines are wanted.
-fn filter() -> Result<EnvFilter, String> {
+fn filter() -> Result<Targets, String> {
     let wanted = match env::var("RUST_LOG") {
         Ok(wanted) if !wanted.trim().is_empty() => wanted,
         Err(VarError::NotUnicode(_)) => return Err("cannot read RUST_LOG: not UTF-8".to_owned()),
         _ => "info".to_owned(),
     };
-    EnvFilter::try_new(&wanted).map_err(|error| {
+    let refuse = |reason: &dyn Display| {
         format!(
-            "cannot read RUST_LOG `{wanted}`: {error}; use a level, like `info`, or levels of \
+            "cannot read RUST_LOG `{wanted}`: {reason}; use a level, like `info`, or levels of \
              modules, like `info,chat_demo_server=debug`"
         )
-    })
+    };
+    let filter: Targets = wanted.parse().map_err(|error| refuse(&error))?;
+    let is_path = |name: &str| {
+        name.chars()
+            .all(|c| c.is_alphanumeric() || "_:-".contains(c))
+    };
+    match filter.iter().find(|(name, _)| !is_path(name)) {
+        Some((name, _)) => Err(refuse(&format_args!("`{name}` is no module"))),
+        None => Ok(filter),
+    }
 }
 
 /// Writes log lines to standard output.
-fn log(format: LogFormat, filter: EnvFilter) {
+fn log(format: LogFormat, filter: Targets) {
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         // A line that cannot be written is lost. To say so on standard error panics if that cannot
         // be written, either.
         .log_internal_errors(false)
         .with_ansi(io::stdout().is_terminal());
     match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
+        LogFormat::Text => lines.finish().with(filter).init(),
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            lines.finish().with(filter).init();
+        }
     }
 }
