@@ -76,9 +76,9 @@ fi
 
 # One build of the pool, with all its features, serves its own tests and those of what uses it.
 pool=anthill/futures,anthill/hyper,anthill/metrics,anthill/stream,anthill/tokio,anthill/tower,anthill/tracing,anthill/tuner
-services=chat-demo/browser-and-redis-tests
-tested=(-p anthill -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p docs ${all:+-p benches}
-    --features "$pool${all:+,$services}" --locked)
+services=chat-demo/redis-tests
+tested=(-p anthill -p chat-demo -p chat-demo-client -p chat-demo-load -p chat-demo-server -p docs
+    ${all:+-p benches -p chat-demo-browser-tests} --features "$pool${all:+,$services}" --locked)
 loom() { RUSTFLAGS='--cfg anthill_loom' CARGO_TARGET_DIR=$target/loom "$@"; }
 plain() { RUSTFLAGS='--cfg anthill_loom --cfg anthill_plain_deque' CARGO_TARGET_DIR=$target/loom "$@"; }
 shuttle() { RUSTFLAGS='--cfg anthill_shuttle' CARGO_TARGET_DIR=$target/loom "$@"; }

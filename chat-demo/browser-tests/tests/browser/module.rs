@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::stage::{Stage, run};
 use crate::window::ENTER;
 
-const README: &str = include_str!("../../README.md");
+const README: &str = include_str!("../../../README.md");
 
 /// The example in the README.
 fn example() -> &'static str {
