@@ -1,26 +1,34 @@
 #!/usr/bin/env bash
 # Changes each function and operator of the pool's core with cargo-mutants, and prints the changes that no test finds. The
-# pool's own tests try each change. The models try the changes that are left. Takes the options of cargo-mutants that select
-# changes, such as `--shard 0/8` or `--re Idle::retire`. A run takes some hours.
+# pool's own tests try each change. The models try the changes that are left, first with one preemption. Takes the options
+# of cargo-mutants that select changes, such as `--shard 0/8` or `--re Idle::retire`. A run takes some hours.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 try() {
-    cargo mutants --config loom-tests/mutants.toml --baseline=skip --colors=never "$@" || case $? in
-        2 | 3) ;; # Some changes were not found, or made a test hang.
+    cargo mutants --config loom-tests/mutants.toml --baseline=skip --colors=never --test-tool nextest "$@" || case $? in
+        2 | 3) ;; # Some changes were not found.
         *) exit 1 ;;
     esac
 }
 
 # What these tests find, faster tests find as well.
-slow=(tuner:: lifetimes:: against_a_model panicking_tasks_always_wake close_leaves_no_submitter no_readiness_event
-    many_submitters_never rest_code_coverage)
+slow='tuner::|lifetimes::|against_a_model|panicking_tasks_always_wake|close_leaves_no_submitter|no_readiness_event'
+slow+='|many_submitters_never|rest_code_coverage'
 rm -rf target/mutants.out
-try "$@" --test-package anthill --timeout 60 -C=--lib -C=--test=behaviour \
-    -C=--features=anthill/futures,anthill/metrics,anthill/stream,anthill/tokio,anthill/tuner -- -- "${slow[@]/#/--skip=}"
+try "$@" --test-package anthill --timeout 240 -C=--lib -C=--test=behaviour \
+    -C=--features=anthill/futures,anthill/metrics,anthill/stream,anthill/tokio,anthill/tuner \
+    -- --config-file loom-tests/nextest.toml -E "not test(/$slow/)"
+
+export RUSTFLAGS='--cfg anthill_loom'
+models() {
+    try --iterate --test-package loom-tests --profile loom -C=--test=models "$@"
+}
 
 # Each change compiles the pool and the models again, so that only other crates are optimised.
-export RUSTFLAGS='--cfg anthill_loom' LOOM_MAX_PREEMPTIONS=1 LOOM_MAX_DURATION=1 CARGO_PROFILE_LOOM_OPT_LEVEL=0 \
-    CARGO_PROFILE_LOOM_INCREMENTAL=true CARGO_PROFILE_LOOM_CODEGEN_UNITS=256
-try "$@" --iterate --test-package loom-tests --test-tool nextest --profile loom --timeout 240 -C=--test=models \
-    -C='--config=profile.loom.package."*".opt-level=1' -- --config-file loom-tests/nextest.toml
+LOOM_MAX_PREEMPTIONS=1 LOOM_MAX_DURATION=1 CARGO_PROFILE_LOOM_OPT_LEVEL=0 CARGO_PROFILE_LOOM_INCREMENTAL=true \
+    CARGO_PROFILE_LOOM_CODEGEN_UNITS=256 models "$@" --timeout 240 -C='--config=profile.loom.package."*".opt-level=1' \
+    -- --config-file loom-tests/nextest.toml
+
+# Few changes are left, so the models may take their time.
+models "$@" --timeout 1200 -- --config-file loom-tests/nextest.toml --profile whole
