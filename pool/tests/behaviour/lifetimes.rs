@@ -62,8 +62,7 @@ fn live(
 
 #[test]
 fn accepted_tasks_run_before_a_short_life_ends() {
-    let lifetimes: usize =
-        std::env::var("LIFETIMES").map_or(5_000, |count| count.parse().unwrap());
+    let lifetimes: usize = std::env::var("LIFETIMES").map_or(5_000, |count| count.parse().unwrap());
     let tasks: usize = thread::scope(|scope| {
         let pairs: Vec<_> = (0..PAIRS)
             .map(|_| {
