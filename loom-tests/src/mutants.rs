@@ -124,7 +124,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Mutant>, String> {
 struct Patience(BTreeMap<Killer, Duration>);
 
 impl Patience {
-    fn with(&mut self, killer: Killer, tree: &Tree) -> Result<Duration, Box<dyn Error>> {
+    fn of(&mut self, killer: Killer, tree: &Tree) -> Result<Duration, Box<dyn Error>> {
         if let Some(patience) = self.0.get(&killer) {
             return Ok(*patience);
         }
@@ -156,7 +156,7 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     let mut rows = Vec::new();
     for mutant in &mutants {
         let verdict = match tried_by_last(mutant, &table, &tree)? {
-            Verdict::Survived => tree.try_mutant(mutant, patience.with(mutant.killer, &tree)?)?,
+            Verdict::Survived => tree.try_mutant(mutant, patience.of(mutant.killer, &tree)?)?,
             verdict => verdict,
         };
         println!("{}: {}: {verdict}", mutant.invariant, mutant.fault);
@@ -183,7 +183,7 @@ pub(crate) fn run_each(names: &[String]) -> Outcome {
     let (mut blind, mut seeing) = (BTreeSet::new(), BTreeSet::new());
     let mut survivors = 0;
     for mutant in &mutants {
-        let verdicts = tree.try_each(mutant, patience.with(mutant.killer, &tree)?)?;
+        let verdicts = tree.try_each(mutant, patience.of(mutant.killer, &tree)?)?;
         let killed = |verdict: &Verdict| matches!(verdict, Verdict::Killed { .. });
         let (killers, others): (Vec<_>, Vec<_>) = verdicts
             .into_iter()
