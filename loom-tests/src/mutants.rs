@@ -8,7 +8,6 @@ mod run;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs;
-use std::io;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -139,15 +138,24 @@ impl Patience {
     }
 }
 
-/// Tries a mutant with the model or test that found it in the last run.
-fn tried_by_last(mutant: &Mutant, table: &str, tree: &Tree) -> io::Result<Verdict> {
-    match mutant.last_found_by(table) {
-        Some(test) => tree.try_test(mutant, &test),
-        None => Ok(Verdict::Survived),
+/// Tries a mutant until the first model or test fails. Starts with the model or test that failed in the last run, and
+/// asks for the patience with the whole killer only if it passes.
+fn try_until_found(
+    mutant: &Mutant,
+    table: &str,
+    tree: &Tree,
+    patience: impl FnOnce() -> Result<Duration, Box<dyn Error>>,
+) -> Result<Verdict, Box<dyn Error>> {
+    if let Some(test) = mutant.last_found_by(table) {
+        let verdict = tree.try_test(mutant, &test)?;
+        if verdict != Verdict::Survived {
+            return Ok(verdict);
+        }
     }
+    Ok(tree.try_mutant(mutant, patience()?)?)
 }
 
-/// Tries the chosen mutants, each until the first model or test fails. The one that failed in the last run is the first.
+/// Tries the chosen mutants.
 pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     let mutants = chosen(names)?;
     let table = report::read("mutants")?;
@@ -155,10 +163,7 @@ pub(crate) fn run_all(names: &[String], write: bool) -> Outcome {
     let mut patience = Patience::default();
     let mut rows = Vec::new();
     for mutant in &mutants {
-        let verdict = match tried_by_last(mutant, &table, &tree)? {
-            Verdict::Survived => tree.try_mutant(mutant, patience.of(mutant.killer, &tree)?)?,
-            verdict => verdict,
-        };
+        let verdict = try_until_found(mutant, &table, &tree, || patience.of(mutant.killer, &tree))?;
         println!("{}: {}: {verdict}", mutant.invariant, mutant.fault);
         rows.push((*mutant, verdict));
     }
@@ -217,10 +222,8 @@ pub(crate) fn run_only(names: &[String]) -> Outcome {
     let tree = Tree::copy()?;
     println!("{}: {}\n{}", mutant.invariant, mutant.fault, mutant.diff()?);
     println!("building {}", mutant.killer);
-    let verdict = match tried_by_last(mutant, &report::read("mutants")?, &tree)? {
-        Verdict::Survived => tree.try_mutant(mutant, run::PATIENCE)?,
-        verdict => verdict,
-    };
+    let table = report::read("mutants")?;
+    let verdict = try_until_found(mutant, &table, &tree, || Ok(run::PATIENCE))?;
     println!("{verdict}");
     let Verdict::Killed { test, .. } = &verdict else {
         return Ok(false);
