@@ -7,8 +7,8 @@ use crate::engine::settings::{Hooks, Settings};
 use crate::sync::Arc;
 use crate::wait::Parker;
 
-/// A worker without a thread, in a pool whose threads run nothing.
-fn worker(max_threads: usize) -> Worker {
+/// A worker without a thread, in a pool where one worker may run closures.
+fn worker() -> Worker {
     let settings = Settings {
         name: "test".into(),
         stack_size: None,
@@ -21,7 +21,7 @@ fn worker(max_threads: usize) -> Worker {
         context: None,
     };
     let root = Entrance::new(1, Priority::Normal, false, 0);
-    let scheduler = Scheduler::new(settings, root, (0, max_threads), |_| ());
+    let scheduler = Scheduler::new(settings, root, (0, 1), |_| ());
     assert!(scheduler.idle.enlist(|| false));
     Worker {
         parker: Arc::new(Parker::new()),
@@ -61,7 +61,7 @@ impl Worker {
 
 #[test]
 fn free_worker_takes_a_batch_of_futures() {
-    let mut worker = worker(1);
+    let mut worker = worker();
     (0..8).for_each(|_| worker.seat.scheduler.queues.push_future(task()));
     assert!(worker.find().is_some());
     assert!(worker.own_len(Lane::Futures) > 0);
@@ -70,7 +70,7 @@ fn free_worker_takes_a_batch_of_futures() {
 
 #[test]
 fn occupied_worker_takes_one_future() {
-    let mut worker = worker(1);
+    let mut worker = worker();
     worker.occupy_itself();
     (0..8).for_each(|_| worker.seat.scheduler.queues.push_future(task()));
     assert!(worker.find().is_some());
@@ -79,7 +79,7 @@ fn occupied_worker_takes_one_future() {
 
 #[test]
 fn worker_is_occupied_only_by_a_closure() {
-    let mut worker = worker(1);
+    let mut worker = worker();
     assert!(worker.find().is_none());
     assert_eq!(worker.seat.occupancy(), Occupancy::Free);
     worker.push_own(Lane::Closures, 1);
@@ -89,7 +89,7 @@ fn worker_is_occupied_only_by_a_closure() {
 
 #[test]
 fn futures_go_on_beside_a_closure_that_must_wait() {
-    let mut worker = worker(1);
+    let mut worker = worker();
     worker.searching = false;
     worker.occupy_another();
     let count = 2 * FUTURES_IN_ROW;
@@ -103,7 +103,7 @@ fn futures_go_on_beside_a_closure_that_must_wait() {
 
 #[test]
 fn worker_that_may_run_no_closure_returns_its_own() {
-    let mut worker = worker(1);
+    let mut worker = worker();
     worker.occupy_another();
     worker.push_own(Lane::Closures, 2);
     assert!(worker.find().is_none());
@@ -114,7 +114,7 @@ fn worker_that_may_run_no_closure_returns_its_own() {
 /// Returns the occupancy of an occupied worker after it has run `closures` and then checked beyond
 /// its own queues.
 fn occupancy_after(closures: usize) -> Occupancy {
-    let mut worker = worker(1);
+    let mut worker = worker();
     worker.occupy_itself();
     worker.push_own(Lane::Closures, closures);
     worker.push_own(Lane::Futures, OUTSIDE_INTERVAL as usize + 1);
