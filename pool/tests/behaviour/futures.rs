@@ -59,12 +59,14 @@ fn suspended_future_keeps_its_slot_and_no_thread() {
     let (future, wake) = suspended();
     pool.spawn(future).unwrap();
     let (ran, seen) = mpsc::channel();
-    // The only thread is free to run it.
+    // No future occupies the only thread that may run it.
     pool.submit(move || ran.send(()).unwrap()).unwrap();
     seen.recv().unwrap();
-    eventually(|| pool.stats().idle_threads == 1);
-    let stats = pool.stats();
-    assert_eq!((stats.in_flight, stats.running, stats.queued), (1, 0, 0));
+    eventually(|| {
+        let stats = pool.stats();
+        (stats.in_flight, stats.running, stats.queued) == (1, 0, 0)
+            && stats.idle_threads == stats.threads
+    });
     wake();
     pool.shutdown().wait().unwrap();
     assert_eq!(pool.stats().completed, 2);
