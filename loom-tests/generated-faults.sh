@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Changes each function and operator of the pool's core with cargo-mutants, and prints the changes that no test finds. The
-# pool's own tests try each change. The models try the changes that are left, first with one preemption. Takes the options
-# of cargo-mutants that select changes, such as `--shard 0/8` or `--re Idle::retire`. A run takes some hours.
+# pool's unit tests try each change. Its other tests try the changes that are left, and then the models, first with one
+# preemption. A run takes some hours. `--re engine/idle` tries only the changes whose places or names contain `engine/idle`.
+# `--shard` would select anew in each pass.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,11 +15,16 @@ try() {
 
 # What these tests find, faster tests find as well.
 slow='tuner::|lifetimes::|against_a_model|panicking_tasks_always_wake|close_leaves_no_submitter|no_readiness_event'
-slow+='|many_submitters_never|rest_code_coverage'
+slow+='|many_submitters_never|rest_code_coverage|tuning_leaves_no_submitter|thread_about_to_sleep'
 rm -rf target/mutants.out
-try "$@" --test-package anthill --timeout 240 -C=--lib -C=--test=behaviour \
-    -C=--features=anthill/futures,anthill/metrics,anthill/stream,anthill/tokio,anthill/tuner \
-    -- --config-file loom-tests/nextest.toml -E "not test(/$slow/)"
+pool() {
+    CARGO_PROFILE_DEV_DEBUG=false try "$@" --test-package anthill --timeout 240 \
+        -C=--features=anthill/futures,anthill/metrics,anthill/stream,anthill/tokio,anthill/tuner \
+        -- --config-file loom-tests/nextest.toml -E "not test(/$slow/)"
+}
+# The unit tests build and run in a few seconds.
+pool "$@" -C=--lib
+pool "$@" --iterate -C=--test=behaviour
 
 export RUSTFLAGS='--cfg anthill_loom'
 models() {
