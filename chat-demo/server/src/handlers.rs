@@ -105,10 +105,15 @@ async fn alert(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
 
 /// Handles a hello: welcomes the client, or replaces its token.
 async fn hello(context: &mut Context, payload: &[u8]) -> Result<(), Refusal> {
-    let hello: Hello = context.read(payload)?;
+    let mut hello: Hello = context.read(payload)?;
     if context.is_authenticated() {
         // A fresh token costs a signature.
         context.pace(Cost::ONE).await;
+    } else if hello.name.as_ref().is_none_or(String::is_empty) {
+        // A guest keeps the name that the server chose for a hello that timed out.
+        let known = context.connection.user.get();
+        let guest = known.filter(|user| user.starts_with(GUEST));
+        hello.name = guest.map(|user| user.as_ref().to_owned());
     }
     let identity = identity(hello, &context.node)?;
     context.identify(identity).await?;

@@ -170,6 +170,16 @@ async fn a_request_that_takes_too_long_is_refused() {
 }
 
 #[tokio::test]
+async fn hello_that_timed_out_is_repeated_only_by_its_user() {
+    let (mut client, _serving) = stuck(false, Duration::from_millis(10)).await;
+    assert!(hear(&mut client).await.1.contains("overloaded"));
+    say(&mut client, Kind::HELLO, b"{}").await;
+    assert!(hear(&mut client).await.1.contains("overloaded"));
+    say(&mut client, Kind::HELLO, br#"{"name":"bob"}"#).await;
+    assert!(hear(&mut client).await.1.contains("same user"));
+}
+
+#[tokio::test]
 async fn a_wait_ends_with_the_socket() {
     let (client, serving) = stuck(false, Duration::from_secs(3600)).await;
     drop(client);
