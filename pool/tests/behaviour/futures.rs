@@ -59,7 +59,7 @@ fn suspended_future_keeps_its_slot_and_no_thread() {
     let (future, wake) = suspended();
     pool.spawn(future).unwrap();
     let (ran, seen) = mpsc::channel();
-    // No future occupies the only thread that may run it.
+    // The future keeps no thread, so the closure runs.
     pool.submit(move || ran.send(()).unwrap()).unwrap();
     seen.recv().unwrap();
     eventually(|| {
