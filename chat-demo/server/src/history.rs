@@ -51,16 +51,28 @@ impl History {
 
     /// Returns the log of a room, or a new one. Too many rooms without members evict the oldest.
     pub(crate) fn log(&self, room: &Arc<str>) -> Arc<Log> {
+        self.log_if(room, |_| true)
+    }
+
+    /// Returns the log of a room, or a new one if the log is in use: an earlier room of that name
+    /// may still follow the bus, and two rooms cannot follow it with one log.
+    pub(crate) fn unused_log(&self, room: &Arc<str>) -> Arc<Log> {
+        self.log_if(room, |log| !is_in_use(log))
+    }
+
+    fn log_if(&self, room: &Arc<str>, is_fit: impl FnOnce(&Arc<Log>) -> bool) -> Arc<Log> {
         let mut logs = self.logs.lock();
-        if let Some(log) = logs.get(room) {
+        if let Some(log) = logs.get(room)
+            && is_fit(log)
+        {
             return log.clone();
         }
         let log = Log::new(self.budget.clone());
-        logs.insert(room.clone(), log.clone());
+        let replaced = logs.insert(room.clone(), log.clone());
         let forgotten = rooms::evict(&mut logs, self.budget.limits.rooms);
         drop(logs);
         // What they free takes time: not under the lock.
-        drop(forgotten);
+        drop((replaced, forgotten));
         log
     }
 

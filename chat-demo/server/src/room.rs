@@ -77,7 +77,11 @@ impl Listening {
 
 impl Room {
     pub(crate) fn new(name: Arc<str>, common: Arc<Common>) -> Arc<Self> {
-        let log = common.history.log(&name);
+        let history = &common.history;
+        let log = match common.bus {
+            Some(_) => history.unused_log(&name),
+            None => history.log(&name),
+        };
         let flow = Arc::new(Flow::new(&common.outbox));
         let state = State::new(name.clone(), log.clone(), common.clone(), flow.clone());
         Arc::new(Self {

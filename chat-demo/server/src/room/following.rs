@@ -1,6 +1,8 @@
 //! A room whose messages are numbered by the bus.
 
 #[cfg(test)]
+mod lives_tests;
+#[cfg(test)]
 mod pace_tests;
 #[cfg(test)]
 mod tests;

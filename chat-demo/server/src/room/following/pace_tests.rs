@@ -25,6 +25,12 @@ const LIMITS: Limits = Limits {
 fn room_with_a_member() -> (State, Arc<Outbox>) {
     let mut state = state();
     state.fill(page(1, 0, 0, None, usize::MAX), None, None);
+    let outbox = join(&mut state);
+    (state, outbox)
+}
+
+/// Adds a member, which reads all. Returns its outbox.
+pub(super) fn join(state: &mut State) -> Arc<Outbox> {
     let connection = Arc::new(Connection::new(1, Outbox::new(LIMITS, Subprotocol::Json)));
     let outbox = connection.outbox.clone();
     let common = state.common.clone();
@@ -39,11 +45,11 @@ fn room_with_a_member() -> (State, Arc<Outbox>) {
         joined: None,
     });
     assert!(reads(&outbox) > 0, "it has joined");
-    (state, outbox)
+    outbox
 }
 
 /// The client reads all that waits. Returns the number of frames.
-fn reads(outbox: &Outbox) -> usize {
+pub(super) fn reads(outbox: &Outbox) -> usize {
     let frames = outbox.waiting().frames;
     let mut cx = Context::from_waker(Waker::noop());
     while outbox.waiting().frames > 0 {

@@ -124,7 +124,7 @@ fn epoch(number: u64) -> Epoch {
 }
 
 /// What is announced in the first epoch.
-fn announced(seq: u64) -> Announced {
+pub(super) fn announced(seq: u64) -> Announced {
     announced_in(1, "", seq)
 }
 
