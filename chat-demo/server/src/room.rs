@@ -117,8 +117,6 @@ impl Room {
         };
         let bus = self.common.bus.as_ref();
         let (joined, on_join) = bus.map(|_| oneshot::channel()).unzip();
-        // Notify the members, with back-pressure like a message.
-        let credit = self.flow.enter(0).await;
         let joining = Joining {
             claim,
             prepared: self.prepare(&connection, seen).await?,
@@ -127,6 +125,9 @@ impl Room {
             seen,
             joined,
         };
+        // It notifies the members, with back-pressure like a message. Taken last, because what a
+        // join waits for before must not hold up publishers.
+        let credit = self.flow.enter(0).await;
         let join = move |state: &mut State| {
             state.join(joining);
             drop(credit);
@@ -165,7 +166,7 @@ impl Room {
 
     /// Returns the numbers of the connections that are members.
     pub(crate) fn members(&self) -> Vec<u64> {
-        self.state.lock().members.keys().copied().collect()
+        self.apply(|state| state.members.keys().copied().collect())
     }
 
     /// Waits for the members that are behind, each for its patience at most.
@@ -238,7 +239,7 @@ impl Room {
             return Ok(journal.append(message, key, known, kept).await?);
         }
         match bus {
-            Some(bus) if !(bus.goes_on_alone() && room.state.lock().is_alone()) => {
+            Some(bus) if !(bus.goes_on_alone() && room.apply(State::is_alone)) => {
                 let kept = move |kept: Result<u64, AppendError>| match kept {
                     // Delivered when the bus announces it.
                     Ok(seq) => source.delivered(&room.name, seq, &room.common.tally),
@@ -272,14 +273,17 @@ impl Room {
         let _ = self.strand.submit(move || room.apply(op));
     }
 
-    fn apply(&self, op: impl FnOnce(&mut State)) {
-        self.change(&mut self.state.lock(), op);
+    /// Locks the state for an operation, and ends the memberships that ended meanwhile.
+    fn apply<T>(&self, op: impl FnOnce(&mut State) -> T) -> T {
+        let result = self.change(&mut self.state.lock(), op);
         self.sweep();
+        result
     }
 
-    fn change(&self, state: &mut State, op: impl FnOnce(&mut State)) {
-        op(state);
+    fn change<T>(&self, state: &mut State, op: impl FnOnce(&mut State) -> T) -> T {
+        let result = op(state);
         self.size.store(state.members.len(), Ordering::Relaxed);
+        result
     }
 
     /// Ends a membership at once, or after the current operation. Does not wait: the current

@@ -1,8 +1,11 @@
 //! Memberships that end, whatever the room does meanwhile.
 
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use anthill::Pool;
+use bytes::Bytes;
 
 use super::*;
 use crate::directory::{Claim, Directory};
@@ -38,14 +41,17 @@ fn joining(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Joinin
 }
 
 fn common() -> Arc<Common> {
-    let history = Limits {
+    common_with(Limits {
         messages: 0,
         age: Duration::ZERO,
         bytes: 0,
         room_bytes: 0,
         user_bytes: 0,
         rooms: 0,
-    };
+    })
+}
+
+fn common_with(history: Limits) -> Arc<Common> {
     Arc::new(Common {
         fanout: Pool::builder().capacity(2).build().expect("a pool"),
         pages: Pool::builder().capacity(1).build().expect("a pool"),
@@ -172,4 +178,41 @@ fn members_that_are_gone_at_once_leave_once_each() {
     delivery.expect("a thread").join().expect("it delivers");
     let users = usize::try_from(USERS).expect("a small number") + 1;
     assert_eq!(stays.outbox.waiting().frames - before, 1 + users);
+}
+
+#[test]
+fn each_use_of_the_state_ends_memberships_that_end_meanwhile() {
+    let Fixture {
+        rooms, membership, ..
+    } = fixture();
+    let room = membership.room.clone();
+    // As if the lock had been held.
+    room.departed.lock().push(membership.id);
+    assert_eq!(room.members(), [membership.id]);
+    assert_eq!(room.size.load(Ordering::Relaxed), 0);
+    drop(membership);
+    assert_eq!(rooms.len(), 0);
+}
+
+#[test]
+fn join_that_waits_for_its_page_holds_up_no_publisher() {
+    let common = common_with(Limits {
+        messages: 1,
+        age: Duration::from_secs(60),
+        bytes: 1000,
+        room_bytes: 1000,
+        user_bytes: 1000,
+        rooms: 1,
+    });
+    let _all = common.pages.try_slot().expect("it is free");
+    let room = Room::new("tea".into(), common.clone());
+    let seen = room.log.newest();
+    room.log
+        .append("ann", None, |_| (Bytes::from_static(b"a text"), ()));
+    let outbox = Outbox::new(LIMITS, Subprotocol::Protobuf);
+    let connection = Arc::new(Connection::new(1, outbox));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut join = pin!(room.join(connection, Arc::new(()), Some(seen)));
+    assert!(join.as_mut().poll(&mut cx).is_pending());
+    assert!(pin!(room.flow.enter(0)).poll(&mut cx).is_ready());
 }
