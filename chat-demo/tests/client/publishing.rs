@@ -215,3 +215,44 @@ fn invalid_frames_are_refused_before_sending() {
         events_until(&mut ann, "acked 3").await;
     });
 }
+
+#[test]
+fn text_behind_a_join_refused_for_now_waits_for_the_next_join() {
+    run(async {
+        let peer = Peer::start().await;
+        let mut ann = reconnecting(&peer.url);
+        ann.join("tea", None).expect("a good name");
+        for text in ["one", "two"] {
+            ann.publish("tea", text).expect("a member");
+        }
+        let serving = async {
+            let mut guest = peer.welcome(30_000, 75_000).await;
+            guest.expect(Kind::JOIN).await;
+            let error = json!({ "code": "overloaded", "message": "", "room": "tea" });
+            guest.say(Kind::ERROR, error).await;
+            let mut texts = Vec::new();
+            for _ in 0..2 {
+                let text = guest.expect(Kind::PUBLISH).await;
+                let error = json!({ "code": "not_member", "message": "", "id": text["id"] });
+                guest.say(Kind::ERROR, error).await;
+                texts.push(text);
+            }
+            guest.expect(Kind::JOIN).await;
+            let joined =
+                json!({ "room": "tea", "seq": 0, "members": 1, "recovered": false, "epoch": "e" });
+            guest.say(Kind::JOINED, joined).await;
+            for (text, seq) in texts.iter().zip(1..) {
+                assert_eq!(guest.expect(Kind::PUBLISH).await, *text);
+                let ack = json!({ "id": text["id"], "room": "tea", "seq": seq });
+                guest.say(Kind::ACK, ack).await;
+            }
+            guest
+        };
+        let (_guest, events) = tokio::join!(serving, events_until(&mut ann, "acked 2"));
+        assert_eq!(
+            events[2..],
+            ["joined tea 0", "acked 1 as 1", "acked 2 as 2"]
+        );
+        assert_eq!(ann.unsettled(), 0);
+    });
+}

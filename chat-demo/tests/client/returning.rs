@@ -255,3 +255,48 @@ fn page_whose_end_was_refused_comes_over_the_next_connection() {
         assert_eq!(disconnected.count(), 1, "{events:?}");
     });
 }
+
+#[test]
+fn refused_page_is_requested_again_before_it_is_lost() {
+    run(async {
+        let peer = Peer::start().await;
+        let mut ann = reconnecting(&peer.url);
+        let seen = Position {
+            epoch: "e".to_owned(),
+            seq: 0,
+        };
+        ann.join("tea", Some(seen)).expect("a good name");
+        let serving = async {
+            let mut guests = Vec::new();
+            for is_refused in [true, false] {
+                let mut guest = peer.welcome(30_000, 75_000).await;
+                answer_join(&mut guest, false).await;
+                guest.expect(Kind::HISTORY).await;
+                if is_refused {
+                    // Of a request for messages, it does not name the room.
+                    let error = json!({ "code": "overloaded", "message": "" });
+                    guest.say(Kind::ERROR, error).await;
+                } else {
+                    for seq in 1..=3 {
+                        let message = json!({ "room": "tea", "seq": seq, "user": "ida", "text": "", "ts": 0 });
+                        guest.say(Kind::MESSAGE, message).await;
+                    }
+                }
+                answer_join(&mut guest, false).await;
+                guests.push(guest);
+            }
+            guests
+        };
+        let (_guests, events) = tokio::join!(serving, events_until(&mut ann, "recovered"));
+        let about_rooms = events.iter().filter(|event| !event.starts_with("other"));
+        let about_rooms: Vec<_> = about_rooms.map(String::as_str).collect();
+        assert_eq!(
+            about_rooms[..3],
+            ["connected", "joined tea 3", "disconnected"]
+        );
+        assert_eq!(
+            about_rooms[3..],
+            ["reconnected", "1", "2", "3", "recovered 3"]
+        );
+    });
+}

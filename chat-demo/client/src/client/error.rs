@@ -40,9 +40,9 @@ pub enum ClientError {
     /// The server answered hello with an error frame.
     #[error("the server refused the hello: {}", .0.message)]
     Refused(payload::Error),
-    /// The server refused to mark the end of a page of history.
-    #[error("the server refused to end a page of history: {}", .0.message)]
-    Unmarked(payload::Error),
+    /// The server refused a page of history for now; the next connection requests it again.
+    #[error("the server refused a page of history: {}", .0.message)]
+    HistoryRefused(payload::Error),
     /// The server closed the connection before its welcome.
     #[error("closed before the welcome: {0}")]
     NotWelcome(#[source] Close),

@@ -111,6 +111,11 @@ impl Place {
         self.refused
     }
 
+    /// Returns whether the server owes an answer to a request for messages.
+    pub(super) fn is_asking(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
     /// Handles a lost connection or membership: drops the requests that were not answered.
     pub(super) fn disconnected(&mut self) {
         self.joined = false;

@@ -1,9 +1,10 @@
 //! A client that replaces lost connections.
 
+mod answers;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     future::{Future, poll_fn},
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -17,7 +18,6 @@ use super::{
     builder::Builder,
     connection::Connection,
     error::{ClientError, Result},
-    event::{Event, Received, read_event},
     link::{Link, Open},
     news::News,
     place::{Made, Place},
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     frame::Kind,
-    payload::{self, Close, ErrorCode},
+    payload::{self, Close},
 };
 
 /// A client that survives lost connections; made by [`Builder::reconnecting`].
@@ -52,9 +52,10 @@ use crate::{
 ///
 /// Texts that were not sent, or not answered, before a connection was lost are sent over the next
 /// one. Each text has an idempotency key, so the server delivers it once while the first is in its
-/// history. The client also repeats a text after an `uncertain` error. Each id is reported once: as
-/// acked, refused, or [`News::Unsure`] if the repetition is refused or the server has given the
-/// client another name. When the client has ended or was closed, texts still
+/// history. The client also repeats a text after an `uncertain` error, and holds the texts of a
+/// room that an overloaded server does not let it join. Each id is reported once: as acked,
+/// refused, or [`News::Unsure`] if the repetition is refused or the server has given the client
+/// another name. When the client has ended or was closed, texts still
 /// [`unsettled`](Self::unsettled) have no answer.
 ///
 /// # Reconnecting
@@ -160,6 +161,7 @@ impl Reconnecting {
         let leave = payload::Leave { room: room.into() };
         self.send(Kind::LEAVE, &leave)?;
         self.places.remove(room);
+        self.sending.release(room);
         Ok(())
     }
 
@@ -281,81 +283,6 @@ impl Reconnecting {
         let wait = self.backoff.next(stay_away);
         self.link = Link::Waiting(Box::pin(sleep(wait)));
         wait
-    }
-
-    /// Handles an error, which is about a join if it names a room.
-    fn on_not_joined(&mut self, error: payload::Error) {
-        let place = error
-            .room
-            .as_ref()
-            .and_then(|room| self.places.get_mut(room));
-        let (Some(place), Link::Open(open)) = (place, &mut self.link) else {
-            return;
-        };
-        if error.code() != ErrorCode::Overloaded {
-            // The next connection may have another token.
-            place.disconnected();
-        } else if place.on_not_joined() {
-            open.join_later();
-        } else {
-            // The next connection requests the page again.
-            self.disconnected(ClientError::Unmarked(error));
-        }
-    }
-
-    /// Repeats the refused joins.
-    fn join_again(&mut self) {
-        let mut made = Made::default();
-        for place in self.places.values_mut().filter(|place| place.refused) {
-            place.join_room(&mut made);
-        }
-        self.take_made(made);
-    }
-
-    fn on_received(&mut self, received: Received) {
-        match received {
-            Received::Frame(Kind::HEARTBEAT, _) => {}
-            Received::Frame(kind, payload) => match read_event(kind, &payload) {
-                Ok(event) => self.on_event(event),
-                Err(error) => self.report(News::Unreadable(error)),
-            },
-            Received::Close(close) => self.disconnected(ClientError::Closed(close)),
-        }
-    }
-
-    fn on_event(&mut self, event: Event) {
-        let mut made = Made::default();
-        match event {
-            // Ignore late events of a room that was left.
-            Event::Message(message) => {
-                if let Some(place) = self.places.get_mut(&message.room) {
-                    place.on_message(message, &mut made);
-                }
-            }
-            Event::Joined(joined) => {
-                if let Some(place) = self.places.get_mut(&joined.room) {
-                    place.on_joined(joined, &mut made);
-                }
-                if let Link::Open(open) = &mut self.link
-                    && !self.places.values().any(|place| place.refused)
-                {
-                    open.all_joined();
-                }
-            }
-            Event::Ack(ack) => made.news.extend(self.sending.acked(ack)),
-            Event::Error(error) => {
-                made.news.extend(self.sending.refused(error.clone()));
-                self.take_made(mem::take(&mut made));
-                self.on_not_joined(error);
-            }
-            other => {
-                if let (Event::Bye(bye), Link::Open(open)) = (&other, &mut self.link) {
-                    open.stay_away = Duration::from_millis(bye.reconnect_after_ms);
-                }
-                made.news.push_back(News::Other(other));
-            }
-        }
-        self.take_made(made);
     }
 }
 

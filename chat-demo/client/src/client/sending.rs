@@ -34,6 +34,8 @@ pub(super) struct Sending {
     unsent: VecDeque<Unsent>,
     /// Sent texts, by id.
     unanswered: BTreeMap<u64, Text>,
+    /// The texts of rooms that cannot be joined now, by room and id.
+    held: BTreeMap<String, BTreeMap<u64, Text>>,
     last_id: u64,
     /// The prefix of each idempotency key, unique to this client.
     prefix: u64,
@@ -48,6 +50,7 @@ enum Unsent {
 
 /// A text with its key, the same in each attempt.
 struct Text {
+    room: String,
     frame: Bytes,
     /// Whether an earlier attempt had no answer.
     is_repeated: bool,
@@ -73,10 +76,11 @@ impl Sending {
             key: Some(format!("{:016x}-{id}", self.prefix)),
         };
         let text = Text {
+            room: room.to_owned(),
             frame: self.encode(Kind::PUBLISH, &publish)?,
             is_repeated: false,
         };
-        self.unsent.push_back(Unsent::Text(id, text));
+        self.enqueue(id, text);
         self.last_id = id;
         Ok(id)
     }
@@ -90,10 +94,39 @@ impl Sending {
 
     /// Encodes a frame. Fails if the queue is full.
     fn encode<P: Serialize + ?Sized>(&self, kind: Kind, payload: &P) -> Result<Bytes> {
-        if self.unsent.len() + self.unanswered.len() >= self.max_unsent {
+        if self.unsent.len() + self.unanswered.len() + self.held() >= self.max_unsent {
             return Err(ClientError::Full(self.max_unsent));
         }
         encode(kind, payload, self.max_payload)
+    }
+
+    /// Enqueues a text beyond the bound.
+    fn enqueue(&mut self, id: u64, text: Text) {
+        if let Some(held) = self.held.get_mut(&text.room) {
+            held.insert(id, text);
+        } else {
+            self.unsent.push_back(Unsent::Text(id, text));
+        }
+    }
+
+    /// Holds the texts of a room until [`release`](Self::release): the server refuses them now.
+    pub(super) fn hold(&mut self, room: &str) {
+        let held = self.held.entry(room.to_owned()).or_default();
+        for unsent in mem::take(&mut self.unsent) {
+            match unsent {
+                Unsent::Text(id, text) if text.room == room => {
+                    held.insert(id, text);
+                }
+                other => self.unsent.push_back(other),
+            }
+        }
+    }
+
+    /// Enqueues the texts that were held, in the order of the calls.
+    pub(super) fn release(&mut self, room: &str) {
+        for (id, text) in self.held.remove(room).unwrap_or_default() {
+            self.enqueue(id, text);
+        }
     }
 
     /// Enqueues frames beyond the bound; there are at most as many as rooms and pages.
@@ -137,14 +170,20 @@ impl Sending {
         Some(News::Acked { id, room, seq })
     }
 
-    /// Settles the text of an error, or sends it again if the server may have kept it.
+    /// Settles the text of an error. Sends it again if the server may have kept it, or if its room
+    /// is to be joined again.
     pub(super) fn refused(&mut self, error: payload::Error) -> Option<News> {
         let id = error.id.as_deref().unwrap_or_default();
         let Some((id, text)) = self.take_unanswered(id) else {
             return Some(News::Other(Event::Error(error)));
         };
         if error.code() == ErrorCode::Uncertain {
-            self.unsent.push_back(Unsent::Text(id, text.repeated()));
+            self.enqueue(id, text.repeated());
+            return None;
+        }
+        if error.code() == ErrorCode::NotMember && self.held.contains_key(&text.room) {
+            // It was sent behind the join that was refused.
+            self.enqueue(id, text);
             return None;
         }
         Some(if text.is_repeated {
@@ -158,15 +197,19 @@ impl Sending {
         self.unanswered.remove_entry(&id.parse().ok()?)
     }
 
-    /// Handles a lost connection: keeps the texts, unanswered ones first.
+    /// Handles a lost connection: keeps the texts, in the order of the calls.
     pub(super) fn disconnected(&mut self) {
+        let held = mem::take(&mut self.held).into_values().flatten();
+        let mut texts: BTreeMap<u64, Text> = held.collect();
         let unanswered = mem::take(&mut self.unanswered).into_iter();
-        let unsent = mem::take(&mut self.unsent).into_iter();
-        let unsent = unsent.filter(|unsent| matches!(unsent, Unsent::Text(..)));
-        self.unsent = unanswered
-            .map(|(id, text)| Unsent::Text(id, text.repeated()))
-            .chain(unsent)
-            .collect();
+        texts.extend(unanswered.map(|(id, text)| (id, text.repeated())));
+        for unsent in mem::take(&mut self.unsent) {
+            if let Unsent::Text(id, text) = unsent {
+                texts.insert(id, text);
+            }
+        }
+        let texts = texts.into_iter();
+        self.unsent = texts.map(|(id, text)| Unsent::Text(id, text)).collect();
     }
 
     /// Handles a new user name, for which the keys are unknown: drops the texts that would be
@@ -183,11 +226,15 @@ impl Sending {
         given_up
     }
 
+    fn held(&self) -> usize {
+        self.held.values().map(BTreeMap::len).sum()
+    }
+
     /// Returns how many texts have not been sent or answered.
     pub(super) fn unsettled(&self) -> usize {
         let unsent = self.unsent.iter();
         let texts = unsent.filter(|unsent| matches!(unsent, Unsent::Text(..)));
-        texts.count() + self.unanswered.len()
+        texts.count() + self.unanswered.len() + self.held()
     }
 }
 
