@@ -1,8 +1,8 @@
 /**
  * A client of chat-demo for browsers. It needs only `frames.js` beside it. `PROTOCOL.md` describes the wire.
  *
- * `Client` keeps one WebSocket open: it reconnects, joins its rooms again and receives what it
- * missed. A text is published once, however often the connection is lost before the ack.
+ * `Client` keeps one WebSocket open: it reconnects, joins its rooms again and receives what it missed. A text is
+ * published once, however often the connection is lost before the ack.
  *
  * ```js
  * import { Client } from "http://127.0.0.1:8080/client.js";
@@ -183,8 +183,8 @@ export class Client extends EventTarget {
   }
 
   /**
-   * Requests older messages; fewer than `limit` may come. Rejects with a `ClientError` when the connection is lost or
-   * the room begins a new epoch.
+   * Requests older messages; fewer than `limit` may come. Rejects with a `ClientError` when the connection is lost, the
+   * server is overloaded, or the room begins a new epoch.
    *
    * @param {string} room
    * @param {{before?: number, limit?: number}} [options] By default the newest 100.
@@ -194,7 +194,7 @@ export class Client extends EventTarget {
     const membership = this.#rooms.get(room);
     if (!membership?.joined) throw new ClientError("not_member", "the room is not joined");
     return new Promise((resolve, reject) => {
-      membership._asked.push({ messages: [], stale: false, resolve, reject });
+      membership._asked.push({ messages: [], error: undefined, resolve, reject });
       this.send("history", { room, before, limit });
       // The server answers in order. The answer to a second join therefore marks the end of the history.
       this.send("join", { room });
@@ -260,12 +260,10 @@ export class Client extends EventTarget {
     // The answer to a question follows all messages up to its number.
     const skipped = joined.seq > room._newest;
     if (room.joined && !anew && !skipped) {
-      const { messages, stale, resolve, reject } = room._asked.shift() ?? {};
-      if (stale) reject(new ClientError("new_epoch", "the room began a new epoch"));
-      else resolve?.(messages);
-      return;
+      const { messages, error, resolve, reject } = room._asked.shift() ?? {};
+      return error ? reject(error) : resolve?.(messages);
     }
-    if (anew) for (const question of room._asked) question.stale = true;
+    if (anew) for (const question of room._asked) question.error = new ClientError("new_epoch", "the room began a new epoch");
     // A server that is behind sends messages again that another has sent.
     const missed = known && !anew ? Math.max(0, joined.seq - room.last) : 0;
     clearTimeout(room._retry);
@@ -301,7 +299,9 @@ export class Client extends EventTarget {
     if (!this.#welcome && code === "overloaded") this.#lost(message || code);
     else if (!this.#welcome) this.#refused(message || code);
     else if (!entry) {
-      const membership = this.#rooms.get(room);
+      const membership = this.#rooms.get(room), asked = [...this.#rooms.values()].flatMap(({ _asked }) => _asked);
+      // It may be about a question for history, whose answer would lack messages.
+      if (code === "overloaded" && !room) for (const question of asked) question.error ??= new ClientError(code, message || code);
       this.#emit("error", { code, message: message || code, room, again: membership?._refusals > 0 });
       this.#notJoined(membership, code, message || code);
     }

@@ -5,6 +5,8 @@ import * as log from "/log.js";
 
 /** How many messages are requested at a time. */
 const PAGE = 100;
+/** How long to wait before messages are requested again from an overloaded server. */
+const LATER_MS = 2_000;
 /** The members of larger rooms change too often to be listed. */
 const LISTED = 500;
 
@@ -150,6 +152,7 @@ export class Room {
     const answer = await this.#client.history(this.name, { before, limit }).catch(error => error);
     this.#loading = false;
     if (answer.code === "new_epoch") this.#load();
+    if (answer.code === "overloaded") setTimeout(() => this.list.isConnected && this.#load(), LATER_MS * (1 + Math.random()));
     return answer instanceof Error ? undefined : answer;
   }
 

@@ -170,3 +170,68 @@ fn refused_join_is_repeated_and_fails_what_waits_for_it() {
         window.close().await;
     });
 }
+
+#[test]
+fn question_that_may_have_been_refused_is_not_answered() {
+    run(async {
+        let stage = Stage::set();
+        let window = stage.open("/").await;
+        // An error about a question names no room, and the mark behind the question follows.
+        let script = scripted(
+            r#"
+            const client = new Client({ name: "ann" });
+            client.join("tea");
+            client.connect();
+            server.say("welcome", { user: "ann", heartbeat_ms: 60000, max_payload: 1000 });
+            const joined = () => server.say("joined", { room: "tea", seq: 2, epoch: "e", members: 1, recovered: false });
+            joined();
+            const codes = [];
+            for (const refused of [true, false]) {
+              const asked = client.history("tea").then(() => codes.push("answered"), ({ code }) => codes.push(code));
+              if (refused) server.say("error", { code: "overloaded", message: "" });
+              joined();
+              await asked;
+            }
+            client.close();
+            return codes;
+        "#,
+        );
+        let expected = json!(["overloaded", "answered"]);
+        assert_eq!(window.script(&script).await, expected);
+        window.close().await;
+    });
+}
+
+#[test]
+fn missed_messages_are_requested_again_from_an_overloaded_server() {
+    run(async {
+        let stage = Stage::set();
+        let window = stage.open("/").await;
+        let script = r#"return (async () => {
+            const { Room } = await import("/room.js"), { ClientError } = await import("/client.js");
+            let asked = 0;
+            const client = {
+              join: () => ({ joined: true, last: 0 }),
+              send: () => true,
+              history: async (_, { before, limit }) => {
+                if (asked++ === 0) throw new ClientError("overloaded", "");
+                return before > 1 && limit > 1 ? [1, 2, 3].map(seq => ({ seq, user: "bob", text: String(seq), ts: 0 })) : [];
+              },
+            };
+            globalThis.setTimeout = later => queueMicrotask(later);
+            const recovered = new Promise(resolve => {
+              const mine = () => false, shown = () => {};
+              const room = new Room("tea", client, { mine, shown });
+              new MutationObserver(() => {
+                const texts = [...room.list.querySelectorAll(".notice, .text")].map(item => item.textContent);
+                if (texts.length > 3) resolve(texts);
+              }).observe(room.list, { childList: true });
+              room.onJoined({ seq: 3, epoch: "e", members: 1, recovered: false, missed: 3, anew: false });
+            });
+            return recovered;
+        })()"#;
+        let expected = json!(["Recovered 3 messages", "1", "2", "3"]);
+        assert_eq!(window.script(script).await, expected);
+        window.close().await;
+    });
+}
