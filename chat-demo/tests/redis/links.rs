@@ -4,7 +4,7 @@
 use chat_demo_client::Client;
 
 use crate::load::{Acked, Talk, check, listen, publish};
-use crate::node::{self, Node, run};
+use crate::node::{self, Node, run, until};
 use crate::proxy::Proxy;
 use crate::redis::Redis;
 
@@ -92,5 +92,32 @@ fn a_cut_link_loses_no_acknowledged_message() {
             talk.goes_on(50).await;
         })
         .await;
+    });
+}
+
+#[test]
+fn reads_go_to_the_redis_that_replaced_another() {
+    run(async {
+        let [old, new] = [Redis::start().await, Redis::start().await];
+        let proxy = Proxy::start(old.address).await;
+        let node = Node::start(&proxy.url()).await;
+        let mut ann = node.enter("ann", "tea").await;
+        assert_eq!(node::say(&mut ann, "tea", &["1"]).await, [1]);
+        let port = old.address.port().to_string();
+        new.ask(&["REPLICAOF", "127.0.0.1", &port]);
+        until(async || {
+            new.ask(&["INFO", "replication"])
+                .contains("master_link_status:up")
+        })
+        .await;
+        new.ask(&["REPLICAOF", "NO", "ONE"]);
+        let other = Node::start(&new.url()).await;
+        let mut bob = other.enter("bob", "tea").await;
+        assert_eq!(node::say(&mut bob, "tea", &["2"]).await, [2]);
+        // The old one still answers on the connections that it has.
+        proxy.lead(new.address);
+        assert_eq!(old.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]), "1");
+        let said = [1, 2].map(|seq| (seq, seq.to_string()));
+        assert_eq!(node::messages(&mut ann, 2).await, said);
     });
 }

@@ -1,4 +1,4 @@
-//! A proxy to Redis that can be cut: data waits and arrives late.
+//! A proxy to Redis that can be cut, when data waits and arrives late, or led elsewhere.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 pub(crate) struct Proxy {
     address: SocketAddr,
+    to: watch::Sender<SocketAddr>,
     stalled: Arc<watch::Sender<bool>>,
 }
 
@@ -18,9 +19,11 @@ impl Proxy {
         let address = listener.local_addr().expect("it is bound");
         let stalled = Arc::new(watch::Sender::new(false));
         let accepts = stalled.clone();
+        let (to, target) = watch::channel(to);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let stalled = accepts.subscribe();
+                let to = *target.borrow();
                 tokio::spawn(async move {
                     let Ok(server) = TcpStream::connect(to).await else {
                         return;
@@ -32,11 +35,20 @@ impl Proxy {
                 });
             }
         });
-        Self { address, stalled }
+        Self {
+            address,
+            to,
+            stalled,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
+    }
+
+    /// Leads new connections elsewhere.
+    pub(crate) fn lead(&self, to: SocketAddr) {
+        self.to.send_replace(to);
     }
 
     /// Data stops without an error.

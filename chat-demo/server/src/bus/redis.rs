@@ -89,9 +89,9 @@ impl Redis {
             time_to_live: config.session_ttl,
             presence_limit: config.presence_limit,
         });
-        let args = config.redis.clone();
+        let (args, link) = (config.redis.clone(), shared.link.clone());
         // On a worker, because it needs timers from the start.
-        let connections = on_worker(service, move || Reads::new(topology, &args));
+        let connections = on_worker(service, move || Reads::new(topology, link, &args));
         let waits = service.subpool().capacity(usize::MAX).build();
         let waits = waits.expect("all settings are valid");
         let (entries, received) = mpsc::channel(WAITING);

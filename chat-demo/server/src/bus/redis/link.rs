@@ -57,6 +57,11 @@ impl Link {
         self.current.borrow().clone().ok_or(BusUnavailable)
     }
 
+    /// Returns which connection this is; none if there is none.
+    pub(super) fn number(&self) -> Option<u64> {
+        self.current.borrow().as_ref().map(|line| line.number)
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         self.current.borrow().is_some()
     }

@@ -1,6 +1,8 @@
 //! Long reads from Redis, on connections of their own, so that they do not delay messages.
 
 use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anthill::Pool;
@@ -12,6 +14,7 @@ use tokio::time::interval;
 
 use super::announcement;
 use super::keys::Keys;
+use super::link::Link;
 use super::shared::Shared;
 use super::topology::{CONNECT, Connection, Topology};
 use crate::bus::{BusUnavailable, Page};
@@ -34,29 +37,47 @@ type Entry = (String, HashMap<String, Vec<u8>>);
 
 /// Connections that are made when they are wanted, and closed when they are not.
 pub(super) struct Reads {
-    connections: bb8::Pool<Topology>,
+    connections: bb8::Pool<Source>,
 }
 
-impl ManageConnection for Topology {
-    type Connection = Connection;
+/// Makes connections to the Redis of the link.
+struct Source {
+    topology: Topology,
+    link: Arc<Link>,
+}
+
+/// A connection to read on, and the number of the link's connection when it was made.
+struct Reader {
+    connection: Connection,
+    line: Option<u64>,
+}
+
+impl ManageConnection for Source {
+    type Connection = Reader;
     type Error = redis::RedisError;
 
-    async fn connect(&self) -> RedisResult<Connection> {
-        self.connect(None::<fn(PushInfo) -> Result<(), BusUnavailable>>)
-            .await
+    async fn connect(&self) -> RedisResult<Reader> {
+        let line = self.link.number();
+        let pushes = None::<fn(PushInfo) -> Result<(), BusUnavailable>>;
+        let connection = self.topology.connect(pushes).await?;
+        Ok(Reader { connection, line })
     }
 
-    async fn is_valid(&self, connection: &mut Connection) -> RedisResult<()> {
-        connection.ping().await
+    async fn is_valid(&self, reader: &mut Reader) -> RedisResult<()> {
+        if reader.line != self.link.number() {
+            // After a failover the former master may answer still.
+            return Err(io::Error::other("the link to Redis is another").into());
+        }
+        reader.connection.ping().await
     }
 
-    fn has_broken(&self, _: &mut Connection) -> bool {
+    fn has_broken(&self, _: &mut Reader) -> bool {
         false
     }
 }
 
 impl Reads {
-    pub(super) fn new(topology: Topology, args: &RedisArgs) -> Self {
+    pub(super) fn new(topology: Topology, link: Arc<Link>, args: &RedisArgs) -> Self {
         let most = u32::try_from(args.redis_reads).unwrap_or(u32::MAX);
         Self {
             connections: bb8::Pool::builder()
@@ -64,7 +85,7 @@ impl Reads {
                 .idle_timeout(args.redis_reads_idle)
                 .max_lifetime(args.redis_reads_life)
                 .connection_timeout(CONNECT)
-                .build_unchecked(topology),
+                .build_unchecked(Source { topology, link }),
         }
     }
 
@@ -78,7 +99,7 @@ impl Reads {
         room: &str,
         after: Option<u64>,
     ) -> Result<Page, BusUnavailable> {
-        let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
+        let mut reader = self.connections.get().await.map_err(|_| BusUnavailable)?;
         let most = after.map_or(shared.recent, |_| AT_ONCE);
         let keys = Keys::of(room);
         let read: RedisResult<Read> = shared
@@ -95,7 +116,7 @@ impl Reads {
             .arg(shared.publish)
             .arg(&keys.channel)
             .arg(&[Kind::JOINED.0][..])
-            .invoke_async(&mut *connection)
+            .invoke_async(&mut reader.connection)
             .await;
         let (epoch, newest, tip, before, messages) =
             read.map_err(|error| shared.link.failed(&error))?;
@@ -121,14 +142,14 @@ impl Reads {
             // Redis does not take a count of 0.
             return Ok(Vec::new());
         }
-        let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
+        let mut reader = self.connections.get().await.map_err(|_| BusUnavailable)?;
         let entries: RedisResult<Vec<Entry>> = redis::cmd("XREVRANGE")
             .arg(Keys::of(room).log())
             .arg("+")
             .arg("-")
             .arg("COUNT")
             .arg(shared.recent)
-            .query_async(&mut *connection)
+            .query_async(&mut reader.connection)
             .await;
         let entries = entries.map_err(|error| shared.link.failed(&error))?;
         let messages = entries.into_iter().rev().filter_map(|(id, fields)| {
@@ -144,13 +165,13 @@ impl Reads {
         room: &str,
         most: usize,
     ) -> Result<Option<Vec<String>>, BusUnavailable> {
-        let mut connection = self.connections.get().await.map_err(|_| BusUnavailable)?;
+        let mut reader = self.connections.get().await.map_err(|_| BusUnavailable)?;
         let users: RedisResult<Option<Vec<String>>> = shared
             .scripts
             .users
             .key(Keys::of(room).users())
             .arg(most)
-            .invoke_async(&mut *connection)
+            .invoke_async(&mut reader.connection)
             .await;
         let users = users.map_err(|error| shared.link.failed(&error))?;
         Ok(users.map(|mut users| {
