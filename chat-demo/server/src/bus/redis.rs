@@ -217,7 +217,7 @@ impl Bus for Redis {
                 .arg(self.shared.publish)
                 .arg(&keys.channel)
                 .arg(&[Kind::JOINED.0][..])
-                .invoke_async(&mut connection)
+                .invoke(&mut connection)
                 .await;
             forked.map_err(|error| self.shared.link.failed(&error))
         })

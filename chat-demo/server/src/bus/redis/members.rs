@@ -201,7 +201,7 @@ async fn change(
     for (id, user) in come.iter().chain(go) {
         call.arg(format!("{}/{id}", shared.server)).arg(&**user);
     }
-    let (count, epoch, seq): (u32, String, u64) = call.invoke_async(connection).await?;
+    let (count, epoch, seq): (u32, String, u64) = call.invoke(connection).await?;
     let stand = Epoch::parse(&epoch).map(|epoch| Position { epoch, seq });
     Ok(Changed { count, stand })
 }

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use redis::{RedisResult, Script};
+use redis::RedisResult;
 
 use super::keys;
+use super::scripts::Script;
 use super::topology::Connection;
 
 /// How long a server that says nothing is remembered, in milliseconds.
@@ -44,7 +45,7 @@ impl Presence {
             .arg(server)
             .arg(LIFE_MS)
             .arg(self.publish)
-            .invoke_async(connection)
+            .invoke(connection)
             .await?;
         let others: HashMap<_, _> = servers
             .into_iter()

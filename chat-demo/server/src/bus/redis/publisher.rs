@@ -1,26 +1,28 @@
-//! Sends messages to Redis: in batches, in order, and again if their arrival is unknown.
+//! Sends messages to Redis: each room's in order, and again if their arrival is unknown.
 
-use std::collections::BTreeMap;
+mod queues;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
-use futures_util::future::join_all;
-use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, timeout};
 
+use self::queues::{BATCH, Pushed, Queues};
 use super::announcement;
 use super::keys::Keys;
-use super::link::Line;
+use super::scripts::Call;
 use super::shared::Shared;
 use crate::bus::{AppendError, BusUnavailable, Mark, Then};
 use crate::clock;
 use crate::epoch::Epoch;
 
-/// Messages under way at a time.
-const BATCH: usize = 256;
 /// How long a message is tried for.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a message may be under way, on a connection that was cut for one.
@@ -36,8 +38,10 @@ pub(super) struct Entry {
     key: String,
     then: Then,
     since: Instant,
-    /// Its number among those of this server, when it has been sent.
+    /// Its number among those of this server; none before its first call.
     count: Option<u64>,
+    /// Whether it was in a call before.
+    is_repeated: bool,
     /// Whether it was sent without an answer: it may be kept, or arrive late.
     is_uncertain: bool,
 }
@@ -52,18 +56,9 @@ impl Entry {
             then,
             since: Instant::now(),
             count: None,
+            is_repeated: false,
             is_uncertain: false,
         }
-    }
-
-    /// Adds the message to the call for its room, with the number `next` unless it has one.
-    fn add_to(&mut self, call: &mut Cmd, next: u64) {
-        let is_again = self.count.is_some();
-        call.arg(*self.count.get_or_insert(next))
-            .arg(self.bytes.as_slice())
-            .arg(format!("{:08x}", self.mark.0))
-            .arg(&self.key)
-            .arg(u8::from(is_again));
     }
 
     /// Reports that it has no number.
@@ -80,9 +75,19 @@ impl Entry {
 pub(super) struct Publisher {
     shared: Arc<Shared>,
     entries: Receiver<Entry>,
+    queues: Queues<Entry>,
+    /// How many messages were sent.
     count: u64,
-    /// The connection that knows the script.
-    known_to: Option<u64>,
+    /// A call of each room that has something to send.
+    calls: FuturesUnordered<BoxFuture<'static, Called>>,
+}
+
+/// What came of a call for a room.
+struct Called {
+    keys: Keys,
+    entries: Vec<Entry>,
+    /// The number of each message in the room, or 0 if it is too old; none without a connection.
+    answer: Option<RedisResult<Vec<u64>>>,
 }
 
 impl Publisher {
@@ -90,119 +95,99 @@ impl Publisher {
         Self {
             shared,
             entries,
+            queues: Queues::new(),
             count: 0,
-            known_to: None,
+            calls: FuturesUnordered::new(),
         }
     }
 
-    /// Runs until no sender is left.
+    /// Runs until no sender is left and all is sent.
     pub(super) async fn run(mut self) {
-        let mut changes = self.shared.link.changes();
-        let mut batch = Vec::new();
-        loop {
-            if batch.is_empty() {
-                if self.entries.recv_many(&mut batch, BATCH).await == 0 {
-                    return;
-                }
-            } else {
-                // Queue behind the retries, to keep the order of each room.
-                while batch.len() < BATCH
-                    && let Ok(entry) = self.entries.try_recv()
-                {
-                    batch.push(entry);
+        let mut received = Vec::new();
+        let mut is_open = true;
+        while is_open || !self.calls.is_empty() {
+            tokio::select! {
+                count = self.entries.recv_many(&mut received, BATCH),
+                    if is_open && self.queues.has_space() => is_open = count > 0,
+                Some(called) = self.calls.next() => self.finish(called),
+            }
+            for entry in received.drain(..) {
+                let keys = entry.keys.clone();
+                match self.queues.push(&keys.channel, entry) {
+                    Pushed::First => self.call(keys, false),
+                    Pushed::Queued => {}
+                    Pushed::Refused(entry) => entry.refuse(),
                 }
             }
-            batch = self.send(batch).await;
-            if !batch.is_empty() {
-                // A replaced node of a cluster lacks the scripts.
-                self.known_to = None;
+        }
+    }
+
+    /// Sends what a room has to send, after a pause if it is sent again.
+    fn call(&mut self, keys: Keys, is_again: bool) {
+        let mut entries = self.queues.begin(&keys.channel);
+        let shared = self.shared.clone();
+        // A room has one call at a time, so the messages of a room are numbered in order.
+        for entry in &mut entries {
+            self.count += u64::from(entry.count.is_none());
+            entry.count.get_or_insert(self.count);
+        }
+        self.calls.push(Box::pin(async move {
+            if is_again {
+                let mut changes = shared.link.changes();
                 let _ = timeout(PAUSE, changes.changed()).await;
             }
-        }
+            let answer = match shared.link.now() {
+                Ok(mut line) => {
+                    let call = append(&shared, &keys, &entries);
+                    Some(call.invoke(&mut line.connection).await)
+                }
+                Err(BusUnavailable) => None,
+            };
+            Called {
+                keys,
+                entries,
+                answer,
+            }
+        }));
     }
 
-    /// Sends a batch; what is left is to be tried again.
-    async fn send(&mut self, mut batch: Vec<Entry>) -> Vec<Entry> {
-        let Some(line) = self.line().await else {
-            return given_up(batch);
-        };
-        // Send the messages of a room in one call, or they may lose their order.
-        let mut rooms: BTreeMap<String, (Cmd, Vec<usize>)> = BTreeMap::new();
-        for (index, entry) in batch.iter_mut().enumerate() {
-            let channel = entry.keys.channel.clone();
-            let new = || (self.append(&entry.keys), Vec::new());
-            let (call, indices) = rooms.entry(channel).or_insert_with(new);
-            self.count += u64::from(entry.count.is_none());
-            entry.add_to(call, self.count);
-            indices.push(index);
-        }
-        let sending = rooms.into_values().map(|(call, indices)| {
-            let mut connection = line.connection.clone();
-            async move { (call.query_async(&mut connection).await, indices) }
-        });
-        let mut seqs = vec![None; batch.len()];
-        for (answer, indices) in join_all(sending).await {
-            let answer: RedisResult<Vec<u64>> = answer;
-            match answer {
-                Ok(answer) => {
-                    for (index, seq) in indices.into_iter().zip(answer) {
-                        seqs[index] = Some(seq);
-                    }
-                }
-                Err(error) => {
-                    let is_final = self.is_final(&error);
-                    for index in indices {
-                        batch[index].is_uncertain |= !is_reply(&error);
-                        seqs[index] = is_final.then_some(0);
-                    }
+    /// Reports the numbers of messages, and sends again what has none.
+    fn finish(&mut self, called: Called) {
+        let Called {
+            keys,
+            mut entries,
+            answer,
+        } = called;
+        let mut seqs = vec![None; entries.len()];
+        match answer {
+            Some(Ok(answer)) => {
+                for (seq, number) in seqs.iter_mut().zip(answer) {
+                    *seq = Some(number);
                 }
             }
+            Some(Err(error)) => {
+                let is_final = self.is_final(&error);
+                for (entry, seq) in entries.iter_mut().zip(&mut seqs) {
+                    entry.is_repeated = true;
+                    entry.is_uncertain |= !is_reply(&error);
+                    *seq = is_final.then_some(0);
+                }
+            }
+            None => {}
         }
         let mut left = Vec::new();
-        for (entry, seq) in batch.into_iter().zip(seqs) {
+        for (entry, seq) in entries.into_iter().zip(seqs) {
             match seq {
                 Some(0) => entry.refuse(),
                 Some(seq) => (entry.then)(Ok(seq)),
-                None => left.push(entry),
+                None if entry.since.elapsed() < PATIENCE => left.push(entry),
+                None => entry.refuse(),
             }
         }
-        given_up(left)
-    }
-
-    /// A connection that knows the script, so that messages sent together stay in order.
-    async fn line(&mut self) -> Option<Line> {
-        let mut line = self.shared.link.now().ok()?;
-        if self.known_to != Some(line.number) {
-            let loaded = self.shared.scripts.append.load_async(&mut line.connection);
-            loaded.await.ok()?;
-            self.known_to = Some(line.number);
+        let is_again = !left.is_empty();
+        if self.queues.end(&keys.channel, left) {
+            self.call(keys, is_again);
         }
-        Some(line)
-    }
-
-    /// Creates the call for a room, to which messages are added. For each it returns the number in
-    /// the room, or 0 if the message is too old.
-    fn append(&self, keys: &Keys) -> Cmd {
-        let shared = &self.shared;
-        let mut call = redis::cmd("EVALSHA");
-        call.arg(shared.scripts.append.get_hash())
-            .arg(4)
-            .arg(keys.facts())
-            .arg(keys.log())
-            .arg(keys.keys())
-            .arg(keys.sent(&shared.server))
-            .arg(&shared.server)
-            .arg(shared.kept)
-            .arg(clock::millis(shared.kept_for))
-            .arg(clock::millis(shared.remember))
-            .arg(clock::millis(LATE))
-            .arg(shared.publish)
-            .arg(&keys.channel)
-            .arg(Epoch::new().to_string())
-            .arg(&[Kind::MESSAGE.0][..])
-            .arg(&[Kind::JOINED.0][..])
-            .arg(shared.kept_bytes);
-        call
     }
 
     /// Returns whether Redis has refused a message and would refuse it again, for example because
@@ -217,15 +202,34 @@ impl Publisher {
     }
 }
 
+/// Creates the call that numbers messages of a room.
+fn append<'a>(shared: &'a Shared, keys: &Keys, entries: &[Entry]) -> Call<'a> {
+    let mut call = shared.scripts.append.key(keys.facts());
+    call.key(keys.log())
+        .key(keys.keys())
+        .key(keys.sent(&shared.server))
+        .arg(&shared.server)
+        .arg(shared.kept)
+        .arg(clock::millis(shared.kept_for))
+        .arg(clock::millis(shared.remember))
+        .arg(clock::millis(LATE))
+        .arg(shared.publish)
+        .arg(&keys.channel)
+        .arg(Epoch::new().to_string())
+        .arg(&[Kind::MESSAGE.0][..])
+        .arg(&[Kind::JOINED.0][..])
+        .arg(shared.kept_bytes);
+    for entry in entries {
+        call.arg(entry.count)
+            .arg(entry.bytes.as_slice())
+            .arg(format!("{:08x}", entry.mark.0))
+            .arg(&entry.key)
+            .arg(u8::from(entry.is_repeated));
+    }
+    call
+}
+
 /// Returns whether the error is a reply of Redis, so that the messages are not stored.
 fn is_reply(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Extension | ErrorKind::Server(_))
-}
-
-/// Returns the messages to retry; the rest get an error.
-fn given_up(batch: Vec<Entry>) -> Vec<Entry> {
-    let is_young = |entry: &Entry| entry.since.elapsed() < PATIENCE;
-    let (left, old): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_young);
-    old.into_iter().for_each(Entry::refuse);
-    left
 }

@@ -116,7 +116,7 @@ impl Reads {
             .arg(shared.publish)
             .arg(&keys.channel)
             .arg(&[Kind::JOINED.0][..])
-            .invoke_async(&mut reader.connection)
+            .invoke(&mut reader.connection)
             .await;
         let (epoch, newest, tip, before, messages) =
             read.map_err(|error| shared.link.failed(&error))?;
@@ -171,7 +171,7 @@ impl Reads {
             .users
             .key(Keys::of(room).users())
             .arg(most)
-            .invoke_async(&mut reader.connection)
+            .invoke(&mut reader.connection)
             .await;
         let users = users.map_err(|error| shared.link.failed(&error))?;
         Ok(users.map(|mut users| {

@@ -45,7 +45,7 @@ impl Store for RedisSessions {
                 .arg(record.name())
                 .arg(time_to_live)
                 .arg(most)
-                .invoke_async(&mut connection)
+                .invoke(&mut connection)
                 .await;
             if !self.checked(counted)? {
                 return Ok(false);
