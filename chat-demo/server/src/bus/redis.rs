@@ -4,6 +4,7 @@
 mod announcement;
 mod keys;
 mod link;
+mod listeners;
 mod members;
 mod presence;
 mod publisher;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::keys::Keys;
 use self::link::Link;
+use self::listeners::Listeners;
 use self::members::Members;
 use self::presence::Presence;
 use self::publisher::{Entry, Publisher};
@@ -35,7 +37,7 @@ use self::reads::{Reads, Size};
 use self::scripts::Scripts;
 use self::sessions::RedisSessions;
 use self::shared::Shared;
-use self::subscriber::{Listeners, Subscriber};
+use self::subscriber::Subscriber;
 use self::topology::RESPONSE;
 pub(crate) use self::trouble::Trouble;
 use super::{Answer, Bus, BusListener, BusUnavailable, Page, Then, Watch};
@@ -112,7 +114,7 @@ impl Redis {
         let presence = Presence::new(beat, server, publish, &config.node);
         redis.run(service, shared.link.clone().keep(presence, pushes));
         redis.run(service, subscriber.run());
-        redis.run(service, subscriber::dispatch(pushed, listeners.clone()));
+        redis.run(service, listeners::dispatch(pushed, listeners.clone()));
         redis.run(service, Publisher::new(shared.clone(), received).run());
         let members = redis.members.clone();
         redis.run(service, members.keep(shared.clone(), listeners.clone()));

@@ -155,7 +155,10 @@ impl Link {
             }
             Err(error) => {
                 self.troubles.are_unknown();
-                return Err(error);
+                // Perhaps only the part of a cluster that has the key is down.
+                if !self.topology.is_cluster() || connection.ping().await.is_err() {
+                    return Err(error);
+                }
             }
         }
         Ok(())
@@ -193,7 +196,7 @@ impl Link {
 }
 
 /// Whether Redis answered that it will not do what was asked.
-fn is_refusal(error: &RedisError) -> bool {
+pub(super) fn is_refusal(error: &RedisError) -> bool {
     use ServerErrorKind::{NoPerm, ReadOnly, ResponseError};
     matches!(
         error.kind(),

@@ -6,14 +6,15 @@ use std::mem;
 use std::sync::Arc;
 
 use chat_demo_client::frame::Kind;
+use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use redis::RedisResult;
 use tokio::sync::Notify;
 use tokio::time::interval;
 
 use super::keys::Keys;
+use super::listeners::Listeners;
 use super::shared::Shared;
-use super::subscriber::Listeners;
 use super::topology::Connection;
 use crate::bus::{BusEvent, BusUnavailable};
 use crate::clock;
@@ -21,6 +22,8 @@ use crate::epoch::{Epoch, Position};
 
 /// The most members in one command.
 const AT_ONCE: usize = 256;
+/// How many rooms are renewed at a time: those of a part of a cluster that is down wait for long.
+const ROOMS: usize = 64;
 
 /// A connection's number, and its user.
 type Member = (u64, Arc<str>);
@@ -111,10 +114,11 @@ impl Members {
     /// Removes members that left and did not rejoin. Members that cannot be removed now expire.
     pub(super) async fn forget(&self, shared: &Shared) {
         let gone = mem::take(&mut *self.gone.lock());
-        for (room, mut members) in gone {
+        let rooms = stream::iter(gone);
+        let forgotten = rooms.for_each_concurrent(ROOMS, async |(room, mut members)| {
             members.retain(|id, _| !self.has(&room, *id));
             if members.is_empty() {
-                continue;
+                return;
             }
             say(shared, &room, members.clone(), false).await;
             // Members that rejoined meanwhile may have been registered before the removal.
@@ -122,7 +126,8 @@ impl Members {
             if !members.is_empty() {
                 say(shared, &room, members, true).await;
             }
-        }
+        });
+        forgotten.await;
     }
 
     fn has(&self, room: &str, id: u64) -> bool {
@@ -133,17 +138,19 @@ impl Members {
 
     async fn renew(&self, shared: &Shared, listeners: &Listeners) {
         let here = self.here.lock().clone();
-        for (room, members) in here {
+        let rooms = stream::iter(here);
+        let renewed = rooms.for_each_concurrent(ROOMS, async |(room, members)| {
             // Members that leave meanwhile are removed afterwards.
             let changed = say(shared, &room, members, true).await;
             let Some(stand) = changed.and_then(|changed| changed.stand) else {
-                continue;
+                return;
             };
             // The last announcement may have been lost, and the room silent since.
             for listener in listeners.of(&Keys::of(&room).channel) {
                 listener.on_event(BusEvent::Stand(stand)).await;
             }
-        }
+        });
+        renewed.await;
     }
 }
 

@@ -1,113 +1,57 @@
-//! The subscriptions of this server in Redis, and the dispatch of announcements to listeners.
+//! The subscriptions of this server in Redis.
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anthill::Pool;
-use parking_lot::Mutex;
-use redis::{FromRedisValue, PushInfo, PushKind, RedisResult, Value};
-use tokio::sync::Notify;
-use tokio::sync::mpsc::Receiver;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use redis::{RedisError, RedisResult};
 use tokio::time::sleep;
 
-use super::announcement;
-use super::keys;
-use super::link::{Line, Link};
-use crate::bus::{BusListener, Watch};
+use super::link::{Line, Link, is_refusal};
+use super::listeners::{Listeners, Registered};
+use crate::bus::BusListener;
 
-/// The most channels in one command.
-const CHANNELS: usize = 256;
 /// The pause between two attempts to subscribe.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The listeners of one channel, with their ids.
-type OfChannel = Vec<(u64, Weak<dyn BusListener>)>;
-
-/// A listener with its id and its channel.
-type Registered = (u64, String, Arc<dyn BusListener>);
-
-/// The listeners of all channels.
-#[derive(Default)]
-pub(super) struct Listeners {
-    by_channel: Mutex<HashMap<String, OfChannel>>,
-    next: AtomicU64,
-    /// Notified when a listener is added, removed, or must catch up.
-    changed: Notify,
-    /// Listeners that missed something.
-    behind: Mutex<Vec<Arc<dyn BusListener>>>,
-}
-
-impl Listeners {
-    pub(super) fn watch(
-        self: &Arc<Self>,
-        channel: String,
-        listener: Weak<dyn BusListener>,
-    ) -> Watch {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut by_channel = self.by_channel.lock();
-        by_channel
-            .entry(channel.clone())
-            .or_default()
-            .push((id, listener));
-        drop(by_channel);
-        self.changed.notify_one();
-        let listeners = self.clone();
-        Watch::new(move || listeners.end(&channel, id))
-    }
-
-    fn end(&self, channel: &str, id: u64) {
-        let mut by_channel = self.by_channel.lock();
-        if let Some(listeners) = by_channel.get_mut(channel) {
-            listeners.retain(|(other, _)| *other != id);
-            if listeners.is_empty() {
-                by_channel.remove(channel);
-            }
-        }
-        drop(by_channel);
-        self.changed.notify_one();
-    }
-
-    pub(super) fn catch_up(&self, listener: Arc<dyn BusListener>) {
-        self.behind.lock().push(listener);
-        self.changed.notify_one();
-    }
-
-    pub(super) fn of(&self, channel: &str) -> Vec<Arc<dyn BusListener>> {
-        let by_channel = self.by_channel.lock();
-        let listeners = by_channel.get(channel).into_iter().flatten();
-        listeners
-            .filter_map(|(_, listener)| listener.upgrade())
-            .collect()
-    }
-
-    fn all(&self) -> Vec<Registered> {
-        let by_channel = self.by_channel.lock();
-        let each = by_channel.iter().flat_map(|(channel, listeners)| {
-            listeners
-                .iter()
-                .map(move |(id, listener)| (*id, channel, listener))
-        });
-        each.filter_map(|(id, channel, listener)| Some((id, channel.clone(), listener.upgrade()?)))
-            .collect()
-    }
-}
-
-/// Keeps the subscriptions in Redis equal to the channels of the listeners.
+/// Keeps the subscriptions in Redis equal to the channels of the listeners. A channel that cannot
+/// be subscribed does not delay the others: its part of a cluster may be down.
 pub(super) struct Subscriber {
     link: Arc<Link>,
     listeners: Arc<Listeners>,
     /// The pool in which listeners catch up.
     reads: Pool,
-    /// Channels that the connection number `line` is subscribed to.
-    subscribed: HashSet<String>,
+    /// The number of the connection, if there is one; what follows is about it.
     line: Option<u64>,
-    /// Listeners that were notified of the current state: subscribed or cut off.
-    notified: HashSet<u64>,
-    /// Whether Redis refuses to subscribe the connection.
-    deaf: bool,
+    channels: HashMap<String, Subscription>,
+    attempts: FuturesUnordered<BoxFuture<'static, Attempt>>,
+    /// Channels that were refused since they were last asked for.
+    refused: Vec<String>,
+    /// Whether each listener was last notified that it is subscribed, or cut off, by id.
+    notified: HashMap<u64, bool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subscription {
+    /// Asked for, and not answered.
+    Asked,
+    Subscribed,
+    /// Refused, or not answered in time. It is asked for again.
+    Refused,
+    /// It is being ended.
+    Ending,
+}
+
+/// The end of an attempt to subscribe channels, or to end their subscriptions.
+struct Attempt {
+    channels: Vec<String>,
+    subscribes: bool,
+    result: RedisResult<()>,
 }
 
 impl Subscriber {
@@ -116,10 +60,11 @@ impl Subscriber {
             link,
             listeners,
             reads,
-            subscribed: HashSet::new(),
             line: None,
-            notified: HashSet::new(),
-            deaf: false,
+            channels: HashMap::new(),
+            attempts: FuturesUnordered::new(),
+            refused: Vec::new(),
+            notified: HashMap::new(),
         }
     }
 
@@ -134,131 +79,160 @@ impl Subscriber {
                 () = listeners.changed.notified() => {}
                 // A lost announcement may concern any listener.
                 () = link.missed.notified() => self.notified.clear(),
+                Some(attempt) = self.attempts.next() => self.finish(attempt),
+            }
+            while let Some(Some(attempt)) = self.attempts.next().now_or_never() {
+                self.finish(attempt);
             }
             let line = changes.borrow_and_update().clone();
             let number = line.as_ref().map(|line| line.number);
             if number != self.line {
                 self.line = number;
-                self.subscribed.clear();
+                self.channels.clear();
+                self.attempts.clear();
+                self.refused.clear();
                 self.notified.clear();
             }
-            match line {
-                Some(line) => {
-                    let listening = self.listen(line).await;
-                    link.troubles.listening(listening.as_ref().err());
-                    if listening.is_err() {
-                        link.doubt();
-                        self.subscribe_failed().await;
-                        sleep(PAUSE).await;
-                        listeners.changed.notify_one();
-                    }
-                }
-                None => self.cut_off().await,
+            let all = listeners.all();
+            if let Some(line) = &line {
+                self.adjust(line, &all);
             }
-            let behind = mem::take(&mut *listeners.behind.lock());
-            for listener in behind {
-                self.send_to_read(listener).await;
+            self.notify(all).await;
+            for listener in listeners.take_behind() {
+                send_to_read(&self.reads, listener).await;
             }
         }
     }
 
-    /// Subscribes and unsubscribes channels as needed; then new listeners catch up.
-    async fn listen(&mut self, mut line: Line) -> RedisResult<()> {
-        let all = self.listeners.all();
+    /// Begins to subscribe and to unsubscribe channels as needed.
+    fn adjust(&mut self, line: &Line, all: &[Registered]) {
         let wanted: HashSet<_> = all.iter().map(|(_, channel, _)| channel.as_str()).collect();
-        let unwanted = self.subscribed.iter().map(String::as_str);
-        let unwanted: Vec<_> = unwanted
-            .filter(|channel| !wanted.contains(channel))
-            .collect();
-        let missing: Vec<_> = wanted
-            .iter()
-            .copied()
-            .filter(|channel| !self.subscribed.contains(*channel))
-            .collect();
-        for channels in unwanted.chunks(CHANNELS) {
-            line.connection.unsubscribe(channels).await?;
+        let mut again = mem::take(&mut self.refused);
+        again.retain(|channel| {
+            let is_wanted = wanted.contains(channel.as_str());
+            if !is_wanted {
+                self.channels.remove(channel);
+            }
+            is_wanted
+        });
+        let mut missing = Vec::new();
+        for channel in &wanted {
+            if !self.channels.contains_key(*channel) {
+                self.channels
+                    .insert((*channel).to_owned(), Subscription::Asked);
+                missing.push((*channel).to_owned());
+            }
         }
-        for channels in missing.chunks(CHANNELS) {
-            line.connection.subscribe(channels).await?;
+        let (mut unwanted, mut is_deaf) = (Vec::new(), false);
+        for (channel, subscription) in &mut self.channels {
+            is_deaf |= *subscription == Subscription::Refused;
+            if *subscription == Subscription::Subscribed && !wanted.contains(channel.as_str()) {
+                *subscription = Subscription::Ending;
+                unwanted.push(channel.clone());
+            }
         }
-        self.subscribed = wanted.into_iter().map(str::to_owned).collect();
-        if mem::take(&mut self.deaf) {
-            self.notified.clear();
+        if !is_deaf {
+            self.link.troubles.listening(None);
         }
-        for listener in self.not_notified(all) {
-            self.send_to_read(listener).await;
-        }
-        Ok(())
+        self.attempt(line, &unwanted, false, Duration::ZERO);
+        self.attempt(line, &missing, true, Duration::ZERO);
+        self.attempt(line, &again, true, PAUSE);
     }
 
-    /// Notifies the listeners that they are cut off; otherwise, they would wait forever.
-    async fn subscribe_failed(&mut self) {
-        // Redis may have done a part of it.
-        self.subscribed.clear();
-        if !mem::replace(&mut self.deaf, true) {
-            self.notified.clear();
+    /// Begins to subscribe or to unsubscribe channels after `pause`.
+    fn attempt(&self, line: &Line, channels: &[String], subscribes: bool, pause: Duration) {
+        for channels in channels.chunks(line.connection.channels_at_once()) {
+            let (mut connection, channels) = (line.connection.clone(), channels.to_vec());
+            self.attempts.push(Box::pin(async move {
+                if !pause.is_zero() {
+                    sleep(pause).await;
+                }
+                let result = if subscribes {
+                    connection.subscribe(&channels).await
+                } else {
+                    connection.unsubscribe(&channels).await
+                };
+                Attempt {
+                    channels,
+                    subscribes,
+                    result,
+                }
+            }));
         }
-        self.cut_off().await;
     }
 
-    async fn cut_off(&mut self) {
-        for listener in self.not_notified(self.listeners.all()) {
-            listener.cut_off().await;
+    fn finish(&mut self, attempt: Attempt) {
+        let Attempt {
+            channels,
+            subscribes,
+            result,
+        } = attempt;
+        if !subscribes {
+            // If Redis did not do it, announcements without a listener are ignored.
+            for channel in channels {
+                self.channels.remove(&channel);
+            }
+            return;
+        }
+        let subscription = match result {
+            Ok(()) => Subscription::Subscribed,
+            Err(error) => {
+                self.failed(&error);
+                self.refused.extend_from_slice(&channels);
+                Subscription::Refused
+            }
+        };
+        for channel in channels {
+            self.channels.insert(channel, subscription);
         }
     }
 
-    /// Returns the listeners to notify of the current state, and records all as notified.
-    fn not_notified(&mut self, all: Vec<Registered>) -> Vec<Arc<dyn BusListener>> {
-        let ids = all.iter().map(|(id, ..)| *id).collect();
-        let notified = mem::replace(&mut self.notified, ids);
-        let new = all.into_iter().filter(|(id, ..)| !notified.contains(id));
-        new.map(|(.., listener)| listener).collect()
+    fn failed(&self, error: &RedisError) {
+        tracing::debug!(%error, "cannot subscribe");
+        self.link.doubt();
+        if is_refusal(error) {
+            self.link.troubles.listening(Some(error));
+        }
     }
 
-    /// Lets a listener catch up when the pool has a slot: thousands may need to at once.
-    async fn send_to_read(&self, listener: Arc<dyn BusListener>) {
-        // Ignore an error: the pool is closed, and the server ends.
-        if let Ok(slot) = self.reads.slot().await {
-            slot.spawn(listener.catch_up());
+    /// Notifies the listeners that are subscribed or cut off now, and were not before; otherwise,
+    /// they would wait forever.
+    async fn notify(&mut self, all: Vec<Registered>) {
+        let before = mem::take(&mut self.notified);
+        for (id, channel, listener) in all {
+            let last = before.get(&id).copied();
+            let Some(now) = self.hears(&channel).or(last) else {
+                continue;
+            };
+            self.notified.insert(id, now);
+            if last == Some(now) {
+                continue;
+            }
+            if now {
+                send_to_read(&self.reads, listener).await;
+            } else {
+                listener.cut_off().await;
+            }
+        }
+    }
+
+    /// Returns whether listeners of a channel hear announcements; `None` if that is not known yet.
+    fn hears(&self, channel: &str) -> Option<bool> {
+        if self.line.is_none() {
+            return Some(false);
+        }
+        match self.channels.get(channel)? {
+            Subscription::Subscribed => Some(true),
+            Subscription::Refused => Some(false),
+            Subscription::Asked | Subscription::Ending => None,
         }
     }
 }
 
-/// Dispatches announcements to listeners, in order, at the pace of the listeners.
-pub(super) async fn dispatch(mut pushes: Receiver<PushInfo>, listeners: Arc<Listeners>) {
-    while let Some(push) = pushes.recv().await {
-        match push.kind {
-            PushKind::Message | PushKind::SMessage => {
-                let Some((channel, bytes)) = content(&push.data) else {
-                    continue;
-                };
-                let room = keys::room_of(&channel).unwrap_or_default();
-                let Some(event) = announcement::decode(&room, bytes) else {
-                    tracing::debug!(channel, "cannot decode announcement");
-                    continue;
-                };
-                for listener in listeners.of(&channel) {
-                    listener.on_event(event.clone()).await;
-                }
-            }
-            // The cluster moved the room, or a node of it is back.
-            PushKind::SSubscribe => {
-                let channel = push.data.first().map(String::from_redis_value_ref);
-                for listener in channel
-                    .and_then(Result::ok)
-                    .map_or(Vec::new(), |channel| listeners.of(&channel))
-                {
-                    listeners.catch_up(listener);
-                }
-            }
-            _ => {}
-        }
+/// Lets a listener catch up when the pool has a slot: thousands may need to at once.
+async fn send_to_read(reads: &Pool, listener: Arc<dyn BusListener>) {
+    // Ignore an error: the pool is closed, and the server ends.
+    if let Ok(slot) = reads.slot().await {
+        slot.spawn(listener.catch_up());
     }
-}
-
-fn content(data: &[Value]) -> Option<(String, &[u8])> {
-    let [channel, Value::BulkString(bytes)] = data else {
-        return None;
-    };
-    Some((String::from_redis_value_ref(channel).ok()?, bytes))
 }

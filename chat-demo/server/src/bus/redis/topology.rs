@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select_ok;
 use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, ProtocolVersion,
-    RedisError as Error, RedisFuture, RedisResult, TlsMode, Value,
+    AsyncCommands, AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline,
+    ProtocolVersion, RedisError as Error, RedisFuture, RedisResult, TlsMode, Value,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -19,6 +20,10 @@ use crate::config::{RedisArgs, RedisError, RedisUrl};
 /// Time for a connection, and for an answer.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE: Duration = Duration::from_secs(3);
+/// The most channels in one command.
+const CHANNELS: usize = 256;
+/// How many keys of a cluster are asked for to find a part that answers.
+const PINGS: usize = 16;
 
 #[derive(Clone)]
 pub(super) enum Topology {
@@ -93,34 +98,52 @@ impl Topology {
 }
 
 impl Connection {
-    pub(super) async fn subscribe(&mut self, channels: &[&str]) -> RedisResult<()> {
+    /// Returns how many channels are subscribed in one command.
+    pub(super) fn channels_at_once(&self) -> usize {
+        match self {
+            Self::One(_) => CHANNELS,
+            Self::Cluster(_) => 1,
+        }
+    }
+
+    pub(super) async fn subscribe(&mut self, channels: &[String]) -> RedisResult<()> {
         match self {
             Self::One(one) => one.subscribe(channels).await,
             Self::Cluster(cluster) => {
                 for channel in channels {
-                    cluster.ssubscribe(*channel).await?;
+                    cluster.ssubscribe(channel).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    pub(super) async fn unsubscribe(&mut self, channels: &[&str]) -> RedisResult<()> {
+    pub(super) async fn unsubscribe(&mut self, channels: &[String]) -> RedisResult<()> {
         match self {
             Self::One(one) => one.unsubscribe(channels).await,
             Self::Cluster(cluster) => {
                 for channel in channels {
-                    cluster.sunsubscribe(*channel).await?;
+                    cluster.sunsubscribe(channel).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    /// Fails if it does not answer.
+    /// Fails if it does not answer; of a cluster, if no part does.
     pub(super) async fn ping(&mut self) -> RedisResult<()> {
-        redis::cmd("PING").query_async::<Value>(self).await?;
-        Ok(())
+        match self {
+            Self::One(one) => one.ping::<()>().await,
+            Self::Cluster(cluster) => {
+                let pings = (0..PINGS).map(|number| {
+                    let mut cluster = cluster.clone();
+                    let ping = async move { cluster.exists(format!("chat:{number}")).await };
+                    Box::pin(ping)
+                });
+                let (_, _): (bool, _) = select_ok(pings).await?;
+                Ok(())
+            }
+        }
     }
 }
 
