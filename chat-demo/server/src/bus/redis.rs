@@ -212,8 +212,7 @@ impl Bus for Redis {
                 .shared
                 .scripts
                 .fork
-                .key(keys.facts())
-                .key(keys.keys())
+                .call(&[keys.facts(), keys.keys()])
                 .arg(epoch.to_string())
                 .arg(Epoch::new().to_string())
                 .arg(self.shared.publish)

@@ -195,10 +195,9 @@ async fn change(
     go: &[Member],
 ) -> RedisResult<Changed> {
     let keys = Keys::of(room);
-    let mut call = shared.scripts.members.key(keys.members());
-    call.key(keys.users())
-        .key(keys.facts())
-        .arg(clock::millis(shared.time_to_live))
+    let keys_of = [keys.members(), keys.users(), keys.facts()];
+    let mut call = shared.scripts.members.call(&keys_of);
+    call.arg(clock::millis(shared.time_to_live))
         .arg(clock::millis(shared.remember))
         .arg(keys.channel.as_str())
         .arg(shared.publish)

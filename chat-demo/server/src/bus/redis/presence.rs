@@ -41,7 +41,7 @@ impl Presence {
         let server = &self.server;
         let servers: Vec<(String, u64)> = self
             .beat
-            .key(keys::servers(&self.node))
+            .call(&[keys::servers(&self.node)])
             .arg(server)
             .arg(LIFE_MS)
             .arg(self.publish)

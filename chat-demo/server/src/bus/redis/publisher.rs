@@ -2,17 +2,18 @@
 
 mod queues;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat_demo_client::frame::Kind;
 use chat_demo_client::payload::Message;
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use self::queues::{BATCH, Pushed, Queues};
 use super::announcement;
@@ -27,6 +28,8 @@ use crate::epoch::Epoch;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a message may be under way, on a connection that was cut for one.
 const LATE: Duration = Duration::from_secs(60 * 60);
+/// How long calls that are slow, perhaps to a part of a cluster that is down, hold up the others.
+const ROUND: Duration = Duration::from_millis(100);
 /// Between two attempts on the same connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -78,13 +81,27 @@ pub(super) struct Publisher {
     queues: Queues<Entry>,
     /// How many messages were sent.
     count: u64,
-    /// A call of each room that has something to send.
     calls: FuturesUnordered<BoxFuture<'static, Called>>,
+    /// The rooms of the next round.
+    due: Vec<Keys>,
+    round: Round,
+}
+
+/// Calls that are made together. The next round waits for them, so that it has more messages of
+/// each room, which takes less than more calls.
+struct Round {
+    number: u64,
+    /// Its calls without an answer.
+    unanswered: usize,
+    /// When it is over in any case.
+    ends: Instant,
 }
 
 /// What came of a call for a room.
 struct Called {
     keys: Keys,
+    /// The number of its round; none if it was made again.
+    round: Option<u64>,
     entries: Vec<Entry>,
     /// The number of each message in the room, or 0 if it is too old; none without a connection.
     answer: Option<RedisResult<Vec<u64>>>,
@@ -98,6 +115,12 @@ impl Publisher {
             queues: Queues::new(),
             count: 0,
             calls: FuturesUnordered::new(),
+            due: Vec::new(),
+            round: Round {
+                number: 0,
+                unanswered: 0,
+                ends: Instant::now(),
+            },
         }
     }
 
@@ -110,20 +133,39 @@ impl Publisher {
                 count = self.entries.recv_many(&mut received, BATCH),
                     if is_open && self.queues.has_space() => is_open = count > 0,
                 Some(called) = self.calls.next() => self.finish(called),
+                () = sleep_until(self.round.ends), if self.round.unanswered > 0 => self.begin_round(),
+            }
+            while let Some(Some(called)) = self.calls.next().now_or_never() {
+                self.finish(called);
             }
             for entry in received.drain(..) {
                 let keys = entry.keys.clone();
                 match self.queues.push(&keys.channel, entry) {
-                    Pushed::First => self.call(keys, false),
+                    Pushed::First => self.due.push(keys),
                     Pushed::Queued => {}
                     Pushed::Refused(entry) => entry.refuse(),
                 }
             }
+            if self.round.unanswered == 0 {
+                self.begin_round();
+            }
         }
     }
 
-    /// Sends what a room has to send, after a pause if it is sent again.
-    fn call(&mut self, keys: Keys, is_again: bool) {
+    fn begin_round(&mut self) {
+        let due = mem::take(&mut self.due);
+        self.round = Round {
+            number: self.round.number + 1,
+            unanswered: due.len(),
+            ends: Instant::now() + ROUND,
+        };
+        for keys in due {
+            self.call(keys, Some(self.round.number));
+        }
+    }
+
+    /// Sends what a room has to send: with its round, or again after a pause.
+    fn call(&mut self, keys: Keys, round: Option<u64>) {
         let mut entries = self.queues.begin(&keys.channel);
         let shared = self.shared.clone();
         // A room has one call at a time, so the messages of a room are numbered in order.
@@ -132,7 +174,7 @@ impl Publisher {
             entry.count.get_or_insert(self.count);
         }
         self.calls.push(Box::pin(async move {
-            if is_again {
+            if round.is_none() {
                 let mut changes = shared.link.changes();
                 let _ = timeout(PAUSE, changes.changed()).await;
             }
@@ -145,6 +187,7 @@ impl Publisher {
             };
             Called {
                 keys,
+                round,
                 entries,
                 answer,
             }
@@ -155,9 +198,13 @@ impl Publisher {
     fn finish(&mut self, called: Called) {
         let Called {
             keys,
+            round,
             mut entries,
             answer,
         } = called;
+        if round == Some(self.round.number) {
+            self.round.unanswered -= 1;
+        }
         let mut seqs = vec![None; entries.len()];
         match answer {
             Some(Ok(answer)) => {
@@ -186,7 +233,11 @@ impl Publisher {
         }
         let is_again = !left.is_empty();
         if self.queues.end(&keys.channel, left) {
-            self.call(keys, is_again);
+            if is_again {
+                self.call(keys, None);
+            } else {
+                self.due.push(keys);
+            }
         }
     }
 
@@ -204,11 +255,10 @@ impl Publisher {
 
 /// Creates the call that numbers messages of a room.
 fn append<'a>(shared: &'a Shared, keys: &Keys, entries: &[Entry]) -> Call<'a> {
-    let mut call = shared.scripts.append.key(keys.facts());
-    call.key(keys.log())
-        .key(keys.keys())
-        .key(keys.sent(&shared.server))
-        .arg(&shared.server)
+    let sent = keys.sent(&shared.server);
+    let keys_of = [keys.facts(), keys.log(), keys.keys(), sent];
+    let mut call = shared.scripts.append.call(&keys_of);
+    call.arg(&shared.server)
         .arg(shared.kept)
         .arg(clock::millis(shared.kept_for))
         .arg(clock::millis(shared.remember))

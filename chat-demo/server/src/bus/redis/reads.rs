@@ -105,9 +105,7 @@ impl Reads {
         let read: RedisResult<Read> = shared
             .scripts
             .read
-            .key(keys.facts())
-            .key(keys.log())
-            .key(keys.keys())
+            .call(&[keys.facts(), keys.log(), keys.keys()])
             .arg(after.map_or(String::new(), |seq| seq.to_string()))
             .arg(most)
             .arg(Epoch::new().to_string())
@@ -169,7 +167,7 @@ impl Reads {
         let users: RedisResult<Option<Vec<String>>> = shared
             .scripts
             .users
-            .key(Keys::of(room).users())
+            .call(&[Keys::of(room).users()])
             .arg(most)
             .invoke(&mut reader.connection)
             .await;

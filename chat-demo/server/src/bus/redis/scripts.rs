@@ -1,6 +1,6 @@
 //! Scripts that run atomically in Redis. Each documents its arguments.
 
-use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
+use redis::{Arg, Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, ToRedisArgs};
 
 use super::topology::Connection;
 
@@ -49,32 +49,26 @@ impl Script {
         }
     }
 
-    /// Returns a call with this first key.
-    pub(super) fn key(&self, key: impl ToRedisArgs) -> Call<'_> {
-        let mut call = Call {
+    /// Returns a call with these keys.
+    pub(super) fn call(&self, keys: &[String]) -> Call<'_> {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&self.hash).arg(keys.len()).arg(keys);
+        Call {
             script: self,
-            keys: Vec::new(),
-            args: Vec::new(),
-        };
-        call.key(key);
-        call
+            command,
+        }
     }
 }
 
 pub(super) struct Call<'a> {
     script: &'a Script,
-    keys: Vec<Vec<u8>>,
-    args: Vec<Vec<u8>>,
+    /// Names the script by its hash.
+    command: Cmd,
 }
 
 impl Call<'_> {
-    pub(super) fn key(&mut self, key: impl ToRedisArgs) -> &mut Self {
-        key.write_redis_args(&mut self.keys);
-        self
-    }
-
     pub(super) fn arg(&mut self, arg: impl ToRedisArgs) -> &mut Self {
-        arg.write_redis_args(&mut self.args);
+        self.command.arg(arg);
         self
     }
 
@@ -83,23 +77,22 @@ impl Call<'_> {
         &self,
         connection: &mut Connection,
     ) -> RedisResult<T> {
-        let called = self.command("EVALSHA", &self.script.hash);
-        match called.query_async(connection).await {
+        match self.command.query_async(connection).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                let called = self.command("EVAL", &self.script.text);
-                called.query_async(connection).await
+                self.with_text().query_async(connection).await
             }
             answer => answer,
         }
     }
 
-    fn command(&self, name: &str, script: &str) -> Cmd {
-        let mut command = redis::cmd(name);
-        command
-            .arg(script)
-            .arg(self.keys.len())
-            .arg(&self.keys)
-            .arg(&self.args);
+    fn with_text(&self) -> Cmd {
+        let mut command = redis::cmd("EVAL");
+        command.arg(&self.script.text);
+        for arg in self.command.args_iter().skip(2) {
+            if let Arg::Simple(bytes) = arg {
+                command.arg(bytes);
+            }
+        }
         command
     }
 }

@@ -41,7 +41,7 @@ impl Store for RedisSessions {
             let scripts = &self.0.scripts;
             let counted: RedisResult<bool> = scripts
                 .open_session
-                .key(of_user(&record))
+                .call(&[of_user(&record)])
                 .arg(record.name())
                 .arg(time_to_live)
                 .arg(most)
