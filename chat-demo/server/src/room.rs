@@ -15,8 +15,8 @@ mod tests;
 mod typing;
 
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use anthill::Strand;
@@ -114,6 +114,7 @@ impl Room {
             id: connection.id,
             left: false,
             typed: None,
+            ongoing: Some(Arc::new(())),
         };
         let bus = self.common.bus.as_ref();
         let (joined, on_join) = bus.map(|_| oneshot::channel()).unzip();
@@ -124,6 +125,7 @@ impl Room {
             connection,
             seen,
             joined,
+            membership: membership.weak(),
         };
         // It notifies the members, with back-pressure like a message. Taken last, because what a
         // join waits for before must not hold up publishers.
@@ -318,9 +320,15 @@ pub(crate) struct Membership {
     left: bool,
     /// When a notice that its user writes something went on last.
     typed: Option<tokio::time::Instant>,
+    /// Dropped before the membership ends, so that a join that is in line then has no effect.
+    ongoing: Option<Arc<()>>,
 }
 
 impl Membership {
+    fn weak(&self) -> Weak<()> {
+        self.ongoing.as_ref().map_or_else(Weak::new, Arc::downgrade)
+    }
+
     pub(crate) fn room(&self) -> &Arc<Room> {
         &self.room
     }
@@ -346,6 +354,7 @@ impl Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
+        self.ongoing = None;
         let Room { name, common, .. } = &*self.room;
         if let Some(bus) = &common.bus {
             bus.leave(name, self.id);

@@ -1,6 +1,6 @@
 //! The clients that join a room, and the source of its messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use chat_demo_client::payload;
@@ -29,6 +29,8 @@ pub(super) struct Joining {
     pub(super) members: Option<u32>,
     /// Notified once it is a member, where that may take a while; dropped if it becomes none.
     pub(super) joined: Option<oneshot::Sender<()>>,
+    /// Gone when the membership has ended, maybe before it began.
+    pub(super) membership: Weak<()>,
 }
 
 pub(super) struct Source {

@@ -58,7 +58,7 @@ impl State {
     }
 
     pub(super) fn join(&mut self, joining: Joining) {
-        if joining.connection.outbox.ended().is_some() {
+        if joining.connection.outbox.ended().is_some() || joining.membership.strong_count() == 0 {
             // It has departed already, maybe before it came.
             return;
         }

@@ -29,7 +29,11 @@ struct Fixture {
     fanout: Pool,
 }
 
-fn joining(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Joining {
+fn joining(
+    connection: &Arc<Connection>,
+    claim: Arc<Claim<Listening>>,
+    membership: &Arc<()>,
+) -> Joining {
     Joining {
         connection: connection.clone(),
         claim,
@@ -37,6 +41,7 @@ fn joining(connection: &Arc<Connection>, claim: Arc<Claim<Listening>>) -> Joinin
         prepared: Prepared::default(),
         members: None,
         joined: None,
+        membership: Arc::downgrade(membership),
     }
 }
 
@@ -75,13 +80,15 @@ fn fixture() -> Fixture {
     let room = listening.room.clone();
     let claim = Arc::new(claim);
     let joined = claim.clone();
-    room.apply(|state| state.join(joining(&connection, joined)));
+    let ongoing = Arc::new(());
+    room.apply(|state| state.join(joining(&connection, joined, &ongoing)));
     let membership = Membership {
         room,
         claim,
         id,
         left: false,
         typed: None,
+        ongoing: Some(ongoing),
     };
     Fixture {
         rooms,
@@ -129,7 +136,7 @@ fn who_is_gone_before_it_comes_does_not_become_a_member() {
     connection.outbox.abandon();
     drop(membership);
     let (_, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common())));
-    room.apply(|state| state.join(joining(&connection, Arc::new(claim))));
+    room.apply(|state| state.join(joining(&connection, Arc::new(claim), &Arc::new(()))));
     assert_eq!(room.state.lock().members(), 0);
     assert_eq!(rooms.len(), 0);
 }
@@ -149,10 +156,11 @@ fn members_that_are_gone_at_once_leave_once_each() {
     let rooms = Arc::new(Directory::new());
     let (listening, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common)));
     let claim = Arc::new(claim);
+    let membership = Arc::new(());
     let connect = |id: u64, user: String| {
         let connection = Arc::new(Connection::new(id, Outbox::new(limits, Subprotocol::Json)));
         connection.user.set(user.into()).expect("it has no name");
-        let joining = joining(&connection, claim.clone());
+        let joining = joining(&connection, claim.clone(), &membership);
         listening.room.apply(|state| state.join(joining));
         connection
     };
@@ -215,4 +223,16 @@ fn join_that_waits_for_its_page_holds_up_no_publisher() {
     let mut join = pin!(room.join(connection, Arc::new(()), Some(seen)));
     assert!(join.as_mut().poll(&mut cx).is_pending());
     assert!(pin!(room.flow.enter(0)).poll(&mut cx).is_ready());
+}
+
+#[test]
+fn join_that_was_given_up_in_line_has_no_effect() {
+    let rooms = Arc::new(Directory::new());
+    let (listening, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common())));
+    let connection = Arc::new(Connection::new(1, Outbox::new(LIMITS, Subprotocol::Json)));
+    let membership = Arc::new(());
+    let joining = joining(&connection, Arc::new(claim), &membership);
+    drop(membership);
+    listening.room.apply(|state| state.join(joining));
+    assert_eq!((listening.room.members(), rooms.len()), (Vec::new(), 0));
 }

@@ -36,6 +36,7 @@ pub(super) fn join(state: &mut State) -> Arc<Outbox> {
     let common = state.common.clone();
     let rooms = Arc::new(Directory::new());
     let (_, claim) = rooms.claim("tea", |name| Listening::new(Room::new(name, common)));
+    let membership = Arc::new(());
     state.join(Joining {
         connection,
         claim: Arc::new(claim),
@@ -43,6 +44,7 @@ pub(super) fn join(state: &mut State) -> Arc<Outbox> {
         prepared: Prepared::default(),
         members: None,
         joined: None,
+        membership: Arc::downgrade(&membership),
     });
     assert!(reads(&outbox) > 0, "it has joined");
     outbox
