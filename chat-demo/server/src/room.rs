@@ -320,7 +320,7 @@ pub(crate) struct Membership {
     left: bool,
     /// When a notice that its user writes something went on last.
     typed: Option<tokio::time::Instant>,
-    /// Dropped before the membership ends, so that a join that is in line then has no effect.
+    /// Dropped before the membership ends without its turn, so that a join in line has no effect.
     ongoing: Option<Arc<()>>,
 }
 
@@ -344,8 +344,11 @@ impl Membership {
 
     /// Leaves the room in order with its other operations, even if the pool is full.
     pub(crate) async fn leave(mut self) {
-        let id = self.id;
-        let leave = move |state: &mut State| state.leave(id);
+        let (id, ongoing) = (self.id, self.ongoing.take());
+        let leave = move |state: &mut State| {
+            state.leave(id);
+            drop(ongoing);
+        };
         // Closed: the server ends, and the room with it.
         let _ = self.room.send(leave).await;
         self.left = true;
