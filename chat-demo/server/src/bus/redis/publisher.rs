@@ -100,7 +100,7 @@ struct Round {
 /// What came of a call for a room.
 struct Called {
     keys: Keys,
-    /// The number of its round; none if it was made again.
+    /// The number of its round; none if the room failed before.
     round: Option<u64>,
     entries: Vec<Entry>,
     /// The number of each message in the room, or 0 if it is too old; none without a connection.
@@ -142,6 +142,7 @@ impl Publisher {
                 let keys = entry.keys.clone();
                 match self.queues.push(&keys.channel, entry) {
                     Pushed::First => self.due.push(keys),
+                    Pushed::Again => self.call(keys, None),
                     Pushed::Queued => {}
                     Pushed::Refused(entry) => entry.refuse(),
                 }
@@ -164,7 +165,7 @@ impl Publisher {
         }
     }
 
-    /// Sends what a room has to send: with its round, or again after a pause.
+    /// Sends what a room has to send: with its round, or after a pause if it failed.
     fn call(&mut self, keys: Keys, round: Option<u64>) {
         let mut entries = self.queues.begin(&keys.channel);
         let shared = self.shared.clone();
@@ -206,6 +207,11 @@ impl Publisher {
             self.round.unanswered -= 1;
         }
         let mut seqs = vec![None; entries.len()];
+        let is_answered = match &answer {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => is_reply(error),
+            None => false,
+        };
         match answer {
             Some(Ok(answer)) => {
                 for (seq, number) in seqs.iter_mut().zip(answer) {
@@ -231,9 +237,9 @@ impl Publisher {
                 None => entry.refuse(),
             }
         }
-        let is_again = !left.is_empty();
-        if self.queues.end(&keys.channel, left) {
-            if is_again {
+        let fails = !left.is_empty() || !is_answered;
+        if self.queues.end(&keys.channel, left, fails) {
+            if fails {
                 self.call(keys, None);
             } else {
                 self.due.push(keys);

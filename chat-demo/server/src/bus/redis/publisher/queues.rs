@@ -9,6 +9,8 @@ pub(super) const BATCH: usize = 256;
 const MOST: usize = 256;
 /// Messages of rooms that fail; more are refused.
 const MOST_FAILING: usize = 1024;
+/// Rooms without messages of which it is known that they failed.
+const MOST_IDLE: usize = 1024;
 
 /// Queues of entries by channel.
 pub(super) struct Queues<T> {
@@ -17,20 +19,32 @@ pub(super) struct Queues<T> {
     held: usize,
     /// Entries of rooms that fail.
     failing: usize,
+    /// Rooms that failed, and have no entry now.
+    idle: usize,
 }
 
 struct Queue<T> {
     waiting: VecDeque<T>,
     /// Entries of the call that is under way.
     under_way: usize,
+    /// Whether the last call was not answered, or is to be made again.
     fails: bool,
+}
+
+impl<T> Queue<T> {
+    fn len(&self) -> usize {
+        self.waiting.len() + self.under_way
+    }
 }
 
 /// What became of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pushed<T> {
-    /// A call for its room is to begin.
+    /// A call for its room is to begin with the next round.
     First,
+    /// A call for its room is to begin. The room failed before, so others do not wait for it.
+    Again,
+    /// Behind a call that is under way, or due.
     Queued,
     /// Its room fails, and too many entries wait for such rooms.
     Refused(T),
@@ -42,6 +56,7 @@ impl<T> Queues<T> {
             rooms: HashMap::new(),
             held: 0,
             failing: 0,
+            idle: 0,
         }
     }
 
@@ -61,6 +76,7 @@ impl<T> Queues<T> {
             self.held += 1;
             return Pushed::First;
         };
+        let is_idle = queue.len() == 0;
         if !queue.fails {
             self.held += 1;
         } else if self.failing < MOST_FAILING {
@@ -69,6 +85,10 @@ impl<T> Queues<T> {
             return Pushed::Refused(entry);
         }
         queue.waiting.push_back(entry);
+        if is_idle {
+            self.idle -= 1;
+            return Pushed::Again;
+        }
         Pushed::Queued
     }
 
@@ -84,31 +104,34 @@ impl<T> Queues<T> {
 
     /// Ends the call of a room; the entries `left` of it are tried again before all others. Returns
     /// whether the room has more to send.
-    pub(super) fn end(&mut self, channel: &str, left: Vec<T>) -> bool {
+    pub(super) fn end(&mut self, channel: &str, left: Vec<T>, fails: bool) -> bool {
         let Some(queue) = self.rooms.get_mut(channel) else {
             return false;
         };
-        let before = queue.waiting.len() + queue.under_way;
         *(if queue.fails {
             &mut self.failing
         } else {
             &mut self.held
-        }) -= before;
-        queue.fails = !left.is_empty();
+        }) -= queue.len();
+        queue.fails = fails;
         queue.under_way = 0;
         for entry in left.into_iter().rev() {
             queue.waiting.push_front(entry);
         }
-        let now = queue.waiting.len();
         *(if queue.fails {
             &mut self.failing
         } else {
             &mut self.held
-        }) += now;
-        if now == 0 {
+        }) += queue.len();
+        if queue.len() > 0 {
+            return true;
+        }
+        if fails && self.idle < MOST_IDLE {
+            self.idle += 1;
+        } else {
             self.rooms.remove(channel);
         }
-        now > 0
+        false
     }
 }
 
@@ -123,11 +146,11 @@ mod tests {
         assert_eq!(queues.begin("tea"), [1]);
         assert_eq!(queues.push("tea", 2), Pushed::Queued);
         assert_eq!(queues.push("milk", 7), Pushed::First);
-        assert!(queues.end("tea", vec![1]), "it is tried again");
+        assert!(queues.end("tea", vec![1], true), "it is tried again");
         assert_eq!(queues.begin("tea"), [1, 2]);
-        assert!(!queues.end("tea", Vec::new()));
+        assert!(!queues.end("tea", Vec::new(), false));
         assert_eq!(queues.begin("milk"), [7]);
-        assert!(!queues.end("milk", Vec::new()));
+        assert!(!queues.end("milk", Vec::new(), false));
         assert_eq!((queues.rooms.len(), queues.held, queues.failing), (0, 0, 0));
     }
 
@@ -140,7 +163,7 @@ mod tests {
         }
         assert!(!queues.has_space());
         let left = queues.begin("tea");
-        assert!(queues.end("tea", left));
+        assert!(queues.end("tea", left, true));
         assert!(queues.has_space());
         for number in MOST..MOST_FAILING {
             assert_eq!(queues.push("tea", number), Pushed::Queued);
@@ -149,7 +172,34 @@ mod tests {
         assert_eq!(queues.push("milk", 0), Pushed::First);
         // It works again.
         assert_eq!(queues.begin("tea").len(), BATCH);
-        assert!(queues.end("tea", Vec::new()));
+        assert!(queues.end("tea", Vec::new(), false));
         assert_eq!((queues.held, queues.failing), (MOST_FAILING - BATCH + 1, 0));
+    }
+
+    #[test]
+    fn room_that_failed_is_known_without_messages() {
+        let mut queues = Queues::new();
+        let fail = |queues: &mut Queues<usize>, channel: &str| {
+            assert_eq!(queues.begin(channel), [1]);
+            assert!(!queues.end(channel, Vec::new(), true));
+        };
+        assert_eq!(queues.push("tea", 1), Pushed::First);
+        fail(&mut queues, "tea");
+        assert_eq!(queues.push("tea", 1), Pushed::Again);
+        assert_eq!((queues.held, queues.failing), (0, 1));
+        fail(&mut queues, "tea");
+        for number in 0..2 * MOST_IDLE {
+            let channel = number.to_string();
+            queues.push(&channel, 1);
+            fail(&mut queues, &channel);
+        }
+        assert_eq!((queues.rooms.len(), queues.idle), (MOST_IDLE, MOST_IDLE));
+        assert_eq!(queues.push("tea", 1), Pushed::Again);
+        assert_eq!(queues.begin("tea"), [1]);
+        assert!(!queues.end("tea", Vec::new(), false));
+        assert_eq!(
+            (queues.rooms.len(), queues.idle),
+            (MOST_IDLE - 1, MOST_IDLE - 1)
+        );
     }
 }
