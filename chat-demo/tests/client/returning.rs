@@ -194,16 +194,22 @@ async fn answer_join(guest: &mut Guest, is_refused: bool) -> Value {
     join
 }
 
+async fn say_message(guest: &mut Guest, seq: u64) {
+    let message = json!({ "room": "tea", "seq": seq, "user": "ida", "text": "", "ts": 0 });
+    guest.say(Kind::MESSAGE, message).await;
+}
+
+fn seen(seq: u64) -> Position {
+    let epoch = "e".to_owned();
+    Position { epoch, seq }
+}
+
 #[test]
 fn join_refused_for_now_is_repeated() {
     run(async {
         let peer = Peer::start().await;
         let mut ann = reconnecting(&peer.url);
-        let seen = Position {
-            epoch: "e".to_owned(),
-            seq: 3,
-        };
-        ann.join("tea", Some(seen)).expect("a good name");
+        ann.join("tea", Some(seen(3))).expect("a good name");
         ann.join("coffee", None).expect("a good name");
         let serving = async {
             let mut guest = peer.welcome(30_000, 75_000).await;
@@ -239,9 +245,7 @@ fn page_whose_end_was_refused_comes_over_the_next_connection() {
                 answer_join(&mut guest, false).await;
                 guest.expect(Kind::HISTORY).await;
                 if !is_refused {
-                    let message =
-                        json!({ "room": "tea", "seq": 2, "user": "ida", "text": "", "ts": 0 });
-                    guest.say(Kind::MESSAGE, message).await;
+                    say_message(&mut guest, 2).await;
                 }
                 answer_join(&mut guest, is_refused).await;
                 // The client, not the server, ends the first connection.
@@ -261,11 +265,7 @@ fn refused_page_is_requested_again_before_it_is_lost() {
     run(async {
         let peer = Peer::start().await;
         let mut ann = reconnecting(&peer.url);
-        let seen = Position {
-            epoch: "e".to_owned(),
-            seq: 0,
-        };
-        ann.join("tea", Some(seen)).expect("a good name");
+        ann.join("tea", Some(seen(0))).expect("a good name");
         let serving = async {
             let mut guests = Vec::new();
             for is_refused in [true, false] {
@@ -278,8 +278,7 @@ fn refused_page_is_requested_again_before_it_is_lost() {
                     guest.say(Kind::ERROR, error).await;
                 } else {
                     for seq in 1..=3 {
-                        let message = json!({ "room": "tea", "seq": seq, "user": "ida", "text": "", "ts": 0 });
-                        guest.say(Kind::MESSAGE, message).await;
+                        say_message(&mut guest, seq).await;
                     }
                 }
                 answer_join(&mut guest, false).await;

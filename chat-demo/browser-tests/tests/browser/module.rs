@@ -66,7 +66,7 @@ fn example_of_the_readme_works_on_an_allowed_origin() {
     });
 }
 
-/// Returns a script in which `server` is the other end of the client's connection.
+/// Returns a script in which `server` is the other end of the connection of `client`, which joins the room "tea".
 fn scripted(test: &str) -> String {
     r#"return (async () => {
             const { Client } = await import("/client.js"), { decode, encode } = await import("/frames.js");
@@ -79,7 +79,12 @@ fn scripted(test: &str) -> String {
               send(frame) { this.heard.push(decode(frame.buffer)); this.onheard?.(); }
               close() {}
               say(name, payload) { this.onmessage({ data: encode(name, payload).buffer }); }
-            };"#
+            };
+            const client = new Client({ name: "ann" });
+            client.join("tea");
+            client.connect();
+            server.say("welcome", { user: "ann", heartbeat_ms: 60000, max_payload: 1000 });
+            const joined = (seq = 2) => server.say("joined", { room: "tea", seq, epoch: "e", members: 1, recovered: false });"#
         .to_owned()
         + test
         + "})()"
@@ -93,13 +98,9 @@ fn messages_that_the_server_missed_are_reported() {
         // A server behind Redis may miss messages of an epoch. This one says so between a question and its answer.
         let script = scripted(
             r#"
-            const client = new Client({ name: "ann" }), seen = [];
+            const seen = [];
             client.addEventListener("joined", ({ detail }) => seen.push([detail.seq, detail.missed, detail.anew]));
             client.addEventListener("message", ({ detail }) => seen.push(detail.seq));
-            client.join("tea");
-            client.connect();
-            server.say("welcome", { user: "ann", heartbeat_ms: 1000, max_payload: 1000 });
-            const joined = seq => server.say("joined", { room: "tea", seq, epoch: "e", members: 1, recovered: false });
             const message = seq => server.say("message", { room: "tea", seq, user: "bob", text: "", ts: 0 });
             joined(2);
             message(3);
@@ -126,12 +127,7 @@ fn refused_join_is_repeated_and_fails_what_waits_for_it() {
         let window = stage.open("/").await;
         let script = scripted(
             r#"
-            const client = new Client({ name: "ann" });
-            client.join("tea");
-            client.connect();
-            server.say("welcome", { user: "ann", heartbeat_ms: 60000, max_payload: 1000 });
             const joins = () => server.heard.filter(([name]) => name === "join").length;
-            const joined = () => server.say("joined", { room: "tea", seq: 2, epoch: "e", members: 1, recovered: false });
             const refuse = room => server.say("error", { code: "overloaded", message: "", room });
             const codes = [], again = [];
             client.addEventListener("error", ({ detail }) => again.push(detail.again));
@@ -179,11 +175,6 @@ fn question_that_may_have_been_refused_is_not_answered() {
         // An error about a question names no room, and the mark behind the question follows.
         let script = scripted(
             r#"
-            const client = new Client({ name: "ann" });
-            client.join("tea");
-            client.connect();
-            server.say("welcome", { user: "ann", heartbeat_ms: 60000, max_payload: 1000 });
-            const joined = () => server.say("joined", { room: "tea", seq: 2, epoch: "e", members: 1, recovered: false });
             joined();
             const codes = [];
             for (const refused of [true, false]) {
